@@ -1,0 +1,68 @@
+"""Candidate operations, search spaces and architectures as plain data, and the PyTorch networks they describe."""
+
+from pnas_ops.build import build_block, build_network, build_op, initialize
+from pnas_ops.counting import architecture_macs, architecture_parameters, count_macs, count_parameters
+from pnas_ops.files import write_atomically
+from pnas_ops.layers import Block, Classifier, Conv, MBConv, Zero
+from pnas_ops.measurement import DeviceInfo, Measurement, Progress, summarize, walk
+from pnas_ops.serialization import from_json, load_json, save_json, structure, to_json
+from pnas_ops.space import Architecture, SearchSpace, Stage
+from pnas_ops.spaces import (
+    cifar_mbconv_space,
+    digits_mbconv_space,
+    imagenet_mbconv_space,
+    mbconv_candidates,
+    scale_width,
+)
+from pnas_ops.specs import BlockSpec, ClassifierSpec, ConvSpec, IdentitySpec, MBConvSpec, OpSpec, ZeroSpec
+from pnas_ops.workload import Workload, workloads
+
+__all__ = [
+    # plain data: operations, blocks, spaces, nets
+    "OpSpec",
+    "ConvSpec",
+    "MBConvSpec",
+    "ZeroSpec",
+    "IdentitySpec",
+    "ClassifierSpec",
+    "BlockSpec",
+    "Stage",
+    "SearchSpace",
+    "Architecture",
+    # what has a latency, and what was measured
+    "Workload",
+    "workloads",
+    "DeviceInfo",
+    "Measurement",
+    "Progress",
+    "summarize",
+    "walk",
+    # named spaces
+    "imagenet_mbconv_space",
+    "cifar_mbconv_space",
+    "digits_mbconv_space",
+    "mbconv_candidates",
+    "scale_width",
+    # JSON and files
+    "to_json",
+    "from_json",
+    "save_json",
+    "load_json",
+    "structure",
+    "write_atomically",
+    # modules
+    "build_op",
+    "build_block",
+    "build_network",
+    "initialize",
+    "Block",
+    "Conv",
+    "MBConv",
+    "Zero",
+    "Classifier",
+    # size and work
+    "count_parameters",
+    "count_macs",
+    "architecture_parameters",
+    "architecture_macs",
+]

@@ -1,0 +1,88 @@
+"""Plain data as JSON: a schema header, tagged operations, unknown keys refused by name."""
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cattrs
+from cattrs.strategies import configure_tagged_union
+from cattrs.v import format_exception
+
+from pnas_ops.files import write_atomically
+from pnas_ops.specs import OpSpec
+
+T = TypeVar("T")
+SCHEMA_VERSION = 1
+
+
+def make_converter() -> cattrs.Converter:
+    """A cattrs converter that knows `OpSpec` and refuses unknown keys."""
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    configure_tagged_union(
+        OpSpec, converter, tag_name="kind", tag_generator=lambda spec: spec.__name__.removesuffix("Spec")
+    )
+    return converter
+
+
+def to_json(value: Any) -> str:
+    """An instance of one of the project's attrs classes as a JSON document with a schema header."""
+    header = {"schema": type(value).__name__, "schema_version": SCHEMA_VERSION}
+    return json.dumps(header | make_converter().unstructure(value), indent=1) + "\n"
+
+
+def from_json(text: str, cls: type[T]) -> T:
+    """The inverse of `to_json`.
+
+    Raises:
+        ValueError: in one line, for a text that is not such a document; it names the field where there is one.
+    """
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise ValueError("not a JSON object")
+    schema, version = document.pop("schema", None), document.pop("schema_version", None)
+    if (schema, version) != (cls.__name__, SCHEMA_VERSION):
+        raise ValueError(
+            f"holds {schema or 'no schema'} version {version}, expected {cls.__name__} version {SCHEMA_VERSION}"
+        )
+    return structure(document, cls)
+
+
+def structure(document: Any, cls: type[T]) -> T:
+    """`document` (what `json.loads` or `tomllib.loads` returns) as an instance of an attrs class.
+
+    Raises:
+        ValueError: in one line, naming every field that is missing, unknown or wrong.
+    """
+    try:
+        return make_converter().structure(document, cls)
+    except (cattrs.BaseValidationError, KeyError, TypeError, ValueError) as error:
+        raise ValueError("; ".join(cattrs.transform_error(error, cls.__name__, _explain))) from None
+
+
+def _explain(error: BaseException, cls: type[Any] | None) -> str:
+    """Our validators' own words, where cattrs would say "invalid value"."""
+    if isinstance(error, KeyError):
+        return f"{error} is missing or unknown"
+    if isinstance(error, AttributeError | TypeError | ValueError) and not isinstance(error, cattrs.ForbiddenExtraKeysError):
+        return str(error)
+    return format_exception(error, cls)
+
+
+def save_json(value: Any, path: Path) -> None:
+    """Writes `to_json(value)` atomically."""
+    write_atomically(path, to_json(value))
+
+
+def load_json(path: Path, cls: type[T]) -> T:
+    """Reads what `save_json` wrote.
+
+    Raises:
+        ValueError: naming the file, for one that does not hold a `cls`.
+    """
+    try:
+        return from_json(path.read_text(encoding="utf-8"), cls)
+    except (UnicodeDecodeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from None

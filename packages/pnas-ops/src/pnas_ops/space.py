@@ -1,0 +1,154 @@
+"""Search spaces and what a search returns."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from attrs import field, frozen
+from attrs.validators import ge, instance_of, min_len
+
+from pnas_ops.specs import BlockSpec, ClassifierSpec, IdentitySpec, OpSpec, ZeroSpec
+
+
+@frozen(kw_only=True)
+class Stage:
+    """`depth` blocks of `width` output channels; the first has `stride`, the others 1."""
+
+    width: int = field(validator=[instance_of(int), ge(1)])
+    depth: int = field(validator=[instance_of(int), ge(1)])
+    stride: int = field(validator=[instance_of(int), ge(1)])
+
+
+def _check_chain(blocks: Sequence[BlockSpec]) -> None:
+    for index, (block, following) in enumerate(pairwise(blocks)):
+        if block.out_channels != following.in_channels:
+            raise ValueError(
+                f"block {index} ({block}) gives {block.out_channels} channels, "
+                f"block {index + 1} ({following}) takes {following.in_channels}"
+            )
+        if isinstance(block.op, ClassifierSpec):
+            raise ValueError(f"block {index} is a classifier, which can only be the last block")
+
+
+@frozen(kw_only=True)
+class Architecture:
+    """A net: its blocks from first to last, for square images of `resolution` pixels."""
+
+    name: str
+    resolution: int = field(validator=[instance_of(int), ge(1)])
+    blocks: tuple[BlockSpec, ...] = field(validator=min_len(1))
+
+    def __attrs_post_init__(self) -> None:
+        _check_chain(self.blocks)
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of an image."""
+        return self.blocks[0].in_channels
+
+    @property
+    def classes(self) -> int:
+        """Outputs of the last block."""
+        return self.blocks[-1].out_channels
+
+    @property
+    def positions(self) -> tuple[tuple[BlockSpec, ...], ...]:
+        """The blocks as a space with one candidate a position."""
+        return tuple((block,) for block in self.blocks)
+
+
+@frozen(kw_only=True)
+class SearchSpace:
+    """All nets of `stem`, then one of `candidates` at each block of `stages`, then `head`.
+
+    `ZeroSpec` is a candidate where the block is residual (stride 1, equal widths), `IdentitySpec` where the shape is
+    kept; any other operation is a candidate everywhere.
+    """
+
+    name: str
+    resolution: int = field(validator=[instance_of(int), ge(1)])
+    stem: tuple[BlockSpec, ...] = field(validator=min_len(1))
+    stages: tuple[Stage, ...] = field(validator=min_len(1))
+    candidates: tuple[OpSpec, ...] = field(validator=min_len(1))
+    head: BlockSpec
+
+    def __attrs_post_init__(self) -> None:
+        if len(set(self.candidates)) != len(self.candidates):
+            raise ValueError(f"space {self.name!r} names a candidate twice: {', '.join(map(str, self.candidates))}")
+        if any(not blocks for blocks in self.mixed):
+            raise ValueError(f"space {self.name!r} has a block at which none of its candidates can stand")
+        _check_chain([blocks[0] for blocks in self.positions])
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of an image."""
+        return self.stem[0].in_channels
+
+    @property
+    def classes(self) -> int:
+        """Outputs of the head."""
+        return self.head.out_channels
+
+    @property
+    def mixed(self) -> tuple[tuple[BlockSpec, ...], ...]:
+        """The candidate blocks of each searched position, in the order of the net."""
+        rows = []
+        in_channels = self.stem[-1].out_channels
+        for stage in self.stages:
+            for index in range(stage.depth):
+                rows.append(self._candidate_blocks(in_channels, stage.width, stage.stride if index == 0 else 1))
+                in_channels = stage.width
+        return tuple(rows)
+
+    @property
+    def positions(self) -> tuple[tuple[BlockSpec, ...], ...]:
+        """The candidate blocks of every position: one for stem and head, several for the searched ones."""
+        return (*((block,) for block in self.stem), *self.mixed, (self.head,))
+
+    def architecture(self, choices: Sequence[int], *, name: str = "") -> Architecture:
+        """The net that takes candidate `choices[i]` at searched position i.
+
+        Raises:
+            ValueError: for a wrong number of choices or a choice that is not there.
+        """
+        mixed = self.mixed
+        if len(choices) != len(mixed):
+            raise ValueError(f"space {self.name!r} has {len(mixed)} searched blocks, got {len(choices)} choices")
+        for index, (choice, blocks) in enumerate(zip(choices, mixed, strict=True)):
+            if not 0 <= choice < len(blocks):
+                raise ValueError(f"searched block {index} has candidates 0 to {len(blocks) - 1}, got {choice}")
+        chosen = (blocks[choice] for choice, blocks in zip(choices, mixed, strict=True))
+        return Architecture(
+            name=name or self.name, resolution=self.resolution, blocks=(*self.stem, *chosen, self.head)
+        )
+
+    def choices(self, architecture: Architecture) -> tuple[int, ...]:
+        """The inverse of `architecture`.
+
+        Raises:
+            ValueError: for an architecture that is not of this space.
+        """
+        positions = self.positions
+        if architecture.resolution != self.resolution or len(architecture.blocks) != len(positions):
+            raise ValueError(f"architecture {architecture.name!r} is not of space {self.name!r}")
+        found = []
+        for index, (block, blocks) in enumerate(zip(architecture.blocks, positions, strict=True)):
+            if block not in blocks:
+                raise ValueError(
+                    f"block {index} ({block}) of architecture {architecture.name!r} is not in space {self.name!r}"
+                )
+            found.append(blocks.index(block))
+        return tuple(found[len(self.stem) : -1])
+
+    def _candidate_blocks(self, in_channels: int, out_channels: int, stride: int) -> tuple[BlockSpec, ...]:
+        keeps_shape = stride == 1 and in_channels == out_channels
+        return tuple(
+            BlockSpec(
+                op=op,
+                in_channels=in_channels,
+                out_channels=out_channels,
+                stride=stride,
+                residual=keeps_shape and not isinstance(op, IdentitySpec),
+            )
+            for op in self.candidates
+            if keeps_shape or not isinstance(op, ZeroSpec | IdentitySpec)
+        )

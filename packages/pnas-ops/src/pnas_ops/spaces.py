@@ -1,0 +1,97 @@
+"""Named search spaces."""
+
+from pnas_ops.space import SearchSpace, Stage
+from pnas_ops.specs import BlockSpec, ClassifierSpec, ConvSpec, MBConvSpec, OpSpec, ZeroSpec
+
+
+def scale_width(channels: int, width_mult: float) -> int:
+    """`channels * width_mult` to the nearest multiple of 8, but never less than 90 % of it (MobileNetV2's rule)."""
+    wanted = channels * width_mult
+    rounded = max(8, int(wanted + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * wanted else rounded
+
+
+def mbconv_candidates(kernel_sizes: tuple[int, ...], expansions: tuple[int, ...]) -> tuple[OpSpec, ...]:
+    """Every MBConv of these kernel sizes and expansions, then Zero."""
+    return (*(MBConvSpec(kernel_size=k, expansion=e) for e in expansions for k in kernel_sizes), ZeroSpec())
+
+
+def imagenet_mbconv_space(width_mult: float = 1.0, *, classes: int = 1000, resolution: int = 224) -> SearchSpace:
+    """The original's space for ImageNet: 21 searched blocks of MBConv, kernels 3, 5, 7, expansions 3, 6, and Zero."""
+    return _mbconv_space(
+        name=f"imagenet-mbconv-{width_mult:g}",
+        resolution=resolution,
+        stem_channels=(scale_width(32, width_mult), scale_width(16, width_mult)),
+        stem_stride=2,
+        stages=tuple(
+            Stage(width=scale_width(width, width_mult), depth=depth, stride=stride)
+            for width, depth, stride in [(24, 4, 2), (40, 4, 2), (80, 4, 2), (96, 4, 1), (192, 4, 2), (320, 1, 1)]
+        ),
+        candidates=mbconv_candidates((3, 5, 7), (3, 6)),
+        hidden_channels=scale_width(1280, max(1.0, width_mult)),
+        classes=classes,
+    )
+
+
+def cifar_mbconv_space(width_mult: float = 1.0, *, classes: int = 10, resolution: int = 32) -> SearchSpace:
+    """A space for CIFAR-10 that two CPU cores can search: 9 searched blocks, 5 to 18 million MACs."""
+    return _mbconv_space(
+        name=f"cifar-mbconv-{width_mult:g}",
+        resolution=resolution,
+        stem_channels=(scale_width(16, width_mult), scale_width(16, width_mult)),
+        stem_stride=1,
+        stages=tuple(
+            Stage(width=scale_width(width, width_mult), depth=3, stride=2) for width in (24, 48, 96)
+        ),
+        candidates=mbconv_candidates((3, 5, 7), (3, 6)),
+        hidden_channels=scale_width(384, width_mult),
+        classes=classes,
+    )
+
+
+def digits_mbconv_space(*, classes: int = 10, resolution: int = 16) -> SearchSpace:
+    """The demo's space, for small grey images: 6 searched blocks."""
+    return _mbconv_space(
+        name="digits-mbconv",
+        resolution=resolution,
+        in_channels=1,
+        stem_channels=(16, 16),
+        stem_stride=1,
+        stages=(Stage(width=24, depth=3, stride=2), Stage(width=48, depth=3, stride=2)),
+        candidates=mbconv_candidates((3, 5, 7), (3, 6)),
+        hidden_channels=128,
+        classes=classes,
+    )
+
+
+def _mbconv_space(
+    *,
+    name: str,
+    resolution: int,
+    in_channels: int = 3,
+    stem_channels: tuple[int, int],
+    stem_stride: int,
+    stages: tuple[Stage, ...],
+    candidates: tuple[OpSpec, ...],
+    hidden_channels: int,
+    classes: int,
+) -> SearchSpace:
+    first, second = stem_channels
+    return SearchSpace(
+        name=name,
+        resolution=resolution,
+        stem=(
+            BlockSpec(op=ConvSpec(kernel_size=3), in_channels=in_channels, out_channels=first, stride=stem_stride),
+            BlockSpec(
+                op=MBConvSpec(kernel_size=3, expansion=1),
+                in_channels=first,
+                out_channels=second,
+                residual=first == second,
+            ),
+        ),
+        stages=stages,
+        candidates=candidates,
+        head=BlockSpec(
+            op=ClassifierSpec(hidden_channels=hidden_channels), in_channels=stages[-1].width, out_channels=classes
+        ),
+    )
