@@ -16,7 +16,8 @@ def build_op(spec: OpSpec, *, in_channels: int, out_channels: int, stride: int =
     """
     match spec:
         case ConvSpec():
-            return Conv(in_channels, out_channels, spec.kernel_size, stride)
+            conv: nn.Module = Conv(in_channels, out_channels, spec.kernel_size, stride)
+            return conv
         case MBConvSpec():
             return MBConv(
                 in_channels, out_channels, kernel_size=spec.kernel_size, expansion=spec.expansion, stride=stride

@@ -16,12 +16,23 @@ SCHEMA_VERSION = 1
 
 
 def make_converter() -> cattrs.Converter:
-    """A cattrs converter that knows `OpSpec` and refuses unknown keys."""
+    """A cattrs converter that knows `OpSpec`, refuses unknown keys and never converts one type to another."""
     converter = cattrs.Converter(forbid_extra_keys=True)
+    for scalar in (bool, int, float, str):
+        converter.register_structure_hook(scalar, _exactly)
     configure_tagged_union(
         OpSpec, converter, tag_name="kind", tag_generator=lambda spec: spec.__name__.removesuffix("Spec")
     )
     return converter
+
+
+def _exactly(value: Any, cls: type[Any]) -> Any:
+    # cattrs would call the type, and bool("false") is True.
+    if type(value) is cls:
+        return value
+    if cls is float and type(value) is int:
+        return float(value)
+    raise TypeError(f"needs a value of type {cls.__name__}, got {value!r}")
 
 
 def to_json(value: Any) -> str:
@@ -58,7 +69,7 @@ def structure(document: Any, cls: type[T]) -> T:
     """
     try:
         return make_converter().structure(document, cls)
-    except (cattrs.BaseValidationError, KeyError, TypeError, ValueError) as error:
+    except (cattrs.BaseValidationError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError("; ".join(cattrs.transform_error(error, cls.__name__, _explain))) from None
 
 
@@ -66,7 +77,9 @@ def _explain(error: BaseException, cls: type[Any] | None) -> str:
     """Our validators' own words, where cattrs would say "invalid value"."""
     if isinstance(error, KeyError):
         return f"{error} is missing or unknown"
-    if isinstance(error, AttributeError | TypeError | ValueError) and not isinstance(error, cattrs.ForbiddenExtraKeysError):
+    if isinstance(error, AttributeError):  # cattrs took a method of a dict from something else
+        return "needs named fields"
+    if isinstance(error, TypeError | ValueError) and not isinstance(error, cattrs.ForbiddenExtraKeysError):
         return str(error)
     return format_exception(error, cls)
 

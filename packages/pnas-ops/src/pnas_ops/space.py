@@ -60,8 +60,8 @@ class Architecture:
 class SearchSpace:
     """All nets of `stem`, then one of `candidates` at each block of `stages`, then `head`.
 
-    `ZeroSpec` is a candidate where the block is residual (stride 1, equal widths), `IdentitySpec` where the shape is
-    kept; any other operation is a candidate everywhere.
+    Where `residual`, a block that keeps its shape (stride 1, equal widths) has a shortcut, and `ZeroSpec` is a candidate
+    there; where not, `IdentitySpec` is. Any other operation is a candidate everywhere.
     """
 
     name: str
@@ -70,6 +70,7 @@ class SearchSpace:
     stages: tuple[Stage, ...] = field(validator=min_len(1))
     candidates: tuple[OpSpec, ...] = field(validator=min_len(1))
     head: BlockSpec
+    residual: bool = True
 
     def __attrs_post_init__(self) -> None:
         if len(set(self.candidates)) != len(self.candidates):
@@ -117,9 +118,7 @@ class SearchSpace:
             if not 0 <= choice < len(blocks):
                 raise ValueError(f"searched block {index} has candidates 0 to {len(blocks) - 1}, got {choice}")
         chosen = (blocks[choice] for choice, blocks in zip(choices, mixed, strict=True))
-        return Architecture(
-            name=name or self.name, resolution=self.resolution, blocks=(*self.stem, *chosen, self.head)
-        )
+        return Architecture(name=name or self.name, resolution=self.resolution, blocks=(*self.stem, *chosen, self.head))
 
     def choices(self, architecture: Architecture) -> tuple[int, ...]:
         """The inverse of `architecture`.
@@ -141,14 +140,10 @@ class SearchSpace:
 
     def _candidate_blocks(self, in_channels: int, out_channels: int, stride: int) -> tuple[BlockSpec, ...]:
         keeps_shape = stride == 1 and in_channels == out_channels
+        residual = self.residual and keeps_shape
+        allowed = {ZeroSpec: residual, IdentitySpec: keeps_shape and not residual}
         return tuple(
-            BlockSpec(
-                op=op,
-                in_channels=in_channels,
-                out_channels=out_channels,
-                stride=stride,
-                residual=keeps_shape and not isinstance(op, IdentitySpec),
-            )
+            BlockSpec(op=op, in_channels=in_channels, out_channels=out_channels, stride=stride, residual=residual)
             for op in self.candidates
-            if keeps_shape or not isinstance(op, ZeroSpec | IdentitySpec)
+            if allowed.get(type(op), True)
         )

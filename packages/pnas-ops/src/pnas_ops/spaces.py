@@ -40,9 +40,7 @@ def cifar_mbconv_space(width_mult: float = 1.0, *, classes: int = 10, resolution
         resolution=resolution,
         stem_channels=(scale_width(16, width_mult), scale_width(16, width_mult)),
         stem_stride=1,
-        stages=tuple(
-            Stage(width=scale_width(width, width_mult), depth=3, stride=2) for width in (24, 48, 96)
-        ),
+        stages=tuple(Stage(width=scale_width(width, width_mult), depth=3, stride=2) for width in (24, 48, 96)),
         candidates=mbconv_candidates((3, 5, 7), (3, 6)),
         hidden_channels=scale_width(384, width_mult),
         classes=classes,

@@ -1,5 +1,7 @@
 """Operations and blocks as plain data."""
 
+from typing import Any
+
 from attrs import field, frozen
 from attrs.validators import ge, instance_of
 
@@ -10,8 +12,7 @@ def _odd(instance: object, attribute: object, value: int) -> None:
         raise ValueError(f"{type(instance).__name__}.{name} must be odd and positive, got {value}")
 
 
-def _positive() -> list[object]:
-    return [instance_of(int), ge(1)]
+_POSITIVE: list[Any] = [instance_of(int), ge(1)]
 
 
 @frozen(kw_only=True)
@@ -32,7 +33,7 @@ class MBConvSpec:
     """
 
     kernel_size: int = field(validator=[instance_of(int), _odd])
-    expansion: int = field(validator=_positive())
+    expansion: int = field(validator=_POSITIVE)
 
     def __str__(self) -> str:
         return f"mb{self.expansion}-{self.kernel_size}x{self.kernel_size}"
@@ -58,7 +59,7 @@ class IdentitySpec:
 class ClassifierSpec:
     """The end of a net: convolution 1x1 to `hidden_channels`, global average pool, linear layer to the classes."""
 
-    hidden_channels: int = field(validator=_positive())
+    hidden_channels: int = field(validator=_POSITIVE)
 
     def __str__(self) -> str:
         return f"classifier-{self.hidden_channels}"
@@ -76,9 +77,9 @@ class BlockSpec:
     """
 
     op: OpSpec
-    in_channels: int = field(validator=_positive())
-    out_channels: int = field(validator=_positive())
-    stride: int = field(default=1, validator=_positive())
+    in_channels: int = field(validator=_POSITIVE)
+    out_channels: int = field(validator=_POSITIVE)
+    stride: int = field(default=1, validator=_POSITIVE)
     residual: bool = False
 
     def __attrs_post_init__(self) -> None:
@@ -89,8 +90,8 @@ class BlockSpec:
             )
         if isinstance(self.op, ZeroSpec) and not self.residual:
             raise ValueError("skip needs a residual block: without a shortcut nothing would pass")
-        if isinstance(self.op, ClassifierSpec) and self.residual:
-            raise ValueError("a classifier cannot be residual")
+        if isinstance(self.op, IdentitySpec) and self.residual:
+            raise ValueError("identity in a residual block would double its input: use ZeroSpec to skip the block")
 
     @property
     def keeps_shape(self) -> bool:
@@ -100,7 +101,7 @@ class BlockSpec:
     @property
     def computes_nothing(self) -> bool:
         """Whether the block hands on its input, so that it costs nothing on any device."""
-        return isinstance(self.op, ZeroSpec) or (isinstance(self.op, IdentitySpec) and not self.residual)
+        return isinstance(self.op, ZeroSpec | IdentitySpec)
 
     def output_size(self, size: int) -> int:
         """Height (or width) of the output for an input of height (or width) `size`."""

@@ -33,7 +33,7 @@ def workloads(net: SearchSpace | Architecture) -> tuple[tuple[Workload, ...], ..
     Raises:
         ValueError: where the image is too small for the strides to mean anything.
     """
-    rows = []
+    rows: list[tuple[Workload, ...]] = []
     size = net.resolution
     for blocks in net.positions:
         if size < max(block.stride for block in blocks):

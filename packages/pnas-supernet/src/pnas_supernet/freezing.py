@@ -1,0 +1,34 @@
+"""What a step must leave as it was."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+@contextmanager
+def frozen_parameters(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
+    """Inside the `with` block no gradient is computed for these parameters."""
+    thawed = [parameter for parameter in parameters if parameter.requires_grad]
+    try:
+        for parameter in thawed:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in thawed:
+            parameter.requires_grad_(True)
+
+
+@contextmanager
+def batch_statistics_untouched(module: nn.Module) -> Iterator[None]:
+    """Inside the `with` block BatchNorm normalizes as before, but its running statistics stay what they are."""
+    norms = [part for part in module.modules() if isinstance(part, _BatchNorm) and part.training]
+    tracked = [norm for norm in norms if norm.track_running_stats]
+    try:
+        for norm in tracked:
+            norm.track_running_stats = False
+        yield
+    finally:
+        for norm in tracked:
+            norm.track_running_stats = True
