@@ -60,8 +60,8 @@ class Architecture:
 class SearchSpace:
     """All nets of `stem`, then one of `candidates` at each block of `stages`, then `head`.
 
-    Where `residual`, a block that keeps its shape (stride 1, equal widths) has a shortcut, and `ZeroSpec` is a candidate
-    there; where not, `IdentitySpec` is. Any other operation is a candidate everywhere.
+    Where `residual`, a block that keeps its shape (stride 1, equal widths) has a shortcut, and `ZeroSpec` is a
+    candidate there; where not, `IdentitySpec` is. Any other operation is a candidate everywhere.
     """
 
     name: str
@@ -75,6 +75,8 @@ class SearchSpace:
     def __attrs_post_init__(self) -> None:
         if len(set(self.candidates)) != len(self.candidates):
             raise ValueError(f"space {self.name!r} names a candidate twice: {', '.join(map(str, self.candidates))}")
+        if any(isinstance(op, ClassifierSpec) for op in self.candidates):
+            raise ValueError(f"space {self.name!r} has a classifier among its candidates: it can only be the head")
         if any(not blocks for blocks in self.mixed):
             raise ValueError(f"space {self.name!r} has a block at which none of its candidates can stand")
         _check_chain([blocks[0] for blocks in self.positions])

@@ -47,17 +47,17 @@ def cifar_mbconv_space(width_mult: float = 1.0, *, classes: int = 10, resolution
     )
 
 
-def digits_mbconv_space(*, classes: int = 10, resolution: int = 16) -> SearchSpace:
+def digits_mbconv_space(width_mult: float = 1.0, *, classes: int = 10, resolution: int = 16) -> SearchSpace:
     """The demo's space, for small grey images: 6 searched blocks."""
     return _mbconv_space(
-        name="digits-mbconv",
+        name=f"digits-mbconv-{width_mult:g}",
         resolution=resolution,
         in_channels=1,
-        stem_channels=(16, 16),
+        stem_channels=(scale_width(16, width_mult), scale_width(16, width_mult)),
         stem_stride=1,
-        stages=(Stage(width=24, depth=3, stride=2), Stage(width=48, depth=3, stride=2)),
+        stages=tuple(Stage(width=scale_width(width, width_mult), depth=3, stride=2) for width in (24, 48)),
         candidates=mbconv_candidates((3, 5, 7), (3, 6)),
-        hidden_channels=128,
+        hidden_channels=scale_width(128, width_mult),
         classes=classes,
     )
 

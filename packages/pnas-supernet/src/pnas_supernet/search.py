@@ -54,7 +54,8 @@ class EpochRecord:
         epoch: counted from 0 over both phases.
         train_loss, train_accuracy: mean over the weight steps.
         validation_loss, validation_accuracy: mean over the architecture steps, penalty included; None in the warm-up.
-        entropy: mean over the blocks of the entropy of their probabilities, as a share of its maximum.
+        entropy: `relative_entropy` after the epoch.
+        probs: the probabilities of every `MixedOp` after the epoch.
     """
 
     epoch: int
@@ -64,6 +65,7 @@ class EpochRecord:
     validation_loss: float | None
     validation_accuracy: float | None
     entropy: float
+    probs: tuple[tuple[float, ...], ...]
 
 
 class DivergenceError(ArithmeticError):
@@ -152,6 +154,7 @@ class Search:
                 validation_loss=validation_mean.loss if validation_mean.count else None,
                 validation_accuracy=validation_mean.accuracy if validation_mean.count else None,
                 entropy=relative_entropy(self.network),
+                probs=tuple(tuple(op.probs.tolist()) for op in mixed_ops(self.network)),
             )
         )
         return self.history[-1]

@@ -1,0 +1,78 @@
+"""The images that the program knows how to read."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from pnas_apps.errors import UserError
+from pnas_apps.folders import Track, read_image_folder
+from pnas_apps.images import ImageSet
+from torchvision.datasets import CIFAR10
+from torchvision.transforms.v2 import functional
+
+DIGITS_TEST_SHARE = 0.2
+DIGITS_SPLIT_SEED = 0
+
+
+def read_digits(resolution: int) -> tuple[ImageSet, ImageSet]:
+    """scikit-learn's 1,797 handwritten digits, grey, enlarged from 8 x 8: training and test images.
+
+    The split is always the same, whatever the seed of a run, and has the same share of every digit on both sides.
+    """
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    digits: Any = load_digits()
+    train, test = train_test_split(
+        torch.arange(len(digits.target)).numpy(),
+        test_size=DIGITS_TEST_SHARE,
+        stratify=digits.target,
+        random_state=DIGITS_SPLIT_SEED,
+    )
+    pixels = torch.from_numpy(digits.images).unsqueeze(1).mul(255 / 16).round().to(torch.uint8)
+    images = ImageSet(
+        images=functional.resize(pixels, [resolution, resolution], antialias=True),
+        labels=torch.from_numpy(digits.target).long(),
+        classes=tuple(map(str, digits.target_names)),
+    )
+    return images.subset(torch.from_numpy(train)), images.subset(torch.from_numpy(test))
+
+
+def read_images(folder: Path, *, resolution: int, download: bool, track: Track) -> tuple[ImageSet, ImageSet]:
+    """Training and test images of a folder.
+
+    Args:
+        folder: either CIFAR-10 as torchvision keeps it, or `train/CLASS/*` and `test/CLASS/*` with any images.
+        resolution: side in pixels that the images are brought to.
+        download: whether torchvision may download CIFAR-10 into the folder; it checks the archive's checksum.
+        track: shows progress.
+
+    Raises:
+        UserError: for a folder of neither layout, and for what is wrong inside it.
+    """
+    if (folder / "train").is_dir():
+        train = read_image_folder(folder / "train", resolution=resolution, track=track)
+        test = read_image_folder(folder / "test", resolution=resolution, track=track, classes=train.classes)
+        return train, test
+    if download or (folder / CIFAR10.base_folder).is_dir():
+        return _read_torchvision(folder, "train", resolution, download), _read_torchvision(
+            folder, "test", resolution, download
+        )
+    state = "holds neither" if folder.is_dir() else "is not a folder with"
+    raise UserError(
+        f"{folder} {state} train/CLASS/* and test/CLASS/* nor {CIFAR10.base_folder} (torchvision's CIFAR-10): "
+        "name another --data-dir, or download CIFAR-10 there with --download"
+    )
+
+
+def _read_torchvision(folder: Path, split: str, resolution: int, download: bool) -> ImageSet:
+    try:
+        data = CIFAR10(folder, train=split == "train", download=download)
+    except OSError as error:
+        raise UserError(f"CIFAR-10 could not be downloaded to {folder} ({error}): put it there by hand") from None
+    except RuntimeError as error:
+        raise UserError(f"{folder / CIFAR10.base_folder} is incomplete or damaged ({error}): download it again") from None
+    images = torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous()
+    if resolution != images.shape[-1]:
+        images = functional.resize(images, [resolution, resolution], antialias=True)
+    return ImageSet(images=images, labels=torch.tensor(data.targets), classes=tuple(data.classes))

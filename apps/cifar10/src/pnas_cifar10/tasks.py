@@ -1,0 +1,22 @@
+"""What the program can be run on."""
+
+from pathlib import Path
+
+from pnas_apps.folders import Track
+from pnas_apps.settings import Preset, Task
+from pnas_cifar10.datasets import read_digits, read_images
+from pnas_ops import cifar_mbconv_space, digits_mbconv_space
+
+
+def digits_task(preset: Preset, track: Track) -> Task:
+    """Handwritten digits that come with scikit-learn."""
+    train, test = read_digits(preset.resolution)
+    space = digits_mbconv_space(preset.width_mult, classes=len(train.classes), resolution=preset.resolution)
+    return Task(name="digits", train=train, test=test, space=space)
+
+
+def images_task(folder: Path, download: bool, preset: Preset, track: Track) -> Task:
+    """CIFAR-10, or any folder of small images."""
+    train, test = read_images(folder, resolution=preset.resolution, download=download, track=track)
+    space = cifar_mbconv_space(preset.width_mult, classes=len(train.classes), resolution=preset.resolution)
+    return Task(name=folder.resolve().name, train=train, test=test, space=space)

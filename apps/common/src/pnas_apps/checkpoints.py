@@ -1,0 +1,30 @@
+"""Checkpoints that are whole or not there, and hold no code."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+from pnas_apps.errors import UserError
+from pnas_ops import write_atomically
+
+
+def save_checkpoint(state: dict[str, Any], path: Path) -> None:
+    """Writes tensors and plain values atomically."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """What `save_checkpoint` wrote.
+
+    Raises:
+        UserError: naming a damaged file.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    except (RuntimeError, EOFError, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} is damaged ({reason}): delete it to repeat this step from its beginning") from None
+    return state

@@ -1,0 +1,159 @@
+"""Images in memory as uint8, and batches of them. Shapes: N images, C channels, H x W pixels."""
+
+import hashlib
+from collections.abc import Iterator
+
+import torch
+from attrs import field, frozen
+from attrs.validators import ge
+from pnas_apps.errors import UserError
+from torch import Tensor
+
+
+@frozen(kw_only=True, eq=False)
+class ImageSet:
+    """Labelled images.
+
+    Attributes:
+        images: uint8, (N, C, H, W).
+        labels: int64, (N,), indices into `classes`.
+        classes: names.
+    """
+
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def subset(self, indices: Tensor) -> "ImageSet":
+        """The images at `indices`, in that order."""
+        return ImageSet(images=self.images[indices], labels=self.labels[indices], classes=self.classes)
+
+    def split(self, share: float, generator: torch.Generator) -> tuple["ImageSet", "ImageSet"]:
+        """The rest, and `share` of every class at random.
+
+        Raises:
+            UserError: where a class has too few images to stand on both sides.
+        """
+        held_out = []
+        for label, name in enumerate(self.classes):
+            members = (self.labels == label).nonzero().squeeze(1)
+            count = round(share * len(members))
+            if not 0 < count < len(members):
+                raise UserError(f"class {name!r} has {len(members)} images: too few to hold out {share:.0%} of them")
+            held_out.append(members[torch.randperm(len(members), generator=generator)[:count]])
+        mask = torch.zeros(len(self), dtype=torch.bool)
+        mask[torch.cat(held_out)] = True
+        return self.subset((~mask).nonzero().squeeze(1)), self.subset(mask.nonzero().squeeze(1))
+
+
+@frozen(kw_only=True)
+class Normalization:
+    """Channel means and standard deviations of images scaled to [0, 1]."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """From uint8 to float32 of the same shape, in channels_last order."""
+        mean = torch.tensor(self.mean, device=images.device).view(1, -1, 1, 1)
+        std = torch.tensor(self.std, device=images.device).view(1, -1, 1, 1)
+        scaled = images.to(torch.float32, memory_format=torch.channels_last)
+        return scaled.div_(255).sub_(mean).div_(std)
+
+
+def measure_normalization(images: ImageSet) -> Normalization:
+    """The normalization that gives these images mean 0 and standard deviation 1 in every channel."""
+    values = images.images.transpose(0, 1).flatten(1).double().div_(255)
+    mean, std = values.mean(dim=1), values.std(dim=1).clamp(min=1e-3)
+    return Normalization(mean=tuple(mean.tolist()), std=tuple(std.tolist()))
+
+
+@frozen(kw_only=True)
+class Augmentation:
+    """Random changes of training images.
+
+    Attributes:
+        crop_padding: zero pixels added on every side before a random crop of the original size.
+        horizontal_flip: whether half of the images are mirrored.
+        cutout: side in pixels of the square that is blanked at a random place (arXiv 1708.04552); 0 for none.
+    """
+
+    crop_padding: int = field(validator=ge(0))
+    horizontal_flip: bool
+    cutout: int = field(validator=ge(0))
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """A changed copy of (N, C, H, W), each image in its own way, without a loop over images."""
+        count, _, height, width = images.shape
+        if self.crop_padding:
+            margin = self.crop_padding
+            padded = torch.nn.functional.pad(images, (margin, margin, margin, margin))
+            shifts = torch.randint(2 * margin + 1, (2, count), generator=generator)
+            images = padded.unfold(2, height, 1).unfold(3, width, 1)[torch.arange(count), :, shifts[0], shifts[1]]
+        if self.horizontal_flip:
+            mirrored = torch.rand(count, generator=generator) < 0.5
+            images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
+        if self.cutout:
+            rows = _near(torch.randint(height, (count, 1), generator=generator), height, self.cutout)
+            columns = _near(torch.randint(width, (count, 1), generator=generator), width, self.cutout)
+            images = images.masked_fill((rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1), 0)
+        return images
+
+
+def _near(centers: Tensor, size: int, side: int) -> Tensor:
+    """Which of `size` positions lie in the window of `side` around each centre: (N, size)."""
+    start = centers - side // 2
+    positions = torch.arange(size)
+    return (positions >= start) & (positions < start + side)
+
+
+class ImageBatches:
+    """Normalized batches of an `ImageSet`, in channels_last order; each pass over them is one epoch.
+
+    Args:
+        images: the images.
+        normalization: applied to every batch.
+        batch_size: images in a batch.
+        generator: shuffles and augments; without one the images come in order, unchanged, the last batch short.
+        augmentation: of shuffled batches.
+        device: where the batches go.
+    """
+
+    def __init__(
+        self,
+        images: ImageSet,
+        normalization: Normalization,
+        *,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        augmentation: Augmentation | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self._images = images
+        self._normalization = normalization
+        self._batch_size = min(batch_size, len(images))
+        self._generator = generator
+        self._augmentation = augmentation
+        self._device = device
+
+    def __len__(self) -> int:
+        batches, rest = divmod(len(self._images), self._batch_size)
+        return batches + (1 if rest and self._generator is None else 0)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        count = len(self._images)
+        order = torch.arange(count) if self._generator is None else torch.randperm(count, generator=self._generator)
+        for indices in order.split(self._batch_size)[: len(self)]:
+            images = self._images.images[indices]
+            if self._generator is not None and self._augmentation is not None:
+                images = self._augmentation(images, self._generator)
+            yield self._normalization(images.to(self._device)), self._images.labels[indices].to(self._device)
+
+
+def seeded_generator(seed: int, *purpose: str | int) -> torch.Generator:
+    """A generator for one purpose (such as "train", epoch), independent of those for every other."""
+    digest = hashlib.sha256(repr((seed, *purpose)).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -1,0 +1,59 @@
+"""Progress bars on the terminal."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+Advance = Callable[[], None]
+
+
+class Reporter:
+    """Where a program tells what it does."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    @contextmanager
+    def bar(self, what: str, total: int) -> Iterator[Callable[..., None]]:
+        """A bar that is advanced by calling what the `with` statement gives; `text=` adds a remark to it."""
+        with self._progress() as progress:
+            task = progress.add_task(what, total=total, text="")
+
+            def advance(steps: int = 1, *, text: str | None = None) -> None:
+                progress.update(task, advance=steps, **({} if text is None else {"text": text}))
+
+            yield advance
+
+    @contextmanager
+    def phases(self) -> Iterator[Callable[[str, int, int], None]]:
+        """Bars for work that names its own phases, as `pnas_ops.Progress` does."""
+        with self._progress() as progress:
+            tasks = {}
+
+            def update(phase: str, done: int, total: int) -> None:
+                if phase not in tasks:
+                    tasks[phase] = progress.add_task(phase, total=total, text="")
+                progress.update(tasks[phase], completed=done, total=total)
+
+            yield update
+
+    def track(self, paths: Iterable[Path], total: int) -> Iterator[Path]:
+        """The paths, with a bar for how many of them have been read."""
+        with self.bar("reading images", total) as advance:
+            for path in paths:
+                yield path
+                advance()
+
+    def _progress(self) -> Progress:
+        columns = [
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[text]}"),
+        ]
+        return Progress(*columns, console=self.console, transient=False)

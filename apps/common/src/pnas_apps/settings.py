@@ -1,0 +1,69 @@
+"""What a run is asked to do."""
+
+from attrs import field, frozen
+from attrs.validators import and_, ge, gt, lt
+from pnas_apps.errors import UserError
+from pnas_apps.images import Augmentation, ImageSet
+from pnas_apps.presets import Options
+from pnas_apps.training import TrainConfig
+from pnas_ops import SearchSpace, structure
+from pnas_supernet import SearchConfig
+
+
+@frozen(kw_only=True)
+class Preset:
+    """All options of a run.
+
+    Attributes:
+        width_mult: scales the channels of the search space.
+        resolution: side of the images in pixels.
+        batch_size: images in a batch, of the search and of the training.
+        validation_share: share of the training images that the architecture learns on, not the weights.
+        latency_weight: what the latency of the space's biggest net adds to the loss.
+        augmentation: of training images.
+        search: of the architecture.
+        train: of every net in the final table.
+    """
+
+    width_mult: float = field(validator=gt(0.0))
+    resolution: int = field(validator=ge(1))
+    batch_size: int = field(validator=ge(2))
+    validation_share: float = field(validator=and_(gt(0.0), lt(1.0)))
+    latency_weight: float = field(validator=ge(0.0))
+    augmentation: Augmentation
+    search: SearchConfig
+    train: TrainConfig
+
+
+@frozen(kw_only=True)
+class RunSettings:
+    """What must be equal for an unfinished run to go on."""
+
+    task: str
+    seed: int
+    preset: Preset
+    space: SearchSpace
+    train_images: int
+    test_images: int
+
+
+@frozen(kw_only=True, eq=False)
+class Task:
+    """Images and the space to search for them."""
+
+    name: str
+    train: ImageSet
+    test: ImageSet
+    space: SearchSpace
+
+
+def structure_preset(options: Options, name: str) -> Preset:
+    """The preset that these options amount to.
+
+    Raises:
+        UserError: naming every option that is missing, unknown or out of range.
+    """
+    try:
+        return structure(options, Preset)
+    except ValueError as error:
+        raise UserError(f"preset {name!r}: {error}") from None
