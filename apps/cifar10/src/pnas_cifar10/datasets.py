@@ -71,7 +71,9 @@ def _read_torchvision(folder: Path, split: str, resolution: int, download: bool)
     except OSError as error:
         raise UserError(f"CIFAR-10 could not be downloaded to {folder} ({error}): put it there by hand") from None
     except RuntimeError as error:
-        raise UserError(f"{folder / CIFAR10.base_folder} is incomplete or damaged ({error}): download it again") from None
+        raise UserError(
+            f"{folder / CIFAR10.base_folder} is incomplete or damaged ({error}): download it again"
+        ) from None
     images = torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous()
     if resolution != images.shape[-1]:
         images = functional.resize(images, [resolution, resolution], antialias=True)

@@ -15,7 +15,9 @@ Track = Callable[[Iterable[Path], int], Iterable[Path]]
 """Passes the paths through while showing progress; the number is how many there are."""
 
 
-def read_image_folder(folder: Path, *, resolution: int, track: Track, classes: tuple[str, ...] | None = None) -> ImageSet:
+def read_image_folder(
+    folder: Path, *, resolution: int, track: Track, classes: tuple[str, ...] | None = None
+) -> ImageSet:
     """All images of `folder/CLASS/*`, as RGB of `resolution` x `resolution` pixels.
 
     Larger or smaller images are scaled so that the shorter side fits, and cropped at the centre.

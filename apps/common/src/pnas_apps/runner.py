@@ -65,4 +65,6 @@ def run_task(
         )
     except (ConversionError, DivergenceError, ParityError) as error:
         raise UserError(str(error)) from error
-    reporter.console.print(f"Everything is in {folder.path}: {', '.join(sorted(p.name for p in folder.path.iterdir()))}")
+    reporter.console.print(
+        f"Everything is in {folder.path}: {', '.join(sorted(p.name for p in folder.path.iterdir()))}"
+    )

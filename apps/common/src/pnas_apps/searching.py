@@ -89,6 +89,4 @@ def run_search(
 def expected_history_ms(history: Sequence[EpochRecord], space: SearchSpace, table: LatencyTable) -> list[float]:
     """The expected latency of a sampled net after each epoch."""
     costs, fixed_ms = table.costs(space), table.fixed_ms(space)
-    return [
-        fixed_ms + float(expected_cost([torch.tensor(row) for row in record.probs], costs)) for record in history
-    ]
+    return [fixed_ms + float(expected_cost([torch.tensor(row) for row in record.probs], costs)) for record in history]

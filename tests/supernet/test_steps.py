@@ -1,0 +1,130 @@
+"""What each step changes, and what it must not."""
+
+import pytest
+import torch
+from pnas_supernet import (
+    ExactGate,
+    Path,
+    SinglePath,
+    TwoPathGate,
+    alpha_parameters,
+    arch_step,
+    frozen_parameters,
+    mixed_ops,
+    weight_parameters,
+    weight_step,
+)
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+ZERO = 3
+
+
+def snapshot(network: nn.Module, *, alphas: bool) -> dict[str, Tensor]:
+    """Copies of all parameters and buffers that are, or are not, architecture parameters."""
+    return {name: t.clone() for name, t in network.state_dict().items() if name.endswith("alpha") == alphas}
+
+
+def assert_unchanged(before: dict[str, Tensor], after: dict[str, Tensor]) -> None:
+    assert before.keys() == after.keys()
+    for name, tensor in before.items():
+        assert torch.equal(tensor, after[name]), name
+
+
+def test_alphas_and_weights_are_disjoint_and_complete(network: nn.Module) -> None:
+    alphas, weights = alpha_parameters(network), weight_parameters(network)
+    assert len(alphas) == 2
+    assert {id(p) for p in alphas}.isdisjoint(id(p) for p in weights)
+    assert {id(p) for p in (*alphas, *weights)} == {id(p) for p in network.parameters()}
+
+
+@pytest.mark.parametrize("active", range(4))
+def test_a_weight_step_changes_the_active_path_alone(
+    network: nn.Module, batch: tuple[Tensor, Tensor], active: int
+) -> None:
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
+    alphas, others = snapshot(network, alphas=True), snapshot(network, alphas=False)
+    weight_step(network, *batch, paths=[SinglePath(active)] * 2, loss=cross_entropy, optimizer=optimizer)
+    assert_unchanged(alphas, snapshot(network, alphas=True))
+    after = snapshot(network, alphas=False)
+    for name, tensor in others.items():
+        on_path = "candidates" not in name or f"candidates.{active}." in name
+        assert torch.equal(tensor, after[name]) != on_path, name
+
+
+@pytest.mark.parametrize("path", [ExactGate(0), ExactGate(ZERO), TwoPathGate(1, 2), TwoPathGate(ZERO, 0)], ids=str)
+def test_an_arch_step_changes_alpha_alone(network: nn.Module, batch: tuple[Tensor, Tensor], path: Path) -> None:
+    optimizer = torch.optim.Adam(alpha_parameters(network), lr=0.1, betas=(0.0, 0.999))
+    alphas, others = snapshot(network, alphas=True), snapshot(network, alphas=False)
+    result = arch_step(network, *batch, paths=[path] * 2, loss=cross_entropy, optimizer=optimizer)
+    assert_unchanged(others, snapshot(network, alphas=False))
+    assert all(parameter.grad is None for parameter in weight_parameters(network))
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    assert all(m.track_running_stats for m in network.modules() if isinstance(m, nn.BatchNorm2d))
+    for name, alpha in snapshot(network, alphas=True).items():
+        assert not torch.equal(alpha, alphas[name])
+    assert not result.loss.requires_grad
+    assert result.outputs.shape == (6, 5)
+
+
+def test_with_zero_sampled_every_gate_still_learns(network: nn.Module, batch: tuple[Tensor, Tensor]) -> None:
+    optimizer = torch.optim.SGD(alpha_parameters(network), lr=1.0)
+    arch_step(network, *batch, paths=[ExactGate(ZERO)] * 2, loss=cross_entropy, optimizer=optimizer)
+    for alpha in alpha_parameters(network):
+        assert (alpha.grad != 0).all()
+
+
+@pytest.mark.parametrize("paths", [[ExactGate(ZERO), ExactGate(1)], [TwoPathGate(ZERO, 1), TwoPathGate(0, 2)]], ids=str)
+def test_the_penalty_reaches_alpha_whatever_is_sampled(
+    network: nn.Module, batch: tuple[Tensor, Tensor], paths: list[Path]
+) -> None:
+    cost = torch.tensor([1.0, 2.0, 4.0, 0.0], dtype=torch.float64)
+    optimizer = torch.optim.SGD(alpha_parameters(network), lr=0.0)
+
+    def no_loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        return 0.0 * outputs.sum()
+
+    arch_step(
+        network,
+        *batch,
+        paths=paths,
+        loss=no_loss,
+        optimizer=optimizer,
+        penalty=lambda probs: 10 * sum(p @ cost for p in probs),
+    )
+    for op, path in zip(mixed_ops(network), paths, strict=True):
+        alpha = op.alpha.detach().clone().requires_grad_()
+        (expected,) = torch.autograd.grad(10 * path.probs(alpha) @ cost, alpha)
+        assert expected.abs().max() > 0.1
+        torch.testing.assert_close(op.alpha.grad, expected)
+
+
+def test_arch_step_gradient_is_that_of_the_materialized_network(
+    network: nn.Module, batch: tuple[Tensor, Tensor]
+) -> None:
+    """An oracle for the whole net: both mixed operations hold all candidates in one graph, in training mode."""
+    actives = [2, 1]
+    optimizer = torch.optim.SGD(alpha_parameters(network), lr=0.0)
+    arch_step(network, *batch, paths=[ExactGate(a) for a in actives], loss=cross_entropy, optimizer=optimizer)
+
+    x = network.stem(batch[0])
+    leaves = []
+    for op, active in zip([network.first, network.second], actives, strict=True):
+        alpha = op.alpha.detach().clone().requires_grad_()
+        p = alpha.softmax(0)
+        gates = nn.functional.one_hot(torch.tensor(active), len(p)) + p - p.detach()
+        x = x + sum(gate * candidate(x) for gate, candidate in zip(gates, op.candidates, strict=True))
+        leaves.append(alpha)
+    expected = torch.autograd.grad(cross_entropy(network.head(x.mean((2, 3))), batch[1]), leaves)
+    for op, gradient in zip(mixed_ops(network), expected, strict=True):
+        torch.testing.assert_close(op.alpha.grad, gradient, rtol=1e-10, atol=1e-12)
+
+
+def test_frozen_parameters_are_thawed_after_an_exception() -> None:
+    layer = nn.Linear(2, 2)
+    layer.bias.requires_grad_(False)
+    with pytest.raises(KeyError), frozen_parameters(layer.parameters()):
+        assert not layer.weight.requires_grad
+        raise KeyError
+    assert layer.weight.requires_grad
+    assert not layer.bias.requires_grad
