@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from pnas_apps.presets import Options, preset_flags, read_preset, with_flags
 from pnas_apps.program import Program
 

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torchvision.datasets import CIFAR10
+from torchvision.transforms.v2 import functional
+
 from pnas_apps.errors import UserError
 from pnas_apps.folders import Track, read_image_folder
 from pnas_apps.images import ImageSet
-from torchvision.datasets import CIFAR10
-from torchvision.transforms.v2 import functional
 
 DIGITS_TEST_SHARE = 0.2
 DIGITS_SPLIT_SEED = 0

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 
 import torch
 from attrs import asdict
+from torch import nn
+
 from pnas_apps.images import ImageSet, Normalization
 from pnas_apps.progress import Reporter
 from pnas_apps.run_folder import RunFolder
 from pnas_export import Parity, ParityError, export_onnx, export_tflite, verify
 from pnas_ops import write_atomically
-from torch import nn
 
 PROOF_IMAGES = 256
 

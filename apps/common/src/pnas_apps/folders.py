@@ -5,9 +5,10 @@ from pathlib import Path
 
 import torch
 from PIL import Image, UnidentifiedImageError
+from torchvision.transforms.v2 import functional
+
 from pnas_apps.errors import UserError
 from pnas_apps.images import ImageSet
-from torchvision.transforms.v2 import functional
 
 IMAGE_SUFFIXES = frozenset(Image.registered_extensions())
 
@@ -60,7 +61,7 @@ def _image_files(folder: Path) -> list[Path]:
 def _read_image(path: Path, resolution: int) -> torch.Tensor:
     try:
         with Image.open(path) as image:
-            pixels = functional.pil_to_tensor(image.convert("RGB"))
+            pixels: torch.Tensor = functional.pil_to_tensor(image.convert("RGB"))
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{path} is not a readable image ({error}): remove it or replace it") from None
     if pixels.shape[1:] != (resolution, resolution):

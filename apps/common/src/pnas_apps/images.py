@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import torch
 from attrs import field, frozen
 from attrs.validators import ge
-from pnas_apps.errors import UserError
 from torch import Tensor
+
+from pnas_apps.errors import UserError
 
 
 @frozen(kw_only=True, eq=False)
@@ -146,7 +147,7 @@ class ImageBatches:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         count = len(self._images)
         order = torch.arange(count) if self._generator is None else torch.randperm(count, generator=self._generator)
-        for indices in order.split(self._batch_size)[: len(self)]:
+        for indices in torch.split(order, self._batch_size)[: len(self)]:
             images = self._images.images[indices]
             if self._generator is not None and self._augmentation is not None:
                 images = self._augmentation(images, self._generator)

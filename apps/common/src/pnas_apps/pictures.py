@@ -7,6 +7,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Patch
+
 from pnas_apps.results import KERNEL_COLORS
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, ClassifierSpec, ConvSpec, MBConvSpec, Workload, workloads, write_atomically

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich.console import Console, Group
+
 from pnas_apps.errors import UserError
 from pnas_apps.exporting import export_networks
 from pnas_apps.images import ImageBatches, measure_normalization
@@ -21,7 +23,6 @@ from pnas_export import TFLiteDevice
 from pnas_latency import MissingWorkloadsError
 from pnas_ops import save_json, write_atomically
 from pnas_supernet import derive
-from rich.console import Console, Group
 
 STEPS = ("table", "search", "train", "export", "report")
 

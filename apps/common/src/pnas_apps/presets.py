@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
 from pnas_apps.errors import UserError
 
 Options = dict[str, Any]

@@ -1,10 +1,10 @@
 """What the command-line programs have in common. Imports nothing heavy, since `--help` needs it."""
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import click
+
 from pnas_apps.errors import UserError
 
 

@@ -5,9 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-Advance = Callable[[], None]
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 
 class Reporter:
@@ -18,12 +16,14 @@ class Reporter:
 
     @contextmanager
     def bar(self, what: str, total: int) -> Iterator[Callable[..., None]]:
-        """A bar that is advanced by calling what the `with` statement gives; `text=` adds a remark to it."""
+        """A bar that is advanced by calling what the `with` statement gives; `text=` changes the remark beside it."""
         with self._progress() as progress:
             task = progress.add_task(what, total=total, text="")
 
             def advance(steps: int = 1, *, text: str | None = None) -> None:
-                progress.update(task, advance=steps, **({} if text is None else {"text": text}))
+                progress.advance(task, steps)
+                if text is not None:
+                    progress.update(task, text=text)
 
             yield advance
 
@@ -50,10 +50,9 @@ class Reporter:
     def _progress(self) -> Progress:
         columns = [
             TextColumn("  {task.description}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            BarColumn(bar_width=12),
+            TaskProgressColumn(),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             TextColumn("{task.fields[text]}"),
         ]
         return Progress(*columns, console=self.console, transient=False)

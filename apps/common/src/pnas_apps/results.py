@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from attrs import frozen
+from rich.table import Table
+from rich.text import Text
+
 from pnas_export import Parity
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, Measurement, architecture_macs, architecture_parameters, workloads
-from rich.table import Table
-from rich.text import Text
 
 KERNEL_COLORS = {1: "#9e9e9e", 3: "#4c78a8", 5: "#e39b2f", 7: "#c44e52"}
 """Of blocks by the side of their kernel, in every picture."""
@@ -49,9 +50,10 @@ def net_result(
 
 def results_table(nets: Sequence[NetResult]) -> Table:
     """The nets side by side."""
-    table = Table(title="Nets, trained alike; latency of the TFLite file, one image", title_justify="left")
-    for heading in ("net", "test accuracy", "parameters", "MACs", "predicted ms", "measured ms", "off by"):
-        table.add_column(heading, justify="left" if heading == "net" else "right")
+    table = Table(title="Nets, trained alike (ms: the TFLite file, one image)", title_justify="left")
+    table.add_column("net")
+    for heading in ("accuracy", "parameters", "MACs", "predicted", "measured", "off by"):
+        table.add_column(heading, justify="right")
     for net in nets:
         measured_ms = net.measured.latency_ms
         table.add_row(
@@ -59,8 +61,8 @@ def results_table(nets: Sequence[NetResult]) -> Table:
             f"{net.test_accuracy:.2%}",
             f"{net.parameters:,}",
             f"{net.macs / 1e6:.2f} M",
-            f"{net.predicted_ms:.4f}",
-            f"{measured_ms:.4f}",
+            f"{net.predicted_ms:.4f} ms",
+            f"{measured_ms:.4f} ms",
             f"{net.predicted_ms / measured_ms - 1:+.1%}",
         )
     return table
@@ -68,17 +70,22 @@ def results_table(nets: Sequence[NetResult]) -> Table:
 
 def proof_table(proofs: Mapping[str, Sequence[Parity]]) -> Table:
     """Every file on every runtime against PyTorch."""
-    table = Table(title="Exported files against PyTorch, on test images", title_justify="left")
-    for heading in ("net", "file", "runtime", "images", "largest difference", "of largest logit", "same class"):
-        table.add_column(heading, justify="left" if heading in ("net", "file", "runtime") else "right")
+    images = {proof.images for rows in proofs.values() for proof in rows}
+    table = Table(
+        title=f"Files against PyTorch on {', '.join(map(str, images))} test images "
+        "(difference: relative to the largest logit)",
+        title_justify="left",
+    )
+    for heading in ("net", "file", "runtime"):
+        table.add_column(heading)
+    for heading in ("difference", "same class"):
+        table.add_column(heading, justify="right")
     for name, rows in proofs.items():
         for proof in rows:
             table.add_row(
                 name,
                 proof.file,
                 f"{proof.runtime} {proof.runtime_version}",
-                f"{proof.images}",
-                f"{proof.max_abs_difference:.1e}",
                 f"{proof.max_relative_difference:.1e}",
                 f"{proof.top1_agreement:.1%}",
             )
@@ -101,6 +108,6 @@ def architecture_table(architecture: Architecture, table: LatencyTable) -> Table
             Text(f"{block.op}", style=color),
             f"{block.in_channels}->{block.out_channels}{' /' + str(block.stride) if block.stride > 1 else ''}",
             f"{cost_ms:.4f}",
-            Text("█" * max(1, round(40 * cost_ms / longest)) if cost_ms else "", style=color),
+            Text("█" * max(1, round(30 * cost_ms / longest)) if cost_ms else "", style=color),
         )
     return drawing

@@ -1,6 +1,10 @@
 """The training of a run's nets, from the supernet's weights."""
 
 import torch
+from safetensors.torch import load_file, save
+from torch import nn
+from torch.optim.swa_utils import update_bn
+
 from pnas_apps.checkpoints import load_checkpoint, save_checkpoint
 from pnas_apps.images import ImageBatches, ImageSet, Normalization, seeded_generator
 from pnas_apps.progress import Reporter
@@ -9,9 +13,6 @@ from pnas_apps.settings import Preset
 from pnas_apps.training import Training
 from pnas_ops import Architecture, build_network, load_json, save_json, write_atomically
 from pnas_supernet import SuperNet, extract
-from safetensors.torch import load_file, save
-from torch import nn
-from torch.optim.swa_utils import update_bn
 
 
 def retrain(
@@ -47,7 +48,7 @@ def retrain(
         )
 
     steps = len(batches(0))
-    with reporter.bar(f"training the {architecture.name} net", preset.train.epochs * steps) as advance:
+    with reporter.bar(f"{architecture.name} net", preset.train.epochs * steps) as advance:
         advance((preset.train.epochs - training.epochs_left) * steps)
         while training.epochs_left:
             record = training.run_epoch(batches(len(training.history)), on_step=advance)

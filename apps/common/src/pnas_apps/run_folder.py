@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import asdict
+
 from pnas_apps.errors import UserError
 from pnas_apps.settings import RunSettings
 from pnas_ops import load_json, save_json, to_json, write_atomically

@@ -1,9 +1,12 @@
 """From a command line's options to a run."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from platformdirs import user_cache_path
+from rich.console import Console
+
 from pnas_apps.errors import UserError
 from pnas_apps.folders import Track
 from pnas_apps.pipeline import run_pipeline
@@ -13,7 +16,6 @@ from pnas_apps.run_folder import RunFolder, unfinished_folder
 from pnas_apps.settings import Preset, RunSettings, Task, structure_preset
 from pnas_export import ConversionError, ParityError
 from pnas_supernet import DivergenceError
-from rich.console import Console
 
 RUNS = Path("runs")
 
@@ -34,7 +36,8 @@ def run_task(
     Raises:
         UserError: for anything that the user can mend.
     """
-    reporter = Reporter(Console())
+    # A descriptor of its own: while a converter runs, its noise is kept away from the terminal's.
+    reporter = Reporter(Console(file=os.fdopen(os.dup(1), "w", encoding="utf-8")))
     preset = structure_preset(options, preset_name)
     if run_dir is not None:
         RunFolder(run_dir).refuse_finished()

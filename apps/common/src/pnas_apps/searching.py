@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
+
 from pnas_apps.checkpoints import load_checkpoint, save_checkpoint
 from pnas_apps.images import ImageBatches, Normalization, seeded_generator
 from pnas_apps.progress import Reporter
@@ -11,7 +13,6 @@ from pnas_apps.settings import Preset, Task
 from pnas_latency import LatencyTable, LinearPenalty, expected_cost
 from pnas_ops import Architecture, SearchSpace, architecture_macs
 from pnas_supernet import EpochRecord, Search, SuperNet
-from torch import Tensor
 
 
 def biggest(space: SearchSpace) -> Architecture:
@@ -41,14 +42,16 @@ def run_search(
     seed: int,
     reporter: Reporter,
 ) -> tuple[SuperNet, list[EpochRecord]]:
-    """The supernet at the end of its search, and its history; goes on from the run folder's checkpoint where there is one."""
+    """The supernet at the end of its search, and the history; goes on from the run folder's checkpoint, if any."""
     weights_split, alpha_split = task.train.split(preset.validation_share, seeded_generator(seed, "split"))
     supernet = SuperNet(task.space, generator=seeded_generator(seed, "supernet")).to(memory_format=torch.channels_last)
     costs, fixed_ms = table.costs(task.space), table.fixed_ms(task.space)
-    penalty = LinearPenalty(weight=preset.latency_weight, reference_ms=table.predict_ms(biggest(task.space)))
 
     def expected_ms(probs: Sequence[Tensor]) -> Tensor:
         return fixed_ms + expected_cost(probs, costs)
+
+    average_net_ms = float(expected_ms([torch.full((len(row),), 1 / len(row)) for row in costs]))
+    penalty = LinearPenalty(weight=preset.latency_weight, reference_ms=average_net_ms)
 
     search = Search(
         supernet,
@@ -80,8 +83,7 @@ def run_search(
             latency_ms = expected_history_ms([record], task.space, table)[0]
             advance(
                 0,
-                text=f"{record.phase}: accuracy {record.train_accuracy:.1%}, "
-                f"expected {latency_ms:.3f} ms, entropy {record.entropy:.2f}",
+                text=f"{record.phase}: {record.train_accuracy:.1%}, {latency_ms:.3f} ms, entropy {record.entropy:.2f}",
             )
     return supernet, search.history
 

@@ -2,6 +2,7 @@
 
 from attrs import field, frozen
 from attrs.validators import and_, ge, gt, lt
+
 from pnas_apps.errors import UserError
 from pnas_apps.images import Augmentation, ImageSet
 from pnas_apps.presets import Options
@@ -19,7 +20,7 @@ class Preset:
         resolution: side of the images in pixels.
         batch_size: images in a batch, of the search and of the training.
         validation_share: share of the training images that the architecture learns on, not the weights.
-        latency_weight: what the latency of the space's biggest net adds to the loss.
+        latency_weight: what a latency of twice that of the space's average net adds to the loss.
         augmentation: of training images.
         search: of the architecture.
         train: of every net in the final table.

@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from attrs import asdict, field, frozen
 from attrs.validators import ge, gt
-from pnas_apps.errors import UserError
-from pnas_apps.images import ImageBatches
 from torch import nn
 from torch.nn import functional
+
+from pnas_apps.errors import UserError
+from pnas_apps.images import ImageBatches
 
 
 @frozen(kw_only=True)
@@ -86,7 +87,7 @@ class Training:
             if not torch.isfinite(loss):
                 raise UserError(f"the loss is {float(loss)} at epoch {epoch}, step {index}: lower --train-lr")
             self.optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
             total_loss += float(loss.detach()) * len(labels)
             total_correct += float((outputs.argmax(dim=1) == labels).sum())

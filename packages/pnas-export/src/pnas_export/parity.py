@@ -1,0 +1,89 @@
+"""The proof that an exported file computes what the net computes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from attrs import frozen
+from torch import Tensor, nn
+
+from pnas_export.inference import inference_copy
+from pnas_export.runtimes import Runtime, installed_runtimes
+
+
+class ParityError(ValueError):
+    """A file whose outputs are not those of the net."""
+
+
+@frozen(kw_only=True)
+class Parity:
+    """How far a file on one runtime is from PyTorch, over some images.
+
+    Attributes:
+        file: name of the file, without its folder.
+        images: number of images compared.
+        max_abs_difference: largest difference of a logit.
+        max_relative_difference: the same, divided by the largest absolute logit.
+        top1_agreement: fraction of the images that get the same class.
+    """
+
+    file: str
+    runtime: str
+    runtime_version: str
+    images: int
+    max_abs_difference: float
+    max_relative_difference: float
+    top1_agreement: float
+
+
+def verify(module: nn.Module, files: Sequence[Path], images: Tensor, *, tolerance: float = 1e-4) -> tuple[Parity, ...]:
+    """Runs every file on every installed runtime of its format and compares with PyTorch in float32.
+
+    Args:
+        module: the net that was exported; not changed.
+        files: exported files.
+        images: (N, C, H, W), preprocessed as for the net.
+        tolerance: largest relative difference that passes.
+
+    Raises:
+        ParityError: naming file, runtime, difference and bound, for the first file that is further off.
+        ValueError: for no images, or a file that no installed runtime runs.
+    """
+    if not len(images):
+        raise ValueError("verify needs at least one image")
+    images = images.detach().cpu().float()
+    runtimes = installed_runtimes()
+    with torch.no_grad():
+        expected = inference_copy(module)(images)
+    proofs: list[Parity] = []
+    for file in files:
+        suitable = [runtime for runtime in runtimes if runtime.suffix == file.suffix]
+        if not suitable:
+            known = ", ".join(f"{runtime.name} ({runtime.suffix})" for runtime in runtimes)
+            raise ValueError(f"no installed runtime runs {file.name}; installed are {known}")
+        proofs.extend(_compare(file, runtime, images, expected, tolerance) for runtime in suitable)
+    return tuple(proofs)
+
+
+def _compare(file: Path, runtime: Runtime, images: Tensor, expected: Tensor, tolerance: float) -> Parity:
+    logits = runtime.predict(file, images)
+    where = f"{file.name} on {runtime.name} {runtime.version}"
+    if logits.shape != expected.shape:
+        raise ParityError(f"{where} gives logits of shape {tuple(logits.shape)}, PyTorch {tuple(expected.shape)}")
+    difference = (logits - expected).abs().max()
+    # Not 0 / 0 for a net that answers zeros.
+    relative = float(difference / expected.abs().max().clamp_min(torch.finfo(torch.float32).tiny))
+    # Written so that NaN fails.
+    if not relative <= tolerance:
+        raise ParityError(
+            f"{where} differs from PyTorch by {relative:.2g} of the largest logit, more than {tolerance:g}"
+        )
+    return Parity(
+        file=file.name,
+        runtime=runtime.name,
+        runtime_version=runtime.version,
+        images=len(images),
+        max_abs_difference=float(difference),
+        max_relative_difference=relative,
+        top1_agreement=float((logits.argmax(1) == expected.argmax(1)).float().mean()),
+    )

@@ -1,0 +1,71 @@
+"""A TFLite model of independent parts, cut into one subgraph and one signature a part."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+
+def split_outputs(model: bytes, names: Sequence[str]) -> bytes:
+    """Cuts a model whose output i depends on its input i alone into signatures `names[i]`.
+
+    Each signature takes "args_0" and gives "output_0". Names of tensors become unique in the file, which the quantizer
+    asks for.
+
+    Raises:
+        ValueError: where an output depends on another input, or on none.
+    """
+    import flatbuffers  # type: ignore[import-untyped]
+    from ai_edge_litert import schema_py_generated as schema
+
+    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+    (whole,) = tree.subgraphs
+    (signature,) = tree.signatureDefs
+    inputs = {entry.name.decode(): entry.tensorIndex for entry in signature.inputs}
+    outputs = {entry.name.decode(): entry.tensorIndex for entry in signature.outputs}
+    tree.subgraphs, tree.signatureDefs = [], []
+    for index, name in enumerate(names):
+        source, result = inputs[f"args_{index}"], outputs[f"output_{index}"]
+        operators, tensors = _ancestors(whole, result)
+        if tensors.intersection(whole.inputs) != {source}:
+            raise ValueError(f"output {index} ({name}) does not depend on input {index} alone")
+        place = {tensor: position for position, tensor in enumerate(sorted(tensors))}
+        tree.subgraphs.append(_subgraph(whole, name, operators, place, source, result))
+        entry = schema.SignatureDefT()
+        entry.signatureKey, entry.subgraphIndex = name.encode(), index
+        entry.inputs = [_named(schema.TensorMapT(), "args_0", place[source])]
+        entry.outputs = [_named(schema.TensorMapT(), "output_0", place[result])]
+        tree.signatureDefs.append(entry)
+    builder = flatbuffers.Builder()
+    builder.Finish(tree.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def _ancestors(graph: Any, result: int) -> tuple[list[Any], set[int]]:
+    """The operators that `result` needs, in their order, and all tensors that they touch."""
+    operators = []
+    tensors = {result}
+    for operator in reversed(graph.operators):
+        if tensors.intersection(operator.outputs):
+            operators.append(operator)
+            # -1 stands for an optional input that is left out.
+            tensors.update(int(tensor) for tensor in (*operator.inputs, *operator.outputs) if tensor >= 0)
+    return operators[::-1], tensors
+
+
+def _subgraph(graph: Any, name: str, operators: list[Any], place: dict[int, int], source: int, result: int) -> Any:
+    part = copy.copy(graph)
+    part.name = name.encode()
+    part.inputs, part.outputs = [place[source]], [place[result]]
+    part.tensors = [copy.copy(graph.tensors[tensor]) for tensor in place]
+    for tensor in part.tensors:
+        tensor.name = part.name + b"/" + tensor.name
+    part.operators = [copy.copy(operator) for operator in operators]
+    for operator in part.operators:
+        operator.inputs = [place.get(tensor, -1) for tensor in operator.inputs]
+        operator.outputs = [place[tensor] for tensor in operator.outputs]
+    return part
+
+
+def _named(entry: Any, name: str, tensor: int) -> Any:
+    entry.name, entry.tensorIndex = name.encode(), tensor
+    return entry

@@ -1,0 +1,100 @@
+"""Eager PyTorch on a CPU or a CUDA GPU as a device."""
+
+import platform
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pnas_ops import Block, DeviceInfo, Measurement, Progress, Workload, build_block, walk
+
+
+class TorchDevice:
+    """Measures float32 blocks in evaluation mode, channels_last, one image at a time.
+
+    Args:
+        device: "cpu", "cuda" or "cuda:<index>".
+        threads: threads of PyTorch's CPU operators while measuring.
+        samples: least number of samples a workload.
+
+    Raises:
+        ValueError: for another kind of device, or a GPU that PyTorch cannot see.
+    """
+
+    def __init__(self, device: str = "cpu", *, threads: int = 1, samples: int = 200) -> None:
+        self._device = torch.device(device)
+        self._samples = samples
+        if self._device.type not in ("cpu", "cuda"):
+            raise ValueError(f"PyTorch latency is measured on cpu or cuda, not on {device!r}")
+        if self._device.type == "cuda" and (self._device.index or 0) >= torch.cuda.device_count():
+            raise ValueError(f"PyTorch sees {torch.cuda.device_count()} CUDA devices, not {device!r}: measure on 'cpu'")
+        if threads < 1:
+            raise ValueError(f"threads must be at least 1, got {threads}")
+        self._info = DeviceInfo(
+            device=_cpu_name() if self._device.type == "cpu" else torch.cuda.get_device_name(self._device),
+            runtime="torch",
+            runtime_version=str(torch.__version__),
+            threads=threads,
+            dtype="float32",
+        )
+
+    @property
+    def info(self) -> DeviceInfo:
+        """The processor by its name, and the version of PyTorch."""
+        return self._info
+
+    def measure(
+        self, rows: Sequence[Sequence[Workload]], *, progress: Progress | None = None
+    ) -> Iterator[tuple[Workload, Measurement]]:
+        """Measures every workload of `rows` by `pnas_ops.walk`; the thread count is restored afterwards."""
+        keys = {workload for row in rows for workload in row}
+        blocks = {workload: self._block(workload) for workload in keys}
+        inputs = {shape: self._input(shape) for shape in {workload.input_shape for workload in keys}}
+        tiny = torch.zeros(1, device=self._device)
+
+        def run(workload: Workload) -> None:
+            blocks[workload](inputs[workload.input_shape])
+            self._finish()
+
+        def idle() -> None:
+            tiny + 1
+            self._finish()
+
+        # A net waits for the GPU once. On a CPU it saves nothing: `tiny + 1` would deduct what every operator pays.
+        overhead = idle if self._device.type == "cuda" else None
+        with _threads(self.info.threads), torch.inference_mode():
+            measurements = walk(rows, run, idle=overhead, samples=self._samples, progress=progress)
+        return iter(measurements.items())
+
+    def _block(self, workload: Workload) -> Block:
+        # Measuring must not change the random numbers of the program around it.
+        with torch.random.fork_rng(devices=[]):
+            block = build_block(workload.block)
+        return block.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+    def _input(self, shape: tuple[int, ...]) -> Tensor:
+        return torch.full(shape, 0.5, device=self._device).to(memory_format=torch.channels_last)
+
+    def _finish(self) -> None:
+        # CUDA runs behind Python's back; without waiting, only the launch would be timed.
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _cpu_name() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    name = re.search(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.exists() else None
+    return name[1] if name else platform.processor() or platform.machine()

@@ -1,0 +1,87 @@
+"""A tiny net, its files and a model of its blocks, converted once for all tests."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from pnas_export import convert_workloads, export_onnx, export_tflite
+from pnas_ops import (
+    Architecture,
+    BlockSpec,
+    ClassifierSpec,
+    ConvSpec,
+    MBConvSpec,
+    Workload,
+    ZeroSpec,
+    build_network,
+    workloads,
+)
+from torch import Tensor, nn
+
+
+def make_net(architecture: Architecture, seed: int) -> nn.Module:
+    """A net in training mode whose BatchNorm statistics are not the trivial ones."""
+    generator = torch.Generator().manual_seed(seed)
+    net = build_network(architecture, generator=generator)
+    for part in net.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            assert part.running_mean is not None
+            assert part.running_var is not None
+            part.running_mean.normal_(generator=generator)
+            part.running_var.uniform_(0.5, 2.0, generator=generator)
+    return net
+
+
+@pytest.fixture(scope="session")
+def architecture() -> Architecture:
+    return Architecture(
+        name="tiny",
+        resolution=8,
+        blocks=(
+            BlockSpec(op=ConvSpec(kernel_size=3), in_channels=3, out_channels=8),
+            BlockSpec(op=MBConvSpec(kernel_size=3, expansion=1), in_channels=8, out_channels=8, residual=True),
+            BlockSpec(op=MBConvSpec(kernel_size=5, expansion=3), in_channels=8, out_channels=16, stride=2),
+            BlockSpec(op=ZeroSpec(), in_channels=16, out_channels=16, residual=True),
+            BlockSpec(op=ClassifierSpec(hidden_channels=24), in_channels=16, out_channels=5),
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def net(architecture: Architecture) -> nn.Module:
+    return make_net(architecture, seed=0)
+
+
+@pytest.fixture(scope="session")
+def other_net(architecture: Architecture) -> nn.Module:
+    return make_net(architecture, seed=1)
+
+
+@pytest.fixture(scope="session")
+def images() -> Tensor:
+    return torch.randn(3, 3, 8, 8, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.fixture(scope="session")
+def onnx_path(net: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path: Path = tmp_path_factory.mktemp("onnx") / "tiny.onnx"
+    export_onnx(net, (1, 3, 8, 8), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tflite_path(net: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path: Path = tmp_path_factory.mktemp("tflite") / "tiny.tflite"
+    export_tflite(net, (1, 3, 8, 8), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def blocks(architecture: Architecture) -> list[Workload]:
+    """The workloads of the tiny net that compute something."""
+    return [workload for (workload,) in workloads(architecture) if not workload.block.computes_nothing]
+
+
+@pytest.fixture(scope="session")
+def blocks_model(blocks: list[Workload]) -> bytes:
+    return convert_workloads(blocks)

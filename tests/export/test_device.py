@@ -1,0 +1,76 @@
+"""Measuring: exactly what was asked, on the runtime that was asked."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from pnas_export import AiEdgeLitert, TFLite, TFLiteDevice, device, installed_runtimes, processor_name
+from pnas_ops import BlockSpec, Workload, ZeroSpec
+
+
+class Missing(TFLite):
+    name = "missing-runtime"
+    module = "missing_runtime"
+
+
+@pytest.fixture
+def converted(monkeypatch: pytest.MonkeyPatch, blocks: list[Workload], blocks_model: bytes) -> None:
+    def convert_workloads(workloads: Sequence[Workload], *, log: Path | None) -> bytes:
+        assert list(workloads) == blocks
+        return blocks_model
+
+    monkeypatch.setattr(device, "convert_workloads", convert_workloads)
+
+
+@pytest.mark.usefixtures("converted")
+@pytest.mark.parametrize(
+    "runtime", [one for one in installed_runtimes() if isinstance(one, TFLite)], ids=lambda runtime: runtime.name
+)
+def test_measure_covers_exactly_the_workloads(runtime: TFLite, blocks: list[Workload]) -> None:
+    told: list[tuple[str, int, int]] = []
+    rows = [blocks[:2], [], blocks[1:]]
+    pairs = list(TFLiteDevice(runtime=runtime).measure(rows, progress=lambda *step: told.append(step)))
+    assert [workload for workload, _ in pairs] == blocks
+    assert all(measurement.count >= 200 and measurement.latency_ms > 0 for _, measurement in pairs)
+    assert len({measurement.overhead_ms for _, measurement in pairs}) == 1
+    assert 0 < pairs[0][1].overhead_ms < 1
+    assert told[:3] == [("converting", 0, 1), ("converting", 1, 1), ("measuring", 1, 600)]
+    assert told[-1] == ("measuring", 600, 600)
+
+
+def test_nothing_asked_nothing_done() -> None:
+    assert list(TFLiteDevice().measure([])) == []
+    assert list(TFLiteDevice().measure([[], []])) == []
+
+
+def test_what_computes_nothing_is_refused_at_once(blocks: list[Workload]) -> None:
+    skip = Workload(block=BlockSpec(op=ZeroSpec(), in_channels=4, out_channels=4, residual=True), height=8, width=8)
+    with pytest.raises(ValueError, match=r"^skip .* computes nothing"):
+        TFLiteDevice().measure([blocks, [skip]])
+
+
+def test_whole_nets(tflite_path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.tflite"
+    copy.write_bytes(tflite_path.read_bytes())
+    measured = TFLiteDevice().measure_files([tflite_path, copy])
+    assert list(measured) == [tflite_path, copy]
+    assert all(one.latency_ms > 0 and one.overhead_ms == 0 and one.count >= 200 for one in measured.values())
+
+
+def test_info_names_everything_that_matters() -> None:
+    info = TFLiteDevice(threads=2).info
+    assert (info.runtime, info.threads, info.dtype) == ("ai-edge-litert", 2, "float32")
+    assert info.runtime_version == AiEdgeLitert().version
+    assert info.device == processor_name() != ""
+    assert evolve(info, threads=1) == TFLiteDevice().info
+
+
+def test_a_missing_runtime_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^runtime missing-runtime is not installed here$"):
+        TFLiteDevice(runtime=Missing())
+
+
+def test_threads_are_positive() -> None:
+    with pytest.raises(ValueError, match="'threads' must be >= 1"):
+        TFLiteDevice(threads=0)

@@ -1,0 +1,114 @@
+"""Size and work against a count by hand and against the published numbers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from torch import Tensor, nn
+
+from pnas_ops import (
+    Architecture,
+    BlockSpec,
+    ClassifierSpec,
+    ConvSpec,
+    MBConvSpec,
+    OpSpec,
+    ZeroSpec,
+    architecture_macs,
+    architecture_parameters,
+    build_network,
+    count_macs,
+    count_parameters,
+)
+from strategies import architectures
+
+CONFIG = Path(__file__).resolve().parents[2] / ".." / "shared" / "reference" / "proxyless_mobile.config"
+
+
+@settings(max_examples=40)
+@given(architectures())
+def test_macs_and_parameters_agree_with_hooks(net: Architecture) -> None:
+    macs = 0
+
+    def count(module: nn.Module, args: tuple[Tensor], output: Tensor) -> None:
+        nonlocal macs
+        if isinstance(module, nn.Conv2d):
+            per_value = module.in_channels // module.groups * module.kernel_size[0] * module.kernel_size[1]
+            macs += output.numel() * per_value
+        elif isinstance(module, nn.Linear):
+            macs += output.numel() * module.in_features
+
+    network = build_network(net).eval()
+    for module in network.modules():
+        module.register_forward_hook(count)
+    with torch.inference_mode():
+        network(torch.rand(1, net.in_channels, net.resolution, net.resolution))
+
+    assert architecture_macs(net) == macs
+    buffers = {name for name, _ in network.named_buffers()}
+    assert architecture_parameters(net) == sum(
+        value.numel() for name, value in network.state_dict().items() if name not in buffers
+    )
+
+
+@pytest.mark.skipif(not CONFIG.exists(), reason="the released nets' descriptions lie beside the repository, not in it")
+def test_proxyless_mobile_has_the_published_size_and_work() -> None:
+    net = _proxyless_mobile(json.loads(CONFIG.read_text()))
+    assert architecture_parameters(net) == 4_080_512
+    assert round(architecture_macs(net) / 1e6, 1) == 320.4
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_counting_leaves_the_net_as_it_was(training: bool) -> None:
+    network = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3)).train(training)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+
+    assert count_macs(network, (1, 2, 5, 5)) == 3 * 3 * 3 * 2 * 9
+
+    assert network.training is training
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_counting_restores_the_mode_after_an_error() -> None:
+    network = nn.Conv2d(2, 3, 3).train()
+    with pytest.raises(RuntimeError, match="channels"):
+        count_macs(network, (1, 5, 5, 5))
+    assert network.training
+
+
+def test_counts_a_module_without_parameters() -> None:
+    assert count_macs(nn.Identity(), (1, 2, 3, 4)) == 0
+    assert count_parameters(nn.Identity()) == 0
+
+
+def _proxyless_mobile(config: dict[str, Any]) -> Architecture:
+    first, mix, end = config["first_conv"], config["feature_mix_layer"], config["classifier"]
+    stem = BlockSpec(
+        op=ConvSpec(kernel_size=first["kernel_size"]),
+        in_channels=first["in_channels"],
+        out_channels=first["out_channels"],
+        stride=first["stride"],
+    )
+    blocks = [stem]
+    for description in config["blocks"]:
+        conv, residual = description["mobile_inverted_conv"], description["shortcut"] is not None
+        zero = conv["name"] == "ZeroLayer"
+        op: OpSpec = ZeroSpec() if zero else MBConvSpec(kernel_size=conv["kernel_size"], expansion=conv["expand_ratio"])
+        blocks.append(
+            BlockSpec(
+                op=op,
+                in_channels=blocks[-1].out_channels,
+                out_channels=blocks[-1].out_channels if zero else conv["out_channels"],
+                stride=conv["stride"],
+                residual=residual,
+            )
+        )
+    head = BlockSpec(
+        op=ClassifierSpec(hidden_channels=mix["out_channels"]),
+        in_channels=mix["in_channels"],
+        out_channels=end["out_features"],
+    )
+    return Architecture(name="proxyless_mobile", resolution=224, blocks=(*blocks, head))

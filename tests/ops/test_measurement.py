@@ -1,0 +1,112 @@
+"""The walk, on a clock that the test moves."""
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pnas_ops import DeviceInfo, Measurement, summarize, walk
+
+row_lists = st.lists(st.lists(st.integers(0, 9), max_size=4, unique=True), min_size=1, max_size=5)
+
+
+class Clock:
+    """Stands still but for what is run."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0
+        self.calls: list[object] = []
+        monkeypatch.setattr(time, "perf_counter_ns", lambda: self.now)
+
+    def spend(self, name: object, nanoseconds: int) -> None:
+        self.calls.append(name)
+        self.now += nanoseconds
+
+
+@given(samples_ms=st.lists(st.floats(0, 1e3), min_size=2, max_size=50), overhead_ms=st.floats(0, 10))
+def test_summary_agrees_with_numpy(samples_ms: list[float], overhead_ms: float) -> None:
+    p10, p25, p50, p75 = np.percentile(samples_ms, [10, 25, 50, 75])
+    measurement = summarize(samples_ms, overhead_ms=overhead_ms)
+    assert measurement.latency_ms == pytest.approx(max(0.0, p10 - overhead_ms), abs=1e-9)
+    assert (measurement.p25_ms, measurement.median_ms, measurement.p75_ms) == pytest.approx((p25, p50, p75))
+    assert (measurement.overhead_ms, measurement.count) == (overhead_ms, len(samples_ms))
+
+
+@given(rows=row_lists, samples=st.integers(2, 5), seed=st.integers(0, 3))
+def test_walks_through_random_nets_in_their_order(rows: list[list[int]], samples: int, seed: int) -> None:
+    calls: list[int] = []
+    done: list[tuple[str, int, int]] = []
+    measured = walk(rows, calls.append, samples=samples, seed=seed, progress=lambda *step: done.append(step))
+
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    assert list(measured) == keys
+    warm_up, timed = calls[: 2 * len(keys)], calls[2 * len(keys) :]
+    assert warm_up == [key for key in keys for _ in range(2)]
+
+    filled = [row for row in rows if row]
+    rounds = samples * max(map(len, rows))
+    assert done == [("measuring", step, rounds) for step in range(1, rounds + 1)]
+    assert len(timed) == rounds * len(filled)
+    nets = [timed[start : start + len(filled)] for start in range(0, len(timed), len(filled) or 1)]
+    assert all(key in row for net in nets for key, row in zip(net, filled, strict=True))
+    assert all(measured[key].count == timed.count(key) >= samples for key in keys)
+
+
+def test_the_order_depends_on_the_seed_alone() -> None:
+    def order(seed: int) -> list[int]:
+        calls: list[int] = []
+        walk([list(range(9))], calls.append, samples=2, seed=seed)
+        return calls
+
+    assert order(1) == order(1)
+    assert order(1) != order(2)
+
+
+def test_latency_is_the_tenth_percentile_less_that_of_the_idle_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    durations = {"a": iter(range(10**6, 10**8, 10**5)), "b": iter(range(3 * 10**6, 10**8, 10**5))}
+    idles = iter(range(10**5, 10**7, 10**4))
+
+    measured = walk(
+        [["a", "b"]],
+        lambda key: clock.spend(key, next(durations[key])),
+        idle=lambda: clock.spend("idle", next(idles)),
+        samples=20,
+    )
+
+    overhead_ms = np.percentile(0.1 + 0.01 * np.arange(40), 10)
+    for key, first in (("a", 1.0), ("b", 3.0)):
+        samples_ms = first + 0.1 * np.arange(2, 22)  # two went to the warm-up
+        assert measured[key].overhead_ms == pytest.approx(overhead_ms)
+        assert measured[key].latency_ms == pytest.approx(np.percentile(samples_ms, 10) - overhead_ms)
+        assert measured[key].median_ms == pytest.approx(np.median(samples_ms))
+    assert clock.calls.count("idle") == 40
+    assert "idle" not in clock.calls[:4]
+
+
+def test_without_an_idle_call_nothing_is_deducted(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    measured = walk([["a"]], lambda key: clock.spend(key, 2_000_000), samples=3)
+    expected = Measurement(latency_ms=2.0, overhead_ms=0.0, p25_ms=2.0, median_ms=2.0, p75_ms=2.0, count=3)
+    assert measured == {"a": expected}
+
+
+def test_a_latency_below_the_overhead_is_zero() -> None:
+    assert summarize([1.0, 1.0], overhead_ms=2.0).latency_ms == 0.0
+
+
+def test_nothing_to_measure_is_an_empty_result() -> None:
+    assert walk([], pytest.fail) == {}
+    assert walk([[]], pytest.fail) == {}
+
+
+def test_a_device_is_described_in_a_line() -> None:
+    info = DeviceInfo(device="Pixel 1", runtime="litert", runtime_version="2.3", threads=1, dtype="int8")
+    assert str(info) == "litert 2.3, int8, 1 thread, Pixel 1"
+
+
+def test_refuses_a_negative_latency() -> None:
+    with pytest.raises(ValueError, match="'latency_ms' must be >= 0"):
+        Measurement(latency_ms=-1.0, p25_ms=1, median_ms=1, p75_ms=1, count=1)

@@ -1,0 +1,120 @@
+"""JSON: what goes out comes back, and what is wrong is named."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pnas_ops import (
+    Architecture,
+    BlockSpec,
+    DeviceInfo,
+    Measurement,
+    SearchSpace,
+    Stage,
+    Workload,
+    digits_mbconv_space,
+    from_json,
+    load_json,
+    save_json,
+    structure,
+    to_json,
+)
+from strategies import architectures, block_specs, channels, device_infos, measurements, search_spaces, strides
+
+stages = st.builds(Stage, width=channels, depth=channels, stride=strides)
+workload_values = st.builds(Workload, block=block_specs(), height=channels, width=channels)
+BLOCK = {"op": {"kind": "MBConv", "kernel_size": 3, "expansion": 6}, "in_channels": 8, "out_channels": 8, "stride": 1}
+
+
+@given(st.one_of(block_specs(), stages, search_spaces(), architectures(), workload_values, device_infos, measurements))
+def test_every_type_survives_a_round_trip(value: Any) -> None:
+    assert from_json(to_json(value), type(value)) == value
+
+
+def test_a_document_says_what_it_is() -> None:
+    document = json.loads(to_json(digits_mbconv_space()))
+    assert (document["schema"], document["schema_version"]) == ("SearchSpace", 1)
+    assert document["candidates"][0] == {"kind": "MBConv", "kernel_size": 3, "expansion": 3}
+    assert document["candidates"][-1] == {"kind": "Zero"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"strid": 2}, r"extra fields found \(strid\) @ BlockSpec$"),
+        ({"in_channels": None}, r"needs a value of type int, got None @ BlockSpec\.in_channels"),
+        ({"in_channels": "8"}, r"needs a value of type int, got '8' @ BlockSpec\.in_channels"),
+        ({"in_channels": 8.5}, r"needs a value of type int, got 8\.5 @ BlockSpec\.in_channels"),
+        ({"in_channels": True}, r"needs a value of type int, got True @ BlockSpec\.in_channels"),
+        ({"residual": "false"}, r"needs a value of type bool, got 'false' @ BlockSpec\.residual"),
+        ({"residual": 1}, r"needs a value of type bool, got 1 @ BlockSpec\.residual"),
+        ({"out_channels": 0}, "'out_channels' must be >= 1"),
+        ({"stride": -1}, "'stride' must be >= 1"),
+        ({"op": 3}, r"needs named fields @ BlockSpec\.op"),
+        ({"op": {"kind": "Dense"}}, r"'Dense' is missing or unknown @ BlockSpec\.op"),
+        ({"op": {"kernel_size": 3}}, r"'kind' is missing or unknown @ BlockSpec\.op"),
+        ({"op": {"kind": "Conv"}}, r"'kernel_size' is missing or unknown @ BlockSpec\.op\.kernel_size"),
+        ({"op": {"kind": "Conv", "kernel_size": 4}}, r"ConvSpec\.kernel_size must be odd and positive, got 4"),
+        ({"op": {"kind": "Conv", "kernel_size": 3, "groups": 2}}, r"extra fields found \(groups\) @ BlockSpec\.op"),
+        ({"op": {"kind": "MBConv", "kernel_size": 3, "expansion": 0}}, "'expansion' must be >= 1"),
+        ({"out_channels": 9, "residual": True}, "a residual block needs stride 1 and equal channels, got 8->9 s1"),
+        ({"op": {"kind": "Zero"}}, "skip needs a residual block"),
+        ({"op": {"kind": "Identity"}, "residual": True}, "identity in a residual block would double its input"),
+    ],
+    ids=str,
+)
+def test_a_wrong_field_is_named(change: dict[str, Any], message: str) -> None:
+    assert structure(BLOCK, BlockSpec)
+    with pytest.raises(ValueError, match=message) as caught:
+        structure(BLOCK | change, BlockSpec)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["op", "in_channels", "out_channels"])
+def test_a_missing_field_is_named(field: str) -> None:
+    with pytest.raises(ValueError, match=rf"'{field}' is missing or unknown @ BlockSpec\.{field}"):
+        structure({key: value for key, value in BLOCK.items() if key != field}, BlockSpec)
+
+
+def test_all_that_is_wrong_is_named_at_once() -> None:
+    document = {"name": "net", "resolution": 0, "blocks": [BLOCK, BLOCK | {"stride": "a"}, BLOCK | {"depth": 1}]}
+    with pytest.raises(ValueError, match=r"'a' @ Architecture\.blocks\[1\]\.stride; .*\(depth\) @ .*blocks\[2\]"):
+        structure(document, Architecture)
+
+
+def test_whole_numbers_are_floats_too() -> None:
+    measurement = {"latency_ms": 1, "p25_ms": 1, "median_ms": 2, "p75_ms": 3, "count": 2}
+    assert structure(measurement, Measurement).latency_ms == 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not JSON"),
+        ("[]", "not a JSON object"),
+        ("{}", "holds no schema version None, expected SearchSpace version 1"),
+        ('{"schema": "SearchSpace", "schema_version": 2}', "holds SearchSpace version 2, expected .* version 1"),
+        ('{"schema": "Stage", "schema_version": 1}', "holds Stage version 1, expected SearchSpace version 1"),
+    ],
+)
+def test_another_document_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        from_json(text, SearchSpace)
+
+
+def test_a_document_that_is_no_object_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs named fields @ BlockSpec"):
+        structure([1], BlockSpec)
+
+
+def test_saves_and_loads_and_names_the_file(tmp_path: Path) -> None:
+    info = DeviceInfo(device="Größe", runtime="torch", runtime_version="2", threads=1, dtype="int8")
+    path = tmp_path / "device.json"
+    save_json(info, path)
+    assert load_json(path, DeviceInfo) == info
+    with pytest.raises(ValueError, match=r"device\.json: holds DeviceInfo"):
+        load_json(path, SearchSpace)

@@ -1,0 +1,70 @@
+"""Who may import whom, and that imports do nothing."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = {path.name: path for path in sorted(ROOT.glob("packages/*/src/*")) if path.is_dir()}
+APPS = {path.name for path in ROOT.glob("apps/*/src/*")}
+MAY_IMPORT = {
+    "pnas_ops": set(),
+    "pnas_supernet": {"pnas_ops"},
+    "pnas_latency": {"pnas_ops"},
+    "pnas_export": {"pnas_ops"},
+}
+
+
+def test_every_package_has_its_layer() -> None:
+    assert PACKAGES.keys() == MAY_IMPORT.keys()
+    assert APPS
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_only_the_layer_below(package: str) -> None:
+    ours = _imports(PACKAGES[package]) & (PACKAGES.keys() | APPS)
+    assert ours - {package} <= MAY_IMPORT[package]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_declares_what_it_imports(package: str) -> None:
+    project = tomllib.loads((PACKAGES[package].parents[1] / "pyproject.toml").read_text())["project"]
+    extras = project.get("optional-dependencies", {}).values()
+    requirements = [*project["dependencies"], *(requirement for extra in extras for requirement in extra)]
+    declared = {_normalize(re.split(r"[^\w.-]", requirement, maxsplit=1)[0]) for requirement in requirements}
+    distributions = packages_distributions()
+
+    foreign = _imports(PACKAGES[package]) - sys.stdlib_module_names - {package}
+    undeclared = {name for name in foreign if not declared & set(map(_normalize, distributions.get(name, [name])))}
+
+    assert undeclared == set()
+
+
+def test_importing_them_does_nothing(tmp_path: Path) -> None:
+    imports = "\n".join(f"import {package}; assert dict(os.environ) == before, '{package}'" for package in PACKAGES)
+    code = f"import os; before = dict(os.environ)\n{imports}"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def _imports(folder: Path) -> set[str]:
+    """The top-level names of all modules that the files of `folder` import, wherever they do."""
+    found: set[str] = set()
+    for file in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                found.add(node.module.split(".")[0])
+    return found
+
+
+def _normalize(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
