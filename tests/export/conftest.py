@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from pnas_export import convert_workloads, export_onnx, export_tflite
 from pnas_ops import (
     Architecture,
@@ -16,7 +18,6 @@ from pnas_ops import (
     build_network,
     workloads,
 )
-from torch import Tensor, nn
 
 
 def make_net(architecture: Architecture, seed: int) -> nn.Module:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
-from pnas_export import AiEdgeLitert, TFLite, TFLiteDevice, device, installed_runtimes, processor_name
-from pnas_ops import BlockSpec, Workload, ZeroSpec
+
+from pnas_export import AiEdgeLitert, TFLite, TFLiteDevice, device, installed_runtimes
+from pnas_ops import BlockSpec, Workload, ZeroSpec, processor_name
 
 
 class Missing(TFLite):

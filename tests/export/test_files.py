@@ -9,8 +9,9 @@ import onnx
 import pytest
 import torch
 from ai_edge_litert import schema_py_generated as schema
-from pnas_export import ConversionError, export_onnx, export_tflite
 from torch import Tensor, nn
+
+from pnas_export import ConversionError, export_onnx, export_tflite
 
 EXPORTS = [export_onnx, export_tflite]
 

@@ -8,8 +8,9 @@ import torch
 from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
-from pnas_export import Parity, ParityError, Runtime, installed_runtimes, parity, verify
 from torch import Tensor, nn
+
+from pnas_export import Parity, ParityError, Runtime, installed_runtimes, parity, verify
 
 
 @frozen

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+
 from pnas_export import ConversionError, quiet
 from pnas_export.quiet import converting
 

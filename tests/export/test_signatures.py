@@ -5,12 +5,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 from ai_edge_litert import schema_py_generated as schema
+from torch import Tensor, nn
+
 from pnas_export import ConversionError, TFLite, convert_workloads, installed_runtimes, signatures, workload_blocks
 from pnas_export.signature_runner import signature_calls
 from pnas_export.subgraphs import split_outputs
 from pnas_export.tflite_file import convert
 from pnas_ops import BlockSpec, ClassifierSpec, ConvSpec, Workload, ZeroSpec
-from torch import Tensor, nn
 
 TFLITE_RUNTIMES = [runtime for runtime in installed_runtimes() if isinstance(runtime, TFLite)]
 

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from torch import nn
+
 from pnas_ops import MBConv, Zero
 from pnas_supernet import MixedOp
-from torch import nn
 
 CHANNELS = 4
 

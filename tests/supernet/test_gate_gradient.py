@@ -4,8 +4,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from pnas_supernet import ExactGate, TwoPathGate, gated_output
 from torch import Tensor, nn
+
+from pnas_supernet import ExactGate, TwoPathGate, gated_output
 
 LOSSES = {
     "sum of squares": lambda y: (y**2).sum(),

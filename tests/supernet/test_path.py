@@ -7,6 +7,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor, nn
+
 from pnas_supernet import (
     ExactGate,
     MixedOp,
@@ -20,7 +22,6 @@ from pnas_supernet import (
     sample_two_path_gate,
     sample_uniform,
 )
-from torch import Tensor, nn
 
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.5),

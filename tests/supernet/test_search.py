@@ -4,8 +4,9 @@ import copy
 
 import pytest
 import torch
-from pnas_supernet import DivergenceError, Search, SearchConfig, alpha_parameters, mixed_ops, relative_entropy
 from torch import Tensor, nn
+
+from pnas_supernet import DivergenceError, Search, SearchConfig, alpha_parameters, mixed_ops, relative_entropy
 
 Batch = tuple[Tensor, Tensor]
 

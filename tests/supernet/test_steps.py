@@ -2,6 +2,9 @@
 
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
 from pnas_supernet import (
     ExactGate,
     Path,
@@ -14,8 +17,6 @@ from pnas_supernet import (
     weight_parameters,
     weight_step,
 )
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 ZERO = 3
 

@@ -6,6 +6,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch import nn
+
 from pnas_ops import SearchSpace, build_network, digits_mbconv_space
 from pnas_supernet import (
     MixedOp,
@@ -19,7 +21,6 @@ from pnas_supernet import (
     mixed_ops,
 )
 from strategies import choices, search_spaces
-from torch import nn
 
 
 def randomize_statistics(network: nn.Module) -> None:

@@ -1,6 +1,6 @@
 """ONNX and TFLite files of PyTorch nets, proven against PyTorch on every installed runtime."""
 
-from pnas_export.device import TFLiteDevice, processor_name
+from pnas_export.device import TFLiteDevice
 from pnas_export.onnx_file import export_onnx
 from pnas_export.parity import Parity, ParityError, verify
 from pnas_export.quiet import ConversionError, quiet
@@ -34,7 +34,6 @@ __all__ = [
     "installed_runtimes",
     # latency
     "TFLiteDevice",
-    "processor_name",
     "convert_workloads",
     "workload_blocks",
 ]

@@ -1,18 +1,17 @@
 """The TFLite runtime of this machine as a device to measure with."""
 
-import platform
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 from attrs import field, frozen
 from attrs.validators import ge, instance_of
-from pnas_ops import DeviceInfo, Measurement, Progress, Workload, walk
 from torch import Tensor
 
 from pnas_export.runtimes import AiEdgeLitert, TFLite
 from pnas_export.signature_runner import signature_calls
 from pnas_export.signatures import IDLE, convert_workloads
+from pnas_ops import DeviceInfo, Measurement, Progress, Workload, processor_name, walk
 
 
 @frozen(kw_only=True)
@@ -92,16 +91,6 @@ class TFLiteDevice:
         image = torch.randn(tuple(source["shape"].tolist()), generator=generator)
         interpreter.set_tensor(source["index"], image.numpy())
         return interpreter.invoke  # type: ignore[no-any-return]
-
-
-def processor_name() -> str:
-    """The model of this machine's processor, or its architecture where the system does not tell."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def _random_input(workload: Workload, generator: torch.Generator) -> Tensor:

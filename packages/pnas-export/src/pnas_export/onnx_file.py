@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import torch
-from pnas_ops import write_atomically
 from torch import nn
 
 from pnas_export.inference import check_input_shape, inference_copy
 from pnas_export.quiet import converting
+from pnas_ops import write_atomically
 
 
 def export_onnx(

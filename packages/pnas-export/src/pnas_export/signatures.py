@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from pnas_ops import Workload, build_block, initialize
 from torch import Tensor, nn
 
 from pnas_export.quiet import ConversionError
 from pnas_export.subgraphs import split_outputs
 from pnas_export.tflite_file import convert
+from pnas_ops import Workload, build_block, initialize
 
 IDLE = "idle"
 """The signature that computes x + 1: its time is the cost of a call."""

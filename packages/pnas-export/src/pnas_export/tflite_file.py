@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from pnas_ops import write_atomically
 from torch import Tensor, nn
 
 from pnas_export.inference import check_input_shape, inference_copy
 from pnas_export.quiet import converting
+from pnas_ops import write_atomically
 
 
 def export_tflite(

@@ -1,15 +1,12 @@
 """Eager PyTorch on a CPU or a CUDA GPU as a device."""
 
-import platform
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from pnas_ops import Block, DeviceInfo, Measurement, Progress, Workload, build_block, walk
+from pnas_ops import Block, DeviceInfo, Measurement, Progress, Workload, build_block, processor_name, walk
 
 
 class TorchDevice:
@@ -34,7 +31,7 @@ class TorchDevice:
         if threads < 1:
             raise ValueError(f"threads must be at least 1, got {threads}")
         self._info = DeviceInfo(
-            device=_cpu_name() if self._device.type == "cpu" else torch.cuda.get_device_name(self._device),
+            device=processor_name() if self._device.type == "cpu" else torch.cuda.get_device_name(self._device),
             runtime="torch",
             runtime_version=str(torch.__version__),
             threads=threads,
@@ -92,9 +89,3 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _cpu_name() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    name = re.search(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.exists() else None
-    return name[1] if name else platform.processor() or platform.machine()

@@ -1,9 +1,12 @@
 """What a device reports, and the way of timing that makes a table of blocks predict whole nets."""
 
+import platform
 import random
+import re
 import statistics
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from attrs import field, frozen
@@ -27,6 +30,13 @@ class DeviceInfo:
     def __str__(self) -> str:
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
         return f"{self.runtime} {self.runtime_version}, {self.dtype}, {threads}, {self.device}"
+
+
+def processor_name() -> str:
+    """The model of this machine's processor, or its architecture where the system does not tell."""
+    cpuinfo = Path("/proc/cpuinfo")
+    name = re.search(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.exists() else None
+    return name[1].strip() if name else platform.processor() or platform.machine()
 
 
 @frozen(kw_only=True)

@@ -4,9 +4,9 @@ import copy
 from collections.abc import Sequence
 
 import torch
-from pnas_ops import Architecture, Block, SearchSpace, build_block, build_op, initialize
 from torch import Tensor, nn
 
+from pnas_ops import Architecture, Block, SearchSpace, build_block, build_op, initialize
 from pnas_supernet.mixed_op import MixedOp, alpha_parameters, mixed_ops
 
 
