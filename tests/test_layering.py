@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = {path.name: path for path in sorted(ROOT.glob("packages/*/src/*")) if path.is_dir()}
-APPS = {path.name for path in ROOT.glob("apps/*/src/*")}
+APPS = {path.name: path for path in sorted(ROOT.glob("apps/*/src/*")) if path.is_dir()}
 MAY_IMPORT = {
     "pnas_ops": set(),
     "pnas_supernet": {"pnas_ops"},
@@ -28,19 +28,20 @@ def test_every_package_has_its_layer() -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_imports_only_the_layer_below(package: str) -> None:
-    ours = _imports(PACKAGES[package]) & (PACKAGES.keys() | APPS)
+    ours = _imports(PACKAGES[package]) & (PACKAGES.keys() | APPS.keys())
     assert ours - {package} <= MAY_IMPORT[package]
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", PACKAGES | APPS)
 def test_declares_what_it_imports(package: str) -> None:
-    project = tomllib.loads((PACKAGES[package].parents[1] / "pyproject.toml").read_text())["project"]
+    folder = (PACKAGES | APPS)[package]
+    project = tomllib.loads((folder.parents[1] / "pyproject.toml").read_text())["project"]
     extras = project.get("optional-dependencies", {}).values()
     requirements = [*project["dependencies"], *(requirement for extra in extras for requirement in extra)]
     declared = {_normalize(re.split(r"[^\w.-]", requirement, maxsplit=1)[0]) for requirement in requirements}
     distributions = packages_distributions()
 
-    foreign = _imports(PACKAGES[package]) - sys.stdlib_module_names - {package}
+    foreign = _imports(folder) - sys.stdlib_module_names - {package}
     undeclared = {name for name in foreign if not declared & set(map(_normalize, distributions.get(name, [name])))}
 
     assert undeclared == set()

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.mark.parametrize("package", ["pnas-ops", "pnas-latency"])
+@pytest.mark.parametrize("package", ["pnas-ops", "pnas-supernet", "pnas-latency", "pnas-export"])
 def test_the_example_runs(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     examples = re.findall(

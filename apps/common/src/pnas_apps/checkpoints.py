@@ -27,6 +27,6 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     except (UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(f"{path} is damaged ({reason}): delete it to repeat this step from its beginning") from None
     return state

@@ -77,7 +77,8 @@ class Augmentation:
     """Random changes of training images.
 
     Attributes:
-        crop_padding: zero pixels added on every side before a random crop of the original size.
+        crop_padding: pixels by which an image is shifted at most in either direction; what comes in is a reflection.
+            (Black borders would shift the statistics of BatchNorm, which are judged on images without them.)
         horizontal_flip: whether half of the images are mirrored.
         cutout: side in pixels of the square that is blanked at a random place (arXiv 1708.04552); 0 for none.
     """
@@ -90,10 +91,10 @@ class Augmentation:
         """A changed copy of (N, C, H, W), each image in its own way, without a loop over images."""
         count, _, height, width = images.shape
         if self.crop_padding:
-            margin = self.crop_padding
-            padded = torch.nn.functional.pad(images, (margin, margin, margin, margin))
-            shifts = torch.randint(2 * margin + 1, (2, count), generator=generator)
-            images = padded.unfold(2, height, 1).unfold(3, width, 1)[torch.arange(count), :, shifts[0], shifts[1]]
+            down, right = torch.randint(-self.crop_padding, self.crop_padding + 1, (2, count, 1), generator=generator)
+            rows, columns = _reflect(torch.arange(height) + down, height), _reflect(torch.arange(width) + right, width)
+            each = torch.arange(count).view(-1, 1, 1)
+            images = images.permute(0, 2, 3, 1)[each, rows.unsqueeze(2), columns.unsqueeze(1)].permute(0, 3, 1, 2)
         if self.horizontal_flip:
             mirrored = torch.rand(count, generator=generator) < 0.5
             images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
@@ -102,6 +103,11 @@ class Augmentation:
             columns = _near(torch.randint(width, (count, 1), generator=generator), width, self.cutout)
             images = images.masked_fill((rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1), 0)
         return images
+
+
+def _reflect(positions: Tensor, size: int) -> Tensor:
+    """Positions outside 0 to `size` - 1, mirrored at the first and the last."""
+    return size - 1 - (size - 1 - positions.abs()).abs()
 
 
 def _near(centers: Tensor, size: int, side: int) -> Tensor:
@@ -131,7 +137,7 @@ class ImageBatches:
         batch_size: int,
         generator: torch.Generator | None = None,
         augmentation: Augmentation | None = None,
-        device: str = "cpu",
+        device: torch.device | str = "cpu",
     ) -> None:
         self._images = images
         self._normalization = normalization

@@ -1,5 +1,6 @@
 """Presets: TOML files of which every option is also a flag. Imports nothing heavy, since `--help` needs it."""
 
+import copy
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 from pnas_apps.errors import UserError
 
 Options = dict[str, Any]
+_SEPARATOR = "__"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -39,7 +41,7 @@ def preset_flags(options: Options) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for path, value in reversed(list(_flatten(options))):
             flag = "--" + "-".join(path).replace("_", "-")
-            name = _parameter(path)
+            name = _SEPARATOR.join(path)
             what = "preset's " + ".".join(path)
             if isinstance(value, bool):
                 command = click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=what)(command)
@@ -53,14 +55,22 @@ def preset_flags(options: Options) -> Callable[[Command], Command]:
 
 
 def with_flags(options: Options, flags: dict[str, Any]) -> Options:
-    """The options, changed where a flag of `preset_flags` was given."""
-    changed: Options = {}
-    for path, value in _flatten(options):
+    """The options, changed where a flag of `preset_flags` was given.
+
+    Raises:
+        UserError: where a file has a value in the place of a section.
+    """
+    changed = copy.deepcopy(options)
+    for name, value in flags.items():
+        if value is None:
+            continue
+        *sections, key = name.split(_SEPARATOR)
         section = changed
-        for key in path[:-1]:
-            section = section.setdefault(key, {})
-        given = flags.get(_parameter(path))
-        section[path[-1]] = value if given is None else list(given) if isinstance(given, tuple) else given
+        for name_of_section in sections:
+            section = section.setdefault(name_of_section, {})
+            if not isinstance(section, dict):
+                raise UserError(f"{name_of_section} must be a section of the preset, got {section!r}")
+        section[key] = list(value) if isinstance(value, tuple) else value
     return changed
 
 
@@ -72,7 +82,3 @@ def _flatten(options: Options, prefix: tuple[str, ...] = ()) -> list[tuple[tuple
         else:
             flat.append(((*prefix, key), value))
     return flat
-
-
-def _parameter(path: tuple[str, ...]) -> str:
-    return "__".join(path)

@@ -1,11 +1,19 @@
 """Progress bars on the terminal."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+
+@contextmanager
+def reporter_on_stdout() -> Iterator["Reporter"]:
+    """A reporter with a descriptor of its own: a converter's noise is kept from stdout, and its progress is not."""
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as file:
+        yield Reporter(Console(file=file))
 
 
 class Reporter:
@@ -24,6 +32,9 @@ class Reporter:
                 progress.advance(task, steps)
                 if text is not None:
                     progress.update(task, text=text)
+                    if text and not self.console.is_terminal:
+                        # A bar is drawn only on a terminal; a log file gets lines.
+                        self.console.print(f"  {what}: {text}")
 
             yield advance
 

@@ -1,12 +1,12 @@
 """What a run found, as numbers and as tables for the terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from attrs import frozen
 from rich.table import Table
 from rich.text import Text
 
-from pnas_export import Parity
+from pnas_apps.exporting import Proofs
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, Measurement, architecture_macs, architecture_parameters, workloads
 
@@ -68,9 +68,9 @@ def results_table(nets: Sequence[NetResult]) -> Table:
     return table
 
 
-def proof_table(proofs: Mapping[str, Sequence[Parity]]) -> Table:
+def proof_table(proofs: Proofs) -> Table:
     """Every file on every runtime against PyTorch."""
-    images = {proof.images for rows in proofs.values() for proof in rows}
+    images = {proof.images for rows in proofs.nets.values() for proof in rows}
     table = Table(
         title=f"Files against PyTorch on {', '.join(map(str, images))} test images "
         "(difference: relative to the largest logit)",
@@ -80,7 +80,7 @@ def proof_table(proofs: Mapping[str, Sequence[Parity]]) -> Table:
         table.add_column(heading)
     for heading in ("difference", "same class"):
         table.add_column(heading, justify="right")
-    for name, rows in proofs.items():
+    for name, rows in proofs.nets.items():
         for proof in rows:
             table.add_row(
                 name,

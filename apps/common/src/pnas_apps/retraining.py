@@ -6,67 +6,41 @@ from torch import nn
 from torch.optim.swa_utils import update_bn
 
 from pnas_apps.checkpoints import load_checkpoint, save_checkpoint
-from pnas_apps.images import ImageBatches, ImageSet, Normalization, seeded_generator
-from pnas_apps.progress import Reporter
+from pnas_apps.run import Run
 from pnas_apps.run_folder import NetworkFolder, write_history
-from pnas_apps.settings import Preset
 from pnas_apps.training import Training
 from pnas_ops import Architecture, build_network, load_json, save_json, write_atomically
 from pnas_supernet import SuperNet, extract
 
 
-def retrain(
-    supernet: SuperNet,
-    architecture: Architecture,
-    train: ImageSet,
-    preset: Preset,
-    normalization: Normalization,
-    folder: NetworkFolder,
-    *,
-    seed: int,
-    reporter: Reporter,
-) -> nn.Module:
+def retrain(run: Run, supernet: SuperNet, architecture: Architecture) -> nn.Module:
     """A net of the supernet, trained on all training images, with the BatchNorm statistics of unchanged images.
 
-    Goes on from the folder's checkpoint where there is one, and reads the weights where they are.
+    Goes on from the net's checkpoint where there is one, and reads the weights where they are.
     """
+    folder, config, train = run.folder.network(architecture.name), run.preset.train, run.task.train
     if folder.weights.exists():
-        return load_network(folder)
+        return load_network(folder).to(run.device)
     save_json(architecture, folder.architecture)
-    network = extract(supernet, architecture).to(memory_format=torch.channels_last)
-    training = Training(network, preset.train)
+    network = extract(supernet, architecture)
+    training = Training(network, config)
     if folder.checkpoint.exists():
         training.load_state_dict(load_checkpoint(folder.checkpoint))
-
-    def batches(epoch: int) -> ImageBatches:
-        return ImageBatches(
-            train,
-            normalization,
-            batch_size=preset.batch_size,
-            generator=seeded_generator(seed, "train", epoch),
-            augmentation=preset.augmentation,
-        )
-
-    steps = len(batches(0))
-    with reporter.bar(f"{architecture.name} net", preset.train.epochs * steps) as advance:
-        advance((preset.train.epochs - training.epochs_left) * steps)
+    steps = len(run.training_batches(train))
+    with run.reporter.bar(f"{architecture.name} net", config.epochs * steps) as advance:
+        advance(len(training.history) * steps)
         while training.epochs_left:
-            record = training.run_epoch(batches(len(training.history)), on_step=advance)
+            batches = run.training_batches(train, "train", len(training.history))
+            record = training.run_epoch(batches, on_step=advance)
             save_checkpoint(training.state_dict(), folder.checkpoint)
             write_history(folder.history, training.history)
             advance(0, text=f"accuracy {record.accuracy:.1%}, loss {record.loss:.3f}")
-    recalibrate(network, train, normalization, batch_size=preset.batch_size, seed=seed)
-    write_atomically(folder.weights, save({name: tensor.contiguous() for name, tensor in network.state_dict().items()}))
+    # A pass over the images as they are replaces the statistics of augmented ones.
+    update_bn(run.shuffled_batches(train, "recalibrate"), network)
+    weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
+    write_atomically(folder.weights, save(weights))
     folder.checkpoint.unlink(missing_ok=True)
     return network
-
-
-def recalibrate(
-    network: nn.Module, train: ImageSet, normalization: Normalization, *, batch_size: int, seed: int
-) -> None:
-    """Replaces the running statistics of BatchNorm by those of the training images, not augmented, shuffled."""
-    generator = seeded_generator(seed, "recalibrate")
-    update_bn(ImageBatches(train, normalization, batch_size=batch_size, generator=generator), network)
 
 
 def load_network(folder: NetworkFolder) -> nn.Module:

@@ -85,7 +85,7 @@ class Training:
             outputs = self.network(images)
             loss = functional.cross_entropy(outputs, labels, label_smoothing=self.config.label_smoothing)
             if not torch.isfinite(loss):
-                raise UserError(f"the loss is {float(loss)} at epoch {epoch}, step {index}: lower --train-lr")
+                raise UserError(f"the loss is {loss.item()} at epoch {epoch}, step {index}: lower --train-lr")
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()

@@ -1,0 +1,71 @@
+"""One run: what it works on, where it leaves its files, and where its randomness comes from."""
+
+import torch
+from attrs import field, frozen
+
+from pnas_apps.images import (
+    Augmentation,
+    ImageBatches,
+    ImageSet,
+    Normalization,
+    measure_normalization,
+    seeded_generator,
+)
+from pnas_apps.progress import Reporter
+from pnas_apps.run_folder import RunFolder
+from pnas_apps.settings import Preset, Task
+
+
+@frozen(kw_only=True, eq=False)
+class Run:
+    """What every step of a run needs.
+
+    Attributes:
+        task: images and search space.
+        preset: options.
+        folder: of a run that `RunFolder.begin` has accepted.
+        seed: fixes everything but the measured latencies.
+        device: where networks are trained.
+        reporter: shows progress.
+        normalization: that of the training images.
+    """
+
+    task: Task
+    preset: Preset
+    folder: RunFolder
+    seed: int
+    device: torch.device
+    reporter: Reporter
+    normalization: Normalization = field(init=False)
+
+    @normalization.default
+    def _measure_normalization(self) -> Normalization:
+        return measure_normalization(self.task.train)
+
+    def generator(self, *purpose: str | int) -> torch.Generator:
+        """The source of randomness for one purpose, on the CPU."""
+        return seeded_generator(self.seed, *purpose)
+
+    def training_batches(self, images: ImageSet, *purpose: str | int) -> ImageBatches:
+        """Shuffled, augmented batches for one epoch, which `purpose` names."""
+        return self._batches(images, self.generator(*purpose), self.preset.augmentation)
+
+    def shuffled_batches(self, images: ImageSet, *purpose: str | int) -> ImageBatches:
+        """Shuffled batches of the images as they are."""
+        return self._batches(images, self.generator(*purpose), None)
+
+    def ordered_batches(self, images: ImageSet) -> ImageBatches:
+        """Every image once, as it is, in order."""
+        return self._batches(images, None, None)
+
+    def _batches(
+        self, images: ImageSet, generator: torch.Generator | None, augmentation: Augmentation | None
+    ) -> ImageBatches:
+        return ImageBatches(
+            images,
+            self.normalization,
+            batch_size=self.preset.batch_size,
+            generator=generator,
+            augmentation=augmentation,
+            device=self.device,
+        )

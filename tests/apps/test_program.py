@@ -1,0 +1,160 @@
+"""The program as its users run it."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+from pnas_apps.images import Normalization
+from pnas_apps.results import RunResults
+from pnas_cifar10.cli import PRESETS, main
+from pnas_cifar10.datasets import read_digits
+from pnas_export import AiEdgeLitert, OnnxRuntime
+from pnas_latency import LatencyTable
+from pnas_ops import Architecture, digits_mbconv_space, load_json
+
+SHORT = ["--search-warmup-epochs", "1", "--search-epochs", "1", "--train-epochs", "2"]
+NETS = ("searched", "fastest", "biggest")
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "pnas_cifar10", *map(str, arguments)]
+
+
+def assert_refused(result, message: str) -> None:
+    """One line, on stderr, that matches; exit code 1."""
+    assert result.exit_code == 1, result.output
+    assert re.search(message, result.stderr), result.stderr
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
+    """A short demo: its run folder, its cache, and what it printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    arguments = command("demo", "--run-dir", folder / "run", "--cache-dir", folder / "cache", *SHORT)
+    finished = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    return folder / "run", folder / "cache", finished.stdout
+
+
+def test_the_demo_leaves_everything_in_its_folder(demo: tuple[Path, Path, str]) -> None:
+    run, _, printed = demo
+    space = digits_mbconv_space()
+    results = load_json(run / "results.json", RunResults)
+    table = LatencyTable.load(run / "table.json")
+    assert tuple(net.name for net in results.nets) == NETS
+    for net in results.nets:
+        architecture = load_json(run / "networks" / net.name / "architecture.json", Architecture)
+        space.choices(architecture)
+        assert net.predicted_ms == table.predict_ms(architecture)
+        assert f"{net.test_accuracy:.2%}" in printed
+        assert f"{net.measured.latency_ms:.4f} ms" in printed
+    assert (
+        load_json(run / "architecture.json", Architecture).blocks
+        == load_json(run / "networks" / "searched" / "architecture.json", Architecture).blocks
+    )
+    assert list(results.seconds) == ["table", "search", "train", "export", "report"]
+    assert len((run / "history.jsonl").read_text().splitlines()) == 2
+    for picture in ("architectures.png", "search.png"):
+        Image.open(run / picture).verify()
+    assert "27 workloads: 27 measured now" in printed
+    assert "skip" in printed or "mb" in printed
+    proofs = json.loads((run / "parity.json").read_text())["nets"]
+    runtimes = {(proof["file"], proof["runtime"]) for proof in proofs["searched"]}
+    assert {("model.onnx", "onnxruntime"), ("model.tflite", "ai-edge-litert")} <= runtimes
+
+
+def test_the_files_have_the_reported_accuracy(demo: tuple[Path, Path, str]) -> None:
+    run, _, _ = demo
+    _, test = read_digits(16)
+    images = load_json(run / "preprocessing.json", Normalization)(test.images)
+    for net in load_json(run / "results.json", RunResults).nets:
+        folder = run / "networks" / net.name
+        for runtime, file in ((AiEdgeLitert(), "model.tflite"), (OnnxRuntime(), "model.onnx")):
+            logits = runtime.predict(folder / file, images)
+            accuracy = float((logits.argmax(1) == test.labels).double().mean())
+            assert accuracy == pytest.approx(net.test_accuracy, abs=1.5 / len(test))
+
+
+def test_a_second_run_measures_nothing_and_ctrl_c_loses_nothing(demo: tuple[Path, Path, str], tmp_path: Path) -> None:
+    _, cache, _ = demo
+    arguments = command("demo", "--run-dir", tmp_path / "run", "--cache-dir", cache, "--seed", "1")
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    printed = []
+    for line in process.stdout:
+        printed.append(line)
+        if "warm-up" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    _, errors = process.communicate(timeout=60)
+    assert "27 workloads: 0 measured now, 27 from" in "".join(printed)
+    assert process.returncode == 130
+    assert errors == "error: interrupted: what is done is kept; run the same command again to go on\n"
+    kept = torch.load(tmp_path / "run" / "search.pt", weights_only=True)
+    assert len(kept["history"]) >= 1
+    assert (tmp_path / "run" / "table.json").exists()
+
+
+def test_a_finished_run_is_refused_and_left_alone(demo: tuple[Path, Path, str]) -> None:
+    run, cache, _ = demo
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    result = CliRunner().invoke(main, ["demo", "--run-dir", str(run), "--cache-dir", str(cache), *SHORT])
+    assert_refused(result, "already holds a finished run: give another --run-dir")
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
+def test_a_table_of_another_space_is_refused_with_what_it_lacks(
+    demo: tuple[Path, Path, str], image_folder: Path, tmp_path: Path
+) -> None:
+    table = demo[0] / "table.json"
+    run = ["run", "--data-dir", str(image_folder), "--run-dir", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, [*run, "--table", str(table)])
+    assert_refused(result, r"table\.json is a table of another space: .* lacks 33 workloads: conv3 3->16 s1 @32x32; ")
+    damaged = tmp_path / "damaged.json"
+    damaged.write_text(table.read_text()[:-40])
+    assert_refused(CliRunner().invoke(main, [*run, "--table", str(damaged)]), r"damaged\.json: not JSON")
+    assert_refused(CliRunner().invoke(main, [*run, "--table", "nowhere.json"]), r"nowhere\.json")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--preset", "nope"], "there is no preset 'nope'"),
+        (["--latency-weight", "-1"], "latency_weight"),
+        (["--search-gate", "three-path"], "search.*gate|gate.*search"),
+        (["--resolution", "2"], "resolution 2 .* is used up"),
+        (["--data-dir", "nowhere"], "nowhere is not a folder with train/CLASS"),
+    ],
+)
+def test_bad_options_are_named_before_anything_is_written(
+    arguments: list[str], message: str, image_folder: Path, tmp_path: Path
+) -> None:
+    run = ["run", "--data-dir", str(image_folder), "--run-dir", str(tmp_path / "run"), *arguments]
+    assert_refused(CliRunner().invoke(main, run), message)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_key_of_a_preset_file_is_named(image_folder: Path, tmp_path: Path) -> None:
+    preset = tmp_path / "mine.toml"
+    preset.write_text((PRESETS / "cpu.toml").read_text() + "nesterov = true\n")
+    result = CliRunner().invoke(main, ["run", "--data-dir", str(image_folder), "--preset", str(preset)])
+    assert_refused(result, r"extra fields found \(nesterov\) @ Preset\.train")
+
+
+def test_help_answers_without_heavy_libraries() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from pnas_cifar10.cli import main; "
+        "assert CliRunner().invoke(main, ['run', '--help']).exit_code == 0; "
+        "print([name for name in ('torch', 'numpy', 'rich', 'matplotlib') if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
