@@ -4,11 +4,13 @@ import copy
 
 import pytest
 import torch
+from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.functional import cross_entropy
 
-from pnas_ops import SearchSpace, build_network, digits_mbconv_space
+from pnas_ops import MBConvSpec, SearchSpace, build_network, digits_mbconv_space
 from pnas_supernet import (
     MixedOp,
     SinglePath,
@@ -19,6 +21,10 @@ from pnas_supernet import (
     extract,
     extract_candidates,
     mixed_ops,
+    sample_paths,
+    sample_single,
+    weight_parameters,
+    weight_step,
 )
 from strategies import choices, search_spaces
 
@@ -84,6 +90,23 @@ def test_extraction_works_in_any_module() -> None:
     assert isinstance(extract_candidates(MixedOp([nn.ReLU(), nn.Tanh()]), [0]), nn.ReLU)
     with pytest.raises(ValueError, match="has 1 mixed operations, got 2 choices"):
         extract_candidates(network, [0, 1])
+
+
+def test_a_space_of_one_candidate_is_an_ordinary_net() -> None:
+    space = evolve(digits_mbconv_space(), candidates=(MBConvSpec(kernel_size=3, expansion=3),))
+    supernet = SuperNet(space, generator=torch.Generator().manual_seed(0))
+    ordinary = build_network(derive(supernet), generator=torch.Generator().manual_seed(0))
+    images, labels = torch.randn(8, 1, 16, 16), torch.arange(8)
+    generator = torch.Generator().manual_seed(1)
+    optimizers = [torch.optim.SGD(weights, lr=0.1) for weights in (weight_parameters(supernet), ordinary.parameters())]
+    for _ in range(2):
+        paths = sample_paths(supernet, sample_single, generator)
+        weight_step(supernet, images, labels, paths=paths, loss=cross_entropy, optimizer=optimizers[0])
+        optimizers[1].zero_grad()
+        cross_entropy(ordinary(images), labels).backward()
+        optimizers[1].step()
+    trained = extract(supernet, derive(supernet)).state_dict()
+    assert all(torch.equal(tensor, trained[name]) for name, tensor in ordinary.state_dict().items())
 
 
 def test_a_net_of_another_space_is_refused() -> None:

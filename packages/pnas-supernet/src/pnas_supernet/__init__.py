@@ -2,6 +2,7 @@
 
 from pnas_supernet.freezing import batch_statistics_untouched, frozen_parameters
 from pnas_supernet.gate_gradient import gated_output
+from pnas_supernet.history import DivergenceError, EpochRecord, relative_entropy
 from pnas_supernet.mixed_op import (
     MixedOp,
     active_paths,
@@ -21,7 +22,7 @@ from pnas_supernet.path import (
     sample_two_path_gate,
     sample_uniform,
 )
-from pnas_supernet.search import Batches, DivergenceError, EpochRecord, Search, SearchConfig, relative_entropy
+from pnas_supernet.search import Batches, Search, SearchConfig
 from pnas_supernet.steps import Loss, Penalty, StepResult, arch_step, weight_step
 from pnas_supernet.supernet import SuperNet, derive, extract, extract_candidates
 

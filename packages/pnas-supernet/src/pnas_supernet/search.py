@@ -10,9 +10,10 @@ from attrs.validators import ge, gt, in_
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pnas_supernet.history import EpochMean, EpochRecord, relative_entropy
 from pnas_supernet.mixed_op import alpha_parameters, mixed_ops, sample_paths, weight_parameters
 from pnas_supernet.path import sample_exact_gate, sample_single, sample_two_path_gate, sample_uniform
-from pnas_supernet.steps import Penalty, StepResult, arch_step, weight_step
+from pnas_supernet.steps import Penalty, arch_step, weight_step
 
 Batch = tuple[Tensor, Tensor]
 
@@ -44,32 +45,6 @@ class SearchConfig:
     label_smoothing: float = field(default=0.1, validator=ge(0.0))
     alpha_lr: float = field(default=1e-3, validator=gt(0.0))
     alpha_betas: tuple[float, float] = (0.0, 0.999)
-
-
-@frozen(kw_only=True)
-class EpochRecord:
-    """What one epoch of a search did.
-
-    Attributes:
-        epoch: counted from 0 over both phases.
-        train_loss, train_accuracy: mean over the weight steps.
-        validation_loss, validation_accuracy: mean over the architecture steps, penalty included; None in the warm-up.
-        entropy: `relative_entropy` after the epoch.
-        probs: the probabilities of every `MixedOp` after the epoch.
-    """
-
-    epoch: int
-    phase: Literal["warm-up", "search"]
-    train_loss: float
-    train_accuracy: float
-    validation_loss: float | None
-    validation_accuracy: float | None
-    entropy: float
-    probs: tuple[tuple[float, ...], ...]
-
-
-class DivergenceError(ArithmeticError):
-    """The loss is not a finite number."""
 
 
 class Search:
@@ -123,7 +98,7 @@ class Search:
         warming_up = epoch < config.warmup_epochs
         first, epochs = (0, config.warmup_epochs) if warming_up else (config.warmup_epochs, config.epochs)
         gate_sampler = sample_exact_gate if config.gate == "exact" else sample_two_path_gate
-        train_mean, validation_mean = _Mean(), _Mean()
+        train_mean, validation_mean = EpochMean(), EpochMean()
         validation_stream = _repeat(validation)
         self.network.train()
         for index, batch in enumerate(train):
@@ -131,7 +106,7 @@ class Search:
             self.weight_optimizer.param_groups[0]["lr"] = config.weight_lr * (1 + math.cos(math.pi * progress)) / 2
             paths = sample_paths(self.network, sample_uniform if warming_up else sample_single, self.generator)
             step = weight_step(self.network, *batch, paths=paths, loss=self._loss, optimizer=self.weight_optimizer)
-            train_mean.add(step, batch, f"epoch {epoch}, weight step {index}")
+            train_mean.add(step, batch[1], f"epoch {epoch}, weight step {index}")
             if not warming_up and (index + 1) % config.arch_interval == 0:
                 held_out = next(validation_stream)
                 step = arch_step(
@@ -142,7 +117,7 @@ class Search:
                     optimizer=self.alpha_optimizer,
                     penalty=self.penalty,
                 )
-                validation_mean.add(step, held_out, f"epoch {epoch}, architecture step after weight step {index}")
+                validation_mean.add(step, held_out[1], f"epoch {epoch}, architecture step after weight step {index}")
             if on_step is not None:
                 on_step()
         self.history.append(
@@ -179,42 +154,6 @@ class Search:
 
     def _loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
         return functional.cross_entropy(outputs, labels, label_smoothing=self.config.label_smoothing)
-
-
-def relative_entropy(network: nn.Module) -> float:
-    """Mean over the `MixedOp`s with a choice of -sum_i p_i log p_i / log N: 1 undecided, 0 decided."""
-    entropies = [
-        float(torch.special.entr(op.probs.detach()).sum()) / math.log(len(op.candidates))
-        for op in mixed_ops(network)
-        if len(op.candidates) > 1
-    ]
-    return sum(entropies) / len(entropies) if entropies else 0.0
-
-
-class _Mean:
-    """Running means of loss and accuracy over the samples of an epoch."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._loss = 0.0
-        self._correct = 0.0
-
-    @property
-    def loss(self) -> float:
-        return self._loss / self.count
-
-    @property
-    def accuracy(self) -> float:
-        return self._correct / self.count
-
-    def add(self, step: StepResult, batch: Batch, where: str) -> None:
-        labels = batch[1]
-        loss = float(step.loss)
-        if not math.isfinite(loss):
-            raise DivergenceError(f"the loss is {loss} at {where}: lower the learning rate or look at the data")
-        self.count += len(labels)
-        self._loss += loss * len(labels)
-        self._correct += float((step.outputs.argmax(dim=1) == labels).sum())
 
 
 def _repeat(batches: Iterable[Batch]) -> Iterator[Batch]:
