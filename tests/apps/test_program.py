@@ -20,7 +20,7 @@ from pnas_export import AiEdgeLitert, OnnxRuntime
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, digits_mbconv_space, load_json
 
-SHORT = ["--search-warmup-epochs", "1", "--search-epochs", "1", "--train-epochs", "2"]
+SHORT = ["--search-warmup-epochs", "1", "--search-epochs", "1", "--train-epochs", "2", "--reference-epochs", "1"]
 NETS = ("searched", "fastest", "biggest")
 
 
@@ -51,7 +51,7 @@ def test_the_demo_leaves_everything_in_its_folder(demo: tuple[Path, Path, str]) 
     space = digits_mbconv_space()
     results = load_json(run / "results.json", RunResults)
     table = LatencyTable.load(run / "table.json")
-    assert tuple(net.name for net in results.nets) == NETS
+    assert [(net.name, net.epochs) for net in results.nets] == list(zip(NETS, (2, 1, 1), strict=True))
     for net in results.nets:
         architecture = load_json(run / "networks" / net.name / "architecture.json", Architecture)
         space.choices(architecture)

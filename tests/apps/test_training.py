@@ -132,10 +132,10 @@ def test_an_interrupted_training_ends_as_one_that_never_stopped_and_learns(
     whole_run = make_run("whole")
     supernet, _ = run_search(whole_run, table)
     net = space.architecture([0] * len(space.mixed), name="net")
-    whole = retrain(whole_run, supernet, net)
+    whole = retrain(whole_run, supernet, net, whole_run.preset.train)
     with pytest.raises(KeyboardInterrupt):
-        retrain(make_run("stopped", reporter=Interrupted(reporter, 20)), supernet, net)
-    resumed = retrain(make_run("stopped"), supernet, net)
+        retrain(make_run("stopped", reporter=Interrupted(reporter, 20)), supernet, net, whole_run.preset.train)
+    resumed = retrain(make_run("stopped"), supernet, net, whole_run.preset.train)
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
     read = load_network(whole_run.folder.network("net"))
@@ -167,7 +167,7 @@ def test_a_trained_net_has_the_statistics_of_the_images_as_they_are(
 ) -> None:
     run = make_run("run")
     supernet, _ = run_search(run, table)
-    network = retrain(run, supernet, space.architecture([0] * len(space.mixed), name="net"))
+    network = retrain(run, supernet, space.architecture([0] * len(space.mixed), name="net"), run.preset.train)
     first = network[0].op
     batches = list(run.shuffled_batches(image_set, "recalibrate"))
     with torch.no_grad():
@@ -188,7 +188,7 @@ def test_a_diverging_training_names_the_step_and_the_flag(
     supernet, _ = run_search(run, table)
     net = space.architecture([0] * len(space.mixed), name="wild")
     with pytest.raises(UserError, match=r"the loss is (nan|inf) at epoch \d, step \d+: lower --train-lr"):
-        retrain(run, supernet, net)
+        retrain(run, supernet, net, run.preset.train)
 
 
 def test_checkpoints_are_read_back_and_damaged_ones_named(tmp_path: Path) -> None:

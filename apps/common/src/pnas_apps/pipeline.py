@@ -51,10 +51,14 @@ def run_pipeline(run: Run, *, cache: Path, table_path: Path | None) -> RunResult
         searched = derive(supernet, name="searched")
         save_json(searched, folder.architecture)
         draw_search(history, expected_history_ms(history, space, table), folder.curves)
-    architectures = (searched, fastest(space, table), biggest(space))
+    trainings = {
+        searched: run.preset.train,
+        fastest(space, table): run.preset.reference_train,
+        biggest(space): run.preset.reference_train,
+    }
 
     with _step(run, "train"):
-        networks = {architecture.name: retrain(run, supernet, architecture) for architecture in architectures}
+        networks = {net.name: retrain(run, supernet, net, config) for net, config in trainings.items()}
         test = run.ordered_batches(run.task.test)
         accuracies = {name: accuracy(network, test) for name, network in networks.items()}
 
@@ -65,11 +69,11 @@ def run_pipeline(run: Run, *, cache: Path, table_path: Path | None) -> RunResult
         files = {name: folder.network(name).tflite for name in networks}
         with run.reporter.phases() as progress:
             measured = device.measure_files(list(files.values()), progress=progress)
-        draw_architectures(architectures, table, folder.picture)
+        draw_architectures(list(trainings), table, folder.picture)
     results = RunResults(
         nets=tuple(
-            net_result(architecture, accuracies[architecture.name], table, measured[files[architecture.name]])
-            for architecture in architectures
+            net_result(net, config.epochs, accuracies[net.name], table, measured[files[net.name]])
+            for net, config in trainings.items()
         ),
         seconds=folder.read_seconds(),
     )

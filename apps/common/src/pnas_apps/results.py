@@ -19,6 +19,7 @@ class NetResult:
     """One line of the final table; `measured` is the exported TFLite file on this machine."""
 
     name: str
+    epochs: int
     test_accuracy: float
     parameters: int
     macs: int
@@ -35,11 +36,12 @@ class RunResults:
 
 
 def net_result(
-    architecture: Architecture, test_accuracy: float, table: LatencyTable, measured: Measurement
+    architecture: Architecture, epochs: int, test_accuracy: float, table: LatencyTable, measured: Measurement
 ) -> NetResult:
-    """The line of one net."""
+    """The line of one net, trained for so many epochs."""
     return NetResult(
         name=architecture.name,
+        epochs=epochs,
         test_accuracy=test_accuracy,
         parameters=architecture_parameters(architecture),
         macs=architecture_macs(architecture),
@@ -50,17 +52,18 @@ def net_result(
 
 def results_table(nets: Sequence[NetResult]) -> Table:
     """The nets side by side."""
-    table = Table(title="Nets, trained alike (ms: the TFLite file, one image)", title_justify="left")
+    table = Table(title="Nets, trained on from the supernet (ms: the TFLite file, one image)", title_justify="left")
     table.add_column("net")
-    for heading in ("accuracy", "parameters", "MACs", "predicted", "measured", "off by"):
+    for heading in ("epochs", "accuracy", "params", "MACs", "predicted", "measured", "off by"):
         table.add_column(heading, justify="right")
     for net in nets:
         measured_ms = net.measured.latency_ms
         table.add_row(
             net.name,
+            f"{net.epochs}",
             f"{net.test_accuracy:.2%}",
-            f"{net.parameters:,}",
-            f"{net.macs / 1e6:.2f} M",
+            f"{net.parameters / 1e3:.1f} k",
+            f"{net.macs / 1e6:.1f} M",
             f"{net.predicted_ms:.4f} ms",
             f"{measured_ms:.4f} ms",
             f"{net.predicted_ms / measured_ms - 1:+.1%}",

@@ -8,17 +8,17 @@ from torch.optim.swa_utils import update_bn
 from pnas_apps.checkpoints import load_checkpoint, save_checkpoint
 from pnas_apps.run import Run
 from pnas_apps.run_folder import NetworkFolder, write_history
-from pnas_apps.training import Training
+from pnas_apps.training import TrainConfig, Training
 from pnas_ops import Architecture, build_network, load_json, save_json, write_atomically
 from pnas_supernet import SuperNet, extract
 
 
-def retrain(run: Run, supernet: SuperNet, architecture: Architecture) -> nn.Module:
+def retrain(run: Run, supernet: SuperNet, architecture: Architecture, config: TrainConfig) -> nn.Module:
     """A net of the supernet, trained on all training images, with the BatchNorm statistics of unchanged images.
 
     Goes on from the net's checkpoint where there is one, and reads the weights where they are.
     """
-    folder, config, train = run.folder.network(architecture.name), run.preset.train, run.task.train
+    folder, train = run.folder.network(architecture.name), run.task.train
     if folder.weights.exists():
         return load_network(folder).to(run.device)
     save_json(architecture, folder.architecture)

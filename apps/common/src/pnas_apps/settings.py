@@ -1,6 +1,6 @@
 """What a run is asked to do."""
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from attrs.validators import and_, ge, gt, lt
 
 from pnas_apps.errors import UserError
@@ -23,7 +23,8 @@ class Preset:
         latency_weight: what a latency of twice that of the space's average net adds to the loss.
         augmentation: of training images.
         search: of the architecture.
-        train: of every net in the final table.
+        train: of the net that the search found.
+        reference_epochs: epochs of the same training for the space's fastest and biggest net, to compare with.
     """
 
     width_mult: float = field(validator=gt(0.0))
@@ -31,9 +32,16 @@ class Preset:
     batch_size: int = field(validator=ge(2))
     validation_share: float = field(validator=and_(gt(0.0), lt(1.0)))
     latency_weight: float = field(validator=ge(0.0))
+    reference_epochs: int = field(validator=ge(1))
     augmentation: Augmentation
     search: SearchConfig
     train: TrainConfig
+
+    @property
+    def reference_train(self) -> TrainConfig:
+        """The training of the fastest and of the biggest net."""
+        warmup_epochs = min(self.train.warmup_epochs, self.reference_epochs // 2)
+        return evolve(self.train, epochs=self.reference_epochs, warmup_epochs=warmup_epochs)
 
 
 @frozen(kw_only=True)
