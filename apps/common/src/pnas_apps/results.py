@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from attrs import frozen
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -52,7 +53,8 @@ def net_result(
 
 def results_table(nets: Sequence[NetResult]) -> Table:
     """The nets side by side."""
-    table = Table(title="Nets, trained on from the supernet (ms: the TFLite file, one image)", title_justify="left")
+    title = "Nets, trained on from the supernet (ms: the TFLite file, one image)"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("net")
     for heading in ("epochs", "accuracy", "params", "MACs", "predicted", "measured", "off by"):
         table.add_column(heading, justify="right")
@@ -78,6 +80,7 @@ def proof_table(proofs: Proofs) -> Table:
         title=f"Files against PyTorch on {', '.join(map(str, images))} test images "
         "(difference: relative to the largest logit)",
         title_justify="left",
+        box=SIMPLE_HEAD,
     )
     for heading in ("net", "file", "runtime"):
         table.add_column(heading)
