@@ -53,10 +53,10 @@ def net_result(
 
 def results_table(nets: Sequence[NetResult]) -> Table:
     """The nets side by side."""
-    title = "Nets, trained on from the supernet (ms: the TFLite file, one image)"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    title = "Nets, trained on from the supernet (latency of the TFLite file, one image)"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     table.add_column("net")
-    for heading in ("epochs", "accuracy", "params", "MACs", "predicted", "measured", "off by"):
+    for heading in ("epochs", "accuracy", "params", "MACs", "predicted ms", "measured ms", "off by"):
         table.add_column(heading, justify="right")
     for net in nets:
         measured_ms = net.measured.latency_ms
@@ -64,10 +64,10 @@ def results_table(nets: Sequence[NetResult]) -> Table:
             net.name,
             f"{net.epochs}",
             f"{net.test_accuracy:.2%}",
-            f"{net.parameters / 1e3:.1f} k",
+            f"{net.parameters / 1e3:.0f} k",
             f"{net.macs / 1e6:.1f} M",
-            f"{net.predicted_ms:.4f} ms",
-            f"{measured_ms:.4f} ms",
+            f"{net.predicted_ms:.4f}",
+            f"{measured_ms:.4f}",
             f"{net.predicted_ms / measured_ms - 1:+.1%}",
         )
     return table
