@@ -114,6 +114,6 @@ def architecture_table(architecture: Architecture, table: LatencyTable) -> Table
             Text(f"{block.op}", style=color),
             f"{block.in_channels}->{block.out_channels}{' /' + str(block.stride) if block.stride > 1 else ''}",
             f"{cost_ms:.4f}",
-            Text("█" * max(1, round(30 * cost_ms / longest)) if cost_ms else "", style=color),
+            Text("█" * max(1, round(26 * cost_ms / longest)) if cost_ms else "", style=color),
         )
     return drawing
