@@ -111,7 +111,13 @@ def test_a_penalty_makes_the_search_prefer_what_is_cheap(network: nn.Module) -> 
 
 @pytest.mark.parametrize(
     ("option", "value", "message"),
-    [("arch_interval", 0, "arch_interval"), ("gate", "three-path", "gate"), ("weight_lr", 0.0, "weight_lr")],
+    [
+        ("arch_interval", 0, "arch_interval"),
+        ("gate", "three-path", "gate"),
+        ("weight_lr", 0.0, "weight_lr"),
+        ("label_smoothing", 1.5, "label_smoothing"),
+        ("alpha_betas", (0.0, 1.0), "alpha_betas"),
+    ],
 )
 def test_options_out_of_range_are_named(option: str, value: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from attrs import asdict, field, frozen
-from attrs.validators import ge, gt
+from attrs.validators import ge, gt, le
 from torch import nn
 from torch.nn import functional
 
@@ -29,7 +29,7 @@ class TrainConfig:
     lr: float = field(validator=gt(0.0))
     momentum: float = field(validator=ge(0.0))
     weight_decay: float = field(validator=ge(0.0))
-    label_smoothing: float = field(validator=ge(0.0))
+    label_smoothing: float = field(validator=[ge(0.0), le(1.0)])
 
     def lr_at(self, epoch: float) -> float:
         """The learning rate after `epoch` epochs."""

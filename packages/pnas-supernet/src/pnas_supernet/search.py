@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 
 import torch
 from attrs import asdict, field, frozen
-from attrs.validators import ge, gt, in_
+from attrs.validators import deep_iterable, ge, gt, in_, le, lt
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -42,9 +42,9 @@ class SearchConfig:
     weight_lr: float = field(default=0.025, validator=gt(0.0))
     weight_momentum: float = field(default=0.9, validator=gt(0.0))
     weight_decay: float = field(default=4e-5, validator=ge(0.0))
-    label_smoothing: float = field(default=0.1, validator=ge(0.0))
+    label_smoothing: float = field(default=0.1, validator=[ge(0.0), le(1.0)])
     alpha_lr: float = field(default=1e-3, validator=gt(0.0))
-    alpha_betas: tuple[float, float] = (0.0, 0.999)
+    alpha_betas: tuple[float, float] = field(default=(0.0, 0.999), validator=deep_iterable([ge(0.0), lt(1.0)]))
 
 
 class Search:
