@@ -109,5 +109,5 @@ def _find_table(run: Run, device: TFLiteDevice, cache: Path, table_path: Path | 
         table.costs(space)
         table.fixed_ms(space)
     except MissingWorkloadsError as error:
-        raise UserError(f"{path} is a table of another space: {error}") from None
+        raise UserError(f"{path} is a table of another space: {error}, or leave out --table") from None
     return table
