@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from click.testing import CliRunner
 from PIL import Image
 
@@ -19,6 +18,7 @@ from pnas_cifar10.datasets import read_digits
 from pnas_export import AiEdgeLitert, OnnxRuntime
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, digits_mbconv_space, load_json
+from pnas_supernet import load_checkpoint
 
 SHORT = ["--search-warmup-epochs", "1", "--search-epochs", "1", "--train-epochs", "2", "--reference-epochs", "1"]
 NETS = ("searched", "fastest", "biggest")
@@ -100,7 +100,7 @@ def test_a_second_run_measures_nothing_and_ctrl_c_loses_nothing(demo: tuple[Path
     assert "27 workloads: 0 measured now, 27 from" in "".join(printed)
     assert process.returncode == 130
     assert errors == "error: interrupted: what is done is kept; run the same command again to go on\n"
-    kept = torch.load(tmp_path / "run" / "search.pt", weights_only=True)
+    kept = load_checkpoint(tmp_path / "run" / "search.pt", kind="search")
     assert len(kept["history"]) >= 1
     assert (tmp_path / "run" / "table.json").exists()
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from attrs import evolve
 
-from pnas_apps.checkpoints import load_checkpoint, save_checkpoint
 from pnas_apps.errors import UserError
 from pnas_apps.images import Augmentation, ImageSet, seeded_generator
 from pnas_apps.presets import read_preset
@@ -158,7 +157,8 @@ def test_the_expected_latency_of_an_epoch_is_that_of_its_probabilities(
     _, history = run_search(make_run("run"), table)
     uniform = [sum(row) / len(row) for row in table.costs(space)]
     expected = expected_history_ms(history, space, table)
-    assert expected[0] == pytest.approx(table.fixed_ms(space) + sum(uniform))
+    # alpha begins at N(0, 1e-6), not at zero.
+    assert expected[0] == pytest.approx(table.fixed_ms(space) + sum(uniform), rel=1e-3)
     assert expected[-1] < expected[0]
 
 
@@ -189,18 +189,6 @@ def test_a_diverging_training_names_the_step_and_the_flag(
     net = space.architecture([0] * len(space.mixed), name="wild")
     with pytest.raises(UserError, match=r"the loss is (nan|inf) at epoch \d, step \d+: lower --train-lr"):
         retrain(run, supernet, net, run.preset.train)
-
-
-def test_checkpoints_are_read_back_and_damaged_ones_named(tmp_path: Path) -> None:
-    path = tmp_path / "state.pt"
-    save_checkpoint({"x": torch.arange(3), "history": [{"epoch": 0, "loss": None}]}, path)
-    state = load_checkpoint(path)
-    assert torch.equal(state["x"], torch.arange(3))
-    assert state["history"] == [{"epoch": 0, "loss": None}]
-    for damaged in (b"", b"not a checkpoint", path.read_bytes()[:-30]):
-        path.write_bytes(damaged)
-        with pytest.raises(UserError, match=r"state\.pt is damaged .*delete it to repeat this step"):
-            load_checkpoint(path)
 
 
 def test_augmentation_of_nothing_changes_nothing(image_set: ImageSet) -> None:

@@ -5,12 +5,12 @@ from safetensors.torch import load_file, save
 from torch import nn
 from torch.optim.swa_utils import update_bn
 
-from pnas_apps.checkpoints import load_checkpoint, save_checkpoint
+from pnas_apps.checkpoints import told_to_user
 from pnas_apps.run import Run
 from pnas_apps.run_folder import NetworkFolder, write_history
 from pnas_apps.training import TrainConfig, Training
 from pnas_ops import Architecture, build_network, load_json, save_json, write_atomically
-from pnas_supernet import SuperNet, extract
+from pnas_supernet import SuperNet, delete_checkpoint, extract, has_checkpoint, load_checkpoint, save_checkpoint
 
 
 def retrain(run: Run, supernet: SuperNet, architecture: Architecture, config: TrainConfig) -> nn.Module:
@@ -24,22 +24,23 @@ def retrain(run: Run, supernet: SuperNet, architecture: Architecture, config: Tr
     save_json(architecture, folder.architecture)
     network = extract(supernet, architecture)
     training = Training(network, config)
-    if folder.checkpoint.exists():
-        training.load_state_dict(load_checkpoint(folder.checkpoint))
+    if has_checkpoint(folder.checkpoint):
+        with told_to_user(run.reporter):
+            training.load_state_dict(load_checkpoint(folder.checkpoint, kind="training"))
     steps = len(run.training_batches(train))
     with run.reporter.bar(f"{architecture.name} net", config.epochs * steps) as advance:
         advance(len(training.history) * steps)
         while training.epochs_left:
             batches = run.training_batches(train, "train", len(training.history))
             record = training.run_epoch(batches, on_step=advance)
-            save_checkpoint(training.state_dict(), folder.checkpoint)
+            save_checkpoint(training.state_dict(), folder.checkpoint, kind="training")
             write_history(folder.history, training.history)
             advance(0, text=f"accuracy {record.accuracy:.1%}, loss {record.loss:.3f}")
     # A pass over the images as they are replaces the statistics of augmented ones.
     update_bn(run.shuffled_batches(train, "recalibrate"), network)
     weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
     write_atomically(folder.weights, save(weights))
-    folder.checkpoint.unlink(missing_ok=True)
+    delete_checkpoint(folder.checkpoint)
     return network
 
 

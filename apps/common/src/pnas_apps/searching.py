@@ -1,16 +1,19 @@
-"""The search of a run: one checkpoint an epoch, taken up where it was left."""
+"""The search of a run: a checkpoint every minute and every epoch, taken up where it was left."""
 
+import time
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from pnas_apps.checkpoints import load_checkpoint, save_checkpoint
+from pnas_apps.checkpoints import told_to_user
 from pnas_apps.run import Run
 from pnas_apps.run_folder import write_history
 from pnas_latency import LatencyTable, LinearPenalty, expected_cost
 from pnas_ops import Architecture, SearchSpace, architecture_macs
-from pnas_supernet import EpochRecord, Search, SuperNet
+from pnas_supernet import EpochRecord, ProxylessNAS, SuperNet
+
+SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 
 def biggest(space: SearchSpace) -> Architecture:
@@ -31,7 +34,11 @@ def fastest(space: SearchSpace, table: LatencyTable) -> Architecture:
 
 
 def run_search(run: Run, table: LatencyTable) -> tuple[SuperNet, list[EpochRecord]]:
-    """The supernet at the end of its search, and the history; goes on from the run folder's checkpoint, if any."""
+    """The supernet at the end of its search, and the history; goes on from the run folder's checkpoint, if any.
+
+    Raises:
+        UserError: for a checkpoint that cannot be gone on from.
+    """
     config, space = run.preset.search, run.task.space
     weights_split, alpha_split = run.task.train.split(run.preset.validation_share, run.generator("split"))
     supernet = SuperNet(space, generator=run.generator("supernet")).to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -42,22 +49,32 @@ def run_search(run: Run, table: LatencyTable) -> tuple[SuperNet, list[EpochRecor
 
     average_net_ms = float(expected_ms([torch.full((len(row),), 1 / len(row)) for row in costs]))
     penalty = LinearPenalty(weight=run.preset.latency_weight, reference_ms=average_net_ms)
-    search = Search(
+    search = ProxylessNAS(
         supernet, config, penalty=lambda probs: penalty(expected_ms(probs)), generator=run.generator("paths")
     )
-    if run.folder.search_checkpoint.exists():
-        search.load_state_dict(load_checkpoint(run.folder.search_checkpoint))
+    checkpoint = run.folder.search_checkpoint
+    with told_to_user(run.reporter):
+        search.resume(checkpoint)
+    saved_at = time.monotonic()
     steps = len(run.training_batches(weights_split))
     with run.reporter.bar("searching", (config.warmup_epochs + config.epochs) * steps) as advance:
-        advance(len(search.history) * steps)
+        advance(len(search.history) * steps + search.step)
+
+        def after_step() -> None:
+            nonlocal saved_at
+            if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
+                search.save(checkpoint)
+                saved_at = time.monotonic()
+            advance()
+
         while search.epochs_left:
             epoch = len(search.history)
             record = search.run_epoch(
                 run.training_batches(weights_split, "search", "weights", epoch),
                 run.training_batches(alpha_split, "search", "alpha", epoch),
-                on_step=advance,
+                on_step=after_step,
             )
-            save_checkpoint(search.state_dict(), run.folder.search_checkpoint)
+            search.save(checkpoint)
             write_history(run.folder.history, search.history)
             latency_ms = expected_history_ms([record], space, table)[0]
             advance(

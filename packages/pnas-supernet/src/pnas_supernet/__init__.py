@@ -1,18 +1,31 @@
 """ProxylessNAS for any PyTorch module: binary gates, exact gate gradients, alternating search, derivation."""
 
+from pnas_supernet.checkpoint import (
+    CheckpointError,
+    delete_checkpoint,
+    has_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
+from pnas_supernet.estimators import gated_output, mixture_output, sum_output, two_path_output
+from pnas_supernet.execution import DivergenceError, Execution, Loss, StepResult
 from pnas_supernet.freezing import batch_statistics_untouched, frozen_parameters
-from pnas_supernet.gate_gradient import gated_output
-from pnas_supernet.history import DivergenceError, EpochRecord, relative_entropy
+from pnas_supernet.history import EpochRecord, relative_entropy
+from pnas_supernet.memory import saved_bytes
 from pnas_supernet.mixed_op import (
     MixedOp,
     active_paths,
     alpha_parameters,
+    initialize_alphas,
     mixed_ops,
     sample_paths,
     weight_parameters,
 )
+from pnas_supernet.parallel import DesynchronizedError, LostProcessError
 from pnas_supernet.path import (
     ExactGate,
+    Mixture,
+    OneShotSum,
     Path,
     Sampler,
     SinglePath,
@@ -21,9 +34,12 @@ from pnas_supernet.path import (
     sample_single,
     sample_two_path_gate,
     sample_uniform,
+    take_mixture,
+    take_sum,
 )
-from pnas_supernet.search import Batches, Search, SearchConfig
-from pnas_supernet.steps import Loss, Penalty, StepResult, arch_step, weight_step
+from pnas_supernet.proxyless_nas import Batches, ProxylessNAS
+from pnas_supernet.search_config import SearchConfig
+from pnas_supernet.steps import Penalty, arch_step, weight_step
 from pnas_supernet.supernet import SuperNet, derive, extract, extract_candidates
 
 __all__ = [
@@ -32,11 +48,14 @@ __all__ = [
     "mixed_ops",
     "alpha_parameters",
     "weight_parameters",
+    "initialize_alphas",
     "active_paths",
     "Path",
     "SinglePath",
     "ExactGate",
     "TwoPathGate",
+    "Mixture",
+    "OneShotSum",
     # sampling
     "Sampler",
     "sample_paths",
@@ -44,22 +63,38 @@ __all__ = [
     "sample_single",
     "sample_exact_gate",
     "sample_two_path_gate",
-    # gradients and steps
+    "take_mixture",
+    "take_sum",
+    # estimators of alpha's gradient
     "gated_output",
-    "frozen_parameters",
-    "batch_statistics_untouched",
-    "Loss",
-    "Penalty",
-    "StepResult",
+    "two_path_output",
+    "mixture_output",
+    "sum_output",
+    # steps
     "weight_step",
     "arch_step",
+    "Loss",
+    "Penalty",
+    "Execution",
+    "StepResult",
+    "frozen_parameters",
+    "batch_statistics_untouched",
+    "saved_bytes",
     # the search
-    "Batches",
-    "Search",
+    "ProxylessNAS",
     "SearchConfig",
+    "Batches",
     "EpochRecord",
-    "DivergenceError",
     "relative_entropy",
+    "DivergenceError",
+    "DesynchronizedError",
+    "LostProcessError",
+    # checkpoints
+    "save_checkpoint",
+    "load_checkpoint",
+    "has_checkpoint",
+    "delete_checkpoint",
+    "CheckpointError",
     # the network of a space, and what is found in it
     "SuperNet",
     "derive",

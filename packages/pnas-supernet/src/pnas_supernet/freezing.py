@@ -21,9 +21,13 @@ def frozen_parameters(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
 
 
 @contextmanager
-def batch_statistics_untouched(module: nn.Module) -> Iterator[None]:
-    """Inside the `with` block BatchNorm normalizes as before, but its running statistics stay what they are."""
-    norms = [part for part in module.modules() if isinstance(part, _BatchNorm) and part.training]
+def batch_statistics_untouched(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Inside the `with` block BatchNorm normalizes as before, but its running statistics stay what they are.
+
+    Args:
+        modules: as `network.modules()` gives them.
+    """
+    norms = [module for module in modules if isinstance(module, _BatchNorm) and module.training]
     tracked = [norm for norm in norms if norm.track_running_stats]
     try:
         for norm in tracked:

@@ -4,11 +4,10 @@ import math
 from typing import Literal
 
 import torch
-from attrs import frozen
-from torch import Tensor, nn
+from attrs import define, frozen
+from torch import nn
 
 from pnas_supernet.mixed_op import mixed_ops
-from pnas_supernet.steps import StepResult
 
 
 @frozen(kw_only=True)
@@ -33,10 +32,6 @@ class EpochRecord:
     probs: tuple[tuple[float, ...], ...]
 
 
-class DivergenceError(ArithmeticError):
-    """The loss is not a finite number."""
-
-
 def relative_entropy(network: nn.Module) -> float:
     """Mean over the `MixedOp`s with a choice of -sum_i p_i log p_i / log N: 1 undecided, 0 decided."""
     entropies = [
@@ -47,27 +42,24 @@ def relative_entropy(network: nn.Module) -> float:
     return sum(entropies) / len(entropies) if entropies else 0.0
 
 
+@define
 class EpochMean:
     """Running means of loss and accuracy over the samples of an epoch."""
 
-    def __init__(self) -> None:
-        self.count = 0
-        self._loss = 0.0
-        self._correct = 0.0
+    count: int = 0
+    total_loss: float = 0.0
+    total_correct: float = 0.0
 
     @property
     def loss(self) -> float:
-        return self._loss / self.count
+        return self.total_loss / self.count
 
     @property
     def accuracy(self) -> float:
-        return self._correct / self.count
+        return self.total_correct / self.count
 
-    def add(self, step: StepResult, labels: Tensor, where: str) -> None:
-        """Counts a step; raises DivergenceError, which says `where`, for a loss that is not finite."""
-        loss = float(step.loss)
-        if not math.isfinite(loss):
-            raise DivergenceError(f"the loss is {loss} at {where}: lower the learning rate or look at the data")
-        self.count += len(labels)
-        self._loss += loss * len(labels)
-        self._correct += float((step.outputs.argmax(dim=1) == labels).sum())
+    def add(self, *, loss: float, correct: float, count: int) -> None:
+        """Counts a step: its mean loss, and how many of its samples were put into their class."""
+        self.count += count
+        self.total_loss += loss * count
+        self.total_correct += correct

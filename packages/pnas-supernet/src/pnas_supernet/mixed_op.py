@@ -1,6 +1,6 @@
 """The over-parameterized operation: N candidates at one place, one path alive (ProxylessNAS, section 3.1)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -13,10 +13,14 @@ class MixedOp(nn.Module):
     """N candidates of equal output shape; the active path says which of them is run and how it is gated.
 
     Args:
-        candidates: the operations; any modules that take the same input and give outputs of equal shape.
+        candidates: the operations; any modules that take the same input and give outputs of equal shape, without a
+            `MixedOp` inside.
 
     Attributes:
         alpha: architecture parameters, shape (N,), zero at first, so that every candidate is equally probable.
+
+    Raises:
+        ValueError: for no candidate at all, or one with a `MixedOp` inside.
     """
 
     def __init__(self, candidates: Iterable[nn.Module]) -> None:
@@ -24,6 +28,8 @@ class MixedOp(nn.Module):
         self.candidates = nn.ModuleList(candidates)
         if len(self.candidates) == 0:
             raise ValueError("a MixedOp needs at least one candidate")
+        if any(isinstance(part, MixedOp) for part in self.candidates.modules()):
+            raise ValueError("a MixedOp cannot stand inside a candidate of another: make it a place of its own")
         self.alpha = nn.Parameter(torch.zeros(len(self.candidates)))
         self._path: Path | None = None
 
@@ -33,14 +39,18 @@ class MixedOp(nn.Module):
         return self.alpha.softmax(dim=0)
 
     def forward(self, x: Tensor) -> Tensor:
+        return self._active_path(list(self.candidates), self.alpha, x)
+
+    @property
+    def _active_path(self) -> Path:
         if self._path is None:
             raise RuntimeError("no path is active: run the network inside `with active_paths(network, paths):`")
-        return self._path(list(self.candidates), self.alpha, x)
+        return self._path
 
 
 def mixed_ops(network: nn.Module) -> list[MixedOp]:
     """Every `MixedOp` inside `network`, in the order of `network.modules()`: the order of all paths."""
-    return [module for module in network.modules() if isinstance(module, MixedOp)]
+    return [module for module in _collect(network, lambda op: ()) if isinstance(module, MixedOp)]
 
 
 def alpha_parameters(network: nn.Module) -> list[nn.Parameter]:
@@ -52,6 +62,13 @@ def weight_parameters(network: nn.Module) -> list[nn.Parameter]:
     """Every parameter of `network` that is not an architecture parameter."""
     alphas = set(alpha_parameters(network))
     return [parameter for parameter in network.parameters() if parameter not in alphas]
+
+
+def initialize_alphas(network: nn.Module, *, std: float = 1e-3, generator: torch.Generator | None = None) -> None:
+    """Draws all architecture parameters from N(0, std^2); from PyTorch's global generator if None."""
+    with torch.no_grad():
+        for alpha in alpha_parameters(network):
+            alpha.copy_(torch.randn(alpha.shape, generator=generator, dtype=alpha.dtype) * std)
 
 
 def sample_paths(network: nn.Module, sampler: Sampler, generator: torch.Generator) -> tuple[Path, ...]:
@@ -87,3 +104,27 @@ def active_paths(network: nn.Module, paths: Sequence[Path]) -> Iterator[None]:
     finally:
         for op, path_before in zip(ops, before, strict=True):
             op._path = path_before
+
+
+def active_modules(network: nn.Module) -> list[nn.Module]:
+    """The modules that a forward pass runs, inside `active_paths`: all but the candidates that no path names."""
+    return _collect(network, lambda op: [op.candidates[member] for member in op._active_path.members])
+
+
+def _collect(network: nn.Module, candidates: Callable[[MixedOp], Iterable[nn.Module]]) -> list[nn.Module]:
+    """The modules of `network` in their usual order, with these candidates of each `MixedOp` alone.
+
+    Every step does this. Most modules of a supernet are in candidates, and PyTorch's own walks are slow: with them,
+    bookkeeping would take several per cent of a step.
+    """
+    found: dict[nn.Module, None] = {}
+
+    def visit(module: nn.Module) -> None:
+        if module not in found:
+            found[module] = None
+            for child in candidates(module) if isinstance(module, MixedOp) else module._modules.values():
+                if child is not None:
+                    visit(child)
+
+    visit(network)
+    return list(found)

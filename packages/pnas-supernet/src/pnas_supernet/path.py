@@ -1,9 +1,6 @@
-"""Sampled paths as values: which candidate is run, and which gates a gradient reaches.
+"""Paths as values: which candidates are run, and how alpha gets its gradient; and how paths are sampled."""
 
-With p = softmax(alpha), binary gates g ~ Multinomial(p) and candidates o_1..o_N, the output is sum_i g_i o_i(x): the
-active candidate's (ProxylessNAS, eq. 2 and 3).
-"""
-
+import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -12,7 +9,7 @@ from attrs import field, frozen
 from attrs.validators import ge
 from torch import Tensor, nn
 
-from pnas_supernet.gate_gradient import gated_output
+from pnas_supernet.estimators import gated_output, mixture_output, sum_output, two_path_output
 
 
 class Path(Protocol):
@@ -20,7 +17,7 @@ class Path(Protocol):
 
     @property
     def members(self) -> Sequence[int]:
-        """The candidates that this path names, the active one first."""
+        """The candidates that this path may run."""
 
     def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, x: Tensor) -> Tensor:
         """The output for the input `x`."""
@@ -55,13 +52,10 @@ class SinglePath:
 
 @frozen
 class ExactGate(SinglePath):
-    """The active candidate in the forward pass; the gate gradient of all N candidates in the backward pass (eq. 4).
-
-    Costs the memory of one path: backward evaluates the other candidates one at a time, without a graph.
-    """
+    """The active candidate in the forward pass; the gate gradient of all N candidates in the backward pass (eq. 4)."""
 
     def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, x: Tensor) -> Tensor:
-        return gated_output(alpha.softmax(dim=0), candidates, self.active, x)
+        return gated_output(alpha, candidates, self.active, x)
 
 
 @frozen
@@ -78,8 +72,7 @@ class TwoPathGate(SinglePath):
         return (self.active, self.other)
 
     def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, x: Tensor) -> Tensor:
-        pair_probs = alpha[list(self.members)].softmax(dim=0)
-        return gated_output(pair_probs, [candidates[member] for member in self.members], 0, x)
+        return two_path_output(alpha, candidates, self.active, self.other, x)
 
     def probs(self, alpha: Tensor) -> Tensor:
         members = torch.tensor(self.members, device=alpha.device)
@@ -88,12 +81,43 @@ class TwoPathGate(SinglePath):
 
     def settle(self, alpha: Tensor, before: Tensor) -> None:
         """Undoes what the optimizer did to the others, and shifts the pair back to its joint probability."""
-        members = list(self.members)
-        stepped = alpha.detach()[members].double()
-        drift = stepped.logsumexp(dim=0) - before[members].double().logsumexp(dim=0)
+        # In Python numbers, which are double precision, and much quicker than a dozen operators on tensors this small.
+        settled, stepped = before.tolist(), alpha.tolist()
+        drift = _logaddexp(*(stepped[member] for member in self.members)) - _logaddexp(
+            *(settled[member] for member in self.members)
+        )
+        for member in self.members:
+            settled[member] = stepped[member] - drift
         with torch.no_grad():
-            alpha.copy_(before)
-            alpha[members] = (stepped - drift).to(alpha.dtype)
+            alpha.copy_(torch.tensor(settled, dtype=alpha.dtype))
+
+
+@frozen
+class Mixture:
+    """All `count` candidates, weighted by their probabilities: the relaxation of DARTS, as a baseline."""
+
+    count: int = field(validator=ge(1))
+
+    @property
+    def members(self) -> range:
+        return range(self.count)
+
+    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, x: Tensor) -> Tensor:
+        return mixture_output(alpha, candidates, x)
+
+    def probs(self, alpha: Tensor) -> Tensor:
+        return alpha.softmax(dim=0)
+
+    def settle(self, alpha: Tensor, before: Tensor) -> None:
+        pass
+
+
+@frozen
+class OneShotSum(Mixture):
+    """The plain sum of all `count` candidates: the One-Shot model, as a baseline; no gradient reaches alpha."""
+
+    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, x: Tensor) -> Tensor:
+        return sum_output(candidates, x)
 
 
 Sampler = Callable[[Tensor, torch.Generator], Path]
@@ -122,10 +146,25 @@ def sample_two_path_gate(alpha: Tensor, generator: torch.Generator) -> SinglePat
     """
     if len(alpha) == 1:
         return SinglePath(0)
-    pair = alpha.double().softmax(dim=0).multinomial(2, generator=generator)
-    first = _draw(alpha[pair], generator)
-    active, other = int(pair[first]), int(pair[1 - first])
-    return TwoPathGate(active, other)
+    probs = alpha.double().softmax(dim=0)
+    pair = probs.multinomial(2, generator=generator)
+    active = int(probs[pair].multinomial(1, generator=generator))
+    first, second = pair.tolist()
+    return TwoPathGate(second, first) if active else TwoPathGate(first, second)
+
+
+def take_mixture(alpha: Tensor, generator: torch.Generator) -> Mixture:
+    """All candidates as DARTS mixes them; nothing is drawn."""
+    return Mixture(len(alpha))
+
+
+def take_sum(alpha: Tensor, generator: torch.Generator) -> OneShotSum:
+    """All candidates as One-Shot adds them; nothing is drawn."""
+    return OneShotSum(len(alpha))
+
+
+def _logaddexp(a: float, b: float) -> float:
+    return max(a, b) + math.log1p(math.exp(-abs(a - b)))
 
 
 def _draw(alpha: Tensor, generator: torch.Generator) -> int:

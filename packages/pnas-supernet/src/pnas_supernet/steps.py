@@ -1,27 +1,20 @@
 """The two steps that a search alternates (ProxylessNAS, section 3.2)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
-from attrs import frozen
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from pnas_supernet.execution import DivergenceError, Execution, Loss, StepResult
 from pnas_supernet.freezing import batch_statistics_untouched, frozen_parameters
-from pnas_supernet.mixed_op import active_paths, alpha_parameters, mixed_ops, weight_parameters
+from pnas_supernet.mixed_op import MixedOp, active_modules, active_paths, alpha_parameters, mixed_ops
+from pnas_supernet.parallel import average_statistics
 from pnas_supernet.path import Path
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""From outputs (N, classes) and targets to a scalar."""
 Penalty = Callable[[Sequence[Tensor]], Tensor]
 """From the probabilities of every `MixedOp`, each of shape (candidates,), to a scalar that is added to the loss."""
-
-
-@frozen
-class StepResult:
-    """What a step saw: the loss, penalty included, and the outputs (N, classes), both without a graph."""
-
-    loss: Tensor
-    outputs: Tensor
 
 
 def weight_step(
@@ -32,15 +25,31 @@ def weight_step(
     paths: Sequence[Path],
     loss: Loss,
     optimizer: Optimizer,
+    execution: Execution = Execution(),  # noqa: B008 (frozen)
 ) -> StepResult:
-    """One step of the weights on the sampled paths, on a batch of the training split; alpha is left alone."""
+    """One step of the weights on the sampled paths, on a batch of the training split; alpha is left alone.
+
+    Args:
+        network: any module that holds `MixedOp`s.
+        inputs: a batch, (N, C, H, W).
+        targets: its targets.
+        paths: such as `sample_uniform` or `sample_single` draw.
+        loss: the task's loss, a mean over the batch.
+        optimizer: of `weight_parameters(network)`.
+        execution: precision, micro-batches, processes.
+
+    Raises:
+        DivergenceError: where the loss is not finite; no parameter has changed.
+    """
     optimizer.zero_grad()
-    with active_paths(network, paths), frozen_parameters(alpha_parameters(network)):
-        outputs = network(inputs)
-        value = loss(outputs, targets)
-        value.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    return StepResult(value.detach(), outputs.detach())
+    with active_paths(network, paths), _named_on_divergence(paths):
+        with frozen_parameters(alpha_parameters(network)):
+            result = execution.gradients(network, inputs, targets, loss)
+        execution.average_gradients(optimizer)
+        execution.step(optimizer)
+        if execution.group is not None:
+            average_statistics(active_modules(network), execution.group)
+    return result
 
 
 def arch_step(
@@ -52,6 +61,7 @@ def arch_step(
     loss: Loss,
     optimizer: Optimizer,
     penalty: Penalty | None = None,
+    execution: Execution = Execution(),  # noqa: B008 (frozen)
 ) -> StepResult:
     """One step of alpha on a batch of the validation split; no weight and no running statistic changes.
 
@@ -59,25 +69,57 @@ def arch_step(
         network: any module that holds `MixedOp`s.
         inputs: a batch, (N, C, H, W).
         targets: its targets.
-        paths: sampled by `sample_exact_gate` or `sample_two_path_gate`.
-        loss: the task's loss.
+        paths: such as `sample_exact_gate` or `sample_two_path_gate` draw.
+        loss: the task's loss, a mean over the batch.
         optimizer: of `alpha_parameters(network)`.
         penalty: of the probabilities, such as a weighted expected latency.
+        execution: precision, micro-batches, processes.
+
+    Raises:
+        DivergenceError: where the loss or a gradient of alpha is not finite; no parameter has changed.
     """
     ops = mixed_ops(network)
     before = [op.alpha.detach().clone() for op in ops]
     optimizer.zero_grad()
-    with (
-        active_paths(network, paths),
-        frozen_parameters(weight_parameters(network)),
-        batch_statistics_untouched(network),
-    ):
-        outputs = network(inputs)
-        value = loss(outputs, targets)
-        if penalty is not None:
-            value = value + penalty([path.probs(op.alpha) for op, path in zip(ops, paths, strict=True)])
-        value.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
+    with active_paths(network, paths), _named_on_divergence(paths):
+        modules = active_modules(network)
+        with frozen_parameters(_weights(modules)), batch_statistics_untouched(modules):
+            result = execution.gradients(
+                network,
+                inputs,
+                targets,
+                loss,
+                penalty and (lambda: penalty([path.probs(op.alpha) for op, path in zip(ops, paths, strict=True)])),
+            )
+        execution.average_gradients(optimizer)
+        if execution.scaler is None:  # which else would leave out the step
+            _refuse_infinite([op.alpha for op in ops])
+    execution.step(optimizer)
     for op, path, alpha in zip(ops, paths, before, strict=True):
         path.settle(op.alpha, alpha)
-    return StepResult(value.detach(), outputs.detach())
+    return result
+
+
+def _weights(modules: Sequence[nn.Module]) -> Iterator[nn.Parameter]:
+    """The weights that belong to these modules themselves, for much less than `parameters(recurse=False)` takes."""
+    for module in modules:
+        if not isinstance(module, MixedOp):
+            yield from (parameter for parameter in module._parameters.values() if parameter is not None)
+
+
+def _refuse_infinite(alphas: Sequence[nn.Parameter]) -> None:
+    gradients = [alpha.grad for alpha in alphas if alpha.grad is not None]
+    if gradients and not torch.cat(gradients).isfinite().all():
+        raise DivergenceError("a gradient of alpha is not finite")
+
+
+@contextmanager
+def _named_on_divergence(paths: Sequence[Path]) -> Iterator[None]:
+    try:
+        yield
+    except DivergenceError as error:
+        raise DivergenceError(f"{error} on the paths {' '.join(map(_short, paths))}") from None
+
+
+def _short(path: Path) -> str:
+    return "/".join(map(str, path.members))

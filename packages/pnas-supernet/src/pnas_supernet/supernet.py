@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pnas_ops import Architecture, Block, SearchSpace, build_block, build_op, initialize
-from pnas_supernet.mixed_op import MixedOp, alpha_parameters, mixed_ops
+from pnas_supernet.mixed_op import MixedOp, alpha_parameters, initialize_alphas, mixed_ops
 
 
 class SuperNet(nn.Module):
@@ -15,7 +15,7 @@ class SuperNet(nn.Module):
 
     Args:
         space: the search space.
-        generator: source of the initial weights; PyTorch's global one if None.
+        generator: source of the initial weights and architecture parameters; PyTorch's global one if None.
     """
 
     def __init__(self, space: SearchSpace, *, generator: torch.Generator | None = None) -> None:
@@ -33,6 +33,7 @@ class SuperNet(nn.Module):
         ]
         self.network = nn.Sequential(*map(build_block, space.stem), *mixed, build_block(space.head))
         initialize(self.network, generator=generator)
+        initialize_alphas(self.network, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, classes), along the active paths."""

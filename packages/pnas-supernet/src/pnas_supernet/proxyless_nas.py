@@ -1,0 +1,306 @@
+"""The search as a whole: warm-up of the weights, then weights and architecture in turn."""
+
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path as FilePath
+from typing import Any, Protocol
+
+import torch
+import torch.distributed as dist
+from attrs import asdict
+from torch import Tensor, nn
+from torch.amp import GradScaler
+from torch.nn import functional
+
+from pnas_ops import to_json
+from pnas_supernet.checkpoint import CheckpointError, has_checkpoint, load_checkpoint, save_checkpoint
+from pnas_supernet.execution import DivergenceError, Execution, StepResult
+from pnas_supernet.history import EpochMean, EpochRecord, relative_entropy
+from pnas_supernet.mixed_op import alpha_parameters, mixed_ops, sample_paths, weight_parameters
+from pnas_supernet.parallel import average, check_alphas_identical
+from pnas_supernet.path import sample_single, sample_uniform
+from pnas_supernet.search_config import SearchConfig
+from pnas_supernet.steps import Penalty, arch_step, weight_step
+from pnas_supernet.supernet import SuperNet
+from pnas_supernet.surroundings import seeded
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Batches(Sized, Iterable[Batch], Protocol):
+    """The batches of one epoch, inputs (N, C, H, W) and labels (N,) on the network's device, the same ones each time
+    that they are made for that epoch; with several processes, this process's part of each batch.
+    """
+
+
+class ProxylessNAS:
+    """A search that can be left and taken up between any two steps.
+
+    Args:
+        network: any module that holds `MixedOp`s.
+        config: hyper-parameters.
+        penalty: of the probabilities of every `MixedOp`; added to the loss of architecture steps.
+        generator: source of the sampled paths and of dropout, on the CPU, in the same state in every process.
+        group: processes that search as one, each on its own part of every batch.
+
+    Attributes:
+        history: a record of every finished epoch.
+        step: weight steps of the epoch that is under way.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        config: SearchConfig,
+        *,
+        penalty: Penalty | None = None,
+        generator: torch.Generator,
+        group: dist.ProcessGroup | None = None,
+    ) -> None:
+        self.network = network
+        self.config = config
+        self.penalty = penalty
+        self.generator = generator
+        self.group = group
+        self.history: list[EpochRecord] = []
+        self.step = 0
+        self.weight_optimizer = torch.optim.SGD(
+            weight_parameters(network),
+            lr=config.weight_lr,
+            momentum=config.weight_momentum,
+            weight_decay=config.weight_decay,
+            nesterov=config.weight_momentum > 0,
+            fused=True,
+        )
+        if config.weight_momentum > 0:
+            # The fused kernel takes no mix of parameters with and without momentum, such as sampled paths make.
+            for weight in weight_parameters(network):
+                self.weight_optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+        self.alpha_optimizer = torch.optim.Adam(
+            alpha_parameters(network), lr=config.alpha_lr, betas=config.alpha_betas, weight_decay=0.0, fused=True
+        )
+        self._device = alpha_parameters(network)[0].device
+        self._weight_execution = self._make_execution()
+        self._alpha_execution = self._make_execution()
+        self._train_mean, self._validation_mean = EpochMean(), EpochMean()
+        self._checkpoint: FilePath | None = None
+
+    @property
+    def epochs_left(self) -> int:
+        """Epochs until the search is complete, warm-up included."""
+        return self.config.warmup_epochs + self.config.epochs - len(self.history)
+
+    def run_epoch(
+        self, train: Batches, validation: Batches, *, on_step: Callable[[], None] | None = None
+    ) -> EpochRecord:
+        """The next epoch, or what is left of one that was interrupted.
+
+        Each batch of `train` gives one weight step, and after the warm-up one architecture step follows every few.
+
+        Args:
+            train: the batches of this epoch.
+            validation: batches for the architecture, gone through again when they are used up.
+            on_step: called after every weight step and the architecture step that belongs to it; the place to save the
+                search.
+
+        Raises:
+            DivergenceError: where a loss is not finite, naming the step, its paths and the last checkpoint.
+            DesynchronizedError, LostProcessError: where the processes do not hold together.
+        """
+        config, epoch = self.config, len(self.history)
+        self.network.train()
+        arch_steps = 0 if config.is_warm_up(epoch) else self.step // config.arch_interval
+        validation_stream = islice(_repeat(validation), arch_steps, None)
+        for inputs, labels in islice(train, self.step, None):
+            self._weight_step(inputs, labels, progress=self.step / len(train))
+            self.step += 1
+            if not config.is_warm_up(epoch) and self.step % config.arch_interval == 0:
+                self._arch_step(*next(validation_stream))
+            if on_step is not None:
+                on_step()
+        if self.group is not None:
+            check_alphas_identical(self.network, self.group)
+        self.history.append(self._record())
+        self.step = 0
+        self._train_mean, self._validation_mean = EpochMean(), EpochMean()
+        return self.history[-1]
+
+    def save(self, path: FilePath) -> None:
+        """Writes all that changes in a search, with a checksum, and keeps the checkpoint before it.
+
+        With several processes, which all hold the same, one of them writes.
+        """
+        if self.group is None or self.group.rank() == 0:
+            save_checkpoint(self.state_dict(), path, kind="search")
+        self._checkpoint = path
+
+    def resume(self, path: FilePath) -> bool:
+        """Goes on from a checkpoint, bit for bit, if there is one.
+
+        A damaged checkpoint gives a warning, and the one before it is taken. The number of processes may differ.
+
+        Returns:
+            Whether there was a checkpoint.
+
+        Raises:
+            CheckpointError: for one of another search, and where nothing undamaged is left.
+        """
+        if not has_checkpoint(path):
+            return False
+        state = load_checkpoint(path, kind="search")
+        try:
+            self.load_state_dict(state)
+        except ValueError as error:
+            raise CheckpointError(
+                f"{path} is of another search ({error}): give it what it was begun with, or delete it"
+            ) from None
+        self._checkpoint = path
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes in a search, as tensors and plain values: enough to go on bit for bit."""
+        return {
+            "config": asdict(self.config),
+            "space": self._space,
+            "network": self.network.state_dict(),
+            "weight_optimizer": self.weight_optimizer.state_dict(),
+            "alpha_optimizer": self.alpha_optimizer.state_dict(),
+            "scalers": [scaler.state_dict() for scaler in self._scalers],
+            "generator": self.generator.get_state(),
+            "history": [asdict(record) for record in self.history],
+            "step": self.step,
+            "means": [asdict(self._train_mean), asdict(self._validation_mean)],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from what `state_dict` returned.
+
+        Raises:
+            ValueError: for the state of another configuration, space or network; nothing has changed.
+        """
+        self._refuse_another(state)
+        self.network.load_state_dict(state["network"])
+        self.weight_optimizer.load_state_dict(state["weight_optimizer"])
+        self.alpha_optimizer.load_state_dict(state["alpha_optimizer"])
+        for scaler, scaler_state in zip(self._scalers, state["scalers"], strict=True):
+            scaler.load_state_dict(scaler_state)
+        self.generator.set_state(state["generator"])
+        self.history = [EpochRecord(**record) for record in state["history"]]
+        self.step = state["step"]
+        self._train_mean, self._validation_mean = (EpochMean(**mean) for mean in state["means"])
+
+    def _weight_step(self, inputs: Tensor, labels: Tensor, *, progress: float) -> None:
+        epoch = len(self.history)
+        self.weight_optimizer.param_groups[0]["lr"] = self.config.weight_lr_at(epoch + progress)
+        sampler = sample_uniform if self.config.is_warm_up(epoch) else sample_single
+        paths = sample_paths(self.network, sampler, self.generator)
+        with (
+            seeded(self._dropout_seed(), self._device),
+            self._named_on_divergence(f"epoch {epoch}, weight step {self.step}"),
+        ):
+            result = weight_step(
+                self.network,
+                inputs,
+                labels,
+                paths=paths,
+                loss=self._loss,
+                optimizer=self.weight_optimizer,
+                execution=self._weight_execution,
+            )
+        self._count(self._train_mean, result, labels)
+
+    def _arch_step(self, inputs: Tensor, labels: Tensor) -> None:
+        paths = sample_paths(self.network, self.config.gate_sampler, self.generator)
+        where = f"epoch {len(self.history)}, architecture step after weight step {self.step - 1}"
+        with seeded(self._dropout_seed(), self._device), self._named_on_divergence(where):
+            result = arch_step(
+                self.network,
+                inputs,
+                labels,
+                paths=paths,
+                loss=self._loss,
+                optimizer=self.alpha_optimizer,
+                penalty=self.penalty,
+                execution=self._alpha_execution,
+            )
+        self._count(self._validation_mean, result, labels)
+
+    def _loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        return functional.cross_entropy(outputs, labels, label_smoothing=self.config.label_smoothing)
+
+    def _count(self, mean: EpochMean, result: StepResult, labels: Tensor) -> None:
+        correct = (result.outputs.argmax(dim=1) == labels).sum().double()
+        processes = 1
+        if self.group is not None:
+            average([correct], self.group)
+            processes = self.group.size()
+        mean.add(loss=float(result.loss), correct=float(correct) * processes, count=len(labels) * processes)
+
+    def _record(self) -> EpochRecord:
+        epoch, validation = len(self.history), self._validation_mean
+        return EpochRecord(
+            epoch=epoch,
+            phase="warm-up" if self.config.is_warm_up(epoch) else "search",
+            train_loss=self._train_mean.loss,
+            train_accuracy=self._train_mean.accuracy,
+            validation_loss=validation.loss if validation.count else None,
+            validation_accuracy=validation.accuracy if validation.count else None,
+            entropy=relative_entropy(self.network),
+            probs=tuple(tuple(op.probs.tolist()) for op in mixed_ops(self.network)),
+        )
+
+    @property
+    def _space(self) -> str | None:
+        return to_json(self.network.space) if isinstance(self.network, SuperNet) else None
+
+    @property
+    def _scalers(self) -> list[GradScaler]:
+        executions = (self._weight_execution, self._alpha_execution)
+        return [execution.scaler for execution in executions if execution.scaler is not None]
+
+    def _make_execution(self) -> Execution:
+        scaler = GradScaler(self._device.type) if self.config.precision == "float16" else None
+        return Execution(
+            autocast=self.config.autocast, scaler=scaler, micro_batches=self.config.micro_batches, group=self.group
+        )
+
+    def _dropout_seed(self) -> int:
+        """One more draw of `generator`; another number in each process."""
+        seed = int(torch.randint(2**62, (), generator=self.generator))
+        return seed if self.group is None else seed + self.group.rank()
+
+    @contextmanager
+    def _named_on_divergence(self, where: str) -> Iterator[None]:
+        try:
+            yield
+        except DivergenceError as error:
+            last = (
+                "no checkpoint was written"
+                if self._checkpoint is None
+                else f"the last good checkpoint is {self._checkpoint}"
+            )
+            raise DivergenceError(f"{error}, {where}; {last}: lower the learning rate or look at the data") from None
+
+    def _refuse_another(self, state: dict[str, Any]) -> None:
+        config = asdict(self.config)
+        changed = [
+            f"{key} is {config.get(key)!r}, was {was!r}"
+            for key, was in state["config"].items()
+            if config.get(key) != was
+        ]
+        if changed:
+            raise ValueError(", ".join(changed))
+        if state["space"] != self._space:
+            raise ValueError("the search space is another")
+        ours, theirs = self.network.state_dict(), state["network"]
+        for name in sorted(ours.keys() | theirs.keys()):
+            if name not in ours or name not in theirs:
+                raise ValueError(f"only one of the networks has {name}")
+            if ours[name].shape != theirs[name].shape:
+                raise ValueError(f"{name} is {tuple(ours[name].shape)}, was {tuple(theirs[name].shape)}")
+
+
+def _repeat(batches: Iterable[Batch]) -> Iterator[Batch]:
+    while True:
+        yield from batches

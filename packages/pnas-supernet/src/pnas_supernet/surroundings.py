@@ -1,0 +1,58 @@
+"""What a module sees beside its input: autocast, and the random state that dropout draws from."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from attrs import frozen
+from torch import Tensor
+
+
+@frozen(eq=False)
+class Surroundings:
+    """Autocast and the random state of a device, at one moment.
+
+    Attributes:
+        random_states: of the CPU and, where `device` is another, of that device.
+    """
+
+    device: torch.device
+    autocast: torch.dtype | None
+    random_states: tuple[Tensor, ...]
+
+    @classmethod
+    def of(cls, device: torch.device) -> "Surroundings":
+        """The surroundings of this moment."""
+        enabled = torch.is_autocast_enabled(device.type)
+        states = [torch.get_rng_state()]
+        if device.type == "cuda":
+            states.append(torch.cuda.get_rng_state(device))
+        return cls(device, torch.get_autocast_dtype(device.type) if enabled else None, tuple(states))
+
+    @contextmanager
+    def restored(self) -> Iterator[None]:
+        """Inside the `with` block autocast is as it was; after it, all is as before the block."""
+        devices = [self.device] if self.device.type == "cuda" else []
+        with (
+            torch.random.fork_rng(devices=devices),
+            torch.autocast(self.device.type, dtype=self.autocast, enabled=self.autocast is not None),
+        ):
+            yield
+
+    def restore_random_state(self) -> None:
+        """Sets PyTorch's generators to what they were."""
+        torch.set_rng_state(self.random_states[0])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(self.random_states[1], self.device)
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Inside the `with` block dropout draws from `seed`; after it, PyTorch's generators are as they were before."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.default_generator.manual_seed(seed)
+        for cuda in devices:
+            with torch.cuda.device(cuda):
+                torch.cuda.manual_seed(seed)
+        yield
