@@ -3,10 +3,10 @@
     uv run python tests/benchmarks/search_step.py --resolution 96 --batch 16 --threads 1
 
 prints a line of JSON for each step on the default ImageNet space. All steps of a round go along the same sampled
-paths, and take turns to be the first; `ordinary` trains the net of those paths on its own. `ratio` and `saved_ratio` are
-medians of the quotients with the step named in `compared_with`, round by round. `overhead` is the share of a step that
-is neither forward nor backward pass: drawing paths, freezing, bookkeeping, the optimizer. `arch_darts` comes in rounds of
-its own, since the memory that it takes and returns slows down whatever is timed after it.
+paths, and take turns to be the first; `ordinary` trains the net of those paths on its own. `ratio` and `saved_ratio`
+are medians of the quotients with the step named in `compared_with`, round by round. `overhead` is the share of a step
+that is neither forward nor backward pass: drawing paths, freezing, bookkeeping, the optimizer. `arch_darts` comes in
+rounds of its own, since the memory that it takes and returns slows down whatever is timed after it.
 """
 
 import json
