@@ -90,6 +90,7 @@ class Execution:
             self.scaler.update()
 
     def _backward(self, value: Tensor) -> Tensor:
-        scaled = value if self.scaler is None else self.scaler.scale(value)
-        scaled.backward()  # type: ignore[no-untyped-call]
+        if value.requires_grad:
+            scaled = value if self.scaler is None else self.scaler.scale(value)
+            scaled.backward()  # type: ignore[no-untyped-call]
         return value.detach()

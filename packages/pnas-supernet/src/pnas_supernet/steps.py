@@ -77,6 +77,7 @@ def arch_step(
 
     Raises:
         DivergenceError: where the loss or a gradient of alpha is not finite; no parameter has changed.
+        ValueError: where neither paths nor penalty let any alpha learn.
     """
     ops = mixed_ops(network)
     before = [op.alpha.detach().clone() for op in ops]
@@ -92,8 +93,8 @@ def arch_step(
                 penalty and (lambda: penalty([path.probs(op.alpha) for op, path in zip(ops, paths, strict=True)])),
             )
         execution.average_gradients(optimizer)
-        if execution.scaler is None:  # which else would leave out the step
-            _refuse_infinite([op.alpha for op in ops])
+        if execution.scaler is None:  # it would leave out the step
+            _check_gradients(ops)
     execution.step(optimizer)
     for op, path, alpha in zip(ops, paths, before, strict=True):
         path.settle(op.alpha, alpha)
@@ -107,9 +108,11 @@ def _weights(modules: Sequence[nn.Module]) -> Iterator[nn.Parameter]:
             yield from (parameter for parameter in module._parameters.values() if parameter is not None)
 
 
-def _refuse_infinite(alphas: Sequence[nn.Parameter]) -> None:
-    gradients = [alpha.grad for alpha in alphas if alpha.grad is not None]
-    if gradients and not torch.cat(gradients).isfinite().all():
+def _check_gradients(ops: Sequence[MixedOp]) -> None:
+    gradients = [op.alpha.grad for op in ops if op.alpha.grad is not None]
+    if not gradients:
+        raise ValueError("no alpha gets a gradient: sample the paths of an architecture step with sample_exact_gate")
+    if not torch.cat(gradients).isfinite().all():
         raise DivergenceError("a gradient of alpha is not finite")
 
 
