@@ -8,9 +8,10 @@ from attrs import evolve
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from pnas_ops import MBConvSpec, OpSpec, SearchSpace, ZeroSpec, imagenet_mbconv_space
+from pnas_ops import MBConvSpec, OpSpec, SearchSpace, Zero, imagenet_mbconv_space
 from pnas_supernet import (
     ExactGate,
+    MixedOp,
     Mixture,
     Path,
     SinglePath,
@@ -125,11 +126,25 @@ def test_the_mixture_of_darts_keeps_all_candidates(few_and_many: tuple[SuperNet,
     assert of_many > 5 * of_few
 
 
-def test_zero_on_the_path_keeps_nothing_of_its_own(images: Tensor) -> None:
-    supernet = make_supernet([MBConvSpec(kernel_size=3, expansion=3), ZeroSpec()])
-    skipping = [len(blocks) - 1 for blocks in supernet.space.mixed]
-    alone = extract(supernet, supernet.space.architecture(skipping)).train()
-    assert kept_in_arch_step(supernet, images, [ExactGate(c) for c in skipping]) <= 1.1 * kept(alone, images)
+@pytest.mark.parametrize("active", [0, 1])
+def test_a_gate_keeps_its_output_and_the_probabilities_beside_what_the_active_candidate_keeps(active: int) -> None:
+    candidates = [nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.Sigmoid()), nn.Conv2d(4, 4, 1), Zero()]
+    op = MixedOp(candidates).requires_grad_(False)
+    op.alpha.requires_grad_(True)
+    x = torch.randn(2, 4, 6, 6, requires_grad=True)
+    alone = saved_bytes(lambda: candidates[active](x), besides=[x, *op.parameters()])
+    keeps_its_output = active == 0  # as the sigmoid does anyway
+    output = 0 if keeps_its_output else x.numel() * FLOAT
+    with active_paths(op, [ExactGate(active)]):
+        gated = saved_bytes(lambda: op(x), besides=[x, *op.parameters()])
+    assert gated == alone + output + len(candidates) * FLOAT
+
+
+def test_a_gate_keeps_the_probabilities_alone_where_zero_is_active() -> None:
+    op = MixedOp([nn.Conv2d(4, 4, 1), Zero()])
+    x = torch.randn(2, 4, 6, 6, requires_grad=True)
+    with active_paths(op, [ExactGate(1)]):
+        assert saved_bytes(lambda: op(x), besides=[x, *op.parameters()]) == 2 * FLOAT
 
 
 def test_saved_bytes_counts_storages_once_and_leaves_out_what_exists() -> None:
