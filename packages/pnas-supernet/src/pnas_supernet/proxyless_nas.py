@@ -110,6 +110,7 @@ class ProxylessNAS:
         """
         config, epoch = self.config, len(self.history)
         self.network.train()
+        self._lay_out_momentum()
         arch_steps = 0 if config.is_warm_up(epoch) else self.step // config.arch_interval
         validation_stream = islice(_repeat(validation), arch_steps, None)
         for inputs, labels in islice(train, self.step, None):
@@ -189,6 +190,16 @@ class ProxylessNAS:
         self.history = [EpochRecord(**record) for record in state["history"]]
         self.step = state["step"]
         self._train_mean, self._validation_mean = (EpochMean(**mean) for mean in state["means"])
+
+    def _lay_out_momentum(self) -> None:
+        """Gives momentum the memory layout of its weight, which may have changed since, as with a checkpoint's.
+
+        The fused kernel pairs their numbers in the order of memory, and does not check.
+        """
+        for weight, state in self.weight_optimizer.state.items():
+            momentum = state.get("momentum_buffer")
+            if momentum is not None and momentum.stride() != weight.stride():
+                state["momentum_buffer"] = torch.empty_like(weight).copy_(momentum)
 
     def _weight_step(self, inputs: Tensor, labels: Tensor, *, progress: float) -> None:
         epoch = len(self.history)

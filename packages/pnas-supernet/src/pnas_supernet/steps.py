@@ -39,13 +39,15 @@ def weight_step(
         execution: precision, micro-batches, processes.
 
     Raises:
-        DivergenceError: where the loss is not finite; no parameter has changed.
+        DivergenceError: where the loss or a gradient of a weight is not finite; no parameter has changed.
     """
     optimizer.zero_grad()
     with active_paths(network, paths), _named_on_divergence(paths):
         with frozen_parameters(alpha_parameters(network)):
             result = execution.gradients(network, inputs, targets, loss)
         execution.average_gradients(optimizer)
+        if execution.scaler is None:  # it would leave out the step
+            _refuse_infinite(optimizer, "a weight")
         execution.step(optimizer)
         if execution.group is not None:
             average_statistics(active_modules(network), execution.group)
@@ -94,7 +96,7 @@ def arch_step(
             )
         execution.average_gradients(optimizer)
         if execution.scaler is None:  # it would leave out the step
-            _check_gradients(ops)
+            _check_gradients(ops, optimizer)
     execution.step(optimizer)
     for op, path, alpha in zip(ops, paths, before, strict=True):
         path.settle(op.alpha, alpha)
@@ -108,12 +110,18 @@ def _weights(modules: Sequence[nn.Module]) -> Iterator[nn.Parameter]:
             yield from (parameter for parameter in module._parameters.values() if parameter is not None)
 
 
-def _check_gradients(ops: Sequence[MixedOp]) -> None:
-    gradients = [op.alpha.grad for op in ops if op.alpha.grad is not None]
-    if not gradients:
+def _check_gradients(ops: Sequence[MixedOp], optimizer: Optimizer) -> None:
+    if all(op.alpha.grad is None for op in ops):
         raise ValueError("no alpha gets a gradient: sample the paths of an architecture step with sample_exact_gate")
-    if not torch.cat(gradients).isfinite().all():
-        raise DivergenceError("a gradient of alpha is not finite")
+    _refuse_infinite(optimizer, "alpha")
+
+
+def _refuse_infinite(optimizer: Optimizer, owner: str) -> None:
+    parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
+    # A sum with anything infinite in it is not finite, and takes much less than looking at each number.
+    sums = [parameter.grad.sum() for parameter in parameters if parameter.grad is not None]
+    if sums and not torch.stack(sums).isfinite().all():
+        raise DivergenceError(f"a gradient of {owner} is not finite")
 
 
 @contextmanager
