@@ -1,4 +1,4 @@
-"""What each step changes, and what it must not."""
+"""What the steps compute; test_step_isolation.py has what they must not change."""
 
 import pytest
 import torch
@@ -21,17 +21,6 @@ from pnas_supernet import (
 ZERO = 3
 
 
-def snapshot(network: nn.Module, *, alphas: bool) -> dict[str, Tensor]:
-    """Copies of all parameters and buffers that are, or are not, architecture parameters."""
-    return {name: t.clone() for name, t in network.state_dict().items() if name.endswith("alpha") == alphas}
-
-
-def assert_unchanged(before: dict[str, Tensor], after: dict[str, Tensor]) -> None:
-    assert before.keys() == after.keys()
-    for name, tensor in before.items():
-        assert torch.equal(tensor, after[name]), name
-
-
 def test_alphas_and_weights_are_disjoint_and_complete(network: nn.Module) -> None:
     alphas, weights = alpha_parameters(network), weight_parameters(network)
     assert len(alphas) == 2
@@ -39,33 +28,16 @@ def test_alphas_and_weights_are_disjoint_and_complete(network: nn.Module) -> Non
     assert {id(p) for p in (*alphas, *weights)} == {id(p) for p in network.parameters()}
 
 
-@pytest.mark.parametrize("active", range(4))
-def test_a_weight_step_changes_the_active_path_alone(
-    network: nn.Module, batch: tuple[Tensor, Tensor], active: int
-) -> None:
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
-    alphas, others = snapshot(network, alphas=True), snapshot(network, alphas=False)
-    weight_step(network, *batch, paths=[SinglePath(active)] * 2, loss=cross_entropy, optimizer=optimizer)
-    assert_unchanged(alphas, snapshot(network, alphas=True))
-    after = snapshot(network, alphas=False)
-    for name, tensor in others.items():
-        on_path = "candidates" not in name or f"candidates.{active}." in name
-        assert torch.equal(tensor, after[name]) != on_path, name
-
-
-@pytest.mark.parametrize("path", [ExactGate(0), ExactGate(ZERO), TwoPathGate(1, 2), TwoPathGate(ZERO, 0)], ids=str)
-def test_an_arch_step_changes_alpha_alone(network: nn.Module, batch: tuple[Tensor, Tensor], path: Path) -> None:
-    optimizer = torch.optim.Adam(alpha_parameters(network), lr=0.1, betas=(0.0, 0.999))
-    alphas, others = snapshot(network, alphas=True), snapshot(network, alphas=False)
-    result = arch_step(network, *batch, paths=[path] * 2, loss=cross_entropy, optimizer=optimizer)
-    assert_unchanged(others, snapshot(network, alphas=False))
-    assert all(parameter.grad is None for parameter in weight_parameters(network))
-    assert all(parameter.requires_grad for parameter in network.parameters())
-    assert all(m.track_running_stats for m in network.modules() if isinstance(m, nn.BatchNorm2d))
-    for name, alpha in snapshot(network, alphas=True).items():
-        assert not torch.equal(alpha, alphas[name])
-    assert not result.loss.requires_grad
-    assert result.outputs.shape == (6, 5)
+def test_a_result_holds_no_graph(network: nn.Module, batch: tuple[Tensor, Tensor]) -> None:
+    weights = torch.optim.SGD(weight_parameters(network), lr=0.1)
+    alphas = torch.optim.SGD(alpha_parameters(network), lr=0.1)
+    for result in (
+        weight_step(network, *batch, paths=[SinglePath(1)] * 2, loss=cross_entropy, optimizer=weights),
+        arch_step(network, *batch, paths=[ExactGate(1)] * 2, loss=cross_entropy, optimizer=alphas),
+    ):
+        assert not result.loss.requires_grad
+        assert not result.outputs.requires_grad
+        assert result.outputs.shape == (6, 5)
 
 
 def test_with_zero_sampled_every_gate_still_learns(network: nn.Module, batch: tuple[Tensor, Tensor]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import pickle
 import warnings
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def load_checkpoint(path: Path, *, kind: str) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: where there is neither file.
-        CheckpointError: for a file of another kind or version, and where both are damaged.
+        CheckpointError: for a file of another kind or version, or with code in it, and where both are damaged.
     """
     damages = []
     for candidate in (path, previous(path)):
@@ -57,17 +58,9 @@ def load_checkpoint(path: Path, *, kind: str) -> dict[str, Any]:
         if damage is not None:
             damages.append(f"{candidate} {damage}")
             continue
-        content = torch.load(io.BytesIO(raw[_PAYLOAD:]), weights_only=True, map_location="cpu")
-        if content["version"] != _VERSION:
-            raise CheckpointError(
-                f"{candidate} has version {content['version']} of the checkpoints' format, this software {_VERSION}: "
-                "go on with the software that wrote it, or delete it to begin again"
-            )
-        if content["kind"] != kind:
-            raise CheckpointError(f"{candidate} is a checkpoint of a {content['kind']}, not of a {kind}")
+        state = _state(raw[_PAYLOAD:], candidate, kind)
         if damages:
             warnings.warn(f"{damages[0]}: going on from the one before it, {candidate}", stacklevel=2)
-        state: dict[str, Any] = content["state"]
         return state
     if damages:
         raise CheckpointError(f"{'; '.join(damages)}: delete what is there to begin again")
@@ -96,3 +89,22 @@ def _damage(raw: bytes) -> str | None:
     if hashlib.sha256(raw[_PAYLOAD:]).digest() != raw[len(_MAGIC) : _PAYLOAD]:
         return "is damaged (its checksum is wrong)"
     return None
+
+
+def _state(payload: bytes, path: Path, kind: str) -> dict[str, Any]:
+    try:
+        content = torch.load(io.BytesIO(payload), weights_only=True, map_location="cpu")
+    except pickle.UnpicklingError:
+        raise CheckpointError(
+            f"{path} holds more than tensors and plain values, which is not loaded, for it could run code: "
+            "take a checkpoint that this software wrote, or delete it to begin again"
+        ) from None
+    if content["version"] != _VERSION:
+        raise CheckpointError(
+            f"{path} has version {content['version']} of the checkpoints' format, this software {_VERSION}: "
+            "go on with the software that wrote it, or delete it to begin again"
+        )
+    if content["kind"] != kind:
+        raise CheckpointError(f"{path} is a checkpoint of a {content['kind']}, not of a {kind}: name another file")
+    state: dict[str, Any] = content["state"]
+    return state

@@ -1,5 +1,6 @@
 """Several processes that search as one: equal paths from equal generators, and averages of what differs."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -73,7 +74,8 @@ def _exchange() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        reason = str(error).splitlines()[0]
+        # The first sentence, without the place in gloo's sources that stands before it.
+        reason = re.sub(r"^\[\S+\] ", "", str(error).splitlines()[0]).split(". ")[0]
         raise LostProcessError(
             f"another process of the search is gone or does not answer ({reason}): "
             "start all of them again to go on from the last checkpoint"
