@@ -58,6 +58,7 @@ class Execution:
 
         Raises:
             DivergenceError: where the loss is not finite, in any of the processes.
+            ValueError: where the processes' batches differ in size.
         """
         total = torch.zeros((), device=inputs.device)
         outputs = []
@@ -70,7 +71,13 @@ class Execution:
         if penalty is not None:
             total = total + self._backward(penalty())
         if self.group is not None:
-            average([total], self.group)
+            average_count = torch.full_like(total, len(inputs))
+            average([total, average_count], self.group)
+            if average_count != len(inputs):
+                raise ValueError(
+                    f"this process has a batch of {len(inputs)} samples, while the mean of all processes is "
+                    f"{float(average_count):g}: give all of them batches of equal size"
+                )
         if not torch.isfinite(total):
             raise DivergenceError(f"the loss is {total.item()}")
         return StepResult(total, torch.cat(outputs))

@@ -1,15 +1,15 @@
 """Several processes that search as one: equal paths from equal generators, and averages of what differs."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-
-from pnas_supernet.mixed_op import alpha_parameters
 
 
 class LostProcessError(RuntimeError):
@@ -48,25 +48,42 @@ def average_statistics(modules: Sequence[nn.Module], group: dist.ProcessGroup) -
     average([t for norm in norms for t in (norm.running_mean, norm.running_var) if t is not None], group)
 
 
-def check_alphas_identical(network: nn.Module, group: dist.ProcessGroup) -> None:
-    """Compares the architecture parameters of all processes, bit for bit.
+def check_identical(state: dict[str, Any], group: dist.ProcessGroup) -> None:
+    """Compares what all processes hold, bit for bit.
+
+    Args:
+        state: nested dicts and lists of tensors and plain values.
+        group: the processes.
 
     Raises:
-        DesynchronizedError: naming the first mixed operation that differs.
+        DesynchronizedError: naming the first entry that differs.
         LostProcessError: where a process has ended.
     """
-    alphas = torch.cat([alpha.detach().double() for alpha in alpha_parameters(network)])
-    everyone = [torch.empty_like(alphas) for _ in range(group.size())]
+    everyone: list[dict[str, str]] = [{}] * group.size()
     with _exchange():
-        dist.all_gather(everyone, alphas, group=group)
-    owners = [index for index, alpha in enumerate(alpha_parameters(network)) for _ in alpha]
+        dist.all_gather_object(everyone, dict(_digests("", state)), group=group)
     for rank, theirs in enumerate(everyone):
-        different = (theirs != everyone[0]).nonzero()
-        if len(different):
-            raise DesynchronizedError(
-                f"process {rank} has other architecture parameters than process 0, first in mixed operation "
-                f"{owners[int(different[0])]}: start all from the same seed or checkpoint, with the same software"
-            )
+        for name in sorted(everyone[0].keys() | theirs.keys()):
+            if theirs.get(name) != everyone[0].get(name):
+                raise DesynchronizedError(
+                    f"process {rank} differs from process 0 in {name}: start all with the same software, from the same "
+                    "seed or checkpoint, and give them equally many batches"
+                )
+
+
+def _digests(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """The name of every leaf of a nested value, with a text that stands for its content."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _digests(f"{name}/{key}" if name else f"{key}", part)
+    elif isinstance(value, list | tuple):
+        for index, part in enumerate(value):
+            yield from _digests(f"{name}/{index}", part)
+    elif isinstance(value, Tensor):
+        content = value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
+        yield name, f"{value.dtype} {tuple(value.shape)} {hashlib.sha256(content.data).hexdigest()}"
+    else:
+        yield name, repr(value)
 
 
 @contextmanager

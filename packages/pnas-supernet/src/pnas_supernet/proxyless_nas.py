@@ -18,7 +18,7 @@ from pnas_supernet.checkpoint import CheckpointError, has_checkpoint, load_check
 from pnas_supernet.execution import DivergenceError, Execution, StepResult
 from pnas_supernet.history import EpochMean, EpochRecord, relative_entropy
 from pnas_supernet.mixed_op import alpha_parameters, mixed_ops, sample_paths, weight_parameters
-from pnas_supernet.parallel import average, check_alphas_identical
+from pnas_supernet.parallel import average, check_identical
 from pnas_supernet.path import sample_single, sample_uniform
 from pnas_supernet.search_config import SearchConfig
 from pnas_supernet.steps import Penalty, arch_step, weight_step
@@ -110,6 +110,7 @@ class ProxylessNAS:
         """
         config, epoch = self.config, len(self.history)
         self.network.train()
+        self._check_processes(batches=len(train))
         self._lay_out_momentum()
         arch_steps = 0 if config.is_warm_up(epoch) else self.step // config.arch_interval
         validation_stream = islice(_repeat(validation), arch_steps, None)
@@ -120,8 +121,7 @@ class ProxylessNAS:
                 self._arch_step(*next(validation_stream))
             if on_step is not None:
                 on_step()
-        if self.group is not None:
-            check_alphas_identical(self.network, self.group)
+        self._check_processes(batches=len(train))
         self.history.append(self._record())
         self.step = 0
         self._train_mean, self._validation_mean = EpochMean(), EpochMean()
@@ -236,6 +236,10 @@ class ProxylessNAS:
                 execution=self._alpha_execution,
             )
         self._count(self._validation_mean, result, labels)
+
+    def _check_processes(self, *, batches: int) -> None:
+        if self.group is not None:
+            check_identical(self.state_dict() | {"batches of the epoch": batches}, self.group)
 
     def _loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
         return functional.cross_entropy(outputs, labels, label_smoothing=self.config.label_smoothing)
