@@ -11,8 +11,7 @@ rounds of its own, since the memory that it takes and returns slows down whateve
 
 import json
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from statistics import median
 
 import click
@@ -24,6 +23,7 @@ from torch.optim import Optimizer
 
 from pnas_ops import imagenet_mbconv_space
 from pnas_supernet import (
+    Execution,
     Path,
     ProxylessNAS,
     Sampler,
@@ -85,23 +85,39 @@ class Measured:
         }
 
 
-def timed(network: nn.Module, optimizer: Optimizer, step: Callable[[], object]) -> tuple[float, float]:
-    """Seconds of a step, and how many of them were neither forward nor backward pass."""
-    marks: list[float] = []
+class Stopwatch:
+    """Marks the beginning and the end of a step, and of the forward and backward pass within it."""
 
-    def mark(*_: object) -> None:
+    def __init__(self) -> None:
+        self.marks: list[float] = []
+
+    def mark(self, *_: object) -> None:
+        """Notes the time, on a GPU after all that was begun."""
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-        marks.append(time.perf_counter())
+        self.marks.append(time.perf_counter())
 
-    handles = network.register_forward_pre_hook(mark), optimizer.register_step_pre_hook(mark)
-    mark()
-    step()
-    mark()
-    for handle in handles:
-        handle.remove()
-    start, forward, update, end = marks
-    return end - start, end - start - (update - forward)
+    @property
+    def seconds(self) -> float:
+        """Of the whole step."""
+        return self.marks[-1] - self.marks[0]
+
+    @property
+    def overhead(self) -> float:
+        """The share of the step that is neither forward nor backward pass."""
+        _, forward, update, _ = self.marks
+        return 1 - (update - forward) / self.seconds
+
+
+@frozen(kw_only=True, eq=False)
+class TimedExecution(Execution):
+    """Tells a stopwatch when the gradients are there."""
+
+    watch: Stopwatch
+
+    def step(self, optimizer: Optimizer) -> None:
+        self.watch.mark()
+        super().step(optimizer)
 
 
 class Ordinary:
@@ -113,10 +129,12 @@ class Ordinary:
             self.network.parameters(), lr=0.025, momentum=0.9, weight_decay=4e-5, nesterov=True, fused=True
         )
 
-    def step(self, batch: Batch) -> None:
+    def step(self, batch: Batch, watch: Stopwatch) -> None:
         """One training step."""
         self.optimizer.zero_grad()
+        watch.mark()
         cross_entropy(self.network(batch.images), batch.labels).backward()
+        watch.mark()
         self.optimizer.step()
 
     def saved(self, batch: Batch) -> int:
@@ -134,10 +152,11 @@ class Searching:
         drawn = sample_paths(self.network, SAMPLERS[name], generator)
         self._paths = [_along(path, choice) for path, choice in zip(drawn, active, strict=True)]
 
-    def step(self, batch: Batch) -> None:
+    def step(self, batch: Batch, watch: Stopwatch) -> None:
         """One step, paths drawn as a search does (and not used, for the sake of the comparison)."""
         sample_paths(self.network, SAMPLERS[self.name], self._generator)
         step = weight_step if self.name == "weight" else arch_step
+        before_forward = self.network.register_forward_pre_hook(watch.mark)
         step(
             self.network,
             batch.images,
@@ -145,7 +164,9 @@ class Searching:
             paths=self._paths,
             loss=cross_entropy,
             optimizer=self.optimizer,
+            execution=TimedExecution(watch=watch),
         )
+        before_forward.remove()
 
     def saved(self, batch: Batch) -> int:
         """Bytes kept for the backward pass."""
@@ -180,14 +201,17 @@ def compare(
     for index in range(warm_up + rounds):
         active = [path.members[0] for path in sample_paths(supernet, sample_single, generator)]
         ordinary = Ordinary(supernet, active)
-        ordinary.step(batch)  # makes the optimizer's state, which the search's has already
+        ordinary.step(batch, Stopwatch())  # makes the optimizer's state, which the search's has already
         turn = index % len(names)
         for name in (*names[turn:], *names[:turn]):
             subject = ordinary if name == "ordinary" else Searching(name, search, active, generator)
-            seconds, overhead = timed(subject.network, subject.optimizer, partial(subject.step, batch))
+            watch = Stopwatch()
+            watch.mark()
+            subject.step(batch, watch)
+            watch.mark()
             if index >= warm_up:
-                measured[name].seconds.append(seconds)
-                measured[name].overhead.append(overhead / seconds)
+                measured[name].seconds.append(watch.seconds)
+                measured[name].overhead.append(watch.overhead)
             if 0 <= index - warm_up < BYTES_ROUNDS:
                 measured[name].saved.append(subject.saved(batch))
     return measured

@@ -1,0 +1,17 @@
+"""Snapshots that compare bit for bit."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+
+def bits(value: Any) -> Any:
+    """A copy of nested mappings and sequences, with the type, shape and bytes of a tensor in its place."""
+    if isinstance(value, Tensor):
+        return str(value.dtype), tuple(value.shape), value.detach().numpy().tobytes()
+    if isinstance(value, Mapping):
+        return {key: bits(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [bits(part) for part in value]
+    return value

@@ -1,0 +1,90 @@
+"""A search stopped after any step and taken up from its checkpoint, against one that never stopped."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bits import bits
+from pnas_supernet import ProxylessNAS, SearchConfig
+
+STEPS = 4
+OVERFLOWING = 2.0**24
+"""A scale of the loss under which float16's gradients overflow at first."""
+
+
+@pytest.fixture
+def dropping_network(network: nn.Module) -> nn.Module:
+    """The network in float32, as mixed precision takes it, with dropout inside and outside of a candidate."""
+    network.first.candidates[1] = nn.Sequential(network.first.candidates[1], nn.Dropout(0.3))
+    network.head = nn.Sequential(nn.Dropout(0.2), network.head)
+    return network.float()
+
+
+def make_batches(seed: int, count: int) -> list[tuple[Tensor, Tensor]]:
+    generator = torch.Generator().manual_seed(seed)
+    return [
+        (torch.randn(4, 3, 8, 8, generator=generator), torch.randint(5, (4,), generator=generator))
+        for _ in range(count)
+    ]
+
+
+def make_search(network: nn.Module, **options: Any) -> ProxylessNAS:
+    config = SearchConfig(warmup_epochs=1, epochs=1, arch_interval=2, alpha_lr=0.1, **options)
+    cost = torch.tensor([3.0, 1.0, 2.0, 0.0])
+    return ProxylessNAS(
+        copy.deepcopy(network),
+        config,
+        penalty=lambda probs: 0.1 * sum(p @ cost for p in probs),
+        generator=torch.Generator().manual_seed(5),
+    )
+
+
+def finish(search: ProxylessNAS, on_step: Callable[[], None] | None = None) -> Any:
+    """Runs the search to its end and returns all that it holds."""
+    while search.epochs_left:
+        epoch = len(search.history)
+        search.run_epoch(make_batches(epoch, STEPS), make_batches(100 + epoch, 2), on_step=on_step)
+    return bits(search.state_dict())
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("gate", ["exact", "two-path"])
+def test_resuming_after_any_step_equals_never_having_stopped(
+    dropping_network: nn.Module, tmp_path: Path, gate: str, precision: str
+) -> None:
+    whole = make_search(dropping_network, gate=gate, precision=precision)
+    if precision == "float16":
+        start = whole.state_dict()
+        start["scalers"] = [scaler | {"scale": OVERFLOWING} for scaler in start["scalers"]]
+        whole.load_state_dict(start)
+    checkpoints: list[Path] = []
+
+    def save() -> None:
+        checkpoints.append(tmp_path / f"{len(checkpoints)}.pt")
+        whole.save(checkpoints[-1])
+
+    expected = finish(whole, save)
+    assert len(checkpoints) == 2 * STEPS
+    for scaler in whole.state_dict()["scalers"]:
+        assert scaler["scale"] < OVERFLOWING
+    for checkpoint in checkpoints:
+        resumed = make_search(dropping_network, gate=gate, precision=precision)
+        assert resumed.resume(checkpoint)
+        assert finish(resumed) == expected
+        assert resumed.history == whole.history
+
+
+def test_resuming_between_epochs_equals_never_having_stopped(dropping_network: nn.Module, tmp_path: Path) -> None:
+    expected = finish(make_search(dropping_network, micro_batches=2))
+    stopped = make_search(dropping_network, micro_batches=2)
+    stopped.run_epoch(make_batches(0, STEPS), make_batches(100, 2))
+    stopped.save(tmp_path / "search.pt")
+    resumed = make_search(dropping_network, micro_batches=2)
+    assert resumed.resume(tmp_path / "search.pt")
+    assert (resumed.epochs_left, resumed.step) == (1, 0)
+    assert finish(resumed) == expected
