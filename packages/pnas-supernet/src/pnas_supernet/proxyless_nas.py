@@ -1,5 +1,6 @@
 """The search as a whole: warm-up of the weights, then weights and architecture in turn."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from itertools import islice
@@ -163,7 +164,7 @@ class ProxylessNAS:
         """All that changes in a search, as tensors and plain values: enough to go on bit for bit."""
         return {
             "config": asdict(self.config),
-            "space": self._space,
+            "spaces": self._spaces,
             "network": self.network.state_dict(),
             "weight_optimizer": self.weight_optimizer.state_dict(),
             "alpha_optimizer": self.alpha_optimizer.state_dict(),
@@ -266,8 +267,8 @@ class ProxylessNAS:
         )
 
     @property
-    def _space(self) -> str | None:
-        return to_json(self.network.space) if isinstance(self.network, SuperNet) else None
+    def _spaces(self) -> list[str]:
+        return [to_json(module.space) for module in self.network.modules() if isinstance(module, SuperNet)]
 
     @property
     def _scalers(self) -> list[GradScaler]:
@@ -306,14 +307,17 @@ class ProxylessNAS:
         ]
         if changed:
             raise ValueError(", ".join(changed))
-        if state["space"] != self._space:
-            raise ValueError("the search space is another")
+        for now, before in zip(map(json.loads, self._spaces), map(json.loads, state["spaces"]), strict=False):
+            if now != before:
+                fields = [key for key in now if now[key] != before.get(key)]
+                raise ValueError(f"the search space is another, in {', '.join(fields)}")
         ours, theirs = self.network.state_dict(), state["network"]
         for name in sorted(ours.keys() | theirs.keys()):
             if name not in ours or name not in theirs:
                 raise ValueError(f"only one of the networks has {name}")
-            if ours[name].shape != theirs[name].shape:
-                raise ValueError(f"{name} is {tuple(ours[name].shape)}, was {tuple(theirs[name].shape)}")
+            now, before = ((tuple(t.shape), t.dtype) for t in (ours[name], theirs[name]))
+            if now != before:
+                raise ValueError(f"{name} is {now[0]} in {now[1]}, was {before[0]} in {before[1]}")
 
 
 def _repeat(batches: Iterable[Batch]) -> Iterator[Batch]:
