@@ -19,7 +19,7 @@ _SMALLEST_SCALE = 2.0**-10
 
 
 class DivergenceError(ArithmeticError):
-    """The loss or a gradient is not a finite number."""
+    """The loss, a gradient or a weight is not a finite number."""
 
 
 @frozen
@@ -84,21 +84,19 @@ class Execution:
             raise DivergenceError(f"the loss is {total.item()}")
         return StepResult(total, torch.cat(outputs))
 
+    def average_gradients(self, optimizer: Optimizer) -> None:
+        """Gives the optimizer's parameters the mean gradients of all processes."""
+        if self.group is not None:
+            parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
+            average([parameter.grad for parameter in parameters if parameter.grad is not None], self.group)
+
     def step(self, optimizer: Optimizer) -> None:
-        """A step of the optimizer with the mean gradients of all processes; touches only parameters that have one.
+        """A step of the optimizer, which touches only the parameters that have a gradient.
 
         Raises:
-            DivergenceError: where a gradient is not finite, before any parameter has changed; with a scaler, which
-                leaves out such steps, where no smaller scale helps.
+            DivergenceError: with a scaler, which leaves out steps whose gradients overflow, where no scale helps.
         """
-        parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        if self.group is not None:
-            average(gradients, self.group)
         if self.scaler is None:
-            # A sum with anything infinite in it is not finite, and takes much less than looking at each number.
-            if gradients and not torch.stack([gradient.sum() for gradient in gradients]).isfinite().all():
-                raise DivergenceError("a gradient is not finite")
             optimizer.step()
         else:
             self.scaler.step(optimizer)

@@ -132,7 +132,14 @@ class ProxylessNAS:
         """Writes all that changes in a search, with a checksum, and keeps the checkpoint before it.
 
         With several processes, which all hold the same, one of them writes.
+
+        Raises:
+            DivergenceError: where a weight or a statistic is not finite; the checkpoint before is still there.
         """
+        with self._named_on_divergence(f"epoch {len(self.history)}, after weight step {self.step - 1}"):
+            for name, tensor in self.network.state_dict().items():
+                if not tensor.isfinite().all():
+                    raise DivergenceError(f"{name} is not finite")
         if self.group is None or self.group.rank() == 0:
             save_checkpoint(self.state_dict(), path, kind="search")
         self._checkpoint = path

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -38,12 +39,13 @@ def weight_step(
         execution: precision, micro-batches, processes.
 
     Raises:
-        DivergenceError: where the loss or a gradient is not finite; no parameter has changed.
+        DivergenceError: where the loss is not finite; no parameter has changed.
     """
     optimizer.zero_grad()
     with active_paths(network, paths), _named_on_divergence(paths):
         with frozen_parameters(alpha_parameters(network)):
             result = execution.gradients(network, inputs, targets, loss)
+        execution.average_gradients(optimizer)
         execution.step(optimizer)
         if execution.group is not None:
             average_statistics(active_modules(network), execution.group)
@@ -74,7 +76,7 @@ def arch_step(
         execution: precision, micro-batches, processes.
 
     Raises:
-        DivergenceError: where the loss or a gradient is not finite; no parameter has changed.
+        DivergenceError: where the loss or a gradient of alpha is not finite; no parameter has changed.
         ValueError: where neither paths nor penalty let any alpha learn.
     """
     ops = mixed_ops(network)
@@ -90,8 +92,8 @@ def arch_step(
                 loss,
                 penalty and (lambda: penalty([path.probs(op.alpha) for op, path in zip(ops, paths, strict=True)])),
             )
-        if all(op.alpha.grad is None for op in ops):
-            raise ValueError("no alpha gets a gradient: draw the paths of an architecture step with sample_exact_gate")
+        execution.average_gradients(optimizer)
+        _check_gradients(ops, execution)
         execution.step(optimizer)
     for op, path, alpha in zip(ops, paths, before, strict=True):
         path.settle(op.alpha, alpha)
@@ -103,6 +105,15 @@ def _weights(modules: Sequence[nn.Module]) -> Iterator[nn.Parameter]:
     for module in modules:
         if not isinstance(module, MixedOp):
             yield from (parameter for parameter in module._parameters.values() if parameter is not None)
+
+
+def _check_gradients(ops: Sequence[MixedOp], execution: Execution) -> None:
+    gradients = [op.alpha.grad for op in ops if op.alpha.grad is not None]
+    if not gradients:
+        raise ValueError("no alpha gets a gradient: draw the paths of an architecture step with sample_exact_gate")
+    finite = torch.cat(gradients).isfinite().all()
+    if execution.scaler is None and not finite:  # a scaler leaves out the step, and tries a smaller scale
+        raise DivergenceError("a gradient of alpha is not finite")
 
 
 @contextmanager
