@@ -172,3 +172,11 @@ def test_dropout_draws_from_the_generator(dropping_network: nn.Module) -> None:
 
     assert outcome(1) == outcome(1)
     assert outcome(1) != outcome(2)
+
+
+def test_nothing_to_search_or_to_learn_from_is_named(network: nn.Module) -> None:
+    with pytest.raises(ValueError, match="the network holds no MixedOp"):
+        ProxylessNAS(nn.Linear(2, 2), SearchConfig(), generator=torch.Generator())
+    for train, validation in (([], make_batches(0, 1)), (make_batches(0, 1), [])):
+        with pytest.raises(ValueError, match="there is no training or no validation batch"):
+            make_search(network).run_epoch(train, validation)

@@ -18,7 +18,8 @@ from pnas_ops import to_json
 from pnas_supernet.checkpoint import CheckpointError, has_checkpoint, load_checkpoint, save_checkpoint
 from pnas_supernet.execution import DivergenceError, Execution, StepResult
 from pnas_supernet.history import EpochMean, EpochRecord, relative_entropy
-from pnas_supernet.mixed_op import alpha_parameters, mixed_ops, sample_paths, weight_parameters
+from pnas_supernet.mixed_op import alpha_parameters, mixed_ops, sample_paths
+from pnas_supernet.optimizers import lay_out_momentum, make_alpha_optimizer, make_weight_optimizer
 from pnas_supernet.parallel import average, check_identical
 from pnas_supernet.path import sample_single, sample_uniform
 from pnas_supernet.search_config import SearchConfig
@@ -48,6 +49,9 @@ class ProxylessNAS:
     Attributes:
         history: a record of every finished epoch.
         step: weight steps of the epoch that is under way.
+
+    Raises:
+        ValueError: for a network without a `MixedOp`.
     """
 
     def __init__(
@@ -59,6 +63,8 @@ class ProxylessNAS:
         generator: torch.Generator,
         group: dist.ProcessGroup | None = None,
     ) -> None:
+        if not mixed_ops(network):
+            raise ValueError("the network holds no MixedOp: there is nothing to search")
         self.network = network
         self.config = config
         self.penalty = penalty
@@ -66,21 +72,8 @@ class ProxylessNAS:
         self.group = group
         self.history: list[EpochRecord] = []
         self.step = 0
-        self.weight_optimizer = torch.optim.SGD(
-            weight_parameters(network),
-            lr=config.weight_lr,
-            momentum=config.weight_momentum,
-            weight_decay=config.weight_decay,
-            nesterov=config.weight_momentum > 0,
-            fused=True,
-        )
-        if config.weight_momentum > 0:
-            # The fused kernel takes no mix of parameters with and without momentum, such as sampled paths make.
-            for weight in weight_parameters(network):
-                self.weight_optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
-        self.alpha_optimizer = torch.optim.Adam(
-            alpha_parameters(network), lr=config.alpha_lr, betas=config.alpha_betas, weight_decay=0.0, fused=True
-        )
+        self.weight_optimizer = make_weight_optimizer(network, config)
+        self.alpha_optimizer = make_alpha_optimizer(network, config)
         self._device = alpha_parameters(network)[0].device
         self._weight_execution = self._make_execution()
         self._alpha_execution = self._make_execution()
@@ -108,11 +101,14 @@ class ProxylessNAS:
         Raises:
             DivergenceError: where a loss is not finite, naming the step, its paths and the last checkpoint.
             DesynchronizedError, LostProcessError: where the processes do not hold together.
+            ValueError: where there is no batch.
         """
+        if not len(train) or not len(validation):
+            raise ValueError("there is no training or no validation batch: are there fewer images than in one batch?")
         config, epoch = self.config, len(self.history)
         self.network.train()
         self._check_processes(batches=len(train))
-        self._lay_out_momentum()
+        lay_out_momentum(self.weight_optimizer)
         arch_steps = 0 if config.is_warm_up(epoch) else self.step // config.arch_interval
         validation_stream = islice(_repeat(validation), arch_steps, None)
         for inputs, labels in islice(train, self.step, None):
@@ -198,16 +194,6 @@ class ProxylessNAS:
         self.history = [EpochRecord(**record) for record in state["history"]]
         self.step = state["step"]
         self._train_mean, self._validation_mean = (EpochMean(**mean) for mean in state["means"])
-
-    def _lay_out_momentum(self) -> None:
-        """Gives momentum the memory layout of its weight, which may have changed since, as with a checkpoint's.
-
-        The fused kernel pairs their numbers in the order of memory, and does not check.
-        """
-        for weight, state in self.weight_optimizer.state.items():
-            momentum = state.get("momentum_buffer")
-            if momentum is not None and momentum.stride() != weight.stride():
-                state["momentum_buffer"] = torch.empty_like(weight).copy_(momentum)
 
     def _weight_step(self, inputs: Tensor, labels: Tensor, *, progress: float) -> None:
         epoch = len(self.history)
