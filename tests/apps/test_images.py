@@ -11,10 +11,10 @@ from pnas_apps.images import (
     Augmentation,
     ImageBatches,
     ImageSet,
-    Normalization,
-    measure_normalization,
+    measure_preprocessing,
     seeded_generator,
 )
+from pnas_export import Preprocessing
 
 NOTHING = {"crop_padding": 0, "horizontal_flip": False, "cutout": 0}
 
@@ -67,13 +67,13 @@ def test_cutout_blanks_one_square_that_may_leave_the_image() -> None:
 
 
 def test_shuffled_batches_are_whole_and_different_and_those_in_order_complete(image_set: ImageSet) -> None:
-    normalization = Normalization(mean=(0.0,), std=(1 / 255,))
-    shuffled = ImageBatches(image_set, normalization, batch_size=16, generator=seeded_generator(0, "test"))
+    preprocessing = Preprocessing(height=8, width=8, channels="grey", mean=(0.0,), std=(1 / 255,))
+    shuffled = ImageBatches(image_set, preprocessing, batch_size=16, generator=seeded_generator(0, "test"))
     assert len(shuffled) == 3
     first, second = (torch.cat([images for images, _ in shuffled]) for _ in range(2))
     assert len(first) == 48
     assert not torch.equal(first, second)
-    ordered = ImageBatches(image_set, normalization, batch_size=16)
+    ordered = ImageBatches(image_set, preprocessing, batch_size=16)
     assert [len(labels) for _, labels in ordered] == [16, 16, 16, 12]
     images, labels = (torch.cat(parts) for parts in zip(*ordered, strict=True))
     torch.testing.assert_close(images, image_set.images.float())
@@ -83,7 +83,7 @@ def test_shuffled_batches_are_whole_and_different_and_those_in_order_complete(im
 
 def test_normalized_training_images_have_mean_0_and_deviation_1() -> None:
     images = ImageSet(images=random_images(50), labels=torch.zeros(50).long(), classes=("one",))
-    normalized = measure_normalization(images)(images.images)
+    normalized = measure_preprocessing(images)(images.images)
     torch.testing.assert_close(normalized.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(normalized.std((0, 2, 3)), torch.ones(3), atol=1e-5, rtol=0)
 

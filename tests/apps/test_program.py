@@ -11,11 +11,10 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from pnas_apps.images import Normalization
 from pnas_apps.results import RunResults
 from pnas_cifar10.cli import PRESETS, main
 from pnas_cifar10.datasets import read_digits
-from pnas_export import AiEdgeLitert, OnnxRuntime
+from pnas_export import AiEdgeLitert, OnnxRuntime, Preprocessing
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, digits_mbconv_space, load_json
 from pnas_supernet import load_checkpoint
@@ -76,7 +75,7 @@ def test_the_demo_leaves_everything_in_its_folder(demo: tuple[Path, Path, str]) 
 def test_the_files_have_the_reported_accuracy(demo: tuple[Path, Path, str]) -> None:
     run, _, _ = demo
     _, test = read_digits(16)
-    images = load_json(run / "preprocessing.json", Normalization)(test.images)
+    images = load_json(run / "preprocessing.json", Preprocessing)(test.images)
     for net in load_json(run / "results.json", RunResults).nets:
         folder = run / "networks" / net.name
         for runtime, file in ((AiEdgeLitert(), "model.tflite"), (OnnxRuntime(), "model.onnx")):

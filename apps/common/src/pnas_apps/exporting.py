@@ -32,7 +32,7 @@ def export_networks(run: Run, networks: Mapping[str, nn.Module]) -> Proofs:
         return load_json(run.folder.parity, Proofs)
     test = run.task.test
     spread = torch.linspace(0, len(test) - 1, min(PROOF_IMAGES, len(test))).long()
-    images = run.normalization(test.images[spread])
+    images = run.preprocessing(test.images[spread])
     input_shape = (1, *test.images.shape[1:])
     proofs = {}
     with run.reporter.bar("exporting and proving", 3 * len(networks)) as advance:

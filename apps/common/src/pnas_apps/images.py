@@ -9,6 +9,7 @@ from attrs.validators import ge
 from torch import Tensor
 
 from pnas_apps.errors import UserError
+from pnas_export import Preprocessing
 
 
 @frozen(kw_only=True, eq=False)
@@ -50,26 +51,18 @@ class ImageSet:
         return self.subset((~mask).nonzero().squeeze(1)), self.subset(mask.nonzero().squeeze(1))
 
 
-@frozen(kw_only=True)
-class Normalization:
-    """Channel means and standard deviations of images scaled to [0, 1]."""
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """From uint8 to float32 of the same shape, in channels_last order."""
-        mean = torch.tensor(self.mean, device=images.device).view(1, -1, 1, 1)
-        std = torch.tensor(self.std, device=images.device).view(1, -1, 1, 1)
-        scaled = images.to(torch.float32, memory_format=torch.channels_last)
-        return scaled.div_(255).sub_(mean).div_(std)
-
-
-def measure_normalization(images: ImageSet) -> Normalization:
-    """The normalization that gives these images mean 0 and standard deviation 1 in every channel."""
+def measure_preprocessing(images: ImageSet) -> Preprocessing:
+    """The preprocessing that gives these images mean 0 and standard deviation 1 in every channel."""
     values = images.images.transpose(0, 1).flatten(1).double().div_(255)
     mean, std = values.mean(dim=1), values.std(dim=1).clamp(min=1e-3)
-    return Normalization(mean=tuple(mean.tolist()), std=tuple(std.tolist()))
+    height, width = images.images.shape[2:]
+    return Preprocessing(
+        height=height,
+        width=width,
+        channels="grey" if len(values) == 1 else "RGB",
+        mean=tuple(mean.tolist()),
+        std=tuple(std.tolist()),
+    )
 
 
 @frozen(kw_only=True)
@@ -122,7 +115,7 @@ class ImageBatches:
 
     Args:
         images: the images.
-        normalization: applied to every batch.
+        preprocessing: applied to every batch.
         batch_size: images in a batch.
         generator: shuffles and augments; without one the images come in order, unchanged, the last batch short.
         augmentation: of shuffled batches.
@@ -132,7 +125,7 @@ class ImageBatches:
     def __init__(
         self,
         images: ImageSet,
-        normalization: Normalization,
+        preprocessing: Preprocessing,
         *,
         batch_size: int,
         generator: torch.Generator | None = None,
@@ -140,7 +133,7 @@ class ImageBatches:
         device: torch.device | str = "cpu",
     ) -> None:
         self._images = images
-        self._normalization = normalization
+        self._preprocessing = preprocessing
         self._batch_size = min(batch_size, len(images))
         self._generator = generator
         self._augmentation = augmentation
@@ -157,7 +150,7 @@ class ImageBatches:
             images = self._images.images[indices]
             if self._generator is not None and self._augmentation is not None:
                 images = self._augmentation(images, self._generator)
-            yield self._normalization(images.to(self._device)), self._images.labels[indices].to(self._device)
+            yield self._preprocessing(images.to(self._device)), self._images.labels[indices].to(self._device)
 
 
 def seeded_generator(seed: int, *purpose: str | int) -> torch.Generator:

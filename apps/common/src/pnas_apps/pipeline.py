@@ -38,7 +38,7 @@ def run_pipeline(run: Run, *, cache: Path, table_path: Path | None) -> RunResult
     """
     folder, space = run.folder, run.task.space
     device = TFLiteDevice(log=folder.converter_log)
-    save_json(run.normalization, folder.preprocessing)
+    save_json(run.preprocessing, folder.preprocessing)
     write_atomically(folder.labels, "".join(f"{name}\n" for name in run.task.train.classes))
 
     with _step(run, "table"):

@@ -7,13 +7,13 @@ from pnas_apps.images import (
     Augmentation,
     ImageBatches,
     ImageSet,
-    Normalization,
-    measure_normalization,
+    measure_preprocessing,
     seeded_generator,
 )
 from pnas_apps.progress import Reporter
 from pnas_apps.run_folder import RunFolder
 from pnas_apps.settings import Preset, Task
+from pnas_export import Preprocessing
 
 
 @frozen(kw_only=True, eq=False)
@@ -27,7 +27,7 @@ class Run:
         seed: fixes everything but the measured latencies.
         device: where networks are trained.
         reporter: shows progress.
-        normalization: that of the training images.
+        preprocessing: that of the training images.
     """
 
     task: Task
@@ -36,11 +36,11 @@ class Run:
     seed: int
     device: torch.device
     reporter: Reporter
-    normalization: Normalization = field(init=False)
+    preprocessing: Preprocessing = field(init=False)
 
-    @normalization.default
-    def _measure_normalization(self) -> Normalization:
-        return measure_normalization(self.task.train)
+    @preprocessing.default
+    def _measure_preprocessing(self) -> Preprocessing:
+        return measure_preprocessing(self.task.train)
 
     def generator(self, *purpose: str | int) -> torch.Generator:
         """The source of randomness for one purpose, on the CPU."""
@@ -63,7 +63,7 @@ class Run:
     ) -> ImageBatches:
         return ImageBatches(
             images,
-            self.normalization,
+            self.preprocessing,
             batch_size=self.preset.batch_size,
             generator=generator,
             augmentation=augmentation,

@@ -1,8 +1,12 @@
 """ONNX and TFLite files of PyTorch nets, proven against PyTorch on every installed runtime."""
 
+from pnas_export.bundle import Bundle, BundleError
 from pnas_export.device import TFLiteDevice
+from pnas_export.memory import peak_memory_bytes
+from pnas_export.metadata import Metadata, read_metadata, write_metadata
 from pnas_export.onnx_file import export_onnx
 from pnas_export.parity import Parity, ParityError, verify
+from pnas_export.preprocessing import Preprocessing, RawPixels
 from pnas_export.quiet import ConversionError, quiet
 from pnas_export.runtimes import (
     AiEdgeLitert,
@@ -21,6 +25,14 @@ __all__ = [
     "export_tflite",
     "ConversionError",
     "quiet",
+    # what a file needs beside the net
+    "Preprocessing",
+    "RawPixels",
+    "Metadata",
+    "write_metadata",
+    "read_metadata",
+    "Bundle",
+    "BundleError",
     # the proof of a file
     "verify",
     "Parity",
@@ -32,7 +44,8 @@ __all__ = [
     "TFLiteRuntime",
     "OnnxRuntime",
     "installed_runtimes",
-    # latency
+    # latency and memory
+    "peak_memory_bytes",
     "TFLiteDevice",
     "convert_workloads",
     "workload_blocks",

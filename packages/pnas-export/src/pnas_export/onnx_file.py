@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pnas_export.inference import check_input_shape, inference_copy
+from pnas_export.inference import check_input_shape, example_images, inference_copy
 from pnas_export.quiet import converting
 from pnas_ops import write_atomically
 
@@ -18,7 +18,7 @@ def export_onnx(
     BatchNorm is folded into the convolutions. The module is copied, not changed.
 
     Args:
-        module: the net, in any mode, on any device.
+        module: the net, in any mode, on any device; a `RawPixels` makes a file that takes uint8.
         input_shape: (1, C, H, W); the batch dimension of the file is free.
         path: where to write, atomically.
         log: a file that receives what the exporter prints; dropped if None.
@@ -30,7 +30,7 @@ def export_onnx(
     check_input_shape(input_shape)
     net = inference_copy(module)
     # Two images, since torch.export takes a dimension of size 1 for a constant.
-    images = torch.zeros(2, *input_shape[1:])
+    images = example_images(net, (2, *input_shape[1:]))
     with converting(f"net {path.stem} to ONNX", log=log):
         program = torch.onnx.export(
             net,

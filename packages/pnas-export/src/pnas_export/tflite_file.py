@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
-from pnas_export.inference import check_input_shape, inference_copy
+from pnas_export.inference import check_input_shape, example_images, inference_copy
 from pnas_export.quiet import converting
 from pnas_ops import write_atomically
 
@@ -19,7 +18,7 @@ def export_tflite(
     BatchNorm is folded into the convolutions and nothing is transposed. The module is copied, not changed.
 
     Args:
-        module: the net, in any mode, on any device.
+        module: the net, in any mode, on any device; a `RawPixels` makes a file that takes uint8.
         input_shape: (1, C, H, W), as PyTorch takes it.
         path: where to write, atomically.
         log: a file that receives what the converter prints; dropped if None.
@@ -29,7 +28,9 @@ def export_tflite(
         ConversionError: naming the net, where the converter refuses it.
     """
     check_input_shape(input_shape)
-    write_atomically(path, convert(module, [torch.zeros(input_shape)], what=f"net {path.stem} to TFLite", log=log))
+    write_atomically(
+        path, convert(module, [example_images(module, input_shape)], what=f"net {path.stem} to TFLite", log=log)
+    )
 
 
 def convert(module: nn.Module, examples: Sequence[Tensor], *, what: str, log: Path | None = None) -> bytes:
