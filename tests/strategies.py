@@ -1,5 +1,7 @@
 """Hypothesis strategies for the plain data of the packages: small nets, quick to build and run."""
 
+from itertools import pairwise
+
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -7,14 +9,18 @@ from pnas_latency import LatencyTable, TableEntry
 from pnas_ops import (
     Architecture,
     BlockSpec,
+    BottleneckSpec,
     ClassifierSpec,
     ConvSpec,
     DeviceInfo,
+    GroupedConvSpec,
     IdentitySpec,
     MBConvSpec,
     Measurement,
     OpSpec,
+    PoolSpec,
     SearchSpace,
+    SeparableConvSpec,
     Stage,
     ZeroSpec,
     workloads,
@@ -23,11 +29,35 @@ from pnas_ops import (
 channels = st.integers(1, 6)
 strides = st.integers(1, 2)
 names = st.text(max_size=8)
-convs = st.builds(ConvSpec, kernel_size=st.sampled_from([1, 3, 5]))
-mbconvs = st.builds(MBConvSpec, kernel_size=st.sampled_from([3, 5, 7]), expansion=st.integers(1, 3))
+kernel_sizes = st.sampled_from([3, 5, 7])
+dilations = st.integers(1, 2)
+convs = st.builds(ConvSpec, kernel_size=st.sampled_from([1, 3, 5]), dilation=dilations)
+separables = st.builds(SeparableConvSpec, kernel_size=kernel_sizes, dilation=dilations)
+grouped = st.builds(GroupedConvSpec, kernel_size=kernel_sizes, groups=st.integers(1, 3), shuffle=st.booleans())
+bottlenecks = st.builds(BottleneckSpec, kernel_size=kernel_sizes, reduction=st.integers(1, 3))
+mbconvs = st.builds(
+    MBConvSpec,
+    kernel_size=kernel_sizes,
+    expansion=st.integers(1, 3),
+    squeeze_excitation=st.booleans(),
+    activation=st.sampled_from(["relu6", "relu", "hswish"]),
+)
+pools = st.builds(PoolSpec, mode=st.sampled_from(["average", "max"]), kernel_size=kernel_sizes)
 classifiers = st.builds(ClassifierSpec, hidden_channels=channels)
-computing_ops: SearchStrategy[OpSpec] = st.one_of(convs, mbconvs)
+adaptable_ops: SearchStrategy[OpSpec] = st.one_of(mbconvs, convs, separables)
+choosy_ops: SearchStrategy[OpSpec] = st.one_of(pools, grouped, bottlenecks)
+computing_ops: SearchStrategy[OpSpec] = st.one_of(adaptable_ops, choosy_ops)
 shortcut_ops: SearchStrategy[OpSpec] = st.one_of(st.builds(ZeroSpec), st.builds(IdentitySpec))
+
+
+def channel_unit(op: OpSpec) -> int:
+    """What the channels must be a multiple of, so that `op` can stand."""
+    match op:
+        case GroupedConvSpec():
+            return op.groups
+        case BottleneckSpec():
+            return op.reduction
+    return 1
 
 
 @st.composite
@@ -39,15 +69,29 @@ def block_specs(draw: DrawFn) -> BlockSpec:
     if isinstance(op, ZeroSpec | IdentitySpec):
         width = draw(channels)
         return BlockSpec(op=op, in_channels=width, out_channels=width, residual=isinstance(op, ZeroSpec))
-    width_in, width_out, stride = draw(channels), draw(channels), draw(strides)
+    widths = st.integers(1, 6 // channel_unit(op)).map(lambda units: units * channel_unit(op))
+    width_in, stride = draw(widths), draw(strides)
+    width_out = width_in if isinstance(op, PoolSpec) else draw(widths)
     residual = stride == 1 and width_in == width_out and draw(st.booleans())
     return BlockSpec(op=op, in_channels=width_in, out_channels=width_out, stride=stride, residual=residual)
+
+
+def fits(op: OpSpec, in_channels: int, out_channels: int) -> bool:
+    """Whether a computing `op` can stand between these channels."""
+    match op:
+        case PoolSpec():
+            return in_channels == out_channels
+        case GroupedConvSpec():
+            return in_channels % op.groups == 0 and out_channels % op.groups == 0
+        case BottleneckSpec():
+            return out_channels % op.reduction == 0
+    return True
 
 
 @st.composite
 def search_spaces(draw: DrawFn) -> SearchSpace:
     """Spaces of up to four searched blocks, whose images of at least 8 pixels survive all strides."""
-    computing = draw(st.lists(computing_ops, min_size=1, max_size=3, unique=True))
+    adaptable = draw(st.lists(adaptable_ops, min_size=1, max_size=3, unique=True))
     shortcuts = draw(st.lists(shortcut_ops, max_size=2, unique=True))
     stages = draw(
         st.lists(st.builds(Stage, width=channels, depth=st.integers(1, 2), stride=strides), min_size=1, max_size=2)
@@ -56,12 +100,15 @@ def search_spaces(draw: DrawFn) -> SearchSpace:
     stem = [BlockSpec(op=draw(convs), in_channels=draw(channels), out_channels=width, stride=draw(strides))]
     if draw(st.booleans()):
         stem.append(BlockSpec(op=draw(mbconvs), in_channels=width, out_channels=width, residual=draw(st.booleans())))
+    widths = [width, *(stage.width for stage in stages for _ in range(stage.depth))]
+    fitting = choosy_ops.filter(lambda op: any(fits(op, *pair) for pair in pairwise(widths)))
+    choosy = draw(st.lists(fitting, max_size=2, unique=True))
     return SearchSpace(
         name=draw(names),
         resolution=draw(st.integers(8, 12)),
         stem=tuple(stem),
         stages=tuple(stages),
-        candidates=tuple(draw(st.permutations([*computing, *shortcuts]))),
+        candidates=tuple(draw(st.permutations([*adaptable, *choosy, *shortcuts]))),
         head=BlockSpec(op=draw(classifiers), in_channels=stages[-1].width, out_channels=draw(channels)),
         residual=draw(st.booleans()),
     )

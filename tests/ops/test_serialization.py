@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,9 @@ from pnas_ops import (
     Architecture,
     BlockSpec,
     DeviceInfo,
+    MBConvSpec,
     Measurement,
+    PoolSpec,
     SearchSpace,
     Stage,
     Workload,
@@ -27,7 +30,9 @@ from strategies import architectures, block_specs, channels, device_infos, measu
 
 stages = st.builds(Stage, width=channels, depth=channels, stride=strides)
 workload_values = st.builds(Workload, block=block_specs(), height=channels, width=channels)
-BLOCK = {"op": {"kind": "MBConv", "kernel_size": 3, "expansion": 6}, "in_channels": 8, "out_channels": 8, "stride": 1}
+MBCONV = {"kind": "MBConv", "kernel_size": 3, "expansion": 6}
+POOL = {"kind": "Pool", "mode": "max", "kernel_size": 3}
+BLOCK = {"op": MBCONV, "in_channels": 8, "out_channels": 8, "stride": 1}
 
 
 @given(st.one_of(block_specs(), stages, search_spaces(), architectures(), workload_values, device_infos, measurements))
@@ -40,6 +45,15 @@ def test_a_document_says_what_it_is() -> None:
     assert (document["schema"], document["schema_version"]) == ("SearchSpace", 1)
     assert document["candidates"][0] == {"kind": "MBConv", "kernel_size": 3, "expansion": 3}
     assert document["candidates"][-1] == {"kind": "Zero"}
+
+
+def test_an_operation_is_written_without_the_options_that_it_does_not_use() -> None:
+    plain = MBConvSpec(kernel_size=3, expansion=6)
+    assert structure(BLOCK, BlockSpec).op == plain
+    chosen = json.loads(to_json(BlockSpec(op=evolve(plain, activation="hswish"), in_channels=8, out_channels=8)))
+    assert chosen["op"] == MBCONV | {"activation": "hswish"}
+    pool = json.loads(to_json(BlockSpec(op=PoolSpec(mode="max", kernel_size=3), in_channels=8, out_channels=8)))
+    assert pool["op"] == POOL
 
 
 @pytest.mark.parametrize(
@@ -62,6 +76,9 @@ def test_a_document_says_what_it_is() -> None:
         ({"op": {"kind": "Conv", "kernel_size": 3, "groups": 2}}, r"extra fields found \(groups\) @ BlockSpec\.op"),
         ({"op": {"kind": "MBConv", "kernel_size": 3, "expansion": 0}}, "'expansion' must be >= 1"),
         ({"out_channels": 9, "residual": True}, "a residual block needs stride 1 and equal channels, got 8->9 s1"),
+        ({"op": MBCONV | {"activation": "gelu"}}, r"needs one of relu6, relu, hswish, got 'gelu' @ .*activation$"),
+        ({"op": MBCONV | {"squeeze_excitation": 1}}, r"type bool, got 1 @ BlockSpec\.op\.squeeze_excitation"),
+        ({"op": POOL, "out_channels": 9}, "maxpool-3x3 needs equal channels, got 8->9"),
         ({"op": {"kind": "Zero"}}, "skip needs a residual block"),
         ({"op": {"kind": "Identity"}, "residual": True}, "identity in a residual block would double its input"),
     ],

@@ -10,6 +10,7 @@ from pnas_ops import (
     BlockSpec,
     ClassifierSpec,
     ConvSpec,
+    GroupedConvSpec,
     IdentitySpec,
     MBConvSpec,
     SearchSpace,
@@ -20,7 +21,7 @@ from pnas_ops import (
     imagenet_mbconv_space,
     scale_width,
 )
-from strategies import choices, search_spaces
+from strategies import choices, fits, search_spaces
 
 
 @given(st.data())
@@ -38,11 +39,11 @@ def test_shortcuts_stand_where_they_can(space: SearchSpace) -> None:
     for blocks in space.mixed:
         keeps_shape = blocks[0].stride == 1 and blocks[0].in_channels == blocks[0].out_channels
         assert all(block.residual == (space.residual and keeps_shape) for block in blocks)
+        skips = {ZeroSpec: keeps_shape and space.residual, IdentitySpec: keeps_shape and not space.residual}
         expected = [
             op
             for op in space.candidates
-            if not isinstance(op, ZeroSpec | IdentitySpec)
-            or (keeps_shape and isinstance(op, ZeroSpec) == space.residual)
+            if skips.get(type(op), fits(op, blocks[0].in_channels, blocks[0].out_channels))
         ]
         assert [block.op for block in blocks] == expected
 
@@ -121,6 +122,8 @@ def test_refuses_candidates_that_make_no_space() -> None:
         evolve(space, candidates=(ZeroSpec(), ZeroSpec()))
     with pytest.raises(ValueError, match="has a block at which none of its candidates can stand"):
         evolve(space, candidates=(ZeroSpec(),))
+    with pytest.raises(ValueError, match="has the candidate group7-3x3, which can stand at none of its blocks"):
+        evolve(space, candidates=(*space.candidates, GroupedConvSpec(kernel_size=3, groups=7)))
     with pytest.raises(ValueError, match="has a classifier among its candidates: it can only be the head"):
         evolve(space, candidates=(ConvSpec(kernel_size=3), ClassifierSpec(hidden_channels=8)))
     with pytest.raises(ValueError, match=r"gives 40 channels, block 8 .* takes 48"):

@@ -3,7 +3,7 @@
 from pnas_ops.build import build_block, build_network, build_op, initialize
 from pnas_ops.counting import architecture_macs, architecture_parameters, count_macs, count_parameters
 from pnas_ops.files import write_atomically
-from pnas_ops.layers import Block, Classifier, Conv, MBConv, Zero
+from pnas_ops.layers import AveragePool, Block, Bottleneck, Classifier, Conv, GroupedConv, MBConv, SeparableConv, Zero
 from pnas_ops.measurement import DeviceInfo, Measurement, Progress, processor_name, summarize, walk
 from pnas_ops.serialization import from_json, load_json, save_json, structure, to_json
 from pnas_ops.space import Architecture, SearchSpace, Stage
@@ -14,14 +14,30 @@ from pnas_ops.spaces import (
     mbconv_candidates,
     scale_width,
 )
-from pnas_ops.specs import BlockSpec, ClassifierSpec, ConvSpec, IdentitySpec, MBConvSpec, OpSpec, ZeroSpec
+from pnas_ops.specs import (
+    BlockSpec,
+    BottleneckSpec,
+    ClassifierSpec,
+    ConvSpec,
+    GroupedConvSpec,
+    IdentitySpec,
+    MBConvSpec,
+    OpSpec,
+    PoolSpec,
+    SeparableConvSpec,
+    ZeroSpec,
+)
 from pnas_ops.workload import Workload, workloads
 
 __all__ = [
     # plain data: operations, blocks, spaces, nets
     "OpSpec",
     "ConvSpec",
+    "SeparableConvSpec",
+    "GroupedConvSpec",
+    "BottleneckSpec",
     "MBConvSpec",
+    "PoolSpec",
     "ZeroSpec",
     "IdentitySpec",
     "ClassifierSpec",
@@ -58,7 +74,11 @@ __all__ = [
     "initialize",
     "Block",
     "Conv",
+    "SeparableConv",
+    "GroupedConv",
+    "Bottleneck",
     "MBConv",
+    "AveragePool",
     "Zero",
     "Classifier",
     # size and work

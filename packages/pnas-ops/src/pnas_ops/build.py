@@ -3,9 +3,23 @@
 import torch
 from torch import nn
 
-from pnas_ops.layers import Block, Classifier, Conv, MBConv, Zero
+from pnas_ops.layers import AveragePool, Block, Bottleneck, Classifier, Conv, GroupedConv, MBConv, SeparableConv, Zero
 from pnas_ops.space import Architecture
-from pnas_ops.specs import BlockSpec, ClassifierSpec, ConvSpec, IdentitySpec, MBConvSpec, OpSpec, ZeroSpec
+from pnas_ops.specs import (
+    BlockSpec,
+    BottleneckSpec,
+    ClassifierSpec,
+    ConvSpec,
+    GroupedConvSpec,
+    IdentitySpec,
+    MBConvSpec,
+    OpSpec,
+    PoolSpec,
+    SeparableConvSpec,
+    ZeroSpec,
+)
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {"relu6": nn.ReLU6, "relu": nn.ReLU, "hswish": nn.Hardswish}
 
 
 def build_op(spec: OpSpec, *, in_channels: int, out_channels: int, stride: int = 1) -> nn.Module:
@@ -16,12 +30,43 @@ def build_op(spec: OpSpec, *, in_channels: int, out_channels: int, stride: int =
     """
     match spec:
         case ConvSpec():
-            conv: nn.Module = Conv(in_channels, out_channels, spec.kernel_size, stride)
+            conv: nn.Module = Conv(in_channels, out_channels, spec.kernel_size, stride, dilation=spec.dilation)
             return conv
+        case SeparableConvSpec():
+            return SeparableConv(
+                in_channels, out_channels, kernel_size=spec.kernel_size, stride=stride, dilation=spec.dilation
+            )
+        case GroupedConvSpec():
+            return GroupedConv(
+                in_channels,
+                out_channels,
+                kernel_size=spec.kernel_size,
+                groups=spec.groups,
+                shuffle=spec.shuffle,
+                stride=stride,
+            )
+        case BottleneckSpec():
+            return Bottleneck(
+                in_channels,
+                out_channels,
+                hidden_channels=out_channels // spec.reduction,
+                kernel_size=spec.kernel_size,
+                stride=stride,
+            )
         case MBConvSpec():
             return MBConv(
-                in_channels, out_channels, kernel_size=spec.kernel_size, expansion=spec.expansion, stride=stride
+                in_channels,
+                out_channels,
+                kernel_size=spec.kernel_size,
+                expansion=spec.expansion,
+                stride=stride,
+                squeeze_excitation=spec.squeeze_excitation,
+                activation=_ACTIVATIONS[spec.activation],
             )
+        case PoolSpec(mode="average"):
+            return AveragePool(spec.kernel_size, stride=stride)
+        case PoolSpec():
+            return nn.MaxPool2d(spec.kernel_size, stride, spec.kernel_size // 2)
         case ZeroSpec():
             return Zero()
         case IdentitySpec():
@@ -52,11 +97,13 @@ def build_network(architecture: Architecture, *, generator: torch.Generator | No
 def initialize(module: nn.Module, *, generator: torch.Generator | None = None) -> None:
     """Draws all weights as the original does.
 
-    Convolutions from N(0, 2 / fan_out) (He et al. 2015), linear layers uniformly within 1 / sqrt(inputs).
+    Convolutions from N(0, 2 / fan_out) (He et al. 2015), linear layers uniformly within 1 / sqrt(inputs), biases zero.
     """
     for part in module.modules():
         if isinstance(part, nn.Conv2d):
             nn.init.kaiming_normal_(part.weight, mode="fan_out", generator=generator)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
         elif isinstance(part, nn.Linear):
             bound = part.in_features**-0.5
             nn.init.uniform_(part.weight, -bound, bound, generator=generator)

@@ -4,7 +4,9 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import Conv2dNormActivation
+from torchvision.ops import Conv2dNormActivation, SqueezeExcitation
+
+from pnas_ops.spaces import scale_width
 
 # eps and momentum are the original's: they matter to anyone who loads its weights.
 Conv = partial(
@@ -15,17 +17,84 @@ Conv = partial(
 """Convolution, BatchNorm, ReLU6: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
 
 
+class SeparableConv(nn.Sequential):
+    """Depthwise convolution, then `Conv` 1x1: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, kernel_size: int, stride: int = 1, dilation: int = 1
+    ) -> None:
+        super().__init__(
+            nn.Conv2d(
+                in_channels,
+                in_channels,
+                kernel_size,
+                stride,
+                padding=(kernel_size - 1) // 2 * dilation,
+                dilation=dilation,
+                groups=in_channels,
+                bias=False,
+            ),
+            Conv(in_channels, out_channels, 1),
+        )
+
+
+class GroupedConv(nn.Sequential):
+    """`Conv` in groups, then interleaved: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, kernel_size: int, groups: int, shuffle: bool, stride: int = 1
+    ) -> None:
+        interleave = [nn.ChannelShuffle(groups)] if shuffle else []
+        super().__init__(Conv(in_channels, out_channels, kernel_size, stride, groups=groups), *interleave)
+
+
+class Bottleneck(nn.Sequential):
+    """Bottleneck, without its shortcut: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, hidden_channels: int, kernel_size: int, stride: int = 1
+    ) -> None:
+        super().__init__(
+            Conv(in_channels, hidden_channels, 1),
+            Conv(hidden_channels, hidden_channels, kernel_size, stride),
+            Conv(hidden_channels, out_channels, 1, activation_layer=None),
+        )
+
+
 class MBConv(nn.Sequential):
     """Inverted bottleneck, without its shortcut: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
 
-    def __init__(self, in_channels: int, out_channels: int, *, kernel_size: int, expansion: int, stride: int) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        kernel_size: int,
+        expansion: int,
+        stride: int,
+        squeeze_excitation: bool = False,
+        activation: type[nn.Module] = nn.ReLU6,
+    ) -> None:
         hidden = in_channels * expansion
-        expand = [Conv(in_channels, hidden, 1)] if expansion > 1 else []
+        expand = [Conv(in_channels, hidden, 1, activation_layer=activation)] if expansion > 1 else []
+        # A quarter, rounded as MobileNetV3 rounds it.
+        squeezed = scale_width(hidden // 4, 1.0)
+        gate = [SqueezeExcitation(hidden, squeezed, scale_activation=nn.Hardsigmoid)] if squeeze_excitation else []
         super().__init__(
             *expand,
-            Conv(hidden, hidden, kernel_size, stride, groups=hidden),
+            Conv(hidden, hidden, kernel_size, stride, groups=hidden, activation_layer=activation),
+            *gate,
             Conv(hidden, out_channels, 1, activation_layer=None),
         )
+
+
+class AveragePool(nn.Sequential):
+    """Mean of those pixels under the kernel that exist: (N, C, H, W) to (N, C, ceil(H / stride), ceil(W / stride))."""
+
+    def __init__(self, kernel_size: int, *, stride: int = 1) -> None:
+        # A strided average that leaves out the padding has no operator in TFLite; this is equal to it, and has two.
+        subsample = [nn.MaxPool2d(1, stride)] if stride > 1 else []
+        super().__init__(nn.AvgPool2d(kernel_size, 1, kernel_size // 2, count_include_pad=False), *subsample)
 
 
 class Zero(nn.Module):

@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import cattrs
+from cattrs.gen import make_dict_unstructure_fn
 from cattrs.strategies import configure_tagged_union
 from cattrs.v import format_exception
 
@@ -20,6 +21,12 @@ def make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     for scalar in (bool, int, float, str):
         converter.register_structure_hook(scalar, _exactly)
+    converter.register_structure_hook_func(_is_literal, _one_of)
+    for spec in get_args(OpSpec):
+        # So that an option added later changes no document that does not use it.
+        converter.register_unstructure_hook(
+            spec, make_dict_unstructure_fn(spec, converter, _cattrs_omit_if_default=True)
+        )
     configure_tagged_union(
         OpSpec, converter, tag_name="kind", tag_generator=lambda spec: spec.__name__.removesuffix("Spec")
     )
@@ -33,6 +40,17 @@ def _exactly(value: Any, cls: type[Any]) -> Any:
     if cls is float and type(value) is int:
         return float(value)
     raise TypeError(f"needs a value of type {cls.__name__}, got {value!r}")
+
+
+def _is_literal(cls: Any) -> bool:
+    return get_origin(cls) is Literal
+
+
+def _one_of(value: Any, literal: Any) -> Any:
+    # cattrs would not say what is possible.
+    if value not in get_args(literal):
+        raise ValueError(f"needs one of {', '.join(map(str, get_args(literal)))}, got {value!r}")
+    return value
 
 
 def to_json(value: Any) -> str:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from attrs import field, frozen
 from attrs.validators import ge, instance_of, min_len
 
-from pnas_ops.specs import BlockSpec, ClassifierSpec, IdentitySpec, OpSpec, ZeroSpec
+from pnas_ops.specs import BlockSpec, ClassifierSpec, IdentitySpec, OpSpec, ZeroSpec, misfit
 
 
 @frozen(kw_only=True)
@@ -61,7 +61,8 @@ class SearchSpace:
     """All nets of `stem`, then one of `candidates` at each block of `stages`, then `head`.
 
     Where `residual`, a block that keeps its shape (stride 1, equal widths) has a shortcut, and `ZeroSpec` is a
-    candidate there; where not, `IdentitySpec` is. Any other operation is a candidate everywhere.
+    candidate there; where not, `IdentitySpec` is. Any other operation is a candidate wherever it can stand: pooling
+    where the widths are equal, groups and reductions where they divide the channels.
     """
 
     name: str
@@ -77,8 +78,14 @@ class SearchSpace:
             raise ValueError(f"space {self.name!r} names a candidate twice: {', '.join(map(str, self.candidates))}")
         if any(isinstance(op, ClassifierSpec) for op in self.candidates):
             raise ValueError(f"space {self.name!r} has a classifier among its candidates: it can only be the head")
-        if any(not blocks for blocks in self.mixed):
+        mixed = self.mixed
+        if any(not blocks for blocks in mixed):
             raise ValueError(f"space {self.name!r} has a block at which none of its candidates can stand")
+        placed = {block.op for blocks in mixed for block in blocks}
+        for op in self.candidates:
+            # Of the two ways to skip a block, a space needs one and may name both.
+            if op not in placed and not isinstance(op, ZeroSpec | IdentitySpec):
+                raise ValueError(f"space {self.name!r} has the candidate {op}, which can stand at none of its blocks")
         _check_chain([blocks[0] for blocks in self.positions])
 
     @property
@@ -143,9 +150,8 @@ class SearchSpace:
     def _candidate_blocks(self, in_channels: int, out_channels: int, stride: int) -> tuple[BlockSpec, ...]:
         keeps_shape = stride == 1 and in_channels == out_channels
         residual = self.residual and keeps_shape
-        allowed = {ZeroSpec: residual, IdentitySpec: keeps_shape and not residual}
         return tuple(
             BlockSpec(op=op, in_channels=in_channels, out_channels=out_channels, stride=stride, residual=residual)
             for op in self.candidates
-            if allowed.get(type(op), True)
+            if misfit(op, in_channels, out_channels, stride=stride, residual=residual) is None
         )

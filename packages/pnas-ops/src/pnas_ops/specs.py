@@ -1,9 +1,12 @@
 """Operations and blocks as plain data."""
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 from attrs import field, frozen
 from attrs.validators import ge, instance_of
+
+Activation = Literal["relu6", "relu", "hswish"]
+PoolMode = Literal["average", "max"]
 
 
 def _odd(instance: object, attribute: object, value: int) -> None:
@@ -12,31 +15,98 @@ def _odd(instance: object, attribute: object, value: int) -> None:
         raise ValueError(f"{type(instance).__name__}.{name} must be odd and positive, got {value}")
 
 
+def _one_of(options: tuple[str, ...]) -> Any:
+    def check(instance: object, attribute: Any, value: object) -> None:
+        if value not in options:
+            raise ValueError(
+                f"{type(instance).__name__}.{attribute.name} must be one of {', '.join(options)}, got {value!r}"
+            )
+
+    return check
+
+
 _POSITIVE: list[Any] = [instance_of(int), ge(1)]
+_ODD: list[Any] = [instance_of(int), _odd]
 
 
 @frozen(kw_only=True)
 class ConvSpec:
-    """A dense convolution with BatchNorm and ReLU6."""
+    """A dense convolution with BatchNorm and ReLU6; `dilation` spreads its kernel."""
 
-    kernel_size: int = field(validator=[instance_of(int), _odd])
+    kernel_size: int = field(validator=_ODD)
+    dilation: int = field(default=1, validator=_POSITIVE)
 
     def __str__(self) -> str:
-        return f"conv{self.kernel_size}"
+        return f"conv{self.kernel_size}{_dilated(self.dilation)}"
+
+
+@frozen(kw_only=True)
+class SeparableConvSpec:
+    """Depthwise `kernel_size`, then 1x1, BatchNorm and ReLU6 (MobileNet, arXiv 1704.04861); `dilation` spreads it."""
+
+    kernel_size: int = field(validator=_ODD)
+    dilation: int = field(default=1, validator=_POSITIVE)
+
+    def __str__(self) -> str:
+        return f"sep-{self.kernel_size}x{self.kernel_size}{_dilated(self.dilation)}"
+
+
+@frozen(kw_only=True)
+class GroupedConvSpec:
+    """A convolution in `groups` with BatchNorm and ReLU6; with `shuffle` the groups are then interleaved.
+
+    The shuffle is what lets the next grouped convolution see every group (ShuffleNet, arXiv 1707.01083).
+    """
+
+    kernel_size: int = field(validator=_ODD)
+    groups: int = field(validator=_POSITIVE)
+    shuffle: bool = field(default=False, validator=instance_of(bool))
+
+    def __str__(self) -> str:
+        return f"group{self.groups}-{self.kernel_size}x{self.kernel_size}{'-shuffle' if self.shuffle else ''}"
+
+
+@frozen(kw_only=True)
+class BottleneckSpec:
+    """Reduce 1x1 to out_channels / `reduction`, convolve `kernel_size`, expand 1x1 (ResNet, arXiv 1512.03385)."""
+
+    kernel_size: int = field(validator=_ODD)
+    reduction: int = field(validator=_POSITIVE)
+
+    def __str__(self) -> str:
+        return f"bottleneck{self.reduction}-{self.kernel_size}x{self.kernel_size}"
 
 
 @frozen(kw_only=True)
 class MBConvSpec:
     """Inverted bottleneck: expand 1x1, depthwise `kernel_size`, project 1x1 (MobileNetV2, arXiv 1801.04381).
 
-    With `expansion` 1 there is no expanding convolution.
+    With `expansion` 1 there is no expanding convolution. `squeeze_excitation` follows the depthwise convolution, with
+    a hard sigmoid and a quarter of its channels; `activation` follows both convolutions before the last (MobileNetV3,
+    arXiv 1905.02244).
     """
 
-    kernel_size: int = field(validator=[instance_of(int), _odd])
+    kernel_size: int = field(validator=_ODD)
     expansion: int = field(validator=_POSITIVE)
+    squeeze_excitation: bool = field(default=False, validator=instance_of(bool))
+    activation: Activation = field(default="relu6", validator=_one_of(get_args(Activation)))
 
     def __str__(self) -> str:
-        return f"mb{self.expansion}-{self.kernel_size}x{self.kernel_size}"
+        squeeze = "-se" if self.squeeze_excitation else ""
+        activation = "" if self.activation == "relu6" else f"-{self.activation}"
+        return f"mb{self.expansion}-{self.kernel_size}x{self.kernel_size}{squeeze}{activation}"
+
+
+@frozen(kw_only=True)
+class PoolSpec:
+    """The average or the maximum of `kernel_size` x `kernel_size` pixels; those beyond the image do not count."""
+
+    mode: PoolMode = field(validator=_one_of(get_args(PoolMode)))
+    kernel_size: int = field(validator=[*_ODD, ge(3)])
+
+    def __str__(self) -> str:
+        mode = "avg" if self.mode == "average" else "max"
+        return f"{mode}pool-{self.kernel_size}x{self.kernel_size}"
 
 
 @frozen(kw_only=True)
@@ -65,7 +135,43 @@ class ClassifierSpec:
         return f"classifier-{self.hidden_channels}"
 
 
-OpSpec = ConvSpec | MBConvSpec | ZeroSpec | IdentitySpec | ClassifierSpec
+OpSpec = (
+    ConvSpec
+    | SeparableConvSpec
+    | GroupedConvSpec
+    | BottleneckSpec
+    | MBConvSpec
+    | PoolSpec
+    | ZeroSpec
+    | IdentitySpec
+    | ClassifierSpec
+)
+
+
+def _dilated(dilation: int) -> str:
+    return "" if dilation == 1 else f"-d{dilation}"
+
+
+def misfit(op: OpSpec, in_channels: int, out_channels: int, *, stride: int, residual: bool) -> str | None:
+    """Why the operation cannot stand at this place of a net; None where it can."""
+    place = f"{in_channels}->{out_channels} s{stride}"
+    keeps_shape = stride == 1 and in_channels == out_channels and not isinstance(op, ClassifierSpec)
+    if residual and not keeps_shape:
+        return f"a residual block needs stride 1 and equal channels, got {place}"
+    match op:
+        case ZeroSpec() | IdentitySpec() if not keeps_shape:
+            return f"{op} needs stride 1 and equal channels, got {place}"
+        case ZeroSpec() if not residual:
+            return "skip needs a residual block: without a shortcut nothing would pass"
+        case IdentitySpec() if residual:
+            return "identity in a residual block would double its input: use ZeroSpec to skip the block"
+        case PoolSpec() if in_channels != out_channels:
+            return f"{op} needs equal channels, got {place}"
+        case GroupedConvSpec() if in_channels % op.groups or out_channels % op.groups:
+            return f"{op} needs channels that are multiples of {op.groups}, got {place}"
+        case BottleneckSpec() if out_channels % op.reduction:
+            return f"{op} needs output channels that are a multiple of {op.reduction}, got {place}"
+    return None
 
 
 @frozen(kw_only=True)
@@ -83,15 +189,9 @@ class BlockSpec:
     residual: bool = False
 
     def __attrs_post_init__(self) -> None:
-        if not self.keeps_shape and (self.residual or isinstance(self.op, ZeroSpec | IdentitySpec)):
-            what = "a residual block" if self.residual else f"{self.op}"
-            raise ValueError(
-                f"{what} needs stride 1 and equal channels, got {self.in_channels}->{self.out_channels} s{self.stride}"
-            )
-        if isinstance(self.op, ZeroSpec) and not self.residual:
-            raise ValueError("skip needs a residual block: without a shortcut nothing would pass")
-        if isinstance(self.op, IdentitySpec) and self.residual:
-            raise ValueError("identity in a residual block would double its input: use ZeroSpec to skip the block")
+        reason = misfit(self.op, self.in_channels, self.out_channels, stride=self.stride, residual=self.residual)
+        if reason is not None:
+            raise ValueError(reason)
 
     @property
     def keeps_shape(self) -> bool:

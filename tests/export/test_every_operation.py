@@ -1,0 +1,141 @@
+"""Every operation of pnas_ops, alone and in one net, is the same on every runtime."""
+
+from collections import Counter
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import torch
+from ai_edge_litert import schema_py_generated as schema
+from torch import Tensor
+
+from pnas_export import (
+    TFLite,
+    convert_workloads,
+    export_onnx,
+    export_tflite,
+    installed_runtimes,
+    verify,
+    workload_blocks,
+)
+from pnas_ops import (
+    Architecture,
+    BlockSpec,
+    BottleneckSpec,
+    ClassifierSpec,
+    ConvSpec,
+    GroupedConvSpec,
+    IdentitySpec,
+    MBConvSpec,
+    OpSpec,
+    PoolSpec,
+    SeparableConvSpec,
+    Workload,
+    ZeroSpec,
+    build_network,
+)
+
+# Each with the TFLite operators that it comes to where the stride is 1.
+OPERATORS: dict[OpSpec, str] = {
+    ConvSpec(kernel_size=3): "CONV_2D",
+    ConvSpec(kernel_size=3, dilation=2): "CONV_2D",
+    SeparableConvSpec(kernel_size=5): "DEPTHWISE_CONV_2D CONV_2D",
+    SeparableConvSpec(kernel_size=3, dilation=2): "DEPTHWISE_CONV_2D CONV_2D",
+    GroupedConvSpec(kernel_size=3, groups=2): "CONV_2D",
+    # The converter does not see that (N, H, W, C) needs one transpose only.
+    GroupedConvSpec(kernel_size=3, groups=2, shuffle=True): "CONV_2D TRANSPOSE RESHAPE TRANSPOSE RESHAPE TRANSPOSE",
+    BottleneckSpec(kernel_size=3, reduction=4): "CONV_2D CONV_2D CONV_2D",
+    MBConvSpec(kernel_size=3, expansion=1): "DEPTHWISE_CONV_2D CONV_2D",
+    MBConvSpec(kernel_size=3, expansion=3, activation="relu"): "CONV_2D DEPTHWISE_CONV_2D CONV_2D",
+    # A hard sigmoid is relu6(x + 3) / 6: the sum joins the convolution, the division is the first MUL.
+    MBConvSpec(kernel_size=3, expansion=3, squeeze_excitation=True): (
+        "CONV_2D DEPTHWISE_CONV_2D MEAN CONV_2D CONV_2D MUL MUL CONV_2D"
+    ),
+    MBConvSpec(kernel_size=5, expansion=3, squeeze_excitation=True, activation="hswish"): (
+        "CONV_2D HARD_SWISH DEPTHWISE_CONV_2D HARD_SWISH MEAN CONV_2D CONV_2D MUL MUL CONV_2D"
+    ),
+    PoolSpec(mode="average", kernel_size=3): "AVERAGE_POOL_2D",
+    PoolSpec(mode="max", kernel_size=3): "MAX_POOL_2D",
+}
+# What a stride of 2 adds: symmetric padding is no padding of TFLite's own; a strided average is a subsampled one.
+STRIDE_ADDS: dict[OpSpec, str] = {
+    PoolSpec(mode="average", kernel_size=3): "MAX_POOL_2D",
+    PoolSpec(mode="max", kernel_size=3): "PADV2",
+}
+PLACES = [BlockSpec(op=op, in_channels=8, out_channels=8, stride=stride) for op in OPERATORS for stride in (1, 2)]
+CLASSIFIER = BlockSpec(op=ClassifierSpec(hidden_channels=8), in_channels=8, out_channels=4)
+TFLITE_RUNTIMES = [runtime for runtime in installed_runtimes() if isinstance(runtime, TFLite)]
+OPERATOR_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+
+
+def chain(*blocks: BlockSpec) -> Architecture:
+    return Architecture(name="chain", resolution=16, blocks=(*blocks, CLASSIFIER))
+
+
+def channel_last(x: Tensor) -> Tensor:
+    return x.permute(0, 2, 3, 1).contiguous()
+
+
+def proves(architecture: Architecture, folder: Path) -> None:
+    """Exports the net to both formats and compares each file with it on every runtime."""
+    generator = torch.Generator().manual_seed(0)
+    net = build_network(architecture, generator=generator).eval()
+    shape = (1, architecture.in_channels, 16, 16)
+    export_onnx(net, shape, folder / "net.onnx")
+    export_tflite(net, shape, folder / "net.tflite")
+    proofs = verify(net, [folder / "net.onnx", folder / "net.tflite"], torch.randn(2, *shape[1:], generator=generator))
+    assert {proof.runtime for proof in proofs} == {runtime.name for runtime in installed_runtimes()}
+
+
+@pytest.fixture(scope="module")
+def places() -> list[Workload]:
+    return [Workload(block=block, height=8, width=8) for block in PLACES]
+
+
+@pytest.fixture(scope="module")
+def model(places: list[Workload]) -> bytes:
+    return convert_workloads(places)
+
+
+def test_no_operation_is_left_out() -> None:
+    assert {ZeroSpec, IdentitySpec, ClassifierSpec, *map(type, OPERATORS)} == set(get_args(OpSpec))
+
+
+@pytest.mark.parametrize("runtime", TFLITE_RUNTIMES, ids=lambda runtime: runtime.name)
+def test_every_operation_agrees_at_every_stride(runtime: TFLite, places: list[Workload], model: bytes) -> None:
+    interpreter = runtime.interpreter(model)
+    for workload, block in zip(places, workload_blocks(places), strict=True):
+        x = torch.randn(workload.input_shape, generator=torch.Generator().manual_seed(3))
+        with torch.no_grad():
+            expected = channel_last(block(x)).numpy()
+        result = interpreter.get_signature_runner(str(workload))(args_0=channel_last(x).numpy())["output_0"]
+        assert result.shape == expected.shape, str(workload)
+        assert abs(result - expected).max() <= 1e-4 * abs(expected).max(), str(workload)
+
+
+def test_every_operation_is_the_operators_it_has_to_be(places: list[Workload], model: bytes) -> None:
+    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+    codes = [OPERATOR_NAMES[code.builtinCode] for code in tree.operatorCodes]
+    graphs = {
+        signature.signatureKey.decode(): [codes[operator.opcodeIndex] for operator in graph.operators]
+        for signature in tree.signatureDefs
+        for graph in [tree.subgraphs[signature.subgraphIndex]]
+    }
+    for workload in places:
+        op, found = workload.block.op, Counter(graphs[str(workload)])
+        added = STRIDE_ADDS.get(op, "PAD") if workload.block.stride > 1 else ""
+        assert found == Counter(f"{OPERATORS[op]} {added}".split()), str(workload)
+
+
+def test_a_net_of_every_operation_agrees_on_every_runtime(tmp_path: Path) -> None:
+    skip = BlockSpec(op=ZeroSpec(), in_channels=8, out_channels=8, residual=True)
+    identity = BlockSpec(op=IdentitySpec(), in_channels=8, out_channels=8)
+    same = [block for block in PLACES if block.stride == 1]
+    smaller = [block for block in PLACES if block.stride == 2 and isinstance(block.op, PoolSpec)]
+    proves(chain(*same, skip, identity, *smaller), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", PLACES, ids=str)
+def test_every_operation_alone_agrees_on_every_runtime(block: BlockSpec, tmp_path: Path) -> None:
+    proves(chain(block), tmp_path)

@@ -1,0 +1,176 @@
+"""Every operation against its mathematics, written out or taken from torchvision."""
+
+from itertools import product
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torchvision.models.mobilenetv3 import InvertedResidual, InvertedResidualConfig
+
+from pnas_ops import (
+    BottleneckSpec,
+    ConvSpec,
+    GroupedConvSpec,
+    MBConvSpec,
+    OpSpec,
+    PoolSpec,
+    SeparableConvSpec,
+    build_op,
+    count_macs,
+)
+
+sizes = st.integers(4, 9)
+kernel_sizes = st.sampled_from([1, 3, 5, 7])
+strides = st.integers(1, 2)
+
+
+def build(spec: OpSpec, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+    """The operation in evaluation mode, its BatchNorm statistics not the trivial ones."""
+    op = build_op(spec, in_channels=in_channels, out_channels=out_channels, stride=stride)
+    for part in op.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            for values in (part.weight, part.running_var):
+                assert values is not None
+                nn.init.uniform_(values, 0.5, 2.0)
+            for values in (part.bias, part.running_mean):
+                assert values is not None
+                nn.init.normal_(values)
+    return op.eval()
+
+
+class Reader:
+    """Hands out the tensors of a module in their order."""
+
+    def __init__(self, op: nn.Module) -> None:
+        self.values = [value for name, value in op.state_dict().items() if not name.endswith("num_batches_tracked")]
+
+    def conv(self, x: Tensor, *, stride: int = 1, dilation: int = 1, groups: int = 1) -> Tensor:
+        weight = self.values.pop(0)
+        padding = dilation * (weight.shape[-1] // 2)
+        return F.conv2d(x, weight, stride=stride, padding=padding, dilation=dilation, groups=groups)
+
+    def norm(self, x: Tensor) -> Tensor:
+        weight, bias, mean, var = (self.values.pop(0).view(-1, 1, 1) for _ in range(4))
+        normed: Tensor = (x - mean) / (var + 1e-3).sqrt() * weight + bias
+        return normed
+
+
+@settings(max_examples=25)
+@given(kernel_size=kernel_sizes, dilation=st.integers(1, 3), stride=strides, height=sizes, width=sizes)
+def test_convolution_and_separable_convolution(
+    kernel_size: int, dilation: int, stride: int, height: int, width: int
+) -> None:
+    x = torch.randn(2, 3, height, width)
+
+    conv = build(ConvSpec(kernel_size=kernel_size, dilation=dilation), 3, 5, stride)
+    read = Reader(conv)
+    expected = read.norm(read.conv(x, stride=stride, dilation=dilation)).clamp(0, 6)
+    torch.testing.assert_close(conv(x), expected, rtol=1e-4, atol=1e-5)
+    assert not read.values
+
+    separable = build(SeparableConvSpec(kernel_size=kernel_size, dilation=dilation), 3, 5, stride)
+    read = Reader(separable)
+    depthwise = read.conv(x, stride=stride, dilation=dilation, groups=3)
+    torch.testing.assert_close(separable(x), read.norm(read.conv(depthwise)).clamp(0, 6), rtol=1e-4, atol=1e-5)
+    assert not read.values
+
+
+@settings(max_examples=25)
+@given(groups=st.integers(1, 3), shuffle=st.booleans(), kernel_size=kernel_sizes, stride=strides, size=sizes)
+def test_a_grouped_convolution_is_one_convolution_a_group_and_a_shuffle_deals_them_out(
+    groups: int, shuffle: bool, kernel_size: int, stride: int, size: int
+) -> None:
+    x = torch.randn(2, 2 * groups, size, size)
+    op = build(GroupedConvSpec(kernel_size=kernel_size, groups=groups, shuffle=shuffle), 2 * groups, 4 * groups, stride)
+    read = Reader(op)
+    weights = read.values.pop(0).chunk(groups)
+    parts = [
+        F.conv2d(part, weight, stride=stride, padding=kernel_size // 2)
+        for part, weight in zip(x.chunk(groups, dim=1), weights, strict=True)
+    ]
+    expected = read.norm(torch.cat(parts, dim=1)).clamp(0, 6)
+    if shuffle:
+        # Channel c of every group, then channel c + 1 of every group.
+        expected = expected[:, [group * 4 + channel for channel in range(4) for group in range(groups)]]
+    torch.testing.assert_close(op(x), expected, rtol=1e-4, atol=1e-5)
+
+
+@settings(max_examples=20)
+@given(reduction=st.integers(1, 4), kernel_size=kernel_sizes, stride=strides, size=sizes)
+def test_a_bottleneck_reduces_convolves_and_expands(reduction: int, kernel_size: int, stride: int, size: int) -> None:
+    x = torch.randn(2, 5, size, size)
+    op = build(BottleneckSpec(kernel_size=kernel_size, reduction=reduction), 5, 2 * reduction, stride)
+    read = Reader(op)
+    reduced = read.norm(read.conv(x)).clamp(0, 6)
+    assert reduced.shape[1] == 2
+    expected = read.norm(read.conv(read.norm(read.conv(reduced, stride=stride)).clamp(0, 6)))
+    torch.testing.assert_close(op(x), expected, rtol=1e-4, atol=1e-5)
+    assert not read.values
+
+
+@settings(max_examples=30)
+@given(kernel_size=st.sampled_from([3, 5, 7]), stride=strides, height=st.integers(1, 9), width=st.integers(1, 9))
+def test_pooling_sees_the_pixels_of_the_image_alone(kernel_size: int, stride: int, height: int, width: int) -> None:
+    x = torch.randn(2, 3, height, width)
+    reach = kernel_size // 2
+    for mode, reduce in (("average", torch.mean), ("max", torch.amax)):
+        expected = torch.stack(
+            [
+                reduce(x[:, :, max(0, i - reach) : i + reach + 1, max(0, j - reach) : j + reach + 1], dim=(2, 3))
+                for i, j in product(range(0, height, stride), range(0, width, stride))
+            ],
+            dim=2,
+        )
+        pooled = build(PoolSpec(mode=mode, kernel_size=kernel_size), 3, 3, stride)(x)  # type: ignore[arg-type]
+        assert pooled.shape == (2, 3, -(-height // stride), -(-width // stride))
+        torch.testing.assert_close(pooled.flatten(2), expected)
+
+
+@pytest.mark.parametrize(("activation", "name"), [("relu", "RE"), ("hswish", "HS")])
+@pytest.mark.parametrize("squeeze_excitation", [False, True])
+@pytest.mark.parametrize(("in_channels", "expansion"), [(24, 5), (8, 1), (40, 6)])
+def test_mbconv_is_the_block_of_torchvisions_mobilenet_v3(
+    in_channels: int, expansion: int, squeeze_excitation: bool, activation: str, name: str
+) -> None:
+    spec = MBConvSpec(
+        kernel_size=5,
+        expansion=expansion,
+        squeeze_excitation=squeeze_excitation,
+        activation=activation,  # type: ignore[arg-type]
+    )
+    op = build(spec, in_channels, 16, 2)
+    config = InvertedResidualConfig(in_channels, 5, in_channels * expansion, 16, squeeze_excitation, name, 2, 1, 1.0)
+    theirs = InvertedResidual(config, lambda channels: nn.BatchNorm2d(channels, eps=1e-3)).eval()
+    theirs.load_state_dict(dict(zip(theirs.state_dict(), op.state_dict().values(), strict=True)))
+    x = torch.randn(2, in_channels, 7, 7)
+    torch.testing.assert_close(op(x), theirs(x))
+
+
+@pytest.mark.parametrize(
+    ("spec", "macs"),
+    [
+        (ConvSpec(kernel_size=3, dilation=2), 16 * 9 * 8 * 12),
+        (SeparableConvSpec(kernel_size=5), 16 * (25 * 8 + 8 * 12)),
+        (GroupedConvSpec(kernel_size=3, groups=4, shuffle=True), 16 * 9 * 8 * 12 // 4),
+        (BottleneckSpec(kernel_size=3, reduction=3), 64 * 8 * 4 + 16 * (9 * 4 * 4 + 4 * 12)),
+        (MBConvSpec(kernel_size=3, expansion=2, activation="hswish"), 64 * 8 * 16 + 16 * (9 * 16 + 16 * 12)),
+        (
+            MBConvSpec(kernel_size=3, expansion=6, squeeze_excitation=True),
+            64 * 8 * 48 + 16 * 9 * 48 + 2 * 48 * 16 + 16 * 48 * 12,
+        ),
+    ],
+    ids=str,
+)
+def test_macs_have_their_closed_form(spec: OpSpec, macs: int) -> None:
+    with torch.device("meta"):
+        op = build_op(spec, in_channels=8, out_channels=12, stride=2)
+    assert count_macs(op, (1, 8, 8, 8)) == macs
+
+
+def test_pooling_counts_no_macs() -> None:
+    for mode in ("average", "max"):
+        op = build_op(PoolSpec(mode=mode, kernel_size=3), in_channels=8, out_channels=8, stride=2)
+        assert count_macs(op, (1, 8, 8, 8)) == 0

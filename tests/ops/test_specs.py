@@ -1,0 +1,70 @@
+"""Names of operations, and what their specs refuse."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pnas_ops import (
+    BlockSpec,
+    BottleneckSpec,
+    ClassifierSpec,
+    ConvSpec,
+    GroupedConvSpec,
+    IdentitySpec,
+    MBConvSpec,
+    OpSpec,
+    PoolSpec,
+    SeparableConvSpec,
+    ZeroSpec,
+)
+from strategies import computing_ops
+
+
+@given(st.lists(computing_ops, min_size=2, max_size=2, unique=True))
+def test_names_tell_operations_apart(ops: list[OpSpec]) -> None:
+    assert str(ops[0]) != str(ops[1])
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        (ConvSpec(kernel_size=3), "conv3"),
+        (ConvSpec(kernel_size=3, dilation=2), "conv3-d2"),
+        (SeparableConvSpec(kernel_size=3), "sep-3x3"),
+        (SeparableConvSpec(kernel_size=5, dilation=2), "sep-5x5-d2"),
+        (GroupedConvSpec(kernel_size=3, groups=2), "group2-3x3"),
+        (GroupedConvSpec(kernel_size=3, groups=2, shuffle=True), "group2-3x3-shuffle"),
+        (BottleneckSpec(kernel_size=3, reduction=4), "bottleneck4-3x3"),
+        (MBConvSpec(kernel_size=5, expansion=3), "mb3-5x5"),
+        (MBConvSpec(kernel_size=5, expansion=3, squeeze_excitation=True, activation="hswish"), "mb3-5x5-se-hswish"),
+        (MBConvSpec(kernel_size=5, expansion=3, activation="relu"), "mb3-5x5-relu"),
+        (PoolSpec(mode="average", kernel_size=3), "avgpool-3x3"),
+        (PoolSpec(mode="max", kernel_size=5), "maxpool-5x5"),
+        (ZeroSpec(), "skip"),
+        (IdentitySpec(), "identity"),
+        (ClassifierSpec(hidden_channels=8), "classifier-8"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_names_in_tables_and_signatures(spec: OpSpec, name: str) -> None:
+    assert str(spec) == name
+
+
+def test_refuses_what_cannot_stand_at_a_place() -> None:
+    pool, bottleneck = PoolSpec(mode="max", kernel_size=3), BottleneckSpec(kernel_size=3, reduction=4)
+    with pytest.raises(ValueError, match=r"^maxpool-3x3 needs equal channels, got 4->6 s2$"):
+        BlockSpec(op=pool, in_channels=4, out_channels=6, stride=2)
+    with pytest.raises(ValueError, match=r"^bottleneck4-3x3 needs output channels that are a multiple of 4, got 8->6"):
+        BlockSpec(op=bottleneck, in_channels=8, out_channels=6)
+    for channels in ((4, 6), (6, 4)):
+        with pytest.raises(ValueError, match=r"^group3-3x3 needs channels that are multiples of 3, got \d->\d s1$"):
+            BlockSpec(op=GroupedConvSpec(kernel_size=3, groups=3), in_channels=channels[0], out_channels=channels[1])
+
+
+def test_refuses_an_option_that_is_not_there() -> None:
+    with pytest.raises(ValueError, match=r"^MBConvSpec\.activation must be one of relu6, relu, hswish, got 'gelu'$"):
+        MBConvSpec(kernel_size=3, expansion=3, activation="gelu")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^PoolSpec\.mode must be one of average, max, got 'min'$"):
+        PoolSpec(mode="min", kernel_size=3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="'kernel_size' must be >= 3: 1"):
+        PoolSpec(mode="max", kernel_size=1)
