@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import functional
 
 from pnas_export.bundle import Bundle, BundleError
+from pnas_export.device import TFLiteDevice
 from pnas_export.metadata import Metadata, read_metadata, write_metadata
 from pnas_export.onnx_file import export_onnx
 from pnas_export.preprocessing import Preprocessing, RawPixels
@@ -86,6 +87,11 @@ def test_files_take_raw_pixels_where_they_are_asked_to(files: list[Path], networ
         rows.append(torch.from_numpy(interpreter.get_tensor(result["index"])).clone())
     for found in (torch.from_numpy(logits), torch.cat(rows)):
         assert float((found - expected).abs().max() / expected.abs().max()) < 1e-5
+
+
+def test_files_that_take_integers_are_timed(files: list[Path]) -> None:
+    measured = TFLiteDevice().measure_files([files[1]])
+    assert measured[files[1]].latency_ms > 0
 
 
 def test_metadata_travels_inside_the_file_and_changes_nothing_else(

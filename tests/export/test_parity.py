@@ -23,15 +23,18 @@ class FixedRuntime:
     version: str = "1.0"
     installed: bool = True
 
+    def supports(self, path: Path) -> bool:
+        return path.suffix == self.suffix
+
     def predict(self, path: Path, images: Tensor) -> Tensor:
         return self.logits
 
 
-def verify_with(runtime: Runtime, images: Tensor) -> Parity:
+def verify_with(runtime: Runtime, images: Tensor, *, tolerance: float | None = 1e-4) -> Parity:
     """`verify` of the identity on logits, with one runtime."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parity, "installed_runtimes", lambda: (runtime,))
-        (proof,) = verify(nn.Identity(), [Path("net.fixed")], images)
+        (proof,) = verify(nn.Identity(), [Path("net.fixed")], images, tolerance=tolerance)
     return proof
 
 
@@ -81,9 +84,23 @@ def test_agreement_counts_images() -> None:
     assert verify_with(FixedRuntime(torch.tensor([[1.00001, 1.0], [100.0, 0.0]])), logits).top1_agreement == 0.5
 
 
-def test_nan_does_not_pass() -> None:
-    with pytest.raises(ParityError, match=r"^net\.fixed on fixed 1\.0 differs from PyTorch by nan"):
-        verify_with(FixedRuntime(torch.full((1, 2), math.nan)), torch.ones(1, 2))
+def test_without_a_bound_differences_are_reported() -> None:
+    logits = torch.tensor([[1.0, 4.0], [2.0, 3.0]])
+    proof = verify_with(FixedRuntime(torch.tensor([[1.0, 4.0], [5.0, 3.0]])), logits, tolerance=None)
+    assert (proof.max_abs_difference, proof.max_relative_difference, proof.top1_agreement) == (3.0, 0.75, 0.5)
+
+
+@pytest.mark.parametrize("tolerance", [1e-4, None])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_logits_that_are_not_finite_do_not_pass(value: float, tolerance: float | None) -> None:
+    with pytest.raises(ParityError, match=rf"^net\.fixed on fixed 1\.0 differs from PyTorch by {value}"):
+        verify_with(FixedRuntime(torch.full((1, 2), value)), torch.ones(1, 2), tolerance=tolerance)
+
+
+def test_a_runtime_that_does_not_support_a_file_proves_nothing() -> None:
+    unfit = FixedRuntime(torch.zeros(1, 2), suffix=".other")
+    with pytest.raises(ValueError, match=r"^no installed runtime runs net\.fixed; installed are fixed \(\.other\)$"):
+        verify_with(unfit, torch.zeros(1, 2))
 
 
 def test_zeros_equal_zeros() -> None:

@@ -7,6 +7,7 @@ from pnas_export.metadata import Metadata, read_metadata, write_metadata
 from pnas_export.onnx_file import export_onnx
 from pnas_export.parity import Parity, ParityError, verify
 from pnas_export.preprocessing import Preprocessing, RawPixels
+from pnas_export.quantization import MIN_CALIBRATION_IMAGES, Scheme, quantize_onnx, quantize_tflite
 from pnas_export.quiet import ConversionError, quiet
 from pnas_export.runtimes import (
     AiEdgeLitert,
@@ -33,6 +34,11 @@ __all__ = [
     "read_metadata",
     "Bundle",
     "BundleError",
+    # a float file to a smaller or faster one
+    "quantize_tflite",
+    "quantize_onnx",
+    "Scheme",
+    "MIN_CALIBRATION_IMAGES",
     # the proof of a file
     "verify",
     "Parity",

@@ -78,7 +78,7 @@ class TFLiteDevice:
         """Times whole nets side by side, the cost of a call included.
 
         Args:
-            paths: TFLite files of one image, as `export_tflite` writes them.
+            paths: TFLite files of one image, of any type, as `export_tflite` and `quantize_tflite` write them.
             progress: told about "measuring".
         """
         generator = torch.Generator().manual_seed(0)
@@ -88,7 +88,12 @@ class TFLiteDevice:
     def _net_call(self, path: Path, generator: torch.Generator) -> Callable[[], None]:
         interpreter = self.runtime.interpreter(path, threads=self.threads)
         (source,) = interpreter.get_input_details()
-        image = torch.randn(tuple(source["shape"].tolist()), generator=generator)
+        shape, dtype = tuple(source["shape"].tolist()), getattr(torch, source["dtype"].__name__)
+        if dtype.is_floating_point:
+            image = torch.randn(shape, generator=generator)
+        else:
+            limits = torch.iinfo(dtype)
+            image = torch.randint(limits.min, limits.max + 1, shape, dtype=dtype, generator=generator)
         interpreter.set_tensor(source["index"], image.numpy())
         return interpreter.invoke  # type: ignore[no-any-return]
 

@@ -1,5 +1,6 @@
 """The proof that an exported file computes what the net computes."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,28 +37,36 @@ class Parity:
     top1_agreement: float
 
 
-def verify(module: nn.Module, files: Sequence[Path], images: Tensor, *, tolerance: float = 1e-4) -> tuple[Parity, ...]:
-    """Runs every file on every installed runtime of its format and compares with PyTorch in float32.
+def verify(
+    module: nn.Module, files: Sequence[Path], images: Tensor, *, tolerance: float | None = 1e-4
+) -> tuple[Parity, ...]:
+    """Runs every file on every installed runtime that supports it and compares with PyTorch in float32.
+
+    A runtime that does not support a file (`Runtime.supports`) has no entry for it in the result.
 
     Args:
         module: the net that was exported; not changed.
         files: exported files.
-        images: (N, C, H, W), preprocessed as for the net.
-        tolerance: largest relative difference that passes.
+        images: (N, C, H, W), preprocessed as for the net; uint8 for a `RawPixels`.
+        tolerance: largest relative difference that passes: the default is for float32 files, and None, for quantized
+            ones, only reports.
 
     Raises:
-        ParityError: naming file, runtime, difference and bound, for the first file that is further off.
+        ParityError: naming file, runtime, difference and bound, for the first file that is further off, or whose
+            logits are not finite.
         ValueError: for no images, or a file that no installed runtime runs.
     """
     if not len(images):
         raise ValueError("verify needs at least one image")
-    images = images.detach().cpu().float()
+    images = images.detach().cpu()
+    # A net that starts from raw pixels takes them as they are.
+    images = images if images.dtype == torch.uint8 else images.float()
     runtimes = installed_runtimes()
     with torch.no_grad():
         expected = inference_copy(module)(images)
     proofs: list[Parity] = []
     for file in files:
-        suitable = [runtime for runtime in runtimes if runtime.suffix == file.suffix]
+        suitable = [runtime for runtime in runtimes if runtime.supports(file)]
         if not suitable:
             known = ", ".join(f"{runtime.name} ({runtime.suffix})" for runtime in runtimes)
             raise ValueError(f"no installed runtime runs {file.name}; installed are {known}")
@@ -65,7 +74,7 @@ def verify(module: nn.Module, files: Sequence[Path], images: Tensor, *, toleranc
     return tuple(proofs)
 
 
-def _compare(file: Path, runtime: Runtime, images: Tensor, expected: Tensor, tolerance: float) -> Parity:
+def _compare(file: Path, runtime: Runtime, images: Tensor, expected: Tensor, tolerance: float | None) -> Parity:
     logits = runtime.predict(file, images)
     where = f"{file.name} on {runtime.name} {runtime.version}"
     if logits.shape != expected.shape:
@@ -73,11 +82,9 @@ def _compare(file: Path, runtime: Runtime, images: Tensor, expected: Tensor, tol
     difference = (logits - expected).abs().max()
     # Not 0 / 0 for a net that answers zeros.
     relative = float(difference / expected.abs().max().clamp_min(torch.finfo(torch.float32).tiny))
-    # Written so that NaN fails.
-    if not relative <= tolerance:
-        raise ParityError(
-            f"{where} differs from PyTorch by {relative:.2g} of the largest logit, more than {tolerance:g}"
-        )
+    if not math.isfinite(relative) or (tolerance is not None and relative > tolerance):
+        bound = "" if tolerance is None else f", more than {tolerance:g}"
+        raise ParityError(f"{where} differs from PyTorch by {relative:.2g} of the largest logit{bound}")
     return Parity(
         file=file.name,
         runtime=runtime.name,
