@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from pnas_supernet import ExactGate, TwoPathGate, gated_output
+from pnas_supernet import ExactGate, Mixture, OneShotSum, Path, TwoPathGate, gated_output
 
 LOSSES = {
     "sum of squares": lambda y: (y**2).sum(),
@@ -157,3 +157,12 @@ def test_gate_products_are_reduced_in_float32(dtype: torch.dtype) -> None:
     gated_output(alpha, [nn.Identity(), Double()], 0, ones).backward(ones)
     gates = torch.tensor([90_000.0, 180_000.0])
     assert torch.equal(alpha.grad, 0.5 * (gates - gates.mean()))
+
+
+@pytest.mark.parametrize("path", [ExactGate(0), ExactGate(1), TwoPathGate(1, 0), Mixture(2), OneShotSum(2)], ids=str)
+def test_a_candidate_that_changes_its_input_is_refused(path: Path) -> None:
+    candidates = [nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(1, 1, 1)), nn.Conv2d(1, 1, 1)]
+    alpha = torch.zeros(2, requires_grad=True)
+    x = torch.randn(1, 1, 4, 4)
+    with pytest.raises(ValueError, match=r"a candidate \(Sequential\) changes its input in place"):
+        path(candidates, alpha, x).sum().backward()

@@ -30,9 +30,12 @@ def gated_output(alpha: Tensor, candidates: Sequence[nn.Module], active: int, x:
         candidates: the operations.
         active: index of the one that is run with a graph.
         x: their input, which receives the gradient of the active candidate alone.
+
+    Raises:
+        ValueError: here or in backward, for a candidate that changes its input in place.
     """
     surroundings = Surroundings.of(x.device)
-    output = candidates[active](x)
+    output = _run(candidates[active], x)
     echoed: Tensor = _EchoActive.apply(alpha.softmax(dim=0), output, x.detach(), candidates, active, surroundings)
     return echoed
 
@@ -55,13 +58,13 @@ def two_path_output(alpha: Tensor, candidates: Sequence[nn.Module], active: int,
 
 def mixture_output(alpha: Tensor, candidates: Sequence[nn.Module], x: Tensor) -> Tensor:
     """sum_j p_j o_j(x), the relaxation of DARTS (Liu et al. 2019, eq. 2): a baseline, at the memory of n paths."""
-    outputs = (prob * candidate(x) for prob, candidate in zip(alpha.softmax(dim=0), candidates, strict=True))
+    outputs = (prob * _run(candidate, x) for prob, candidate in zip(alpha.softmax(dim=0), candidates, strict=True))
     return _sum(outputs)
 
 
 def sum_output(candidates: Sequence[nn.Module], x: Tensor) -> Tensor:
     """sum_j o_j(x), the One-Shot model (Bender et al. 2018): a baseline, at the memory of n paths, without alpha."""
-    return _sum(candidate(x) for candidate in candidates)
+    return _sum(_run(candidate, x) for candidate in candidates)
 
 
 class _EchoActive(torch.autograd.Function):
@@ -100,11 +103,22 @@ class _EchoActive(torch.autograd.Function):
             if index == ctx.active:
                 return _inner_product(grad_output, output).to(ctx.probs_dtype)
             ctx.surroundings.restore_random_state()
-            return _inner_product(grad_output, candidate(x)).to(ctx.probs_dtype)
+            return _inner_product(grad_output, _run(candidate, x)).to(ctx.probs_dtype)
 
         with torch.no_grad(), ctx.surroundings.restored(), batch_statistics_untouched(_parts(ctx.candidates)):
             grad_probs = torch.stack([grad_gate(*numbered) for numbered in enumerate(ctx.candidates)])
         return grad_probs, grad_output, None, None, None, None
+
+
+def _run(candidate: nn.Module, x: Tensor) -> Tensor:
+    version = x._version
+    output: Tensor = candidate(x)
+    if x._version != version:
+        raise ValueError(
+            f"a candidate ({type(candidate).__name__}) changes its input in place, which the others need as it was: "
+            "build it with inplace=False"
+        )
+    return output
 
 
 def _inner_product(a: Tensor, b: Tensor) -> Tensor:
