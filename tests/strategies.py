@@ -13,6 +13,7 @@ from pnas_ops import (
     ClassifierSpec,
     ConvSpec,
     DeviceInfo,
+    GlobalPoolSpec,
     GroupedConvSpec,
     IdentitySpec,
     MBConvSpec,
@@ -31,7 +32,8 @@ strides = st.integers(1, 2)
 names = st.text(max_size=8)
 kernel_sizes = st.sampled_from([3, 5, 7])
 dilations = st.integers(1, 2)
-convs = st.builds(ConvSpec, kernel_size=st.sampled_from([1, 3, 5]), dilation=dilations)
+activations = st.sampled_from(["relu6", "relu", "hswish"])
+convs = st.builds(ConvSpec, kernel_size=st.sampled_from([1, 3, 5]), dilation=dilations, activation=activations)
 separables = st.builds(SeparableConvSpec, kernel_size=kernel_sizes, dilation=dilations)
 grouped = st.builds(GroupedConvSpec, kernel_size=kernel_sizes, groups=st.integers(1, 3), shuffle=st.booleans())
 bottlenecks = st.builds(BottleneckSpec, kernel_size=kernel_sizes, reduction=st.integers(1, 3))
@@ -40,10 +42,10 @@ mbconvs = st.builds(
     kernel_size=kernel_sizes,
     expansion=st.integers(1, 3),
     squeeze_excitation=st.booleans(),
-    activation=st.sampled_from(["relu6", "relu", "hswish"]),
+    activation=activations,
 )
 pools = st.builds(PoolSpec, mode=st.sampled_from(["average", "max"]), kernel_size=kernel_sizes)
-classifiers = st.builds(ClassifierSpec, hidden_channels=channels)
+classifiers = st.builds(ClassifierSpec, hidden_channels=st.none() | channels)
 adaptable_ops: SearchStrategy[OpSpec] = st.one_of(mbconvs, convs, separables)
 choosy_ops: SearchStrategy[OpSpec] = st.one_of(pools, grouped, bottlenecks)
 computing_ops: SearchStrategy[OpSpec] = st.one_of(adaptable_ops, choosy_ops)
@@ -63,10 +65,10 @@ def channel_unit(op: OpSpec) -> int:
 @st.composite
 def block_specs(draw: DrawFn) -> BlockSpec:
     """Blocks of every operation, residual or not, wherever the operation can stand."""
-    op = draw(st.one_of(computing_ops, shortcut_ops, classifiers))
+    op = draw(st.one_of(computing_ops, shortcut_ops, classifiers, st.builds(GlobalPoolSpec)))
     if isinstance(op, ClassifierSpec):
         return BlockSpec(op=op, in_channels=draw(channels), out_channels=draw(channels))
-    if isinstance(op, ZeroSpec | IdentitySpec):
+    if isinstance(op, ZeroSpec | IdentitySpec | GlobalPoolSpec):
         width = draw(channels)
         return BlockSpec(op=op, in_channels=width, out_channels=width, residual=isinstance(op, ZeroSpec))
     widths = st.integers(1, 6 // channel_unit(op)).map(lambda units: units * channel_unit(op))

@@ -24,6 +24,7 @@ from pnas_ops import (
     BottleneckSpec,
     ClassifierSpec,
     ConvSpec,
+    GlobalPoolSpec,
     GroupedConvSpec,
     IdentitySpec,
     MBConvSpec,
@@ -98,7 +99,7 @@ def model(places: list[Workload]) -> bytes:
 
 
 def test_no_operation_is_left_out() -> None:
-    assert {ZeroSpec, IdentitySpec, ClassifierSpec, *map(type, OPERATORS)} == set(get_args(OpSpec))
+    assert {ZeroSpec, IdentitySpec, GlobalPoolSpec, ClassifierSpec, *map(type, OPERATORS)} == set(get_args(OpSpec))
 
 
 @pytest.mark.parametrize("runtime", TFLITE_RUNTIMES, ids=lambda runtime: runtime.name)
@@ -132,7 +133,8 @@ def test_a_net_of_every_operation_agrees_on_every_runtime(tmp_path: Path) -> Non
     identity = BlockSpec(op=IdentitySpec(), in_channels=8, out_channels=8)
     same = [block for block in PLACES if block.stride == 1]
     smaller = [block for block in PLACES if block.stride == 2 and isinstance(block.op, PoolSpec)]
-    proves(chain(*same, skip, identity, *smaller), tmp_path)
+    pool = BlockSpec(op=GlobalPoolSpec(), in_channels=8, out_channels=8)
+    proves(chain(*same, skip, identity, *smaller, pool), tmp_path)
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from pnas_ops import (
     BlockSpec,
     ClassifierSpec,
     ConvSpec,
+    GlobalPoolSpec,
     GroupedConvSpec,
     IdentitySpec,
     MBConvSpec,
@@ -126,5 +127,7 @@ def test_refuses_candidates_that_make_no_space() -> None:
         evolve(space, candidates=(*space.candidates, GroupedConvSpec(kernel_size=3, groups=7)))
     with pytest.raises(ValueError, match="has a classifier among its candidates: it can only be the head"):
         evolve(space, candidates=(ConvSpec(kernel_size=3), ClassifierSpec(hidden_channels=8)))
+    with pytest.raises(ValueError, match="has a global pool among its candidates"):
+        evolve(space, candidates=(ConvSpec(kernel_size=3), GlobalPoolSpec()))
     with pytest.raises(ValueError, match=r"gives 40 channels, block 8 .* takes 48"):
         evolve(space, stages=(Stage(width=40, depth=6, stride=1),))

@@ -9,6 +9,7 @@ from pnas_ops import (
     BottleneckSpec,
     ClassifierSpec,
     ConvSpec,
+    GlobalPoolSpec,
     GroupedConvSpec,
     IdentitySpec,
     MBConvSpec,
@@ -30,6 +31,7 @@ def test_names_tell_operations_apart(ops: list[OpSpec]) -> None:
     [
         (ConvSpec(kernel_size=3), "conv3"),
         (ConvSpec(kernel_size=3, dilation=2), "conv3-d2"),
+        (ConvSpec(kernel_size=3, activation="hswish"), "conv3-hswish"),
         (SeparableConvSpec(kernel_size=3), "sep-3x3"),
         (SeparableConvSpec(kernel_size=5, dilation=2), "sep-5x5-d2"),
         (GroupedConvSpec(kernel_size=3, groups=2), "group2-3x3"),
@@ -42,7 +44,9 @@ def test_names_tell_operations_apart(ops: list[OpSpec]) -> None:
         (PoolSpec(mode="max", kernel_size=5), "maxpool-5x5"),
         (ZeroSpec(), "skip"),
         (IdentitySpec(), "identity"),
+        (GlobalPoolSpec(), "globalpool"),
         (ClassifierSpec(hidden_channels=8), "classifier-8"),
+        (ClassifierSpec(hidden_channels=None), "classifier"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -56,6 +60,10 @@ def test_refuses_what_cannot_stand_at_a_place() -> None:
         BlockSpec(op=pool, in_channels=4, out_channels=6, stride=2)
     with pytest.raises(ValueError, match=r"^bottleneck4-3x3 needs output channels that are a multiple of 4, got 8->6"):
         BlockSpec(op=bottleneck, in_channels=8, out_channels=6)
+    with pytest.raises(ValueError, match=r"^globalpool needs equal channels, got 4->6 s1$"):
+        BlockSpec(op=GlobalPoolSpec(), in_channels=4, out_channels=6)
+    with pytest.raises(ValueError, match="a residual block needs stride 1 and equal channels"):
+        BlockSpec(op=GlobalPoolSpec(), in_channels=4, out_channels=4, residual=True)
     for channels in ((4, 6), (6, 4)):
         with pytest.raises(ValueError, match=r"^group3-3x3 needs channels that are multiples of 3, got \d->\d s1$"):
             BlockSpec(op=GroupedConvSpec(kernel_size=3, groups=3), in_channels=channels[0], out_channels=channels[1])

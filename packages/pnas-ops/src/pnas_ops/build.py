@@ -10,6 +10,7 @@ from pnas_ops.specs import (
     BottleneckSpec,
     ClassifierSpec,
     ConvSpec,
+    GlobalPoolSpec,
     GroupedConvSpec,
     IdentitySpec,
     MBConvSpec,
@@ -30,7 +31,14 @@ def build_op(spec: OpSpec, *, in_channels: int, out_channels: int, stride: int =
     """
     match spec:
         case ConvSpec():
-            conv: nn.Module = Conv(in_channels, out_channels, spec.kernel_size, stride, dilation=spec.dilation)
+            conv: nn.Module = Conv(
+                in_channels,
+                out_channels,
+                spec.kernel_size,
+                stride,
+                dilation=spec.dilation,
+                activation_layer=_ACTIVATIONS[spec.activation],
+            )
             return conv
         case SeparableConvSpec():
             return SeparableConv(
@@ -67,6 +75,8 @@ def build_op(spec: OpSpec, *, in_channels: int, out_channels: int, stride: int =
             return AveragePool(spec.kernel_size, stride=stride)
         case PoolSpec():
             return nn.MaxPool2d(spec.kernel_size, stride, spec.kernel_size // 2)
+        case GlobalPoolSpec():
+            return nn.AdaptiveAvgPool2d(1)
         case ZeroSpec():
             return Zero()
         case IdentitySpec():

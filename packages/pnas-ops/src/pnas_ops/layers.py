@@ -105,14 +105,15 @@ class Zero(nn.Module):
 
 
 class Classifier(nn.Sequential):
-    """Convolution 1x1, global average pool, linear layer: (N, in, H, W) to (N, classes)."""
+    """Convolution 1x1 (if hidden channels), global average pool, linear layer: (N, in, H, W) to (N, classes)."""
 
-    def __init__(self, in_channels: int, classes: int, *, hidden_channels: int) -> None:
+    def __init__(self, in_channels: int, classes: int, *, hidden_channels: int | None) -> None:
+        conv = [] if hidden_channels is None else [Conv(in_channels, hidden_channels, 1)]
         super().__init__(
-            Conv(in_channels, hidden_channels, 1),
+            *conv,
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
-            nn.Linear(hidden_channels, classes),
+            nn.Linear(hidden_channels or in_channels, classes),
         )
 
 

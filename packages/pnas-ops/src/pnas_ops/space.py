@@ -6,7 +6,7 @@ from itertools import pairwise
 from attrs import field, frozen
 from attrs.validators import ge, instance_of, min_len
 
-from pnas_ops.specs import BlockSpec, ClassifierSpec, IdentitySpec, OpSpec, ZeroSpec, misfit
+from pnas_ops.specs import BlockSpec, ClassifierSpec, GlobalPoolSpec, IdentitySpec, OpSpec, ZeroSpec, misfit
 
 
 @frozen(kw_only=True)
@@ -78,6 +78,10 @@ class SearchSpace:
             raise ValueError(f"space {self.name!r} names a candidate twice: {', '.join(map(str, self.candidates))}")
         if any(isinstance(op, ClassifierSpec) for op in self.candidates):
             raise ValueError(f"space {self.name!r} has a classifier among its candidates: it can only be the head")
+        if any(isinstance(op, GlobalPoolSpec) for op in self.candidates):
+            raise ValueError(
+                f"space {self.name!r} has a global pool among its candidates: it has another output size"
+            )
         mixed = self.mixed
         if any(not blocks for blocks in mixed):
             raise ValueError(f"space {self.name!r} has a block at which none of its candidates can stand")

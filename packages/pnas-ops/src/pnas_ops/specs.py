@@ -3,7 +3,7 @@
 from typing import Any, Literal, get_args
 
 from attrs import field, frozen
-from attrs.validators import ge, instance_of
+from attrs.validators import ge, instance_of, optional
 
 Activation = Literal["relu6", "relu", "hswish"]
 PoolMode = Literal["average", "max"]
@@ -31,13 +31,14 @@ _ODD: list[Any] = [instance_of(int), _odd]
 
 @frozen(kw_only=True)
 class ConvSpec:
-    """A dense convolution with BatchNorm and ReLU6; `dilation` spreads its kernel."""
+    """A dense convolution with BatchNorm and `activation`; `dilation` spreads its kernel."""
 
     kernel_size: int = field(validator=_ODD)
     dilation: int = field(default=1, validator=_POSITIVE)
+    activation: Activation = field(default="relu6", validator=_one_of(get_args(Activation)))
 
     def __str__(self) -> str:
-        return f"conv{self.kernel_size}{_dilated(self.dilation)}"
+        return f"conv{self.kernel_size}{_dilated(self.dilation)}{_activated(self.activation)}"
 
 
 @frozen(kw_only=True)
@@ -93,8 +94,7 @@ class MBConvSpec:
 
     def __str__(self) -> str:
         squeeze = "-se" if self.squeeze_excitation else ""
-        activation = "" if self.activation == "relu6" else f"-{self.activation}"
-        return f"mb{self.expansion}-{self.kernel_size}x{self.kernel_size}{squeeze}{activation}"
+        return f"mb{self.expansion}-{self.kernel_size}x{self.kernel_size}{squeeze}{_activated(self.activation)}"
 
 
 @frozen(kw_only=True)
@@ -107,6 +107,14 @@ class PoolSpec:
     def __str__(self) -> str:
         mode = "avg" if self.mode == "average" else "max"
         return f"{mode}pool-{self.kernel_size}x{self.kernel_size}"
+
+
+@frozen(kw_only=True)
+class GlobalPoolSpec:
+    """The average of all pixels: what stands before the last convolutions of MobileNetV3 (arXiv 1905.02244)."""
+
+    def __str__(self) -> str:
+        return "globalpool"
 
 
 @frozen(kw_only=True)
@@ -127,12 +135,15 @@ class IdentitySpec:
 
 @frozen(kw_only=True)
 class ClassifierSpec:
-    """The end of a net: convolution 1x1 to `hidden_channels`, global average pool, linear layer to the classes."""
+    """The end of a net: convolution 1x1 to `hidden_channels`, global average pool, linear layer to the classes.
 
-    hidden_channels: int = field(validator=_POSITIVE)
+    With `hidden_channels` None there is no convolution.
+    """
+
+    hidden_channels: int | None = field(validator=optional(_POSITIVE))
 
     def __str__(self) -> str:
-        return f"classifier-{self.hidden_channels}"
+        return "classifier" if self.hidden_channels is None else f"classifier-{self.hidden_channels}"
 
 
 OpSpec = (
@@ -142,6 +153,7 @@ OpSpec = (
     | BottleneckSpec
     | MBConvSpec
     | PoolSpec
+    | GlobalPoolSpec
     | ZeroSpec
     | IdentitySpec
     | ClassifierSpec
@@ -152,10 +164,14 @@ def _dilated(dilation: int) -> str:
     return "" if dilation == 1 else f"-d{dilation}"
 
 
+def _activated(activation: Activation) -> str:
+    return "" if activation == "relu6" else f"-{activation}"
+
+
 def misfit(op: OpSpec, in_channels: int, out_channels: int, *, stride: int, residual: bool) -> str | None:
     """Why the operation cannot stand at this place of a net; None where it can."""
     place = f"{in_channels}->{out_channels} s{stride}"
-    keeps_shape = stride == 1 and in_channels == out_channels and not isinstance(op, ClassifierSpec)
+    keeps_shape = stride == 1 and in_channels == out_channels and not isinstance(op, ClassifierSpec | GlobalPoolSpec)
     if residual and not keeps_shape:
         return f"a residual block needs stride 1 and equal channels, got {place}"
     match op:
@@ -165,7 +181,7 @@ def misfit(op: OpSpec, in_channels: int, out_channels: int, *, stride: int, resi
             return "skip needs a residual block: without a shortcut nothing would pass"
         case IdentitySpec() if residual:
             return "identity in a residual block would double its input: use ZeroSpec to skip the block"
-        case PoolSpec() if in_channels != out_channels:
+        case PoolSpec() | GlobalPoolSpec() if in_channels != out_channels:
             return f"{op} needs equal channels, got {place}"
         case GroupedConvSpec() if in_channels % op.groups or out_channels % op.groups:
             return f"{op} needs channels that are multiples of {op.groups}, got {place}"
@@ -196,7 +212,8 @@ class BlockSpec:
     @property
     def keeps_shape(self) -> bool:
         """Whether the output has the shape of the input."""
-        return self.stride == 1 and self.in_channels == self.out_channels and not isinstance(self.op, ClassifierSpec)
+        same = self.stride == 1 and self.in_channels == self.out_channels
+        return same and not isinstance(self.op, ClassifierSpec | GlobalPoolSpec)
 
     @property
     def computes_nothing(self) -> bool:
@@ -205,7 +222,7 @@ class BlockSpec:
 
     def output_size(self, size: int) -> int:
         """Height (or width) of the output for an input of height (or width) `size`."""
-        return 1 if isinstance(self.op, ClassifierSpec) else -(-size // self.stride)
+        return 1 if isinstance(self.op, ClassifierSpec | GlobalPoolSpec) else -(-size // self.stride)
 
     def __str__(self) -> str:
         shortcut = " +x" if self.residual else ""
