@@ -79,7 +79,7 @@ def test_the_files_have_the_reported_accuracy(demo: tuple[Path, Path, str]) -> N
     for net in load_json(run / "results.json", RunResults).nets:
         folder = run / "networks" / net.name
         for runtime, file in ((AiEdgeLitert(), "model.tflite"), (OnnxRuntime(), "model.onnx")):
-            logits = runtime.predict(folder / file, images)
+            logits = runtime.load(folder / file)(images)
             accuracy = float((logits.argmax(1) == test.labels).double().mean())
             assert accuracy == pytest.approx(net.test_accuracy, abs=1.5 / len(test))
 

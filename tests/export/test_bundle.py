@@ -15,8 +15,8 @@ from pnas_export.device import TFLiteDevice
 from pnas_export.metadata import Metadata, read_metadata, write_metadata
 from pnas_export.onnx_file import export_onnx
 from pnas_export.preprocessing import Preprocessing, RawPixels
-from pnas_export.runtimes import AiEdgeLitert
 from pnas_export.tflite_file import export_tflite
+from pnas_export.tflite_runtimes import AiEdgeLitert
 from pnas_ops import Architecture, build_network, digits_mbconv_space
 
 PREPROCESSING = Preprocessing(height=16, width=16, channels="grey", mean=(0.4,), std=(0.25,))
@@ -124,7 +124,7 @@ def test_metadata_of_a_file_that_is_none_is_refused(tmp_path: Path, name: str) -
 
 @pytest.fixture
 def bundle(tmp_path: Path, network: nn.Module, architecture: Architecture, files: list[Path]) -> Bundle:
-    return Bundle.save(tmp_path / "bundle", network, architecture, METADATA, files)
+    return Bundle.save(tmp_path / "bundle", network, METADATA, files, architecture=architecture)
 
 
 def test_a_bundle_gives_back_what_was_put_in(
@@ -164,7 +164,7 @@ def test_weights_of_another_architecture_and_files_of_one_name_are_refused(
 ) -> None:
     other = digits_mbconv_space().architecture([0] * 6)
     with pytest.raises(ValueError, match="the weights are not those of the architecture"):
-        Bundle.save(tmp_path / "bundle", network, other, METADATA, files)
+        Bundle.save(tmp_path / "bundle", network, METADATA, files, architecture=other)
     with pytest.raises(ValueError, match="two files of one name"):
-        Bundle.save(tmp_path / "bundle", network, architecture, METADATA, [files[0], files[0]])
+        Bundle.save(tmp_path / "bundle", network, METADATA, [files[0], files[0]])
     assert not (tmp_path / "bundle").exists()

@@ -8,7 +8,8 @@ from torch import nn
 
 from pnas_export.memory import peak_memory_bytes
 from pnas_export.onnx_file import export_onnx
-from pnas_export.runtimes import AiEdgeLitert, OnnxRuntime
+from pnas_export.onnx_runtime import OnnxRuntime
+from pnas_export.tflite_runtimes import AiEdgeLitert
 
 
 def export_linear(folder: Path, outputs: int) -> Path:

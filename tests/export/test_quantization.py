@@ -213,7 +213,7 @@ def test_tflite_recognizes_what_the_net_does(scheme: Scheme, digits: Digits, qua
         assert 1e-5 < proof.max_relative_difference < (1e-3 if scheme == "float16" else 0.1)
     for runtime in TFLITE_RUNTIMES:
         if runtime.supports(quantized[scheme]):
-            logits = runtime.predict(quantized[scheme], digits.images)
+            logits = runtime.load(quantized[scheme])(digits.images)
             assert logits.dtype == torch.float32
             assert fraction(logits, digits.labels) > accuracy - 0.01
 
@@ -222,7 +222,7 @@ def test_tflite_recognizes_what_the_net_does(scheme: Scheme, digits: Digits, qua
 def test_predict_quantizes_as_the_file_with_float_io_does(
     runtime: TFLite, digits: Digits, quantized: dict[Scheme, Path]
 ) -> None:
-    outside, inside = (runtime.predict(quantized[scheme], digits.images) for scheme in INT8)
+    outside, inside = (runtime.load(quantized[scheme])(digits.images) for scheme in INT8)
     torch.testing.assert_close(outside, inside, rtol=0.0, atol=1e-5)
 
 
@@ -287,7 +287,7 @@ def test_tflite_runtime_refuses_dynamic_range_and_nothing_else(digits: Digits, q
     with pytest.raises(
         ValueError, match=r"^tflite-runtime computes .* wrongly: run dynamic-int8.tflite on ai-edge-lit"
     ):
-        runtime.predict(quantized["dynamic-int8"], digits.images)
+        runtime.load(quantized["dynamic-int8"])(digits.images)
 
 
 @needs_tflite_runtime
@@ -379,5 +379,5 @@ def test_a_damaged_file_is_named_in_one_line(damage: Callable[[bytes], bytes], d
         quantize_onnx(onnx_file, target, calibration=digits.calibration)
     for runtime in TFLITE_RUNTIMES:
         with pytest.raises(ValueError, match=r"^ai-edge-litert cannot load bad\.tflite: [^\n]+$"):
-            runtime.predict(tflite, digits.images)
+            runtime.load(tflite)(digits.images)
     assert target.read_text() == "kept"

@@ -1,26 +1,33 @@
 """ONNX and TFLite files of PyTorch nets, proven against PyTorch on every installed runtime."""
 
 from pnas_export.bundle import Bundle, BundleError
+from pnas_export.bundle_export import export_bundle
 from pnas_export.device import TFLiteDevice
+from pnas_export.formats import FORMATS, Format
+from pnas_export.installed import installed_runtimes
+from pnas_export.layer_errors import LayerError, layer_errors
 from pnas_export.memory import peak_memory_bytes
 from pnas_export.metadata import Metadata, read_metadata, write_metadata
 from pnas_export.onnx_file import export_onnx
+from pnas_export.onnx_runtime import OnnxRuntime
 from pnas_export.parity import Parity, ParityError, verify
 from pnas_export.preprocessing import Preprocessing, RawPixels
+from pnas_export.proof import Batches, FileProof, LossyFile, Proof, Timing, prove
 from pnas_export.quantization import MIN_CALIBRATION_IMAGES, Scheme, quantize_onnx, quantize_tflite
 from pnas_export.quiet import ConversionError, quiet
-from pnas_export.runtimes import (
-    AiEdgeLitert,
-    OnnxRuntime,
-    Runtime,
-    TFLite,
-    TFLiteRuntime,
-    installed_runtimes,
-)
+from pnas_export.runtimes import LoadedFile, Runtime
 from pnas_export.signatures import convert_workloads, workload_blocks
 from pnas_export.tflite_file import export_tflite
+from pnas_export.tflite_runtimes import AiEdgeLitert, TFLite, TFLiteRuntime
+from pnas_export.timing import measure_files
 
 __all__ = [
+    # a net to proven files, in one call
+    "export_bundle",
+    "Format",
+    "FORMATS",
+    "Bundle",
+    "BundleError",
     # a net to a file
     "export_onnx",
     "export_tflite",
@@ -32,8 +39,6 @@ __all__ = [
     "Metadata",
     "write_metadata",
     "read_metadata",
-    "Bundle",
-    "BundleError",
     # a float file to a smaller or faster one
     "quantize_tflite",
     "quantize_onnx",
@@ -43,14 +48,24 @@ __all__ = [
     "verify",
     "Parity",
     "ParityError",
+    "prove",
+    "Batches",
+    "Proof",
+    "FileProof",
+    "Timing",
+    "LossyFile",
+    "layer_errors",
+    "LayerError",
     # runtimes
     "Runtime",
+    "LoadedFile",
     "TFLite",
     "AiEdgeLitert",
     "TFLiteRuntime",
     "OnnxRuntime",
     "installed_runtimes",
     # latency and memory
+    "measure_files",
     "peak_memory_bytes",
     "TFLiteDevice",
     "convert_workloads",

@@ -9,6 +9,7 @@ from attrs import frozen
 from torch import Tensor, nn
 
 from pnas_export.metadata import Metadata
+from pnas_export.proof import Proof
 from pnas_ops import Architecture, build_network, load_json, save_json, write_atomically
 
 _CONTENTS = "bundle.json"
@@ -27,9 +28,10 @@ class Contents:
 
 @frozen
 class Bundle:
-    """A folder with architecture.json, weights.safetensors, labels.txt, metadata.json, and the exported files.
+    """A folder with the exported files, weights.safetensors, labels.txt, metadata.json and, where known, more.
 
-    bundle.json beside them holds a hash of each. `save` makes one, `load` finds one, `check` looks at the hashes.
+    architecture.json says what the net is, if `pnas_ops` built it; parity.json holds the proof of the files;
+    bundle.json holds a hash of everything. `save` makes one, `load` finds one, `check` looks at the hashes.
     """
 
     path: Path
@@ -39,18 +41,21 @@ class Bundle:
         cls,
         path: Path,
         network: nn.Module,
-        architecture: Architecture,
         metadata: Metadata,
         files: Sequence[Path],
+        *,
+        architecture: Architecture | None = None,
+        proof: Proof | None = None,
     ) -> "Bundle":
         """Writes a bundle; bundle.json comes last, so that a bundle is whole or not there.
 
         Args:
             path: the folder; what a bundle had there before is replaced.
             network: with the weights of `architecture`.
-            architecture: what the network is.
             metadata: labels and preprocessing.
             files: exported files, which are copied.
+            architecture: what the network is; without it `Bundle.network` cannot rebuild the net.
+            proof: of the files.
 
         Raises:
             ValueError: for two files of one name, and for weights of another architecture.
@@ -61,18 +66,23 @@ class Bundle:
         if len(set(names)) != len(names):
             raise ValueError(f"two files of one name cannot stand in one bundle: {', '.join(sorted(names))}")
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-        _fill(build_network(architecture), weights)
+        if architecture is not None:
+            _fill(build_network(architecture), weights)
+        old = load_json(path / _CONTENTS, Contents).sha256 if (path / _CONTENTS).is_file() else {}
         (path / _CONTENTS).unlink(missing_ok=True)
-        save_json(architecture, path / "architecture.json")
-        save_json(metadata, path / "metadata.json")
+        documents = {"architecture.json": architecture, "metadata.json": metadata, "parity.json": proof}
+        standing = [name for name, document in documents.items() if document is not None]
+        for name in standing:
+            save_json(documents[name], path / name)
         write_atomically(path / "labels.txt", "".join(f"{label}\n" for label in metadata.labels))
         write_atomically(path / "weights.safetensors", save(weights))
         for file in files:
             if file.resolve() != (path / file.name).resolve():
                 shutil.copyfile(file, path / file.name)
-        standing = ("architecture.json", "labels.txt", "metadata.json", "weights.safetensors")
-        hashes = {name: _sha256(path / name) for name in (*standing, *sorted(names))}
-        save_json(Contents(sha256=hashes), path / _CONTENTS)
+        now = sorted([*standing, "labels.txt", "weights.safetensors", *names])
+        for name in old.keys() - set(now):
+            (path / name).unlink(missing_ok=True)
+        save_json(Contents(sha256={name: _sha256(path / name) for name in now}), path / _CONTENTS)
         return cls(path)
 
     @classmethod
@@ -109,8 +119,25 @@ class Bundle:
 
     @property
     def architecture(self) -> Architecture:
-        """What the net is."""
+        """What the net is.
+
+        Raises:
+            BundleError: for a bundle that was saved without.
+        """
+        if "architecture.json" not in self._contents.sha256:
+            raise BundleError(f"{self.path} does not say what the net is: save it with its architecture")
         return load_json(self.path / "architecture.json", Architecture)
+
+    @property
+    def proof(self) -> Proof:
+        """What was measured of the files.
+
+        Raises:
+            BundleError: for a bundle that was saved without.
+        """
+        if "parity.json" not in self._contents.sha256:
+            raise BundleError(f"{self.path} holds no proof: make it with export_bundle")
+        return load_json(self.path / "parity.json", Proof)
 
     @property
     def metadata(self) -> Metadata:

@@ -1,6 +1,6 @@
 """The TFLite runtime of this machine as a device to measure with."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -8,10 +8,11 @@ from attrs import field, frozen
 from attrs.validators import ge, instance_of
 from torch import Tensor
 
-from pnas_export.runtimes import AiEdgeLitert, TFLite
 from pnas_export.signature_runner import signature_calls
 from pnas_export.signatures import IDLE, convert_workloads
-from pnas_ops import DeviceInfo, Measurement, Progress, Workload, processor_name, walk
+from pnas_export.tflite_runtimes import AiEdgeLitert, TFLite
+from pnas_export.timing import measure_files
+from pnas_ops import DeviceInfo, Measurement, Progress, Workload, processor_name, tell, walk
 
 
 @frozen(kw_only=True)
@@ -21,11 +22,13 @@ class TFLiteDevice:
     Attributes:
         threads: of one interpreter.
         runtime: which library runs the files.
+        cache: a folder that keeps what was converted.
         log: a file that receives what the converter prints; dropped if None.
     """
 
     threads: int = field(default=1, validator=[instance_of(int), ge(1)])
     runtime: TFLite = field(factory=AiEdgeLitert)
+    cache: Path | None = None
     log: Path | None = None
 
     @runtime.validator
@@ -63,9 +66,9 @@ class TFLiteDevice:
         workloads = list(dict.fromkeys(workload for row in rows for workload in row))
         if not workloads:
             return iter(())
-        _tell(progress, "converting", 0)
-        model = convert_workloads(workloads, log=self.log)
-        _tell(progress, "converting", 1)
+        tell(progress, "converting", 0, 1)
+        model = convert_workloads(workloads, cache=self.cache, log=self.log)
+        tell(progress, "converting", 1, 1)
         interpreter = self.runtime.interpreter(model, threads=self.threads)
         generator = torch.Generator().manual_seed(0)
         inputs = {str(workload): _random_input(workload, generator) for workload in workloads}
@@ -81,27 +84,8 @@ class TFLiteDevice:
             paths: TFLite files of one image, of any type, as `export_tflite` and `quantize_tflite` write them.
             progress: told about "measuring".
         """
-        generator = torch.Generator().manual_seed(0)
-        calls = {path: self._net_call(path, generator) for path in paths}
-        return walk([list(calls)], lambda path: calls[path](), progress=progress)
-
-    def _net_call(self, path: Path, generator: torch.Generator) -> Callable[[], None]:
-        interpreter = self.runtime.interpreter(path, threads=self.threads)
-        (source,) = interpreter.get_input_details()
-        shape, dtype = tuple(source["shape"].tolist()), getattr(torch, source["dtype"].__name__)
-        if dtype.is_floating_point:
-            image = torch.randn(shape, generator=generator)
-        else:
-            limits = torch.iinfo(dtype)
-            image = torch.randint(limits.min, limits.max + 1, shape, dtype=dtype, generator=generator)
-        interpreter.set_tensor(source["index"], image.numpy())
-        return interpreter.invoke  # type: ignore[no-any-return]
+        return measure_files({path: (self.runtime, path) for path in paths}, threads=self.threads, progress=progress)
 
 
 def _random_input(workload: Workload, generator: torch.Generator) -> Tensor:
     return torch.randn(workload.input_shape, generator=generator).permute(0, 2, 3, 1).contiguous()
-
-
-def _tell(progress: Progress | None, what: str, done: int) -> None:
-    if progress is not None:
-        progress(what, done, 1)

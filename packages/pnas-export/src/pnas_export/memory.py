@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pnas_export.runtimes import OnnxRuntime, Runtime, TFLite
+from pnas_export.runtimes import Runtime
 
 _PROBE = Path(__file__).with_name("memory_probe.py")
 _TIMEOUT_S = 300
@@ -24,8 +24,7 @@ def peak_memory_bytes(file: Path, runtime: Runtime, *, threads: int = 1) -> int:
     Raises:
         ValueError: where the runtime cannot run the file.
     """
-    assert isinstance(runtime, TFLite | OnnxRuntime)
-    module = runtime.module if isinstance(runtime, OnnxRuntime) else f"{runtime.module}.interpreter"
+    module = f"{runtime.module}.interpreter" if runtime.suffix == ".tflite" else runtime.module
     done = subprocess.run(
         [sys.executable, "-I", str(_PROBE), module, str(file), str(threads)],
         capture_output=True,

@@ -9,7 +9,11 @@ from attrs import frozen
 from torch import Tensor, nn
 
 from pnas_export.inference import inference_copy
-from pnas_export.runtimes import Runtime, installed_runtimes
+from pnas_export.installed import installed_runtimes
+from pnas_export.runtimes import Runtime
+
+FLOAT_TOLERANCE = 1e-4
+"""Largest difference, relative to the largest logit, that a float32 file may have."""
 
 
 class ParityError(ValueError):
@@ -38,7 +42,7 @@ class Parity:
 
 
 def verify(
-    module: nn.Module, files: Sequence[Path], images: Tensor, *, tolerance: float | None = 1e-4
+    module: nn.Module, files: Sequence[Path], images: Tensor, *, tolerance: float | None = FLOAT_TOLERANCE
 ) -> tuple[Parity, ...]:
     """Runs every file on every installed runtime that supports it and compares with PyTorch in float32.
 
@@ -61,21 +65,35 @@ def verify(
     images = images.detach().cpu()
     # A net that starts from raw pixels takes them as they are.
     images = images if images.dtype == torch.uint8 else images.float()
-    runtimes = installed_runtimes()
     with torch.no_grad():
         expected = inference_copy(module)(images)
     proofs: list[Parity] = []
     for file in files:
-        suitable = [runtime for runtime in runtimes if runtime.supports(file)]
-        if not suitable:
-            known = ", ".join(f"{runtime.name} ({runtime.suffix})" for runtime in runtimes)
-            raise ValueError(f"no installed runtime runs {file.name}; installed are {known}")
-        proofs.extend(_compare(file, runtime, images, expected, tolerance) for runtime in suitable)
+        for runtime in suitable_runtimes(file):
+            proofs.append(compare(file, runtime, runtime.load(file)(images), expected, tolerance=tolerance))
     return tuple(proofs)
 
 
-def _compare(file: Path, runtime: Runtime, images: Tensor, expected: Tensor, tolerance: float | None) -> Parity:
-    logits = runtime.predict(file, images)
+def suitable_runtimes(file: Path) -> tuple[Runtime, ...]:
+    """The installed runtimes that support the file.
+
+    Raises:
+        ValueError: for a file that none of them runs.
+    """
+    runtimes = installed_runtimes()
+    suitable = tuple(runtime for runtime in runtimes if runtime.supports(file))
+    if not suitable:
+        known = ", ".join(f"{runtime.name} ({runtime.suffix})" for runtime in runtimes)
+        raise ValueError(f"no installed runtime runs {file.name}; installed are {known}")
+    return suitable
+
+
+def compare(file: Path, runtime: Runtime, logits: Tensor, expected: Tensor, *, tolerance: float | None) -> Parity:
+    """The logits of a file on a runtime against those of the net, both (N, classes).
+
+    Raises:
+        ParityError: as `verify`.
+    """
     where = f"{file.name} on {runtime.name} {runtime.version}"
     if logits.shape != expected.shape:
         raise ParityError(f"{where} gives logits of shape {tuple(logits.shape)}, PyTorch {tuple(expected.shape)}")
@@ -89,7 +107,7 @@ def _compare(file: Path, runtime: Runtime, images: Tensor, expected: Tensor, tol
         file=file.name,
         runtime=runtime.name,
         runtime_version=runtime.version,
-        images=len(images),
+        images=len(logits),
         max_abs_difference=float(difference),
         max_relative_difference=relative,
         top1_agreement=float((logits.argmax(1) == expected.argmax(1)).float().mean()),

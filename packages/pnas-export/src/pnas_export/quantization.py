@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pnas_export.quiet import converting
-from pnas_export.runtimes import AiEdgeLitert
+from pnas_export.tflite_runtimes import AiEdgeLitert
 from pnas_ops import write_atomically
 
 Scheme = Literal["float16", "dynamic-int8", "int8", "int8-float-io"]

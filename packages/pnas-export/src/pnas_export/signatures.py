@@ -15,7 +15,7 @@ IDLE = "idle"
 """The signature that computes x + 1: its time is the cost of a call."""
 
 
-def convert_workloads(workloads: Sequence[Workload], *, log: Path | None = None) -> bytes:
+def convert_workloads(workloads: Sequence[Workload], *, cache: Path | None = None, log: Path | None = None) -> bytes:
     """A TFLite model with one signature a workload, named `str(workload)`, and one more named "idle".
 
     Each takes "args_0" (1, H, W, C) and gives "output_0", channel-last where it is an image, shortcut included; the
@@ -24,6 +24,7 @@ def convert_workloads(workloads: Sequence[Workload], *, log: Path | None = None)
 
     Args:
         workloads: each once.
+        cache: a folder that keeps what was converted.
         log: a file that receives what the converter prints; dropped if None.
 
     Raises:
@@ -40,7 +41,11 @@ def convert_workloads(workloads: Sequence[Workload], *, log: Path | None = None)
     examples = [torch.zeros(workload.input_shape) for workload in workloads]
     try:
         model = convert(
-            _SideBySide([*blocks, _AddOne()]), [*examples, torch.zeros(1, 1)], what=f"{len(blocks)} blocks", log=log
+            _SideBySide([*blocks, _AddOne()]).eval(),
+            [*examples, torch.zeros(1, 1)],
+            what=f"{len(blocks)} blocks",
+            cache=cache,
+            log=log,
         )
     except ConversionError:
         # Together they fail without a name, so the culprit is sought alone.

@@ -17,6 +17,12 @@ Progress = Callable[[str, int, int], None]
 """Called with what is going on, the steps done and the steps in all."""
 
 
+def tell(progress: Progress | None, what: str, done: int, total: int) -> None:
+    """Calls `progress`, if there is one."""
+    if progress is not None:
+        progress(what, done, total)
+
+
 @frozen(kw_only=True)
 class DeviceInfo:
     """Where a latency was measured; two tables are comparable only where all of this is equal."""
@@ -110,8 +116,7 @@ def walk(
             times[key].append(_time_ms(run, key))
         if idle is not None:
             idle_times.append(_time_ms(idle))
-        if progress is not None:
-            progress("measuring", done, rounds)
+        tell(progress, "measuring", done, rounds)
     overhead_ms = summarize(idle_times).latency_ms if idle_times else 0.0
     return {key: summarize(samples_ms, overhead_ms=overhead_ms) for key, samples_ms in times.items()}
 

@@ -1,0 +1,52 @@
+"""Converted models, kept by what they were converted from."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from pnas_ops import write_atomically
+
+_DIGEST_BYTES = hashlib.sha256().digest_size
+
+
+def cached_conversion(folder: Path | None, key: Callable[[], str], convert: Callable[[], bytes]) -> bytes:
+    """What `convert` returns, from the folder where it was kept before; without a folder it is always made.
+
+    A file in the folder that has been damaged is made anew. The folder may be deleted at any time.
+    """
+    if folder is None:
+        return convert()
+    path = folder / key()
+    if path.exists():
+        digest, content = path.read_bytes()[:_DIGEST_BYTES], path.read_bytes()[_DIGEST_BYTES:]
+        if hashlib.sha256(content).digest() == digest:
+            return content
+    content = convert()
+    write_atomically(path, hashlib.sha256(content).digest() + content)
+    return content
+
+
+def fingerprint(module: nn.Module, examples: Sequence[Tensor], *options: str, libraries: Sequence[str]) -> str:
+    """A hash of all that the module computes on inputs like the examples: its graph, its weights, the converter.
+
+    Args:
+        module: in evaluation mode, on the CPU.
+        examples: one input each; their values do not matter.
+        options: of the conversion.
+        libraries: that convert, by their names on PyPI; another version is another conversion.
+    """
+    program = torch.export.export(module, tuple(examples), strict=False)
+    digest = hashlib.sha256()
+    for text in (*options, *(f"{name} {version(name)}" for name in ("torch", *libraries)), str(program.graph)):
+        digest.update(text.encode() + b"\0")
+    constants = {name: value for name, value in program.constants.items() if isinstance(value, Tensor)}
+    for name, tensor in sorted((program.state_dict | constants).items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode() + b"\0")
+        digest.update(tensor.detach().contiguous().numpy().tobytes())
+    for example in examples:
+        digest.update(f"{example.dtype} {tuple(example.shape)}".encode() + b"\0")
+    return digest.hexdigest()

@@ -1,0 +1,32 @@
+"""The latency of whole nets' files, side by side."""
+
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pnas_export.runtimes import Runtime
+from pnas_ops import Measurement, Progress, walk
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+def measure_files(
+    files: Mapping[Key, tuple[Runtime, Path]],
+    *,
+    threads: int = 1,
+    samples: int = 200,
+    progress: Progress | None = None,
+) -> dict[Key, Measurement]:
+    """Times files for one image each, in turns (`pnas_ops.walk`), the cost of a call included.
+
+    Args:
+        files: by any name, a file and the runtime that runs it.
+        threads: of every runtime.
+        samples: least number of samples a file.
+        progress: told about "measuring".
+
+    Raises:
+        ValueError: naming the file that its runtime cannot load.
+    """
+    calls = {key: runtime.load(path, threads=threads).benchmark() for key, (runtime, path) in files.items()}
+    return walk([list(calls)], lambda key: calls[key](), samples=samples, progress=progress)
