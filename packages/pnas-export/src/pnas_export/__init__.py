@@ -2,8 +2,9 @@
 
 from pnas_export.bundle import Bundle, BundleError
 from pnas_export.bundle_export import export_bundle
+from pnas_export.chaining import architecture_signatures, chain_signatures
 from pnas_export.device import TFLiteDevice
-from pnas_export.formats import FORMATS, Format
+from pnas_export.formats import FORMATS, Format, format_of
 from pnas_export.installed import installed_runtimes
 from pnas_export.layer_errors import LayerError, layer_errors
 from pnas_export.memory import peak_memory_bytes
@@ -19,13 +20,14 @@ from pnas_export.runtimes import LoadedFile, Runtime
 from pnas_export.signatures import convert_workloads, workload_blocks
 from pnas_export.tflite_file import export_tflite
 from pnas_export.tflite_runtimes import AiEdgeLitert, TFLite, TFLiteRuntime
-from pnas_export.timing import measure_files
+from pnas_export.timing import FileDevice, measure_files
 
 __all__ = [
     # a net to proven files, in one call
     "export_bundle",
     "Format",
     "FORMATS",
+    "format_of",
     "Bundle",
     "BundleError",
     # a net to a file
@@ -66,8 +68,11 @@ __all__ = [
     "installed_runtimes",
     # latency and memory
     "measure_files",
+    "FileDevice",
     "peak_memory_bytes",
     "TFLiteDevice",
     "convert_workloads",
     "workload_blocks",
+    "chain_signatures",
+    "architecture_signatures",
 ]

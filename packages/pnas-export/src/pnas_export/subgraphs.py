@@ -14,7 +14,6 @@ def split_outputs(model: bytes, names: Sequence[str]) -> bytes:
     Raises:
         ValueError: where an output depends on another input, or on none.
     """
-    import flatbuffers  # type: ignore[import-untyped]
     from ai_edge_litert import schema_py_generated as schema
 
     tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
@@ -32,12 +31,25 @@ def split_outputs(model: bytes, names: Sequence[str]) -> bytes:
         tree.subgraphs.append(_subgraph(whole, name, operators, place, source, result))
         entry = schema.SignatureDefT()
         entry.signatureKey, entry.subgraphIndex = name.encode(), index
-        entry.inputs = [_named(schema.TensorMapT(), "args_0", place[source])]
-        entry.outputs = [_named(schema.TensorMapT(), "output_0", place[result])]
+        entry.inputs = [named(schema.TensorMapT(), "args_0", place[source])]
+        entry.outputs = [named(schema.TensorMapT(), "output_0", place[result])]
         tree.signatureDefs.append(entry)
+    return finish(tree)
+
+
+def finish(tree: Any) -> bytes:
+    """The file of a `ModelT`."""
+    import flatbuffers  # type: ignore[import-untyped]
+
     builder = flatbuffers.Builder()
     builder.Finish(tree.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
+
+
+def named(entry: Any, name: str, tensor: int) -> Any:
+    """The `TensorMapT` `entry`, with the name that a signature gives to a tensor."""
+    entry.name, entry.tensorIndex = name.encode(), tensor
+    return entry
 
 
 def _ancestors(graph: Any, result: int) -> tuple[list[Any], set[int]]:
@@ -64,8 +76,3 @@ def _subgraph(graph: Any, name: str, operators: list[Any], place: dict[int, int]
         operator.inputs = [place.get(tensor, -1) for tensor in operator.inputs]
         operator.outputs = [place[tensor] for tensor in operator.outputs]
     return part
-
-
-def _named(entry: Any, name: str, tensor: int) -> Any:
-    entry.name, entry.tensorIndex = name.encode(), tensor
-    return entry
