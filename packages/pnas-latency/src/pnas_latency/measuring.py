@@ -2,8 +2,11 @@
 
 from datetime import date
 
+from attrs import evolve
+
 from pnas_latency.device import Device
-from pnas_latency.table import LatencyTable, TableEntry
+from pnas_latency.entries import TableEntry
+from pnas_latency.table import LatencyTable
 from pnas_ops import Architecture, Progress, SearchSpace, workloads
 
 
@@ -37,4 +40,4 @@ def measure_table(
     wanted = [[workload for workload in row if workload in missing] for row in rows]
     measured = device.measure([row for row in wanted if row], progress=progress)
     entries = (TableEntry(workload=workload, measurement=measurement) for workload, measurement in measured)
-    return LatencyTable(device=known.device, measured_on=today, entries=(*known.entries, *entries))
+    return evolve(known, measured_on=today, entries=(*known.entries, *entries))

@@ -1,57 +1,33 @@
 """Measured latencies, and what they say about whole nets."""
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-from attrs import Attribute, field, frozen
+from attrs import evolve, field, frozen
+from attrs.validators import ge, optional
 
-from pnas_ops import (
-    Architecture,
-    DeviceInfo,
-    Measurement,
-    SearchSpace,
-    Workload,
-    load_json,
-    save_json,
-    workloads,
-)
-
-_NAMED_IN_AN_ERROR = 10
+from pnas_latency.calibration import Calibration, fit_calibration
+from pnas_latency.entries import NetEntry, TableEntry
+from pnas_latency.metric import Costs, Metric, Rows
+from pnas_latency.missing import MissingWorkloadsError, lacking
+from pnas_latency.provenance import check_device, describe_differences, differing_fields
+from pnas_latency.validation import Validation, compare_predictions
+from pnas_ops import Architecture, DeviceInfo, Measurement, SearchSpace, Workload, load_json, save_json, workloads
 
 
-class MissingWorkloadsError(LookupError):
-    """A table lacks workloads that a prediction needs; `missing` holds them."""
-
-    def __init__(self, missing: Sequence[Workload], device: DeviceInfo) -> None:
-        self.missing = tuple(missing)
-        named = "; ".join(map(str, self.missing[:_NAMED_IN_AN_ERROR]))
-        more = len(self.missing) - _NAMED_IN_AN_ERROR
-        super().__init__(
-            f"the table of {device} lacks {len(self.missing)} workloads: {named}"
-            f"{f'; and {more} more' if more > 0 else ''}. Measure them on that device with measure_table(known=...)"
-        )
-
-
-@frozen(kw_only=True)
-class TableEntry:
-    """One line of a table."""
-
-    workload: Workload
-    measurement: Measurement
-
-
-def _iso_date(instance: object, attribute: "Attribute[str]", value: str) -> None:
+def _iso_date(instance: object, attribute: Any, value: str) -> None:
     try:
         date.fromisoformat(value)
     except ValueError:
         raise ValueError(f"{attribute.name} must be a date like 2025-12-31, got {value!r}") from None
 
 
-def _unique(instance: object, attribute: "Attribute[tuple[TableEntry, ...]]", value: tuple[TableEntry, ...]) -> None:
+def _unique(instance: object, attribute: Any, value: tuple[TableEntry, ...]) -> None:
     seen: set[Workload] = set()
     for entry in value:
         if entry.workload in seen:
@@ -59,31 +35,78 @@ def _unique(instance: object, attribute: "Attribute[tuple[TableEntry, ...]]", va
         seen.add(entry.workload)
 
 
+def _key(architecture: Architecture) -> object:
+    """What makes two nets the same one: not their names."""
+    return architecture.resolution, architecture.blocks
+
+
+def _unique_nets(instance: object, attribute: Any, value: tuple[NetEntry, ...]) -> None:
+    seen: dict[object, str] = {}
+    for entry in value:
+        name, key = entry.architecture.name, _key(entry.architecture)
+        if key in seen:
+            raise ValueError(f"{attribute.name} holds the net {name!r} twice, first as {seen[key]!r}")
+        seen[key] = name
+
+
 @frozen(kw_only=True)
 class LatencyTable:
     """The latencies of workloads on one device, in milliseconds.
 
-    A net is predicted as the sum of its blocks and one overhead of the runtime.
+    A net is predicted as the sum of its blocks and one overhead of the runtime, then corrected by the calibration.
+
+    Attributes:
+        device: where all of it was measured.
+        measured_on: the day of the last measurement, like 2025-12-31.
+        entries: the workloads, each once.
+        nets: whole nets, each once: what calibrates the table, and what it is judged by.
+        calibration: what predictions are corrected by; the entries are left as they were measured.
+        noise_floor: relative difference of two measurements of the same thing in this table; None if not measured.
     """
 
     device: DeviceInfo
     measured_on: str = field(validator=_iso_date)
     entries: tuple[TableEntry, ...] = field(validator=_unique)
+    nets: tuple[NetEntry, ...] = field(default=(), validator=_unique_nets)
+    calibration: Calibration | None = None
+    noise_floor: float | None = field(default=None, validator=optional(ge(0.0)))
 
     @cached_property
     def measurements(self) -> Mapping[Workload, Measurement]:
-        """The entries by their workloads."""
+        """The entries by their workloads, not calibrated."""
         return MappingProxyType({entry.workload: entry.measurement for entry in self.entries})
 
     @property
     def overhead_ms(self) -> float:
-        """What one call of the runtime costs by itself: the median over the entries."""
+        """What one call of the runtime costs by itself, not calibrated: the median over the entries."""
         return statistics.median(entry.measurement.overhead_ms for entry in self.entries) if self.entries else 0.0
 
     def missing(self, rows: Iterable[Iterable[Workload]]) -> tuple[Workload, ...]:
         """The workloads of `rows` that compute something and are not in the table, each once, in order."""
-        wanted = dict.fromkeys(workload for row in rows for workload in row)
-        return tuple(w for w in wanted if not w.block.computes_nothing and w not in self.measurements)
+        return lacking(rows, self.measurements)
+
+    def check_fits(
+        self, net: SearchSpace | Architecture, device: DeviceInfo | None = None, *, allow: Collection[str] = ()
+    ) -> None:
+        """Refuses the table where it cannot say what `net` takes on `device`.
+
+        Args:
+            net: what the table is to be used for: another space or another resolution has other workloads.
+            device: where the net is to run; None to leave that unchecked.
+            allow: names of those fields of `DeviceInfo` that may differ: allow=["runtime_version"].
+
+        Raises:
+            ValueError: naming the fields of the device that differ, with both values and the way out.
+            MissingWorkloadsError: listing the workloads that the table lacks, and the resolution where that is why.
+        """
+        if device is not None:
+            check_device(self.device, device, allow=allow)
+        rows = workloads(net)
+        if missing := self.missing(rows):
+            sizes = {w.height for w in self.measurements if w.block == rows[0][0].block and w.height == w.width}
+            other = sizes and net.resolution not in sizes
+            why = f"resolution {', '.join(map(str, sorted(sizes)))}, not {net.resolution}" if other else ""
+            raise MissingWorkloadsError(missing, self.device, why=why)
 
     def latency_ms(self, workload: Workload) -> float:
         """The latency of a block inside a net; 0 for one that computes nothing.
@@ -99,31 +122,93 @@ class LatencyTable:
         Raises:
             MissingWorkloadsError: listing all of the net's workloads that were not measured.
         """
-        return self.overhead_ms + sum(row[0] for row in self._rows_ms(workloads(architecture)))
+        return self.metric().of(architecture)
 
-    def costs(self, space: SearchSpace) -> tuple[tuple[float, ...], ...]:
+    def costs(self, space: SearchSpace) -> Costs:
         """The latency of every candidate of every searched block: what `expected_cost` takes.
 
         Raises:
             MissingWorkloadsError: listing all of the space's workloads that were not measured.
         """
-        return self._rows_ms(workloads(space))[len(space.stem) : -1]
+        return self.metric().costs(space)
 
     def fixed_ms(self, space: SearchSpace) -> float:
-        """The latency that all nets of the space have in common: stem, head and overhead.
+        """The latency that all nets of the space have in common: stem, head, overhead and the calibration's offset.
 
         Raises:
             MissingWorkloadsError: as `costs`.
         """
-        rows = self._rows_ms(workloads(space))
-        return self.overhead_ms + sum(row[0] for row in (*rows[: len(space.stem)], rows[-1]))
+        return self.metric().fixed(space)
 
-    def _rows_ms(self, rows: Sequence[Sequence[Workload]]) -> tuple[tuple[float, ...], ...]:
-        if missing := self.missing(rows):
-            raise MissingWorkloadsError(missing, self.device)
-        return tuple(
-            tuple(0.0 if w.block.computes_nothing else self.measurements[w].latency_ms for w in row) for row in rows
+    def metric(self, column: str | None = None) -> Metric:
+        """The latency, or another column of the entries, as a cost to search by.
+
+        The metric raises a MissingWorkloadsError where the table lacks a workload, or its entry the column.
+
+        Args:
+            column: a name in `TableEntry.columns`, of which a net has the sum; None for the latency, calibrated.
+        """
+        if column is None:
+            scale, offset_ms = self._correction
+            constant = scale * self.overhead_ms + offset_ms
+            return Metric(name="latency_ms", unit="ms", rows=self._rows_ms, constant=constant)
+        values = {entry.workload: entry.columns[column] for entry in self.entries if column in entry.columns}
+
+        def rows(of: Rows) -> Costs:
+            if missing := lacking(of, values):
+                raise MissingWorkloadsError(missing, self.device, column=column)
+            return tuple(tuple(values.get(workload, 0.0) for workload in row) for row in of)
+
+        return Metric(name=column, unit=column.rpartition("_")[2], rows=rows)
+
+    def merge(self, other: "LatencyTable") -> "LatencyTable":
+        """A table with the entries and nets of both; of those that both hold, that of the later `measured_on`.
+
+        On the same day it is the one of `other`. The larger noise floor is kept. The calibration, which was fitted to
+        the entries of one table, is dropped: call `calibrated` again.
+
+        Raises:
+            ValueError: for a table of another device, naming the fields that differ.
+        """
+        if differing := differing_fields(self.device, other.device):
+            differences = describe_differences(self.device, other.device, differing)
+            raise ValueError(f"tables of two devices cannot be merged: {differences}")
+        older, newer = sorted((self, other), key=lambda table: table.measured_on)
+        floors = [table.noise_floor for table in (self, other) if table.noise_floor is not None]
+        return LatencyTable(
+            device=self.device,
+            measured_on=newer.measured_on,
+            entries=tuple({entry.workload: entry for entry in (*older.entries, *newer.entries)}.values()),
+            nets=tuple({_key(entry.architecture): entry for entry in (*older.nets, *newer.nets)}.values()),
+            noise_floor=max(floors, default=None),
         )
+
+    def calibrated(self) -> "LatencyTable":
+        """A table whose predictions, costs and `fixed_ms` are corrected by those of its nets that are not held out.
+
+        Raises:
+            ValueError: where all nets are held out.
+            MissingWorkloadsError: for a net with workloads that were not measured.
+        """
+        fitted = [entry for entry in self.nets if not entry.held_out]
+        if not fitted:
+            raise ValueError("the table holds no net to calibrate it with: measure some that are not held out")
+        return evolve(self, calibration=fit_calibration(*evolve(self, calibration=None)._pairs(fitted)))
+
+    def validate(self, *, band: bool = False) -> Validation:
+        """Judges the predictions by the nets that are held out.
+
+        Args:
+            band: take only those of the band of nearly equal cost, among which ranking is hard.
+
+        Raises:
+            ValueError: where there is no such net.
+            MissingWorkloadsError: for a net with workloads that were not measured.
+        """
+        judges = [entry for entry in self.nets if entry.held_out and (entry.band or not band)]
+        if not judges:
+            raise ValueError(f"the table holds no net {'of the band ' if band else ''}that is held out: measure some")
+        return compare_predictions(*self._pairs(judges), noise_floor=self.noise_floor)
 
     def save(self, path: Path) -> None:
         """Writes the table as JSON, atomically."""
@@ -137,3 +222,21 @@ class LatencyTable:
             ValueError: in one line that names the file, for one that is damaged or something else.
         """
         return load_json(path, cls)
+
+    @property
+    def _correction(self) -> tuple[float, float]:
+        return (1.0, 0.0) if self.calibration is None else (self.calibration.scale, self.calibration.offset_ms)
+
+    def _rows_ms(self, rows: Rows) -> Costs:
+        if missing := self.missing(rows):
+            raise MissingWorkloadsError(missing, self.device)
+        scale, _ = self._correction
+        measured = self.measurements
+        return tuple(
+            tuple(0.0 if w.block.computes_nothing else scale * measured[w].latency_ms for w in row) for row in rows
+        )
+
+    def _pairs(self, nets: Iterable[NetEntry]) -> tuple[list[float], list[float]]:
+        """Predicted and measured latencies, in the order of the nets."""
+        pairs = [(self.predict_ms(entry.architecture), entry.total_ms) for entry in nets]
+        return [predicted for predicted, _ in pairs], [measured for _, measured in pairs]

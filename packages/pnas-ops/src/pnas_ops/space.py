@@ -79,9 +79,7 @@ class SearchSpace:
         if any(isinstance(op, ClassifierSpec) for op in self.candidates):
             raise ValueError(f"space {self.name!r} has a classifier among its candidates: it can only be the head")
         if any(isinstance(op, GlobalPoolSpec) for op in self.candidates):
-            raise ValueError(
-                f"space {self.name!r} has a global pool among its candidates: it has another output size"
-            )
+            raise ValueError(f"space {self.name!r} has a global pool among its candidates: it has another output size")
         mixed = self.mixed
         if any(not blocks for blocks in mixed):
             raise ValueError(f"space {self.name!r} has a block at which none of its candidates can stand")

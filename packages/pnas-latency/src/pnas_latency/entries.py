@@ -1,0 +1,53 @@
+"""What a table holds: measured workloads and measured whole nets."""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+from attrs import field, frozen
+
+from pnas_ops import Architecture, Measurement, Workload
+
+
+def _finite(instance: object, attribute: Any, value: Mapping[str, float]) -> None:
+    for name, number in value.items():
+        if not isfinite(number):
+            raise ValueError(f"{attribute.name}[{name!r}] must be finite, got {number}")
+
+
+@frozen(kw_only=True)
+class TableEntry:
+    """One line of a table.
+
+    Attributes:
+        workload: what was measured.
+        measurement: its latency.
+        columns: whatever else was measured of it, by a name that ends with the unit: {"energy_mj": 1.5}.
+    """
+
+    workload: Workload
+    measurement: Measurement
+    # A dict has no hash.
+    columns: Mapping[str, float] = field(factory=dict, validator=_finite, hash=False)
+
+
+@frozen(kw_only=True)
+class NetEntry:
+    """A whole net, measured end to end.
+
+    Attributes:
+        architecture: the net.
+        measurement: its latency, by the same statistic and in the same session as that of the workloads.
+        held_out: whether it judges the table's predictions; if not, it may be used to calibrate them.
+        band: whether it is of the band of nearly equal cost that `validation_nets` draws.
+    """
+
+    architecture: Architecture
+    measurement: Measurement
+    held_out: bool
+    band: bool = False
+
+    @property
+    def total_ms(self) -> float:
+        """What a prediction is compared with: the net and the runtime's overhead, which is in no workload."""
+        return self.measurement.latency_ms + self.measurement.overhead_ms

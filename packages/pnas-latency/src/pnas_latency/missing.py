@@ -1,0 +1,27 @@
+"""What a table does not hold."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from pnas_ops import DeviceInfo, Workload
+
+_NAMED_IN_AN_ERROR = 10
+
+
+class MissingWorkloadsError(LookupError):
+    """A table lacks workloads that a prediction needs; `missing` holds them."""
+
+    def __init__(self, missing: Sequence[Workload], device: DeviceInfo, *, why: str = "", column: str = "") -> None:
+        self.missing = tuple(missing)
+        named = "; ".join(map(str, self.missing[:_NAMED_IN_AN_ERROR]))
+        more = len(self.missing) - _NAMED_IN_AN_ERROR
+        super().__init__(
+            f"the table of {device}{f' ({why})' if why else ''} lacks {f'{column} of ' if column else ''}"
+            f"{len(self.missing)} workloads: {named}{f'; and {more} more' if more > 0 else ''}. "
+            f"Measure them on that device with measure_table(known=...)"
+        )
+
+
+def lacking(rows: Iterable[Iterable[Workload]], known: Collection[Workload]) -> tuple[Workload, ...]:
+    """The workloads of `rows` that compute something and are not `known`, each once, in order."""
+    wanted = dict.fromkeys(workload for row in rows for workload in row)
+    return tuple(w for w in wanted if not w.block.computes_nothing and w not in known)

@@ -1,0 +1,35 @@
+"""Whether measurements of one device may stand for those of another."""
+
+from collections.abc import Collection
+
+from attrs import fields
+
+from pnas_ops import DeviceInfo
+
+_FIELDS = tuple(attribute.name for attribute in fields(DeviceInfo))
+
+
+def differing_fields(have: DeviceInfo, want: DeviceInfo) -> tuple[str, ...]:
+    """The names of the fields in which two devices differ."""
+    return tuple(name for name in _FIELDS if getattr(have, name) != getattr(want, name))
+
+
+def describe_differences(have: DeviceInfo, want: DeviceInfo, names: Collection[str]) -> str:
+    """Both values of the fields `names`: "dtype float32, not int8; threads 1, not 4"."""
+    return "; ".join(f"{name} {getattr(have, name)}, not {getattr(want, name)}" for name in names)
+
+
+def check_device(have: DeviceInfo, want: DeviceInfo, *, allow: Collection[str]) -> None:
+    """Refuses a table of the device `have` for use on `want`, but for the fields that `allow` names.
+
+    Raises:
+        ValueError: in one line, naming each differing field with both values and the way out; or naming what `allow`
+            holds that is not a field of `DeviceInfo`.
+    """
+    if unknown := sorted(set(allow) - set(_FIELDS)):
+        raise ValueError(f"allow may name {', '.join(_FIELDS)}, got {', '.join(map(repr, unknown))}")
+    if differing := [name for name in differing_fields(have, want) if name not in allow]:
+        raise ValueError(
+            f"the table was measured with {describe_differences(have, want, differing)}: measure one on {want}, "
+            f"or say allow={differing!r} to use it nevertheless"
+        )
