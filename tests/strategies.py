@@ -2,10 +2,11 @@
 
 from itertools import pairwise
 
+from attrs import evolve
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from pnas_latency import LatencyTable, TableEntry
+from pnas_latency import Calibration, LatencyTable, NetEntry, TableEntry
 from pnas_ops import (
     Architecture,
     BlockSpec,
@@ -149,3 +150,30 @@ def latency_tables(draw: DrawFn, net: SearchSpace | Architecture) -> LatencyTabl
     computing = (workload for row in workloads(net) for workload in row if not workload.block.computes_nothing)
     entries = [TableEntry(workload=w, measurement=draw(measurements)) for w in dict.fromkeys(computing)]
     return LatencyTable(device=draw(device_infos), measured_on=draw(st.dates()).isoformat(), entries=tuple(entries))
+
+
+calibrations = st.builds(Calibration, scale=st.floats(0.25, 4), offset_ms=st.floats(-10, 10))
+columns = st.dictionaries(names, st.floats(-1e6, 1e6), max_size=2)
+
+
+@st.composite
+def full_tables(draw: DrawFn, space: SearchSpace) -> LatencyTable:
+    """As `latency_tables`, with other columns, whole nets, a calibration and a noise floor."""
+    table = draw(latency_tables(space))
+    chosen = draw(st.lists(choices(space), max_size=4, unique=True))
+    nets = [
+        NetEntry(
+            architecture=space.architecture(choice, name=draw(names)),
+            measurement=draw(measurements),
+            held_out=draw(st.booleans()),
+            band=draw(st.booleans()),
+        )
+        for choice in chosen
+    ]
+    return evolve(
+        table,
+        entries=tuple(evolve(entry, columns=draw(columns)) for entry in table.entries),
+        nets=tuple(nets),
+        calibration=draw(st.none() | calibrations),
+        noise_floor=draw(st.none() | st.floats(0, 1)),
+    )

@@ -20,7 +20,7 @@ from pnas_ops import (
     to_json,
     workloads,
 )
-from strategies import choices, latency_tables, search_spaces
+from strategies import calibrations, choices, full_tables, latency_tables, search_spaces
 
 DEVICE = DeviceInfo(device="board", runtime="fake", runtime_version="1", threads=1, dtype="float32")
 
@@ -55,6 +55,24 @@ def test_prediction_is_the_sum_of_the_blocks_and_one_overhead(data: st.DataObjec
     blocks = [table.latency_ms(workload) for (workload,) in workloads(net)]
 
     assert table.predict_ms(net) == pytest.approx(0.25 + sum(blocks))
+
+
+@given(st.data())
+def test_a_calibration_corrects_every_net_and_all_parts_of_it_alike(data: st.DataObject) -> None:
+    space = data.draw(search_spaces())
+    plain, calibration = data.draw(latency_tables(space)), data.draw(calibrations)
+    table = evolve(plain, calibration=calibration)
+    chosen = data.draw(choices(space))
+    net = space.architecture(chosen)
+
+    corrected = calibration.scale * plain.predict_ms(net) + calibration.offset_ms
+    parts = table.fixed_ms(space) + sum(row[i] for row, i in zip(table.costs(space), chosen, strict=True))
+
+    assert table.predict_ms(net) == pytest.approx(corrected, rel=1e-12, abs=1e-9)
+    assert parts == pytest.approx(corrected, rel=1e-12, abs=1e-9)
+    for (workload,) in workloads(net):
+        assert table.latency_ms(workload) == pytest.approx(calibration.scale * plain.latency_ms(workload))
+    assert table.measurements == plain.measurements
 
 
 @given(st.data())
@@ -99,8 +117,19 @@ def test_a_very_long_list_of_missing_workloads_is_cut() -> None:
 
 @given(st.data())
 def test_survives_a_round_trip_through_json(data: st.DataObject) -> None:
-    table = data.draw(latency_tables(data.draw(search_spaces())))
+    table = data.draw(full_tables(data.draw(search_spaces())))
     assert from_json(to_json(table), LatencyTable) == table
+
+
+@given(st.data())
+def test_a_file_from_before_there_were_nets_and_columns_is_read(data: st.DataObject) -> None:
+    table = data.draw(latency_tables(data.draw(search_spaces())))
+    document = json.loads(to_json(table))
+    for name in ("nets", "calibration", "noise_floor"):
+        del document[name]
+    for entry in document["entries"]:
+        del entry["columns"]
+    assert from_json(json.dumps(document), LatencyTable) == table
 
 
 def test_saves_and_loads(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def validation_nets(
     is within the share `band` of such nets' median; the cost of what all nets have in common does not count. Among nets
     of any cost every table ranks well, and nets with 7x7 kernels are predicted with a smaller error than those without.
 
-    Where it cannot be so: a block all of whose candidates have larger kernels keeps all of them; where too few nets lie
+    Where it cannot be so: a block of which all candidates that compute have larger kernels keeps all of them; where too few nets lie
     within the band, those nearest to the median are taken; and a space of fewer nets than are asked for gives all it
     has, in the same proportions.
 
@@ -87,8 +87,9 @@ def validation_nets(
         raise ValueError(f"space {space.name!r} has a single net, which cannot both calibrate a table and judge it")
     share = min(1.0, size / max(1, fit + held_out))
     fit, held_out = round(fit * share), int(held_out * share)
-    small = [[i for i, block in enumerate(row) if _kernel(block) <= _SMALL_KERNEL] or range(len(row)) for row in mixed]
-    in_band = _near_median(list(islice(_draw(small, order), _POOL)), costs, held_out // 2, band, order)
+    in_band = _near_median(
+        list(islice(_draw([_small(row) for row in mixed], order), _POOL)), costs, held_out // 2, band, order
+    )
     others = (choices for choices in _draw(everything, order) if choices not in in_band)
     anywhere = list(islice(others, fit + held_out - len(in_band)))
     roles = [("fit", anywhere[:fit]), ("random", anywhere[fit:]), ("band", in_band)]
@@ -101,6 +102,12 @@ def validation_nets(
         for role, drawn in roles
         for number, choices in enumerate(drawn, 1)
     )
+
+
+def _small(row: Sequence[BlockSpec]) -> Sequence[int]:
+    small = [index for index, block in enumerate(row) if _kernel(block) <= _SMALL_KERNEL]
+    # A net that skips wherever it can would stand for none that are searched for.
+    return small if any(not row[index].computes_nothing for index in small) else range(len(row))
 
 
 def _kernel(block: BlockSpec) -> int:
