@@ -1,5 +1,6 @@
 """Every operation against its mathematics, written out or taken from torchvision."""
 
+from collections.abc import Callable
 from itertools import product
 
 import pytest
@@ -12,7 +13,9 @@ from torchvision.models.mobilenetv3 import InvertedResidual, InvertedResidualCon
 
 from pnas_ops import (
     BottleneckSpec,
+    ClassifierSpec,
     ConvSpec,
+    GlobalPoolSpec,
     GroupedConvSpec,
     MBConvSpec,
     OpSpec,
@@ -168,6 +171,33 @@ def test_macs_have_their_closed_form(spec: OpSpec, macs: int) -> None:
     with torch.device("meta"):
         op = build_op(spec, in_channels=8, out_channels=12, stride=2)
     assert count_macs(op, (1, 8, 8, 8)) == macs
+
+
+@pytest.mark.parametrize(
+    ("spec", "formula"),
+    [
+        (ConvSpec(kernel_size=1), lambda y: y.clamp(0, 6)),
+        (ConvSpec(kernel_size=1, activation="relu"), lambda y: y.clamp(min=0)),
+        (ConvSpec(kernel_size=1, activation="hswish"), lambda y: y * (y + 3).clamp(0, 6) / 6),
+    ],
+    ids=str,
+)
+def test_a_convolution_has_the_activation_that_it_says(spec: ConvSpec, formula: Callable[[Tensor], Tensor]) -> None:
+    x = 10 * torch.randn(2, 4, 5, 5, generator=torch.Generator().manual_seed(0))
+    op = build(spec, 4, 3, 1)
+    assert isinstance(op, nn.Sequential)
+    torch.testing.assert_close(op(x), formula(op[:2](x)))
+
+
+def test_a_global_pool_is_the_mean_and_a_bare_classifier_a_linear_map_of_it() -> None:
+    x = torch.randn(2, 4, 5, 3)
+    mean = x.mean((2, 3))
+    pool = build_op(GlobalPoolSpec(), in_channels=4, out_channels=4)
+    torch.testing.assert_close(pool(x), mean[:, :, None, None])
+    classifier = build_op(ClassifierSpec(hidden_channels=None), in_channels=4, out_channels=3)
+    weight, bias = classifier.parameters()
+    torch.testing.assert_close(classifier(x), mean @ weight.T + bias)
+    assert count_macs(classifier, (1, 4, 5, 3)) == 4 * 3
 
 
 def test_pooling_counts_no_macs() -> None:
