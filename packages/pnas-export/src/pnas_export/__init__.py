@@ -1,9 +1,13 @@
 """ONNX and TFLite files of PyTorch nets, proven against PyTorch on every installed runtime."""
 
+from pnas_export.adb_device import AdbDevice
+from pnas_export.benchmark_report import Statistic
 from pnas_export.bundle import Bundle, BundleError
 from pnas_export.bundle_export import export_bundle
 from pnas_export.chaining import architecture_signatures, chain_signatures
+from pnas_export.command_device import CommandDevice
 from pnas_export.device import TFLiteDevice
+from pnas_export.external import DeviceError
 from pnas_export.formats import FORMATS, Format, format_of
 from pnas_export.installed import installed_runtimes
 from pnas_export.layer_errors import LayerError, layer_errors
@@ -71,6 +75,10 @@ __all__ = [
     "FileDevice",
     "peak_memory_bytes",
     "TFLiteDevice",
+    "AdbDevice",
+    "CommandDevice",
+    "DeviceError",
+    "Statistic",
     "convert_workloads",
     "workload_blocks",
     "chain_signatures",

@@ -1,0 +1,71 @@
+"""What `benchmark_model`, Google's program that times TFLite files, prints."""
+
+import re
+from typing import Literal
+
+from pnas_ops import Measurement
+
+Statistic = Literal["p10", "avg"]
+"""Which number of a report stands for the latency of blocks and nets alike:
+
+- "p10": the 10th percentile, as on all other devices, on the line between the report's "p5" and "median";
+- "avg": the mean, for older builds, which print no percentiles.
+"""
+
+_LINE = re.compile(r"\bcount=\d.*")
+_NUMBER = re.compile(r"(\w+)=([0-9][0-9.e+-]*)")
+_QUARTILE_OF_NORMAL = 0.6745
+
+
+def has_benchmark_report(text: str) -> bool:
+    """Whether `read_benchmark_report` would find a report in what a program printed."""
+    return _LINE.search(text) is not None
+
+
+def read_benchmark_report(text: str, *, statistic: Statistic) -> Measurement:
+    """The measurement of a report, the cost of a call included.
+
+    Of its lines "count=50 first=311 curr=300 min=298 max=340 avg=302.1 std=6 p5=299 median=301 p95=310", in
+    microseconds, the first is of the warm-up and the last of the runs. Where all runs took the same time it is
+    "count=50 curr=3(all same)". Percentiles that it lacks are on straight lines between those that it has; without any
+    (older builds), the quartiles are those of a normal distribution of the same mean and standard deviation, within the
+    extremes.
+
+    Args:
+        text: all that the program printed.
+        statistic: what stands for the latency.
+
+    Raises:
+        ValueError: saying what is missing.
+    """
+    lines: list[str] = _LINE.findall(text)
+    if not lines:
+        raise ValueError("it printed no report of benchmark_model")
+    if len(lines) == 1:
+        raise ValueError(f"the report of benchmark_model breaks off after the warm-up: {lines[0]!r}")
+    values = {name: float(value) / 1000 for name, value in _NUMBER.findall(lines[-1])}
+    count = round(1000 * values["count"])
+    if values.keys() == {"count", "curr"}:
+        # Times are whole microseconds, so this is common for the smallest files.
+        same = values["curr"]
+        return Measurement(latency_ms=same, p25_ms=same, median_ms=same, p75_ms=same, count=count)
+    if missing := {"min", "max", "avg", "std"} - values.keys():
+        raise ValueError(f"the report of benchmark_model lacks {', '.join(sorted(missing))}: {lines[-1]!r}")
+    if {"p5", "median", "p95"} <= values.keys():
+        p5, median, p95 = values["p5"], values["median"], values["p95"]
+        p10, p25 = (p5 + (median - p5) * (percent - 5) / (50 - 5) for percent in (10, 25))
+        p75 = median + (p95 - median) * (75 - 50) / (95 - 50)
+        latency = p10 if statistic == "p10" else values["avg"]
+        return Measurement(latency_ms=latency, p25_ms=p25, median_ms=median, p75_ms=p75, count=count)
+    if statistic == "p10":
+        raise ValueError(
+            "the report of benchmark_model has no p5 and median: take a newer build, or ask for the statistic 'avg'"
+        )
+    average, spread = values["avg"], _QUARTILE_OF_NORMAL * values["std"]
+    return Measurement(
+        latency_ms=average,
+        p25_ms=max(values["min"], average - spread),
+        median_ms=average,
+        p75_ms=min(values["max"], average + spread),
+        count=count,
+    )
