@@ -59,9 +59,9 @@ def validation_nets(
     is within the share `band` of such nets' median; the cost of what all nets have in common does not count. Among nets
     of any cost every table ranks well, and nets with 7x7 kernels are predicted with a smaller error than those without.
 
-    Where it cannot be so: a block of which all candidates that compute have larger kernels keeps all of them; where too few nets lie
-    within the band, those nearest to the median are taken; and a space of fewer nets than are asked for gives all it
-    has, in the same proportions.
+    Where it cannot be so: a block of which all candidates that compute have larger kernels keeps all of them; where too
+    few nets lie within the band, those nearest to the median are taken; and a space of fewer nets than are asked for
+    gives all it has, in the same proportions.
 
     Args:
         space: the space of the nets.

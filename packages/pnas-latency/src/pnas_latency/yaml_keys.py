@@ -8,7 +8,8 @@ from attrs import frozen
 
 from pnas_ops import BlockSpec, ClassifierSpec, ConvSpec, GlobalPoolSpec, MBConvSpec, OpSpec, Workload
 
-_KEY = re.compile(r"(\w+)-input:(\d+)x(\d+)x(\d+)-output:((?:\d+x\d+x)?\d+)((?:-[a-z]+:\d+)*)")
+_SIZE = r"[1-9]\d*"
+_KEY = re.compile(rf"(\w+)-input:({_SIZE})x({_SIZE})x({_SIZE})-output:((?:{_SIZE}x{_SIZE}x)?{_SIZE})((?:-[a-z]+:\d+)*)")
 _EXAMPLE = "Conv-input:224x224x3-output:112x112x32"
 
 
@@ -53,7 +54,7 @@ class Dialect:
         try:
             op = self._op(found[1], in_channels, options)
             # Only the keys of MBConvs say their stride: the others have the least one that gives this output.
-            stride = options.get("stride", -(-height // max(1, output[0])) if isinstance(op, ConvSpec) else 1)
+            stride = options.get("stride", -(-height // output[0]) if isinstance(op, ConvSpec) else 1)
             block = BlockSpec(
                 op=op,
                 in_channels=in_channels,
