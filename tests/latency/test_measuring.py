@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pnas_latency import LatencyTable, measure_table
 from pnas_ops import DeviceInfo, Measurement, Progress, Workload, digits_mbconv_space, workloads
-from strategies import latency_tables, search_spaces
+from strategies import full_tables, search_spaces
 
 
 class CountingDevice:
@@ -46,7 +46,7 @@ def test_measures_every_workload_that_computes_something() -> None:
 @given(st.data())
 def test_continues_with_exactly_what_is_missing(data: st.DataObject) -> None:
     space = data.draw(search_spaces())
-    full = data.draw(latency_tables(space))
+    full = data.draw(full_tables(space))
     known = evolve(full, entries=tuple(entry for entry in full.entries if data.draw(st.booleans())))
     missing = known.missing(workloads(space))
     device = CountingDevice(full.device)
@@ -57,6 +57,7 @@ def test_continues_with_exactly_what_is_missing(data: st.DataObject) -> None:
     assert {workload for rows in device.calls for row in rows for workload in row} == set(missing)
     assert all(row for rows in device.calls for row in rows)
     assert table.entries[: len(known.entries)] == known.entries
+    assert (table.nets, table.calibration, table.noise_floor) == (known.nets, known.calibration, known.noise_floor)
     assert set(table.measurements) == set(full.measurements)
 
 

@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 
 from pnas_latency import LatencyTable, MissingWorkloadsError, TableEntry, expected_cost
 from pnas_ops import (
-    DeviceInfo,
-    Measurement,
     Workload,
     from_json,
     imagenet_mbconv_space,
@@ -21,12 +19,7 @@ from pnas_ops import (
     workloads,
 )
 from strategies import calibrations, choices, full_tables, latency_tables, search_spaces
-
-DEVICE = DeviceInfo(device="board", runtime="fake", runtime_version="1", threads=1, dtype="float32")
-
-
-def _measurement(latency_ms: float, overhead_ms: float = 0.0) -> Measurement:
-    return Measurement(latency_ms=latency_ms, overhead_ms=overhead_ms, p25_ms=1, median_ms=1, p75_ms=1, count=2)
+from tables import DEVICE, measurement
 
 
 @given(st.data())
@@ -134,7 +127,7 @@ def test_a_file_from_before_there_were_nets_and_columns_is_read(data: st.DataObj
 
 def test_saves_and_loads(tmp_path: Path) -> None:
     ((workload,), *_) = workloads(imagenet_mbconv_space())
-    entry = TableEntry(workload=workload, measurement=_measurement(1.5, overhead_ms=0.01))
+    entry = TableEntry(workload=workload, measurement=measurement(1.5, overhead_ms=0.01))
     table = LatencyTable(device=DEVICE, measured_on="2025-01-02", entries=(entry,))
     path = tmp_path / "new folder" / "table.json"
 
@@ -164,7 +157,7 @@ def test_refuses_a_date_that_is_none_and_a_workload_named_twice() -> None:
     with pytest.raises(ValueError, match="measured_on must be a date like 2025-12-31, got 'yesterday'"):
         LatencyTable(device=DEVICE, measured_on="yesterday", entries=())
     ((workload,), *_) = workloads(imagenet_mbconv_space())
-    entries = tuple(TableEntry(workload=workload, measurement=_measurement(ms)) for ms in (1.0, 2.0))
+    entries = tuple(TableEntry(workload=workload, measurement=measurement(ms)) for ms in (1.0, 2.0))
     with pytest.raises(ValueError, match="entries holds conv3 3->32 s2 @224x224 twice"):
         LatencyTable(device=DEVICE, measured_on="2025-01-02", entries=entries)
 
@@ -172,7 +165,7 @@ def test_refuses_a_date_that_is_none_and_a_workload_named_twice() -> None:
 def test_sessions_of_different_overhead_count_with_their_median() -> None:
     row = workloads(imagenet_mbconv_space())[2][:3]
     entries = tuple(
-        TableEntry(workload=workload, measurement=_measurement(1.0, overhead_ms=ms))
+        TableEntry(workload=workload, measurement=measurement(1.0, overhead_ms=ms))
         for workload, ms in zip(row, (0.1, 0.2, 9.0), strict=True)
     )
     assert LatencyTable(device=DEVICE, measured_on="2025-01-02", entries=entries).overhead_ms == 0.2

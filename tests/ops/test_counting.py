@@ -1,8 +1,6 @@
 """Size and work against a count by hand and against the published numbers."""
 
 import json
-from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -11,21 +9,14 @@ from torch import Tensor, nn
 
 from pnas_ops import (
     Architecture,
-    BlockSpec,
-    ClassifierSpec,
-    ConvSpec,
-    MBConvSpec,
-    OpSpec,
-    ZeroSpec,
     architecture_macs,
     architecture_parameters,
     build_network,
     count_macs,
     count_parameters,
 )
+from released import CONFIG, proxyless_mobile
 from strategies import architectures
-
-CONFIG = Path(__file__).resolve().parents[2] / ".." / "shared" / "reference" / "proxyless_mobile.config"
 
 
 @settings(max_examples=40)
@@ -56,7 +47,7 @@ def test_macs_and_parameters_agree_with_hooks(net: Architecture) -> None:
 
 @pytest.mark.skipif(not CONFIG.exists(), reason="the released nets' descriptions lie beside the repository, not in it")
 def test_proxyless_mobile_has_the_published_size_and_work() -> None:
-    net = _proxyless_mobile(json.loads(CONFIG.read_text()))
+    net = proxyless_mobile(json.loads(CONFIG.read_text()))
     assert architecture_parameters(net) == 4_080_512
     assert round(architecture_macs(net) / 1e6, 1) == 320.4
 
@@ -82,33 +73,3 @@ def test_counting_restores_the_mode_after_an_error() -> None:
 def test_counts_a_module_without_parameters() -> None:
     assert count_macs(nn.Identity(), (1, 2, 3, 4)) == 0
     assert count_parameters(nn.Identity()) == 0
-
-
-def _proxyless_mobile(config: dict[str, Any]) -> Architecture:
-    first, mix, end = config["first_conv"], config["feature_mix_layer"], config["classifier"]
-    stem = BlockSpec(
-        op=ConvSpec(kernel_size=first["kernel_size"]),
-        in_channels=first["in_channels"],
-        out_channels=first["out_channels"],
-        stride=first["stride"],
-    )
-    blocks = [stem]
-    for description in config["blocks"]:
-        conv, residual = description["mobile_inverted_conv"], description["shortcut"] is not None
-        zero = conv["name"] == "ZeroLayer"
-        op: OpSpec = ZeroSpec() if zero else MBConvSpec(kernel_size=conv["kernel_size"], expansion=conv["expand_ratio"])
-        blocks.append(
-            BlockSpec(
-                op=op,
-                in_channels=blocks[-1].out_channels,
-                out_channels=blocks[-1].out_channels if zero else conv["out_channels"],
-                stride=conv["stride"],
-                residual=residual,
-            )
-        )
-    head = BlockSpec(
-        op=ClassifierSpec(hidden_channels=mix["out_channels"]),
-        in_channels=mix["in_channels"],
-        out_channels=end["out_features"],
-    )
-    return Architecture(name="proxyless_mobile", resolution=224, blocks=(*blocks, head))
