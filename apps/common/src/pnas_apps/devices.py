@@ -92,7 +92,8 @@ def parse_device(text: str, *, threads: int, dtype: str, cache: Path | None, log
     try:
         return kind.make(request)
     except ValueError as error:
-        raise UserError(f"device {text!r} cannot be used: {error}") from None
+        # The validators of attrs put more into an error than its message.
+        raise UserError(f"device {text!r} cannot be used: {error.args[0]}") from None
 
 
 class DeviceStatus(NamedTuple):
