@@ -11,7 +11,7 @@ import torch
 from ai_edge_litert import schema_py_generated as schema
 from torch import Tensor, nn
 
-from pnas_export import ConversionError, export_onnx, export_tflite
+from pnas_export import ConversionError, OnnxRuntime, export_onnx, export_tflite
 
 EXPORTS = [export_onnx, export_tflite]
 
@@ -74,6 +74,45 @@ def test_a_refused_net_is_named_in_one_line(export: Callable[..., None], tmp_pat
     assert "\n" not in str(caught.value)
     assert caught.value.__notes__
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+def test_the_layer_that_is_refused_is_named(export: Callable[..., None], tmp_path: Path) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem = nn.Conv2d(1, 4, 3)
+            self.blocks = nn.ModuleList([nn.ReLU(), nn.Sequential(nn.ReLU(), DataDependent())])
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stem(x)
+            for block in self.blocks:
+                x = block(x)
+            return x
+
+    message = r"^cannot convert net odd to (ONNX|TFLite): layer 'blocks\.1\.1' \(DataDependent\): .*data-dependent"
+    with pytest.raises(ConversionError, match=message) as caught:
+        export(Net(), (1, 1, 4, 4), tmp_path / "odd.file")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+def test_images_that_the_net_does_not_take_are_refused(export: Callable[..., None], tmp_path: Path) -> None:
+    message = r"^the net does not take images of shape \(\d, 4, 8, 8\): .*to have 3 channels, but got 4"
+    with pytest.raises(ValueError, match=message):
+        export(nn.Conv2d(3, 2, 1), (1, 4, 8, 8), tmp_path / "net")
+    assert not list(tmp_path.iterdir())
+
+
+def test_onnx_of_a_fixed_batch_takes_that_many_and_pads_the_last(net: nn.Module, tmp_path: Path) -> None:
+    images = torch.randn(5, 3, 8, 8, generator=torch.Generator().manual_seed(5))
+    export_onnx(net, (2, 3, 8, 8), tmp_path / "two.onnx", fixed_batch=True)
+    (source,) = onnx.load(tmp_path / "two.onnx").graph.input
+    assert [dimension.dim_value for dimension in source.type.tensor_type.shape.dim] == [2, 3, 8, 8]
+    with torch.no_grad():
+        expected = net.eval()(images)
+    net.train()
+    torch.testing.assert_close(OnnxRuntime().load(tmp_path / "two.onnx")(images), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("export", EXPORTS)

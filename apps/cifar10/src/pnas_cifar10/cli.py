@@ -78,3 +78,83 @@ def run(data_dir: Path, download: bool, preset: str, common: dict[str, Any], fla
     options = with_flags(read_preset(preset, PRESETS), flags)
     with reporter_on_stdout() as reporter:
         run_task("cifar10", preset, options, partial(images_task, data_dir, download), reporter=reporter, **common)
+
+
+def _options_of_a_run(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds what finds a finished run, one of its nets, and its images; the command gets an opened `run`."""
+
+    @wraps(command)
+    def opened(run_dir: Path, data_dir: Path | None, cache_dir: Path | None, **given: Any) -> None:
+        from pnas_apps.progress import reporter_on_stdout
+        from pnas_apps.runner import open_run
+        from pnas_cifar10.tasks import task_of_run
+
+        with reporter_on_stdout() as reporter:
+            found = open_run(
+                run_dir, task_of_run, data_dir=data_dir, cache_dir=cache_dir, accelerator="cpu", reporter=reporter
+            )
+            command(found, **given)
+
+    decorated: Callable[..., None] = opened
+    for option in (
+        click.option("--images", type=click.IntRange(1), help="Number of test images to judge on; all by default."),
+        click.option("--net", "name", default="searched", show_default=True, help="Which of the run's nets."),
+        click.option("--cache-dir", type=click.Path(path_type=Path), help="Where conversions are kept."),
+        click.option("--data-dir", type=click.Path(path_type=Path), help="Where the run's images are now."),
+        click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path)),
+    ):
+        decorated = option(decorated)
+    return decorated
+
+
+@main.command()
+@_options_of_a_run
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    required=True,
+    help="onnx, onnx-int8, tflite, tflite-float16, tflite-dynamic-int8, tflite-int8 or tflite-int8-float-io; give it "
+    "several times for several.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the bundle; inside RUN by default.")
+@click.option("--raw-pixels/--normalized", help="Whether the files take uint8 pixels and normalize by themselves.")
+@click.option(
+    "--calibration-images",
+    type=click.IntRange(16),
+    default=512,
+    show_default=True,
+    help="Number of training images that show an int8 file the ranges of its activations.",
+)
+def export(run: Any, **options: Any) -> None:
+    """Write a trained net of RUN in more formats, each with its proof."""
+    from pnas_apps.shipping import export_run
+
+    export_run(run, **options)
+
+
+@main.command("eval")
+@_options_of_a_run
+@click.option(
+    "--file", "files", multiple=True, type=click.Path(path_type=Path), help="An exported file, or its name in RUN."
+)
+@click.option("--runtime", help="ai-edge-litert, tflite-runtime or onnxruntime; all that are installed by default.")
+def evaluate(run: Any, **options: Any) -> None:
+    """Judge files on RUN's test images, or the trained net where no file is named."""
+    from pnas_apps.shipping import eval_run
+
+    eval_run(run, **options)
+
+
+@main.command()
+@click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--device", default="tflite", show_default=True, help="tflite, tflite-runtime, onnxruntime, adb, cmd:...")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of the device.")
+def bench(paths: tuple[Path, ...], device: str, threads: int) -> None:
+    """Time exported files, or all in a folder, in turns on a device."""
+    from pnas_apps.progress import reporter_on_stdout
+    from pnas_apps.runner import default_cache
+    from pnas_apps.shipping import bench_files
+
+    with reporter_on_stdout() as reporter:
+        bench_files(paths, device, threads=threads, cache=default_cache(), reporter=reporter)

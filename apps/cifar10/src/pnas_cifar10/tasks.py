@@ -19,4 +19,9 @@ def images_task(folder: Path, download: bool, preset: Preset, track: Track) -> T
     """CIFAR-10, or any folder of small images."""
     train, test = read_images(folder, resolution=preset.resolution, download=download, track=track)
     space = cifar_mbconv_space(preset.width_mult, classes=len(train.classes), resolution=preset.resolution)
-    return Task(name=folder.resolve().name, train=train, test=test, space=space)
+    return Task(name=folder.resolve().name, train=train, test=test, space=space, data_dir=folder.resolve())
+
+
+def task_of_run(folder: Path | None, preset: Preset, track: Track) -> Task:
+    """What a run was on: the images of a folder, or the digits where there is none."""
+    return digits_task(preset, track) if folder is None else images_task(folder, False, preset, track)

@@ -1,55 +1,92 @@
 """The files of a run's nets, and the proof that they are right."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from pathlib import Path
 
 import torch
-from attrs import frozen
-from torch import nn
+from torch import Tensor, nn
 
+from pnas_apps.images import ImageSet
 from pnas_apps.run import Run
-from pnas_export import Parity, ParityError, export_onnx, export_tflite, verify
-from pnas_ops import load_json, save_json
+from pnas_export import Bundle, Format, Metadata, ParityError, export_bundle, export_tflite, verify
+from pnas_ops import Architecture
 
-PROOF_IMAGES = 256
-
-
-@frozen(kw_only=True)
-class Proofs:
-    """Every file of every net on every installed runtime, by the name of the net."""
-
-    nets: dict[str, tuple[Parity, ...]]
+CALIBRATION_IMAGES = 512
+REFERENCE_IMAGES = 256
+_BATCH = 256
 
 
-def export_networks(run: Run, networks: Mapping[str, nn.Module]) -> Proofs:
-    """Writes every net as TFLite and ONNX, and proves each file on every installed runtime, on test images.
+def export_network(
+    run: Run,
+    network: nn.Module,
+    architecture: Architecture,
+    path: Path,
+    formats: Sequence[Format],
+    *,
+    raw_pixels: bool = False,
+    images: int | None = None,
+    calibration_images: int = CALIBRATION_IMAGES,
+) -> Bundle:
+    """A bundle of a net, proven on the run's test images and calibrated on its training images.
 
-    Reads the proofs where they are.
+    Args:
+        run: whose images they are.
+        network: with the weights of `architecture`.
+        architecture: what the network is.
+        path: the bundle's folder.
+        formats: which files.
+        raw_pixels: whether the files take uint8 pixels and normalize by themselves.
+        images: test images to prove with, spread over all; all of them if None.
+        calibration_images: training images that show the ranges of activations, spread over all.
+
+    Raises:
+        ParityError, ConversionError, ValueError: as `export_bundle`.
+    """
+    train, test = run.task.train, spread(run.task.test, images)
+    with run.reporter.phases() as progress:
+        return export_bundle(
+            network,
+            path,
+            formats,
+            metadata=Metadata(labels=train.classes, preprocessing=run.preprocessing, raw_pixels=raw_pixels),
+            test=pixel_batches(test),
+            calibration=spread(train, calibration_images).images,
+            architecture=architecture,
+            cache=run.conversions,
+            log=run.folder.converter_log,
+            progress=progress,
+        )
+
+
+def export_reference(run: Run, network: nn.Module, name: str) -> Path:
+    """The TFLite file of a net that is there to compare with, checked on some test images.
 
     Raises:
         ParityError: for a file that does not compute what its net does; it is deleted.
     """
-    if run.folder.parity.exists():
-        return load_json(run.folder.parity, Proofs)
-    test = run.task.test
-    spread = torch.linspace(0, len(test) - 1, min(PROOF_IMAGES, len(test))).long()
-    images = run.preprocessing(test.images[spread])
-    input_shape = (1, *test.images.shape[1:])
-    proofs = {}
-    with run.reporter.bar("exporting and proving", 3 * len(networks)) as advance:
-        for name, network in networks.items():
-            files = run.folder.network(name)
-            advance(0, text=f"{name} net to TFLite")
-            export_tflite(network, input_shape, files.tflite, log=run.folder.converter_log)
-            advance(text=f"{name} net to ONNX")
-            export_onnx(network, input_shape, files.onnx, log=run.folder.converter_log)
-            advance(text=f"{name} net, proof")
-            try:
-                proofs[name] = verify(network, [files.onnx, files.tflite], images)
-            except ParityError:
-                files.onnx.unlink()
-                files.tflite.unlink()
-                raise
-            advance(text="")
-    found = Proofs(nets=proofs)
-    save_json(found, run.folder.parity)
-    return found
+    path = run.folder.network(name).tflite
+    images = run.preprocessing(spread(run.task.test, REFERENCE_IMAGES).images)
+    if not path.exists():
+        with run.reporter.bar(f"exporting the {name} net", 1) as advance:
+            export_tflite(
+                network, run.preprocessing.input_shape, path, cache=run.conversions, log=run.folder.converter_log
+            )
+            advance()
+    try:
+        verify(network, [path], images)
+    except ParityError:
+        path.unlink()
+        raise
+    return path
+
+
+def pixel_batches(images: ImageSet) -> list[tuple[Tensor, Tensor]]:
+    """The images as uint8 pixels (N, C, H, W), with their labels (N,), in order."""
+    return list(zip(torch.split(images.images, _BATCH), torch.split(images.labels, _BATCH), strict=True))
+
+
+def spread(images: ImageSet, count: int | None) -> ImageSet:
+    """At most `count` of the images, evenly over all, which stand in the order of their classes."""
+    if count is None or count >= len(images):
+        return images
+    return images.subset(torch.linspace(0, len(images) - 1, count).long())

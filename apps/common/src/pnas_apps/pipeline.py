@@ -7,48 +7,50 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console, Group
+from torch import nn
 
 from pnas_apps.errors import UserError
-from pnas_apps.exporting import export_networks
+from pnas_apps.exporting import export_network, export_reference
 from pnas_apps.pictures import draw_architectures, draw_search
 from pnas_apps.results import RunResults, architecture_table, net_result, proof_table, results_table
 from pnas_apps.retraining import retrain
 from pnas_apps.run import Run
+from pnas_apps.run_folder import SEARCHED
 from pnas_apps.searching import biggest, expected_history_ms, fastest, run_search
 from pnas_apps.tables import cached_table, read_table
 from pnas_apps.training import accuracy
-from pnas_export import TFLiteDevice
+from pnas_export import Bundle, Format, TFLiteDevice
 from pnas_latency import LatencyTable, MissingWorkloadsError
-from pnas_ops import save_json, write_atomically
+from pnas_ops import Architecture, save_json, write_atomically
 from pnas_supernet import derive
 
 STEPS = ("table", "search", "train", "export", "report")
+FORMATS: tuple[Format, ...] = ("onnx", "tflite", "tflite-int8")
 
 
-def run_pipeline(run: Run, *, cache: Path, table_path: Path | None) -> RunResults:
+def run_pipeline(run: Run, *, table_path: Path | None) -> RunResults:
     """Goes through all steps; what is in the run folder is not done again.
 
     Args:
         run: what to work on.
-        cache: folder of the latency tables of this machine.
         table_path: a latency table to search with, instead of measuring one.
 
     Raises:
         UserError: for anything that the user can mend.
     """
     folder, space = run.folder, run.task.space
-    device = TFLiteDevice(log=folder.converter_log)
+    device = TFLiteDevice(cache=run.conversions, log=folder.converter_log)
     save_json(run.preprocessing, folder.preprocessing)
     write_atomically(folder.labels, "".join(f"{name}\n" for name in run.task.train.classes))
 
     with _step(run, "table"):
-        table = _find_table(run, device, cache, table_path)
+        table = _find_table(run, device, table_path)
         table.save(folder.table)
         run.reporter.console.print(f"  {table.device}, measured on {table.measured_on}")
 
     with _step(run, "search"):
         supernet, history = run_search(run, table)
-        searched = derive(supernet, name="searched")
+        searched = derive(supernet, name=SEARCHED)
         save_json(searched, folder.architecture)
         draw_search(history, expected_history_ms(history, space, table), folder.curves)
     trainings = {
@@ -60,13 +62,14 @@ def run_pipeline(run: Run, *, cache: Path, table_path: Path | None) -> RunResult
     with _step(run, "train"):
         networks = {net.name: retrain(run, supernet, net, config) for net, config in trainings.items()}
         test = run.ordered_batches(run.task.test)
-        accuracies = {name: accuracy(network, test) for name, network in networks.items()}
+        accuracies = {name: accuracy(network.eval(), test) for name, network in networks.items()}
 
     with _step(run, "export"):
-        proofs = export_networks(run, networks)
+        files = {name: export_reference(run, networks[name], name) for name in networks if name != SEARCHED}
+        bundle = _export_searched(run, networks[SEARCHED], searched)
+        files[SEARCHED] = bundle.path / "model.tflite"
 
     with _step(run, "report"):
-        files = {name: folder.network(name).tflite for name in networks}
         with run.reporter.phases() as progress:
             measured = device.measure_files(list(files.values()), progress=progress)
         draw_architectures(list(trainings), table, folder.picture)
@@ -77,7 +80,7 @@ def run_pipeline(run: Run, *, cache: Path, table_path: Path | None) -> RunResult
         ),
         seconds=folder.read_seconds(),
     )
-    report = Group(architecture_table(searched, table), "", proof_table(proofs), "", results_table(results.nets))
+    report = Group(architecture_table(searched, table), "", proof_table(bundle.proof), "", results_table(results.nets))
     run.reporter.console.print(report)
     page = io.StringIO()
     Console(file=page, width=100).print(report)
@@ -96,11 +99,19 @@ def _step(run: Run, name: str) -> Iterator[None]:
         run.folder.add_seconds(name, time.perf_counter() - start)
 
 
-def _find_table(run: Run, device: TFLiteDevice, cache: Path, table_path: Path | None) -> LatencyTable:
+def _export_searched(run: Run, network: nn.Module, architecture: Architecture) -> Bundle:
+    """The bundle of an interrupted run, or a new one."""
+    path = run.folder.bundle(architecture.name)
+    if (path / "bundle.json").exists():
+        return Bundle.load(path)
+    return export_network(run, network, architecture, path, FORMATS)
+
+
+def _find_table(run: Run, device: TFLiteDevice, table_path: Path | None) -> LatencyTable:
     """The table of an interrupted run, or the one that the user names, or the measured one."""
     space, begun_with = run.task.space, run.folder.table
     if table_path is None and not begun_with.exists():
-        return cached_table(device, space, cache, run.reporter)
+        return cached_table(device, space, run.cache / "tables", run.reporter)
     path = begun_with if table_path is None else table_path
     table = read_table(path)
     if begun_with.exists() and table != read_table(begun_with):

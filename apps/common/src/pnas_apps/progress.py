@@ -4,9 +4,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+Item = TypeVar("Item")
 
 
 @contextmanager
@@ -51,12 +54,16 @@ class Reporter:
 
             yield update
 
+    def counted(self, what: str, items: Iterable[Item], total: int) -> Iterator[Item]:
+        """The items, of which there are `total`, with a bar for how many of them have been taken."""
+        with self.bar(what, total) as advance:
+            for item in items:
+                yield item
+                advance()
+
     def track(self, paths: Iterable[Path], total: int) -> Iterator[Path]:
         """The paths, with a bar for how many of them have been read."""
-        with self.bar("reading images", total) as advance:
-            for path in paths:
-                yield path
-                advance()
+        return self.counted("reading images", paths, total)
 
     def _progress(self) -> Progress:
         columns = [

@@ -1,15 +1,16 @@
 """What a run found, as numbers and as tables for the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from attrs import frozen
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from pnas_apps.exporting import Proofs
+from pnas_export import MAX_ACCURACY_LOSS, LossyFile, Proof
 from pnas_latency import LatencyTable
-from pnas_ops import Architecture, Measurement, architecture_macs, architecture_parameters, workloads
+from pnas_ops import Architecture, DeviceInfo, Measurement, architecture_macs, architecture_parameters, workloads
 
 KERNEL_COLORS = {1: "#9e9e9e", 3: "#4c78a8", 5: "#e39b2f", 7: "#c44e52"}
 """Of blocks by the side of their kernel, in every picture."""
@@ -73,28 +74,67 @@ def results_table(nets: Sequence[NetResult]) -> Table:
     return table
 
 
-def proof_table(proofs: Proofs) -> Table:
-    """Every file on every runtime against PyTorch."""
-    images = {proof.images for rows in proofs.nets.values() for proof in rows}
+def proof_table(proof: Proof) -> Table:
+    """Every file on every runtime beside PyTorch."""
     table = Table(
-        title=f"Files against PyTorch on {', '.join(map(str, images))} test images "
-        "(difference: relative to the largest logit)",
+        title=f"Files beside PyTorch ({proof.net_accuracy:.2%}) on {proof.images} test images "
+        "(difference: relative to the largest logit; memory beside the runtime)",
         title_justify="left",
         box=SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+        caption="\n".join([*map(_lossy_line, proof.lossy), *(refusal.reason for refusal in proof.refused)]),
+        caption_justify="left",
     )
-    for heading in ("net", "file", "runtime"):
+    for heading in ("file", "runtime"):
         table.add_column(heading)
-    for heading in ("difference", "same class"):
+    for heading in ("differs", "same class", "accuracy", "size", *_thread_headings(proof), "memory"):
         table.add_column(heading, justify="right")
-    for name, rows in proofs.nets.items():
-        for proof in rows:
-            table.add_row(
-                name,
-                proof.file,
-                f"{proof.runtime} {proof.runtime_version}",
-                f"{proof.max_relative_difference:.1e}",
-                f"{proof.top1_agreement:.1%}",
-            )
+    for file in proof.files:
+        parity = file.parity
+        table.add_row(
+            parity.file,
+            f"{parity.runtime} {parity.runtime_version}",
+            f"{parity.max_relative_difference:.1e}",
+            f"{parity.top1_agreement:.2%}",
+            f"{file.accuracy:.2%}",
+            f"{file.size_bytes / 1e6:.2f} MB",
+            *(f"{timing.measurement.latency_ms:.3f}" for timing in file.timings),
+            f"{file.peak_memory_bytes / 1e6:.1f} MB",
+        )
+    return table
+
+
+def _lossy_line(lossy: LossyFile) -> str:
+    layers = ", ".join(f"layer {layer.layer} ({layer.relative_error:.0%} off)" for layer in lossy.layers)
+    return f"{lossy.file} loses more than {MAX_ACCURACY_LOSS:.0%}; it computes worst: {layers}"
+
+
+def _thread_headings(proof: Proof) -> list[str]:
+    threads = [timing.threads for timing in proof.files[0].timings]
+    return [f"ms, {count} thread{'s' if count > 1 else ''}" for count in threads]
+
+
+def accuracy_table(rows: Sequence[tuple[str, str, float]], images: int) -> Table:
+    """What was evaluated, on which runtime, and how it did."""
+    table = Table(title=f"Accuracy on {images} test images", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("what", "runtime"):
+        table.add_column(heading)
+    table.add_column("accuracy", justify="right")
+    for what, runtime, found in rows:
+        table.add_row(what, runtime, f"{found:.2%}")
+    return table
+
+
+def timing_table(measured: Mapping[Path, Measurement], device: DeviceInfo) -> Table:
+    """Files timed on a device."""
+    table = Table(title=f"Latency of one image, ms, on {device}", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("file")
+    for heading in ("10th percentile", "quarter", "median", "three quarters", "samples"):
+        table.add_column(heading, justify="right")
+    for path, one in measured.items():
+        times = (one.latency_ms, one.p25_ms, one.median_ms, one.p75_ms)
+        table.add_row(path.name, *(f"{value:.4f}" for value in times), f"{one.count}")
     return table
 
 

@@ -1,5 +1,7 @@
 """One run: what it works on, where it leaves its files, and where its randomness comes from."""
 
+from pathlib import Path
+
 import torch
 from attrs import field, frozen
 
@@ -27,6 +29,7 @@ class Run:
         seed: fixes everything but the measured latencies.
         device: where networks are trained.
         reporter: shows progress.
+        cache: folder of what can be made again: latency tables and conversions.
         preprocessing: that of the training images.
     """
 
@@ -36,11 +39,17 @@ class Run:
     seed: int
     device: torch.device
     reporter: Reporter
+    cache: Path
     preprocessing: Preprocessing = field(init=False)
 
     @preprocessing.default
     def _measure_preprocessing(self) -> Preprocessing:
         return measure_preprocessing(self.task.train)
+
+    @property
+    def conversions(self) -> Path:
+        """Where converted nets are kept, by their content."""
+        return self.cache / "conversions"
 
     def generator(self, *purpose: str | int) -> torch.Generator:
         """The source of randomness for one purpose, on the CPU."""

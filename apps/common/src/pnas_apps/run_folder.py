@@ -9,7 +9,10 @@ from attrs import asdict
 
 from pnas_apps.errors import UserError
 from pnas_apps.settings import RunSettings
-from pnas_ops import load_json, save_json, to_json, write_atomically
+from pnas_ops import load_json, save_json, write_atomically
+
+SEARCHED = "searched"
+"""The name of the net that the search found."""
 
 
 class RunFolder:
@@ -28,7 +31,6 @@ class RunFolder:
         self.architecture = path / "architecture.json"
         self.labels = path / "labels.txt"
         self.preprocessing = path / "preprocessing.json"
-        self.parity = path / "parity.json"
         self.converter_log = path / "converters.log"
         self.seconds = path / "seconds.json"
         self.results = path / "results.json"
@@ -39,6 +41,10 @@ class RunFolder:
     def network(self, name: str) -> "NetworkFolder":
         """The folder of one of the nets."""
         return NetworkFolder(self.path / "networks" / name)
+
+    def bundle(self, name: str) -> Path:
+        """The folder of a net's exported files; `bundle` itself is that of the searched net."""
+        return self.path / ("bundle" if name == SEARCHED else f"bundle-{name}")
 
     @property
     def is_finished(self) -> bool:
@@ -61,10 +67,7 @@ class RunFolder:
         """
         self.refuse_finished()
         if self.settings.exists():
-            try:
-                found = load_json(self.settings, RunSettings)
-            except ValueError as error:
-                raise UserError(f"{error}: give another --run-dir, or delete the folder") from None
+            found = self.read_settings()
             if found != settings:
                 names = ", ".join(_differences(asdict(found), asdict(settings)))
                 raise UserError(
@@ -76,6 +79,19 @@ class RunFolder:
             raise UserError(f"{self.path} holds something that is not a run: give another --run-dir")
         save_json(settings, self.settings)
         return False
+
+    def read_settings(self) -> RunSettings:
+        """What the run was asked to do.
+
+        Raises:
+            UserError: for a folder that holds no run.
+        """
+        if not self.settings.exists():
+            raise UserError(f"{self.path} holds no run: name the folder that a run printed")
+        try:
+            return load_json(self.settings, RunSettings)
+        except ValueError as error:
+            raise UserError(f"{error}: give another --run-dir, or delete the folder") from None
 
     def add_seconds(self, step: str, seconds: float) -> None:
         """Adds to the time that a step took, over all sessions of the run."""
@@ -105,7 +121,6 @@ class NetworkFolder:
         self.checkpoint = path / "training.pt"
         self.history = path / "history.jsonl"
         self.weights = path / "weights.safetensors"
-        self.onnx = path / "model.onnx"
         self.tflite = path / "model.tflite"
 
 
@@ -119,9 +134,16 @@ def unfinished_folder(parent: Path, name: str, settings: RunSettings) -> RunFold
         folder = RunFolder(parent / (name if number == 1 else f"{name}-{number}"))
         if not folder.path.exists():
             return folder
-        if not folder.is_finished and folder.settings.exists() and folder.settings.read_text() == to_json(settings):
+        if not folder.is_finished and _holds(folder, settings):
             return folder
         number += 1
+
+
+def _holds(folder: RunFolder, settings: RunSettings) -> bool:
+    try:
+        return folder.read_settings() == settings
+    except UserError:
+        return False
 
 
 def _differences(found: dict[str, Any], wanted: dict[str, Any], prefix: str = "") -> list[str]:

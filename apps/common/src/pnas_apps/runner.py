@@ -1,6 +1,7 @@
 """From a command line's options to a run."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from pnas_apps.progress import Reporter
 from pnas_apps.run import Run
 from pnas_apps.run_folder import RunFolder, unfinished_folder
 from pnas_apps.settings import Preset, RunSettings, Task, structure_preset
-from pnas_export import ConversionError, ParityError
+from pnas_export import BundleError, ConversionError, ParityError
 from pnas_ops import workloads
 from pnas_supernet import DivergenceError
 
@@ -43,11 +44,7 @@ def run_task(
     preset = structure_preset(options, preset_name)
     if run_dir is not None:
         RunFolder(run_dir).refuse_finished()
-    try:
-        task = read_task(preset, reporter.track)
-        workloads(task.space)
-    except ValueError as error:
-        raise UserError(str(error)) from None
+    task = _read(partial(read_task, preset), reporter)
     settings = RunSettings(
         task=task.name,
         seed=seed,
@@ -55,6 +52,7 @@ def run_task(
         space=task.space,
         train_images=len(task.train),
         test_images=len(task.test),
+        data_dir=None if task.data_dir is None else str(task.data_dir),
     )
     folder = unfinished_folder(RUNS, name, settings) if run_dir is None else RunFolder(run_dir)
     goes_on = folder.begin(settings)
@@ -62,13 +60,72 @@ def run_task(
         f"{task.name}: {len(task.train)} training and {len(task.test)} test images of {len(task.train.classes)} "
         f"classes; {'going on with' if goes_on else 'new run in'} {folder.path}, on {device.type}"
     )
-    run = Run(task=task, preset=preset, folder=folder, seed=seed, device=device, reporter=reporter)
+    cache = cache_dir or default_cache()
+    run = Run(task=task, preset=preset, folder=folder, seed=seed, device=device, reporter=reporter, cache=cache)
     try:
-        run_pipeline(run, cache=cache_dir or user_cache_path("pnas") / "tables", table_path=table)
-    except (ConversionError, DivergenceError, ParityError) as error:
+        run_pipeline(run, table_path=table)
+    except (BundleError, ConversionError, DivergenceError, ParityError) as error:
         raise UserError(str(error)) from error
     names = ", ".join(sorted(path.name for path in folder.path.iterdir()))
     reporter.console.print(f"Everything is in {folder.path}: {names}")
+
+
+def open_run(
+    path: Path,
+    read_task: Callable[[Path | None, Preset, Track], Task],
+    *,
+    data_dir: Path | None,
+    cache_dir: Path | None,
+    accelerator: str,
+    reporter: Reporter,
+) -> Run:
+    """A run whose nets are trained, with its images, to work on what it left.
+
+    Args:
+        path: its folder.
+        read_task: reads the images of a folder, or those that come with a library if None.
+        data_dir: where the images are, if they have moved since.
+        cache_dir: folder of what can be made again; the user's own one if None.
+        accelerator: "auto", "cpu" or "cuda".
+        reporter: shows progress.
+
+    Raises:
+        UserError: for a folder without a run, and images that are not those of the run.
+    """
+    folder = RunFolder(path)
+    settings = folder.read_settings()
+    images = data_dir or (None if settings.data_dir is None else Path(settings.data_dir))
+    task = _read(partial(read_task, images, settings.preset), reporter)
+    found, begun_with = (len(task.train), len(task.test)), (settings.train_images, settings.test_images)
+    if task.space != settings.space or found != begun_with:
+        raise UserError(
+            f"the images in {task.data_dir} are not those of {path}: {found[0]} + {found[1]} images of "
+            f"{task.space.classes} classes, not {begun_with[0]} + {begun_with[1]} of {settings.space.classes}: "
+            "name the right --data-dir"
+        )
+    return Run(
+        task=task,
+        preset=settings.preset,
+        folder=folder,
+        seed=settings.seed,
+        device=_training_device(accelerator),
+        reporter=reporter,
+        cache=cache_dir or default_cache(),
+    )
+
+
+def default_cache() -> Path:
+    """The user's folder of what can be made again: latency tables and conversions."""
+    return user_cache_path("pnas")
+
+
+def _read(read_task: Callable[[Track], Task], reporter: Reporter) -> Task:
+    try:
+        task = read_task(reporter.track)
+        workloads(task.space)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return task
 
 
 def _training_device(accelerator: str) -> torch.device:

@@ -1,5 +1,7 @@
 """What a run is asked to do."""
 
+from pathlib import Path
+
 from attrs import evolve, field, frozen
 from attrs.validators import and_, ge, gt, lt
 
@@ -46,7 +48,11 @@ class Preset:
 
 @frozen(kw_only=True)
 class RunSettings:
-    """What must be equal for an unfinished run to go on."""
+    """What must be equal for an unfinished run to go on, and where its images are.
+
+    Attributes:
+        data_dir: folder of the images, which may have moved since; None where they come with a library.
+    """
 
     task: str
     seed: int
@@ -54,16 +60,22 @@ class RunSettings:
     space: SearchSpace
     train_images: int
     test_images: int
+    data_dir: str | None = field(default=None, eq=False)
 
 
 @frozen(kw_only=True, eq=False)
 class Task:
-    """Images and the space to search for them."""
+    """Images and the space to search for them.
+
+    Attributes:
+        data_dir: folder of the images; None where they come with a library.
+    """
 
     name: str
     train: ImageSet
     test: ImageSet
     space: SearchSpace
+    data_dir: Path | None = None
 
 
 def structure_preset(options: Options, name: str) -> Preset:

@@ -1,13 +1,13 @@
 """Training of one net from scratch, and judging it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from attrs import asdict, field, frozen
 from attrs.validators import ge, gt, le
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from pnas_apps.errors import UserError
@@ -111,12 +111,16 @@ class Training:
         self.history = [TrainRecord(**record) for record in state["history"]]
 
 
-def accuracy(network: nn.Module, batches: ImageBatches) -> float:
-    """Share of the images that `network`, in eval mode, puts into their class."""
-    network.eval()
+def accuracy(predict: Callable[[Tensor], Tensor], batches: Iterable[tuple[Tensor, Tensor]]) -> float:
+    """Share of the images whose largest logit is that of their class.
+
+    Args:
+        predict: a net in evaluation mode, or a loaded file: images (N, C, H, W) to logits (N, classes).
+        batches: images and labels.
+    """
     correct = total = 0
     with torch.inference_mode():
         for images, labels in batches:
-            correct += int((network(images).argmax(dim=1) == labels).sum())
+            correct += int((predict(images).argmax(dim=1) == labels).sum())
             total += len(labels)
     return correct / total

@@ -6,22 +6,23 @@ from pnas_export.bundle import Bundle, BundleError
 from pnas_export.bundle_export import export_bundle
 from pnas_export.chaining import architecture_signatures, chain_signatures
 from pnas_export.command_device import CommandDevice
-from pnas_export.device import TFLiteDevice
 from pnas_export.external import DeviceError
 from pnas_export.formats import FORMATS, Format, format_of
 from pnas_export.installed import installed_runtimes
 from pnas_export.layer_errors import LayerError, layer_errors
 from pnas_export.memory import peak_memory_bytes
 from pnas_export.metadata import Metadata, read_metadata, write_metadata
+from pnas_export.onnx_device import OnnxDevice
 from pnas_export.onnx_file import export_onnx
 from pnas_export.onnx_runtime import OnnxRuntime
 from pnas_export.parity import Parity, ParityError, verify
 from pnas_export.preprocessing import Preprocessing, RawPixels
-from pnas_export.proof import Batches, FileProof, LossyFile, Proof, Timing, prove
+from pnas_export.proof import MAX_ACCURACY_LOSS, Batches, FileProof, LossyFile, Proof, Refusal, Timing, prove
 from pnas_export.quantization import MIN_CALIBRATION_IMAGES, Scheme, quantize_onnx, quantize_tflite
 from pnas_export.quiet import ConversionError, quiet
 from pnas_export.runtimes import LoadedFile, Runtime
 from pnas_export.signatures import convert_workloads, workload_blocks
+from pnas_export.tflite_device import TFLiteDevice
 from pnas_export.tflite_file import export_tflite
 from pnas_export.tflite_runtimes import AiEdgeLitert, TFLite, TFLiteRuntime
 from pnas_export.timing import FileDevice, measure_files
@@ -59,7 +60,9 @@ __all__ = [
     "Proof",
     "FileProof",
     "Timing",
+    "Refusal",
     "LossyFile",
+    "MAX_ACCURACY_LOSS",
     "layer_errors",
     "LayerError",
     # runtimes
@@ -75,6 +78,7 @@ __all__ = [
     "FileDevice",
     "peak_memory_bytes",
     "TFLiteDevice",
+    "OnnxDevice",
     "AdbDevice",
     "CommandDevice",
     "DeviceError",

@@ -65,19 +65,37 @@ def _tflite_errors(exact: Path, quantized: Path, images: Tensor) -> dict[str, fl
         use_xnnpack=False,
         num_threads=1,
     ).get_signature_comparison_result()
+    layers = _layers_of_tflite_tensors(exact.read_bytes())
     errors: dict[str, float] = {}
     for tensors in (found.intermediate_tensors, found.output_tensors):
         for name, values in tensors.items():
-            # Fused operators come later under the same layer, and last is what the layer hands on.
-            errors[_layer_of_tensor(name)] = values[metric.value]
+            if name in layers:
+                # What is computed later under the same layer is what the layer hands on.
+                errors[layers[name]] = values[metric.value]
     return errors
 
 
-def _layer_of_tensor(name: str) -> str:
-    """The layer "8.3" of "…ChannelLastIOWrapper/….Sequential_wrapped/….Block_8/….Linear_3;1"."""
-    _, wrapped, inside = name.split(";")[0].partition("_wrapped/")
-    parts = [re.fullmatch(r"[\w.]+?_(\w+)", part) for part in inside.split("/")]
-    return ".".join(part[1] for part in parts if part) if wrapped else "output"
+def _layers_of_tflite_tensors(content: bytes) -> dict[str, str]:
+    """The layer that computes each tensor: that of the operator's weights, or else of its own name."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    (graph,) = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0)).subgraphs
+    names = [tensor.name.decode() for tensor in graph.tensors]
+    layers: dict[str, str] = {}
+    for operator in graph.operators:
+        for output in operator.outputs:
+            # Weights are an operator's second input.
+            candidates = [names[index] for index in operator.inputs[1:2] if index >= 0]
+            found = [layer for name in (*candidates, names[output]) if (layer := _layer_in_name(name))]
+            layers[names[output]] = found[0] if found else names[output]
+    return layers
+
+
+def _layer_in_name(name: str) -> str:
+    """The layer "8.3" of "…;…ChannelLastIOWrapper/….Sequential_wrapped/….Block_8/….Linear_3;1", "" without one."""
+    places = [place.partition("_wrapped/")[2] for place in name.split(";")]
+    parts = (re.fullmatch(r"[\w.]+?_(\w+)", part) for part in max(places, key=len).split("/"))
+    return ".".join(part[1] for part in parts if part)
 
 
 def _onnx_errors(exact: Path, quantized: Path, images: Tensor) -> dict[str, float]:
@@ -103,7 +121,7 @@ def _onnx_errors(exact: Path, quantized: Path, images: Tensor) -> dict[str, floa
         for file in (quantized, exact):
             modify_model_output_intermediate_tensors(file, Path(folder, file.name))
             activations.append(collect_activations(str(Path(folder, file.name)), Images()))
-    layers = _layers_of_tensors(graph)
+    layers = _layers_of_onnx_tensors(graph)
     errors: dict[str, float] = {}
     for tensor, values in create_activation_matching(*activations).items():
         if "float" in values and tensor in layers:
@@ -112,8 +130,8 @@ def _onnx_errors(exact: Path, quantized: Path, images: Tensor) -> dict[str, floa
     return errors
 
 
-def _layers_of_tensors(graph: Any) -> dict[str, str]:
-    """The layer that computes each tensor of an ONNX graph: that of the weights, or of what it is an activation of."""
+def _layers_of_onnx_tensors(graph: Any) -> dict[str, str]:
+    """The layer that computes each tensor: that of the weights, or of what it is an activation of."""
     weights = {entry.name for entry in graph.initializer}
     layers: dict[str, str] = {}
     for node in graph.node:

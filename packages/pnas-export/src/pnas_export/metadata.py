@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from attrs import field, frozen
 from attrs.validators import min_len
 
@@ -78,7 +79,13 @@ def _read_tflite(path: Path) -> Any:
     content = path.read_bytes()
     if content[4:8] != b"TFL3":
         raise ValueError(f"{path} is no TFLite file, or damaged: export it again")
-    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    for buffer in tree.buffers:
+        # The quantizer puts the weights of larger nets behind the flatbuffer, where writing it anew would lose them.
+        if buffer.offset > 1:
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return tree
 
 
 def _with_buffer(tree: Any, data: bytes) -> bytes:

@@ -25,8 +25,8 @@ class OnnxFile:
         self._session = session
         self._name = name
         (self._source,), (self._result,) = session.get_inputs(), session.get_outputs()
-        if len(self._source.shape) != 4 or self._source.type not in _TYPES:
-            raise ValueError(f"{name} takes {self._source.type} {self._source.shape}, not images (N, C, H, W)")
+        if self._source.type not in _TYPES:
+            raise ValueError(f"{name} takes {self._source.type}, not float32 or uint8 images")
 
     def __call__(self, images: Tensor) -> Tensor:
         """Logits (N, classes) of images (N, C, H, W) on the CPU."""

@@ -13,7 +13,7 @@ from pnas_export.inference import inference_copy
 from pnas_export.layer_errors import LayerError, layer_errors
 from pnas_export.memory import peak_memory_bytes
 from pnas_export.parity import FLOAT_TOLERANCE, Parity, compare, suitable_runtimes
-from pnas_export.runtimes import Runtime
+from pnas_export.runtimes import LoadedFile, Runtime
 from pnas_export.timing import measure_files
 from pnas_ops import Measurement, Progress, processor_name, tell
 
@@ -64,6 +64,15 @@ class LossyFile:
 
 
 @frozen(kw_only=True)
+class Refusal:
+    """A runtime that should run a file of this kind and does not load this one, and what it says."""
+
+    file: str
+    runtime: str
+    reason: str
+
+
+@frozen(kw_only=True)
 class Proof:
     """What is known of the files of one net.
 
@@ -71,7 +80,8 @@ class Proof:
         processor: where it was measured.
         images: number of test images that were compared and judged.
         net_accuracy: of the net itself in PyTorch, in float32.
-        files: every file on every installed runtime that supports it.
+        files: every file on every installed runtime that runs it.
+        refused: files that a runtime does not load though it supports their kind; another one does.
         lossy: the quantized files that are clearly worse than the net.
     """
 
@@ -79,6 +89,7 @@ class Proof:
     images: int
     net_accuracy: float
     files: tuple[FileProof, ...]
+    refused: tuple[Refusal, ...] = ()
     lossy: tuple[LossyFile, ...] = ()
 
 
@@ -104,8 +115,9 @@ def prove(module: nn.Module, files: Mapping[Format, Path], test: Batches, *, pro
         ParityError: for a float32 file that differs by more than `FLOAT_TOLERANCE` of the largest logit.
         ValueError: for no test images, images of another shape, and a file that no installed runtime runs.
     """
-    runs = [(name, runtime) for name, path in files.items() for runtime in suitable_runtimes(path)]
-    expected, found, labels = _answers(inference_copy(module), files, runs, test, progress)
+    models, refused = _load(files)
+    runs = list(models)
+    expected, found, labels = _answers(inference_copy(module), list(models.values()), test, progress)
     parities = [
         compare(files[name], runtime, logits, expected, tolerance=FLOAT_TOLERANCE if is_float32(name) else None)
         for (name, runtime), logits in zip(runs, found, strict=True)
@@ -130,15 +142,30 @@ def prove(module: nn.Module, files: Mapping[Format, Path], test: Batches, *, pro
         images=len(labels),
         net_accuracy=net_accuracy,
         files=tuple(proofs),
+        refused=refused,
         lossy=_lossy(files, proofs, net_accuracy, test),
     )
 
 
+def _load(files: Mapping[Format, Path]) -> tuple[dict[Run, LoadedFile], tuple[Refusal, ...]]:
+    models: dict[Run, LoadedFile] = {}
+    refused: list[Refusal] = []
+    for name, path in files.items():
+        for runtime in suitable_runtimes(path):
+            try:
+                models[name, runtime] = runtime.load(path)
+            except ValueError as error:
+                refused.append(Refusal(file=path.name, runtime=runtime.name, reason=str(error)))
+        if not any(name == loaded for loaded, _ in models):
+            raise ValueError(refused[-1].reason)
+    return models, tuple(refused)
+
+
 def _answers(
-    net: nn.Module, files: Mapping[Format, Path], runs: Sequence[Run], test: Batches, progress: Progress | None
+    net: nn.Module, loaded: Sequence[LoadedFile], test: Batches, progress: Progress | None
 ) -> tuple[Tensor, list[Tensor], Tensor]:
-    """The logits of the net and of every run, (N, classes), and the labels (N,)."""
-    models: list[Callable[[Tensor], Tensor]] = [net, *(runtime.load(files[name]) for name, runtime in runs)]
+    """The logits of the net and of every loaded file, (N, classes), and the labels (N,)."""
+    models: list[Callable[[Tensor], Tensor]] = [net, *loaded]
     steps = len(test) * len(models)
     labels: list[Tensor] = []
     logits: list[list[Tensor]] = [[] for _ in models]

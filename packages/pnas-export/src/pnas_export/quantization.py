@@ -62,10 +62,41 @@ def quantize_tflite(
         from ai_edge_quantizer.quantizer import Quantizer
 
         recipe = _recipe(scheme)
-        ranges = None if images is None else _activation_ranges(content, images, recipe)
+        ranges = None
+        if images is not None:
+            samples = [{"args_0": image[None].numpy()} for image in images.permute(0, 2, 3, 1).contiguous()]
+            ranges = _activation_ranges(content, {"serving_default": samples}, recipe)
         quantizer = Quantizer(content, recipe.get_quantization_recipe())
         quantized = bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model)
     write_atomically(target, quantized)
+
+
+def quantize_signatures(model: bytes, *, log: Path | None = None) -> bytes:
+    """A model of `convert_workloads` with every signature quantized as by scheme "int8", for timing.
+
+    Ranges come from random inputs, so that its outputs are rough.
+
+    Args:
+        model: float32.
+        log: a file that receives what the quantizer prints; dropped if None.
+
+    Raises:
+        ConversionError: where the quantizer refuses it.
+    """
+    with converting("blocks to int8 TFLite", log=log):
+        from ai_edge_quantizer.quantizer import Quantizer
+
+        interpreter = AiEdgeLitert().interpreter(model)
+        generator = torch.Generator().manual_seed(0)
+        samples = {}
+        for name in interpreter.get_signature_list():
+            (details,) = interpreter.get_signature_runner(name).get_input_details().values()
+            shape = details["shape"].tolist()
+            samples[name] = [{"args_0": torch.randn(shape, generator=generator).numpy()} for _ in range(2)]
+        recipe = _recipe("int8")
+        quantizer = Quantizer(model, recipe.get_quantization_recipe())
+        ranges = _activation_ranges(model, samples, recipe)
+        return bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model)
 
 
 def quantize_onnx(source: Path, target: Path, *, calibration: Tensor, log: Path | None = None) -> None:
@@ -191,7 +222,7 @@ def _recipe(scheme: Scheme) -> Any:
     return manager
 
 
-def _activation_ranges(content: bytes, images: Tensor, recipe: Any) -> dict[str, Any]:
+def _activation_ranges(content: bytes, samples: dict[str, list[dict[str, Any]]], recipe: Any) -> dict[str, Any]:
     from ai_edge_quantizer.calibrator import CalibrationMode, Calibrator
     from ai_edge_quantizer.utils.qsv_utils import min_max_update
 
@@ -202,7 +233,6 @@ def _activation_ranges(content: bytes, images: Tensor, recipe: Any) -> dict[str,
         mode=CalibrationMode.CALIBRATION_PRESERVE_ALL_TENSORS,
         qsv_update_func=min_max_update,
     )
-    samples = [{"args_0": image[None].numpy()} for image in images.permute(0, 2, 3, 1).contiguous()]
-    calibrator.calibrate({"serving_default": samples}, recipe)
+    calibrator.calibrate(samples, recipe)
     ranges: dict[str, Any] = calibrator.get_model_qsvs()
     return ranges

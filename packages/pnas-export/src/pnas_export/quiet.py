@@ -74,7 +74,9 @@ def _reason(error: BaseException) -> str:
     # The outermost message says which step failed, the innermost why.
     while error.__cause__ is not None:
         error = error.__cause__
-    first_line = next(iter(str(error).strip().splitlines()), "no message")
+    # A KeyError's text is the representation of its key, in which line breaks are escaped.
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    first_line = next(iter(text.strip().splitlines()), "no message")
     return f"{type(error).__name__}: {first_line}"
 
 

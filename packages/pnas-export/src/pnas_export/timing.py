@@ -1,13 +1,36 @@
 """The latency of whole nets' files, side by side."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from pnas_export.runtimes import Runtime
-from pnas_ops import Measurement, Progress, walk
+from pnas_ops import DeviceInfo, Measurement, Progress, walk
 
 Key = TypeVar("Key", bound=Hashable)
+
+
+@runtime_checkable
+class FileDevice(Protocol):
+    """A device that times exported files.
+
+    Attributes:
+        suffix: of the files that it runs, with its dot.
+    """
+
+    @property
+    def info(self) -> DeviceInfo: ...
+
+    @property
+    def suffix(self) -> str: ...
+
+    def measure_files(self, paths: Sequence[Path], *, progress: Progress | None = None) -> dict[Path, Measurement]:
+        """Times whole nets for one image each, the cost of a call included.
+
+        Raises:
+            ValueError: naming the file that the device cannot run.
+        """
+        ...
 
 
 def measure_files(

@@ -1,11 +1,14 @@
 """From a device to a table."""
 
+import statistics
+from collections.abc import Callable, Sequence
 from datetime import date
 
 from attrs import evolve
 
 from pnas_latency.device import Device
-from pnas_latency.entries import TableEntry
+from pnas_latency.entries import NetEntry, TableEntry
+from pnas_latency.nets import ValidationNet
 from pnas_latency.table import LatencyTable
 from pnas_ops import Architecture, Progress, SearchSpace, workloads
 
@@ -15,6 +18,8 @@ def measure_table(
     net: SearchSpace | Architecture,
     *,
     known: LatencyTable | None = None,
+    validation: Sequence[ValidationNet] = (),
+    keep: Callable[[LatencyTable], None] | None = None,
     progress: Progress | None = None,
 ) -> LatencyTable:
     """The latencies of every workload of `net`, of which only those that `known` lacks are measured.
@@ -22,22 +27,39 @@ def measure_table(
     Args:
         device: where to measure.
         net: all of whose workloads the table will hold.
-        known: an earlier table of the same device; its entries are kept.
+        known: an earlier table of the same device; its entries and nets are kept.
+        validation: whole nets to measure among the workloads, of which `known` has none yet.
+        keep: called with the table so far after each measurement, so that an interruption loses none:
+            `lambda table: table.save(path)`. A device that measures all in turns has one moment to call it.
         progress: told how far it is.
 
     Raises:
         ValueError: for a `known` table of another device.
     """
     today = date.today().isoformat()
-    if known is None:
-        known = LatencyTable(device=device.info, measured_on=today, entries=())
-    if known.device != device.info:
-        raise ValueError(f"a table of {known.device} cannot be continued on {device.info}: start a new table")
+    table = known or LatencyTable(device=device.info, measured_on=today, entries=())
+    if table.device != device.info:
+        raise ValueError(f"a table of {table.device} cannot be continued on {device.info}: start a new table")
     rows = workloads(net)
-    missing = set(known.missing(rows))
-    if not missing:
-        return known
+    missing = set(table.missing(rows))
+    had = {(entry.architecture.resolution, entry.architecture.blocks) for entry in table.nets}
+    judges = {
+        one.architecture: one for one in validation if (one.architecture.resolution, one.architecture.blocks) not in had
+    }
+    if not missing and not judges:
+        return table
     wanted = [[workload for workload in row if workload in missing] for row in rows]
-    measured = device.measure([row for row in wanted if row], progress=progress)
-    entries = (TableEntry(workload=workload, measurement=measurement) for workload, measurement in measured)
-    return evolve(known, measured_on=today, entries=(*known.entries, *entries))
+    for key, measurement in device.measure([row for row in wanted if row], nets=list(judges), progress=progress):
+        if isinstance(key, Architecture):
+            table = evolve(table, nets=(*table.nets, judges[key].measured(measurement)))
+        else:
+            table = evolve(table, entries=(*table.entries, TableEntry(workload=key, measurement=measurement)))
+        table = evolve(table, measured_on=today, noise_floor=_noise_floor(table.entries, table.nets))
+        if keep is not None:
+            keep(table)
+    return table
+
+
+def _noise_floor(entries: Sequence[TableEntry], nets: Sequence[NetEntry]) -> float:
+    """The median drift of the nets, which predictions are compared with, or else of the workloads."""
+    return statistics.median(entry.measurement.drift for entry in nets or entries)

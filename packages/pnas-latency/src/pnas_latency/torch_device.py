@@ -4,9 +4,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from pnas_ops import Block, DeviceInfo, Measurement, Progress, Workload, build_block, processor_name, walk
+from pnas_ops import (
+    Architecture,
+    DeviceInfo,
+    Measurement,
+    Progress,
+    Workload,
+    build_block,
+    build_network,
+    processor_name,
+    walk,
+)
 
 
 class TorchDevice:
@@ -44,16 +54,20 @@ class TorchDevice:
         return self._info
 
     def measure(
-        self, rows: Sequence[Sequence[Workload]], *, progress: Progress | None = None
-    ) -> Iterator[tuple[Workload, Measurement]]:
-        """Measures every workload of `rows` by `pnas_ops.walk`; the thread count is restored afterwards."""
-        keys = {workload for row in rows for workload in row}
-        blocks = {workload: self._block(workload) for workload in keys}
-        inputs = {shape: self._input(shape) for shape in {workload.input_shape for workload in keys}}
+        self,
+        rows: Sequence[Sequence[Workload]],
+        *,
+        nets: Sequence[Architecture] = (),
+        progress: Progress | None = None,
+    ) -> Iterator[tuple[Workload | Architecture, Measurement]]:
+        """Measures every workload of `rows`, and every net, by `pnas_ops.walk`; the thread count is restored."""
+        keys: list[Workload | Architecture] = [*dict.fromkeys(workload for row in rows for workload in row), *nets]
+        modules = {key: self._module(key) for key in keys}
+        inputs = {shape: self._input(shape) for shape in {key.input_shape for key in keys}}
         tiny = torch.zeros(1, device=self._device)
 
-        def run(workload: Workload) -> None:
-            blocks[workload](inputs[workload.input_shape])
+        def run(key: Workload | Architecture) -> None:
+            modules[key](inputs[key.input_shape])
             self._finish()
 
         def idle() -> None:
@@ -62,15 +76,16 @@ class TorchDevice:
 
         # A net waits for the GPU once. On a CPU it saves nothing: `tiny + 1` would deduct what every operator pays.
         overhead = idle if self._device.type == "cuda" else None
+        places: Sequence[Sequence[Workload | Architecture]] = rows
         with _threads(self.info.threads), torch.inference_mode():
-            measurements = walk(rows, run, idle=overhead, samples=self._samples, progress=progress)
+            measurements = walk(places, run, idle=overhead, wholes=nets, samples=self._samples, progress=progress)
         return iter(measurements.items())
 
-    def _block(self, workload: Workload) -> Block:
+    def _module(self, key: Workload | Architecture) -> nn.Module:
         # Measuring must not change the random numbers of the program around it.
         with torch.random.fork_rng(devices=[]):
-            block = build_block(workload.block)
-        return block.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+            module = build_block(key.block) if isinstance(key, Workload) else build_network(key)
+        return module.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def _input(self, shape: tuple[int, ...]) -> Tensor:
         return torch.full(shape, 0.5, device=self._device).to(memory_format=torch.channels_last)

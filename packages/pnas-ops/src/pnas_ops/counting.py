@@ -36,4 +36,4 @@ def architecture_macs(architecture: Architecture) -> int:
     """Multiply-accumulates of the net for one image."""
     with torch.device("meta"):
         network = build_network(architecture)
-    return count_macs(network, (1, architecture.in_channels, architecture.resolution, architecture.resolution))
+    return count_macs(network, architecture.input_shape)

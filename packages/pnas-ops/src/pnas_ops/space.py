@@ -46,6 +46,11 @@ class Architecture:
         return self.blocks[0].in_channels
 
     @property
+    def input_shape(self) -> tuple[int, int, int, int]:
+        """Of one image: (1, C, H, W)."""
+        return (1, self.in_channels, self.resolution, self.resolution)
+
+    @property
     def classes(self) -> int:
         """Outputs of the last block."""
         return self.blocks[-1].out_channels
