@@ -1,6 +1,5 @@
 """The program as its users run it."""
 
-import json
 import re
 import signal
 import subprocess
@@ -14,7 +13,7 @@ from PIL import Image
 from pnas_apps.results import RunResults
 from pnas_cifar10.cli import PRESETS, main
 from pnas_cifar10.datasets import read_digits
-from pnas_export import AiEdgeLitert, OnnxRuntime, Preprocessing
+from pnas_export import AiEdgeLitert, Bundle, OnnxRuntime, Preprocessing
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, digits_mbconv_space, load_json
 from pnas_supernet import load_checkpoint
@@ -67,21 +66,100 @@ def test_the_demo_leaves_everything_in_its_folder(demo: tuple[Path, Path, str]) 
         Image.open(run / picture).verify()
     assert "27 workloads: 27 measured now" in printed
     assert "skip" in printed or "mb" in printed
-    proofs = json.loads((run / "parity.json").read_text())["nets"]
-    runtimes = {(proof["file"], proof["runtime"]) for proof in proofs["searched"]}
+    bundle = Bundle.load(run / "bundle")
+    assert {file.name for file in bundle.files} == {"model.onnx", "model.tflite", "model-int8.tflite"}
+    assert bundle.proof.images == len(read_digits(16)[1])
+    assert bundle.proof.net_accuracy == pytest.approx(results.nets[0].test_accuracy, abs=1.5 / 360)
+    runtimes = {(one.parity.file, one.parity.runtime) for one in bundle.proof.files}
     assert {("model.onnx", "onnxruntime"), ("model.tflite", "ai-edge-litert")} <= runtimes
+    assert "model-int8.tflite" in printed
 
 
 def test_the_files_have_the_reported_accuracy(demo: tuple[Path, Path, str]) -> None:
     run, _, _ = demo
     _, test = read_digits(16)
     images = load_json(run / "preprocessing.json", Preprocessing)(test.images)
-    for net in load_json(run / "results.json", RunResults).nets:
-        folder = run / "networks" / net.name
-        for runtime, file in ((AiEdgeLitert(), "model.tflite"), (OnnxRuntime(), "model.onnx")):
-            logits = runtime.load(folder / file)(images)
-            accuracy = float((logits.argmax(1) == test.labels).double().mean())
-            assert accuracy == pytest.approx(net.test_accuracy, abs=1.5 / len(test))
+    searched, *references = load_json(run / "results.json", RunResults).nets
+    files = [(searched, run / "bundle" / "model.tflite"), (searched, run / "bundle" / "model.onnx")]
+    files += [(net, run / "networks" / net.name / "model.tflite") for net in references]
+    for net, file in files:
+        runtime = OnnxRuntime() if file.suffix == ".onnx" else AiEdgeLitert()
+        logits = runtime.load(file)(images)
+        accuracy = float((logits.argmax(1) == test.labels).double().mean())
+        assert accuracy == pytest.approx(net.test_accuracy, abs=1.5 / len(test))
+
+
+def test_export_adds_formats_and_keeps_those_that_are_there(demo: tuple[Path, Path, str], tmp_path: Path) -> None:
+    run, cache, _ = demo
+    arguments = ["export", str(run), "--out", str(tmp_path / "out"), "--cache-dir", str(cache), "--images", "64"]
+    for formats, expected in (
+        (["tflite-float16"], {"model.tflite", "model-float16.tflite"}),
+        (["onnx"], {"model.onnx", "model.tflite", "model-float16.tflite"}),
+    ):
+        flags = [part for name in formats for part in ("--format", name)]
+        finished = subprocess.run(command(*arguments, *flags), capture_output=True, text=True, check=False)
+        assert finished.returncode == 0, finished.stderr
+        bundle = Bundle.load(tmp_path / "out")
+        assert {file.name for file in bundle.files} == expected
+        assert bundle.proof.images == 64
+        assert all(name in finished.stdout for name in expected)
+    assert Bundle.load(run / "bundle").architecture == bundle.architecture
+
+
+def test_eval_judges_files_and_the_net(demo: tuple[Path, Path, str]) -> None:
+    run, _, _ = demo
+    proof = Bundle.load(run / "bundle").proof
+    arguments = command("eval", run, "--file", "model-int8.tflite", "--file", str(run / "bundle" / "model.onnx"))
+    printed = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
+    for one in proof.files:
+        if one.parity.file in ("model-int8.tflite", "model.onnx"):
+            assert re.search(rf"{one.parity.file} +{one.parity.runtime} \S+ +{one.accuracy:.2%}", printed), printed
+    net = subprocess.run(command("eval", run), capture_output=True, text=True, check=True).stdout
+    assert re.search(
+        rf"searched +PyTorch +{load_json(run / 'results.json', RunResults).nets[0].test_accuracy:.2%}", net
+    )
+
+
+def test_bench_times_the_files_of_a_folder_that_the_device_runs(demo: tuple[Path, Path, str]) -> None:
+    run, _, _ = demo
+    for device, names in (("tflite", ["model.tflite", "model-int8.tflite"]), ("onnxruntime", ["model.onnx"])):
+        arguments = command("bench", run / "bundle", "--device", device)
+        printed = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
+        rows = re.findall(r"^ *(model\S*) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +(\d+)", printed, re.M)
+        assert sorted(row[0] for row in rows) == sorted(names)
+        assert all(0 < float(row[1]) <= float(row[2]) <= float(row[3]) <= float(row[4]) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["export", "RUN", "--format", "int4"], "there is no format 'int4': name some of onnx, onnx-int8, tflite"),
+        (["export", "RUN", "--format", "onnx", "--net", "nope"], "no trained net 'nope': it has biggest, fastest, se"),
+        (["export", "DATA", "--format", "onnx"], "DATA holds no run: name the folder that a run printed"),
+        (["export", "RUN", "--format", "onnx", "--data-dir", "DATA"], "the images in .* are not those of .*data-dir"),
+        (["eval", "RUN", "--file", "nope.onnx"], "there is no file nope.onnx, and none in "),
+        (["eval", "RUN", "--file", "BAD"], r"bad\.tflite is no TFLite file, or damaged"),
+        (["eval", "RUN", "--net", "nope"], "no trained net 'nope'"),
+        (["bench", "BAD"], r"ai-edge-litert cannot load bad\.tflite"),
+        (["bench", "RUN/nope.tflite"], "there is no file"),
+        (["bench", "BAD", "--device", "onnxruntime"], r"bad\.tflite is not a \.onnx file"),
+        (["bench", "BAD", "--device", "abacus"], "there is no device 'abacus'"),
+        (["bench", "BAD", "--device", "torch-cpu"], "torch-cpu runs no files"),
+    ],
+)
+def test_bad_input_to_a_finished_run_is_named(
+    arguments: list[str], message: str, demo: tuple[Path, Path, str], image_folder: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.tflite"
+    bad.write_bytes(b"not a model")
+    places = {"RUN": str(demo[0]), "DATA": str(image_folder), "BAD": str(bad)}
+    given = arguments
+    for name, place in places.items():
+        given = [part.replace(name, place) for part in given]
+        message = message.replace(name, place)
+    before = {path: path.stat().st_mtime_ns for path in demo[0].rglob("*")}
+    assert_refused(CliRunner().invoke(main, given), message)
+    assert {path: path.stat().st_mtime_ns for path in demo[0].rglob("*")} == before
 
 
 def test_a_second_run_measures_nothing_and_ctrl_c_loses_nothing(demo: tuple[Path, Path, str], tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What a run found, as numbers and as tables for the terminal."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from attrs import frozen
@@ -8,12 +9,14 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from pnas_export import MAX_ACCURACY_LOSS, LossyFile, Proof
+from pnas_export import BUNDLE_FILES, MAX_ACCURACY_LOSS, LossyFile, Proof
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, DeviceInfo, Measurement, architecture_macs, architecture_parameters, workloads
 
 KERNEL_COLORS = {1: "#9e9e9e", 3: "#4c78a8", 5: "#e39b2f", 7: "#c44e52"}
 """Of blocks by the side of their kernel, in every picture."""
+
+_FILE_WIDTH = max(len(name) for name in BUNDLE_FILES)
 
 
 @frozen(kw_only=True)
@@ -75,44 +78,39 @@ def results_table(nets: Sequence[NetResult]) -> Table:
 
 
 def proof_table(proof: Proof) -> Table:
-    """Every file on every runtime beside PyTorch."""
+    """Every file on every runtime beside PyTorch; it fits 80 columns."""
+    threads = "/".join(f"{timing.threads}" for timing in proof.files[0].timings)
     table = Table(
-        title=f"Files beside PyTorch ({proof.net_accuracy:.2%}) on {proof.images} test images "
-        "(difference: relative to the largest logit; memory beside the runtime)",
+        title=f"Files beside PyTorch, {proof.net_accuracy:.2%} right, on {proof.images} test images\n"
+        "(differs: of the largest logit; memory: beside the runtime)",
         title_justify="left",
         box=SIMPLE_HEAD,
-        collapse_padding=True,
         pad_edge=False,
+        padding=(0, 1, 0, 0),
         caption="\n".join([*map(_lossy_line, proof.lossy), *(refusal.reason for refusal in proof.refused)]),
         caption_justify="left",
     )
-    for heading in ("file", "runtime"):
-        table.add_column(heading)
-    for heading in ("differs", "same class", "accuracy", "size", *_thread_headings(proof), "memory"):
+    table.add_column("file, runtime", min_width=_FILE_WIDTH)
+    for heading in ("differs", "same\nclass", "accuracy", f"ms, {threads}\nthreads", "size,\nmemory"):
         table.add_column(heading, justify="right")
-    for file in proof.files:
-        parity = file.parity
-        table.add_row(
-            parity.file,
-            f"{parity.runtime} {parity.runtime_version}",
-            f"{parity.max_relative_difference:.1e}",
-            f"{parity.top1_agreement:.2%}",
-            f"{file.accuracy:.2%}",
-            f"{file.size_bytes / 1e6:.2f} MB",
-            *(f"{timing.measurement.latency_ms:.3f}" for timing in file.timings),
-            f"{file.peak_memory_bytes / 1e6:.1f} MB",
-        )
+    for name, files in groupby(proof.files, key=lambda file: file.parity.file):
+        for index, file in enumerate(files):
+            if index == 0:
+                table.add_row(Text(name, style="bold"), *[""] * 4, f"{file.size_bytes / 1e6:.2f} MB")
+            table.add_row(
+                f"  {file.parity.runtime} {file.parity.runtime_version}",
+                f"{file.parity.max_relative_difference:.1e}",
+                f"{file.parity.top1_agreement:.2%}",
+                f"{file.accuracy:.2%}",
+                "/".join(f"{timing.measurement.latency_ms:.3f}" for timing in file.timings),
+                f"{file.peak_memory_bytes / 1e6:.1f} MB",
+            )
     return table
 
 
 def _lossy_line(lossy: LossyFile) -> str:
     layers = ", ".join(f"layer {layer.layer} ({layer.relative_error:.0%} off)" for layer in lossy.layers)
     return f"{lossy.file} loses more than {MAX_ACCURACY_LOSS:.0%}; it computes worst: {layers}"
-
-
-def _thread_headings(proof: Proof) -> list[str]:
-    threads = [timing.threads for timing in proof.files[0].timings]
-    return [f"ms, {count} thread{'s' if count > 1 else ''}" for count in threads]
 
 
 def accuracy_table(rows: Sequence[tuple[str, str, float]], images: int) -> Table:
@@ -128,9 +126,15 @@ def accuracy_table(rows: Sequence[tuple[str, str, float]], images: int) -> Table
 
 def timing_table(measured: Mapping[Path, Measurement], device: DeviceInfo) -> Table:
     """Files timed on a device."""
-    table = Table(title=f"Latency of one image, ms, on {device}", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("file")
-    for heading in ("10th percentile", "quarter", "median", "three quarters", "samples"):
+    table = Table(
+        title=f"Latency of one image, ms, on {device.device}\n"
+        f"({device.runtime} {device.runtime_version}, threads: {device.threads})",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("file", min_width=_FILE_WIDTH)
+    for heading in ("p10", "p25", "median", "p75", "samples"):
         table.add_column(heading, justify="right")
     for path, one in measured.items():
         times = (one.latency_ms, one.p25_ms, one.median_ms, one.p75_ms)

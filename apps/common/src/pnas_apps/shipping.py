@@ -12,6 +12,7 @@ from pnas_apps.progress import Reporter
 from pnas_apps.results import accuracy_table, proof_table, timing_table
 from pnas_apps.retraining import load_network
 from pnas_apps.run import Run
+from pnas_apps.run_folder import NetworkFolder
 from pnas_apps.training import accuracy
 from pnas_export import (
     FORMATS,
@@ -52,10 +53,7 @@ def export_run(
     Raises:
         UserError: for anything that the user can mend.
     """
-    folder = run.folder.network(name)
-    if not folder.weights.exists():
-        trained = sorted(path.parent.name for path in run.folder.path.glob("networks/*/weights.safetensors"))
-        raise UserError(f"{run.folder.path} holds no trained net {name!r}: it has {', '.join(trained) or 'none'}")
+    folder = _trained(run, name)
     path = out or run.folder.bundle(name)
     try:
         bundle = export_network(
@@ -90,7 +88,7 @@ def eval_run(run: Run, name: str, files: Sequence[Path], *, runtime: str | None,
     test = spread(run.task.test, images)
     rows = []
     if not files:
-        network = load_network(run.folder.network(name)).eval()
+        network = load_network(_trained(run, name)).eval()
         rows.append((name, "PyTorch", accuracy(network, run.ordered_batches(test))))
     for file in files:
         path = file if file.exists() else run.folder.bundle(name) / file
@@ -123,6 +121,14 @@ def bench_files(paths: Sequence[Path], device: str, *, threads: int, cache: Path
     except ValueError as error:
         raise UserError(str(error)) from error
     reporter.console.print(timing_table(measured, one.info))
+
+
+def _trained(run: Run, name: str) -> NetworkFolder:
+    folder = run.folder.network(name)
+    if not folder.weights.exists():
+        trained = sorted(path.parent.name for path in run.folder.path.glob("networks/*/weights.safetensors"))
+        raise UserError(f"{run.folder.path} holds no trained net {name!r}: it has {', '.join(trained) or 'none'}")
+    return folder
 
 
 def _files(path: Path, suffix: str) -> list[Path]:

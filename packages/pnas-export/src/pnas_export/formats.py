@@ -28,7 +28,10 @@ def format_of(file: Path) -> Format:
     for name in FORMATS:
         if file_name(name) == file.name:
             return name
-    raise ValueError(f"{file} has not the name of a bundle's file: {', '.join(map(file_name, FORMATS))}")
+    raise ValueError(f"{file} has not the name of a bundle's file: {', '.join(BUNDLE_FILES)}")
+
+
+BUNDLE_FILES: tuple[str, ...] = tuple(map(file_name, FORMATS))
 
 
 def base_format(name: Format) -> Format:
