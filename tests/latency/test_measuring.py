@@ -1,15 +1,17 @@
 """Measuring a table measures what is missing, once."""
 
+import statistics
 from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import islice
 
 import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pnas_latency import LatencyTable, measure_table
-from pnas_ops import DeviceInfo, Measurement, Progress, Workload, digits_mbconv_space, workloads
+from pnas_latency import MACS, LatencyTable, measure_table, validation_nets
+from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Workload, digits_mbconv_space, workloads
 from strategies import full_tables, search_spaces
 
 
@@ -19,13 +21,19 @@ class CountingDevice:
     def __init__(self, info: DeviceInfo) -> None:
         self.info = info
         self.calls: list[Sequence[Sequence[Workload]]] = []
+        self.nets: list[list[Architecture]] = []
 
     def measure(
-        self, rows: Sequence[Sequence[Workload]], *, progress: Progress | None = None
-    ) -> Iterator[tuple[Workload, Measurement]]:
+        self,
+        rows: Sequence[Sequence[Workload]],
+        *,
+        nets: Sequence[Architecture] = (),
+        progress: Progress | None = None,
+    ) -> Iterator[tuple[Workload | Architecture, Measurement]]:
         self.calls.append(rows)
-        for index, workload in enumerate(dict.fromkeys(workload for row in rows for workload in row)):
-            yield workload, Measurement(latency_ms=index, p25_ms=1, median_ms=1, p75_ms=1, count=2)
+        self.nets.append(list(nets))
+        for index, key in enumerate([*dict.fromkeys(workload for row in rows for workload in row), *nets]):
+            yield key, Measurement(latency_ms=index, p25_ms=1, median_ms=1, p75_ms=1, count=2, drift=index / 1000)
 
 
 INFO = DeviceInfo(device="board", runtime="fake", runtime_version="1", threads=1, dtype="float32")
@@ -57,8 +65,47 @@ def test_continues_with_exactly_what_is_missing(data: st.DataObject) -> None:
     assert {workload for rows in device.calls for row in rows for workload in row} == set(missing)
     assert all(row for rows in device.calls for row in rows)
     assert table.entries[: len(known.entries)] == known.entries
-    assert (table.nets, table.calibration, table.noise_floor) == (known.nets, known.calibration, known.noise_floor)
+    assert (table.nets, table.calibration) == (known.nets, known.calibration)
+    if not missing:
+        assert table == known
     assert set(table.measurements) == set(full.measurements)
+
+
+def test_whole_nets_are_measured_among_the_workloads_and_never_twice() -> None:
+    space = digits_mbconv_space()
+    judges = validation_nets(space, costs=MACS.costs(space), fit=2, held_out=4)
+    device = CountingDevice(INFO)
+
+    table = measure_table(device, space, validation=judges[:3])
+    more = measure_table(device, space, known=table, validation=judges)
+
+    architectures = [judge.architecture for judge in judges]
+    assert device.nets == [architectures[:3], architectures[3:]]
+    assert device.calls[1] == []
+    assert [entry.architecture for entry in more.nets] == architectures
+    assert [(entry.held_out, entry.band) for entry in more.nets] == [(one.held_out, one.band) for one in judges]
+    drifts = [entry.measurement.drift for entry in more.nets]
+    assert more.noise_floor == statistics.median(drifts)
+    renamed = [evolve(judges[0], architecture=evolve(judges[0].architecture, name="same"))]
+    assert measure_table(device, space, known=more, validation=renamed) == more
+
+
+def test_an_interrupted_measuring_goes_on_where_it_was() -> None:
+    class Vanishing(CountingDevice):
+        def measure(self, rows, *, nets=(), progress=None):
+            yield from islice(super().measure(rows, nets=nets, progress=progress), 7)
+            raise OSError("gone")
+
+    space = digits_mbconv_space()
+    kept: list[LatencyTable] = []
+    with pytest.raises(OSError, match="gone"):
+        measure_table(Vanishing(INFO), space, keep=kept.append)
+    assert [len(table.entries) for table in kept] == list(range(1, 8))
+    device = CountingDevice(INFO)
+    table = measure_table(device, space, known=kept[-1])
+    measured_again = {workload for row in device.calls[0] for workload in row} & set(kept[-1].measurements)
+    assert measured_again == set()
+    assert table.missing(workloads(space)) == ()
 
 
 def test_a_complete_table_is_returned_as_it_is() -> None:

@@ -74,6 +74,7 @@ def test_latency_is_the_tenth_percentile_less_that_of_the_idle_call(monkeypatch:
         lambda key: clock.spend(key, next(durations[key])),
         idle=lambda: clock.spend("idle", next(idles)),
         samples=20,
+        max_repeats=0,
     )
 
     overhead_ms = np.percentile(0.1 + 0.01 * np.arange(40), 10)
@@ -84,6 +85,62 @@ def test_latency_is_the_tenth_percentile_less_that_of_the_idle_call(monkeypatch:
         assert measured[key].median_ms == pytest.approx(np.median(samples_ms))
     assert clock.calls.count("idle") == 40
     assert "idle" not in clock.calls[:4]
+
+
+@given(rows=row_lists, wholes=st.integers(1, 5), whole_samples=st.integers(2, 9))
+def test_whole_nets_are_timed_between_the_walks(rows: list[list[int]], wholes: int, whole_samples: int) -> None:
+    nets = [f"net {index}" for index in range(wholes)]
+    calls: list[int | str] = []
+    measured = walk(rows, calls.append, wholes=nets, samples=3, whole_samples=whole_samples)
+
+    assert all(measured[net].count == calls.count(net) - 2 >= whole_samples for net in nets)
+    timed = calls[2 * len(measured) :]
+    filled = [row for row in rows if row]
+    # After each walk come as many nets, and between two nets of the same number of walks no block.
+    step = len(timed) // (3 * max(map(len, rows)) or whole_samples)
+    for start in range(0, len(timed), step):
+        kinds = [isinstance(key, str) for key in timed[start : start + step]]
+        assert kinds == [False] * len(filled) + [True] * (step - len(filled))
+    assert max(map(timed.count, nets)) - min(map(timed.count, nets)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("noisy_rounds", "expected_rounds", "noisy"), [(0, 20, False), (20, 30, False), (10**9, 45, True)]
+)
+def test_what_drifts_is_measured_again_and_marked_when_it_still_does(
+    noisy_rounds: int, expected_rounds: int, noisy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    calls = {"steady": 0, "drifting": 0}
+
+    def run(key: str) -> None:
+        calls[key] += 1
+        number = calls[key] - 3  # two warm it up
+        # Ever slower, or, from some round on, as in the first ten.
+        slower = key == "drifting" and 10 <= number < noisy_rounds
+        clock.spend(key, 1_000_000 + (50_000 * number if slower else 0))
+
+    measured = walk([["steady"], ["drifting"]], run, samples=20)
+    assert {one.count for one in measured.values()} == {expected_rounds}
+    assert not measured["steady"].noisy
+    assert measured["steady"].drift == 0.0
+    assert measured["drifting"].noisy == noisy
+
+
+def test_drift_is_the_difference_of_the_two_halves() -> None:
+    first, second = [2.0, 3.0, 4.0, 5.0], [4.0, 5.0, 6.0, 7.0]
+    expected = 1 - np.percentile(first, 10) / np.percentile(second, 10)
+    assert summarize(first + second).drift == pytest.approx(expected)
+    assert summarize(second + first).drift == pytest.approx(expected)
+    assert summarize([0.0, 0.0]).drift == 0.0
+
+
+def test_differences_below_the_clock_are_no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    durations = iter(range(1000, 10**6, 10))
+    measured = walk([["tiny"]], lambda key: clock.spend(key, next(durations)), samples=20)
+    assert measured["tiny"].drift > 0.05
+    assert (measured["tiny"].count, measured["tiny"].noisy) == (20, False)
 
 
 def test_without_an_idle_call_nothing_is_deducted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,6 @@ def tell(progress: Progress | None, what: str, done: int, total: int) -> None:
 MAX_DRIFT = 0.05
 """A key whose two halves differ by more is measured again."""
 
-_MAX_REPEATS = 2
 _CLOCK_MS = 0.001
 """Differences below a microsecond are the clock's, and of no net's concern."""
 
@@ -108,6 +107,7 @@ def walk(
     wholes: Sequence[Key] = (),
     samples: int = 200,
     whole_samples: int = 100,
+    max_repeats: int = 2,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[Key, Measurement]:
@@ -119,7 +119,7 @@ def walk(
     rounds, so that they see the same minutes as the blocks.
 
     Where the first and the second half of a key's samples differ by more than `MAX_DRIFT`, half as many rounds again
-    are gone through, up to `_MAX_REPEATS` times; what still differs is marked as noisy.
+    are gone through, up to `max_repeats` times; what still differs is marked as noisy.
 
     Args:
         rows: the keys at each position of the net, in its order; a key may stand in several rows. To time whole nets
@@ -130,14 +130,15 @@ def walk(
         wholes: keys that are nets by themselves, timed in turns, some after each round.
         samples: least number of samples a key of `rows`.
         whole_samples: least number of samples a key of `wholes`.
+        max_repeats: how often noisy keys make it go on.
         seed: fixes the order of the rounds.
         progress: told after every round.
     """
     order = random.Random(seed)
-    rounds = samples * max(map(len, rows), default=0) or whole_samples
+    rounds = samples * max(map(len, rows), default=0) or (whole_samples if wholes else 0)
     queues = [_shuffled_forever(row, order) for row in rows if row]
     whole_queue = _shuffled_forever(wholes, order) if wholes else iter(())
-    wholes_a_round = -(-len(wholes) * whole_samples // rounds)
+    wholes_a_round = -(-len(wholes) * whole_samples // rounds) if rounds else 0
     times: dict[Key, list[float]] = {key: [] for row in (*rows, wholes) for key in row}
     idle_times: list[float] = []
     for key in times:
@@ -152,7 +153,7 @@ def walk(
             idle_times.append(_time_ms(idle))
         done += 1
         tell(progress, "measuring", done, rounds)
-        if done == rounds and repeats < _MAX_REPEATS and _drifting(times):
+        if done == rounds and repeats < max_repeats and _drifting(times):
             repeats += 1
             rounds += rounds // 2
     overhead_ms = summarize(idle_times).latency_ms if idle_times else 0.0
