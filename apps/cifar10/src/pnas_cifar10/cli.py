@@ -19,7 +19,8 @@ def _run_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--run-dir", type=click.Path(path_type=Path), help="Folder of the run; a new one by default."),
         click.option("--seed", type=int, default=0, show_default=True, help="Fixes all that is random."),
         click.option("--table", type=click.Path(path_type=Path), help="A latency table to use; none is measured."),
-        click.option("--cache-dir", type=click.Path(path_type=Path), help="Where measured latency tables are kept."),
+        click.option("--foreign-table", is_flag=True, help="Let the table be that of another device than is here."),
+        click.option("--cache-dir", type=click.Path(path_type=Path), help="Where tables and conversions are kept."),
         click.option(
             "--accelerator",
             type=click.Choice(["auto", "cpu", "cuda"]),
@@ -31,7 +32,9 @@ def _run_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def grouped(**given: Any) -> None:
-        common = {name: given.pop(name) for name in ("run_dir", "seed", "table", "cache_dir", "accelerator")}
+        common = {
+            name: given.pop(name) for name in ("run_dir", "seed", "table", "foreign_table", "cache_dir", "accelerator")
+        }
         own = {name: given.pop(name) for name in ("data_dir", "download", "preset") if name in given}
         command(**own, common=common, flags=given)
 
@@ -146,10 +149,69 @@ def evaluate(run: Any, **options: Any) -> None:
     eval_run(run, **options)
 
 
+def _device_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds what names a device, which the command gets as `device` and `threads`."""
+    for option in (
+        click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of the device."),
+        click.option(
+            "--device",
+            default="tflite",
+            show_default=True,
+            help="torch-cpu, torch-cuda, tflite, tflite-runtime, onnxruntime, adb[:SERIAL], or a command, as in "
+            "'cmd:ssh board bench {model}'; see doctor.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@main.command()
+def doctor() -> None:
+    """Say which devices can be measured on here, and what the others lack."""
+    from pnas_apps.devices import device_report
+    from pnas_apps.progress import reporter_on_stdout
+    from pnas_apps.results import device_table
+
+    with reporter_on_stdout() as reporter:
+        reporter.console.print(device_table(device_report()))
+
+
+@main.command()
+@click.argument("path", metavar="TABLE.json", type=click.Path(path_type=Path))
+@_device_options
+@click.option("--dtype", type=click.Choice(["float32", "int8"]), default="float32", show_default=True)
+@click.option("--space", type=click.Choice(["cifar", "digits"]), default="cifar", show_default=True)
+@click.option("--classes", type=click.IntRange(2), default=10, show_default=True, help="Of the images.")
+@click.option("--resolution", type=click.IntRange(1), help="Of the images, in pixels; 32 for cifar, 16 for digits.")
+@click.option("--width-mult", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True)
+@click.option("--fit", type=click.IntRange(0), default=6, show_default=True, help="Whole nets to calibrate with.")
+@click.option("--held-out", type=click.IntRange(0), default=20, show_default=True, help="Whole nets to judge by.")
+@click.option(
+    "--merge", multiple=True, type=click.Path(path_type=Path), help="A table of the same device to take over."
+)
+@click.option("--cache-dir", type=click.Path(path_type=Path), help="Where conversions are kept.")
+def table(path: Path, device: str, threads: int, dtype: str, cache_dir: Path | None, **options: Any) -> None:
+    """Measure the latency table of a space on a device, and say how far its predictions are off.
+
+    Goes on with TABLE.json where it is there.
+    """
+    from pnas_apps.devices import parse_device
+    from pnas_apps.progress import reporter_on_stdout
+    from pnas_apps.runner import default_cache
+    from pnas_apps.tables import make_table
+    from pnas_cifar10.tasks import named_space
+
+    names = ("space", "classes", "resolution", "width_mult")
+    space = named_space(**{name: options.pop(name) for name in names})
+    cache = (cache_dir or default_cache()) / "conversions"
+    one = parse_device(device, threads=threads, dtype=dtype, cache=cache, log=path.with_suffix(".log"))
+    with reporter_on_stdout() as reporter:
+        make_table(one, space, path, reporter=reporter, **options)
+
+
 @main.command()
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--device", default="tflite", show_default=True, help="tflite, tflite-runtime, onnxruntime, adb, cmd:...")
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of the device.")
+@_device_options
 def bench(paths: tuple[Path, ...], device: str, threads: int) -> None:
     """Time exported files, or all in a folder, in turns on a device."""
     from pnas_apps.progress import reporter_on_stdout

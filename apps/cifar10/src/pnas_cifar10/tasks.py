@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from pnas_apps.errors import UserError
 from pnas_apps.folders import Track
 from pnas_apps.settings import Preset, Task
 from pnas_cifar10.datasets import read_digits, read_images
-from pnas_ops import cifar_mbconv_space, digits_mbconv_space
+from pnas_ops import SearchSpace, cifar_mbconv_space, digits_mbconv_space, workloads
 
 
 def digits_task(preset: Preset, track: Track) -> Task:
@@ -25,3 +26,18 @@ def images_task(folder: Path, download: bool, preset: Preset, track: Track) -> T
 def task_of_run(folder: Path | None, preset: Preset, track: Track) -> Task:
     """What a run was on: the images of a folder, or the digits where there is none."""
     return digits_task(preset, track) if folder is None else images_task(folder, False, preset, track)
+
+
+def named_space(space: str, *, classes: int, resolution: int | None, width_mult: float) -> SearchSpace:
+    """The space "cifar" or "digits", at its own resolution where none is given.
+
+    Raises:
+        UserError: for a resolution that its strides use up.
+    """
+    build, own = {"cifar": (cifar_mbconv_space, 32), "digits": (digits_mbconv_space, 16)}[space]
+    found = build(width_mult, classes=classes, resolution=resolution or own)
+    try:
+        workloads(found)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return found

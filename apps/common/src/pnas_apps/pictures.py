@@ -55,6 +55,34 @@ def draw_search(history: Sequence[EpochRecord], expected_ms: Sequence[float], pa
     _save(figure, path)
 
 
+def draw_validation(table: LatencyTable, path: Path) -> None:
+    """The whole nets of a table: what it predicts for them against what they take, and the error."""
+    figure = Figure(figsize=(10, 4.6), layout="constrained")
+    latency, error = figure.subplots(1, 2)
+    groups = {
+        "to calibrate with": ([entry for entry in table.nets if not entry.held_out], "#bbbbbb"),
+        "any": ([entry for entry in table.nets if entry.held_out and not entry.band], KERNEL_COLORS[3]),
+        "narrow band": ([entry for entry in table.nets if entry.held_out and entry.band], KERNEL_COLORS[7]),
+    }
+    for name, (entries, color) in groups.items():
+        measured = [entry.total_ms for entry in entries]
+        predicted = [table.predict_ms(entry.architecture) for entry in entries]
+        errors = [100 * (p / m - 1) for p, m in zip(predicted, measured, strict=True)]
+        latency.scatter(measured, predicted, color=color, label=name, s=18)
+        error.scatter(measured, errors, color=color, s=18)
+    ends = (min(entry.total_ms for entry in table.nets), max(entry.total_ms for entry in table.nets))
+    latency.plot(ends, ends, color="#444444", linewidth=0.8)
+    floor = 100 * (table.noise_floor or 0.0)
+    error.axhspan(-floor, floor, color="#eeeeee", label="noise floor")
+    error.axhline(0, color="#444444", linewidth=0.8)
+    for axes, title in ((latency, "predicted, ms"), (error, "error of the prediction, %")):
+        axes.set_title(title, loc="left")
+        axes.set_xlabel("measured, ms")
+        axes.legend(frameon=False)
+    figure.suptitle(str(table.device), fontsize=9)
+    _save(figure, path)
+
+
 def _draw_block(axes: Axes, index: int, workload: Workload, cost_ms: float) -> None:
     block = workload.block
     if block.computes_nothing:

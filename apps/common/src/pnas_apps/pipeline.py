@@ -28,12 +28,13 @@ STEPS = ("table", "search", "train", "export", "report")
 FORMATS: tuple[Format, ...] = ("onnx", "tflite", "tflite-int8")
 
 
-def run_pipeline(run: Run, *, table_path: Path | None) -> RunResults:
+def run_pipeline(run: Run, *, table_path: Path | None, foreign_table: bool) -> RunResults:
     """Goes through all steps; what is in the run folder is not done again.
 
     Args:
         run: what to work on.
         table_path: a latency table to search with, instead of measuring one.
+        foreign_table: whether it may be that of another device than the TFLite runtime here.
 
     Raises:
         UserError: for anything that the user can mend.
@@ -44,7 +45,7 @@ def run_pipeline(run: Run, *, table_path: Path | None) -> RunResults:
     write_atomically(folder.labels, "".join(f"{name}\n" for name in run.task.train.classes))
 
     with _step(run, "table"):
-        table = _find_table(run, device, table_path)
+        table = _find_table(run, device, table_path, foreign_table)
         table.save(folder.table)
         run.reporter.console.print(f"  {table.device}, measured on {table.measured_on}")
 
@@ -80,7 +81,13 @@ def run_pipeline(run: Run, *, table_path: Path | None) -> RunResults:
         ),
         seconds=folder.read_seconds(),
     )
-    report = Group(architecture_table(searched, table), "", proof_table(bundle.proof), "", results_table(results.nets))
+    report = Group(
+        architecture_table(searched, table),
+        "",
+        proof_table(bundle.proof),
+        "",
+        results_table(results.nets, measured_elsewhere=table.device != device.info),
+    )
     run.reporter.console.print(report)
     page = io.StringIO()
     Console(file=page, width=100).print(report)
@@ -107,7 +114,7 @@ def _export_searched(run: Run, network: nn.Module, architecture: Architecture) -
     return export_network(run, network, architecture, path, FORMATS)
 
 
-def _find_table(run: Run, device: TFLiteDevice, table_path: Path | None) -> LatencyTable:
+def _find_table(run: Run, device: TFLiteDevice, table_path: Path | None, foreign: bool) -> LatencyTable:
     """The table of an interrupted run, or the one that the user names, or the measured one."""
     space, begun_with = run.task.space, run.folder.table
     if table_path is None and not begun_with.exists():
@@ -117,8 +124,15 @@ def _find_table(run: Run, device: TFLiteDevice, table_path: Path | None) -> Late
     if begun_with.exists() and table != read_table(begun_with):
         raise UserError(f"{run.folder.path} was begun with another table than {path}: leave out --table")
     try:
-        table.costs(space)
-        table.fixed_ms(space)
+        # A run that goes on with its own table has been told already.
+        table.check_fits(space, None if foreign or table_path is None else device.info)
     except MissingWorkloadsError as error:
         raise UserError(f"{path} is a table of another space: {error}, or leave out --table") from None
+    except ValueError as error:
+        raise UserError(f"{path} is a table of another device: {_first_part(error)}; or add --foreign-table") from None
     return table
+
+
+def _first_part(error: ValueError) -> str:
+    """Without the way out that the library names, which is none on a command line."""
+    return str(error).partition(", or say allow=")[0]

@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from pnas_apps.devices import DeviceStatus
 from pnas_export import BUNDLE_FILES, MAX_ACCURACY_LOSS, LossyFile, Proof
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, DeviceInfo, Measurement, architecture_macs, architecture_parameters, workloads
@@ -55,8 +56,13 @@ def net_result(
     )
 
 
-def results_table(nets: Sequence[NetResult]) -> Table:
-    """The nets side by side."""
+def results_table(nets: Sequence[NetResult], *, measured_elsewhere: bool = False) -> Table:
+    """The nets side by side.
+
+    Args:
+        nets: one line each.
+        measured_elsewhere: whether the table that predicts is that of another device, so that nothing is off.
+    """
     title = "Nets, trained on from the supernet (latency of the TFLite file, one image)"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     table.add_column("net")
@@ -72,7 +78,7 @@ def results_table(nets: Sequence[NetResult]) -> Table:
             f"{net.macs / 1e6:.1f} M",
             f"{net.predicted_ms:.4f}",
             f"{measured_ms:.4f}",
-            f"{net.predicted_ms / measured_ms - 1:+.1%}",
+            "-" if measured_elsewhere else f"{net.predicted_ms / measured_ms - 1:+.1%}",
         )
     return table
 
@@ -139,6 +145,48 @@ def timing_table(measured: Mapping[Path, Measurement], device: DeviceInfo) -> Ta
     for path, one in measured.items():
         times = (one.latency_ms, one.p25_ms, one.median_ms, one.p75_ms)
         table.add_row(path.name, *(f"{value:.4f}" for value in times), f"{one.count}")
+    return table
+
+
+def validation_table(table: LatencyTable, calibrated: LatencyTable | None) -> Table:
+    """How far the predictions are from the whole nets that are held out, uncorrected and calibrated."""
+    floor = "not measured" if table.noise_floor is None else f"{table.noise_floor:.2%}"
+    drawing = Table(
+        title=f"Predicted against measured whole nets (noise floor {floor})",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    drawing.add_column("nets")
+    for heading in ("number", "MAPE", "RMSE, ms", "bias", "worst", "within\n5 %", "within\n10 %", "Spearman"):
+        drawing.add_column(heading, justify="right")
+    for name, one in (("as summed", table), ("calibrated", calibrated)):
+        for what, band in ((f"all, {name}", False), (f"narrow band, {name}", True)):
+            if one is None or not any(entry.band or not band for entry in one.nets if entry.held_out):
+                continue
+            found = one.validate(band=band)
+            drawing.add_row(
+                what,
+                f"{found.nets}",
+                f"{found.mape:.2%}",
+                f"{found.rmse_ms:.4f}",
+                f"{found.bias:+.2%}",
+                f"{found.worst:.2%}",
+                f"{found.within_5_percent:.0%}",
+                f"{found.within_10_percent:.0%}",
+                "-" if found.spearman is None else f"{found.spearman:.3f}",
+            )
+    return drawing
+
+
+def device_table(report: Sequence[DeviceStatus]) -> Table:
+    """Which devices can be measured on here, and what the others lack."""
+    table = Table(title="Devices", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("--device", "usable", "version, or what it lacks"):
+        table.add_column(heading)
+    for one in report:
+        table.add_row(one.name, "yes" if one.usable else "no", one.version if one.usable else one.reason)
     return table
 
 

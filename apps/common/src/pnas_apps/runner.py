@@ -31,6 +31,7 @@ def run_task(
     run_dir: Path | None,
     seed: int,
     table: Path | None,
+    foreign_table: bool,
     cache_dir: Path | None,
     accelerator: str,
     reporter: Reporter,
@@ -63,7 +64,7 @@ def run_task(
     cache = cache_dir or default_cache()
     run = Run(task=task, preset=preset, folder=folder, seed=seed, device=device, reporter=reporter, cache=cache)
     try:
-        run_pipeline(run, table_path=table)
+        run_pipeline(run, table_path=table, foreign_table=foreign_table)
     except (BundleError, ConversionError, DivergenceError, ParityError) as error:
         raise UserError(str(error)) from error
     names = ", ".join(sorted(path.name for path in folder.path.iterdir()))
