@@ -108,10 +108,14 @@ def proof_table(proof: Proof) -> Table:
                 f"{file.parity.max_relative_difference:.1e}",
                 f"{file.parity.top1_agreement:.2%}",
                 f"{file.accuracy:.2%}",
-                "/".join(f"{timing.measurement.latency_ms:.3f}" for timing in file.timings),
+                "/".join(_three_digits(timing.measurement.latency_ms) for timing in file.timings),
                 f"{file.peak_memory_bytes / 1e6:.1f} MB",
             )
     return table
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.3f}" if value < 1 else f"{value:.3g}"
 
 
 def _lossy_line(lossy: LossyFile) -> str:
