@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from pnas_export.conversion_cache import cached_conversion, fingerprint
-from pnas_export.quiet import converting
-from pnas_export.signatures import IDLE, AddOne, SideBySide, workload_blocks
+from pnas_export.quiet import ConversionError, converting
+from pnas_export.signatures import IDLE, AddOne, SideBySide, distinct_names, workload_blocks
 from pnas_ops import Workload
 
 IMAGES, RESULT = "images", "result"
@@ -28,23 +28,33 @@ def convert_onnx_workloads(
         log: a file that receives what the converter prints; dropped if None.
 
     Raises:
-        ConversionError: where the converter refuses one of them.
+        ValueError: for a workload that stands twice or computes nothing.
+        ConversionError: naming the workload that the converter refuses.
     """
     import onnx
 
-    with converting(f"{len(workloads)} blocks to ONNX", log=log):
-        module = SideBySide([*workload_blocks(workloads), AddOne()]).eval().requires_grad_(False)
-        examples = (*(torch.zeros(workload.input_shape) for workload in workloads), torch.zeros(1, 1))
-        content = cached_conversion(
-            cache,
-            lambda: fingerprint(module, examples, "blocks", libraries=["onnxscript", "onnx"]) + ".onnx",
-            lambda: _convert(module, examples),
-        )
-        extractor = onnx.utils.Extractor(onnx.load_from_string(content))
-        models = {}
-        for index, name in enumerate([*map(str, workloads), IDLE]):
-            model = extractor.extract_model([f"in_{index}"], [f"out_{index}"])
-            models[name] = _renamed(model, {f"in_{index}": IMAGES, f"out_{index}": RESULT})
+    names = distinct_names(workloads)
+    blocks = [block.requires_grad_(False) for block in workload_blocks(workloads)]
+    inputs = [torch.zeros(workload.input_shape) for workload in workloads]
+    module, examples = SideBySide([*blocks, AddOne()]).eval(), [*inputs, torch.zeros(1, 1)]
+    try:
+        with converting(f"{len(blocks)} blocks to ONNX", log=log):
+            content = cached_conversion(
+                cache,
+                lambda: fingerprint(module, examples, "blocks", libraries=["onnxscript", "onnx"]) + ".onnx",
+                lambda: _convert(module, examples),
+            )
+    except ConversionError:
+        # Together they fail without a name, so the culprit is sought alone.
+        for name, block, example in zip(names, blocks, inputs, strict=True):
+            with converting(f"block {name} to ONNX", log=log):
+                _convert(block, [example])
+        raise
+    extractor = onnx.utils.Extractor(onnx.load_from_string(content))
+    models = {}
+    for index, name in enumerate([*names, IDLE]):
+        model = extractor.extract_model([f"in_{index}"], [f"out_{index}"])
+        models[name] = _renamed(model, {f"in_{index}": IMAGES, f"out_{index}": RESULT})
     return models
 
 

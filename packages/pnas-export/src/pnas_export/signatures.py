@@ -31,12 +31,7 @@ def convert_workloads(workloads: Sequence[Workload], *, cache: Path | None = Non
         ValueError: for a workload that stands twice or computes nothing.
         ConversionError: naming the workload that the converter refuses.
     """
-    names = [str(workload) for workload in workloads]
-    for index, (name, workload) in enumerate(zip(names, workloads, strict=True)):
-        if workload.block.computes_nothing:
-            raise ValueError(f"{name} computes nothing: its latency is 0, leave it out")
-        if name in names[:index]:
-            raise ValueError(f"{name} stands twice among the workloads: pass it once")
+    names = distinct_names(workloads)
     blocks = workload_blocks(workloads)
     examples = [torch.zeros(workload.input_shape) for workload in workloads]
     try:
@@ -53,6 +48,21 @@ def convert_workloads(workloads: Sequence[Workload], *, cache: Path | None = Non
             convert(block, [example], what=f"block {name}", log=log)
         raise
     return split_outputs(model, [*names, IDLE])
+
+
+def distinct_names(workloads: Sequence[Workload]) -> list[str]:
+    """What the blocks of a model are called.
+
+    Raises:
+        ValueError: for a workload that stands twice or computes nothing.
+    """
+    names = [str(workload) for workload in workloads]
+    for index, (name, workload) in enumerate(zip(names, workloads, strict=True)):
+        if workload.block.computes_nothing:
+            raise ValueError(f"{name} computes nothing: its latency is 0, leave it out")
+        if name in names[:index]:
+            raise ValueError(f"{name} stands twice among the workloads: pass it once")
+    return names
 
 
 def workload_blocks(workloads: Sequence[Workload]) -> list[nn.Module]:
