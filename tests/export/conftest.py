@@ -1,4 +1,4 @@
-"""A tiny net, its files and a model of its blocks, converted once for all tests."""
+"""A tiny net, its files and a model of its blocks; a trained net and its quantized files: made once for all tests."""
 
 from pathlib import Path
 
@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pnas_export import convert_workloads, export_onnx, export_tflite
+from digits_net import INT8, SCHEMES, Digits, make_digits
+from pnas_export import Scheme, convert_workloads, export_onnx, export_tflite, quantize_onnx, quantize_tflite
 from pnas_ops import (
     Architecture,
     BlockSpec,
@@ -86,3 +87,26 @@ def blocks(architecture: Architecture) -> list[Workload]:
 @pytest.fixture(scope="session")
 def blocks_model(blocks: list[Workload]) -> bytes:
     return convert_workloads(blocks)
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Digits:
+    return make_digits(tmp_path_factory.mktemp("digits"))
+
+
+@pytest.fixture(scope="session")
+def quantized(digits: Digits, tmp_path_factory: pytest.TempPathFactory) -> dict[Scheme, Path]:
+    folder = tmp_path_factory.mktemp("quantized")
+    files: dict[Scheme, Path] = {scheme: folder / f"{scheme}.tflite" for scheme in SCHEMES}
+    for scheme, file in files.items():
+        quantize_tflite(digits.tflite, file, scheme, calibration=digits.calibration if scheme in INT8 else None)
+    assert sorted(folder.iterdir()) == sorted(files.values())
+    return files
+
+
+@pytest.fixture(scope="session")
+def quantized_onnx(digits: Digits, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path: Path = tmp_path_factory.mktemp("onnx") / "int8.onnx"
+    quantize_onnx(digits.onnx, path, calibration=digits.calibration)
+    assert list(path.parent.iterdir()) == [path]
+    return path

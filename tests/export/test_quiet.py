@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pnas_export import ConversionError, quiet
+from digits_net import INT8, SCHEMES, Digits
+from pnas_export import ConversionError, quantize_onnx, quantize_tflite, quiet
 from pnas_export.quiet import converting
 
 
@@ -67,7 +68,7 @@ def test_everything_is_set_back_after_an_error(
 def test_a_failure_is_one_line_with_the_noise_in_its_notes(logged: bool, tmp_path: Path) -> None:
     with pytest.raises(ConversionError) as caught, converting("net x to Y", log=tmp_path / "log" if logged else None):
         fail_noisily()
-    assert str(caught.value) == "cannot convert net x to Y: KeyError: 'inner'"
+    assert str(caught.value) == "cannot convert net x to Y: KeyError: inner"
     assert "c err" in caught.value.__notes__[0]
     assert "python out" in caught.value.__notes__[0]
 
@@ -90,3 +91,11 @@ print(*sorted(heavy & (set(sys.modules) - known)))
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert (result.stdout, result.stderr) == ("\n", "")
+
+
+def test_quantizers_print_nothing(digits: Digits, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for scheme in SCHEMES:
+        calibration = digits.calibration if scheme in INT8 else None
+        quantize_tflite(digits.tflite, tmp_path / "net.tflite", scheme, calibration=calibration)
+    quantize_onnx(digits.onnx, tmp_path / "net.onnx", calibration=digits.calibration)
+    assert capfd.readouterr() == ("", "")
