@@ -1,7 +1,7 @@
 """How far tables measured here are from whole nets: float32, int8 and ONNX Runtime, CIFAR-10's and ImageNet's space.
 
-Run with `uv run python tests/benchmarks/validate_tables.py FOLDER` on an idle machine; tables, pictures and a log are left
-in FOLDER. A table that is there already is judged, not measured again.
+Run with `uv run python tests/benchmarks/validate_tables.py FOLDER` on an idle machine; tables, pictures and a log are
+left in FOLDER. A table that is there already is judged, not measured again.
 """
 
 import time

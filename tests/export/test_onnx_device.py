@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from pnas_export import ConversionError, OnnxDevice, onnx_device, onnx_signatures, signatures, workload_blocks
 from pnas_export.onnx_signatures import chain_onnx, convert_onnx_workloads
-from pnas_ops import Architecture, BlockSpec, ClassifierSpec, ConvSpec, Workload, ZeroSpec, processor_name
+from pnas_export.sessions import Plan
+from pnas_ops import Architecture, BlockSpec, ClassifierSpec, ConvSpec, Measurement, Workload, ZeroSpec, processor_name
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +29,11 @@ def models(blocks: list[Workload], cache: Path) -> dict[str, bytes]:
     return convert_onnx_workloads(blocks, cache=cache)
 
 
-@pytest.fixture
-def converted(monkeypatch: pytest.MonkeyPatch, blocks: list[Workload], models: dict[str, bytes]) -> None:
-    def convert(workloads: Sequence[Workload], *, cache: Path | None, log: Path | None) -> dict[str, bytes]:
-        assert list(workloads) == blocks
-        return models
-
-    monkeypatch.setattr(onnx_device, "convert_onnx_workloads", convert)
+@pytest.fixture(scope="module")
+def device_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the devices, so that they convert once."""
+    path: Path = tmp_path_factory.mktemp("device")
+    return path
 
 
 def session(model: bytes) -> Any:
@@ -125,11 +124,13 @@ def test_no_model_is_refused() -> None:
         chain_onnx([])
 
 
-@pytest.mark.usefixtures("converted")
-def test_measure_covers_exactly_the_workloads_and_the_nets(blocks: list[Workload], architecture: Architecture) -> None:
+def test_measure_covers_exactly_the_workloads_and_the_nets(
+    blocks: list[Workload], architecture: Architecture, device_cache: Path
+) -> None:
     told: list[tuple[str, int, int]] = []
     rows = [blocks[:2], [], blocks[1:]]
-    found = OnnxDevice().measure(rows, nets=[architecture], progress=lambda *step: told.append(step))
+    device = OnnxDevice(cache=device_cache, sessions=2)
+    found = device.measure(rows, nets=[architecture], progress=lambda *step: told.append(step))
     pairs = list(found)
     assert [key for key, _ in pairs] == [*blocks, architecture]
     measured = dict(pairs)
@@ -144,27 +145,30 @@ def test_measure_covers_exactly_the_workloads_and_the_nets(blocks: list[Workload
     assert (what, done) == ("measuring", total)
 
 
-@pytest.mark.usefixtures("converted")
-def test_a_net_is_measured_without_its_blocks(architecture: Architecture) -> None:
-    ((key, measurement),) = OnnxDevice().measure([], nets=[architecture])
+def test_a_net_is_measured_without_its_blocks(architecture: Architecture, device_cache: Path) -> None:
+    ((key, measurement),) = OnnxDevice(cache=device_cache, sessions=1).measure([], nets=[architecture])
     assert key == architecture
     assert measurement.latency_ms > 0
 
 
-@pytest.mark.usefixtures("converted")
-def test_threads_reach_the_sessions(
-    blocks: list[Workload], models: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+def test_what_is_asked_of_the_device_reaches_the_sessions(
+    blocks: list[Workload], device_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[bytes, int]] = []
-    load = onnx_device.OnnxRuntime.session
+    plans: list[Plan] = []
 
-    def remember(self: onnx_device.OnnxRuntime, model: bytes, *, threads: int = 1) -> object:
-        asked.append((model, threads))
-        return load(self, model, threads=threads)
+    def remember(plan: Plan, folder: Path, **options: object) -> dict[str, Measurement]:
+        plans.append(plan)
+        files = {name for row in plan.rows for name, *_ in row}
+        return {name: Measurement(latency_ms=5.0, p25_ms=0, median_ms=0, p75_ms=0, count=1) for name in files}
 
-    monkeypatch.setattr(onnx_device.OnnxRuntime, "session", remember)
-    assert len(dict(OnnxDevice(threads=2).measure([blocks]))) == len(blocks)
-    assert sorted(asked) == sorted((model, 2) for model in models.values())
+    monkeypatch.setattr(onnx_device, "measure_in_sessions", remember)
+    found = dict(OnnxDevice(threads=2, sessions=7, cache=device_cache).measure([[block] for block in blocks]))
+    (plan,) = plans
+    assert (plan.module, plan.threads, plan.sessions) == ("onnxruntime", 2, 7)
+    # Each block, then the convolution of the shape that it hands on, once and twice; the classifier hands on nothing.
+    assert [len(row) for row in plan.rows] == [3] * (len(blocks) - 1) + [1]
+    # P and PP take 5 ms: r = 2 P - PP = 5 ms, of which half is deducted at each end that has a neighbour.
+    assert [one.latency_ms for one in found.values()] == [2.5] + [0.0] * (len(blocks) - 2) + [2.5]
 
 
 def test_nothing_asked_nothing_done() -> None:

@@ -2,16 +2,17 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from ai_edge_litert import schema_py_generated as schema
 from torch import Tensor, nn
 
 from pnas_export import ConversionError, TFLite, convert_workloads, installed_runtimes, signatures, workload_blocks
-from pnas_export.signature_runner import signature_calls
-from pnas_export.subgraphs import split_outputs
+from pnas_export.subgraphs import replicate, split_outputs
 from pnas_export.tflite_file import convert
-from pnas_ops import BlockSpec, ClassifierSpec, ConvSpec, Workload, ZeroSpec
+from pnas_export.walk_session import random_values, signature_call
+from pnas_ops import BlockSpec, Call, ClassifierSpec, ConvSpec, Workload, ZeroSpec
 
 TFLITE_RUNTIMES = [runtime for runtime in installed_runtimes() if isinstance(runtime, TFLite)]
 
@@ -35,30 +36,57 @@ def test_every_signature_is_its_block(runtime: TFLite, blocks: list[Workload], b
 
 
 @pytest.mark.parametrize("runtime", TFLITE_RUNTIMES, ids=lambda runtime: runtime.name)
-def test_calls_compute_on_the_input_that_was_set(runtime: TFLite, blocks: list[Workload], blocks_model: bytes) -> None:
+def test_a_call_computes_on_the_input_that_was_prepared(
+    runtime: TFLite, blocks: list[Workload], blocks_model: bytes
+) -> None:
     interpreter = runtime.interpreter(blocks_model)
-    inputs = {str(workload): channel_last(torch.randn(workload.input_shape)) for workload in blocks}
-    calls = signature_calls(interpreter, inputs)
+    calls = {str(block): signature_call(interpreter, str(block), Call) for block in blocks}
     for _ in range(2):
-        for key, call in calls.items():
-            call()
+        for block in blocks:
+            key = str(block)
+            calls[key].prepare()
+            calls[key].run()
             wrapper = interpreter._interpreter
             result = wrapper.GetTensor(
                 wrapper.GetSignatureDefs()[key]["outputs"]["output_0"], wrapper.GetSubgraphIndexFromSignature(key)
             )
-            expected = runtime.interpreter(blocks_model).get_signature_runner(key)(args_0=inputs[key].numpy())
+            values = random_values((1, block.height, block.width, block.block.in_channels), np.float32)
+            expected = runtime.interpreter(blocks_model).get_signature_runner(key)(args_0=values)
             assert (result == expected["output_0"]).all()
 
 
-def test_calls_go_through_the_public_runner_where_the_private_wrapper_is_gone() -> None:
-    ran: list[tuple[str, object]] = []
-    interpreter = SimpleNamespace(
-        get_signature_runner=lambda key: lambda args_0: ran.append((key, args_0.tolist())),
-    )
-    calls = signature_calls(interpreter, {"a": torch.ones(2), "b": torch.zeros(1)})
-    calls["b"]()
-    calls["a"]()
-    assert ran == [("b", [0.0]), ("a", [1.0, 1.0])]
+def test_a_call_goes_through_the_public_runner_where_the_private_wrapper_is_gone() -> None:
+    ran: list[np.ndarray] = []
+
+    class Runner:
+        def get_input_details(self) -> dict[str, dict[str, object]]:
+            return {"args_0": {"shape": (2, 3), "dtype": np.int8}}
+
+        def __call__(self, args_0: np.ndarray) -> None:
+            ran.append(args_0)
+
+    call = signature_call(SimpleNamespace(get_signature_runner=lambda key: Runner()), "a", Call)
+    call.prepare()
+    assert ran == []
+    call.run()
+    (values,) = ran
+    assert (values.shape, values.dtype) == ((2, 3), np.int8)
+
+
+def test_a_replica_is_the_block_with_weights_of_its_own(blocks: list[Workload], blocks_model: bytes) -> None:
+    first, second = str(blocks[0]), str(blocks[1])
+    model = replicate(blocks_model, [[first], [first, second], ["idle"]])
+    interpreter = TFLITE_RUNTIMES[0].interpreter(model)
+    assert list(interpreter.get_signature_list()) == [f"0/{first}", f"1/{first}", f"1/{second}", "2/idle"]
+    values = random_values((1, blocks[0].height, blocks[0].width, blocks[0].block.in_channels), np.float32)
+    expected = TFLITE_RUNTIMES[0].interpreter(blocks_model).get_signature_runner(first)(args_0=values)["output_0"]
+    for row in (0, 1):
+        assert (interpreter.get_signature_runner(f"{row}/{first}")(args_0=values)["output_0"] == expected).all()
+    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+    buffers = [{tensor.buffer for tensor in graph.tensors} - {0} for graph in tree.subgraphs]
+    assert not buffers[0] & buffers[1]
+    names = [tensor.name for graph in tree.subgraphs for tensor in graph.tensors]
+    assert len(set(names)) == len(names)
 
 
 def test_tensor_names_are_unique_and_nothing_is_transposed(blocks_model: bytes) -> None:

@@ -35,16 +35,14 @@ def converted(monkeypatch: pytest.MonkeyPatch, blocks: list[Workload], blocks_mo
 def test_measure_covers_exactly_the_workloads(runtime: TFLite, blocks: list[Workload]) -> None:
     told: list[tuple[str, int, int]] = []
     rows = [blocks[:2], [], blocks[1:]]
-    pairs = list(TFLiteDevice(runtime=runtime).measure(rows, progress=lambda *step: told.append(step)))
+    pairs = list(TFLiteDevice(runtime=runtime, sessions=1).measure(rows, progress=lambda *step: told.append(step)))
     assert [workload for workload, _ in pairs] == blocks
     assert all(measurement.count >= 200 and measurement.latency_ms > 0 for _, measurement in pairs)
     assert len({measurement.overhead_ms for _, measurement in pairs}) == 1
     assert 0 < pairs[0][1].overhead_ms < 1
-    assert told[:3] == [("converting", 0, 1), ("converting", 1, 1), ("measuring", 1, 600)]
+    assert told[:2] == [("converting", 0, 1), ("converting", 1, 1)]
     what, done, total = told[-1]
     assert (what, done) == ("measuring", total)
-    # Half as many rounds again, twice at the most, where the machine is too noisy.
-    assert total in (600, 900, 1350)
 
 
 @pytest.mark.usefixtures("converted")
@@ -52,7 +50,7 @@ def test_measure_covers_exactly_the_workloads(runtime: TFLite, blocks: list[Work
 def test_whole_nets_are_timed_among_the_blocks(
     dtype: FileDtype, blocks: list[Workload], architecture: Architecture
 ) -> None:
-    pairs = dict(TFLiteDevice(dtype=dtype).measure([[block] for block in blocks], nets=[architecture]))
+    pairs = dict(TFLiteDevice(dtype=dtype, sessions=2).measure([[block] for block in blocks], nets=[architecture]))
     assert list(pairs) == [*blocks, architecture]
     assert pairs[architecture].count >= 100
     # A net takes longer than any of its blocks, whatever the machine does.

@@ -1,15 +1,24 @@
 """The walk, on a clock that the test moves."""
 
 import time
+from collections.abc import Callable, Hashable, Iterable
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pnas_ops import DeviceInfo, Measurement, summarize, walk
+from pnas_ops import Call, DeviceInfo, Measurement, combine, summarize, walk
 
+Key = TypeVar("Key", bound=Hashable)
 row_lists = st.lists(st.lists(st.integers(0, 9), max_size=4, unique=True), min_size=1, max_size=5)
+
+
+def calling(rows: Iterable[Iterable[Key]], run: Callable[[Key], object]) -> list[dict[Key, Call]]:
+    """Rows for `walk` in which every key is computed by `run`."""
+    return [{key: Call(partial(run, key)) for key in row} for row in rows]
 
 
 class Clock:
@@ -38,12 +47,13 @@ def test_summary_agrees_with_numpy(samples_ms: list[float], overhead_ms: float) 
 def test_walks_through_random_nets_in_their_order(rows: list[list[int]], samples: int, seed: int) -> None:
     calls: list[int] = []
     done: list[tuple[str, int, int]] = []
-    measured = walk(rows, calls.append, samples=samples, seed=seed, progress=lambda *step: done.append(step))
+    measured = walk(calling(rows, calls.append), samples=samples, seed=seed, progress=lambda *step: done.append(step))
 
     keys = list(dict.fromkeys(key for row in rows for key in row))
     assert list(measured) == keys
-    warm_up, timed = calls[: 2 * len(keys)], calls[2 * len(keys) :]
-    assert warm_up == [key for key in keys for _ in range(2)]
+    places = [key for row in rows for key in row]
+    warm_up, timed = calls[: 2 * len(places)], calls[2 * len(places) :]
+    assert warm_up == [key for key in places for _ in range(2)]
 
     filled = [row for row in rows if row]
     rounds = samples * max(map(len, rows))
@@ -57,7 +67,7 @@ def test_walks_through_random_nets_in_their_order(rows: list[list[int]], samples
 def test_the_order_depends_on_the_seed_alone() -> None:
     def order(seed: int) -> list[int]:
         calls: list[int] = []
-        walk([list(range(9))], calls.append, samples=2, seed=seed)
+        walk(calling([range(9)], calls.append), samples=2, seed=seed)
         return calls
 
     assert order(1) == order(1)
@@ -70,9 +80,8 @@ def test_latency_is_the_tenth_percentile_less_that_of_the_idle_call(monkeypatch:
     idles = iter(range(10**5, 10**7, 10**4))
 
     measured = walk(
-        [["a", "b"]],
-        lambda key: clock.spend(key, next(durations[key])),
-        idle=lambda: clock.spend("idle", next(idles)),
+        calling([["a", "b"]], lambda key: clock.spend(key, next(durations[key]))),
+        idle=[Call(lambda: clock.spend("idle", next(idles)))],
         samples=20,
         max_repeats=0,
     )
@@ -91,10 +100,11 @@ def test_latency_is_the_tenth_percentile_less_that_of_the_idle_call(monkeypatch:
 def test_whole_nets_are_timed_between_the_walks(rows: list[list[int]], wholes: int, whole_samples: int) -> None:
     nets = [f"net {index}" for index in range(wholes)]
     calls: list[int | str] = []
-    measured = walk(rows, calls.append, wholes=nets, samples=3, whole_samples=whole_samples)
+    (whole_calls,) = calling([nets], calls.append)
+    measured = walk(calling(rows, calls.append), wholes=whole_calls, samples=3, whole_samples=whole_samples)
 
     assert all(measured[net].count == calls.count(net) - 2 >= whole_samples for net in nets)
-    timed = calls[2 * len(measured) :]
+    timed = calls[2 * (sum(map(len, rows)) + len(nets)) :]
     filled = [row for row in rows if row]
     # After each walk come as many nets, and between two nets of the same number of walks no block.
     step = len(timed) // (3 * max(map(len, rows)) or whole_samples)
@@ -120,11 +130,45 @@ def test_what_drifts_is_measured_again_and_marked_when_it_still_does(
         slower = key == "drifting" and 10 <= number < noisy_rounds
         clock.spend(key, 1_000_000 + (50_000 * number if slower else 0))
 
-    measured = walk([["steady"], ["drifting"]], run, samples=20)
+    measured = walk(calling([["steady"], ["drifting"]], run), samples=20)
     assert {one.count for one in measured.values()} == {expected_rounds}
     assert not measured["steady"].noisy
     assert measured["steady"].drift == 0.0
     assert measured["drifting"].noisy == noisy
+
+
+def test_what_prepares_a_call_runs_before_it_and_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    call = Call(lambda: clock.spend("run", 1_000_000), lambda: clock.spend("prepare", 7_000_000))
+    measured = walk([{"a": call}], samples=3)
+    assert measured["a"].latency_ms == 1.0
+    assert clock.calls == ["run", "run", *["prepare", "run"] * 3]
+
+
+def test_idle_calls_take_turns() -> None:
+    calls: list[str] = []
+    idle = [Call(partial(calls.append, name)) for name in ("first", "second", "third")]
+    walk(calling([["a", "b"]], lambda key: None), idle=idle, samples=3)
+    assert calls == ["first", "second", "third"] * 2
+
+
+@given(
+    latencies=st.lists(st.floats(0.1, 1e3), min_size=1, max_size=7),
+    overhead_ms=st.floats(0, 10),
+)
+def test_sessions_are_combined_by_their_medians(latencies: list[float], overhead_ms: float) -> None:
+    sessions = [
+        Measurement(latency_ms=ms, overhead_ms=overhead_ms, p25_ms=2 * ms, median_ms=3 * ms, p75_ms=4 * ms, count=5)
+        for ms in latencies
+    ]
+    found = combine(sessions)
+    middle = np.median(latencies)
+    assert (found.latency_ms, found.overhead_ms, found.count) == (middle, overhead_ms, 5 * len(sessions))
+    assert (found.p25_ms, found.median_ms, found.p75_ms) == pytest.approx((2 * middle, 3 * middle, 4 * middle))
+    totals = np.array(latencies) + overhead_ms
+    apart = [abs(a - b) / max(a, b) for index, a in enumerate(totals) for b in totals[:index]]
+    assert found.drift == pytest.approx(np.mean(apart) if apart else 0.0)
+    assert found.noisy == (found.drift > 0.05)
 
 
 def test_drift_is_the_difference_of_the_two_halves() -> None:
@@ -138,14 +182,14 @@ def test_drift_is_the_difference_of_the_two_halves() -> None:
 def test_differences_below_the_clock_are_no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     durations = iter(range(1000, 10**6, 10))
-    measured = walk([["tiny"]], lambda key: clock.spend(key, next(durations)), samples=20)
+    measured = walk(calling([["tiny"]], lambda key: clock.spend(key, next(durations))), samples=20)
     assert measured["tiny"].drift > 0.05
     assert (measured["tiny"].count, measured["tiny"].noisy) == (20, False)
 
 
 def test_without_an_idle_call_nothing_is_deducted(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    measured = walk([["a"]], lambda key: clock.spend(key, 2_000_000), samples=3)
+    measured = walk(calling([["a"]], lambda key: clock.spend(key, 2_000_000)), samples=3)
     expected = Measurement(latency_ms=2.0, overhead_ms=0.0, p25_ms=2.0, median_ms=2.0, p75_ms=2.0, count=3)
     assert measured == {"a": expected}
 
@@ -155,8 +199,8 @@ def test_a_latency_below_the_overhead_is_zero() -> None:
 
 
 def test_nothing_to_measure_is_an_empty_result() -> None:
-    assert walk([], pytest.fail) == {}
-    assert walk([[]], pytest.fail) == {}
+    assert walk([]) == {}
+    assert walk([{}]) == {}
 
 
 def test_a_device_is_described_in_a_line() -> None:

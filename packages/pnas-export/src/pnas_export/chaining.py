@@ -4,7 +4,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from pnas_export.subgraphs import finish, named
+from pnas_export.subgraphs import finish, named, read_tree
 from pnas_ops import Architecture, workloads
 
 
@@ -33,7 +33,7 @@ def chain_signatures(model: bytes, names: Sequence[str]) -> bytes:
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+    tree = read_tree(model)
     graphs = {entry.signatureKey.decode(): tree.subgraphs[entry.subgraphIndex] for entry in tree.signatureDefs}
     if not names:
         raise ValueError("no signature to chain: name at least one")

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from attrs import field, frozen
 from attrs.validators import min_len
 
 from pnas_export.preprocessing import Preprocessing
+from pnas_export.subgraphs import finish, read_tree
 from pnas_ops import from_json, to_json, write_atomically
 
 _KEY = "pnas"
@@ -74,22 +74,13 @@ def _read_onnx(path: Path) -> Any:
 
 
 def _read_tflite(path: Path) -> Any:
-    from ai_edge_litert import schema_py_generated as schema
-
     content = path.read_bytes()
     if content[4:8] != b"TFL3":
         raise ValueError(f"{path} is no TFLite file, or damaged: export it again")
-    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-    for buffer in tree.buffers:
-        # The quantizer puts the weights of larger nets behind the flatbuffer, where writing it anew would lose them.
-        if buffer.offset > 1:
-            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
-            buffer.offset = buffer.size = 0
-    return tree
+    return read_tree(content)
 
 
 def _with_buffer(tree: Any, data: bytes) -> bytes:
-    import flatbuffers  # type: ignore[import-untyped]
     from ai_edge_litert import schema_py_generated as schema
 
     tree.metadata = [entry for entry in tree.metadata or [] if entry.name != _KEY.encode()]
@@ -98,6 +89,4 @@ def _with_buffer(tree: Any, data: bytes) -> bytes:
     tree.buffers.append(buffer)
     entry.name, entry.buffer = _KEY.encode(), len(tree.buffers) - 1
     tree.metadata.append(entry)
-    builder = flatbuffers.Builder()
-    builder.Finish(tree.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
+    return finish(tree)

@@ -1,17 +1,21 @@
 """ONNX Runtime on this machine as a device to measure with."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from attrs import field, frozen
 from attrs.validators import ge, instance_of
 
 from pnas_export.chaining import architecture_signatures
-from pnas_export.onnx_runtime import OnnxFile, OnnxRuntime
+from pnas_export.layout_changes import probes, without_changes
+from pnas_export.onnx_runtime import OnnxRuntime
 from pnas_export.onnx_signatures import chain_onnx, convert_onnx_workloads
+from pnas_export.sessions import Entry, Plan, measure_in_sessions
 from pnas_export.signatures import IDLE
 from pnas_export.timing import measure_files
-from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Workload, processor_name, tell, walk, workloads
+from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Workload, processor_name, tell, workloads
 
 
 @frozen(kw_only=True)
@@ -20,11 +24,13 @@ class OnnxDevice:
 
     Attributes:
         threads: of a session.
-        cache: a folder that keeps what was converted.
+        sessions: number of processes that time everything; see `Plan`.
+        cache: a folder that keeps what was converted, and what was measured before an interruption.
         log: a file that receives what the converter prints; dropped if None.
     """
 
     threads: int = field(default=1, validator=[instance_of(int), ge(1)])
+    sessions: int = field(default=5, validator=[instance_of(int), ge(1)])
     cache: Path | None = None
     log: Path | None = None
 
@@ -52,7 +58,9 @@ class OnnxDevice:
         nets: Sequence[Architecture] = (),
         progress: Progress | None = None,
     ) -> Iterator[tuple[Workload | Architecture, Measurement]]:
-        """Times every workload as part of random nets (`pnas_ops.walk`), and nets among them.
+        """Times every workload as part of random nets (`pnas_ops.walk`), in several processes, and nets among them.
+
+        What a block spends on changes of layout that a net does not is deducted (`layout_changes`).
 
         Args:
             rows: the workloads at each position of the net, in its order; a workload may stand in several rows.
@@ -63,25 +71,44 @@ class OnnxDevice:
             Each workload and each net once, with its latency less the cost of a call.
 
         Raises:
-            ConversionError: where the converter refuses a workload.
+            ValueError: for a workload that computes nothing.
+            ConversionError: naming the workload that the converter refuses.
         """
         blocks = list(dict.fromkeys(workload for row in rows for workload in row))
+        convolutions = probes(rows)
         of_nets = [workload for net in nets for (workload,) in workloads(net) if not workload.block.computes_nothing]
-        needed = list(dict.fromkeys([*blocks, *of_nets]))
+        of_probes = [probe for row in convolutions for probe in row]
+        needed = list(dict.fromkeys([*blocks, *of_nets, *of_probes]))
         if not needed:
             return iter(())
         tell(progress, "converting", 0, 1)
         models = convert_onnx_workloads(needed, cache=self.cache, log=self.log)
-        calls: dict[Workload | Architecture, Callable[[], None]] = {
-            block: self._call(models[str(block)]) for block in blocks
-        }
-        for net in nets:
-            calls[net] = self._call(chain_onnx([models[name] for name in architecture_signatures(net)]))
-        idle = self._call(models[IDLE])
-        tell(progress, "converting", 1, 1)
-        places: Sequence[Sequence[Workload | Architecture]] = rows
-        measured = walk(places, lambda key: calls[key](), idle=idle, wholes=nets, progress=progress)
-        return iter(measured.items())
+        with TemporaryDirectory(prefix="pnas-") as temporary:
+            folder = _Folder(Path(temporary), models)
+            plan = Plan(
+                module="onnxruntime",
+                threads=self.threads,
+                rows=tuple(
+                    (
+                        *(folder.chain(("block", block), [str(block)]) for block in row),
+                        *(folder.chain(("once", probe), [str(probe)]) for probe in here),
+                        *(folder.chain(("twice", probe), [str(probe)] * 2) for probe in here),
+                    )
+                    for row, here in zip(rows, convolutions, strict=True)
+                ),
+                idle=(folder.chain(("idle", None), [IDLE])[1:],) * max(map(len, rows), default=1),
+                nets=tuple(folder.chain(("net", net), architecture_signatures(net)) for net in nets),
+                sessions=self.sessions,
+            )
+            tell(progress, "converting", 1, 1)
+            kept = None if self.cache is None else self.cache / "sessions"
+            measured = measure_in_sessions(plan, folder.path, kept=kept, progress=progress)
+        by_role: dict[str, dict[Any, Measurement]] = {role: {} for role in ("block", "once", "twice", "net")}
+        for name, one in measured.items():
+            role, key = folder.keys[name]
+            by_role[role][key] = one
+        inside = without_changes(by_role["block"], by_role["once"], by_role["twice"])
+        return iter([*inside.items(), *by_role["net"].items()])
 
     def measure_files(self, paths: Sequence[Path], *, progress: Progress | None = None) -> dict[Path, Measurement]:
         """Times whole nets side by side, the cost of a call included.
@@ -93,5 +120,20 @@ class OnnxDevice:
         runtime = OnnxRuntime()
         return measure_files({path: (runtime, path) for path in paths}, threads=self.threads, progress=progress)
 
-    def _call(self, model: bytes) -> Callable[[], None]:
-        return OnnxFile(OnnxRuntime().session(model, threads=self.threads), "the model").benchmark()
+
+class _Folder:
+    """The files of a plan, each written once, and what they stand for by their names."""
+
+    def __init__(self, path: Path, models: Mapping[str, bytes]) -> None:
+        self.path = path
+        self.keys: dict[str, tuple[str, Any]] = {}
+        self._models = models
+        self._entries: dict[tuple[str, Any], Entry] = {}
+
+    def chain(self, key: tuple[str, Any], names: Sequence[str]) -> Entry:
+        """The entry of a file that runs the models of these names one after the other."""
+        if key not in self._entries:
+            name = f"{len(self._entries)}"
+            (self.path / f"{name}.onnx").write_bytes(chain_onnx([self._models[one] for one in names]))
+            self.keys[name], self._entries[key] = key, (name, f"{name}.onnx", None)
+        return self._entries[key]

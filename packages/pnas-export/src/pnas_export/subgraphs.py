@@ -4,6 +4,8 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 
 def split_outputs(model: bytes, names: Sequence[str]) -> bytes:
     """Cuts a model whose output i depends on its input i alone into signatures `names[i]`.
@@ -16,7 +18,7 @@ def split_outputs(model: bytes, names: Sequence[str]) -> bytes:
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+    tree = read_tree(model)
     (whole,) = tree.subgraphs
     (signature,) = tree.signatureDefs
     inputs = {entry.name.decode(): entry.tensorIndex for entry in signature.inputs}
@@ -35,6 +37,52 @@ def split_outputs(model: bytes, names: Sequence[str]) -> bytes:
         entry.outputs = [named(schema.TensorMapT(), "output_0", place[result])]
         tree.signatureDefs.append(entry)
     return finish(tree)
+
+
+def replicate(model: bytes, rows: Sequence[Sequence[str]]) -> bytes:
+    """A model with a copy of signature `name`, weights included, for each row that names it: "3/name" in row 3.
+
+    Args:
+        model: of `split_outputs`.
+        rows: names of its signatures.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    tree = read_tree(model)
+    graphs = {entry.signatureKey: tree.subgraphs[entry.subgraphIndex] for entry in tree.signatureDefs}
+    signatures = {entry.signatureKey: entry for entry in tree.signatureDefs}
+    tree.subgraphs, tree.signatureDefs = [], []
+    for index, row in enumerate(rows):
+        for name in row:
+            graph = copy.copy(graphs[name.encode()])
+            graph.name = f"{index}/{name}".encode()
+            graph.tensors = [copy.copy(tensor) for tensor in graph.tensors]
+            for tensor in graph.tensors:
+                tensor.name = f"{index}/".encode() + tensor.name
+                if tensor.buffer:  # 0 is the empty one
+                    tree.buffers.append(tree.buffers[tensor.buffer])
+                    tensor.buffer = len(tree.buffers) - 1
+            entry = schema.SignatureDefT()
+            entry.signatureKey, entry.subgraphIndex = graph.name, len(tree.subgraphs)
+            entry.inputs, entry.outputs = signatures[name.encode()].inputs, signatures[name.encode()].outputs
+            tree.subgraphs.append(graph)
+            tree.signatureDefs.append(entry)
+    return finish(tree)
+
+
+def read_tree(content: bytes) -> Any:
+    """The `ModelT` of a file, with the data of all buffers in their place.
+
+    The quantizer puts the weights of larger nets behind the flatbuffer, where writing it anew would lose them.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    for buffer in tree.buffers:
+        if buffer.offset > 1:
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return tree
 
 
 def finish(tree: Any) -> bytes:

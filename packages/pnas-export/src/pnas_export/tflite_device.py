@@ -1,23 +1,22 @@
 """The TFLite runtime of this machine as a device to measure with."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 from attrs import field, frozen
 from attrs.validators import ge, in_, instance_of
-from torch import Tensor
 
 from pnas_export.chaining import architecture_signatures, chain_signatures
 from pnas_export.file_device import FileDtype
 from pnas_export.quantization import MIN_CALIBRATION_IMAGES, quantize_signatures, quantize_tflite
-from pnas_export.runtimes import random_image
-from pnas_export.signature_runner import signature_calls
+from pnas_export.sessions import Plan, measure_in_sessions
 from pnas_export.signatures import IDLE, convert_workloads
+from pnas_export.subgraphs import replicate
 from pnas_export.tflite_runtimes import AiEdgeLitert, TFLite
 from pnas_export.timing import measure_files
-from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Workload, processor_name, tell, walk, workloads
+from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Workload, processor_name, tell, workloads
 
 
 @frozen(kw_only=True)
@@ -29,13 +28,15 @@ class TFLiteDevice:
         runtime: which library runs the files.
         dtype: "float32", or "int8" for blocks and nets that are quantized whole, input and output too. Their ranges are
             those of random images: good for latency, not for accuracy.
-        cache: a folder that keeps what was converted.
+        sessions: number of processes that time everything; see `Plan`.
+        cache: a folder that keeps what was converted, and what was measured before an interruption.
         log: a file that receives what the converter prints; dropped if None.
     """
 
     threads: int = field(default=1, validator=[instance_of(int), ge(1)])
     runtime: TFLite = field(factory=AiEdgeLitert)
     dtype: FileDtype = field(default="float32", validator=in_(("float32", "int8")))
+    sessions: int = field(default=5, validator=[instance_of(int), ge(1)])
     cache: Path | None = None
     log: Path | None = None
 
@@ -67,7 +68,7 @@ class TFLiteDevice:
         nets: Sequence[Architecture] = (),
         progress: Progress | None = None,
     ) -> Iterator[tuple[Workload | Architecture, Measurement]]:
-        """Times every workload as part of random nets (`pnas_ops.walk`), all in one interpreter, and nets among them.
+        """Times every workload as part of random nets (`pnas_ops.walk`), in several processes, and nets among them.
 
         Whole nets are the same converted blocks, chained into a file each.
 
@@ -90,18 +91,32 @@ class TFLiteDevice:
             return iter(())
         tell(progress, "converting", 0, 1 + len(nets))
         exact = convert_workloads(needed, cache=self.cache, log=self.log)
-        quantize = self.dtype == "int8"
-        model = quantize_signatures(exact, log=self.log) if quantize else exact
-        interpreter = self.runtime.interpreter(model, threads=self.threads)
-        signatures = signature_calls(interpreter, _inputs(interpreter))
-        calls: dict[Workload | Architecture, Callable[[], None]] = {block: signatures[str(block)] for block in blocks}
-        for done, net in enumerate(nets, start=1):
-            tell(progress, "converting", done, 1 + len(nets))
-            calls[net] = self._net_call(chain_signatures(exact, architecture_signatures(net)), net)
-        tell(progress, "converting", 1 + len(nets), 1 + len(nets))
-        places: Sequence[Sequence[Workload | Architecture]] = rows
-        measured = walk(places, lambda key: calls[key](), idle=signatures[IDLE], wholes=nets, progress=progress)
-        return iter(measured.items())
+        model = quantize_signatures(exact, log=self.log) if self.dtype == "int8" else exact
+        keys: dict[str, Workload | Architecture] = {str(block): block for block in blocks}
+        with TemporaryDirectory(prefix="pnas-") as temporary:
+            folder = Path(temporary)
+            names = [[str(block) for block in row] for row in rows]
+            copies = max(map(len, names), default=1)
+            (folder / "blocks.tflite").write_bytes(replicate(model, [*names, *[[IDLE]] * copies]))
+            places = tuple(
+                tuple((name, "blocks.tflite", f"{index}/{name}") for name in row) for index, row in enumerate(names)
+            )
+            for index, net in enumerate(nets):
+                tell(progress, "converting", 1 + index, 1 + len(nets))
+                keys[f"net-{index}"] = net
+                self._write_net(folder / f"net-{index}.tflite", exact, net)
+            tell(progress, "converting", 1 + len(nets), 1 + len(nets))
+            plan = Plan(
+                module=f"{self.runtime.module}.interpreter",
+                threads=self.threads,
+                rows=places,
+                idle=tuple(("blocks.tflite", f"{len(rows) + copy}/{IDLE}") for copy in range(copies)),
+                nets=tuple((f"net-{index}", f"net-{index}.tflite", None) for index in range(len(nets))),
+                sessions=self.sessions,
+            )
+            kept = None if self.cache is None else self.cache / "sessions"
+            measured = measure_in_sessions(plan, folder, kept=kept, progress=progress)
+        return iter([(keys[name], one) for name, one in measured.items()])
 
     def measure_files(self, paths: Sequence[Path], *, progress: Progress | None = None) -> dict[Path, Measurement]:
         """Times whole nets side by side, the cost of a call included.
@@ -112,22 +127,9 @@ class TFLiteDevice:
         """
         return measure_files({path: (self.runtime, path) for path in paths}, threads=self.threads, progress=progress)
 
-    def _net_call(self, model: bytes, net: Architecture) -> Callable[[], None]:
-        with TemporaryDirectory() as folder:
-            path = Path(folder, "net.tflite")
-            path.write_bytes(model)
-            if self.dtype == "int8":
-                images = torch.randn(
-                    MIN_CALIBRATION_IMAGES, *net.input_shape[1:], generator=torch.Generator().manual_seed(0)
-                )
-                quantize_tflite(path, path, "int8", calibration=images, log=self.log)
-            return self.runtime.load(path, threads=self.threads).benchmark()
-
-
-def _inputs(interpreter: object) -> dict[str, Tensor]:
-    """A random "args_0" for every signature."""
-    inputs = {}
-    for name in interpreter.get_signature_list():  # type: ignore[attr-defined]
-        (details,) = interpreter.get_signature_runner(name).get_input_details().values()  # type: ignore[attr-defined]
-        inputs[name] = random_image(tuple(details["shape"].tolist()), getattr(torch, details["dtype"].__name__))
-    return inputs
+    def _write_net(self, path: Path, blocks: bytes, net: Architecture) -> None:
+        path.write_bytes(chain_signatures(blocks, architecture_signatures(net)))
+        if self.dtype == "int8":
+            generator = torch.Generator().manual_seed(0)
+            images = torch.randn(MIN_CALIBRATION_IMAGES, *net.input_shape[1:], generator=generator)
+            quantize_tflite(path, path, "int8", calibration=images, log=self.log)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
 from pnas_export.runtimes import Runtime
-from pnas_ops import DeviceInfo, Measurement, Progress, walk
+from pnas_ops import Call, DeviceInfo, Measurement, Progress, walk
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -51,5 +51,5 @@ def measure_files(
     Raises:
         ValueError: naming the file that its runtime cannot load.
     """
-    calls = {key: runtime.load(path, threads=threads).benchmark() for key, (runtime, path) in files.items()}
-    return walk([list(calls)], lambda key: calls[key](), samples=samples, progress=progress)
+    calls = {key: Call(runtime.load(path, threads=threads).benchmark()) for key, (runtime, path) in files.items()}
+    return walk([calls], samples=samples, progress=progress)

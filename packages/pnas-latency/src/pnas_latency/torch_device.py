@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from pnas_ops import (
     Architecture,
+    Call,
     DeviceInfo,
     Measurement,
     Progress,
@@ -61,25 +62,25 @@ class TorchDevice:
         progress: Progress | None = None,
     ) -> Iterator[tuple[Workload | Architecture, Measurement]]:
         """Measures every workload of `rows`, and every net, by `pnas_ops.walk`; the thread count is restored."""
-        keys: list[Workload | Architecture] = [*dict.fromkeys(workload for row in rows for workload in row), *nets]
-        modules = {key: self._module(key) for key in keys}
-        inputs = {shape: self._input(shape) for shape in {key.input_shape for key in keys}}
         tiny = torch.zeros(1, device=self._device)
-
-        def run(key: Workload | Architecture) -> None:
-            modules[key](inputs[key.input_shape])
-            self._finish()
-
-        def idle() -> None:
-            tiny + 1
-            self._finish()
-
+        places: list[dict[Workload | Architecture, Call]] = [{key: self._call(key) for key in row} for row in rows]
+        wholes: dict[Workload | Architecture, Call] = {net: self._call(net) for net in nets}
         # A net waits for the GPU once. On a CPU it saves nothing: `tiny + 1` would deduct what every operator pays.
-        overhead = idle if self._device.type == "cuda" else None
-        places: Sequence[Sequence[Workload | Architecture]] = rows
+        idle = [Call(lambda: self._finished(tiny + 1))] if self._device.type == "cuda" else []
         with _threads(self.info.threads), torch.inference_mode():
-            measurements = walk(places, run, idle=overhead, wholes=nets, samples=self._samples, progress=progress)
+            measurements = walk(
+                places,
+                idle=idle,
+                wholes=wholes,
+                samples=self._samples,
+                progress=progress,
+            )
         return iter(measurements.items())
+
+    def _call(self, key: Workload | Architecture) -> Call:
+        module = self._module(key)
+        images = torch.full(key.input_shape, 0.5, device=self._device).to(memory_format=torch.channels_last)
+        return Call(lambda: self._finished(module(images)), lambda: images.mul_(1.0))
 
     def _module(self, key: Workload | Architecture) -> nn.Module:
         # Measuring must not change the random numbers of the program around it.
@@ -87,13 +88,11 @@ class TorchDevice:
             module = build_block(key.block) if isinstance(key, Workload) else build_network(key)
         return module.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
-    def _input(self, shape: tuple[int, ...]) -> Tensor:
-        return torch.full(shape, 0.5, device=self._device).to(memory_format=torch.channels_last)
-
-    def _finish(self) -> None:
+    def _finished(self, result: Tensor) -> Tensor:
         # CUDA runs behind Python's back; without waiting, only the launch would be timed.
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
+        return result
 
 
 @contextmanager

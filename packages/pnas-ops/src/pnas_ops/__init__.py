@@ -4,7 +4,18 @@ from pnas_ops.build import build_block, build_network, build_op, initialize
 from pnas_ops.counting import architecture_macs, architecture_parameters, count_macs, count_parameters
 from pnas_ops.files import write_atomically
 from pnas_ops.layers import AveragePool, Block, Bottleneck, Classifier, Conv, GroupedConv, MBConv, SeparableConv, Zero
-from pnas_ops.measurement import MAX_DRIFT, DeviceInfo, Measurement, Progress, processor_name, summarize, tell, walk
+from pnas_ops.measurement import (
+    MAX_DRIFT,
+    Call,
+    DeviceInfo,
+    Measurement,
+    Progress,
+    combine,
+    processor_name,
+    summarize,
+    tell,
+    walk,
+)
 from pnas_ops.serialization import from_json, load_json, save_json, structure, to_json
 from pnas_ops.space import Architecture, SearchSpace, Stage
 from pnas_ops.spaces import (
@@ -57,7 +68,9 @@ __all__ = [
     "Progress",
     "tell",
     "summarize",
+    "combine",
     "walk",
+    "Call",
     # named spaces
     "imagenet_mbconv_space",
     "cifar_mbconv_space",

@@ -6,8 +6,10 @@ import re
 import statistics
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
-from typing import TypeVar
+from types import MappingProxyType
+from typing import NamedTuple, TypeVar
 
 from attrs import evolve, field, frozen
 from attrs.validators import ge
@@ -61,8 +63,8 @@ class Measurement:
         overhead_ms: what one call of the runtime costs by itself; a net pays it once, not once a block.
         p25_ms, median_ms, p75_ms: quartiles of the samples, overhead included.
         count: number of samples.
-        drift: relative difference of the 10th percentiles of the first and the second half of the samples: the same
-            thing measured twice.
+        drift: relative difference of the same thing measured twice: of the 10th percentiles of the first and the second
+            half of the samples, or between sessions.
         noisy: whether the drift stayed large although it was measured again.
     """
 
@@ -90,6 +92,23 @@ def summarize(samples_ms: Sequence[float], *, overhead_ms: float = 0.0) -> Measu
     )
 
 
+def combine(sessions: Sequence[Measurement]) -> Measurement:
+    """What several sessions that measured the same thing agree on: the medians.
+
+    Their drift is the mean relative difference of the latency, overhead included, between two of them.
+    """
+    totals = [one.latency_ms + one.overhead_ms for one in sessions]
+    drifts = [abs(a - b) / max(a, b) if max(a, b) else 0.0 for a, b in combinations(totals, 2)]
+    drift = statistics.mean(drifts) if drifts else sessions[0].drift
+    names = ("latency_ms", "overhead_ms", "p25_ms", "median_ms", "p75_ms")
+    return Measurement(
+        **{name: statistics.median(getattr(one, name) for one in sessions) for name in names},
+        count=sum(one.count for one in sessions),
+        drift=drift,
+        noisy=drift > MAX_DRIFT and drift * min(totals) > _CLOCK_MS,
+    )
+
+
 def _drift(samples_ms: Sequence[float]) -> float:
     middle = len(samples_ms) // 2
     halves = (samples_ms[:middle], samples_ms[middle:])
@@ -99,12 +118,23 @@ def _drift(samples_ms: Sequence[float]) -> float:
     return abs(first - second) / max(first, second) if max(first, second) else 0.0
 
 
+class Call(NamedTuple):
+    """Something to time.
+
+    Attributes:
+        run: computes it once; this is timed.
+        prepare: called just before, untimed: brings into the cache what the block before would have left there.
+    """
+
+    run: Callable[[], object]
+    prepare: Callable[[], object] = lambda: None
+
+
 def walk(
-    rows: Sequence[Sequence[Key]],
-    run: Callable[[Key], None],
+    rows: Sequence[Mapping[Key, Call]],
     *,
-    idle: Callable[[], None] | None = None,
-    wholes: Sequence[Key] = (),
+    idle: Sequence[Call] = (),
+    wholes: Mapping[Key, Call] = MappingProxyType({}),
     samples: int = 200,
     whole_samples: int = 100,
     max_repeats: int = 2,
@@ -113,21 +143,22 @@ def walk(
 ) -> dict[Key, Measurement]:
     """Times each key of `rows` at least `samples` times, as part of random nets.
 
-    A block that runs over and over keeps its weights in the cache; in a net they are cold while the scratch memory is
-    hot. So each round takes one key of every row, in the order of the rows, and times each: a walk through a random
-    net. The 10th percentile stands for a key, since noise on a machine only ever adds. Whole nets are timed between the
-    rounds, so that they see the same minutes as the blocks.
+    A block that runs over and over keeps its weights in the cache; in a net they are cold while its input and the
+    scratch memory are hot. So each round takes one key of every row, in the order of the rows, and times each: a walk
+    through a random net. A key that stands in several rows needs weights of its own in each, as the blocks of a net
+    have: it would find them in the cache else, whenever the row before took the same key. The 10th percentile stands
+    for a key, since noise on a machine only ever adds. Whole nets are timed between the rounds, so that they see the
+    same minutes as the blocks.
 
     Where the first and the second half of a key's samples differ by more than `MAX_DRIFT`, half as many rounds again
     are gone through, up to `max_repeats` times; what still differs is marked as noisy.
 
     Args:
-        rows: the keys at each position of the net, in its order; a key may stand in several rows. To time whole nets
-            side by side, pass one row that holds them.
-        run: computes a key once.
-        idle: one call of the runtime that computes next to nothing, timed in each round; its cost is deducted from
-            every sample as overhead.
-        wholes: keys that are nets by themselves, timed in turns, some after each round.
+        rows: the keys at each position of the net, in its order, each with the call that computes it there. To time
+            whole nets side by side, pass one row that holds them.
+        idle: equal calls that compute next to nothing, one of which is timed in each round; what they cost is deducted
+            from every sample as overhead. As many as a row has keys are as cold as these when their turn comes.
+        wholes: nets by themselves, timed in turns, some after each round.
         samples: least number of samples a key of `rows`.
         whole_samples: least number of samples a key of `wholes`.
         max_repeats: how often noisy keys make it go on.
@@ -136,21 +167,24 @@ def walk(
     """
     order = random.Random(seed)
     rounds = samples * max(map(len, rows), default=0) or (whole_samples if wholes else 0)
-    queues = [_shuffled_forever(row, order) for row in rows if row]
-    whole_queue = _shuffled_forever(wholes, order) if wholes else iter(())
-    wholes_a_round = -(-len(wholes) * whole_samples // rounds) if rounds else 0
+    places = [*rows, *[wholes] * (-(-len(wholes) * whole_samples // rounds) if rounds else 0)]
+    whole_queue = _shuffled_forever(list(wholes), order)
+    queues = [_shuffled_forever(list(row), order) for row in rows]
+    queues += [whole_queue] * (len(places) - len(rows))
     times: dict[Key, list[float]] = {key: [] for row in (*rows, wholes) for key in row}
     idle_times: list[float] = []
-    for key in times:
-        run(key)
-        run(key)
+    for row in (*rows, wholes):
+        for call in row.values():
+            call.run()
+            call.run()
     done, repeats = 0, 0
     while done < rounds:
-        for queue in (*queues, *[whole_queue] * wholes_a_round):
-            key = next(queue)
-            times[key].append(_time_ms(run, key))
-        if idle is not None:
-            idle_times.append(_time_ms(idle))
+        for place, queue in zip(places, queues, strict=True):
+            if place:
+                key = next(queue)
+                times[key].append(_time_ms(place[key]))
+        if idle:
+            idle_times.append(_time_ms(idle[done % len(idle)]))
         done += 1
         tell(progress, "measuring", done, rounds)
         if done == rounds and repeats < max_repeats and _drifting(times):
@@ -172,9 +206,10 @@ def _drifting(times: Mapping[Key, Sequence[float]]) -> set[Key]:
     }
 
 
-def _time_ms(call: Callable[..., None], *args: object) -> float:
+def _time_ms(call: Call) -> float:
+    call.prepare()
     start = time.perf_counter_ns()
-    call(*args)
+    call.run()
     return (time.perf_counter_ns() - start) / 1e6
 
 

@@ -1,0 +1,54 @@
+"""What onnxruntime spends at both ends of a block that stands alone, and not inside a net.
+
+It computes convolutions in a layout of its own. A net is brought into it once and out of it once, a block that is a
+model by itself each time. So the changes are measured, for each shape that blocks hand on, with a 1x1 convolution P by
+itself and two of them in a row: P takes r + p, with the changes r and the convolution p, and PP takes r + 2 p, so that
+r = 2 P - PP.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from attrs import evolve
+
+from pnas_ops import BlockSpec, ClassifierSpec, ConvSpec, Measurement, Workload
+
+
+def probes(rows: Sequence[Sequence[Workload]]) -> tuple[tuple[Workload, ...], ...]:
+    """The convolutions P that are to be timed at each position: of the shapes that its blocks hand on."""
+    shapes = [dict.fromkeys(shape for block in row if (shape := _output(block))) for row in rows]
+    return tuple(tuple(_probe(*shape) for shape in row) for row in shapes)
+
+
+def without_changes(
+    measured: Mapping[Workload, Measurement],
+    once: Mapping[Workload, Measurement],
+    twice: Mapping[Workload, Measurement],
+) -> dict[Workload, Measurement]:
+    """The measurements of blocks less half of the changes at each end that has a neighbour in a net.
+
+    Args:
+        measured: the blocks, by themselves.
+        once, twice: P and PP of `probes`.
+    """
+    changes = {probe: max(0.0, 2 * one.latency_ms - twice[probe].latency_ms) for probe, one in once.items()}
+
+    def inside(block: Workload, one: Measurement) -> Measurement:
+        ends = [_probe(*block.input_shape[1:]), *(_probe(*shape) for shape in [_output(block)] if shape)]
+        # An image comes in as it is, which the first convolution takes.
+        saved = sum(changes[end] / 2 for end in ends if end in changes)
+        return evolve(one, latency_ms=max(0.0, one.latency_ms - saved))
+
+    return {block: inside(block, one) for block, one in measured.items()}
+
+
+def _output(workload: Workload) -> tuple[int, int, int] | None:
+    """Channels, height and width that a block hands on; None for the end of a net."""
+    block = workload.block
+    if isinstance(block.op, ClassifierSpec):
+        return None
+    return block.out_channels, block.output_size(workload.height), block.output_size(workload.width)
+
+
+def _probe(channels: int, height: int, width: int) -> Workload:
+    block = BlockSpec(op=ConvSpec(kernel_size=1), in_channels=channels, out_channels=channels)
+    return Workload(block=block, height=height, width=width)
