@@ -124,7 +124,10 @@ form = FORM
 content = Path(sys.argv[1]).read_bytes()
 piped = sys.stdin.buffer.read()
 assert piped == content
-with (Path(HOME) / "calls.txt").open("a") as log:
+calls = Path(HOME) / "calls.txt"
+if (len(calls.read_text().splitlines()) if calls.exists() else 0) >= RUNS:
+    form = "failure"
+with calls.open("a") as log:
     log.write(json.dumps(sys.argv[2:]) + "\\n")
 if form == "hang":
     time.sleep(60)
@@ -184,15 +187,19 @@ def write_adb(home: Path) -> PhoneStandIn:
     return PhoneStandIn(home=home)
 
 
-def write_bench(home: Path, form: str) -> Path:
+def write_bench(home: Path, form: str, *, runs: int = 10**9) -> Path:
     """Puts the program "bench" into the folder, which times the file that is its first argument and its input.
 
     Args:
         home: the folder; the other arguments of every call go to its calls.txt.
         form: of the report (new, old, same, run), a way to fail (failure, hang), or what to print, with SIZE for the
             size of the file.
+        runs: how often it does, before it always fails.
     """
-    _write_script(home / "bench", _SHARED + _BENCH.replace("HOME", repr(str(home))).replace("FORM", repr(form)))
+    body = _BENCH
+    for name, value in (("HOME", str(home)), ("FORM", form), ("RUNS", runs)):
+        body = body.replace(name, repr(value))
+    _write_script(home / "bench", _SHARED + body)
     return home / "bench"
 
 

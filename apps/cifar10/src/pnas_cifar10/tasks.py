@@ -1,5 +1,6 @@
 """What the program can be run on."""
 
+from math import isfinite
 from pathlib import Path
 
 from pnas_apps.errors import UserError
@@ -32,8 +33,10 @@ def named_space(space: str, *, classes: int, resolution: int | None, width_mult:
     """The space "cifar" or "digits", at its own resolution where none is given.
 
     Raises:
-        UserError: for a resolution that its strides use up.
+        UserError: for a resolution that its strides use up, and a width that is no number.
     """
+    if not isfinite(width_mult):
+        raise UserError(f"width_mult must be a finite number, got {width_mult}: give another --width-mult")
     build, own = {"cifar": (cifar_mbconv_space, 32), "digits": (digits_mbconv_space, 16)}[space]
     found = build(width_mult, classes=classes, resolution=resolution or own)
     try:

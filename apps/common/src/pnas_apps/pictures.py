@@ -1,9 +1,11 @@
 """Pictures of a run."""
 
+import textwrap
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
+from attrs import evolve
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Patch
@@ -56,30 +58,42 @@ def draw_search(history: Sequence[EpochRecord], expected_ms: Sequence[float], pa
 
 
 def draw_validation(table: LatencyTable, path: Path) -> None:
-    """The whole nets of a table: what it predicts for them against what they take, and the error."""
-    figure = Figure(figsize=(10, 4.6), layout="constrained")
+    """The whole nets of a table: what it predicts for them against what they take, and the error.
+
+    Where the table is calibrated, the predictions without that are rings.
+    """
+    figure = Figure(figsize=(10, 5), layout="constrained")
     latency, error = figure.subplots(1, 2)
+    summed = evolve(table, calibration=None)
     groups = {
-        "to calibrate with": ([entry for entry in table.nets if not entry.held_out], "#bbbbbb"),
-        "any": ([entry for entry in table.nets if entry.held_out and not entry.band], KERNEL_COLORS[3]),
-        "narrow band": ([entry for entry in table.nets if entry.held_out and entry.band], KERNEL_COLORS[7]),
+        "to calibrate with": ([entry for entry in table.nets if not entry.held_out], "#9e9e9e"),
+        "held out, any": ([entry for entry in table.nets if entry.held_out and not entry.band], KERNEL_COLORS[3]),
+        "held out, narrow band": ([entry for entry in table.nets if entry.held_out and entry.band], KERNEL_COLORS[7]),
     }
     for name, (entries, color) in groups.items():
+        if not entries:
+            continue
         measured = [entry.total_ms for entry in entries]
-        predicted = [table.predict_ms(entry.architecture) for entry in entries]
-        errors = [100 * (p / m - 1) for p, m in zip(predicted, measured, strict=True)]
-        latency.scatter(measured, predicted, color=color, label=name, s=18)
-        error.scatter(measured, errors, color=color, s=18)
+        for one in [table] if table.calibration is None else [summed, table]:
+            predicted = [one.predict_ms(entry.architecture) for entry in entries]
+            errors = [100 * (p / m - 1) for p, m in zip(predicted, measured, strict=True)]
+            label, face = (name, color) if one is table else (None, "none")
+            latency.scatter(measured, predicted, edgecolors=color, facecolors=face, label=label, s=18)
+            error.scatter(measured, errors, edgecolors=color, facecolors=face, s=18)
     ends = (min(entry.total_ms for entry in table.nets), max(entry.total_ms for entry in table.nets))
-    latency.plot(ends, ends, color="#444444", linewidth=0.8)
-    floor = 100 * (table.noise_floor or 0.0)
-    error.axhspan(-floor, floor, color="#eeeeee", label="noise floor")
-    error.axhline(0, color="#444444", linewidth=0.8)
+    latency.plot(ends, ends, color="#444444", linewidth=0.8, label="exact")
+    if table.noise_floor is not None:
+        floor = 100 * table.noise_floor
+        error.axhspan(-floor, floor, color="#dddddd", label=f"noise floor, {floor:.2g} %", zorder=0)
+    if table.calibration is not None:
+        latency.scatter([], [], edgecolors="#444444", facecolors="none", label="as summed", s=18)
+    error.axhline(0, color="#444444", linewidth=0.8, zorder=0)
     for axes, title in ((latency, "predicted, ms"), (error, "error of the prediction, %")):
         axes.set_title(title, loc="left")
         axes.set_xlabel("measured, ms")
-        axes.legend(frameon=False)
-    figure.suptitle(str(table.device), fontsize=9)
+    figure.legend(loc="outside lower center", ncols=6, frameon=False)
+    # A command is part of its device's name.
+    figure.suptitle(textwrap.fill(str(table.device), 130), fontsize=9, parse_math=False)
     _save(figure, path)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
@@ -152,8 +152,8 @@ def timing_table(measured: Mapping[Path, Measurement], device: DeviceInfo) -> Ta
     return table
 
 
-def validation_table(table: LatencyTable, calibrated: LatencyTable | None) -> Table:
-    """How far the predictions are from the whole nets that are held out, uncorrected and calibrated."""
+def validation_table(table: LatencyTable) -> Table:
+    """How far the predictions are from the whole nets that are held out, uncorrected and calibrated; 80 columns."""
     floor = "not measured" if table.noise_floor is None else f"{table.noise_floor:.2%}"
     drawing = Table(
         title=f"Predicted against measured whole nets (noise floor {floor})",
@@ -161,13 +161,18 @@ def validation_table(table: LatencyTable, calibrated: LatencyTable | None) -> Ta
         box=SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
+        caption=_calibration_line(table),
+        caption_justify="left",
     )
-    drawing.add_column("nets")
-    for heading in ("number", "MAPE", "RMSE, ms", "bias", "worst", "within\n5 %", "within\n10 %", "Spearman"):
+    drawing.add_column("prediction", no_wrap=True)
+    for heading in ("nets", "MAPE", "RMSE,\nms", "bias", "worst", "within\n5 %", "within\n10 %", "Spearman"):
         drawing.add_column(heading, justify="right")
-    for name, one in (("as summed", table), ("calibrated", calibrated)):
-        for what, band in ((f"all, {name}", False), (f"narrow band, {name}", True)):
-            if one is None or not any(entry.band or not band for entry in one.nets if entry.held_out):
+    predictions = {"as summed": evolve(table, calibration=None)}
+    if table.calibration is not None:
+        predictions["calibrated"] = table
+    for name, one in predictions.items():
+        for what, band in ((name, False), ("  narrow band", True)):
+            if band and not any(entry.held_out and entry.band for entry in one.nets):
                 continue
             found = one.validate(band=band)
             drawing.add_row(
@@ -182,6 +187,15 @@ def validation_table(table: LatencyTable, calibrated: LatencyTable | None) -> Ta
                 "-" if found.spearman is None else f"{found.spearman:.3f}",
             )
     return drawing
+
+
+def _calibration_line(table: LatencyTable) -> str:
+    if table.calibration is None:
+        return ""
+    scale, offset_ms = table.calibration.scale, table.calibration.offset_ms
+    count = sum(not entry.held_out for entry in table.nets)
+    offset = f" {'+' if offset_ms > 0 else '-'} {abs(offset_ms):.4f} ms" if offset_ms else ""
+    return f"calibrated with {count} other nets: {scale:.4f} times the sum{offset}"
 
 
 def device_table(report: Sequence[DeviceStatus]) -> Table:

@@ -2,14 +2,17 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 
 from pnas_apps.errors import UserError
 from pnas_apps.pictures import draw_validation
 from pnas_apps.progress import Reporter
 from pnas_apps.results import validation_table
-from pnas_latency import MACS, Device, LatencyTable, measure_table, validation_nets
+from pnas_latency import MACS, Device, LatencyTable, MissingWorkloadsError, measure_table, validation_nets
 from pnas_ops import DeviceInfo, SearchSpace, workloads
+
+_NAMED_NOISY = 5
 
 
 def cached_table(device: Device, space: SearchSpace, cache: Path, reporter: Reporter) -> LatencyTable:
@@ -22,13 +25,16 @@ def cached_table(device: Device, space: SearchSpace, cache: Path, reporter: Repo
         reporter: shows progress.
 
     Raises:
-        UserError: naming a damaged table in the cache.
+        UserError: naming a table in the cache that is damaged or of another device, or what could not be measured.
     """
     path = cache / _file_name(device.info)
-    known = read_table(path) if path.exists() else None
+    known = _read_table_of(device.info, path) if path.exists() else None
     rows = workloads(space)
-    with reporter.phases() as progress:
-        table = measure_table(device, space, known=known, progress=progress)
+    try:
+        with reporter.phases() as progress:
+            table = measure_table(device, space, known=known, progress=progress)
+    except ValueError as error:
+        raise UserError(str(error)) from error
     wanted = {workload for row in rows for workload in row if not workload.block.computes_nothing}
     measured = len(table.entries) - (0 if known is None else len(known.entries))
     reporter.console.print(f"  {len(wanted)} workloads: {measured} measured now, {len(wanted) - measured} from {path}")
@@ -49,42 +55,64 @@ def make_table(
 ) -> LatencyTable:
     """Measures a table and the nets that judge it, goes on with one that is there, and says how good it is.
 
+    Where whole nets to calibrate with are in it, the table that is written is calibrated.
+
     Args:
         device: where to measure.
         space: all of whose workloads the table will hold.
-        path: of the table; a picture of predicted against measured nets goes beside it.
+        path: of the table, with the suffix .json; a picture of predicted against measured nets goes beside it.
         merge: other tables of this device whose entries are taken over.
         fit: number of whole nets to calibrate with.
         held_out: number of whole nets to judge by; 0 for none.
         reporter: shows progress.
 
     Raises:
-        UserError: naming a table that is damaged or of another device.
+        UserError: naming a table that is damaged or of another device, or what the device could not measure.
     """
-    known = read_table(path) if path.exists() else None
+    if path.suffix != ".json":
+        raise UserError(f"{path} is no name for a table, beside which a picture and a log go: let it end in .json")
+    info = device.info
+    found = [_read_table_of(info, one) for one in (*([path] if path.exists() else []), *merge)]
+    known = reduce(LatencyTable.merge, found) if found else None
     judges = validation_nets(space, costs=MACS.costs(space), fit=fit, held_out=held_out) if fit + held_out else ()
-    reporter.console.print(f"{space.name} at {space.resolution} pixels on {device.info}")
+    reporter.console.print(f"{space.name} at {space.resolution} pixels on\n  {info}", soft_wrap=True)
+    # Now, not after the measuring, is when a folder that cannot be is told.
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        for other in map(read_table, merge):
-            known = other if known is None else known.merge(other)
         with reporter.phases() as progress:
             table = measure_table(
                 device, space, known=known, validation=judges, keep=lambda table: table.save(path), progress=progress
             )
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    table.save(path)
-    noisy = [entry.workload for entry in table.entries if entry.measurement.noisy]
-    reporter.console.print(
-        f"  {len(table.entries)} workloads and {len(table.nets)} nets in {path}, {len(noisy)} of the workloads noisy"
-        f"{': ' if noisy else ''}{'; '.join(map(str, noisy[:5]))}"
-    )
-    if any(entry.held_out for entry in table.nets):
-        calibrated = table.calibrated() if any(not entry.held_out for entry in table.nets) else None
-        reporter.console.print(validation_table(table, calibrated))
-        draw_validation(table, path.with_suffix(".png"))
-        reporter.console.print(f"  predicted against measured: {path.with_suffix('.png')}")
+        if any(not entry.held_out for entry in table.nets):
+            table = table.calibrated()
+        table.save(path)
+        _report(table, known, path, reporter)
+    except (ValueError, MissingWorkloadsError) as error:
+        kept = f"; what was measured is in {path}, and the same command goes on with it" if path.exists() else ""
+        raise UserError(f"{error}{kept}") from error
     return table
+
+
+def _report(table: LatencyTable, known: LatencyTable | None, path: Path, reporter: Reporter) -> None:
+    """Says what is in the table, what is doubtful, and how far it is from whole nets; draws that."""
+    before = 0 if known is None else len(known.entries) + len(known.nets)
+    lines = [
+        f"  {len(table.entries)} workloads and {len(table.nets)} nets in {path}, "
+        f"{len(table.entries) + len(table.nets) - before} of them measured now"
+    ]
+    if noisy := _noisy(table):
+        more = f" and {len(noisy) - _NAMED_NOISY} more" if len(noisy) > _NAMED_NOISY else ""
+        lines.append(
+            f"  {len(noisy)} of them still noisy when measured again: {'; '.join(noisy[:_NAMED_NOISY])}{more}. "
+            "Measure a new table while the machine does nothing else, if you can"
+        )
+    reporter.console.print("\n".join(lines), soft_wrap=True)
+    if any(entry.held_out for entry in table.nets):
+        reporter.console.print(validation_table(table))
+    if table.nets:
+        picture = path.with_suffix(".png")
+        draw_validation(table, picture)
+        reporter.console.print(f"  predicted against measured: {picture}", soft_wrap=True)
 
 
 def read_table(path: Path) -> LatencyTable:
@@ -95,8 +123,22 @@ def read_table(path: Path) -> LatencyTable:
     """
     try:
         return LatencyTable.load(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{error}: measure it again, or name another table") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): name another table") from None
+    except ValueError as error:
+        raise UserError(f"{error}: delete it to measure anew, or name another table") from None
+
+
+def _read_table_of(device: DeviceInfo, path: Path) -> LatencyTable:
+    table = read_table(path)
+    if table.device != device:
+        raise UserError(f"{path} is a table of {table.device}, not of {device}: name another file, or its device")
+    return table
+
+
+def _noisy(table: LatencyTable) -> list[str]:
+    blocks = [str(entry.workload) for entry in table.entries if entry.measurement.noisy]
+    return blocks + [f"net {entry.architecture.name}" for entry in table.nets if entry.measurement.noisy]
 
 
 def _file_name(info: DeviceInfo) -> str:
