@@ -1,14 +1,17 @@
 """Devices by their names on the command line."""
 
+import re
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 from pnas_apps.devices import DEVICES_HELP, device_report, parse_device
 from pnas_apps.errors import UserError
+from pnas_cifar10.cli import main
 from pnas_export import AdbDevice, CommandDevice, TFLiteDevice, TFLiteRuntime
 from pnas_latency import Device
 from stand_ins import PhoneStandIn, write_adb, write_bench
@@ -149,5 +152,33 @@ def test_the_report_asks_the_phone(phone: PhoneStandIn) -> None:
     assert adb(lambda: phone.set(phones={"A": "unauthorized"}))[1].startswith("phone A is unauthorized: unlock it")
 
 
-def test_the_help_names_every_device() -> None:
+@pytest.mark.usefixtures("no_adb")
+def test_doctor_prints_every_device_and_the_whole_way_out(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(TFLiteRuntime, "installed", False)
+    assert CliRunner().invoke(main, ["doctor"]).exit_code == 0
+    printed = capfd.readouterr().out
+    # What wraps is joined again: a row goes on where the first two columns are empty.
+    rows: dict[str, list[str]] = {}
+    for line in printed.splitlines():
+        if found := re.match(r" (\S+) +(yes|no) +(\S.*)", line):
+            rows[found[1]] = [found[2], found[3].strip()]
+            last = found[1]
+        elif line.strip() and rows:
+            rows[last][1] += f" {line.strip()}"
+    for status in device_report():
+        expected = ["yes", status.version] if status.usable else ["no", status.reason]
+        assert rows.pop(status.name) == expected
+    assert rows == {}
+    assert "pip install 'pnas-export[tflite-runtime]', which" in " ".join(printed.split())
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("verb", ["table", "bench"])
+def test_the_help_names_every_device_in_80_columns(verb: str) -> None:
     assert all(name in DEVICES_HELP for name in NAMES)
+    printed = CliRunner().invoke(main, [verb, "--help"]).output
+    assert all(line in printed for line in DEVICES_HELP.splitlines())
+    assert max(map(len, printed.splitlines())) <= 80

@@ -1,15 +1,18 @@
 """The program as its users run it."""
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from click.testing import CliRunner
 from PIL import Image
 
+from command_line import assert_refused
 from pnas_apps.results import RunResults
 from pnas_cifar10.cli import PRESETS, main
 from pnas_cifar10.datasets import read_digits
@@ -24,14 +27,6 @@ NETS = ("searched", "fastest", "biggest")
 
 def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "pnas_cifar10", *map(str, arguments)]
-
-
-def assert_refused(result, message: str) -> None:
-    """One line, on stderr, that matches; exit code 1."""
-    assert result.exit_code == 1, result.output
-    assert re.search(message, result.stderr), result.stderr
-    assert result.stderr.startswith("error: ")
-    assert result.stderr.count("\n") == 1
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +185,32 @@ def test_a_finished_run_is_refused_and_left_alone(demo: tuple[Path, Path, str]) 
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 
+def test_a_table_of_another_device_needs_permission_and_judges_no_file(
+    demo: tuple[Path, Path, str], tmp_path: Path
+) -> None:
+    run, cache, _ = demo
+    own = LatencyTable.load(run / "table.json")
+    foreign = tmp_path / "phone.json"
+    evolve(own, device=evolve(own.device, device="Test Phone 7", threads=4)).save(foreign)
+    arguments = ["demo", "--run-dir", str(tmp_path / "run"), "--cache-dir", str(cache), "--table", str(foreign), *SHORT]
+    assert_refused(
+        CliRunner().invoke(main, arguments),
+        rf"^error: {foreign} is a table of another device: the table was measured with device Test Phone 7, not "
+        rf"{re.escape(own.device.device)}; threads 4, not 1: measure one on {re.escape(str(own.device))}; "
+        r"or add --foreign-table$",
+    )
+    # All that a run with that table has done, but for the report.
+    shutil.copytree(run, tmp_path / "run", dirs_exist_ok=True)
+    (tmp_path / "run" / "results.json").unlink()
+    shutil.copy(foreign, tmp_path / "run" / "table.json")
+    finished = subprocess.run(command(*arguments, "--foreign-table"), capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    results = load_json(tmp_path / "run" / "results.json", RunResults)
+    for net in results.nets:
+        row = f"{net.predicted_ms:.4f} +{net.measured.latency_ms:.4f} +-"
+        assert re.search(rf"^ {net.name} .* {row} *$", finished.stdout, re.M), finished.stdout
+
+
 def test_a_table_of_another_space_is_refused_with_what_it_lacks(
     demo: tuple[Path, Path, str], image_folder: Path, tmp_path: Path
 ) -> None:
@@ -197,6 +218,7 @@ def test_a_table_of_another_space_is_refused_with_what_it_lacks(
     run = ["run", "--data-dir", str(image_folder), "--run-dir", str(tmp_path / "run")]
     result = CliRunner().invoke(main, [*run, "--table", str(table)])
     assert_refused(result, r"table\.json is a table of another space: .* lacks 33 workloads: conv3 3->16 s1 @32x32; ")
+    assert_refused(result, r"; and 23 more: add them with the command table, or leave out --table$")
     damaged = tmp_path / "damaged.json"
     damaged.write_text(table.read_text()[:-40])
     assert_refused(CliRunner().invoke(main, [*run, "--table", str(damaged)]), r"damaged\.json: not JSON")
@@ -231,7 +253,7 @@ def test_an_unknown_key_of_a_preset_file_is_named(image_folder: Path, tmp_path: 
 def test_help_answers_without_heavy_libraries() -> None:
     code = (
         "import sys; from click.testing import CliRunner; from pnas_cifar10.cli import main; "
-        "assert CliRunner().invoke(main, ['run', '--help']).exit_code == 0; "
+        "assert all(CliRunner().invoke(main, [*verb, '--help']).exit_code == 0 for verb in [[], *zip(main.commands)]); "
         "print([name for name in ('torch', 'numpy', 'rich', 'matplotlib') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

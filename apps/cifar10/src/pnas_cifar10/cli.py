@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from functools import partial, wraps
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import click
 
+from pnas_apps.devices import DEVICES_HELP
 from pnas_apps.presets import Options, preset_flags, read_preset, with_flags
 from pnas_apps.program import Program
 
 PRESETS = Path(__file__).parent / "presets"
+_DEVICES = f"\b\nDevices:\n{indent(DEVICES_HELP, '  ')}"
 
 
 def _run_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -157,8 +160,7 @@ def _device_options(command: Callable[..., None]) -> Callable[..., None]:
             "--device",
             default="tflite",
             show_default=True,
-            help="torch-cpu, torch-cuda, tflite, tflite-runtime, onnxruntime, adb[:SERIAL], or a command, as in "
-            "'cmd:ssh board bench {model}'; see doctor.",
+            help="Where to measure: one of those below; doctor tells which are usable here.",
         ),
     ):
         command = option(command)
@@ -176,7 +178,7 @@ def doctor() -> None:
         reporter.console.print(device_table(device_report()))
 
 
-@main.command()
+@main.command(epilog=_DEVICES)
 @click.argument("path", metavar="TABLE.json", type=click.Path(path_type=Path))
 @_device_options
 @click.option("--dtype", type=click.Choice(["float32", "int8"]), default="float32", show_default=True)
@@ -204,12 +206,12 @@ def table(path: Path, device: str, threads: int, dtype: str, cache_dir: Path | N
     names = ("space", "classes", "resolution", "width_mult")
     space = named_space(**{name: options.pop(name) for name in names})
     cache = (cache_dir or default_cache()) / "conversions"
-    one = parse_device(device, threads=threads, dtype=dtype, cache=cache, log=path.with_suffix(".log"))
+    one = parse_device(device, threads=threads, dtype=dtype, cache=cache, log=path.parent / f"{path.stem}.log")
     with reporter_on_stdout() as reporter:
         make_table(one, space, path, reporter=reporter, **options)
 
 
-@main.command()
+@main.command(epilog=_DEVICES)
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_device_options
 def bench(paths: tuple[Path, ...], device: str, threads: int) -> None:

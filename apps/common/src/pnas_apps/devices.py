@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from pnas_latency import Device
 
 DEVICES_HELP = """\
-torch-cpu, torch-cuda: PyTorch on this machine;
-tflite, tflite-runtime, onnxruntime: the runtimes of exported files on this machine;
-adb or adb:SERIAL: an Android phone;
-cmd:COMMAND: a command that times the file {model}, as in 'cmd:ssh board bench {model}'.
-Options stand before the colon: adb,cpus=4-7:SERIAL, adb,statistic=avg, cmd,statistic=avg:COMMAND."""
+torch-cpu, torch-cuda                PyTorch on this machine
+tflite, tflite-runtime, onnxruntime  runs exported files on this machine
+adb, adb:SERIAL                      an Android phone
+cmd:COMMAND                          a command that times the file {model}:
+                                     'cmd:ssh board bench {model}'
+Options stand before the colon: adb,cpus=4-7:SERIAL, adb,statistic=avg,
+cmd,statistic=avg:COMMAND."""
 
 
 @frozen(kw_only=True)
@@ -166,8 +168,10 @@ def _tflite_runtime(request: _Request) -> "Device":
 
 
 def _onnxruntime(request: _Request) -> "Device":
-    from pnas_export import OnnxDevice
+    from pnas_export import OnnxDevice, OnnxRuntime
 
+    if not OnnxRuntime().installed:
+        raise ValueError(f"it is not installed: {_INSTALL['onnxruntime']}")
     return OnnxDevice(**request.floats)
 
 

@@ -90,7 +90,7 @@ def run_pipeline(run: Run, *, table_path: Path | None, foreign_table: bool) -> R
     )
     run.reporter.console.print(report)
     page = io.StringIO()
-    Console(file=page, width=100).print(report)
+    Console(file=page, width=100, markup=False, emoji=False).print(report)
     write_atomically(folder.report, page.getvalue())
     save_json(results, folder.results)
     return results
@@ -98,7 +98,7 @@ def run_pipeline(run: Run, *, table_path: Path | None, foreign_table: bool) -> R
 
 @contextmanager
 def _step(run: Run, name: str) -> Iterator[None]:
-    run.reporter.console.print(f"[bold]{STEPS.index(name) + 1}/{len(STEPS)} {name}[/bold]")
+    run.reporter.console.print(f"{STEPS.index(name) + 1}/{len(STEPS)} {name}", style="bold")
     start = time.perf_counter()
     try:
         yield
@@ -127,12 +127,16 @@ def _find_table(run: Run, device: TFLiteDevice, table_path: Path | None, foreign
         # A run that goes on with its own table has been told already.
         table.check_fits(space, None if foreign or table_path is None else device.info)
     except MissingWorkloadsError as error:
-        raise UserError(f"{path} is a table of another space: {error}, or leave out --table") from None
+        what = _without(error, ". Measure them")
+        raise UserError(
+            f"{path} is a table of another space: {what}: add them with the command table, or leave out --table"
+        ) from None
     except ValueError as error:
-        raise UserError(f"{path} is a table of another device: {_first_part(error)}; or add --foreign-table") from None
+        what = _without(error, ", or say allow=")
+        raise UserError(f"{path} is a table of another device: {what}; or add --foreign-table") from None
     return table
 
 
-def _first_part(error: ValueError) -> str:
-    """Without the way out that the library names, which is none on a command line."""
-    return str(error).partition(", or say allow=")[0]
+def _without(error: Exception, way_out: str) -> str:
+    """The message without the way out that the library names, which is none on a command line."""
+    return str(error).partition(way_out)[0]

@@ -16,7 +16,8 @@ Item = TypeVar("Item")
 def reporter_on_stdout() -> Iterator["Reporter"]:
     """A reporter with a descriptor of its own: a converter's noise is kept from stdout, and its progress is not."""
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as file:
-        yield Reporter(Console(file=file))
+        # Without markup: a path, a command or "pip install 'a[b]'" is printed as it is.
+        yield Reporter(Console(file=file, markup=False, emoji=False))
 
 
 class Reporter:
@@ -67,10 +68,10 @@ class Reporter:
 
     def _progress(self) -> Progress:
         columns = [
-            TextColumn("  {task.description}"),
+            TextColumn("  {task.description}", markup=False),
             BarColumn(bar_width=12),
             TaskProgressColumn(),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-            TextColumn("{task.fields[text]}"),
+            TextColumn("{task.fields[text]}", markup=False),
         ]
         return Progress(*columns, console=self.console, transient=False)
