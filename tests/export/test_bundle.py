@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import functional
 
 from pnas_export.bundle import Bundle, BundleError
-from pnas_export.device import TFLiteDevice
 from pnas_export.metadata import Metadata, read_metadata, write_metadata
 from pnas_export.onnx_file import export_onnx
 from pnas_export.preprocessing import Preprocessing, RawPixels
+from pnas_export.tflite_device import TFLiteDevice
 from pnas_export.tflite_file import export_tflite
 from pnas_export.tflite_runtimes import AiEdgeLitert
 from pnas_ops import Architecture, build_network, digits_mbconv_space

@@ -168,7 +168,7 @@ def test_what_is_asked_of_the_device_reaches_the_sessions(
     # Each block, then the convolution of the shape that it hands on, once and twice; the classifier hands on nothing.
     assert [len(row) for row in plan.rows] == [3] * (len(blocks) - 1) + [1]
     # P and PP take 5 ms: r = 2 P - PP = 5 ms, of which half is deducted at each end that has a neighbour.
-    assert [one.latency_ms for one in found.values()] == [2.5] + [0.0] * (len(blocks) - 2) + [2.5]
+    assert [found[block].latency_ms for block in blocks] == [2.5] + [0.0] * (len(blocks) - 2) + [2.5]
 
 
 def test_nothing_asked_nothing_done() -> None:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pnas_export.runtimes import Runtime
+from pnas_export.runtimes import Runtime, runtime_module
 
 _PROBE = Path(__file__).with_name("memory_probe.py")
 _TIMEOUT_S = 300
@@ -24,9 +24,8 @@ def peak_memory_bytes(file: Path, runtime: Runtime, *, threads: int = 1) -> int:
     Raises:
         ValueError: where the runtime cannot run the file.
     """
-    module = f"{runtime.module}.interpreter" if runtime.suffix == ".tflite" else runtime.module
     done = subprocess.run(
-        [sys.executable, "-I", str(_PROBE), module, str(file), str(threads)],
+        [sys.executable, "-I", str(_PROBE), runtime_module(runtime), str(file), str(threads)],
         capture_output=True,
         text=True,
         timeout=_TIMEOUT_S,

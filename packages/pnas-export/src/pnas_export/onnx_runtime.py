@@ -1,6 +1,5 @@
 """The runtime of ONNX files."""
 
-from collections.abc import Callable
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pnas_export.quiet import quiet
-from pnas_export.runtimes import check_images, random_image
+from pnas_export.runtimes import check_images
 
 _BATCH = 64
 """Images that a file of a free batch dimension gets at once: more only take memory."""
@@ -24,7 +23,7 @@ class OnnxFile:
     def __init__(self, session: Any, name: str) -> None:
         self._session = session
         self._name = name
-        (self._source,), (self._result,) = session.get_inputs(), session.get_outputs()
+        (self._source,) = session.get_inputs()
         if self._source.type not in _TYPES:
             raise ValueError(f"{name} takes {self._source.type}, not float32 or uint8 images")
 
@@ -39,15 +38,6 @@ class OnnxFile:
             (result,) = self._session.run(None, {self._source.name: feed.contiguous().numpy()})
             logits.append(torch.from_numpy(result)[: len(part)])
         return torch.cat(logits)
-
-    def benchmark(self) -> Callable[[], None]:
-        """A function that runs the file once, on an image of random numbers that is already in its place."""
-        shape = tuple(size if isinstance(size, int) else 1 for size in self._source.shape)
-        binding = self._session.io_binding()
-        binding.bind_cpu_input(self._source.name, random_image(shape, self._dtype).numpy())
-        binding.bind_output(self._result.name)
-        run = self._session.run_with_iobinding
-        return lambda: run(binding)
 
     @property
     def _dtype(self) -> torch.dtype:

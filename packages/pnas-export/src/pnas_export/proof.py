@@ -21,7 +21,7 @@ MAX_ACCURACY_LOSS = 0.01
 """Of a quantized file: more, and its proof names the layers that it computes worst."""
 
 TIMED_THREADS = (1, 2)
-_TIMED_SAMPLES = 50
+_TIMED_SAMPLES, _TIMED_SESSIONS = 60, 3
 _LAYER_IMAGES = 16
 _NAMED_LAYERS = 5
 
@@ -185,7 +185,9 @@ def _answers(
 def _timings(files: Mapping[Format, Path], runs: Sequence[Run], progress: Progress | None) -> list[tuple[Timing, ...]]:
     calls = {index: (runtime, files[name]) for index, (name, runtime) in enumerate(runs)}
     by_threads = {
-        threads: measure_files(calls, threads=threads, samples=_TIMED_SAMPLES, progress=progress)
+        threads: measure_files(
+            calls, threads=threads, samples=_TIMED_SAMPLES, sessions=_TIMED_SESSIONS, progress=progress
+        )
         for threads in TIMED_THREADS
     }
     return [

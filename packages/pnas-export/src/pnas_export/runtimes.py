@@ -1,6 +1,5 @@
 """The libraries that run the exported files."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -17,10 +16,6 @@ class LoadedFile(Protocol):
         Raises:
             ValueError: naming the file, for images of another shape or type.
         """
-        ...
-
-    def benchmark(self) -> Callable[[], None]:
-        """A function that runs the file once, on an image of random numbers that is already in its place."""
         ...
 
 
@@ -61,6 +56,11 @@ class Runtime(Protocol):
         ...
 
 
+def runtime_module(runtime: Runtime) -> str:
+    """The module that has the runtime's `Interpreter` or `InferenceSession`."""
+    return f"{runtime.module}.interpreter" if runtime.suffix == ".tflite" else runtime.module
+
+
 def check_images(file: str, images: Tensor, shape: tuple[int, ...], *, pixels: bool) -> None:
     """Raises ValueError unless `images` are (N, *shape), and uint8 where the file takes `pixels`."""
     if tuple(images.shape[1:]) != shape or (images.dtype == torch.uint8) != pixels:
@@ -68,12 +68,3 @@ def check_images(file: str, images: Tensor, shape: tuple[int, ...], *, pixels: b
         raise ValueError(
             f"{file} takes {kind} (N, {', '.join(map(str, shape))}), got {images.dtype} {tuple(images.shape)}"
         )
-
-
-def random_image(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """What a file is timed on: numbers of N(0, 1), or any integers."""
-    generator = torch.Generator().manual_seed(0)
-    if dtype.is_floating_point:
-        return torch.randn(shape, dtype=dtype, generator=generator)
-    limits = torch.iinfo(dtype)
-    return torch.randint(limits.min, limits.max + 1, shape, dtype=dtype, generator=generator)

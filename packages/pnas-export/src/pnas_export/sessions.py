@@ -63,7 +63,7 @@ def measure_in_sessions(
         ValueError: in one line, where a session fails.
     """
     found: list[dict[str, Measurement]] = []
-    digest = _digest(plan, folder)
+    digest = "" if kept is None else _digest(plan, folder)
     sessions = plan.sessions
     while len(found) < sessions:
         number = len(found)
@@ -118,5 +118,5 @@ def _session(plan: Plan, folder: Path, number: int, sessions: int, progress: Pro
         errors.seek(0)
         lines = errors.read().strip().splitlines()
     raise ValueError(
-        f"{plan.module} cannot run the blocks: {lines[-1] if lines else f'exit code {process.returncode}'}"
+        f"{plan.module} cannot run what is to be timed: {lines[-1] if lines else f'exit code {process.returncode}'}"
     )

@@ -11,6 +11,7 @@ from attrs.validators import ge, in_, instance_of
 from pnas_export.chaining import architecture_signatures, chain_signatures
 from pnas_export.file_device import FileDtype
 from pnas_export.quantization import MIN_CALIBRATION_IMAGES, quantize_signatures, quantize_tflite
+from pnas_export.runtimes import runtime_module
 from pnas_export.sessions import Plan, measure_in_sessions
 from pnas_export.signatures import IDLE, convert_workloads
 from pnas_export.subgraphs import replicate
@@ -107,7 +108,7 @@ class TFLiteDevice:
                 self._write_net(folder / f"net-{index}.tflite", exact, net)
             tell(progress, "converting", 1 + len(nets), 1 + len(nets))
             plan = Plan(
-                module=f"{self.runtime.module}.interpreter",
+                module=runtime_module(self.runtime),
                 threads=self.threads,
                 rows=places,
                 idle=tuple(("blocks.tflite", f"{len(rows) + copy}/{IDLE}") for copy in range(copies)),

@@ -2,7 +2,6 @@
 
 import importlib
 import struct
-from collections.abc import Callable
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pnas_export.quiet import quiet
-from pnas_export.runtimes import check_images, random_image
+from pnas_export.runtimes import check_images
 
 
 class TFLiteFile:
@@ -38,12 +37,6 @@ class TFLiteFile:
             self._interpreter.invoke()
             logits.append(torch.from_numpy(self._interpreter.get_tensor(self._result["index"])))
         return _dequantized(torch.cat(logits), self._result)
-
-    def benchmark(self) -> Callable[[], None]:
-        """A function that runs the file once, on an image of random numbers that is already in its place."""
-        image = random_image(tuple(self._source["shape"].tolist()), self._dtype)
-        self._interpreter.set_tensor(self._source["index"], image.numpy())
-        return self._interpreter.invoke  # type: ignore[no-any-return]
 
     @property
     def _dtype(self) -> torch.dtype:

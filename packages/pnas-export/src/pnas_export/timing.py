@@ -2,10 +2,12 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol, TypeVar, runtime_checkable
 
-from pnas_export.runtimes import Runtime
-from pnas_ops import Call, DeviceInfo, Measurement, Progress, walk
+from pnas_export.runtimes import Runtime, runtime_module
+from pnas_export.sessions import Entry, Plan, measure_in_sessions
+from pnas_ops import DeviceInfo, Measurement, Progress, tell
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -38,18 +40,34 @@ def measure_files(
     *,
     threads: int = 1,
     samples: int = 200,
+    sessions: int = 5,
     progress: Progress | None = None,
 ) -> dict[Key, Measurement]:
-    """Times files for one image each, in turns (`pnas_ops.walk`), the cost of a call included.
+    """Times files for one image each, those of one runtime in turns, in fresh processes; the cost of a call included.
 
     Args:
         files: by any name, a file and the runtime that runs it.
         threads: of every runtime.
         samples: least number of samples a file.
+        sessions: number of processes; see `Plan`.
         progress: told about "measuring".
 
     Raises:
         ValueError: naming the file that its runtime cannot load.
     """
-    calls = {key: Call(runtime.load(path, threads=threads).benchmark()) for key, (runtime, path) in files.items()}
-    return walk([calls], samples=samples, progress=progress)
+    for runtime, path in files.values():
+        runtime.load(path)
+    runtimes = list(dict.fromkeys(runtime for runtime, _ in files.values()))
+    measured: dict[Key, Measurement] = {}
+    for index, runtime in enumerate(runtimes):
+        keys = {f"{number}": key for number, key in enumerate(files) if files[key][0] is runtime}
+        row: tuple[Entry, ...] = tuple((name, str(files[key][1].resolve()), None) for name, key in keys.items())
+        plan = Plan(module=runtime_module(runtime), threads=threads, rows=(row,), samples=samples, sessions=sessions)
+
+        def share(what: str, done: int, total: int, before: int = index) -> None:
+            tell(progress, what, before * total + done, len(runtimes) * total)
+
+        with TemporaryDirectory(prefix="pnas-") as folder:
+            found = measure_in_sessions(plan, Path(folder), progress=share)
+        measured |= {key: found[name] for name, key in keys.items()}
+    return {key: measured[key] for key in files}
