@@ -61,8 +61,15 @@ def measure_files(
     measured: dict[Key, Measurement] = {}
     for index, runtime in enumerate(runtimes):
         keys = {f"{number}": key for number, key in enumerate(files) if files[key][0] is runtime}
-        row: tuple[Entry, ...] = tuple((name, str(files[key][1].resolve()), None) for name, key in keys.items())
-        plan = Plan(module=runtime_module(runtime), threads=threads, rows=(row,), samples=samples, sessions=sessions)
+        nets: tuple[Entry, ...] = tuple((name, str(files[key][1].resolve()), None) for name, key in keys.items())
+        plan = Plan(
+            module=runtime_module(runtime),
+            threads=threads,
+            rows=(),
+            nets=nets,
+            whole_samples=samples,
+            sessions=sessions,
+        )
 
         def share(what: str, done: int, total: int, before: int = index) -> None:
             tell(progress, what, before * total + done, len(runtimes) * total)

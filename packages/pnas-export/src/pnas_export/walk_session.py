@@ -14,7 +14,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 _ROUNDS_BETWEEN_REPORTS = 20
+_OTHER_WORK_BYTES = 4 * 1024 * 1024
 
 
 class Files:
@@ -29,11 +32,18 @@ class Files:
     def __init__(self, measurement: ModuleType, runtime: ModuleType, threads: int) -> None:
         self._measurement, self._runtime, self._threads = measurement, runtime, threads
         self._interpreters: dict[str, Any] = {}
+        self._other_work = np.zeros(_OTHER_WORK_BYTES, np.uint8)
 
-    def call(self, file: str, signature: str | None) -> Any:
-        """A `pnas_ops.Call` that runs a file, or one signature of a TFLite file, on random numbers."""
+    def call(self, file: str, signature: str | None, *, whole: bool) -> Any:
+        """A `pnas_ops.Call` that runs a file, or one signature of a TFLite file, on random numbers.
+
+        Args:
+            file: its path.
+            signature: of a TFLite file that has several.
+            whole: whether it is a net, before which a program does other work, and not a block.
+        """
         if file.endswith(".onnx"):
-            return self._onnx_call(file)
+            return self._onnx_call(file, whole=whole)
         if signature is None:
             return self._tflite_call(self._interpreter(file))
         if file not in self._interpreters:
@@ -49,11 +59,18 @@ class Files:
     def _tflite_call(self, interpreter: Any) -> Any:
         (source,) = interpreter.get_input_details()
         values = random_values(source["shape"], source["dtype"])
-        return self._measurement.Call(interpreter.invoke, lambda: interpreter.set_tensor(source["index"], values))
 
-    def _onnx_call(self, file: str) -> Any:
-        import numpy as np
+        def prepare() -> None:
+            self._do_other_work()
+            interpreter.set_tensor(source["index"], values)
 
+        return self._measurement.Call(interpreter.invoke, prepare)
+
+    def _do_other_work(self) -> None:
+        """What a program does between two images: few nets in turns would find their weights in the nearest cache."""
+        self._other_work += 1
+
+    def _onnx_call(self, file: str, *, whole: bool) -> Any:
         options = self._runtime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
         session = self._runtime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
@@ -64,7 +81,13 @@ class Files:
         binding = session.io_binding()
         binding.bind_cpu_input(source.name, images)
         binding.bind_output(result.name)
-        return self._measurement.Call(lambda: session.run_with_iobinding(binding), lambda: np.copyto(images, values))
+
+        def prepare() -> None:
+            if whole:
+                self._do_other_work()
+            np.copyto(images, values)
+
+        return self._measurement.Call(lambda: session.run_with_iobinding(binding), prepare)
 
 
 def signature_call(interpreter: Any, signature: str, make: Callable[..., Any]) -> Any:
@@ -97,8 +120,6 @@ def signature_call(interpreter: Any, signature: str, make: Callable[..., Any]) -
 
 def random_values(shape: Any, dtype: Any) -> Any:
     """Numbers of N(0, 1), or any integers."""
-    import numpy as np
-
     generator = np.random.default_rng(0)
     if np.issubdtype(dtype, np.floating):
         return generator.standard_normal(shape).astype(dtype)
@@ -121,13 +142,13 @@ def main() -> None:
         if done % _ROUNDS_BETWEEN_REPORTS == 0 or done == total:
             print(f"progress {done} {total}", flush=True)
 
-    def calls(entries: list[tuple[str, str, str | None]]) -> dict[str, Any]:
-        return {key: files.call(file, signature) for key, file, signature in entries}
+    def calls(entries: list[tuple[str, str, str | None]], *, whole: bool = False) -> dict[str, Any]:
+        return {key: files.call(file, signature, whole=whole) for key, file, signature in entries}
 
     measured = measurement.walk(
         [calls(row) for row in plan["rows"]],
-        idle=[files.call(file, signature) for file, signature in plan["idle"]],
-        wholes=calls(plan["nets"]),
+        idle=[files.call(file, signature, whole=False) for file, signature in plan["idle"]],
+        wholes=calls(plan["nets"], whole=True),
         samples=plan["samples"],
         whole_samples=plan["whole_samples"],
         seed=plan["seed"],
