@@ -42,7 +42,8 @@ def converted(model: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make(path: Path, *arguments: str | Path, nets: tuple[int, int] = (2, 4)) -> Result:
     fit, held_out = map(str, nets)
-    given = ["table", path, "--space", "digits", "--fit", fit, "--held-out", held_out, *arguments]
+    given = ["table", path, "--space", "digits", "--fit", fit, "--held-out", held_out]
+    given += ["--cache-dir", path.parent / "cache", *arguments]
     return CliRunner().invoke(main, [str(part) for part in given])
 
 
@@ -64,6 +65,7 @@ def test_a_table_of_tflite_with_the_nets_that_judge_it(
 
     printed = capfd.readouterr().out
     assert f"27 workloads and 6 nets in {path}, 33 of them measured now" in printed
+    assert f"whole nets (noise floor {table.noise_floor:.2%})" in printed
     summed = evolve(table, calibration=None)
     rows = re.findall(
         r"^ (as summed|  narrow band|calibrated) +(\d+) +([\d.]+)% +([\d.]+) +([-+][\d.]+)%", printed, re.M
@@ -111,6 +113,8 @@ def test_going_on_measures_nothing_twice(
     assert count(calls) == 1 + 27 + 6
     table, content = LatencyTable.load(path), path.read_bytes()
     assert list(table.measurements) == WORKLOADS
+    # Each file was timed once, so that nothing is known about noise.
+    assert "whole nets (noise floor not measured)" in capfd.readouterr().out
 
     assert make(path, "--device", board).exit_code == 0
     assert count(calls) == 1 + 27 + 6

@@ -82,7 +82,7 @@ def draw_validation(table: LatencyTable, path: Path) -> None:
             error.scatter(measured, errors, edgecolors=color, facecolors=face, s=18)
     ends = (min(entry.total_ms for entry in table.nets), max(entry.total_ms for entry in table.nets))
     latency.plot(ends, ends, color="#444444", linewidth=0.8, label="exact")
-    if table.noise_floor is not None:
+    if table.noise_floor:
         floor = 100 * table.noise_floor
         error.axhspan(-floor, floor, color="#dddddd", label=f"noise floor, {floor:.2g} %", zorder=0)
     if table.calibration is not None:

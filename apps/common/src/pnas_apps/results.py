@@ -154,7 +154,8 @@ def timing_table(measured: Mapping[Path, Measurement], device: DeviceInfo) -> Ta
 
 def validation_table(table: LatencyTable) -> Table:
     """How far the predictions are from the whole nets that are held out, uncorrected and calibrated; 80 columns."""
-    floor = "not measured" if table.noise_floor is None else f"{table.noise_floor:.2%}"
+    # 0 is what is left of reports without samples.
+    floor = f"{table.noise_floor:.2%}" if table.noise_floor else "not measured"
     drawing = Table(
         title=f"Predicted against measured whole nets (noise floor {floor})",
         title_justify="left",
