@@ -10,8 +10,8 @@ from attrs import evolve
 
 from pnas_export.chaining import architecture_signatures, chain_signatures
 from pnas_export.quantization import MIN_CALIBRATION_IMAGES, quantize_tflite
-from pnas_export.signatures import IDLE, convert_workloads
-from pnas_ops import Architecture, Measurement, Progress, Workload, tell, workloads
+from pnas_export.signatures import IDLE, convert_workloads, needed_workloads
+from pnas_ops import Architecture, Measurement, Progress, Workload, tell
 
 FileDtype = Literal["float32", "int8"]
 
@@ -48,8 +48,7 @@ def measure_as_files(
         ConversionError: naming the workload that the converter refuses.
     """
     blocks = list(dict.fromkeys(workload for row in rows for workload in row))
-    of_nets = [workload for net in nets for (workload,) in workloads(net) if not workload.block.computes_nothing]
-    needed = list(dict.fromkeys([*blocks, *of_nets]))
+    needed = needed_workloads(rows, nets)
     if not needed:
         return iter(())
     tell(progress, "converting", 0, 1)

@@ -13,9 +13,9 @@ from pnas_export.layout_changes import probes, without_changes
 from pnas_export.onnx_runtime import OnnxRuntime
 from pnas_export.onnx_signatures import chain_onnx, convert_onnx_workloads
 from pnas_export.sessions import Entry, Plan, measure_in_sessions
-from pnas_export.signatures import IDLE
+from pnas_export.signatures import IDLE, needed_workloads
 from pnas_export.timing import measure_files
-from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Workload, processor_name, tell, workloads
+from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Workload, processor_name, tell
 
 
 @frozen(kw_only=True)
@@ -74,11 +74,8 @@ class OnnxDevice:
             ValueError: for a workload that computes nothing.
             ConversionError: naming the workload that the converter refuses.
         """
-        blocks = list(dict.fromkeys(workload for row in rows for workload in row))
         convolutions = probes(rows)
-        of_nets = [workload for net in nets for (workload,) in workloads(net) if not workload.block.computes_nothing]
-        of_probes = [probe for row in convolutions for probe in row]
-        needed = list(dict.fromkeys([*blocks, *of_nets, *of_probes]))
+        needed = needed_workloads([*rows, *convolutions], nets)
         if not needed:
             return iter(())
         tell(progress, "converting", 0, 1)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pnas_export.quiet import ConversionError
 from pnas_export.subgraphs import split_outputs
 from pnas_export.tflite_file import convert
-from pnas_ops import Workload, build_block, initialize
+from pnas_ops import Architecture, Workload, build_block, initialize, workloads
 
 IDLE = "idle"
 """The signature that computes x + 1: its time is the cost of a call."""
@@ -63,6 +63,12 @@ def distinct_names(workloads: Sequence[Workload]) -> list[str]:
         if name in names[:index]:
             raise ValueError(f"{name} stands twice among the workloads: pass it once")
     return names
+
+
+def needed_workloads(rows: Sequence[Sequence[Workload]], nets: Sequence[Architecture]) -> list[Workload]:
+    """The workloads of the rows, then those of which the nets are chained, each once."""
+    of_nets = [workload for net in nets for (workload,) in workloads(net) if not workload.block.computes_nothing]
+    return list(dict.fromkeys([*(workload for row in rows for workload in row), *of_nets]))
 
 
 def workload_blocks(workloads: Sequence[Workload]) -> list[nn.Module]:

@@ -13,11 +13,11 @@ from pnas_export.file_device import FileDtype
 from pnas_export.quantization import MIN_CALIBRATION_IMAGES, quantize_signatures, quantize_tflite
 from pnas_export.runtimes import runtime_module
 from pnas_export.sessions import Plan, measure_in_sessions
-from pnas_export.signatures import IDLE, convert_workloads
+from pnas_export.signatures import IDLE, convert_workloads, needed_workloads
 from pnas_export.subgraphs import replicate
 from pnas_export.tflite_runtimes import AiEdgeLitert, TFLite
 from pnas_export.timing import measure_files
-from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Workload, processor_name, tell, workloads
+from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Workload, processor_name, tell
 
 
 @frozen(kw_only=True)
@@ -86,8 +86,7 @@ class TFLiteDevice:
             ConversionError: naming the workload that the converter refuses.
         """
         blocks = list(dict.fromkeys(workload for row in rows for workload in row))
-        of_nets = [workload for net in nets for (workload,) in workloads(net) if not workload.block.computes_nothing]
-        needed = list(dict.fromkeys([*blocks, *of_nets]))
+        needed = needed_workloads(rows, nets)
         if not needed:
             return iter(())
         tell(progress, "converting", 0, 1 + len(nets))
