@@ -14,6 +14,9 @@ from pnas_ops import DeviceInfo, SearchSpace, workloads
 
 _NAMED_NOISY = 5
 
+_PROTOCOL = 2
+"""Of measuring. Tables of an earlier one would be mixed with those of today, and nets predicted from both."""
+
 
 def cached_table(device: Device, space: SearchSpace, cache: Path, reporter: Reporter) -> LatencyTable:
     """The table of `device` with every workload of `space`, of which only those that the cache lacks are measured.
@@ -142,5 +145,5 @@ def _noisy(table: LatencyTable) -> list[str]:
 
 
 def _file_name(info: DeviceInfo) -> str:
-    digest = hashlib.sha256(repr(info).encode()).hexdigest()[:8]
+    digest = hashlib.sha256(f"{info!r} {_PROTOCOL}".encode()).hexdigest()[:8]
     return f"{info.runtime}-{info.runtime_version}-{info.dtype}-{info.threads}-{digest}.json"
