@@ -29,6 +29,14 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "pnas_cifar10", *map(str, arguments)]
 
 
+def printed_by(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """What the program prints, in this process: starting one takes seconds."""
+    capfd.readouterr()
+    result = CliRunner().invoke(main, list(map(str, arguments)))
+    assert result.exit_code == 0, result.output
+    return capfd.readouterr().out
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
     """A short demo: its run folder, its cache, and what it printed."""
@@ -84,42 +92,39 @@ def test_the_files_have_the_reported_accuracy(demo: tuple[Path, Path, str]) -> N
         assert accuracy == pytest.approx(net.test_accuracy, abs=1.5 / len(test))
 
 
-def test_export_adds_formats_and_keeps_those_that_are_there(demo: tuple[Path, Path, str], tmp_path: Path) -> None:
+def test_export_adds_formats_and_keeps_those_that_are_there(
+    demo: tuple[Path, Path, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     run, cache, _ = demo
-    arguments = ["export", str(run), "--out", str(tmp_path / "out"), "--cache-dir", str(cache), "--images", "64"]
-    for formats, expected in (
-        (["tflite-float16"], {"model.tflite", "model-float16.tflite"}),
-        (["onnx"], {"model.onnx", "model.tflite", "model-float16.tflite"}),
-    ):
-        flags = [part for name in formats for part in ("--format", name)]
-        finished = subprocess.run(command(*arguments, *flags), capture_output=True, text=True, check=False)
-        assert finished.returncode == 0, finished.stderr
-        bundle = Bundle.load(tmp_path / "out")
-        assert {file.name for file in bundle.files} == expected
-        assert bundle.proof.images == 64
-        assert all(name in finished.stdout for name in expected)
+    out = tmp_path / "out"
+    shutil.copytree(run / "bundle", out)
+    arguments = ["export", run, "--out", out, "--cache-dir", cache, "--images", 64, "--format", "tflite-float16"]
+    printed = printed_by(capfd, *arguments)
+    bundle = Bundle.load(out)
+    names = {"model.onnx", "model.tflite", "model-int8.tflite", "model-float16.tflite"}
+    assert {file.name for file in bundle.files} == names
+    assert bundle.proof.images == 64
+    assert all(name in printed for name in names)
     assert Bundle.load(run / "bundle").architecture == bundle.architecture
 
 
-def test_eval_judges_files_and_the_net(demo: tuple[Path, Path, str]) -> None:
+def test_eval_judges_files_and_the_net(demo: tuple[Path, Path, str], capfd: pytest.CaptureFixture[str]) -> None:
     run, _, _ = demo
     proof = Bundle.load(run / "bundle").proof
-    arguments = command("eval", run, "--file", "model-int8.tflite", "--file", str(run / "bundle" / "model.onnx"))
-    printed = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
+    printed = printed_by(capfd, "eval", run, "--file", "model-int8.tflite", "--file", run / "bundle" / "model.onnx")
     for one in proof.files:
         if one.parity.file in ("model-int8.tflite", "model.onnx"):
             assert re.search(rf"{one.parity.file} +{one.parity.runtime} \S+ +{one.accuracy:.2%}", printed), printed
-    net = subprocess.run(command("eval", run), capture_output=True, text=True, check=True).stdout
-    assert re.search(
-        rf"searched +PyTorch +{load_json(run / 'results.json', RunResults).nets[0].test_accuracy:.2%}", net
-    )
+    accuracy = load_json(run / "results.json", RunResults).nets[0].test_accuracy
+    assert re.search(rf"searched +PyTorch +{accuracy:.2%}", printed_by(capfd, "eval", run))
 
 
-def test_bench_times_the_files_of_a_folder_that_the_device_runs(demo: tuple[Path, Path, str]) -> None:
+def test_bench_times_the_files_of_a_folder_that_the_device_runs(
+    demo: tuple[Path, Path, str], capfd: pytest.CaptureFixture[str]
+) -> None:
     run, _, _ = demo
     for device, names in (("tflite", ["model.tflite", "model-int8.tflite"]), ("onnxruntime", ["model.onnx"])):
-        arguments = command("bench", run / "bundle", "--device", device)
-        printed = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
+        printed = printed_by(capfd, "bench", run / "bundle", "--device", device)
         rows = re.findall(r"^ *(model\S*) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +(\d+)", printed, re.M)
         assert sorted(row[0] for row in rows) == sorted(names)
         assert all(0 < float(row[1]) <= float(row[2]) <= float(row[3]) <= float(row[4]) for row in rows)

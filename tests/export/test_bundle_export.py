@@ -42,6 +42,12 @@ def batches(labels: Tensor) -> list[tuple[Tensor, Tensor]]:
     return list(zip(PIXELS.split(16), labels.split(16), strict=True))
 
 
+@pytest.fixture(autouse=True)
+def one_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each file, for all but the bundle that the tests share: timing is not what they are about."""
+    monkeypatch.setattr("pnas_export.proof._TIMED_SESSIONS", 1)
+
+
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("cache")
