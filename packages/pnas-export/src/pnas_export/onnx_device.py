@@ -93,6 +93,7 @@ class OnnxDevice:
                     )
                     for row, here in zip(rows, convolutions, strict=True)
                 ),
+                # Of each session's state a call finds as little in the cache as a block does.
                 idle=(folder.chain(("idle", None), [IDLE])[1:],) * max(map(len, rows), default=1),
                 nets=tuple(folder.chain(("net", net), architecture_signatures(net)) for net in nets),
                 sessions=self.sessions,

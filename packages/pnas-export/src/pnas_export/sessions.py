@@ -28,7 +28,7 @@ class Plan:
         threads: of the runtime.
         rows: the blocks at each position of a net. One that stands in several has a signature of its own in each, or,
             for ONNX, is loaded as often.
-        idle: files and signatures that compute next to nothing, for the cost of a call; as many as a row has blocks.
+        idle: files and signatures that compute next to nothing, for the cost of a call, taken in turns.
         nets: whole nets.
         samples, whole_samples: least number of samples a block and a net, in all sessions together.
         sessions: number of processes. Where a process finds its memory makes the same net up to some percent faster or

@@ -96,8 +96,9 @@ class TFLiteDevice:
         with TemporaryDirectory(prefix="pnas-") as temporary:
             folder = Path(temporary)
             names = [[str(block) for block in row] for row in rows]
-            copies = max(map(len, names), default=1)
-            (folder / "blocks.tflite").write_bytes(replicate(model, [*names, *[[IDLE]] * copies]))
+            # One, not as many as a row has blocks: colder ones cost more than a block saves in a net, since what a call
+            # needs of the interpreter itself is hot in a net too.
+            (folder / "blocks.tflite").write_bytes(replicate(model, [*names, [IDLE]]))
             places = tuple(
                 tuple((name, "blocks.tflite", f"{index}/{name}") for name in row) for index, row in enumerate(names)
             )
@@ -110,7 +111,7 @@ class TFLiteDevice:
                 module=runtime_module(self.runtime),
                 threads=self.threads,
                 rows=places,
-                idle=tuple(("blocks.tflite", f"{len(rows) + copy}/{IDLE}") for copy in range(copies)),
+                idle=(("blocks.tflite", f"{len(rows)}/{IDLE}"),),
                 nets=tuple((f"net-{index}", f"net-{index}.tflite", None) for index in range(len(nets))),
                 sessions=self.sessions,
             )
