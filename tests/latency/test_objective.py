@@ -1,27 +1,164 @@
-"""The penalty against its closed form."""
+"""The terms of an objective against their closed forms, and the multiplier against a constrained optimum."""
+
+import math
 
 import pytest
 import torch
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
-from pnas_latency import LinearPenalty
+from pnas_latency import (
+    MACS,
+    AbsolutePenalty,
+    Constraint,
+    ExpectedObjective,
+    LinearPenalty,
+    Metric,
+    MultiplicativeLog,
+    Term,
+    peak_activation_bytes,
+)
+from pnas_ops import SearchSpace, digits_mbconv_space
+
+WEIGHTS, COSTS, LOSSES = st.floats(0, 10), st.floats(0.1, 100), st.floats(0, 10)
 
 
-@given(weight=st.floats(0, 10), reference=st.floats(0.1, 100), latency=st.floats(0, 200))
-def test_is_linear_in_the_latency(weight: float, reference: float, latency: float) -> None:
-    latency_ms = torch.tensor(latency, dtype=torch.float64, requires_grad=True)
+def apply(term: Term, loss: float, cost: float) -> tuple[float, float, float]:
+    """The objective and its derivatives by loss and cost."""
+    loss_leaf = torch.tensor(loss, dtype=torch.float64, requires_grad=True)
+    cost_leaf = torch.tensor(cost, dtype=torch.float64, requires_grad=True)
+    value = term(loss_leaf, cost_leaf)
+    by_loss, by_cost = torch.autograd.grad(value, [loss_leaf, cost_leaf])
+    return value.item(), by_loss.item(), by_cost.item()
 
-    penalty = LinearPenalty(weight=weight, reference_ms=reference)(latency_ms)
-    penalty.backward()  # type: ignore[no-untyped-call]
 
-    assert penalty.item() == pytest.approx(weight * (latency / reference - 1), abs=1e-9)
-    assert latency_ms.grad is not None
-    assert latency_ms.grad.item() == pytest.approx(weight / reference)
+@given(weight=WEIGHTS, reference=COSTS, loss=LOSSES, cost=COSTS)
+def test_the_linear_penalty(weight: float, reference: float, loss: float, cost: float) -> None:
+    value, by_loss, by_cost = apply(LinearPenalty(weight=weight, reference=reference), loss, cost)
+    assert value == pytest.approx(loss + weight * (cost / reference - 1), abs=1e-9)
+    assert (by_loss, by_cost) == (1, pytest.approx(weight / reference))
+
+
+@given(weight=WEIGHTS, target=COSTS, loss=LOSSES, share=st.floats(0.1, 3).filter(lambda share: abs(share - 1) > 1e-6))
+def test_the_absolute_penalty(weight: float, target: float, loss: float, share: float) -> None:
+    value, by_loss, by_cost = apply(AbsolutePenalty(weight=weight, target=target), loss, share * target)
+    assert value == pytest.approx(loss + weight * abs(share - 1), abs=1e-9)
+    assert (by_loss, by_cost) == (1, pytest.approx(math.copysign(weight / target, share - 1)))
+
+
+@given(loss=LOSSES, cost=st.floats(2, 200))
+def test_the_multiplicative_form_with_the_values_of_the_original(loss: float, cost: float) -> None:
+    value, by_loss, by_cost = apply(MultiplicativeLog(reference=80.0), loss, cost)
+    factor = 0.2 * (math.log(cost) / math.log(80)) ** 0.3
+    assert (value, by_loss) == (pytest.approx(loss * factor), pytest.approx(factor))
+    assert by_cost == pytest.approx(loss * factor * 0.3 / (cost * math.log(cost)))
+
+
+def test_the_multiplicative_form_asks_for_a_unit_that_costs_are_above() -> None:
+    with pytest.raises(ValueError, match=r"the reference 0.3 must be above the unit 1: take a smaller unit"):
+        MultiplicativeLog(reference=0.3)
+    with pytest.raises(ValueError, match=r"a cost of 0.5 has no positive logarithm in units of 1"):
+        MultiplicativeLog(reference=2.0)(torch.tensor(1.0), torch.tensor(0.5))
+    value, _, _ = apply(MultiplicativeLog(reference=0.3, unit=0.001), 1.0, 0.09)
+    assert value == pytest.approx(0.2 * (math.log(90) / math.log(300)) ** 0.3)
+
+
+@given(at_most=COSTS, multiplier=st.floats(0, 5), damping=st.floats(0.1, 5), share=st.floats(0.1, 3), loss=LOSSES)
+def test_a_constraint_pulls_by_its_multiplier_and_never_upwards(
+    at_most: float, multiplier: float, damping: float, share: float, loss: float
+) -> None:
+    term = Constraint(at_most=at_most, multiplier=multiplier, damping=damping)
+    value, by_loss, by_cost = apply(term, loss, share * at_most)
+    pull = max(0.0, multiplier + damping * (share - 1))
+    assert (by_loss, by_cost) == (1, pytest.approx(pull / at_most, abs=1e-9))
+    assert value == pytest.approx(loss + (pull**2 - multiplier**2) / (2 * damping), abs=1e-9)
+
+
+def test_a_multiplier_rises_above_the_budget_and_falls_below_it_to_zero() -> None:
+    constraint = Constraint(at_most=2.0, rate=0.1)
+    constraint.adapt(3.0)
+    assert constraint.multiplier == pytest.approx(0.05)
+    constraint.adapt(1.5)
+    assert constraint.multiplier == pytest.approx(0.025)
+    constraint.adapt(0.5)
+    assert constraint.multiplier == 0.0
+
+
+def minimize(term: Constraint, slope: float, steps: int) -> tuple[float, float]:
+    """Cost and multiplier where the loss `slope * (cost - 4)^2 / 2` is minimized under the constraint."""
+    cost = torch.tensor(5.0, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([cost], lr=0.05)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        term(slope * (cost - 4) ** 2 / 2, cost).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        term.adapt(cost.item())
+    return cost.item(), term.multiplier
+
+
+@given(slope=st.floats(0.1, 2), at_most=st.floats(1, 3))
+def test_a_constraint_lands_on_its_budget_whatever_the_loss_is_worth(slope: float, at_most: float) -> None:
+    """The multiplier is known: at the optimum, minus the slope of the loss by the relative cost."""
+    cost, multiplier = minimize(Constraint(at_most=at_most, rate=0.2), slope, 3000)
+    assert cost == pytest.approx(at_most, rel=1e-3)
+    assert multiplier == pytest.approx(slope * (4 - at_most) * at_most, rel=1e-2)
+
+
+def test_a_constraint_that_does_not_bind_changes_nothing() -> None:
+    cost, multiplier = minimize(Constraint(at_most=8.0), 1.0, 1000)
+    assert (cost, multiplier) == (pytest.approx(4.0), 0.0)
+
+
+@pytest.fixture(scope="module")
+def space() -> SearchSpace:
+    return digits_mbconv_space()
+
+
+@pytest.fixture
+def probs(space: SearchSpace) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return [torch.rand(len(row), generator=generator, dtype=torch.float64).softmax(0) for row in space.mixed]
+
+
+def test_the_terms_of_an_objective_follow_each_other(space: SearchSpace, probs: list[Tensor]) -> None:
+    memory = peak_activation_bytes("int8")
+    macs = MACS.expected(probs, space)
+    terms: list[tuple[Metric, Term]] = [
+        (MACS, MultiplicativeLog(reference=1e6)),
+        (memory, Constraint(at_most=1e4)),
+        (MACS, LinearPenalty(weight=0.5, reference=2e6)),
+    ]
+    loss = torch.tensor(1.5, dtype=torch.float64)
+    wanted = 0.2 * 1.5 * (math.log(macs) / math.log(1e6)) ** 0.3
+    wanted += max(0.0, 2 * (float(memory.expected(probs, space)) / 1e4 - 1)) ** 2 / 4
+    wanted += 0.5 * (float(macs) / 2e6 - 1)
+    assert float(ExpectedObjective(space, terms)(loss, probs)) == pytest.approx(wanted)
+
+
+def test_each_constraint_has_a_multiplier_of_its_own_that_a_checkpoint_keeps(
+    space: SearchSpace, probs: list[Tensor]
+) -> None:
+    macs, memory = MACS, peak_activation_bytes("int8")
+    of_macs = Constraint(at_most=0.5 * float(macs.expected(probs, space)), rate=0.1)
+    of_memory = Constraint(at_most=0.25 * float(memory.expected(probs, space)), rate=0.1)
+
+    def make() -> ExpectedObjective:
+        return ExpectedObjective(space, [(macs, evolve(of_macs)), (memory, evolve(of_memory))])
+
+    objective, resumed = make(), make()
+    objective.adapt(probs)
+    assert objective.state_dict() == {"multipliers": [pytest.approx(0.1), pytest.approx(0.3)]}
+    resumed.load_state_dict(objective.state_dict())
+    resumed.adapt(probs)
+    assert resumed.state_dict() == {"multipliers": [pytest.approx(0.2), pytest.approx(0.6)]}
 
 
 def test_refuses_what_has_no_meaning() -> None:
-    with pytest.raises(ValueError, match="'reference_ms' must be > 0"):
-        LinearPenalty(weight=1.0, reference_ms=0.0)
+    with pytest.raises(ValueError, match="'reference' must be > 0"):
+        LinearPenalty(weight=1.0, reference=0.0)
     with pytest.raises(ValueError, match="'weight' must be >= 0"):
-        LinearPenalty(weight=-1.0, reference_ms=1.0)
+        LinearPenalty(weight=-1.0, reference=1.0)
+    with pytest.raises(ValueError, match="'at_most' must be > 0"):
+        Constraint(at_most=0.0)

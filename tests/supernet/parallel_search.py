@@ -20,6 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 from oracles import SyncBatchNorm2d, synchronized
 from pnas_ops import ClassifierSpec, Stage, digits_mbconv_space, mbconv_candidates, to_json
 from pnas_supernet import (
+    GateStep,
     DesynchronizedError,
     DivergenceError,
     ProxylessNAS,
@@ -103,7 +104,10 @@ def make_search(processes: Processes, *, gate: str = "exact", synchronize: bool 
     return ProxylessNAS(
         synchronized(network) if synchronize else network,
         config,
-        penalty=lambda probs: 0.1 * torch.stack([p @ costs[: len(p)] for p in probs]).sum(),
+        arch_step=GateStep(
+            config.gate_sampler,
+            lambda loss, probs: loss + 0.1 * torch.stack([p @ costs[: len(p)] for p in probs]).sum(),
+        ),
         generator=torch.Generator().manual_seed(1),
         group=processes.group,
     )

@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from bits import bits
 from pnas_supernet import (
+    GateStep,
     DivergenceError,
     ExactGate,
     ProxylessNAS,
@@ -76,13 +77,15 @@ def fill_validation_batch(search: ProxylessNAS, train: list[Any], validation: li
     return r"the loss is nan on the paths \d \d, epoch 0, architecture step after weight step 3; "
 
 
-def make_penalty_infinite(search: ProxylessNAS, train: list[Any], validation: list[Any]) -> str:
+def make_objective_infinite(search: ProxylessNAS, train: list[Any], validation: list[Any]) -> str:
     penalties = iter([1.0, float("inf")])
-    search.penalty = lambda probs: sum(p[0] for p in probs) * next(penalties)
-    return r"the loss is inf on the paths \d \d, epoch 0, architecture step after weight step 3; "
+    search.arch_step = GateStep(
+        search.config.gate_sampler, lambda loss, probs: loss + sum(p[0] for p in probs) * next(penalties)
+    )
+    return r"the objective is inf on the paths \d \d, epoch 0, architecture step after weight step 3; "
 
 
-FAULTS = [fill_training_batch, fill_validation_batch, make_penalty_infinite]
+FAULTS = [fill_training_batch, fill_validation_batch, make_objective_infinite]
 
 
 @pytest.mark.parametrize("spoil", FAULTS)

@@ -44,9 +44,10 @@ def make_batch(count: int) -> tuple[Tensor, Tensor]:
     return images, torch.randint(64, (count,), generator=generator)
 
 
-def penalty(probs: Sequence[Tensor]) -> Tensor:
+def objective(loss: Tensor, probs: Sequence[Tensor]) -> Tensor:
+    """Of the whole batch's loss it is no sum over parts."""
     cost = torch.tensor([1.0, 2.0, 4.0, 0.0], dtype=torch.float64)
-    return sum((p @ cost for p in probs), torch.zeros(()))
+    return (1 + loss) ** 1.5 * sum((p @ cost for p in probs), torch.ones(()))
 
 
 def take(step: str, count: int, paths: Sequence[Path], parts: int) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
@@ -62,7 +63,7 @@ def take(step: str, count: int, paths: Sequence[Path], parts: int) -> tuple[Tens
     if step == "weight":
         result = weight_step(network, *make_batch(count), **common)
     else:
-        result = arch_step(network, *make_batch(count), penalty=penalty, **common)
+        result = arch_step(network, *make_batch(count), objective=objective, **common)
     return result.loss, result.outputs, {n: p.grad for n, p in network.named_parameters() if p.grad is not None}
 
 
@@ -78,7 +79,7 @@ def take(step: str, count: int, paths: Sequence[Path], parts: int) -> tuple[Tens
     ids=["weight", "exact", "two-path"],
 )
 def test_parts_add_up_to_the_whole(step: str, paths: list[Path], count: int, parts: int) -> None:
-    """The penalty, which no part belongs to, counts once."""
+    """The objective sees the loss of the whole batch."""
     whole, in_parts = take(step, count, paths, 1), take(step, count, paths, parts)
     assert whole[2]
     torch.testing.assert_close(in_parts, whole, rtol=1e-10, atol=1e-14)

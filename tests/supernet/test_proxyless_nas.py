@@ -8,7 +8,17 @@ import torch
 from torch import Tensor, nn
 
 from bits import bits
-from pnas_supernet import Path, ProxylessNAS, SearchConfig, alpha_parameters, mixed_ops, proxyless_nas, relative_entropy
+from pnas_supernet import (
+    GateStep,
+    Path,
+    ProxylessNAS,
+    SearchConfig,
+    alpha_parameters,
+    arch_steps,
+    mixed_ops,
+    proxyless_nas,
+    relative_entropy,
+)
 
 Batch = tuple[Tensor, Tensor]
 
@@ -53,6 +63,7 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, ...]]:
         return drawn[-1]
 
     monkeypatch.setattr(proxyless_nas, "sample_paths", record)
+    monkeypatch.setattr(arch_steps, "sample_paths", record)
     return drawn
 
 
@@ -120,9 +131,12 @@ def test_a_search_goes_without_warm_up_momentum_or_whole_batches(network: nn.Mod
     assert not torch.equal(search.network.stem[0].weight, network.stem[0].weight)
 
 
-def test_a_penalty_makes_the_search_prefer_what_is_cheap(network: nn.Module) -> None:
+def test_an_objective_makes_the_search_prefer_what_is_cheap(network: nn.Module) -> None:
     search = make_search(network, warmup_epochs=0, epochs=30, arch_interval=1, alpha_lr=0.2)
-    search.penalty = lambda probs: 100 * sum(p @ torch.tensor([3.0, 0.5, 2.0, 1.0], dtype=p.dtype) for p in probs)
+    costs = torch.tensor([3.0, 0.5, 2.0, 1.0], dtype=torch.float64)
+    search.arch_step = GateStep(
+        search.config.gate_sampler, lambda loss, probs: loss + 100 * sum(p @ costs.to(p) for p in probs)
+    )
     while search.epochs_left:
         search.run_epoch(make_batches(0, 2), make_batches(1, 1))
     assert [int(alpha.argmax()) for alpha in alpha_parameters(search.network)] == [1, 1]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bits import bits
-from pnas_supernet import ProxylessNAS, SearchConfig
+from pnas_supernet import GateStep, ProxylessNAS, SearchConfig
 
 STEPS = 4
 OVERFLOWING = 2.0**24
@@ -39,7 +39,7 @@ def make_search(network: nn.Module, **options: Any) -> ProxylessNAS:
     return ProxylessNAS(
         copy.deepcopy(network),
         config,
-        penalty=lambda probs: 0.1 * sum(p @ cost for p in probs),
+        arch_step=GateStep(config.gate_sampler, lambda loss, probs: loss + 0.1 * sum(p @ cost for p in probs)),
         generator=torch.Generator().manual_seed(5),
     )
 

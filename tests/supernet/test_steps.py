@@ -48,7 +48,7 @@ def test_with_zero_sampled_every_gate_still_learns(network: nn.Module, batch: tu
 
 
 @pytest.mark.parametrize("paths", [[ExactGate(ZERO), ExactGate(1)], [TwoPathGate(ZERO, 1), TwoPathGate(0, 2)]], ids=str)
-def test_the_penalty_reaches_alpha_whatever_is_sampled(
+def test_the_objective_reaches_alpha_whatever_is_sampled(
     network: nn.Module, batch: tuple[Tensor, Tensor], paths: list[Path]
 ) -> None:
     cost = torch.tensor([1.0, 2.0, 4.0, 0.0], dtype=torch.float64)
@@ -63,7 +63,7 @@ def test_the_penalty_reaches_alpha_whatever_is_sampled(
         paths=paths,
         loss=no_loss,
         optimizer=optimizer,
-        penalty=lambda probs: 10 * sum(p @ cost for p in probs),
+        objective=lambda loss, probs: loss + 10 * sum(p @ cost for p in probs),
     )
     for op, path in zip(mixed_ops(network), paths, strict=True):
         alpha = op.alpha.detach().clone().requires_grad_()

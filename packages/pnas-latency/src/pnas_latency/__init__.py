@@ -9,7 +9,14 @@ from pnas_latency.measuring import measure_table
 from pnas_latency.metric import Metric
 from pnas_latency.missing import MissingWorkloadsError
 from pnas_latency.nets import ValidationNet, validation_nets
-from pnas_latency.objective import LinearPenalty
+from pnas_latency.objective import (
+    AbsolutePenalty,
+    Constraint,
+    ExpectedObjective,
+    LinearPenalty,
+    MultiplicativeLog,
+    Term,
+)
 from pnas_latency.table import LatencyTable
 from pnas_latency.torch_device import TorchDevice
 from pnas_latency.validation import Validation, compare_predictions
@@ -40,7 +47,12 @@ __all__ = [
     # the search's objective
     "expected_cost",
     "expected_max",
+    "ExpectedObjective",
+    "Term",
     "LinearPenalty",
+    "AbsolutePenalty",
+    "MultiplicativeLog",
+    "Constraint",
     # anything else that a net costs
     "Metric",
     "MACS",

@@ -56,9 +56,14 @@ class Metric:
         Returns:
             A scalar in `unit`.
         """
+        return self.expectation(space)(probs)
+
+    def expectation(self, space: SearchSpace) -> Callable[[Sequence[Tensor]], Tensor]:
+        """`expected` as a function of the probabilities alone, for a search that asks for it in every step."""
+        costs, fixed = self.costs(space), self.fixed(space)
         if self.combine == "max":
-            return expected_max(probs, self.costs(space), least=self.fixed(space))
-        return self.fixed(space) + expected_cost(probs, self.costs(space))
+            return lambda probs: expected_max(probs, costs, least=fixed)
+        return lambda probs: fixed + expected_cost(probs, costs)
 
     def _combined(self, costs: Sequence[float]) -> float:
         return max(self.constant, *costs) if self.combine == "max" else fsum((self.constant, *costs))

@@ -1,5 +1,14 @@
 """ProxylessNAS for any PyTorch module: binary gates, exact gate gradients, alternating search, derivation."""
 
+from pnas_supernet.arch_steps import (
+    AdaptiveObjective,
+    ArchStep,
+    Estimator,
+    GateStep,
+    ReinforceStep,
+    Reward,
+    RewardBaseline,
+)
 from pnas_supernet.checkpoint import (
     CheckpointError,
     delete_checkpoint,
@@ -39,7 +48,7 @@ from pnas_supernet.path import (
 )
 from pnas_supernet.proxyless_nas import Batches, ProxylessNAS
 from pnas_supernet.search_config import SearchConfig
-from pnas_supernet.steps import Penalty, arch_step, weight_step
+from pnas_supernet.steps import Objective, arch_step, weight_step
 from pnas_supernet.supernet import SuperNet, derive, extract, extract_candidates
 
 __all__ = [
@@ -74,12 +83,20 @@ __all__ = [
     "weight_step",
     "arch_step",
     "Loss",
-    "Penalty",
+    "Objective",
     "Execution",
     "StepResult",
     "frozen_parameters",
     "batch_statistics_untouched",
     "saved_bytes",
+    # how alpha learns in a search
+    "ArchStep",
+    "GateStep",
+    "AdaptiveObjective",
+    "ReinforceStep",
+    "Reward",
+    "Estimator",
+    "RewardBaseline",
     # the search
     "ProxylessNAS",
     "SearchConfig",

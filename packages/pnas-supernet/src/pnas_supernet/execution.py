@@ -54,9 +54,8 @@ class Execution:
         inputs: Tensor,
         targets: Tensor,
         loss: Loss,
-        penalty: Callable[[], Tensor] | None = None,
     ) -> StepResult:
-        """Adds the gradient of loss and penalty to whatever of the network wants one.
+        """Adds the gradient of the loss to whatever of the network wants one.
 
         Raises:
             DivergenceError: where the loss is not finite, in any of the processes.
@@ -70,8 +69,6 @@ class Execution:
             value = loss(output.to(torch.promote_types(output.dtype, torch.float32)), part_targets)
             total = total + self._backward(value * (len(part) / len(inputs)))
             outputs.append(output.detach())
-        if penalty is not None:
-            total = total + self._backward(penalty())
         if self.group is not None:
             average_count = torch.full_like(total, len(inputs))
             average([total, average_count], self.group)
@@ -83,6 +80,10 @@ class Execution:
         if not torch.isfinite(total):
             raise DivergenceError(f"the loss is {total.item()}")
         return StepResult(total, torch.cat(outputs))
+
+    def scaled(self, value: Tensor) -> Tensor:
+        """A loss, or a gradient, as large as the scaler wants it."""
+        return value if self.scaler is None else self.scaler.scale(value)  # type: ignore[no-any-return]
 
     def average_gradients(self, optimizer: Optimizer) -> None:
         """Gives the optimizer's parameters the mean gradients of all processes."""
@@ -106,6 +107,5 @@ class Execution:
 
     def _backward(self, value: Tensor) -> Tensor:
         if value.requires_grad:
-            scaled = value if self.scaler is None else self.scaler.scale(value)
-            scaled.backward()  # type: ignore[no-untyped-call]
+            self.scaled(value).backward()  # type: ignore[no-untyped-call]
         return value.detach()

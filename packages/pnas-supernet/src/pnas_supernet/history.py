@@ -17,7 +17,8 @@ class EpochRecord:
     Attributes:
         epoch: counted from 0 over both phases.
         train_loss, train_accuracy: mean over the weight steps.
-        validation_loss, validation_accuracy: mean over the architecture steps, penalty included; None in the warm-up.
+        validation_loss, validation_accuracy: mean over the architecture steps, the loss as the objective has
+            it; None in the warm-up.
         entropy: `relative_entropy` after the epoch.
         probs: the probabilities of every `MixedOp` after the epoch.
     """

@@ -15,6 +15,7 @@ from torch.amp import GradScaler
 from torch.nn import functional
 
 from pnas_ops import to_json
+from pnas_supernet.arch_steps import ArchStep, GateStep
 from pnas_supernet.checkpoint import CheckpointError, has_checkpoint, load_checkpoint, save_checkpoint
 from pnas_supernet.execution import DivergenceError, Execution, StepResult
 from pnas_supernet.history import EpochMean, EpochRecord, relative_entropy
@@ -23,7 +24,7 @@ from pnas_supernet.optimizers import lay_out_momentum, make_alpha_optimizer, mak
 from pnas_supernet.parallel import average, check_identical
 from pnas_supernet.path import sample_single, sample_uniform
 from pnas_supernet.search_config import SearchConfig
-from pnas_supernet.steps import Penalty, arch_step, weight_step
+from pnas_supernet.steps import weight_step
 from pnas_supernet.supernet import SuperNet
 from pnas_supernet.surroundings import seeded
 
@@ -42,7 +43,7 @@ class ProxylessNAS:
     Args:
         network: any module that holds `MixedOp`s.
         config: hyper-parameters.
-        penalty: of the probabilities of every `MixedOp`; added to the loss of architecture steps.
+        arch_step: how alpha learns; by the gradient of the gates that `config` names, and of the loss alone, if None.
         generator: source of the sampled paths and of dropout, on the CPU, in the same state in every process.
         group: processes that search as one, each on its own part of every batch.
 
@@ -59,7 +60,7 @@ class ProxylessNAS:
         network: nn.Module,
         config: SearchConfig,
         *,
-        penalty: Penalty | None = None,
+        arch_step: ArchStep | None = None,
         generator: torch.Generator,
         group: dist.ProcessGroup | None = None,
     ) -> None:
@@ -67,7 +68,7 @@ class ProxylessNAS:
             raise ValueError("the network holds no MixedOp: there is nothing to search")
         self.network = network
         self.config = config
-        self.penalty = penalty
+        self.arch_step = GateStep(config.gate_sampler) if arch_step is None else arch_step
         self.generator = generator
         self.group = group
         self.history: list[EpochRecord] = []
@@ -171,6 +172,7 @@ class ProxylessNAS:
             "network": self.network.state_dict(),
             "weight_optimizer": self.weight_optimizer.state_dict(),
             "alpha_optimizer": self.alpha_optimizer.state_dict(),
+            "arch_step": self.arch_step.state_dict(),
             "scalers": [scaler.state_dict() for scaler in self._scalers],
             "generator": self.generator.get_state(),
             "history": [asdict(record) for record in self.history],
@@ -188,6 +190,7 @@ class ProxylessNAS:
         self.network.load_state_dict(state["network"])
         self.weight_optimizer.load_state_dict(state["weight_optimizer"])
         self.alpha_optimizer.load_state_dict(state["alpha_optimizer"])
+        self.arch_step.load_state_dict(state["arch_step"])
         for scaler, scaler_state in zip(self._scalers, state["scalers"], strict=True):
             scaler.load_state_dict(scaler_state)
         self.generator.set_state(state["generator"])
@@ -216,17 +219,15 @@ class ProxylessNAS:
         self._count(self._train_mean, result, labels)
 
     def _arch_step(self, inputs: Tensor, labels: Tensor) -> None:
-        paths = sample_paths(self.network, self.config.gate_sampler, self.generator)
         where = f"epoch {len(self.history)}, architecture step after weight step {self.step - 1}"
         with seeded(self._dropout_seed(), self._device), self._named_on_divergence(where):
-            result = arch_step(
+            result = self.arch_step(
                 self.network,
                 inputs,
                 labels,
-                paths=paths,
                 loss=self._loss,
                 optimizer=self.alpha_optimizer,
-                penalty=self.penalty,
+                generator=self.generator,
                 execution=self._alpha_execution,
             )
         self._count(self._validation_mean, result, labels)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+from attrs import evolve
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -13,8 +14,8 @@ from pnas_supernet.mixed_op import MixedOp, active_modules, active_paths, alpha_
 from pnas_supernet.parallel import average_statistics
 from pnas_supernet.path import Path
 
-Penalty = Callable[[Sequence[Tensor]], Tensor]
-"""From the probabilities of every `MixedOp`, each of shape (candidates,), to a scalar that is added to the loss."""
+Objective = Callable[[Tensor, Sequence[Tensor]], Tensor]
+"""From the task's loss and the probabilities of every `MixedOp`, each of shape (candidates,), to what alpha minimizes."""
 
 
 def weight_step(
@@ -60,7 +61,7 @@ def arch_step(
     paths: Sequence[Path],
     loss: Loss,
     optimizer: Optimizer,
-    penalty: Penalty | None = None,
+    objective: Objective | None = None,
     execution: Execution = Execution(),  # noqa: B008 (frozen)
 ) -> StepResult:
     """One step of alpha on a batch of the validation split; no weight and no running statistic changes.
@@ -72,12 +73,12 @@ def arch_step(
         paths: such as `sample_exact_gate` or `sample_two_path_gate` draw.
         loss: the task's loss, a mean over the batch.
         optimizer: of `alpha_parameters(network)`.
-        penalty: of the probabilities, such as a weighted expected latency.
+        objective: of the loss and the probabilities, such as the loss plus a weighted expected latency; the loss if None.
         execution: precision, micro-batches, processes.
 
     Raises:
         DivergenceError: where the loss or a gradient of alpha is not finite; no parameter has changed.
-        ValueError: where neither paths nor penalty let any alpha learn.
+        ValueError: where neither paths nor objective let any alpha learn.
     """
     ops = mixed_ops(network)
     before = [op.alpha.detach().clone() for op in ops]
@@ -85,19 +86,52 @@ def arch_step(
     with active_paths(network, paths), _named_on_divergence(paths):
         modules = active_modules(network)
         with frozen_parameters(_weights(modules)), batch_statistics_untouched(modules):
-            result = execution.gradients(
-                network,
-                inputs,
-                targets,
-                loss,
-                penalty and (lambda: penalty([path.probs(op.alpha) for op, path in zip(ops, paths, strict=True)])),
-            )
+            result = execution.gradients(network, inputs, targets, loss)
         execution.average_gradients(optimizer)
-        _check_gradients(ops, execution)
-        execution.step(optimizer)
+        if objective is not None:
+            probs = [path.probs(op.alpha) for op, path in zip(ops, paths, strict=True)]
+            result = evolve(result, loss=_through(objective, result.loss, probs, ops, execution))
+        take_alpha_step(ops, optimizer, execution)
     for op, path, alpha in zip(ops, paths, before, strict=True):
         path.settle(op.alpha, alpha)
     return result
+
+
+def take_alpha_step(
+    ops: Sequence[MixedOp],
+    optimizer: Optimizer,
+    execution: Execution = Execution(),  # noqa: B008 (frozen)
+) -> None:
+    """A step of the optimizer by the gradients that the alphas have.
+
+    Raises:
+        DivergenceError: for a gradient that is not finite; no alpha has changed.
+        ValueError: where there is none.
+    """
+    _check_gradients(ops, execution)
+    execution.step(optimizer)
+
+
+def _through(
+    objective: Objective, loss: Tensor, probs: Sequence[Tensor], ops: Sequence[MixedOp], execution: Execution
+) -> Tensor:
+    """The objective's value; turns the gradients of the loss that the alphas hold into those of the objective.
+
+    The loss comes out of several micro-batches and processes, whose graphs are gone by now. Since only alpha learns,
+    the chain rule is all that is left: dJ/dalpha = dJ/dloss * dloss/dalpha + dJ/dprobs * dprobs/dalpha.
+    """
+    leaf = loss.clone().requires_grad_()
+    value = objective(leaf, probs)
+    if not torch.isfinite(value):
+        raise DivergenceError(f"the objective is {value.item()}")
+    alphas = [op.alpha for op in ops]
+    by_loss, *by_alpha = torch.autograd.grad(value, [leaf, *alphas], allow_unused=True)
+    for alpha, direct in zip(alphas, by_alpha, strict=True):
+        parts = [] if direct is None else [execution.scaled(direct)]
+        if alpha.grad is not None and by_loss is not None:
+            parts.append(by_loss * alpha.grad)
+        alpha.grad = sum(parts[1:], parts[0]) if parts else None
+    return value.detach()
 
 
 def _weights(modules: Sequence[nn.Module]) -> Iterator[nn.Parameter]:
