@@ -13,15 +13,19 @@ from click.testing import CliRunner
 from PIL import Image
 
 from command_line import assert_refused
+from pnas_apps.landing import Landing
 from pnas_apps.results import RunResults
 from pnas_cifar10.cli import PRESETS, main
 from pnas_cifar10.datasets import read_digits
-from pnas_export import AiEdgeLitert, Bundle, OnnxRuntime, Preprocessing
+from pnas_export import AiEdgeLitert, Bundle, OnnxRuntime, Preprocessing, TFLiteDevice
 from pnas_latency import LatencyTable
-from pnas_ops import Architecture, digits_mbconv_space, load_json
+from pnas_ops import Architecture, cifar_mbconv_space, digits_mbconv_space, load_json
 from pnas_supernet import load_checkpoint
+from tables import uniform_table
 
 SHORT = ["--search-warmup-epochs", "1", "--search-epochs", "1", "--train-epochs", "2", "--reference-epochs", "1"]
+TARGET_MS = 0.06
+TARGET = ["--target-latency-ms", f"{TARGET_MS}"]
 NETS = ("searched", "fastest", "biggest")
 
 
@@ -41,7 +45,7 @@ def printed_by(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
     """A short demo: its run folder, its cache, and what it printed."""
     folder = tmp_path_factory.mktemp("demo")
-    arguments = command("demo", "--run-dir", folder / "run", "--cache-dir", folder / "cache", *SHORT)
+    arguments = command("demo", "--run-dir", folder / "run", "--cache-dir", folder / "cache", *SHORT, *TARGET)
     finished = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     return folder / "run", folder / "cache", finished.stdout
@@ -65,6 +69,12 @@ def test_the_demo_leaves_everything_in_its_folder(demo: tuple[Path, Path, str]) 
     )
     assert list(results.seconds) == ["table", "search", "train", "export", "report"]
     assert len((run / "history.jsonl").read_text().splitlines()) == 2
+    landing = load_json(run / "landing.json", Landing)
+    assert landing.target_ms == TARGET_MS
+    assert landing.attempts[0].predicted_ms <= TARGET_MS
+    assert landing.result.architecture == load_json(run / "architecture.json", Architecture)
+    assert all(f"{attempt.measured_ms:.4f}" in printed for attempt in landing.attempts)
+    assert load_checkpoint(run / "search.pt", kind="search")["arch_step"]["constraints"][0]["steps"] > 0
     for picture in ("architectures.png", "search.png"):
         Image.open(run / picture).verify()
     assert "27 workloads: 27 measured now" in printed
@@ -185,7 +195,7 @@ def test_a_second_run_measures_nothing_and_ctrl_c_loses_nothing(demo: tuple[Path
 def test_a_finished_run_is_refused_and_left_alone(demo: tuple[Path, Path, str]) -> None:
     run, cache, _ = demo
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
-    result = CliRunner().invoke(main, ["demo", "--run-dir", str(run), "--cache-dir", str(cache), *SHORT])
+    result = CliRunner().invoke(main, ["demo", "--run-dir", str(run), "--cache-dir", str(cache), *SHORT, *TARGET])
     assert_refused(result, "already holds a finished run: give another --run-dir")
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
@@ -197,7 +207,8 @@ def test_a_table_of_another_device_needs_permission_and_judges_no_file(
     own = LatencyTable.load(run / "table.json")
     foreign = tmp_path / "phone.json"
     evolve(own, device=evolve(own.device, device="Test Phone 7", threads=4)).save(foreign)
-    arguments = ["demo", "--run-dir", str(tmp_path / "run"), "--cache-dir", str(cache), "--table", str(foreign), *SHORT]
+    arguments = ["demo", "--run-dir", str(tmp_path / "run"), "--cache-dir", str(cache), "--table", str(foreign)]
+    arguments += [*SHORT, *TARGET]
     assert_refused(
         CliRunner().invoke(main, arguments),
         rf"^error: {foreign} is a table of another device: the table was measured with device Test Phone 7, not "
@@ -234,9 +245,13 @@ def test_a_table_of_another_space_is_refused_with_what_it_lacks(
     ("arguments", "message"),
     [
         (["--preset", "nope"], "there is no preset 'nope'"),
-        (["--latency-weight", "-1"], "latency_weight"),
+        (["--objective-weight", "-1"], "weight"),
         (["--search-gate", "three-path"], "search.*gate|gate.*search"),
         (["--resolution", "2"], "resolution 2 .* is used up"),
+        (["--objective-form", "quadratic"], "form.*constrained"),
+        (["--device", "abacus"], "there is no device 'abacus'"),
+        (["--device", "torch-cpu"], "torch-cpu runs no exported files"),
+        (["--device", "onnxruntime", "--dtype", "int8"], "measures no 'int8'"),
         (["--data-dir", "nowhere"], "nowhere is not a folder with train/CLASS"),
     ],
 )
@@ -262,3 +277,38 @@ def test_help_answers_without_heavy_libraries() -> None:
         "print([name for name in ('torch', 'numpy', 'rich', 'matplotlib') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.fixture
+def cifar_table(tmp_path: Path) -> Path:
+    """A table of this machine that nobody measured."""
+    path = tmp_path / "table.json"
+    space = cifar_mbconv_space(classes=2)
+    evolve(uniform_table(space, 0.05), device=TFLiteDevice().info).save(path)
+    return path
+
+
+def test_search_stops_after_the_search_and_train_goes_on(
+    image_folder: Path, cifar_table: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    given = ["--data-dir", image_folder, "--run-dir", run, "--cache-dir", tmp_path / "cache", "--table", cifar_table]
+    given += ["--validation-share", 0.5, "--search-arch-interval", 1, "--search-epochs", 1, *SHORT, "--batch-size", 4]
+    printed = printed_by(capfd, "search", *given)
+    assert "The searched net, block by block" in printed
+    assert not (run / "networks").exists()
+    printed = printed_by(capfd, "train", run)
+    assert re.search(r"searched: \d+\.\d\d% of 8 test images", printed)
+    assert sorted(path.parent.name for path in run.glob("networks/*/weights.safetensors")) == sorted(NETS)
+    assert not (run / "bundle").exists()
+
+
+def test_a_budget_that_no_net_is_within_is_refused_before_the_search(
+    image_folder: Path, cifar_table: Path, tmp_path: Path
+) -> None:
+    given = ["search", "--data-dir", image_folder, "--run-dir", tmp_path / "run", "--table", cifar_table]
+    for limit in (["--target-latency-ms", "0.1"], ["--max-parameters", "100"]):
+        result = CliRunner().invoke(main, [*map(str, given), *limit])
+        assert_refused(result, r"no net of cifar-mbconv-1 .*the cheapest")
+        assert not (tmp_path / "run" / "search.pt").exists()
+        shutil.rmtree(tmp_path / "run")

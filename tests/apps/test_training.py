@@ -114,10 +114,10 @@ def make_run(tmp_path: Path, image_set: ImageSet, space: SearchSpace, preset: Pr
 def test_an_interrupted_search_ends_as_one_that_never_stopped(
     make_run: MakeRun, table: LatencyTable, reporter: Reporter, step: int
 ) -> None:
-    whole, history = run_search(make_run("whole"), table)
+    whole, history = run_search(make_run("whole"), table, table.predict_ms)
     with pytest.raises(KeyboardInterrupt):
-        run_search(make_run("stopped", reporter=Interrupted(reporter, step)), table)
-    resumed, resumed_history = run_search(make_run("stopped"), table)
+        run_search(make_run("stopped", reporter=Interrupted(reporter, step)), table, table.predict_ms)
+    resumed, resumed_history = run_search(make_run("stopped"), table, table.predict_ms)
     assert history == resumed_history
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
@@ -130,7 +130,7 @@ def test_an_interrupted_training_ends_as_one_that_never_stopped_and_learns(
     make_run: MakeRun, image_set: ImageSet, space: SearchSpace, table: LatencyTable, reporter: Reporter
 ) -> None:
     whole_run = make_run("whole")
-    supernet, _ = run_search(whole_run, table)
+    supernet, _ = run_search(whole_run, table, table.predict_ms)
     net = space.architecture([0] * len(space.mixed), name="net")
     whole = retrain(whole_run, supernet, net, whole_run.preset.train)
     with pytest.raises(KeyboardInterrupt):
@@ -155,7 +155,7 @@ def test_the_extreme_nets_are_those_of_a_search_over_all_nets(space: SearchSpace
 def test_the_expected_latency_of_an_epoch_is_that_of_its_probabilities(
     make_run: MakeRun, space: SearchSpace, table: LatencyTable
 ) -> None:
-    _, history = run_search(make_run("run"), table)
+    _, history = run_search(make_run("run"), table, table.predict_ms)
     uniform = [sum(row) / len(row) for row in table.costs(space)]
     expected = expected_history_ms(history, space, table)
     # alpha begins at N(0, 1e-6), not at zero.
@@ -167,7 +167,7 @@ def test_a_trained_net_has_the_statistics_of_the_images_as_they_are(
     make_run: MakeRun, space: SearchSpace, image_set: ImageSet, table: LatencyTable
 ) -> None:
     run = make_run("run")
-    supernet, _ = run_search(run, table)
+    supernet, _ = run_search(run, table, table.predict_ms)
     network = retrain(run, supernet, space.architecture([0] * len(space.mixed), name="net"), run.preset.train)
     first = network[0].op
     batches = list(run.shuffled_batches(image_set, "recalibrate"))
@@ -186,7 +186,7 @@ def test_a_diverging_training_names_the_step_and_the_flag(
     make_run: MakeRun, space: SearchSpace, preset: Preset, table: LatencyTable
 ) -> None:
     run = make_run("run", preset=evolve(preset, train=evolve(preset.train, lr=1e20)))
-    supernet, _ = run_search(run, table)
+    supernet, _ = run_search(run, table, table.predict_ms)
     net = space.architecture([0] * len(space.mixed), name="wild")
     with pytest.raises(UserError, match=r"the loss is (nan|inf) at epoch \d, step \d+: lower --train-lr"):
         retrain(run, supernet, net, run.preset.train)

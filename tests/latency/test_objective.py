@@ -149,10 +149,29 @@ def test_each_constraint_has_a_multiplier_of_its_own_that_a_checkpoint_keeps(
 
     objective, resumed = make(), make()
     objective.adapt(probs)
-    assert objective.state_dict() == {"multipliers": [pytest.approx(0.1), pytest.approx(0.3)]}
+    assert [term.multiplier for _, term in objective.terms] == [pytest.approx(0.1), pytest.approx(0.3)]
     resumed.load_state_dict(objective.state_dict())
+    assert [term for _, term in resumed.terms] == [term for _, term in objective.terms]
     resumed.adapt(probs)
-    assert resumed.state_dict() == {"multipliers": [pytest.approx(0.2), pytest.approx(0.6)]}
+    assert [term.multiplier for _, term in resumed.terms] == [pytest.approx(0.2), pytest.approx(0.6)]
+
+
+def test_a_limit_falls_by_equal_factors_from_the_first_cost_to_the_budget() -> None:
+    term = Constraint(at_most=1.0, tightening=4)
+    loss, cost = torch.tensor(0.5), torch.tensor(16.0)
+    assert float(term(loss, cost)) == 0.5  # nothing is known yet
+    limits = []
+    for _ in range(6):
+        term.adapt(16.0)
+        limits.append(term.limit)
+    assert limits == pytest.approx([8.0, 4.0, 2.0, 1.0, 1.0, 1.0])
+    assert term.multiplier == pytest.approx(0.05 * sum(16 / limit - 1 for limit in (16, 8, 4, 2, 1, 1)))
+
+
+def test_a_limit_does_not_rise_to_the_budget() -> None:
+    term = Constraint(at_most=4.0, tightening=10)
+    term.adapt(1.0)
+    assert (term.limit, term.multiplier) == (4.0, 0.0)
 
 
 def test_refuses_what_has_no_meaning() -> None:

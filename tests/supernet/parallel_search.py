@@ -20,9 +20,9 @@ from torch.nn.parallel import DistributedDataParallel
 from oracles import SyncBatchNorm2d, synchronized
 from pnas_ops import ClassifierSpec, Stage, digits_mbconv_space, mbconv_candidates, to_json
 from pnas_supernet import (
-    GateStep,
     DesynchronizedError,
     DivergenceError,
+    GateStep,
     ProxylessNAS,
     SearchConfig,
     SuperNet,

@@ -12,9 +12,9 @@ from torch.nn.functional import cross_entropy
 
 from bits import bits
 from pnas_supernet import (
-    GateStep,
     DivergenceError,
     ExactGate,
+    GateStep,
     ProxylessNAS,
     SearchConfig,
     TwoPathGate,

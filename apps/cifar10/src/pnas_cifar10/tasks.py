@@ -24,11 +24,6 @@ def images_task(folder: Path, download: bool, preset: Preset, track: Track) -> T
     return Task(name=folder.resolve().name, train=train, test=test, space=space, data_dir=folder.resolve())
 
 
-def task_of_run(folder: Path | None, preset: Preset, track: Track) -> Task:
-    """What a run was on: the images of a folder, or the digits where there is none."""
-    return digits_task(preset, track) if folder is None else images_task(folder, False, preset, track)
-
-
 def named_space(space: str, *, classes: int, resolution: int | None, width_mult: float) -> SearchSpace:
     """The space "cifar" or "digits", at its own resolution where none is given.
 

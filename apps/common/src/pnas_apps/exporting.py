@@ -2,13 +2,25 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pnas_apps.images import ImageSet
 from pnas_apps.run import Run
-from pnas_export import Bundle, Format, Metadata, ParityError, export_bundle, export_tflite, verify
+from pnas_export import (
+    Bundle,
+    Format,
+    Metadata,
+    ParityError,
+    export_bundle,
+    export_onnx,
+    export_tflite,
+    file_name,
+    quantize_tflite,
+    verify,
+)
 from pnas_ops import Architecture
 
 CALIBRATION_IMAGES = 512
@@ -58,19 +70,23 @@ def export_network(
         )
 
 
-def export_reference(run: Run, network: nn.Module, name: str) -> Path:
-    """The TFLite file of a net that is there to compare with, checked on some test images.
+def export_reference(run: Run, network: nn.Module, name: str, format_: Format) -> Path:
+    """The file of a net that is there to compare with, checked on some test images.
+
+    Args:
+        run: whose images they are.
+        network: with its weights.
+        name: of the net.
+        format_: "tflite", "tflite-int8" or "onnx".
 
     Raises:
         ParityError: for a file that does not compute what its net does; it is deleted.
     """
-    path = run.folder.network(name).tflite
+    path = run.folder.network(name).file(file_name(format_))
     images = run.preprocessing(spread(run.task.test, REFERENCE_IMAGES).images)
     if not path.exists():
         with run.reporter.bar(f"exporting the {name} net", 1) as advance:
-            export_tflite(
-                network, run.preprocessing.input_shape, path, cache=run.conversions, log=run.folder.converter_log
-            )
+            _write(run, network, path, format_)
             advance()
     try:
         verify(network, [path], images)
@@ -78,6 +94,19 @@ def export_reference(run: Run, network: nn.Module, name: str) -> Path:
         path.unlink()
         raise
     return path
+
+
+def _write(run: Run, network: nn.Module, path: Path, format_: Format) -> None:
+    common: dict[str, Any] = {"cache": run.conversions, "log": run.folder.converter_log}
+    shape = run.preprocessing.input_shape
+    if format_ == "onnx":
+        export_onnx(network, shape, path, **common)
+        return
+    exact = path.with_name(file_name("tflite"))
+    export_tflite(network, shape, exact, **common)
+    if format_ == "tflite-int8":
+        calibration = run.preprocessing(spread(run.task.train, CALIBRATION_IMAGES).images)
+        quantize_tflite(exact, path, "int8", calibration=calibration, log=run.folder.converter_log)
 
 
 def pixel_batches(images: ImageSet) -> list[tuple[Tensor, Tensor]]:

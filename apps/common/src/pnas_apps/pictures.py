@@ -33,8 +33,10 @@ def draw_architectures(architectures: Sequence[Architecture], table: LatencyTabl
     _save(figure, path)
 
 
-def draw_search(history: Sequence[EpochRecord], expected_ms: Sequence[float], path: Path) -> None:
-    """Accuracy, expected latency and entropy over the epochs of a search."""
+def draw_search(
+    history: Sequence[EpochRecord], expected_ms: Sequence[float], path: Path, *, target_ms: float | None = None
+) -> None:
+    """Accuracy, expected latency (and what was asked for) and entropy over the epochs of a search."""
     figure = Figure(figsize=(12, 3.2), layout="constrained")
     accuracy, latency, entropy = figure.subplots(1, 3)
     epochs = [record.epoch for record in history]
@@ -47,6 +49,9 @@ def draw_search(history: Sequence[EpochRecord], expected_ms: Sequence[float], pa
     )
     accuracy.legend(frameon=False)
     latency.plot(epochs, expected_ms)
+    if target_ms is not None:
+        latency.axhline(target_ms, color=KERNEL_COLORS[7], linewidth=0.8, label=f"target, {target_ms:g} ms")
+        latency.legend(frameon=False)
     entropy.plot(epochs, [record.entropy for record in history])
     titles = ("accuracy of sampled paths", "expected latency, ms", "relative entropy of the gates")
     for axes, title in zip((accuracy, latency, entropy), titles, strict=True):

@@ -1,74 +1,110 @@
-"""The whole road of a run: table, search, training, export, report."""
+"""The whole road of a run: table, search, training, export, report. What is in the run folder is not done again."""
 
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
+import torch
 from rich.console import Console, Group
 from torch import nn
 
 from pnas_apps.errors import UserError
 from pnas_apps.exporting import export_network, export_reference
+from pnas_apps.landing import Landing, check_budget, land
 from pnas_apps.pictures import draw_architectures, draw_search
-from pnas_apps.results import RunResults, architecture_table, net_result, proof_table, results_table
+from pnas_apps.results import (
+    RunResults,
+    architecture_table,
+    landing_table,
+    net_result,
+    proof_table,
+    results_table,
+)
 from pnas_apps.retraining import retrain
+from pnas_apps.rewards import make_cost, measured_ms
 from pnas_apps.run import Run
 from pnas_apps.run_folder import SEARCHED
 from pnas_apps.searching import biggest, expected_history_ms, fastest, run_search
 from pnas_apps.tables import cached_table, read_table
+from pnas_apps.target import TargetDevice, shipped_format, target_device
 from pnas_apps.training import accuracy
-from pnas_export import Bundle, Format, TFLiteDevice
+from pnas_export import Bundle, Format, file_name
 from pnas_latency import LatencyTable, MissingWorkloadsError
-from pnas_ops import Architecture, save_json, write_atomically
-from pnas_supernet import derive
+from pnas_ops import Architecture, load_json, save_json, write_atomically
+from pnas_supernet import EpochRecord, SuperNet, mixed_ops
 
-STEPS = ("table", "search", "train", "export", "report")
+Step = Literal["table", "search", "train", "export", "report"]
+STEPS: tuple[Step, ...] = ("table", "search", "train", "export", "report")
 FORMATS: tuple[Format, ...] = ("onnx", "tflite", "tflite-int8")
 
 
-def run_pipeline(run: Run, *, table_path: Path | None, foreign_table: bool) -> RunResults:
-    """Goes through all steps; what is in the run folder is not done again.
+def run_pipeline(
+    run: Run, *, until: Step = "report", table_path: Path | None = None, foreign_table: bool = False
+) -> None:
+    """Goes through the steps.
 
     Args:
         run: what to work on.
+        until: the last step.
         table_path: a latency table to search with, instead of measuring one.
-        foreign_table: whether it may be that of another device than the TFLite runtime here.
+        foreign_table: whether it may be that of another device than the run's.
 
     Raises:
         UserError: for anything that the user can mend.
     """
     folder, space = run.folder, run.task.space
-    device = TFLiteDevice(cache=run.conversions, log=folder.converter_log)
+    device = target_device(run)
     save_json(run.preprocessing, folder.preprocessing)
     write_atomically(folder.labels, "".join(f"{name}\n" for name in run.task.train.classes))
 
     with _step(run, "table"):
         table = _find_table(run, device, table_path, foreign_table)
+        check_budget(space, table, run.budget)
         table.save(folder.table)
         run.reporter.console.print(f"  {table.device}, measured on {table.measured_on}")
+    if until == "table":
+        return
 
     with _step(run, "search"):
-        supernet, history = run_search(run, table)
-        searched = derive(supernet, name=SEARCHED)
+        supernet, history = _search(run, table, device)
+        landing = _land(run, supernet, table, device)
+        searched = landing.result.architecture
         save_json(searched, folder.architecture)
-        draw_search(history, expected_history_ms(history, space, table), folder.curves)
+        expected_ms = expected_history_ms(history, space, table)
+        draw_search(history, expected_ms, folder.curves, target_ms=run.budget.latency_ms)
+        draw_architectures([searched], table, folder.picture)
+        if landing.target_ms is not None:
+            run.reporter.console.print(landing_table(landing))
+    if until == "search":
+        run.reporter.console.print(architecture_table(searched, table))
+        return
+
     trainings = {
         searched: run.preset.train,
         fastest(space, table): run.preset.reference_train,
         biggest(space): run.preset.reference_train,
     }
-
     with _step(run, "train"):
         networks = {net.name: retrain(run, supernet, net, config) for net, config in trainings.items()}
         test = run.ordered_batches(run.task.test)
         accuracies = {name: accuracy(network.eval(), test) for name, network in networks.items()}
+    if until == "train":
+        for name, found in accuracies.items():
+            run.reporter.console.print(f"  {name}: {found:.2%} of {len(run.task.test)} test images")
+        return
 
     with _step(run, "export"):
-        files = {name: export_reference(run, networks[name], name) for name in networks if name != SEARCHED}
-        bundle = _export_searched(run, networks[SEARCHED], searched)
-        files[SEARCHED] = bundle.path / "model.tflite"
+        measured_format = shipped_format(device)
+        files = {
+            name: export_reference(run, networks[name], name, measured_format) for name in networks if name != SEARCHED
+        }
+        bundle = _export_searched(run, networks[SEARCHED], searched, measured_format)
+        files[SEARCHED] = bundle.path / file_name(measured_format)
+    if until == "export":
+        return
 
     with _step(run, "report"):
         with run.reporter.phases() as progress:
@@ -84,20 +120,20 @@ def run_pipeline(run: Run, *, table_path: Path | None, foreign_table: bool) -> R
     report = Group(
         architecture_table(searched, table),
         "",
+        "" if landing.target_ms is None else landing_table(landing),
         proof_table(bundle.proof),
         "",
-        results_table(results.nets, measured_elsewhere=table.device != device.info),
+        results_table(results.nets, file=file_name(measured_format), measured_elsewhere=table.device != device.info),
     )
     run.reporter.console.print(report)
     page = io.StringIO()
     Console(file=page, width=100, markup=False, emoji=False).print(report)
     write_atomically(folder.report, page.getvalue())
     save_json(results, folder.results)
-    return results
 
 
 @contextmanager
-def _step(run: Run, name: str) -> Iterator[None]:
+def _step(run: Run, name: Step) -> Iterator[None]:
     run.reporter.console.print(f"{STEPS.index(name) + 1}/{len(STEPS)} {name}", style="bold")
     start = time.perf_counter()
     try:
@@ -106,15 +142,49 @@ def _step(run: Run, name: str) -> Iterator[None]:
         run.folder.add_seconds(name, time.perf_counter() - start)
 
 
-def _export_searched(run: Run, network: nn.Module, architecture: Architecture) -> Bundle:
+def _search(run: Run, table: LatencyTable, device: TargetDevice) -> tuple[SuperNet, list[EpochRecord]]:
+    objective = run.preset.objective
+    cost = make_cost(
+        objective.reward_cost if objective.form == "reinforce" else "table",
+        run.task.space,
+        table,
+        device,
+        conversions=run.conversions,
+        log=run.folder.converter_log,
+    )
+    return run_search(run, table, cost)
+
+
+def _land(run: Run, supernet: SuperNet, table: LatencyTable, device: TargetDevice) -> Landing:
+    """The landing of an interrupted run, or a new one."""
+    if run.folder.landing.exists():
+        return load_json(run.folder.landing, Landing)
+    measure: Callable[[Architecture], float] | None = None
+    if table.device == device.info:
+        measure_one = measured_ms(device)
+
+        def measure(architecture: Architecture) -> float:
+            with run.reporter.bar("measuring the net", 1) as advance:
+                found = measure_one(architecture)
+                advance(text=f"{found:.4f} ms")
+            return found
+
+    probs = [op.probs.detach().to("cpu", torch.float64) for op in mixed_ops(supernet)]
+    landing = land(probs, run.task.space, table, run.budget, measure, name=SEARCHED)
+    save_json(landing, run.folder.landing)
+    return landing
+
+
+def _export_searched(run: Run, network: nn.Module, architecture: Architecture, measured: Format) -> Bundle:
     """The bundle of an interrupted run, or a new one."""
     path = run.folder.bundle(architecture.name)
     if (path / "bundle.json").exists():
         return Bundle.load(path)
-    return export_network(run, network, architecture, path, FORMATS)
+    formats = FORMATS if measured in FORMATS else (*FORMATS, measured)
+    return export_network(run, network, architecture, path, formats)
 
 
-def _find_table(run: Run, device: TFLiteDevice, table_path: Path | None, foreign: bool) -> LatencyTable:
+def _find_table(run: Run, device: TargetDevice, table_path: Path | None, foreign: bool) -> LatencyTable:
     """The table of an interrupted run, or the one that the user names, or the measured one."""
     space, begun_with = run.task.space, run.folder.table
     if table_path is None and not begun_with.exists():

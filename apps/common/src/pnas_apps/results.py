@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pnas_apps.devices import DeviceStatus
+from pnas_apps.landing import Landing
 from pnas_export import BUNDLE_FILES, MAX_ACCURACY_LOSS, LossyFile, Proof
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, DeviceInfo, Measurement, architecture_macs, architecture_parameters, workloads
@@ -56,14 +57,15 @@ def net_result(
     )
 
 
-def results_table(nets: Sequence[NetResult], *, measured_elsewhere: bool = False) -> Table:
+def results_table(nets: Sequence[NetResult], *, file: str, measured_elsewhere: bool = False) -> Table:
     """The nets side by side.
 
     Args:
         nets: one line each.
+        file: the name of the file that was measured.
         measured_elsewhere: whether the table that predicts is that of another device, so that nothing is off.
     """
-    title = "Nets, trained on from the supernet (latency of the TFLite file, one image)"
+    title = f"Nets, trained on from the supernet (latency of {file}, one image)"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     table.add_column("net")
     for heading in ("epochs", "accuracy", "params", "MACs", "predicted ms", "measured ms", "off by"):
@@ -79,6 +81,23 @@ def results_table(nets: Sequence[NetResult], *, measured_elsewhere: bool = False
             f"{net.predicted_ms:.4f}",
             f"{measured_ms:.4f}",
             "-" if measured_elsewhere else f"{net.predicted_ms / measured_ms - 1:+.1%}",
+        )
+    return table
+
+
+def landing_table(landing: Landing) -> Table:
+    """What was asked for, and the nets that were tried for it."""
+    table = Table(title=f"Landing on {landing.target_ms:.4f} ms", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("net", "predicted ms", "measured ms", "of the target", ""):
+        table.add_column(heading, justify="right")
+    for index, attempt in enumerate(landing.attempts):
+        found = attempt.predicted_ms if attempt.measured_ms is None else attempt.measured_ms
+        table.add_row(
+            f"{index + 1}",
+            f"{attempt.predicted_ms:.4f}",
+            "-" if attempt.measured_ms is None else f"{attempt.measured_ms:.4f}",
+            f"{found / (landing.target_ms or found):.1%}",
+            "taken" if index == landing.chosen else "",
         )
     return table
 

@@ -12,9 +12,10 @@ from pnas_apps.images import (
     measure_preprocessing,
     seeded_generator,
 )
+from pnas_apps.objectives import Budget
 from pnas_apps.progress import Reporter
 from pnas_apps.run_folder import RunFolder
-from pnas_apps.settings import Preset, Task
+from pnas_apps.settings import DeviceSettings, Preset, Task
 from pnas_export import Preprocessing
 
 
@@ -27,6 +28,8 @@ class Run:
         preset: options.
         folder: of a run that `RunFolder.begin` has accepted.
         seed: fixes everything but the measured latencies.
+        budget: what the net may cost.
+        target: the device that it is searched for.
         device: where networks are trained.
         reporter: shows progress.
         cache: folder of what can be made again: latency tables and conversions.
@@ -40,6 +43,8 @@ class Run:
     device: torch.device
     reporter: Reporter
     cache: Path
+    budget: Budget = field(factory=Budget)
+    target: DeviceSettings = field(factory=DeviceSettings)
     preprocessing: Preprocessing = field(init=False)
 
     @preprocessing.default

@@ -29,6 +29,7 @@ class RunFolder:
         self.search_checkpoint = path / "search.pt"
         self.history = path / "history.jsonl"
         self.architecture = path / "architecture.json"
+        self.landing = path / "landing.json"
         self.labels = path / "labels.txt"
         self.preprocessing = path / "preprocessing.json"
         self.converter_log = path / "converters.log"
@@ -121,7 +122,10 @@ class NetworkFolder:
         self.checkpoint = path / "training.pt"
         self.history = path / "history.jsonl"
         self.weights = path / "weights.safetensors"
-        self.tflite = path / "model.tflite"
+
+    def file(self, name: str) -> Path:
+        """An exported file, by the name that it has in a bundle."""
+        return self.path / name
 
 
 def unfinished_folder(parent: Path, name: str, settings: RunSettings) -> RunFolder:

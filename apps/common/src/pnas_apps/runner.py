@@ -9,13 +9,14 @@ from platformdirs import user_cache_path
 
 from pnas_apps.errors import UserError
 from pnas_apps.folders import Track
-from pnas_apps.pipeline import run_pipeline
+from pnas_apps.objectives import Budget
+from pnas_apps.pipeline import Step, run_pipeline
 from pnas_apps.presets import Options
 from pnas_apps.progress import Reporter
 from pnas_apps.run import Run
 from pnas_apps.run_folder import RunFolder, unfinished_folder
-from pnas_apps.settings import Preset, RunSettings, Task, structure_preset
-from pnas_export import BundleError, ConversionError, ParityError
+from pnas_apps.settings import DeviceSettings, Preset, RunSettings, Task, structure_preset
+from pnas_export import BundleError, ConversionError, DeviceError, ParityError
 from pnas_ops import workloads
 from pnas_supernet import DivergenceError
 
@@ -28,15 +29,18 @@ def run_task(
     options: Options,
     read_task: Callable[[Preset, Track], Task],
     *,
+    until: Step = "report",
     run_dir: Path | None,
     seed: int,
+    budget: Options,
+    target: Options,
     table: Path | None,
     foreign_table: bool,
     cache_dir: Path | None,
     accelerator: str,
     reporter: Reporter,
 ) -> None:
-    """Reads the images, finds the run's folder, goes the whole road and says where everything is.
+    """Reads the images, finds the run's folder, goes the road up to a step and says where everything is.
 
     Raises:
         UserError: for anything that the user can mend.
@@ -53,6 +57,8 @@ def run_task(
         space=task.space,
         train_images=len(task.train),
         test_images=len(task.test),
+        budget=Budget(**budget),
+        device=DeviceSettings(**target),
         data_dir=None if task.data_dir is None else str(task.data_dir),
     )
     folder = unfinished_folder(RUNS, name, settings) if run_dir is None else RunFolder(run_dir)
@@ -62,13 +68,32 @@ def run_task(
         f"classes; {'going on with' if goes_on else 'new run in'} {folder.path}, on {device.type}"
     )
     cache = cache_dir or default_cache()
-    run = Run(task=task, preset=preset, folder=folder, seed=seed, device=device, reporter=reporter, cache=cache)
+    run = Run(
+        task=task,
+        preset=preset,
+        folder=folder,
+        seed=seed,
+        device=device,
+        reporter=reporter,
+        cache=cache,
+        budget=settings.budget,
+        target=settings.device,
+    )
+    go_on(run, until, table=table, foreign_table=foreign_table)
+
+
+def go_on(run: Run, until: Step, *, table: Path | None = None, foreign_table: bool = False) -> None:
+    """Goes the road of a run up to a step, and says where everything is.
+
+    Raises:
+        UserError: for anything that the user can mend.
+    """
     try:
-        run_pipeline(run, table_path=table, foreign_table=foreign_table)
-    except (BundleError, ConversionError, DivergenceError, ParityError) as error:
+        run_pipeline(run, until=until, table_path=table, foreign_table=foreign_table)
+    except (BundleError, ConversionError, DeviceError, DivergenceError, ParityError) as error:
         raise UserError(str(error)) from error
-    names = ", ".join(sorted(path.name for path in folder.path.iterdir()))
-    reporter.console.print(f"Everything is in {folder.path}: {names}")
+    names = ", ".join(sorted(path.name for path in run.folder.path.iterdir()))
+    run.reporter.console.print(f"Everything is in {run.folder.path}: {names}")
 
 
 def open_run(
@@ -112,6 +137,8 @@ def open_run(
         device=_training_device(accelerator),
         reporter=reporter,
         cache=cache_dir or default_cache(),
+        budget=settings.budget,
+        target=settings.device,
     )
 
 

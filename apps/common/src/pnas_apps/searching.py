@@ -4,12 +4,12 @@ import time
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
 from pnas_apps.checkpoints import told_to_user
+from pnas_apps.objectives import Cost, make_arch_step
 from pnas_apps.run import Run
 from pnas_apps.run_folder import write_history
-from pnas_latency import LatencyTable, LinearPenalty, expected_cost
+from pnas_latency import LatencyTable
 from pnas_ops import Architecture, SearchSpace, architecture_macs
 from pnas_supernet import EpochRecord, ProxylessNAS, SuperNet
 
@@ -33,30 +33,42 @@ def fastest(space: SearchSpace, table: LatencyTable) -> Architecture:
     return space.architecture([row.index(min(row)) for row in table.costs(space)], name="fastest")
 
 
-def run_search(run: Run, table: LatencyTable) -> tuple[SuperNet, list[EpochRecord]]:
+def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, list[EpochRecord]]:
     """The supernet at the end of its search, and the history; goes on from the run folder's checkpoint, if any.
+
+    Args:
+        run: images, space, options, folder.
+        table: with all of the space's workloads.
+        cost: of a net, for rewards; see `ObjectiveConfig.form`.
 
     Raises:
         UserError: for a checkpoint that cannot be gone on from.
     """
-    config, space = run.preset.search, run.task.space
-    weights_split, alpha_split = run.task.train.split(run.preset.validation_share, run.generator("split"))
+    preset, space, seen = run.preset, run.task.space, run.task.train
+    config = preset.search
+    if preset.search_share < 1:
+        _, seen = seen.split(preset.search_share, run.generator("search images"))
+    weights_split, alpha_split = seen.split(preset.validation_share, run.generator("split"))
     supernet = SuperNet(space, generator=run.generator("supernet")).to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    costs, fixed_ms = table.costs(space), table.fixed_ms(space)
-
-    def expected_ms(probs: Sequence[Tensor]) -> Tensor:
-        return fixed_ms + expected_cost(probs, costs)
-
-    average_net_ms = float(expected_ms([torch.full((len(row),), 1 / len(row)) for row in costs]))
-    penalty = LinearPenalty(weight=run.preset.latency_weight, reference_ms=average_net_ms)
+    steps = len(run.training_batches(weights_split))
     search = ProxylessNAS(
-        supernet, config, penalty=lambda probs: penalty(expected_ms(probs)), generator=run.generator("paths")
+        supernet,
+        config,
+        arch_step=make_arch_step(
+            space,
+            table,
+            config,
+            preset.objective,
+            run.budget,
+            cost,
+            steps=config.epochs * (steps // config.arch_interval),
+        ),
+        generator=run.generator("paths"),
     )
     checkpoint = run.folder.search_checkpoint
     with told_to_user(run.reporter):
         search.resume(checkpoint)
     saved_at = time.monotonic()
-    steps = len(run.training_batches(weights_split))
     with run.reporter.bar("searching", (config.warmup_epochs + config.epochs) * steps) as advance:
         advance(len(search.history) * steps + search.step)
 
@@ -86,5 +98,5 @@ def run_search(run: Run, table: LatencyTable) -> tuple[SuperNet, list[EpochRecor
 
 def expected_history_ms(history: Sequence[EpochRecord], space: SearchSpace, table: LatencyTable) -> list[float]:
     """The expected latency of a sampled net after each epoch."""
-    costs, fixed_ms = table.costs(space), table.fixed_ms(space)
-    return [fixed_ms + float(expected_cost([torch.tensor(row) for row in record.probs], costs)) for record in history]
+    expected_ms = table.metric().expectation(space)
+    return [float(expected_ms([torch.tensor(row) for row in record.probs])) for record in history]

@@ -7,7 +7,7 @@ from pnas_export.bundle_export import export_bundle
 from pnas_export.chaining import architecture_signatures, chain_signatures
 from pnas_export.command_device import CommandDevice
 from pnas_export.external import DeviceError
-from pnas_export.formats import BUNDLE_FILES, FORMATS, Format, format_of
+from pnas_export.formats import BUNDLE_FILES, FORMATS, Format, file_name, format_of
 from pnas_export.installed import installed_runtimes
 from pnas_export.layer_errors import LayerError, layer_errors
 from pnas_export.memory import peak_memory_bytes
@@ -33,6 +33,7 @@ __all__ = [
     "Format",
     "FORMATS",
     "BUNDLE_FILES",
+    "file_name",
     "format_of",
     "Bundle",
     "BundleError",

@@ -1,10 +1,13 @@
 """Latency tables measured on your device, and the differentiable expectation of them."""
 
 from pnas_latency.calibration import Calibration, fit_calibration
+from pnas_latency.choosing import choose_within_budget
 from pnas_latency.counts import MACS, PARAMETERS, peak_activation_bytes, weight_bytes
 from pnas_latency.device import Device
 from pnas_latency.entries import NetEntry, TableEntry
 from pnas_latency.expectation import expected_cost, expected_max
+from pnas_latency.infeasible import InfeasibleBudgetError
+from pnas_latency.limit import Limit
 from pnas_latency.measuring import measure_table
 from pnas_latency.metric import Metric
 from pnas_latency.missing import MissingWorkloadsError
@@ -17,6 +20,7 @@ from pnas_latency.objective import (
     MultiplicativeLog,
     Term,
 )
+from pnas_latency.reinforce import MovingBaseline, mnasnet_reward, reinforce_loss
 from pnas_latency.table import LatencyTable
 from pnas_latency.torch_device import TorchDevice
 from pnas_latency.validation import Validation, compare_predictions
@@ -53,6 +57,14 @@ __all__ = [
     "AbsolutePenalty",
     "MultiplicativeLog",
     "Constraint",
+    # the most probable net that a budget allows
+    "Limit",
+    "choose_within_budget",
+    "InfeasibleBudgetError",
+    # rewards instead of gradients
+    "reinforce_loss",
+    "MovingBaseline",
+    "mnasnet_reward",
     # anything else that a net costs
     "Metric",
     "MACS",

@@ -13,7 +13,7 @@ from pnas_supernet.execution import Execution, Loss, StepResult
 from pnas_supernet.freezing import batch_statistics_untouched
 from pnas_supernet.mixed_op import active_modules, active_paths, alpha_parameters, mixed_ops, sample_paths
 from pnas_supernet.parallel import average
-from pnas_supernet.path import Sampler, SinglePath, sample_single
+from pnas_supernet.path import Path, Sampler, sample_single
 from pnas_supernet.steps import Objective, arch_step, take_alpha_step
 
 
@@ -164,7 +164,10 @@ class ReinforceStep:
         optimizer.zero_grad()
         log_probs = [alpha.log_softmax(dim=0) for alpha in alpha_parameters(network)]
         of_paths = torch.stack(
-            [torch.stack([row[choice] for row, choice in zip(log_probs, taken, strict=True)]).sum() for taken in choices]
+            [
+                torch.stack([row[choice] for row, choice in zip(log_probs, taken, strict=True)]).sum()
+                for taken in choices
+            ]
         )
         surrogate = self.estimator(of_paths, rewards.to(of_paths), self.baseline.value)
         surrogate.backward()  # type: ignore[no-untyped-call]
@@ -184,7 +187,7 @@ class ReinforceStep:
         network: nn.Module,
         inputs: Tensor,
         targets: Tensor,
-        paths: Sequence[SinglePath],
+        paths: Sequence[Path],
         loss: Loss,
         execution: Execution,
     ) -> tuple[StepResult, float]:

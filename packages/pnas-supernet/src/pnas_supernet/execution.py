@@ -83,7 +83,7 @@ class Execution:
 
     def scaled(self, value: Tensor) -> Tensor:
         """A loss, or a gradient, as large as the scaler wants it."""
-        return value if self.scaler is None else self.scaler.scale(value)  # type: ignore[no-any-return]
+        return value if self.scaler is None else self.scaler.scale(value)
 
     def average_gradients(self, optimizer: Optimizer) -> None:
         """Gives the optimizer's parameters the mean gradients of all processes."""

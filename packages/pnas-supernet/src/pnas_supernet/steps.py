@@ -15,7 +15,7 @@ from pnas_supernet.parallel import average_statistics
 from pnas_supernet.path import Path
 
 Objective = Callable[[Tensor, Sequence[Tensor]], Tensor]
-"""From the task's loss and the probabilities of every `MixedOp`, each of shape (candidates,), to what alpha minimizes."""
+"""From the task's loss and the probabilities of every `MixedOp`, each (candidates,), to what alpha minimizes."""
 
 
 def weight_step(
@@ -73,7 +73,7 @@ def arch_step(
         paths: such as `sample_exact_gate` or `sample_two_path_gate` draw.
         loss: the task's loss, a mean over the batch.
         optimizer: of `alpha_parameters(network)`.
-        objective: of the loss and the probabilities, such as the loss plus a weighted expected latency; the loss if None.
+        objective: of loss and probabilities, such as the loss plus a weighted expected latency; the loss if None.
         execution: precision, micro-batches, processes.
 
     Raises:

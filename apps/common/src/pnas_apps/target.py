@@ -1,0 +1,44 @@
+"""The device that a net is searched for."""
+
+from typing import Protocol, runtime_checkable
+
+from pnas_apps.devices import parse_device
+from pnas_apps.errors import UserError
+from pnas_apps.run import Run
+from pnas_export import FileDevice, Format
+from pnas_latency import Device
+
+_FORMATS: dict[tuple[str, str], Format] = {
+    (".tflite", "float32"): "tflite",
+    (".tflite", "int8"): "tflite-int8",
+    (".onnx", "float32"): "onnx",
+}
+
+
+@runtime_checkable
+class TargetDevice(Device, FileDevice, Protocol):
+    """Measures blocks for the table and files for the report."""
+
+
+def target_device(run: Run) -> TargetDevice:
+    """The device of the run, ready to measure with.
+
+    Raises:
+        UserError: for one that cannot be used here, or runs no files.
+    """
+    target = run.target
+    device = parse_device(
+        target.name,
+        threads=target.threads,
+        dtype=target.dtype,
+        cache=run.conversions,
+        log=run.folder.converter_log,
+    )
+    if not isinstance(device, TargetDevice):
+        raise UserError(f"{target.name} runs no exported files, which a run ends with: name another --device")
+    return device
+
+
+def shipped_format(device: TargetDevice) -> Format:
+    """The format of the files that the device is measured with."""
+    return _FORMATS[device.suffix, device.info.dtype]
