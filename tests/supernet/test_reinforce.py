@@ -32,12 +32,10 @@ class Mean:
     def __init__(self) -> None:
         self.rewards: list[float] = []
 
-    @property
-    def value(self) -> float:
-        return sum(self.rewards) / len(self.rewards) if self.rewards else 0.0
-
-    def update(self, rewards: Sequence[float]) -> None:
-        self.rewards.extend(rewards)
+    def step(self, rewards: Tensor) -> Tensor:
+        value = sum(self.rewards) / len(self.rewards) if self.rewards else 0.0
+        self.rewards += rewards.tolist()
+        return torch.full_like(rewards, value)
 
     def state_dict(self) -> dict[str, list[float]]:
         return {"rewards": list(self.rewards)}
@@ -46,8 +44,8 @@ class Mean:
         self.rewards = list(state["rewards"])
 
 
-def reinforce(log_probs: Tensor, rewards: Tensor, baseline: float) -> Tensor:
-    return -((rewards - baseline) * log_probs).mean()
+def reinforce(log_probs: Tensor, rewards: Tensor, baselines: Tensor) -> Tensor:
+    return -((rewards - baselines) * log_probs).mean()
 
 
 def reward(accuracy: float, choices: Sequence[int]) -> float:
@@ -134,9 +132,9 @@ def test_only_alpha_changes(skewed: nn.Module) -> None:
 def test_the_baseline_of_a_step_is_made_of_the_rewards_before_it(skewed: nn.Module) -> None:
     seen: list[tuple[list[float], float]] = []
 
-    def estimator(log_probs: Tensor, rewards: Tensor, baseline: float) -> Tensor:
-        seen.append((rewards.tolist(), baseline))
-        return reinforce(log_probs, rewards, baseline)
+    def estimator(log_probs: Tensor, rewards: Tensor, baselines: Tensor) -> Tensor:
+        seen.append((rewards.tolist(), float(baselines[0])))
+        return reinforce(log_probs, rewards, baselines)
 
     step, generator = make_step(estimator=estimator), torch.Generator().manual_seed(0)
     inputs, targets = make_batch(0)

@@ -20,7 +20,7 @@ from pnas_latency.objective import (
     MultiplicativeLog,
     Term,
 )
-from pnas_latency.reinforce import MovingBaseline, mnasnet_reward, reinforce_loss
+from pnas_latency.reinforce import MovingBaseline, absolute_reward, mnasnet_reward, reinforce_loss
 from pnas_latency.table import LatencyTable
 from pnas_latency.torch_device import TorchDevice
 from pnas_latency.validation import Validation, compare_predictions
@@ -65,6 +65,7 @@ __all__ = [
     "reinforce_loss",
     "MovingBaseline",
     "mnasnet_reward",
+    "absolute_reward",
     # anything else that a net costs
     "Metric",
     "MACS",

@@ -104,12 +104,8 @@ class GateStep:
 class RewardBaseline(Protocol):
     """What rewards are compared with."""
 
-    @property
-    def value(self) -> float:
-        """The baseline for the next step, from the rewards of earlier ones alone."""
-
-    def update(self, rewards: Sequence[float]) -> None:
-        """Takes the rewards of a step into account."""
+    def step(self, rewards: Tensor) -> Tensor:
+        """The baselines of the rewards of a step, both (M,), of which none depends on the reward that it belongs to."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -119,8 +115,8 @@ class RewardBaseline(Protocol):
 Reward = Callable[[float, Sequence[int]], float]
 """From the accuracy of a sampled net on a batch and its choice at every `MixedOp` to what is to be maximized."""
 
-Estimator = Callable[[Tensor, Tensor, float], Tensor]
-"""From log-probabilities (M,), rewards (M,) and a baseline to a scalar whose gradient is a step's."""
+Estimator = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""From log-probabilities, rewards and baselines of M paths, each (M,), to a scalar whose gradient is a step's."""
 
 
 @define(kw_only=True, eq=False)
@@ -169,10 +165,9 @@ class ReinforceStep:
                 for taken in choices
             ]
         )
-        surrogate = self.estimator(of_paths, rewards.to(of_paths), self.baseline.value)
+        surrogate = self.estimator(of_paths, rewards, self.baseline.step(rewards))
         surrogate.backward()  # type: ignore[no-untyped-call]
         take_alpha_step(mixed_ops(network), optimizer)
-        self.baseline.update(rewards.tolist())
         results = [result for result, _ in judged]
         return StepResult(torch.stack([result.loss for result in results]).mean(), results[-1].outputs)
 
