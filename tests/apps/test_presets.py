@@ -60,7 +60,8 @@ def test_a_wrong_option_of_a_file_is_named(tmp_path: Path, change: str, message:
 
 
 def test_a_missing_preset_and_a_broken_file_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no preset 'gpu': name one of cpu, digits, or a file that ends in \.toml"):
+    shipped = "cpu, digits, quick"
+    with pytest.raises(UserError, match=rf"no preset 'gpu': name one of {shipped}, or a file that ends in \.toml"):
         read_preset("gpu", PRESETS)
     path = tmp_path / "broken.toml"
     path.write_text("a = [")

@@ -248,7 +248,7 @@ def test_a_table_of_another_space_is_refused_with_what_it_lacks(
         (["--objective-weight", "-1"], "weight"),
         (["--search-gate", "three-path"], "search.*gate|gate.*search"),
         (["--resolution", "2"], "resolution 2 .* is used up"),
-        (["--objective-form", "quadratic"], "form.*constrained"),
+        (["--objective-form", "quadratic"], r"one of constrained, linear.*objective\.form"),
         (["--device", "abacus"], "there is no device 'abacus'"),
         (["--device", "torch-cpu"], "torch-cpu runs no exported files"),
         (["--device", "onnxruntime", "--dtype", "int8"], "measures no 'int8'"),
@@ -309,6 +309,6 @@ def test_a_budget_that_no_net_is_within_is_refused_before_the_search(
     given = ["search", "--data-dir", image_folder, "--run-dir", tmp_path / "run", "--table", cifar_table]
     for limit in (["--target-latency-ms", "0.1"], ["--max-parameters", "100"]):
         result = CliRunner().invoke(main, [*map(str, given), *limit])
-        assert_refused(result, r"no net of cifar-mbconv-1 .*the cheapest")
+        assert_refused(result, r"no net of 'cifar-mbconv-1' .*the cheapest")
         assert not (tmp_path / "run" / "search.pt").exists()
         shutil.rmtree(tmp_path / "run")

@@ -56,7 +56,7 @@ def run_pipeline(
         UserError: for anything that the user can mend.
     """
     folder, space = run.folder, run.task.space
-    device = target_device(run)
+    device = target_device(run.target, cache=run.cache, log=folder.converter_log)
     save_json(run.preprocessing, folder.preprocessing)
     write_atomically(folder.labels, "".join(f"{name}\n" for name in run.task.train.classes))
 

@@ -16,6 +16,7 @@ from pnas_apps.progress import Reporter
 from pnas_apps.run import Run
 from pnas_apps.run_folder import RunFolder, unfinished_folder
 from pnas_apps.settings import DeviceSettings, Preset, RunSettings, Task, structure_preset
+from pnas_apps.target import target_device
 from pnas_export import BundleError, ConversionError, DeviceError, ParityError
 from pnas_ops import workloads
 from pnas_supernet import DivergenceError
@@ -47,6 +48,8 @@ def run_task(
     """
     device = _training_device(accelerator)
     preset = structure_preset(options, preset_name)
+    cache, device_settings = cache_dir or default_cache(), DeviceSettings(**target)
+    target_device(device_settings, cache=cache, log=None)  # told before the images are read
     if run_dir is not None:
         RunFolder(run_dir).refuse_finished()
     task = _read(partial(read_task, preset), reporter)
@@ -58,7 +61,7 @@ def run_task(
         train_images=len(task.train),
         test_images=len(task.test),
         budget=Budget(**budget),
-        device=DeviceSettings(**target),
+        device=device_settings,
         data_dir=None if task.data_dir is None else str(task.data_dir),
     )
     folder = unfinished_folder(RUNS, name, settings) if run_dir is None else RunFolder(run_dir)
@@ -67,7 +70,6 @@ def run_task(
         f"{task.name}: {len(task.train)} training and {len(task.test)} test images of {len(task.train.classes)} "
         f"classes; {'going on with' if goes_on else 'new run in'} {folder.path}, on {device.type}"
     )
-    cache = cache_dir or default_cache()
     run = Run(
         task=task,
         preset=preset,

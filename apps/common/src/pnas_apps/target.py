@@ -1,10 +1,11 @@
 """The device that a net is searched for."""
 
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from pnas_apps.devices import parse_device
 from pnas_apps.errors import UserError
-from pnas_apps.run import Run
+from pnas_apps.settings import DeviceSettings
 from pnas_export import FileDevice, Format
 from pnas_latency import Device
 
@@ -20,20 +21,18 @@ class TargetDevice(Device, FileDevice, Protocol):
     """Measures blocks for the table and files for the report."""
 
 
-def target_device(run: Run) -> TargetDevice:
-    """The device of the run, ready to measure with.
+def target_device(target: DeviceSettings, *, cache: Path, log: Path | None) -> TargetDevice:
+    """The device that a run names, ready to measure with.
+
+    Args:
+        target: its name and options.
+        cache: folder of what can be made again.
+        log: a file that receives what converters print; dropped if None.
 
     Raises:
         UserError: for one that cannot be used here, or runs no files.
     """
-    target = run.target
-    device = parse_device(
-        target.name,
-        threads=target.threads,
-        dtype=target.dtype,
-        cache=run.conversions,
-        log=run.folder.converter_log,
-    )
+    device = parse_device(target.name, threads=target.threads, dtype=target.dtype, cache=cache / "conversions", log=log)
     if not isinstance(device, TargetDevice):
         raise UserError(f"{target.name} runs no exported files, which a run ends with: name another --device")
     return device
