@@ -1,6 +1,5 @@
 """Images in memory as uint8, and batches of them. Shapes: N images, C channels, H x W pixels."""
 
-import hashlib
 from collections.abc import Iterator
 
 import torch
@@ -8,6 +7,7 @@ from attrs import field, frozen
 from attrs.validators import ge
 from torch import Tensor
 
+from pnas_apps.randomness import seed_of
 from pnas_apps.splitting import split_share
 from pnas_export import Preprocessing
 
@@ -147,5 +147,4 @@ class ImageBatches:
 
 def seeded_generator(seed: int, *purpose: str | int) -> torch.Generator:
     """A generator for one purpose (such as "train", epoch), independent of those for every other."""
-    digest = hashlib.sha256(repr((seed, *purpose)).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+    return torch.Generator().manual_seed(seed_of(seed, *purpose))
