@@ -1,5 +1,6 @@
 """One photo: from any file that Pillow reads to RGB pixels, the right way up. Shapes: C channels, H x W pixels."""
 
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +15,14 @@ from torch import Tensor
 _TURNED = frozenset({5, 6, 7, 8})
 """Orientations of EXIF in which height and width are exchanged."""
 _LARGEST_SHRINK = 8
+_PILLOW_ERRORS = (
+    OSError,
+    UnidentifiedImageError,
+    SyntaxError,
+    ValueError,
+    struct.error,
+    Image.DecompressionBombError,
+)
 
 
 @frozen(kw_only=True)
@@ -100,7 +109,7 @@ def _told_unreadable() -> Iterator[None]:
         warnings.simplefilter("ignore")
         try:
             yield
-        except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        except _PILLOW_ERRORS as error:
             reason = error.strerror if isinstance(error, OSError) else None
             raise UnreadablePhotoError(reason or str(error)) from None
 
