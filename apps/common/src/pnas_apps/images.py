@@ -1,6 +1,5 @@
 """Images in memory as uint8, and batches of them. Shapes: N images, C channels, H x W pixels."""
 
-import hashlib
 from collections.abc import Iterator
 
 import torch
@@ -8,7 +7,8 @@ from attrs import field, frozen
 from attrs.validators import ge
 from torch import Tensor
 
-from pnas_apps.errors import UserError
+from pnas_apps.randomness import seed_of
+from pnas_apps.splitting import split_share
 from pnas_export import Preprocessing
 
 
@@ -39,16 +39,8 @@ class ImageSet:
         Raises:
             UserError: where a class has too few images to stand on both sides.
         """
-        held_out = []
-        for label, name in enumerate(self.classes):
-            members = (self.labels == label).nonzero().squeeze(1)
-            count = round(share * len(members))
-            if not 0 < count < len(members):
-                raise UserError(f"class {name!r} has {len(members)} images: too few to hold out {share:.0%} of them")
-            held_out.append(members[torch.randperm(len(members), generator=generator)[:count]])
-        mask = torch.zeros(len(self), dtype=torch.bool)
-        mask[torch.cat(held_out)] = True
-        return self.subset((~mask).nonzero().squeeze(1)), self.subset(mask.nonzero().squeeze(1))
+        rest, held_out = split_share(self.labels, self.classes, share, generator)
+        return self.subset(rest), self.subset(held_out)
 
 
 def measure_preprocessing(images: ImageSet) -> Preprocessing:
@@ -155,5 +147,4 @@ class ImageBatches:
 
 def seeded_generator(seed: int, *purpose: str | int) -> torch.Generator:
     """A generator for one purpose (such as "train", epoch), independent of those for every other."""
-    digest = hashlib.sha256(repr((seed, *purpose)).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+    return torch.Generator().manual_seed(seed_of(seed, *purpose))

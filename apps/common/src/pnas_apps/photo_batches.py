@@ -1,0 +1,237 @@
+"""Batches of photos, read and augmented by worker processes. Shapes: N photos, C channels, H x W pixels."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from attrs import evolve, frozen
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from pnas_apps.errors import UserError
+from pnas_apps.images import ImageSet
+from pnas_apps.photo_files import UnreadablePhotoError, open_photo
+from pnas_apps.photo_views import View
+from pnas_apps.photos import PhotoSet
+from pnas_apps.randomness import seed_of
+from pnas_apps.unreadable import UnreadablePhotos
+from pnas_export import Preprocessing
+
+Failure = tuple[int, str]
+"""Index of an unreadable photo, and what is wrong with it."""
+_CACHED_PHOTOS = 2
+
+
+@frozen(kw_only=True, eq=False)
+class Loading:
+    """How photos are read; nothing here changes a batch of one process.
+
+    Attributes:
+        unreadable: takes down what cannot be read.
+        workers: processes that decode and augment; 0 to do it in this one.
+        rank: number of this process among those that work on the same batches.
+        world_size: how many they are.
+    """
+
+    unreadable: UnreadablePhotos
+    workers: int = 0
+    rank: int = 0
+    world_size: int = 1
+
+
+class PhotoBatches:
+    """Batches of a `PhotoSet`, in channels_last order; each pass over them is one epoch.
+
+    What becomes of a photo is fixed by the generator's state and the photo's position in the pass, not by the number of
+    workers or processes, nor by where a pass begins. An unreadable photo is replaced by the next one of its batch.
+
+    Args:
+        photos: the photos.
+        view: what is seen of each.
+        preprocessing: applied to every batch; uint8 pixels as they are if None.
+        batch_size: photos in a batch, in all processes together.
+        generator: shuffles and augments, in the same state in every process; without one the photos come in order, the
+            last batch short.
+        loading: how they are read.
+        device: where the batches go.
+
+    Raises:
+        UserError: for a batch size that is not a multiple of the number of processes.
+    """
+
+    def __init__(
+        self,
+        photos: PhotoSet,
+        view: View,
+        preprocessing: Preprocessing | None,
+        *,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        loading: Loading,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        if batch_size % loading.world_size:
+            raise UserError(
+                f"a batch of {batch_size} photos cannot be divided among {loading.world_size} processes: "
+                "make batch_size a multiple of their number"
+            )
+        self._photos = photos
+        self._view = view
+        self._preprocessing = preprocessing
+        # A small set makes a smaller batch, which is still one that all processes have an equal part of.
+        self._batch_size = min(batch_size, max(1, len(photos) // loading.world_size) * loading.world_size)
+        self._generator = generator
+        self._loading = loading
+        self._device = torch.device(device)
+        self._to_skip = 0
+
+    def starting_at(self, batch: int) -> "PhotoBatches":
+        """The same batches, of which the first `batch`, counted over all passes, are left empty and read nothing.
+
+        For a search that is taken up within an epoch, which passes over those that it has seen.
+        """
+        batches = PhotoBatches(
+            self._photos,
+            self._view,
+            self._preprocessing,
+            batch_size=self._batch_size,
+            generator=self._generator,
+            loading=self._loading,
+            device=self._device,
+        )
+        batches._to_skip = batch
+        return batches
+
+    def __len__(self) -> int:
+        batches, rest = divmod(len(self._photos), self._batch_size)
+        return batches + (1 if rest and self._generator is None else 0)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        skipped = min(self._to_skip, len(self))
+        self._to_skip -= skipped
+        order, seed = torch.arange(len(self._photos)), 0
+        if self._generator is not None:
+            order = torch.randperm(len(self._photos), generator=self._generator)
+            seed = int(torch.randint(2**62, (), generator=self._generator))
+        for _ in range(skipped):
+            yield self._prepare(_joined([], self._view.resolution))
+        if skipped == len(self):
+            return
+        parts = [list(self._part(index)) for index in range(skipped, len(self))]
+        reader = _Reader(photos=self._photos, view=self._view, order=order, batch_size=self._batch_size, seed=seed)
+        for batch in self._load(reader, parts):
+            for index, reason in batch.failures:
+                self._loading.unreadable.note(self._photos.path(index), reason)
+            if not batch.is_complete:
+                raise UserError(f"{self._photos.folder} has a batch without a readable image: replace those named")
+            yield self._prepare(batch)
+
+    def _part(self, batch: int) -> range:
+        """The positions of this process's part of a batch."""
+        start = batch * self._batch_size
+        size = min(self._batch_size, len(self._photos) - start)
+        rank, world_size = self._loading.rank, self._loading.world_size
+        return range(start + size * rank // world_size, start + size * (rank + 1) // world_size)
+
+    def _load(self, reader: "_Reader", parts: Sequence[list[int]]) -> Iterator["_Batch"]:
+        loader = DataLoader(
+            reader,
+            batch_sampler=parts,
+            num_workers=self._loading.workers,
+            collate_fn=reader.join,
+            pin_memory=self._device.type == "cuda",
+            # It draws a seed for its workers, which is used by nothing: PyTorch's own generator stays as it is.
+            generator=torch.Generator(),
+        )
+        try:
+            yield from loader
+        except RuntimeError as error:
+            if not str(error).startswith("DataLoader worker"):
+                raise
+            raise UserError(f"a process that reads photos has died ({error}): lower the number of workers") from None
+
+    def _prepare(self, batch: "_Batch") -> tuple[Tensor, Tensor]:
+        # Pixels cross to the device as bytes: a quarter of what normalized ones would take.
+        pixels = batch.pixels.to(self._device, non_blocking=True)
+        labels = batch.labels.to(self._device, non_blocking=True)
+        return (pixels if self._preprocessing is None else _normalized(pixels, self._preprocessing)), labels
+
+
+def read_into_memory(batches: PhotoBatches, classes: tuple[str, ...]) -> ImageSet:
+    """The uint8 pixels of batches without preprocessing, such as those that calibrate a quantized file."""
+    images, labels = zip(*batches, strict=True)
+    return ImageSet(images=torch.cat(images), labels=torch.cat(labels), classes=classes)
+
+
+def _normalized(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """The input of a net, float32 (N, C, H, W)."""
+    if pixels.device.type != "cpu":
+        return preprocessing(pixels)
+    # Each step over a whole batch would take its result to fresh memory; two photos stay in the cache: half the time.
+    result = torch.empty(pixels.shape, memory_format=torch.channels_last)
+    for target, part in zip(torch.split(result, _CACHED_PHOTOS), torch.split(pixels, _CACHED_PHOTOS), strict=True):
+        target.copy_(preprocessing(part))
+    return result
+
+
+@frozen(kw_only=True, eq=False)
+class _Photo:
+    """What a worker has read for one position; no pixels where no photo of the batch can be read."""
+
+    pixels: Tensor | None
+    label: int
+    failures: list[Failure]
+
+
+@frozen(kw_only=True, eq=False)
+class _Batch:
+    """uint8 pixels (N, C, H, W) in channels_last order, labels (N,), and what could not be read."""
+
+    pixels: Tensor
+    labels: Tensor
+    failures: list[Failure]
+    is_complete: bool = True
+
+    def pin_memory(self) -> "_Batch":
+        """What a loader calls by this name."""
+        return evolve(self, pixels=self.pixels.pin_memory(), labels=self.labels.pin_memory())
+
+
+@frozen(kw_only=True, eq=False)
+class _Reader(Dataset[_Photo]):
+    """The photos of one pass, by position."""
+
+    photos: PhotoSet
+    view: View
+    order: Tensor
+    batch_size: int
+    seed: int
+
+    def __getitem__(self, position: int) -> _Photo:
+        start = position // self.batch_size * self.batch_size
+        members = self.order[start : start + self.batch_size].roll(start - position).tolist()
+        failures: list[Failure] = []
+        for index in members:
+            try:
+                with open_photo(self.photos.path(index)) as photo:
+                    pixels = self.view(photo, seed_of(self.seed, position))
+            except UnreadablePhotoError as error:
+                failures.append((index, str(error)))
+            else:
+                return _Photo(pixels=pixels, label=int(self.photos.labels[index]), failures=failures)
+        return _Photo(pixels=None, label=0, failures=failures)
+
+    def join(self, photos: Sequence[_Photo]) -> _Batch:
+        """A batch of them."""
+        return _joined(photos, self.view.resolution)
+
+
+def _joined(photos: Sequence[_Photo], resolution: int) -> _Batch:
+    blank = torch.zeros(3, resolution, resolution, dtype=torch.uint8)
+    pixels = [(blank if photo.pixels is None else photo.pixels).permute(1, 2, 0) for photo in photos]
+    return _Batch(
+        # PyTorch's own collation writes into the memory that a worker shares with the process that it works for.
+        pixels=default_collate(pixels or [blank.permute(1, 2, 0)])[: len(pixels)].permute(0, 3, 1, 2),
+        labels=torch.tensor([photo.label for photo in photos], dtype=torch.int64),
+        failures=[failure for photo in photos for failure in photo.failures],
+        is_complete=all(photo.pixels is not None for photo in photos),
+    )

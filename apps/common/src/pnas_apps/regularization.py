@@ -1,0 +1,87 @@
+"""What makes a net learn less by heart: paths and features that are dropped, examples that are mixed."""
+
+import copy
+from itertools import chain
+
+import torch.distributed as dist
+from torch import Tensor, nn
+from torchvision.ops import StochasticDepth
+from torchvision.transforms import v2
+
+from pnas_ops import Block, Classifier, Zero
+
+
+class DroppedBlock(Block):
+    """A residual block of which `op` is left out for some images of a batch (Huang et al., arXiv 1603.09382).
+
+    Args:
+        op: as in `Block`.
+        rate: share of the images, in training; those that it acts on are scaled by 1 / (1 - rate).
+    """
+
+    def __init__(self, op: nn.Module, rate: float) -> None:
+        super().__init__(op, residual=True)
+        self.drop = StochasticDepth(rate, "row")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.drop(self.op(x))  # type: ignore[no-any-return]
+
+
+def training_view(
+    network: nn.Module,
+    *,
+    dropout: float = 0.0,
+    stochastic_depth: float = 0.0,
+    synchronized_in: dist.ProcessGroup | None = None,
+) -> nn.Module:
+    """The same net as it is trained: another tree of modules around the same parameters and statistics.
+
+    A step of the view is one of the network, which itself has nothing to take out again before it is judged or shipped.
+    In evaluation mode both compute the same, and their `state_dict`s are equal.
+
+    Args:
+        network: of `pnas_ops` blocks; not changed. The view is in its mode.
+        dropout: share of the features before the classifier's linear layer.
+        stochastic_depth: drop rate of the last residual block; that of the l-th of L is l / L of it.
+        synchronized_in: processes over whose joined batch BatchNorm takes its statistics; CUDA only.
+
+    Raises:
+        ValueError: for dropout in a net that has no `Classifier`.
+    """
+    # deepcopy takes what the memo holds for an object as its copy.
+    memo: dict[int, object] = {id(tensor): tensor for tensor in chain(network.parameters(), network.buffers())}
+    if dropout:
+        heads = [module for module in network.modules() if isinstance(module, Classifier)]
+        if not heads:
+            raise ValueError("the network has no pnas_ops.Classifier that dropout could stand before")
+        for flatten in (module for head in heads for module in head if isinstance(module, nn.Flatten)):
+            # In the place of Flatten, which has no weights, it moves no name in the state_dict.
+            memo[id(flatten)] = nn.Sequential(nn.Flatten(), nn.Dropout(dropout))
+    if stochastic_depth:
+        blocks = [m for m in network.modules() if isinstance(m, Block) and m.residual and not isinstance(m.op, Zero)]
+        for number, block in enumerate(blocks, start=1):
+            rate = stochastic_depth * number / len(blocks)
+            memo[id(block)] = DroppedBlock(copy.deepcopy(block.op, memo), rate)
+    view: nn.Module = copy.deepcopy(network, memo).train(network.training)
+    if synchronized_in is not None:
+        view = nn.SyncBatchNorm.convert_sync_batchnorm(view, synchronized_in)  # type: ignore[no-untyped-call]
+    return view
+
+
+def make_mixing(*, mixup: float, cutmix: float, classes: int) -> v2.Transform | None:
+    """What mixes the images and labels of a batch: images (N, C, H, W), labels (N,) to images, weights (N, classes).
+
+    Draws from PyTorch's own generator.
+
+    Args:
+        mixup: alpha of the Beta distribution of how much of the other image is added (arXiv 1710.09412); 0 for never.
+        cutmix: alpha of that of how much of the image is replaced by the other (arXiv 1905.04899); 0 for never. With
+            both, each batch gets one of them.
+        classes: how many.
+    """
+    ways: list[v2.Transform] = []
+    if mixup:
+        ways.append(v2.MixUp(alpha=mixup, num_classes=classes))
+    if cutmix:
+        ways.append(v2.CutMix(alpha=cutmix, num_classes=classes))
+    return v2.RandomChoice(ways) if ways else None
