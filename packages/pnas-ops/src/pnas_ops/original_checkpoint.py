@@ -71,7 +71,8 @@ def _network(state: Mapping[str, Tensor], architecture: Architecture) -> nn.Sequ
     with torch.device("meta"):
         network = build_network(architecture)
     keys = _keys(network, architecture)
-    shapes = {theirs: network.state_dict()[ours].shape for ours, theirs in keys.items()}
+    empty = network.state_dict()
+    shapes = {theirs: empty[ours].shape for ours, theirs in keys.items()}
     # PyTorch before 0.4.1 did not count batches, and nothing here depends on it.
     counters = {key: torch.tensor(0) for key in shapes if key.endswith(_COUNTER)}
     state = counters | dict(state)

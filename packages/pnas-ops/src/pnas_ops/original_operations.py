@@ -48,7 +48,7 @@ def of_kind(layer: Any, kind: type[T]) -> T:
         ValueError: for any other, naming both kinds.
     """
     if not isinstance(layer, kind):
-        raise ValueError(f"{_named(layer)} cannot be expressed here, only a {kind.__name__}")
+        raise ValueError(f"{_named(layer)} cannot be expressed here, only {_an(kind)}")
     return layer
 
 
@@ -128,7 +128,8 @@ def _read_operation(layer: _Placed) -> OpSpec:
 
 
 def _named(layer: object) -> str:
-    if layer is None:
-        return "a missing layer"
-    name = type(layer).__name__
-    return f"an {name}" if name[0] in "AEIO" else f"a {name}"
+    return "a missing layer" if layer is None else _an(type(layer))
+
+
+def _an(kind: type) -> str:
+    return f"an {kind.__name__}" if kind is IdentityLayer else f"a {kind.__name__}"

@@ -9,7 +9,7 @@ References:
 from collections.abc import Sequence
 from functools import partial
 
-import torch.nn.functional as F
+import torch
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation
 
@@ -103,17 +103,20 @@ class TreeCell(nn.Module):
     def __init__(self, channels: int, edges: Sequence[nn.Module], *, stride: int = 1) -> None:
         super().__init__()
         half = len(edges) // 2
+        self.channels = channels
         self.widen = PreActivationConv(channels, 2 * channels, kernel_size=3, stride=stride, groups=2)
         self.trees = nn.ModuleList(Tree(part) for part in (edges[:half], edges[half:]))
         self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
-        halves = self.widen(x).chunk(2, dim=1)
-        first: Tensor
-        first, second = (
-            half + norm(tree(half)) for half, tree, norm in zip(halves, self.trees, self.norms, strict=True)
-        )
-        return first + second
+        wide = self.widen(x)
+        # Slices rather than chunks, which return a tuple: those who trace a net see tensors alone.
+        first, second = wide[:, : self.channels], wide[:, self.channels :]
+        return self._branch(0, first) + self._branch(1, second)
+
+    def _branch(self, index: int, half: Tensor) -> Tensor:
+        result: Tensor = half + self.norms[index](self.trees[index](half))
+        return result
 
 
 class TreeBlock(nn.Module):
@@ -146,10 +149,13 @@ class TreeBlock(nn.Module):
             nn.BatchNorm2d(out_channels),
         )
         self.shortcut = nn.AvgPool2d(stride, ceil_mode=True) if stride > 1 else nn.Identity()
-        self.new_channels = out_channels - in_channels
+        self.in_channels = in_channels
+        self.grows = out_channels > in_channels
 
     def forward(self, x: Tensor) -> Tensor:
         kept: Tensor = self.shortcut(x)
-        if self.new_channels:
-            kept = F.pad(kept, (0, 0, 0, 0, 0, self.new_channels))
-        return kept + self.body(x)  # type: ignore[no-any-return]
+        change: Tensor = self.body(x)
+        if self.grows:
+            # Not F.pad: in TFLite's layout it costs four transposes.
+            kept = torch.cat([kept, torch.zeros_like(change[:, self.in_channels :])], dim=1)
+        return kept + change

@@ -23,8 +23,9 @@ def make_converter() -> cattrs.Converter:
         converter.register_structure_hook(scalar, _exactly)
     converter.register_structure_hook_func(_is_literal, _one_of)
     # Edges first: they are inside an operation, and a union has to know its members.
-    for union in (EdgeSpec, OpSpec):
-        for spec in get_args(union):
+    edges = get_args(EdgeSpec)
+    for union, new in ((EdgeSpec, edges), (OpSpec, set(get_args(OpSpec)) - set(edges))):
+        for spec in new:
             # So that an option added later changes no document that does not use it.
             converter.register_unstructure_hook(
                 spec, make_dict_unstructure_fn(spec, converter, _cattrs_omit_if_default=True)
