@@ -116,17 +116,17 @@ def test_batch_counters_may_be_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda s: s.pop(LAST), rf"1 keys are missing: {LAST}$"),
-        (lambda s: s.update(extra=torch.zeros(1)), "1 keys are unexpected: extra$"),
+        (lambda s: s.pop(LAST), rf"keys missing \(1\): {LAST}$"),
+        (lambda s: s.update(extra=torch.zeros(1)), r"keys unexpected \(1\): extra$"),
         (
             lambda s: s.update({FIRST: torch.zeros(4, 3, 5, 5)}),
-            rf"1 keys are of another shape: {FIRST} is \(4, 3, 5, 5\) instead of \(4, 3, 3, 3\)$",
+            rf"keys of another shape \(1\): {FIRST} is \(4, 3, 5, 5\) instead of \(4, 3, 3, 3\)$",
         ),
         (lambda s: s.clear(), "holds no state dict"),
         (lambda s: s.update(epoch=3), "holds no state dict"),
         (
             lambda s: [s.pop(key) for key in list(s) if key.startswith("first_conv.bn") and "batches" not in key],
-            r"'small': 4 keys are missing: first_conv\.bn\.weight, .*, \.\.\.$",
+            r"'small': keys missing \(4\): first_conv\.bn\.weight, .*, \.\.\.$",
         ),
     ],
 )

@@ -87,7 +87,7 @@ def _network(state: Mapping[str, Tensor], architecture: Architecture) -> nn.Sequ
         "of another shape": misshapen,
     }
     if any(faults.values()):
-        said = (f"{len(keys)} keys are {fault}: {_some(keys)}" for fault, keys in faults.items() if keys)
+        said = (f"keys {fault} ({len(found)}): {_some(found)}" for fault, found in faults.items() if found)
         raise ValueError(f"does not fit {architecture.name!r}: {'; '.join(said)}")
     network.to_empty(device="cpu")
     network.load_state_dict({ours: state[theirs] for ours, theirs in keys.items()})
