@@ -17,13 +17,16 @@ from pnas_ops import (
     GlobalPoolSpec,
     GroupedConvSpec,
     IdentitySpec,
+    LinearConvSpec,
     MBConvSpec,
     Measurement,
     OpSpec,
     PoolSpec,
+    PreActivationSeparableConvSpec,
     SearchSpace,
     SeparableConvSpec,
     Stage,
+    TreeBlockSpec,
     ZeroSpec,
     workloads,
 )
@@ -36,6 +39,8 @@ dilations = st.integers(1, 2)
 activations = st.sampled_from(["relu6", "relu", "hswish"])
 convs = st.builds(ConvSpec, kernel_size=st.sampled_from([1, 3, 5]), dilation=dilations, activation=activations)
 separables = st.builds(SeparableConvSpec, kernel_size=kernel_sizes, dilation=dilations)
+linear_convs = st.builds(LinearConvSpec, kernel_size=st.sampled_from([1, 3, 5]))
+pre_separables = st.builds(PreActivationSeparableConvSpec, kernel_size=kernel_sizes, dilation=dilations)
 grouped = st.builds(GroupedConvSpec, kernel_size=kernel_sizes, groups=st.integers(1, 3), shuffle=st.booleans())
 bottlenecks = st.builds(BottleneckSpec, kernel_size=kernel_sizes, reduction=st.integers(1, 3))
 mbconvs = st.builds(
@@ -46,10 +51,16 @@ mbconvs = st.builds(
     activation=activations,
 )
 pools = st.builds(PoolSpec, mode=st.sampled_from(["average", "max"]), kernel_size=kernel_sizes)
-classifiers = st.builds(ClassifierSpec, hidden_channels=st.none() | channels)
-adaptable_ops: SearchStrategy[OpSpec] = st.one_of(mbconvs, convs, separables)
+classifiers = st.builds(ClassifierSpec, hidden_channels=st.none() | channels, pre_activation=st.booleans())
+adaptable_ops: SearchStrategy[OpSpec] = st.one_of(mbconvs, convs, separables, linear_convs, pre_separables)
 choosy_ops: SearchStrategy[OpSpec] = st.one_of(pools, grouped, bottlenecks)
 computing_ops: SearchStrategy[OpSpec] = st.one_of(adaptable_ops, choosy_ops)
+edges = st.one_of(adaptable_ops, pools, st.builds(IdentitySpec))
+trees = st.builds(
+    TreeBlockSpec,
+    hidden_channels=st.sampled_from([2, 4]),
+    edges=st.sampled_from([4, 12]).flatmap(lambda count: st.tuples(*[edges] * count)),
+)
 shortcut_ops: SearchStrategy[OpSpec] = st.one_of(st.builds(ZeroSpec), st.builds(IdentitySpec))
 
 
@@ -66,12 +77,15 @@ def channel_unit(op: OpSpec) -> int:
 @st.composite
 def block_specs(draw: DrawFn) -> BlockSpec:
     """Blocks of every operation, residual or not, wherever the operation can stand."""
-    op = draw(st.one_of(computing_ops, shortcut_ops, classifiers, st.builds(GlobalPoolSpec)))
+    op = draw(st.one_of(computing_ops, shortcut_ops, classifiers, st.builds(GlobalPoolSpec), trees))
     if isinstance(op, ClassifierSpec):
         return BlockSpec(op=op, in_channels=draw(channels), out_channels=draw(channels))
     if isinstance(op, ZeroSpec | IdentitySpec | GlobalPoolSpec):
         width = draw(channels)
         return BlockSpec(op=op, in_channels=width, out_channels=width, residual=isinstance(op, ZeroSpec))
+    if isinstance(op, TreeBlockSpec):
+        few, many = sorted([draw(channels), draw(channels)])
+        return BlockSpec(op=op, in_channels=few, out_channels=many, stride=draw(strides))
     widths = st.integers(1, 6 // channel_unit(op)).map(lambda units: units * channel_unit(op))
     width_in, stride = draw(widths), draw(strides)
     width_out = width_in if isinstance(op, PoolSpec) else draw(widths)

@@ -27,24 +27,44 @@ from pnas_ops import (
     GlobalPoolSpec,
     GroupedConvSpec,
     IdentitySpec,
+    LinearConvSpec,
     MBConvSpec,
     OpSpec,
     PoolSpec,
+    PreActivationSeparableConvSpec,
     SeparableConvSpec,
+    TreeBlockSpec,
     Workload,
     ZeroSpec,
     build_network,
 )
 
+TREE = TreeBlockSpec(
+    hidden_channels=4,
+    edges=(
+        PreActivationSeparableConvSpec(kernel_size=5),
+        IdentitySpec(),
+        PoolSpec(mode="max", kernel_size=3),
+        PoolSpec(mode="average", kernel_size=3),
+    ),
+)
 # Each with the TFLite operators that it comes to where the stride is 1.
 OPERATORS: dict[OpSpec, str] = {
     ConvSpec(kernel_size=3): "CONV_2D",
     ConvSpec(kernel_size=3, dilation=2): "CONV_2D",
+    LinearConvSpec(kernel_size=3): "CONV_2D",
     SeparableConvSpec(kernel_size=5): "DEPTHWISE_CONV_2D CONV_2D",
     SeparableConvSpec(kernel_size=3, dilation=2): "DEPTHWISE_CONV_2D CONV_2D",
     GroupedConvSpec(kernel_size=3, groups=2): "CONV_2D",
     # The converter does not see that (N, H, W, C) needs one transpose only.
     GroupedConvSpec(kernel_size=3, groups=2, shuffle=True): "CONV_2D TRANSPOSE RESHAPE TRANSPOSE RESHAPE TRANSPOSE",
+    # BatchNorm before a convolution is a product and a sum of its own; the sum is nothing where its statistics are new.
+    PreActivationSeparableConvSpec(kernel_size=3): "MUL DEPTHWISE_CONV_2D CONV_2D",
+    PreActivationSeparableConvSpec(kernel_size=3, dilation=2): "MUL DEPTHWISE_CONV_2D CONV_2D",
+    TREE: (
+        "CONV_2D CONV_2D TRANSPOSE RESHAPE TRANSPOSE RESHAPE TRANSPOSE SLICE SLICE "
+        "MUL DEPTHWISE_CONV_2D CONV_2D ADD MUL ADD MAX_POOL_2D AVERAGE_POOL_2D ADD MUL ADD ADD MUL CONV_2D ADD"
+    ),
     BottleneckSpec(kernel_size=3, reduction=4): "CONV_2D CONV_2D CONV_2D",
     MBConvSpec(kernel_size=3, expansion=1): "DEPTHWISE_CONV_2D CONV_2D",
     MBConvSpec(kernel_size=3, expansion=3, activation="relu"): "CONV_2D DEPTHWISE_CONV_2D CONV_2D",
@@ -62,6 +82,7 @@ OPERATORS: dict[OpSpec, str] = {
 STRIDE_ADDS: dict[OpSpec, str] = {
     PoolSpec(mode="average", kernel_size=3): "MAX_POOL_2D",
     PoolSpec(mode="max", kernel_size=3): "PADV2",
+    TREE: "PAD AVERAGE_POOL_2D",
 }
 PLACES = [BlockSpec(op=op, in_channels=8, out_channels=8, stride=stride) for op in OPERATORS for stride in (1, 2)]
 CLASSIFIER = BlockSpec(op=ClassifierSpec(hidden_channels=8), in_channels=8, out_channels=4)

@@ -1,6 +1,5 @@
 """The tables of ProxylessNAS and Once-for-All, against the files themselves and walks over their keys."""
 
-import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -33,9 +32,9 @@ from pnas_ops import (
     build_block,
     count_parameters,
     imagenet_mbconv_space,
+    released,
     workloads,
 )
-from released import CONFIG, proxyless_mobile
 from strategies import block_specs, latency_tables, search_spaces
 
 REFERENCE = Path(__file__).resolve().parents[2] / ".." / "shared" / "reference"
@@ -124,7 +123,7 @@ def test_the_original_table_covers_its_space_and_no_other() -> None:
 
 @HAS_TABLES
 def test_the_original_table_does_not_cover_the_net_that_was_released() -> None:
-    net = proxyless_mobile(json.loads(CONFIG.read_text()))
+    net = released("proxyless_mobile")
     with pytest.raises(MissingWorkloadsError, match=r"lacks \d+ workloads: ") as caught:
         read_proxylessnas_yaml(PIXEL_1).check_fits(net)
     # The file has no key for any of them: the original's code took 200 ms for each.

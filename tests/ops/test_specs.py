@@ -12,16 +12,19 @@ from pnas_ops import (
     GlobalPoolSpec,
     GroupedConvSpec,
     IdentitySpec,
+    LinearConvSpec,
     MBConvSpec,
     OpSpec,
     PoolSpec,
+    PreActivationSeparableConvSpec,
     SeparableConvSpec,
+    TreeBlockSpec,
     ZeroSpec,
 )
-from strategies import computing_ops
+from strategies import computing_ops, trees
 
 
-@given(st.lists(computing_ops, min_size=2, max_size=2, unique=True))
+@given(st.lists(st.one_of(computing_ops, trees), min_size=2, max_size=2, unique=True))
 def test_names_tell_operations_apart(ops: list[OpSpec]) -> None:
     assert str(ops[0]) != str(ops[1])
 
@@ -47,6 +50,21 @@ def test_names_tell_operations_apart(ops: list[OpSpec]) -> None:
         (GlobalPoolSpec(), "globalpool"),
         (ClassifierSpec(hidden_channels=8), "classifier-8"),
         (ClassifierSpec(hidden_channels=None), "classifier"),
+        (ClassifierSpec(hidden_channels=None, pre_activation=True), "classifier-preact"),
+        (LinearConvSpec(kernel_size=3), "linearconv3"),
+        (PreActivationSeparableConvSpec(kernel_size=3, dilation=2), "presep-3x3-d2"),
+        (
+            TreeBlockSpec(
+                hidden_channels=18,
+                edges=(
+                    IdentitySpec(),
+                    PoolSpec(mode="max", kernel_size=3),
+                    PreActivationSeparableConvSpec(kernel_size=7),
+                    IdentitySpec(),
+                ),
+            ),
+            "tree18(identity maxpool-3x3 presep-7x7 identity)",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -76,3 +94,26 @@ def test_refuses_an_option_that_is_not_there() -> None:
         PoolSpec(mode="min", kernel_size=3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="'kernel_size' must be >= 3: 1"):
         PoolSpec(mode="max", kernel_size=1)
+
+
+def test_refuses_trees_that_are_not_full_or_cannot_stand() -> None:
+    same = IdentitySpec()
+    for count in (0, 2, 5, 6, 8, 24):
+        with pytest.raises(ValueError, match=rf"must fill two binary trees of equal depth .*, got {count}$"):
+            TreeBlockSpec(hidden_channels=2, edges=(same,) * count)
+    with pytest.raises(ValueError, match=r"TreeBlockSpec\.hidden_channels must be even: it has two groups, got 3$"):
+        TreeBlockSpec(hidden_channels=3, edges=(same,) * 4)
+    tree = TreeBlockSpec(hidden_channels=2, edges=(same,) * 4)
+    with pytest.raises(ValueError, match=r"\) needs at least as many output channels as input channels, got 4->2$"):
+        BlockSpec(op=tree, in_channels=4, out_channels=2)
+    with pytest.raises(ValueError, match=r"\) has a shortcut of its own$"):
+        BlockSpec(op=tree, in_channels=4, out_channels=4, residual=True)
+    thirds = TreeBlockSpec(hidden_channels=2, edges=(same, same, GroupedConvSpec(kernel_size=3, groups=3), same))
+    with pytest.raises(ValueError, match=r"^group3-3x3 needs channels that are multiples of 3, .* at edge 2 of tree2"):
+        BlockSpec(op=thirds, in_channels=4, out_channels=4)
+
+
+def test_the_kernel_of_a_tree_is_its_largest() -> None:
+    edges = [IdentitySpec(), PreActivationSeparableConvSpec(kernel_size=7), PoolSpec(mode="max", kernel_size=5)]
+    assert TreeBlockSpec(hidden_channels=2, edges=(*edges, edges[0])).kernel_size == 7
+    assert TreeBlockSpec(hidden_channels=2, edges=(IdentitySpec(),) * 4).kernel_size == 3

@@ -78,7 +78,7 @@ class Dialect:
                 kind = self._conv_kind(block.op, workload)
             case GlobalPoolSpec():
                 kind = "AvgPool2D"
-            case ClassifierSpec(hidden_channels=None):
+            case ClassifierSpec(hidden_channels=None, pre_activation=False):
                 kind = "Logits"
             case MBConvSpec():
                 kind, options = "expanded_conv", self.write_mbconv(block.in_channels, block.op)

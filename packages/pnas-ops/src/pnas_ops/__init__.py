@@ -16,6 +16,11 @@ from pnas_ops.measurement import (
     tell,
     walk,
 )
+from pnas_ops.original_checkpoint import load_original_checkpoint
+from pnas_ops.original_config import read_original_config
+from pnas_ops.pyramid import LinearConv, PreActivationConv, PreActivationSeparableConv, Tree, TreeBlock, TreeCell
+from pnas_ops.pyramid_nets import pyramid_tree_architecture, pyramid_widths, tree_edges
+from pnas_ops.released import RELEASED, ReleasedName, released
 from pnas_ops.serialization import from_json, load_json, save_json, structure, to_json
 from pnas_ops.space import Architecture, SearchSpace, Stage
 from pnas_ops.spaces import (
@@ -30,13 +35,17 @@ from pnas_ops.specs import (
     BottleneckSpec,
     ClassifierSpec,
     ConvSpec,
+    EdgeSpec,
     GlobalPoolSpec,
     GroupedConvSpec,
     IdentitySpec,
+    LinearConvSpec,
     MBConvSpec,
     OpSpec,
     PoolSpec,
+    PreActivationSeparableConvSpec,
     SeparableConvSpec,
+    TreeBlockSpec,
     ZeroSpec,
 )
 from pnas_ops.workload import Workload, workloads
@@ -45,10 +54,14 @@ __all__ = [
     # plain data: operations, blocks, spaces, nets
     "OpSpec",
     "ConvSpec",
+    "LinearConvSpec",
     "SeparableConvSpec",
+    "PreActivationSeparableConvSpec",
     "GroupedConvSpec",
     "BottleneckSpec",
     "MBConvSpec",
+    "TreeBlockSpec",
+    "EdgeSpec",
     "PoolSpec",
     "GlobalPoolSpec",
     "ZeroSpec",
@@ -77,6 +90,16 @@ __all__ = [
     "digits_mbconv_space",
     "mbconv_candidates",
     "scale_width",
+    # named nets
+    "released",
+    "RELEASED",
+    "ReleasedName",
+    "pyramid_tree_architecture",
+    "pyramid_widths",
+    "tree_edges",
+    # the original's files
+    "read_original_config",
+    "load_original_checkpoint",
     # JSON and files
     "to_json",
     "from_json",
@@ -98,6 +121,12 @@ __all__ = [
     "AveragePool",
     "Zero",
     "Classifier",
+    "LinearConv",
+    "PreActivationConv",
+    "PreActivationSeparableConv",
+    "Tree",
+    "TreeCell",
+    "TreeBlock",
     # size and work
     "count_parameters",
     "count_macs",

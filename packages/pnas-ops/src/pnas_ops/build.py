@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from pnas_ops.layers import AveragePool, Block, Bottleneck, Classifier, Conv, GroupedConv, MBConv, SeparableConv, Zero
+from pnas_ops.pyramid import LinearConv, PreActivationSeparableConv, TreeBlock
 from pnas_ops.space import Architecture
 from pnas_ops.specs import (
     BlockSpec,
@@ -13,10 +14,13 @@ from pnas_ops.specs import (
     GlobalPoolSpec,
     GroupedConvSpec,
     IdentitySpec,
+    LinearConvSpec,
     MBConvSpec,
     OpSpec,
     PoolSpec,
+    PreActivationSeparableConvSpec,
     SeparableConvSpec,
+    TreeBlockSpec,
     ZeroSpec,
 )
 
@@ -40,6 +44,13 @@ def build_op(spec: OpSpec, *, in_channels: int, out_channels: int, stride: int =
                 activation_layer=_ACTIVATIONS[spec.activation],
             )
             return conv
+        case LinearConvSpec():
+            linear: nn.Module = LinearConv(in_channels, out_channels, spec.kernel_size, stride)
+            return linear
+        case PreActivationSeparableConvSpec():
+            return PreActivationSeparableConv(
+                in_channels, out_channels, kernel_size=spec.kernel_size, stride=stride, dilation=spec.dilation
+            )
         case SeparableConvSpec():
             return SeparableConv(
                 in_channels, out_channels, kernel_size=spec.kernel_size, stride=stride, dilation=spec.dilation
@@ -71,6 +82,15 @@ def build_op(spec: OpSpec, *, in_channels: int, out_channels: int, stride: int =
                 squeeze_excitation=spec.squeeze_excitation,
                 activation=_ACTIVATIONS[spec.activation],
             )
+        case TreeBlockSpec():
+            hidden = spec.hidden_channels
+            return TreeBlock(
+                in_channels,
+                out_channels,
+                hidden_channels=hidden,
+                edges=[build_op(edge, in_channels=hidden, out_channels=hidden) for edge in spec.edges],
+                stride=stride,
+            )
         case PoolSpec(mode="average"):
             return AveragePool(spec.kernel_size, stride=stride)
         case PoolSpec():
@@ -82,7 +102,12 @@ def build_op(spec: OpSpec, *, in_channels: int, out_channels: int, stride: int =
         case IdentitySpec():
             return nn.Identity()
         case ClassifierSpec():
-            return Classifier(in_channels, out_channels, hidden_channels=spec.hidden_channels)
+            return Classifier(
+                in_channels,
+                out_channels,
+                hidden_channels=spec.hidden_channels,
+                pre_activation=spec.pre_activation,
+            )
     raise TypeError(f"{spec!r} is not an operation that pnas_ops can build")
 
 

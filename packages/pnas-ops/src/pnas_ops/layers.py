@@ -105,11 +105,18 @@ class Zero(nn.Module):
 
 
 class Classifier(nn.Sequential):
-    """Convolution 1x1 (if hidden channels), global average pool, linear layer: (N, in, H, W) to (N, classes)."""
+    """Convolution 1x1 (if hidden channels), global average pool, linear layer: (N, in, H, W) to (N, classes).
 
-    def __init__(self, in_channels: int, classes: int, *, hidden_channels: int | None) -> None:
+    With `pre_activation`, BatchNorm (with the eps of pre-activation nets) and ReLU come first.
+    """
+
+    def __init__(
+        self, in_channels: int, classes: int, *, hidden_channels: int | None, pre_activation: bool = False
+    ) -> None:
+        before: list[nn.Module] = [nn.BatchNorm2d(in_channels), nn.ReLU()] if pre_activation else []
         conv = [] if hidden_channels is None else [Conv(in_channels, hidden_channels, 1)]
         super().__init__(
+            *before,
             *conv,
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),

@@ -10,7 +10,7 @@ from cattrs.strategies import configure_tagged_union
 from cattrs.v import format_exception
 
 from pnas_ops.files import write_atomically
-from pnas_ops.specs import OpSpec
+from pnas_ops.specs import EdgeSpec, OpSpec
 
 T = TypeVar("T")
 SCHEMA_VERSION = 1
@@ -22,14 +22,17 @@ def make_converter() -> cattrs.Converter:
     for scalar in (bool, int, float, str):
         converter.register_structure_hook(scalar, _exactly)
     converter.register_structure_hook_func(_is_literal, _one_of)
-    for spec in get_args(OpSpec):
-        # So that an option added later changes no document that does not use it.
-        converter.register_unstructure_hook(
-            spec, make_dict_unstructure_fn(spec, converter, _cattrs_omit_if_default=True)
+    # Edges first: they are inside an operation, and a union has to know its members.
+    edges = get_args(EdgeSpec)
+    for union, new in ((EdgeSpec, edges), (OpSpec, set(get_args(OpSpec)) - set(edges))):
+        for spec in new:
+            # So that an option added later changes no document that does not use it.
+            converter.register_unstructure_hook(
+                spec, make_dict_unstructure_fn(spec, converter, _cattrs_omit_if_default=True)
+            )
+        configure_tagged_union(
+            union, converter, tag_name="kind", tag_generator=lambda spec: spec.__name__.removesuffix("Spec")
         )
-    configure_tagged_union(
-        OpSpec, converter, tag_name="kind", tag_generator=lambda spec: spec.__name__.removesuffix("Spec")
-    )
     return converter
 
 
@@ -79,14 +82,19 @@ def from_json(text: str, cls: type[T]) -> T:
     return structure(document, cls)
 
 
-def structure(document: Any, cls: type[T]) -> T:
+def structure(document: Any, cls: type[T], *, converter: cattrs.Converter | None = None) -> T:
     """`document` (what `json.loads` or `tomllib.loads` returns) as an instance of an attrs class.
+
+    Args:
+        document: the values by name.
+        cls: the class.
+        converter: knows the unions inside the class; that of `make_converter` if None.
 
     Raises:
         ValueError: in one line, naming every field that is missing, unknown or wrong.
     """
     try:
-        return make_converter().structure(document, cls)
+        return (converter or make_converter()).structure(document, cls)
     except (cattrs.BaseValidationError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError("; ".join(cattrs.transform_error(error, cls.__name__, _explain))) from None
 

@@ -68,6 +68,27 @@ class GroupedConvSpec:
 
 
 @frozen(kw_only=True)
+class LinearConvSpec:
+    """A dense convolution and BatchNorm, without activation: the start of a pre-activation net."""
+
+    kernel_size: int = field(validator=_ODD)
+
+    def __str__(self) -> str:
+        return f"linearconv{self.kernel_size}"
+
+
+@frozen(kw_only=True)
+class PreActivationSeparableConvSpec:
+    """BatchNorm and ReLU, then depthwise `kernel_size` and 1x1 (order: He et al., arXiv 1603.05027)."""
+
+    kernel_size: int = field(validator=_ODD)
+    dilation: int = field(default=1, validator=_POSITIVE)
+
+    def __str__(self) -> str:
+        return f"presep-{self.kernel_size}x{self.kernel_size}{_dilated(self.dilation)}"
+
+
+@frozen(kw_only=True)
 class BottleneckSpec:
     """Reduce 1x1 to out_channels / `reduction`, convolve `kernel_size`, expand 1x1 (ResNet, arXiv 1512.03385)."""
 
@@ -137,21 +158,85 @@ class IdentitySpec:
 class ClassifierSpec:
     """The end of a net: convolution 1x1 to `hidden_channels`, global average pool, linear layer to the classes.
 
-    With `hidden_channels` None there is no convolution.
+    With `hidden_channels` None there is no convolution. With `pre_activation`, BatchNorm and ReLU stand before all of
+    it, which is what the last block of a pre-activation net leaves undone.
     """
 
     hidden_channels: int | None = field(validator=optional(_POSITIVE))
+    pre_activation: bool = field(default=False, validator=instance_of(bool))
 
     def __str__(self) -> str:
-        return "classifier" if self.hidden_channels is None else f"classifier-{self.hidden_channels}"
+        hidden = "" if self.hidden_channels is None else f"-{self.hidden_channels}"
+        return f"classifier{hidden}{'-preact' if self.pre_activation else ''}"
 
 
-OpSpec = (
+EdgeSpec = (
     ConvSpec
     | SeparableConvSpec
     | GroupedConvSpec
     | BottleneckSpec
     | MBConvSpec
+    | PreActivationSeparableConvSpec
+    | PoolSpec
+    | IdentitySpec
+)
+"""What can stand at an edge of a `TreeBlockSpec`: an operation that can keep the shape of its input."""
+
+
+def _fills_two_trees(instance: object, attribute: object, edges: tuple[EdgeSpec, ...]) -> None:
+    # A binary tree of depth d has 2 + 4 + ... + 2^d = 2^(d+1) - 2 edges.
+    in_a_half, odd = divmod(len(edges), 2)
+    full = in_a_half + 2
+    if odd or full < 4 or full & (full - 1):
+        raise ValueError(
+            f"TreeBlockSpec.edges must fill two binary trees of equal depth (4, 12, 28, ... edges), got {len(edges)}"
+        )
+
+
+@frozen(kw_only=True)
+class TreeBlockSpec:
+    """A pre-activation bottleneck whose 3x3 convolution is a cell of two trees, with the block's own shortcut.
+
+    BatchNorm and 1x1 to `hidden_channels`; the cell; BatchNorm, ReLU and 1x1 to the output channels; BatchNorm. To
+    this is added the input, averaged over `stride` x `stride` pixels where there is a stride, and with channels of
+    zeros where it has too few (PyramidNet, arXiv 1610.02915).
+
+    The cell: BatchNorm, ReLU, a 3x3 convolution in two groups that doubles the channels, shuffled; then each half of
+    the channels passes its own binary tree, in which every node copies its input to two edges and adds what comes out;
+    each half's result goes through BatchNorm and is added to the half itself; the two halves are added.
+
+    `edges` are those of the first half's tree, then the second's; in each, level by level: the two edges of the root,
+    the two of the node at the end of its first edge, the two at the end of its second, and so on. The original's trees
+    have depth 2, 12 edges in all (ProxylessNAS, section 4.1; the cells of Cai et al., arXiv 1806.02639).
+    """
+
+    hidden_channels: int = field(validator=_POSITIVE)
+    edges: tuple[EdgeSpec, ...] = field(validator=_fills_two_trees)
+
+    def __attrs_post_init__(self) -> None:
+        if self.hidden_channels % 2:
+            raise ValueError(
+                f"TreeBlockSpec.hidden_channels must be even: it has two groups, got {self.hidden_channels}"
+            )
+
+    @property
+    def kernel_size(self) -> int:
+        """The largest kernel of the cell."""
+        return max([3, *(edge.kernel_size for edge in self.edges if not isinstance(edge, IdentitySpec))])
+
+    def __str__(self) -> str:
+        return f"tree{self.hidden_channels}({' '.join(map(str, self.edges))})"
+
+
+OpSpec = (
+    ConvSpec
+    | LinearConvSpec
+    | SeparableConvSpec
+    | PreActivationSeparableConvSpec
+    | GroupedConvSpec
+    | BottleneckSpec
+    | MBConvSpec
+    | TreeBlockSpec
     | PoolSpec
     | GlobalPoolSpec
     | ZeroSpec
@@ -187,6 +272,20 @@ def misfit(op: OpSpec, in_channels: int, out_channels: int, *, stride: int, resi
             return f"{op} needs channels that are multiples of {op.groups}, got {place}"
         case BottleneckSpec() if out_channels % op.reduction:
             return f"{op} needs output channels that are a multiple of {op.reduction}, got {place}"
+        case TreeBlockSpec():
+            return _misfit_of_tree(op, in_channels, out_channels, residual=residual)
+    return None
+
+
+def _misfit_of_tree(op: TreeBlockSpec, in_channels: int, out_channels: int, *, residual: bool) -> str | None:
+    if residual:
+        return f"{op} has a shortcut of its own"
+    if out_channels < in_channels:
+        return f"{op} needs at least as many output channels as input channels, got {in_channels}->{out_channels}"
+    for number, edge in enumerate(op.edges):
+        reason = misfit(edge, op.hidden_channels, op.hidden_channels, stride=1, residual=False)
+        if reason is not None:
+            return f"{reason} at edge {number} of {op}"
     return None
 
 

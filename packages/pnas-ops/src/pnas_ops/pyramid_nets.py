@@ -1,0 +1,81 @@
+"""The CIFAR-10 net of ProxylessNAS with any trees."""
+
+from collections.abc import Sequence
+
+from pnas_ops.space import Architecture
+from pnas_ops.specs import (
+    BlockSpec,
+    ClassifierSpec,
+    EdgeSpec,
+    IdentitySpec,
+    LinearConvSpec,
+    PoolSpec,
+    PreActivationSeparableConvSpec,
+    TreeBlockSpec,
+)
+
+
+def tree_edges() -> tuple[EdgeSpec, ...]:
+    """The seven operations that the original chooses from at every edge of a tree."""
+    return (
+        IdentitySpec(),
+        PoolSpec(mode="average", kernel_size=3),
+        PoolSpec(mode="max", kernel_size=3),
+        PreActivationSeparableConvSpec(kernel_size=3),
+        PreActivationSeparableConvSpec(kernel_size=3, dilation=2),
+        PreActivationSeparableConvSpec(kernel_size=5),
+        PreActivationSeparableConvSpec(kernel_size=7),
+    )
+
+
+def pyramid_widths(blocks: int, *, start: int, growth: int) -> tuple[int, ...]:
+    """The bottleneck widths of `blocks` blocks: even numbers that grow evenly from `start` to `start + growth`.
+
+    References:
+        PyramidNet, arXiv 1610.02915, equation 3; rounded down to even ones, for the two groups.
+    """
+    return tuple(round(start + growth * number / blocks) // 2 * 2 for number in range(1, blocks + 1))
+
+
+def pyramid_tree_architecture(
+    edges: Sequence[Sequence[EdgeSpec]],
+    *,
+    name: str,
+    blocks_per_stage: int = 18,
+    stem_channels: int = 16,
+    growth: int = 84,
+    expansion: int = 4,
+    classes: int = 10,
+    resolution: int = 32,
+) -> Architecture:
+    """A PyramidNet of tree blocks; its defaults are those of the released CIFAR-10 net, which has 54 of them.
+
+    Args:
+        edges: those of each block, see `TreeBlockSpec`; one row a block.
+        name: of the net.
+        blocks_per_stage: every stage but the first begins with a stride of 2.
+        stem_channels: of the first convolution, from which the bottleneck widths grow.
+        growth: by how much they have grown at the last block.
+        expansion: output channels of a block by bottleneck width.
+        classes: of the classifier.
+        resolution: of the images, in pixels.
+
+    Raises:
+        ValueError: for no blocks, and for rows of edges that fill no trees.
+    """
+    if not edges or blocks_per_stage < 1:
+        raise ValueError(f"a pyramid needs blocks, got {len(edges)} rows of edges, {blocks_per_stage} blocks a stage")
+    blocks = [BlockSpec(op=LinearConvSpec(kernel_size=3), in_channels=3, out_channels=stem_channels)]
+    widths = pyramid_widths(len(edges), start=stem_channels, growth=growth)
+    for number, (row, width) in enumerate(zip(edges, widths, strict=True)):
+        blocks.append(
+            BlockSpec(
+                op=TreeBlockSpec(hidden_channels=width, edges=tuple(row)),
+                in_channels=blocks[-1].out_channels,
+                out_channels=expansion * width,
+                stride=2 if number and number % blocks_per_stage == 0 else 1,
+            )
+        )
+    end = ClassifierSpec(hidden_channels=None, pre_activation=True)
+    blocks.append(BlockSpec(op=end, in_channels=blocks[-1].out_channels, out_channels=classes))
+    return Architecture(name=name, resolution=resolution, blocks=tuple(blocks))

@@ -1,0 +1,32 @@
+"""The released CIFAR-10 net becomes files that compute the same."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from pnas_export import export_onnx, export_tflite, installed_runtimes, verify
+from pnas_ops import TreeBlock, build_network, released
+
+
+@pytest.mark.slow
+def test_the_cifar_net_agrees_on_every_runtime(tmp_path: Path) -> None:
+    architecture = released("proxyless_cifar")
+    generator = torch.Generator().manual_seed(0)
+    net = build_network(architecture, generator=generator).train()
+    images = torch.randn(8, *architecture.input_shape[1:], generator=generator)
+    for part in net.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            # The statistics of a batch, as after a training: 54 blocks would overflow without.
+            part.momentum = 1.0
+        elif isinstance(part, TreeBlock):
+            # Blocks that change little, as after a training: random ones enlarge every rounding error.
+            nn.init.constant_(list(part.body.children())[-1].weight, 0.1)
+    with torch.no_grad():
+        net(images)
+    net.eval()
+    export_onnx(net, architecture.input_shape, tmp_path / "net.onnx")
+    export_tflite(net, architecture.input_shape, tmp_path / "net.tflite")
+    proofs = verify(net, [tmp_path / "net.onnx", tmp_path / "net.tflite"], images)
+    assert {proof.runtime for proof in proofs} == {runtime.name for runtime in installed_runtimes()}
