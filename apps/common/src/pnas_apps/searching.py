@@ -9,8 +9,8 @@ from pnas_apps.checkpoints import told_to_user
 from pnas_apps.objectives import Cost, make_arch_step
 from pnas_apps.run import Run
 from pnas_apps.run_folder import write_history
-from pnas_latency import LatencyTable
-from pnas_ops import Architecture, SearchSpace, architecture_macs
+from pnas_latency import MACS, LatencyTable
+from pnas_ops import Architecture, SearchSpace
 from pnas_supernet import EpochRecord, ProxylessNAS, SuperNet
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
@@ -18,19 +18,12 @@ SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 def biggest(space: SearchSpace) -> Architecture:
     """The net that takes the candidate with most multiply-accumulates at every block."""
-    choices = [0] * len(space.mixed)
-    for index, blocks in enumerate(space.mixed):
-        macs = []
-        for choice in range(len(blocks)):
-            choices[index] = choice
-            macs.append(architecture_macs(space.architecture(choices)))
-        choices[index] = macs.index(max(macs))
-    return space.architecture(choices, name="biggest")
+    return space.architecture([row.index(max(row)) for row in MACS.costs(space)], name="biggest")
 
 
 def fastest(space: SearchSpace, table: LatencyTable) -> Architecture:
     """The net that takes the candidate with least latency at every block."""
-    return space.architecture([row.index(min(row)) for row in table.costs(space)], name="fastest")
+    return table.metric().cheapest(space, name="fastest")
 
 
 def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, list[EpochRecord]]:
