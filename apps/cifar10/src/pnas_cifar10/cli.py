@@ -12,7 +12,7 @@ from pnas_apps.verbs import App, add_verbs, run_options
 if TYPE_CHECKING:
     from pnas_apps.folders import Track
     from pnas_apps.settings import Preset, Task
-    from pnas_ops import SearchSpace
+    from pnas_ops import Space
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -23,10 +23,14 @@ def _read_task(folder: Path | None, download: bool, preset: "Preset", track: "Tr
     return digits_task(preset, track) if folder is None else images_task(folder, download, preset, track)
 
 
-def _named_space(space: str, classes: int, resolution: int | None, width_mult: float) -> "SearchSpace":
+def _named_space(
+    space: str, classes: int, resolution: int | None, blocks_per_stage: int | None, width_mult: float
+) -> "Space":
     from pnas_cifar10.tasks import named_space
 
-    return named_space(space, classes=classes, resolution=resolution, width_mult=width_mult)
+    return named_space(
+        space, classes=classes, resolution=resolution, blocks_per_stage=blocks_per_stage, width_mult=width_mult
+    )
 
 
 APP = App(
@@ -36,7 +40,7 @@ APP = App(
     data_help="CIFAR-10 as torchvision keeps it, or a folder with train/CLASS/* and test/CLASS/*.",
     can_download=True,
     read_task=_read_task,
-    spaces=("cifar", "digits"),
+    spaces=("cifar", "tree", "digits"),
     named_space=_named_space,
 )
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from pnas_apps.errors import UserError
 from pnas_apps.objectives import Budget
 from pnas_latency import InfeasibleBudgetError, LatencyTable, choose_within_budget
-from pnas_ops import Architecture, SearchSpace
+from pnas_ops import Architecture, Space
 
 MOST_BELOW = 0.05
 """Of the target: a net that leaves more of it unused has been given away."""
@@ -49,19 +49,22 @@ class Landing:
         return self.attempts[self.chosen]
 
 
-def check_budget(space: SearchSpace, table: LatencyTable, budget: Budget) -> None:
-    """Tells before a search, not after it, that no net is within the budget.
+def check_budget(space: Space, table: LatencyTable, budget: Budget) -> None:
+    """Tells before a search, not after it, that no net is within the budget, or that it is none for the space.
 
     Raises:
-        UserError: naming the budget and the cheapest net.
+        UserError: naming the budget, and the cheapest net.
     """
     uniform = [torch.full((len(row),), 1 / len(row)) for row in space.mixed]
-    _choose(uniform, space, table, budget, budget.latency_ms, None, name="")
+    try:
+        _choose(uniform, space, table, budget, budget.latency_ms, None, name="")
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def land(
     probs: Sequence[Tensor],
-    space: SearchSpace,
+    space: Space,
     table: LatencyTable,
     budget: Budget,
     measure: Callable[[Architecture], float] | None,
@@ -120,7 +123,7 @@ def _excess(attempt: Attempt, target_ms: float) -> float:
 
 def _choose(
     probs: Sequence[Tensor],
-    space: SearchSpace,
+    space: Space,
     table: LatencyTable,
     budget: Budget,
     latency_ms: float | None,

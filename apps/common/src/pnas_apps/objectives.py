@@ -25,7 +25,7 @@ from pnas_latency import (
     reinforce_loss,
     weight_bytes,
 )
-from pnas_ops import Architecture, SearchSpace
+from pnas_ops import Architecture, Space
 from pnas_supernet import ArchStep, GateStep, ReinforceStep, SearchConfig
 
 Form = Literal["constrained", "linear", "absolute", "mul-log", "reinforce"]
@@ -108,7 +108,7 @@ Cost = Callable[[Architecture], float]
 
 
 def make_arch_step(
-    space: SearchSpace,
+    space: Space,
     table: LatencyTable,
     search: SearchConfig,
     config: ObjectiveConfig,
@@ -160,6 +160,6 @@ def make_arch_step(
     return GateStep(search.gate_sampler, ExpectedObjective(space, terms))
 
 
-def average_ms(space: SearchSpace, table: LatencyTable) -> float:
+def average_ms(space: Space, table: LatencyTable) -> float:
     """The expected latency of a net drawn uniformly."""
     return float(table.metric().expected([torch.full((len(row),), 1 / len(row)) for row in space.mixed], space))

@@ -11,13 +11,29 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Patch
 
 from pnas_apps.results import KERNEL_COLORS
+from pnas_apps.tree_pictures import draw_trees
 from pnas_latency import LatencyTable
-from pnas_ops import Architecture, ClassifierSpec, ConvSpec, MBConvSpec, Workload, workloads, write_atomically
+from pnas_ops import (
+    Architecture,
+    ClassifierSpec,
+    ConvSpec,
+    MBConvSpec,
+    TreeBlockSpec,
+    Workload,
+    workloads,
+    write_atomically,
+)
 from pnas_supernet import EpochRecord
 
 
 def draw_architectures(architectures: Sequence[Architecture], table: LatencyTable, path: Path) -> None:
-    """Each net as a row of boxes from input to output: colour for the kernel, height for the expansion."""
+    """Each net as a row of boxes from input to output: colour for the kernel, height for the expansion.
+
+    Nets of trees are drawn edge by edge instead, by `draw_trees`.
+    """
+    if any(isinstance(block.op, TreeBlockSpec) for net in architectures for block in net.blocks):
+        save_picture(draw_trees(architectures, table), path)
+        return
     blocks = max(len(architecture.blocks) for architecture in architectures)
     figure = Figure(figsize=(1.5 + 0.95 * blocks, 0.6 + 2.3 * len(architectures)), layout="constrained")
     rows = figure.subplots(len(architectures), 1, squeeze=False)[:, 0]
@@ -30,7 +46,7 @@ def draw_architectures(architectures: Sequence[Architecture], table: LatencyTabl
         axes.set_axis_off()
     legend = [Patch(color=color, label=f"{size}x{size}") for size, color in KERNEL_COLORS.items()]
     figure.legend(handles=legend, loc="outside lower center", ncols=len(legend), frameon=False)
-    _save(figure, path)
+    save_picture(figure, path)
 
 
 def draw_search(
@@ -59,7 +75,7 @@ def draw_search(
         axes.set_xlabel("epoch")
         if len(searched) < len(history):
             axes.axvspan(0, len(history) - len(searched) - 0.5, color="#eeeeee")
-    _save(figure, path)
+    save_picture(figure, path)
 
 
 def draw_validation(table: LatencyTable, path: Path) -> None:
@@ -99,7 +115,7 @@ def draw_validation(table: LatencyTable, path: Path) -> None:
     figure.legend(loc="outside lower center", ncols=6, frameon=False)
     # A command is part of its device's name.
     figure.suptitle(textwrap.fill(str(table.device), 130), fontsize=9, parse_math=False)
-    _save(figure, path)
+    save_picture(figure, path)
 
 
 def _draw_block(axes: Axes, index: int, workload: Workload, cost_ms: float) -> None:
@@ -137,7 +153,8 @@ def _label(workload: Workload) -> str:
             return str(op)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_picture(figure: Figure, path: Path) -> None:
+    """Writes a PNG file, whole or not at all."""
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=130)
     write_atomically(path, buffer.getvalue())

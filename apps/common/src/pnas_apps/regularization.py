@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
 from torchvision.transforms import v2
 
-from pnas_ops import Block, Classifier, Zero
+from pnas_ops import Block, Classifier, TreeBlock, Zero
 
 
 class DroppedBlock(Block):
@@ -42,7 +42,8 @@ def training_view(
     Args:
         network: of `pnas_ops` blocks; not changed. The view is in its mode.
         dropout: share of the features before the classifier's linear layer.
-        stochastic_depth: drop rate of the last residual block; that of the l-th of L is l / L of it.
+        stochastic_depth: drop rate of the last residual block; that of the l-th of L is l / L of it. A block of trees
+            counts as one, of which the shortcut is left.
         synchronized_in: processes over whose joined batch BatchNorm takes its statistics; CUDA only.
 
     Raises:
@@ -58,14 +59,26 @@ def training_view(
             # In the place of Flatten, which has no weights, it moves no name in the state_dict.
             memo[id(flatten)] = nn.Sequential(nn.Flatten(), nn.Dropout(dropout))
     if stochastic_depth:
-        blocks = [m for m in network.modules() if isinstance(m, Block) and m.residual and not isinstance(m.op, Zero)]
+        blocks = [module for module in network.modules() if _has_shortcut(module)]
         for number, block in enumerate(blocks, start=1):
             rate = stochastic_depth * number / len(blocks)
-            memo[id(block)] = DroppedBlock(copy.deepcopy(block.op, memo), rate)
+            match block:
+                case TreeBlock():
+                    # At the end of its body, it moves no name in the state_dict.
+                    parts = [copy.deepcopy(part, memo) for part in block.body]
+                    memo[id(block.body)] = nn.Sequential(*parts, StochasticDepth(rate, "row"))
+                case Block():
+                    memo[id(block)] = DroppedBlock(copy.deepcopy(block.op, memo), rate)
     view: nn.Module = copy.deepcopy(network, memo).train(network.training)
     if synchronized_in is not None:
         view = nn.SyncBatchNorm.convert_sync_batchnorm(view, synchronized_in)  # type: ignore[no-untyped-call]
     return view
+
+
+def _has_shortcut(module: nn.Module) -> bool:
+    return isinstance(module, TreeBlock) or (
+        isinstance(module, Block) and module.residual and not isinstance(module.op, Zero)
+    )
 
 
 def make_mixing(*, mixup: float, cutmix: float, classes: int) -> v2.Transform | None:

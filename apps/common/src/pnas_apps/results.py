@@ -11,9 +11,19 @@ from rich.text import Text
 
 from pnas_apps.devices import DeviceStatus
 from pnas_apps.landing import Landing
+from pnas_apps.trees import half_edges, tree_text
 from pnas_export import BUNDLE_FILES, MAX_ACCURACY_LOSS, LossyFile, Proof
 from pnas_latency import LatencyTable
-from pnas_ops import Architecture, DeviceInfo, Measurement, architecture_macs, architecture_parameters, workloads
+from pnas_ops import (
+    Architecture,
+    DeviceInfo,
+    Measurement,
+    OpSpec,
+    TreeBlockSpec,
+    architecture_macs,
+    architecture_parameters,
+    workloads,
+)
 
 KERNEL_COLORS = {1: "#9e9e9e", 3: "#4c78a8", 5: "#e39b2f", 7: "#c44e52"}
 """Of blocks by the side of their kernel, in every picture."""
@@ -241,9 +251,17 @@ def architecture_table(architecture: Architecture, table: LatencyTable) -> Table
         drawing.add_row(
             f"{index}",
             f"{workload.height}x{workload.width}",
-            Text(f"{block.op}", style=color),
+            Text(_op_text(block.op), style=color),
             f"{block.in_channels}->{block.out_channels}{' /' + str(block.stride) if block.stride > 1 else ''}",
             f"{cost_ms:.4f}",
             Text("█" * max(1, round(26 * cost_ms / longest)) if cost_ms else "", style=color),
         )
     return drawing
+
+
+def _op_text(op: OpSpec) -> str:
+    """The operation; one of trees on a line for each of them."""
+    if not isinstance(op, TreeBlockSpec):
+        return str(op)
+    first, second = (tree_text(edges) for edges in half_edges(op))
+    return f"{first}\n{second}"

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from pnas_apps.errors import UserError
 from pnas_apps.objectives import Cost
 from pnas_export import architecture_signatures, chain_signatures, convert_workloads
 from pnas_latency import Device, LatencyTable
-from pnas_ops import Architecture, SearchSpace, workloads
+from pnas_ops import Architecture, Space, workloads
 
 
 def measured_ms(device: Device) -> Callable[[Architecture], float]:
@@ -21,8 +22,14 @@ def measured_ms(device: Device) -> Callable[[Architecture], float]:
     return measure
 
 
-def file_bytes(space: SearchSpace, *, conversions: Path | None, log: Path | None) -> Cost:
-    """The size of a net's float32 TFLite file in bytes, as the file is."""
+def file_bytes(space: Space, *, conversions: Path | None, log: Path | None) -> Cost:
+    """The size of a net's float32 TFLite file in bytes, as the file is.
+
+    Raises:
+        UserError: for a space of edges, whose blocks are too many to be converted beforehand.
+    """
+    if not space.of_whole_blocks:
+        raise UserError(f"space {space.name!r} has too many blocks to know their files: name another reward cost")
     blocks = {w for row in workloads(space) for w in row if not w.block.computes_nothing}
     converted = convert_workloads(sorted(blocks, key=str), cache=conversions, log=log)
 
@@ -34,7 +41,7 @@ def file_bytes(space: SearchSpace, *, conversions: Path | None, log: Path | None
 
 
 def make_cost(
-    name: str, space: SearchSpace, table: LatencyTable, device: Device, *, conversions: Path | None, log: Path | None
+    name: str, space: Space, table: LatencyTable, device: Device, *, conversions: Path | None, log: Path | None
 ) -> Cost:
     """The cost that `ObjectiveConfig.reward_cost` names."""
     match name:

@@ -10,18 +10,18 @@ from pnas_apps.objectives import Cost, make_arch_step
 from pnas_apps.run import Run
 from pnas_apps.run_folder import write_history
 from pnas_latency import MACS, LatencyTable
-from pnas_ops import Architecture, SearchSpace
+from pnas_ops import Architecture, Space
 from pnas_supernet import EpochRecord, ProxylessNAS, SuperNet
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 
-def biggest(space: SearchSpace) -> Architecture:
+def biggest(space: Space) -> Architecture:
     """The net that takes the candidate with most multiply-accumulates at every block."""
     return space.architecture([row.index(max(row)) for row in MACS.costs(space)], name="biggest")
 
 
-def fastest(space: SearchSpace, table: LatencyTable) -> Architecture:
+def fastest(space: Space, table: LatencyTable) -> Architecture:
     """The net that takes the candidate with least latency at every block."""
     return table.metric().cheapest(space, name="fastest")
 
@@ -89,7 +89,7 @@ def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, lis
     return supernet, search.history
 
 
-def expected_history_ms(history: Sequence[EpochRecord], space: SearchSpace, table: LatencyTable) -> list[float]:
+def expected_history_ms(history: Sequence[EpochRecord], space: Space, table: LatencyTable) -> list[float]:
     """The expected latency of a sampled net after each epoch."""
     expected_ms = table.metric().expectation(space)
     return [float(expected_ms([torch.tensor(row) for row in record.probs])) for record in history]

@@ -11,7 +11,7 @@ from pnas_apps.images import Augmentation, ImageSet
 from pnas_apps.objectives import Budget, ObjectiveConfig
 from pnas_apps.presets import Options
 from pnas_apps.training import TrainConfig
-from pnas_ops import SearchSpace, structure
+from pnas_ops import Space, structure
 from pnas_supernet import SearchConfig
 
 
@@ -20,7 +20,9 @@ class Preset:
     """All options of a run.
 
     Attributes:
-        width_mult: scales the channels of the search space.
+        space: name of the search space, one of those that the program has.
+        blocks_per_stage: of the search space.
+        width_mult: scales its channels.
         resolution: side of the images in pixels.
         batch_size: images in a batch, of the search and of the training.
         validation_share: share of the search's images that the architecture learns on, not the weights.
@@ -33,6 +35,8 @@ class Preset:
         reference_epochs: epochs of the same training for the space's fastest and biggest net, to compare with.
     """
 
+    space: str = "cifar"
+    blocks_per_stage: int = field(default=3, validator=ge(1))
     width_mult: float = field(validator=gt(0.0))
     resolution: int = field(validator=ge(1))
     batch_size: int = field(validator=ge(2))
@@ -79,7 +83,7 @@ class RunSettings:
     task: str
     seed: int
     preset: Preset
-    space: SearchSpace
+    space: Space
     train_images: int
     test_images: int
     budget: Budget = field(factory=Budget)
@@ -98,7 +102,7 @@ class Task:
     name: str
     train: ImageSet
     test: ImageSet
-    space: SearchSpace
+    space: Space
     data_dir: Path | None = None
 
 

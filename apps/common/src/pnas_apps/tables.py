@@ -10,7 +10,7 @@ from pnas_apps.pictures import draw_validation
 from pnas_apps.progress import Reporter
 from pnas_apps.results import validation_table
 from pnas_latency import MACS, Device, LatencyTable, MissingWorkloadsError, measure_table, validation_nets
-from pnas_ops import DeviceInfo, SearchSpace, workloads
+from pnas_ops import DeviceInfo, Space, workloads
 
 _NAMED_NOISY = 5
 
@@ -18,7 +18,7 @@ _PROTOCOL = 2
 """Of measuring. Tables of an earlier one would be mixed with those of today, and nets predicted from both."""
 
 
-def cached_table(device: Device, space: SearchSpace, cache: Path, reporter: Reporter) -> LatencyTable:
+def cached_table(device: Device, space: Space, cache: Path, reporter: Reporter) -> LatencyTable:
     """The table of `device` with every workload of `space`, of which only those that the cache lacks are measured.
 
     Args:
@@ -48,7 +48,7 @@ def cached_table(device: Device, space: SearchSpace, cache: Path, reporter: Repo
 
 def make_table(
     device: Device,
-    space: SearchSpace,
+    space: Space,
     path: Path,
     *,
     merge: Sequence[Path] = (),

@@ -15,7 +15,7 @@ from pnas_apps.presets import Options, preset_flags, read_preset, with_flags
 if TYPE_CHECKING:
     from pnas_apps.folders import Track
     from pnas_apps.settings import Preset, Task
-    from pnas_ops import SearchSpace
+    from pnas_ops import Space
 
 _DEVICES = f"\b\nDevices:\n{indent(DEVICES_HELP, '  ')}"
 _BUDGET = ("latency_ms", "macs", "parameters", "weight_bytes", "peak_activation_bytes")
@@ -34,7 +34,8 @@ class App:
         can_download: whether it can fetch images itself.
         read_task: images and space: of a folder, which may be filled first, or of none where they come with a library.
         spaces: names of its search spaces.
-        named_space: one of them, of so many classes, at a resolution (its own if None) and a width.
+        named_space: one of them, of so many classes, at a resolution and with blocks per stage (its own if None), and a
+            width.
     """
 
     name: str
@@ -44,7 +45,7 @@ class App:
     can_download: bool
     read_task: "Callable[[Path | None, bool, Preset, Track], Task]"
     spaces: tuple[str, ...]
-    named_space: "Callable[[str, int, int | None, float], SearchSpace]"
+    named_space: "Callable[[str, int, int | None, int | None, float], Space]"
 
 
 def add_verbs(main: click.Group, app: App) -> None:
@@ -322,6 +323,7 @@ def _table(app: App) -> click.Command:
     @click.option("--space", type=click.Choice(app.spaces), default=app.spaces[0], show_default=True)
     @click.option("--classes", type=click.IntRange(2), default=10, show_default=True, help="Of the images.")
     @click.option("--resolution", type=click.IntRange(1), help="Of the images, in pixels; the space's own by default.")
+    @click.option("--blocks-per-stage", type=click.IntRange(1), help="Of the space; its own by default.")
     @click.option("--width-mult", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True)
     @click.option("--fit", type=click.IntRange(0), default=6, show_default=True, help="Whole nets to calibrate with.")
     @click.option("--held-out", type=click.IntRange(0), default=20, show_default=True, help="Whole nets to judge by.")
@@ -337,6 +339,7 @@ def _table(app: App) -> click.Command:
         space: str,
         classes: int,
         resolution: int | None,
+        blocks_per_stage: int | None,
         width_mult: float,
         cache_dir: Path | None,
         **options: Any,
@@ -350,7 +353,7 @@ def _table(app: App) -> click.Command:
         from pnas_apps.runner import default_cache
         from pnas_apps.tables import make_table
 
-        found = app.named_space(space, classes, resolution, width_mult)
+        found = app.named_space(space, classes, resolution, blocks_per_stage, width_mult)
         cache = (cache_dir or default_cache()) / "conversions"
         one = parse_device(device, threads=threads, dtype=dtype, cache=cache, log=path.parent / f"{path.stem}.log")
         with reporter_on_stdout() as reporter:

@@ -9,11 +9,11 @@ from torch import Tensor
 from pnas_latency.infeasible import explain
 from pnas_latency.knapsack import Bound, least_choice
 from pnas_latency.limit import Limit
-from pnas_ops import Architecture, SearchSpace
+from pnas_ops import Architecture, Space
 
 
 def choose_within_budget(
-    probs: Sequence[Tensor], space: SearchSpace, limits: Sequence[Limit], *, name: str = ""
+    probs: Sequence[Tensor], space: Space, limits: Sequence[Limit], *, name: str = ""
 ) -> Architecture:
     """The net of largest prod_b p_b,choice(b) among those whose cost keeps every limit: a multiple-choice knapsack.
 
@@ -53,7 +53,7 @@ def choose_within_budget(
     return space.architecture(choice, name=name)
 
 
-def _checked(probs: Sequence[Tensor], space: SearchSpace) -> list[list[float]]:
+def _checked(probs: Sequence[Tensor], space: Space) -> list[list[float]]:
     """The probabilities in double precision, of which float32 has fewer small numbers."""
     mixed = space.mixed
     if len(probs) != len(mixed):

@@ -6,7 +6,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from pnas_latency.knapsack import least_choice
 from pnas_latency.limit import Limit
 from pnas_latency.metric import Metric
-from pnas_ops import Architecture, SearchSpace
+from pnas_ops import Architecture, Space
 
 _SHOWN_DIGITS = 6
 _ALL_DIGITS = 17
@@ -25,7 +25,7 @@ class InfeasibleBudgetError(ValueError):
         self.cheapest = cheapest
 
 
-def explain(space: SearchSpace, limits: Sequence[Limit]) -> InfeasibleBudgetError:
+def explain(space: Space, limits: Sequence[Limit]) -> InfeasibleBudgetError:
     """The error for limits that no net of `space` keeps all of.
 
     Costs in its message are rounded to the side on which a limit copied from it can be kept.
@@ -43,7 +43,7 @@ def explain(space: SearchSpace, limits: Sequence[Limit]) -> InfeasibleBudgetErro
     )
 
 
-def _why_not_alone(space: SearchSpace, limit: Limit) -> str | None:
+def _why_not_alone(space: Space, limit: Limit) -> str | None:
     """Why no net keeps this one limit, or None if some net does."""
     metric, described = limit.metric, _described(limit)
     least = _cheapest_cost(space, metric)
@@ -62,7 +62,7 @@ def _why_not_alone(space: SearchSpace, limit: Limit) -> str | None:
     return f"{described}: the nearest take {_down(metric, below)} and {_up(metric, above)}: widen the window"
 
 
-def _nearest(space: SearchSpace, limit: Limit) -> tuple[float, float]:
+def _nearest(space: Space, limit: Limit) -> tuple[float, float]:
     """The largest cost of any net that is not above the window, and the smallest that is not below it."""
     metric, costs = limit.metric, limit.metric.costs(space)
     if metric.combine == "max":
@@ -80,7 +80,7 @@ def _nearest(space: SearchSpace, limit: Limit) -> tuple[float, float]:
     return metric.of(space.architecture(dearest)), metric.of(space.architecture(cheapest))
 
 
-def _cheapest_cost(space: SearchSpace, metric: Metric) -> float:
+def _cheapest_cost(space: Space, metric: Metric) -> float:
     return metric.of(metric.cheapest(space))
 
 

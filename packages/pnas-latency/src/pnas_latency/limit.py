@@ -7,7 +7,7 @@ from attrs.validators import gt, instance_of, lt, optional
 
 from pnas_latency.knapsack import Bound
 from pnas_latency.metric import Costs, Metric
-from pnas_ops import SearchSpace
+from pnas_ops import Space
 
 
 @frozen(kw_only=True)
@@ -28,7 +28,7 @@ class Limit:
         if self.at_least is not None and self.at_least > self.at_most:
             raise ValueError(f"'at_least' must be <= 'at_most': {self.at_least} and {self.at_most}")
 
-    def bounds(self, space: SearchSpace) -> tuple[Bound, ...]:
+    def bounds(self, space: Space) -> tuple[Bound, ...]:
         """The limit as bounds on sums over the space's searched blocks.
 
         Kept by the very choices whose net costs, by `Metric.of`, what the limit allows.

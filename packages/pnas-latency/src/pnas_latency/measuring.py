@@ -10,12 +10,12 @@ from pnas_latency.device import Device
 from pnas_latency.entries import NetEntry, TableEntry
 from pnas_latency.nets import ValidationNet
 from pnas_latency.table import LatencyTable
-from pnas_ops import Architecture, Progress, SearchSpace, workloads
+from pnas_ops import Architecture, Progress, Space, workloads
 
 
 def measure_table(
     device: Device,
-    net: SearchSpace | Architecture,
+    net: Space | Architecture,
     *,
     known: LatencyTable | None = None,
     validation: Sequence[ValidationNet] = (),

@@ -1,6 +1,6 @@
 """What a table does not hold."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 
 from pnas_ops import DeviceInfo, Workload
 
@@ -19,9 +19,3 @@ class MissingWorkloadsError(LookupError):
             f"{len(self.missing)} workloads: {named}{f'; and {more} more' if more > 0 else ''}. "
             f"Measure them on that device with measure_table(known=...)"
         )
-
-
-def lacking(rows: Iterable[Iterable[Workload]], known: Collection[Workload]) -> tuple[Workload, ...]:
-    """The workloads of `rows` that compute something and are not `known`, each once, in order."""
-    wanted = dict.fromkeys(workload for row in rows for workload in row)
-    return tuple(w for w in wanted if not w.block.computes_nothing and w not in known)

@@ -16,7 +16,7 @@ from pnas_ops import (
     GlobalPoolSpec,
     IdentitySpec,
     Measurement,
-    SearchSpace,
+    Space,
     ZeroSpec,
 )
 
@@ -45,7 +45,7 @@ class ValidationNet:
 
 
 def validation_nets(
-    space: SearchSpace,
+    space: Space,
     *,
     costs: Sequence[Sequence[float]],
     fit: int = 6,
@@ -85,7 +85,7 @@ def validation_nets(
     size = prod(map(len, everything))
     if size == 1:
         raise ValueError(f"space {space.name!r} has a single net, which cannot both calibrate a table and judge it")
-    share = min(1.0, size / max(1, fit + held_out))
+    share = min(size, fit + held_out) / max(1, fit + held_out)
     fit, held_out = round(fit * share), int(held_out * share)
     in_band = _near_median(
         list(islice(_draw([_small(row) for row in mixed], order), _POOL)), costs, held_out // 2, band, order

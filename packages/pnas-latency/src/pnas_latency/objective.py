@@ -10,7 +10,7 @@ from attrs.validators import ge, gt
 from torch import Tensor
 
 from pnas_latency.metric import Metric
-from pnas_ops import SearchSpace
+from pnas_ops import Space
 
 
 class Term(Protocol):
@@ -165,7 +165,7 @@ class ExpectedObjective:
         MissingWorkloadsError: for a metric that lacks some of the space's workloads.
     """
 
-    def __init__(self, space: SearchSpace, terms: Sequence[tuple[Metric, Term]]) -> None:
+    def __init__(self, space: Space, terms: Sequence[tuple[Metric, Term]]) -> None:
         self.terms = tuple((metric.expectation(space), term) for metric, term in terms)
 
     def __call__(self, loss: Tensor, probs: Sequence[Tensor]) -> Tensor:

@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,10 +14,11 @@ from attrs.validators import ge, optional
 from pnas_latency.calibration import Calibration, fit_calibration
 from pnas_latency.entries import NetEntry, TableEntry
 from pnas_latency.metric import Costs, Metric, Rows
-from pnas_latency.missing import MissingWorkloadsError, lacking
+from pnas_latency.missing import MissingWorkloadsError
+from pnas_latency.pricing import lacking, summed, terms
 from pnas_latency.provenance import check_device, describe_differences, differing_fields
 from pnas_latency.validation import Validation, compare_predictions
-from pnas_ops import Architecture, DeviceInfo, Measurement, SearchSpace, Workload, load_json, save_json, workloads
+from pnas_ops import Architecture, DeviceInfo, Measurement, Space, Workload, load_json, save_json, workloads
 
 
 def _iso_date(instance: object, attribute: Any, value: str) -> None:
@@ -82,11 +83,14 @@ class LatencyTable:
         return statistics.median(entry.measurement.overhead_ms for entry in self.entries) if self.entries else 0.0
 
     def missing(self, rows: Iterable[Iterable[Workload]]) -> tuple[Workload, ...]:
-        """The workloads of `rows` that compute something and are not in the table, each once, in order."""
+        """The workloads of `rows` that compute something and are not in the table, each once, in order.
+
+        A block of trees is in the table where it was measured itself, or all its `workload_parts`.
+        """
         return lacking(rows, self.measurements)
 
     def check_fits(
-        self, net: SearchSpace | Architecture, device: DeviceInfo | None = None, *, allow: Collection[str] = ()
+        self, net: Space | Architecture, device: DeviceInfo | None = None, *, allow: Collection[str] = ()
     ) -> None:
         """Refuses the table where it cannot say what `net` takes on `device`.
 
@@ -124,7 +128,7 @@ class LatencyTable:
         """
         return self.metric().of(architecture)
 
-    def costs(self, space: SearchSpace) -> Costs:
+    def costs(self, space: Space) -> Costs:
         """The latency of every candidate of every searched block: what `expected_cost` takes.
 
         Raises:
@@ -132,7 +136,7 @@ class LatencyTable:
         """
         return self.metric().costs(space)
 
-    def fixed_ms(self, space: SearchSpace) -> float:
+    def fixed_ms(self, space: Space) -> float:
         """The latency that all nets of the space have in common: stem, head, overhead and the calibration's offset.
 
         Raises:
@@ -151,15 +155,16 @@ class LatencyTable:
         if column is None:
             scale, offset_ms = self._correction
             constant = scale * self.overhead_ms + offset_ms
-            return Metric(name="latency_ms", unit="ms", rows=self._rows_ms, constant=constant)
+            split = partial(terms, known=self.measurements)
+            return Metric(name="latency_ms", unit="ms", rows=self._rows_ms, constant=constant, terms=split)
         values = {entry.workload: entry.columns[column] for entry in self.entries if column in entry.columns}
 
         def rows(of: Rows) -> Costs:
             if missing := lacking(of, values):
                 raise MissingWorkloadsError(missing, self.device, column=column)
-            return tuple(tuple(values.get(workload, 0.0) for workload in row) for row in of)
+            return summed(of, values)
 
-        return Metric(name=column, unit=column.rpartition("_")[2], rows=rows)
+        return Metric(name=column, unit=column.rpartition("_")[2], rows=rows, terms=partial(terms, known=values))
 
     def merge(self, other: "LatencyTable") -> "LatencyTable":
         """A table with the entries and nets of both; of those that both hold, that of the later `measured_on`.
@@ -231,10 +236,7 @@ class LatencyTable:
         if missing := self.missing(rows):
             raise MissingWorkloadsError(missing, self.device)
         scale, _ = self._correction
-        measured = self.measurements
-        return tuple(
-            tuple(0.0 if w.block.computes_nothing else scale * measured[w].latency_ms for w in row) for row in rows
-        )
+        return summed(rows, {workload: scale * found.latency_ms for workload, found in self.measurements.items()})
 
     def _pairs(self, nets: Iterable[NetEntry]) -> tuple[list[float], list[float]]:
         """Predicted and measured latencies, in the order of the nets."""

@@ -1,6 +1,6 @@
 """Candidate operations, search spaces and architectures as plain data, and the PyTorch networks they describe."""
 
-from pnas_ops.build import build_block, build_network, build_op, initialize
+from pnas_ops.build import Mix, build_block, build_network, build_op, build_space, initialize
 from pnas_ops.counting import architecture_macs, architecture_parameters, count_macs, count_parameters
 from pnas_ops.files import write_atomically
 from pnas_ops.layers import AveragePool, Block, Bottleneck, Classifier, Conv, GroupedConv, MBConv, SeparableConv, Zero
@@ -18,11 +18,12 @@ from pnas_ops.measurement import (
 )
 from pnas_ops.original_checkpoint import load_original_checkpoint
 from pnas_ops.original_config import read_original_config
+from pnas_ops.parts import block_parts
 from pnas_ops.pyramid import LinearConv, PreActivationConv, PreActivationSeparableConv, Tree, TreeBlock, TreeCell
-from pnas_ops.pyramid_nets import pyramid_tree_architecture, pyramid_widths, tree_edges
+from pnas_ops.pyramid_nets import cifar_tree_space, pyramid_tree_architecture, pyramid_widths, tree_edges
 from pnas_ops.released import RELEASED, ReleasedName, released
 from pnas_ops.serialization import from_json, load_json, save_json, structure, to_json
-from pnas_ops.space import Architecture, SearchSpace, Stage
+from pnas_ops.space import Architecture, BaseSpace, SearchSpace, Stage
 from pnas_ops.spaces import (
     cifar_mbconv_space,
     digits_mbconv_space,
@@ -48,7 +49,8 @@ from pnas_ops.specs import (
     TreeBlockSpec,
     ZeroSpec,
 )
-from pnas_ops.workload import Workload, workloads
+from pnas_ops.tree_space import Space, TreeSpace, TreeStage
+from pnas_ops.workload import Workload, workload_parts, workloads
 
 __all__ = [
     # plain data: operations, blocks, spaces, nets
@@ -68,12 +70,18 @@ __all__ = [
     "IdentitySpec",
     "ClassifierSpec",
     "BlockSpec",
+    "Space",
+    "BaseSpace",
     "Stage",
     "SearchSpace",
+    "TreeStage",
+    "TreeSpace",
     "Architecture",
     # what has a latency, and what was measured
     "Workload",
     "workloads",
+    "workload_parts",
+    "block_parts",
     "DeviceInfo",
     "processor_name",
     "Measurement",
@@ -88,6 +96,7 @@ __all__ = [
     "imagenet_mbconv_space",
     "cifar_mbconv_space",
     "digits_mbconv_space",
+    "cifar_tree_space",
     "mbconv_candidates",
     "scale_width",
     # named nets
@@ -111,6 +120,8 @@ __all__ = [
     "build_op",
     "build_block",
     "build_network",
+    "build_space",
+    "Mix",
     "initialize",
     "Block",
     "Conv",

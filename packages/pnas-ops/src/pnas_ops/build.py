@@ -1,11 +1,13 @@
 """From plain data to modules: the only place that knows both."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
 from pnas_ops.layers import AveragePool, Block, Bottleneck, Classifier, Conv, GroupedConv, MBConv, SeparableConv, Zero
 from pnas_ops.pyramid import LinearConv, PreActivationSeparableConv, TreeBlock
-from pnas_ops.space import Architecture
+from pnas_ops.space import Architecture, Row, SearchSpace
 from pnas_ops.specs import (
     BlockSpec,
     BottleneckSpec,
@@ -23,6 +25,7 @@ from pnas_ops.specs import (
     TreeBlockSpec,
     ZeroSpec,
 )
+from pnas_ops.tree_space import Space, TreeSpace
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu6": nn.ReLU6, "relu": nn.ReLU, "hswish": nn.Hardswish}
 
@@ -84,13 +87,8 @@ def build_op(spec: OpSpec, *, in_channels: int, out_channels: int, stride: int =
             )
         case TreeBlockSpec():
             hidden = spec.hidden_channels
-            return TreeBlock(
-                in_channels,
-                out_channels,
-                hidden_channels=hidden,
-                edges=[build_op(edge, in_channels=hidden, out_channels=hidden) for edge in spec.edges],
-                stride=stride,
-            )
+            edges = [build_op(edge, in_channels=hidden, out_channels=hidden) for edge in spec.edges]
+            return TreeBlock(in_channels, out_channels, hidden_channels=hidden, edges=edges, stride=stride)
         case PoolSpec(mode="average"):
             return AveragePool(spec.kernel_size, stride=stride)
         case PoolSpec():
@@ -127,6 +125,49 @@ def build_network(architecture: Architecture, *, generator: torch.Generator | No
     network = nn.Sequential(*(build_block(block) for block in architecture.blocks))
     initialize(network, generator=generator)
     return network
+
+
+Mix = Callable[[list[nn.Module]], nn.Module]
+"""Makes one module of the candidates of one position, such as `pnas_supernet.MixedOp`."""
+
+
+def build_space(space: Space, mix: Mix, *, generator: torch.Generator | None = None) -> nn.Sequential:
+    """All nets of a space in one, as `build_network` builds each of them, with a mixture at every searched position.
+
+    Args:
+        space: the search space.
+        mix: called with the candidates of each searched position, in the order of `space.mixed`.
+        generator: source of the initial weights; PyTorch's global one if None.
+
+    Raises:
+        TypeError: for a space that is not a `Space`.
+    """
+    match space:
+        case SearchSpace():
+            body = [Block(mix(_candidates(row)), residual=row[0].residual) for row in space.mixed]
+        case TreeSpace():
+            body = [_searched_trees(space, block, mix) for block in space.blocks]
+        case _:
+            raise TypeError(f"{space!r} is not a space that pnas_ops can build")
+    network = nn.Sequential(*map(build_block, space.stem), *body, build_block(space.head))
+    initialize(network, generator=generator)
+    return network
+
+
+def _searched_trees(space: TreeSpace, block: BlockSpec, mix: Mix) -> Block:
+    row = space.edge_candidates(block)
+    trees = TreeBlock(
+        block.in_channels,
+        block.out_channels,
+        hidden_channels=row[0].in_channels,
+        edges=[mix(_candidates(row)) for _ in range(space.edges)],
+        stride=block.stride,
+    )
+    return Block(trees, residual=block.residual)
+
+
+def _candidates(row: Row) -> list[nn.Module]:
+    return [build_op(b.op, in_channels=b.in_channels, out_channels=b.out_channels, stride=b.stride) for b in row]
 
 
 def initialize(module: nn.Module, *, generator: torch.Generator | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The CIFAR-10 net of ProxylessNAS with any trees."""
+"""The CIFAR-10 net of ProxylessNAS with any trees, and the space that it was found in."""
 
 from collections.abc import Sequence
 
@@ -13,6 +13,9 @@ from pnas_ops.specs import (
     PreActivationSeparableConvSpec,
     TreeBlockSpec,
 )
+from pnas_ops.tree_space import TreeSpace, TreeStage
+
+_END = ClassifierSpec(hidden_channels=None, pre_activation=True)
 
 
 def tree_edges() -> tuple[EdgeSpec, ...]:
@@ -76,6 +79,34 @@ def pyramid_tree_architecture(
                 stride=2 if number and number % blocks_per_stage == 0 else 1,
             )
         )
-    end = ClassifierSpec(hidden_channels=None, pre_activation=True)
-    blocks.append(BlockSpec(op=end, in_channels=blocks[-1].out_channels, out_channels=classes))
+    blocks.append(BlockSpec(op=_END, in_channels=blocks[-1].out_channels, out_channels=classes))
     return Architecture(name=name, resolution=resolution, blocks=tuple(blocks))
+
+
+def cifar_tree_space(
+    width_mult: float = 1.0, *, blocks_per_stage: int = 18, classes: int = 10, resolution: int = 32
+) -> TreeSpace:
+    """The original's space for CIFAR-10: three stages of tree blocks, with one of `tree_edges` at each of 648 edges.
+
+    Args:
+        width_mult: scales all channels.
+        blocks_per_stage: fewer make a space that two CPU cores can search.
+        classes: of the classifier.
+        resolution: of the images, in pixels.
+
+    Raises:
+        ValueError: for no blocks, and for a width that leaves a bottleneck without channels.
+    """
+    if blocks_per_stage < 1:
+        raise ValueError(f"a stage needs blocks, got {blocks_per_stage}")
+    stem_channels, growth = max(1, round(16 * width_mult)), round(84 * width_mult)
+    widths = pyramid_widths(3 * blocks_per_stage, start=stem_channels, growth=growth)
+    stages = (widths[start : start + blocks_per_stage] for start in range(0, len(widths), blocks_per_stage))
+    return TreeSpace(
+        name=f"cifar-tree-{width_mult:g}" + ("" if blocks_per_stage == 18 else f"-{blocks_per_stage}"),
+        resolution=resolution,
+        stem=(BlockSpec(op=LinearConvSpec(kernel_size=3), in_channels=3, out_channels=stem_channels),),
+        stages=tuple(TreeStage(widths=part, stride=2 if index else 1) for index, part in enumerate(stages)),
+        candidates=tree_edges(),
+        head=BlockSpec(op=_END, in_channels=4 * widths[-1], out_channels=classes),
+    )

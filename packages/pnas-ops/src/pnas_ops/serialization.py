@@ -10,7 +10,9 @@ from cattrs.strategies import configure_tagged_union
 from cattrs.v import format_exception
 
 from pnas_ops.files import write_atomically
+from pnas_ops.space import SearchSpace
 from pnas_ops.specs import EdgeSpec, OpSpec
+from pnas_ops.tree_space import Space
 
 T = TypeVar("T")
 SCHEMA_VERSION = 1
@@ -33,6 +35,8 @@ def make_converter() -> cattrs.Converter:
         configure_tagged_union(
             union, converter, tag_name="kind", tag_generator=lambda spec: spec.__name__.removesuffix("Spec")
         )
+    # What was written before there were trees has no tag.
+    configure_tagged_union(Space, converter, tag_name="kind", default=SearchSpace)
     return converter
 
 

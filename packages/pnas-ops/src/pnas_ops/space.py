@@ -1,5 +1,6 @@
 """Search spaces and what a search returns."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -18,7 +19,8 @@ class Stage:
     stride: int = field(validator=[instance_of(int), ge(1)])
 
 
-def _check_chain(blocks: Sequence[BlockSpec]) -> None:
+def check_chain(blocks: Sequence[BlockSpec]) -> None:
+    """Refuses blocks of which one does not take the channels that the one before it gives."""
     for index, (block, following) in enumerate(pairwise(blocks)):
         if block.out_channels != following.in_channels:
             raise ValueError(
@@ -38,7 +40,7 @@ class Architecture:
     blocks: tuple[BlockSpec, ...] = field(validator=min_len(1))
 
     def __attrs_post_init__(self) -> None:
-        _check_chain(self.blocks)
+        check_chain(self.blocks)
 
     @property
     def in_channels(self) -> int:
@@ -61,39 +63,51 @@ class Architecture:
         return tuple((block,) for block in self.blocks)
 
 
-@frozen(kw_only=True)
-class SearchSpace:
-    """All nets of `stem`, then one of `candidates` at each block of `stages`, then `head`.
+Row = tuple[BlockSpec, ...]
+"""The candidates of one position."""
 
-    Where `residual`, a block that keeps its shape (stride 1, equal widths) has a shortcut, and `ZeroSpec` is a
-    candidate there; where not, `IdentitySpec` is. Any other operation is a candidate wherever it can stand: pooling
-    where the widths are equal, groups and reductions where they divide the channels.
+
+@frozen(kw_only=True)
+class BaseSpace(ABC):
+    """What all spaces of nets have in common.
+
+    A net is a walk through the `positions`, of which some are `searched` and the others the same in all nets. What a
+    net costs is the sum over its positions: they are what has a latency.
+
+    Attributes:
+        name: of the space, and of its nets where they are given none.
+        resolution: side of the images in pixels.
+        stem: the first blocks, which are not searched.
+        head: the last block, which is not searched.
     """
 
     name: str
     resolution: int = field(validator=[instance_of(int), ge(1)])
     stem: tuple[BlockSpec, ...] = field(validator=min_len(1))
-    stages: tuple[Stage, ...] = field(validator=min_len(1))
-    candidates: tuple[OpSpec, ...] = field(validator=min_len(1))
     head: BlockSpec
-    residual: bool = True
 
-    def __attrs_post_init__(self) -> None:
-        if len(set(self.candidates)) != len(self.candidates):
-            raise ValueError(f"space {self.name!r} names a candidate twice: {', '.join(map(str, self.candidates))}")
-        if any(isinstance(op, ClassifierSpec) for op in self.candidates):
-            raise ValueError(f"space {self.name!r} has a classifier among its candidates: it can only be the head")
-        if any(isinstance(op, GlobalPoolSpec) for op in self.candidates):
-            raise ValueError(f"space {self.name!r} has a global pool among its candidates: it has another output size")
-        mixed = self.mixed
-        if any(not blocks for blocks in mixed):
-            raise ValueError(f"space {self.name!r} has a block at which none of its candidates can stand")
-        placed = {block.op for blocks in mixed for block in blocks}
-        for op in self.candidates:
-            # Of the two ways to skip a block, a space needs one and may name both.
-            if op not in placed and not isinstance(op, ZeroSpec | IdentitySpec):
-                raise ValueError(f"space {self.name!r} has the candidate {op}, which can stand at none of its blocks")
-        _check_chain([blocks[0] for blocks in self.positions])
+    @property
+    @abstractmethod
+    def positions(self) -> tuple[Row, ...]:
+        """The candidates of every position in the order of the net; those of one position keep the same shapes."""
+
+    @property
+    @abstractmethod
+    def searched(self) -> tuple[int, ...]:
+        """Which of the positions are searched, in order."""
+
+    @property
+    @abstractmethod
+    def of_whole_blocks(self) -> bool:
+        """Whether each position is a block of a net, and not an edge inside one."""
+
+    @abstractmethod
+    def _blocks(self, chosen: Sequence[BlockSpec]) -> tuple[BlockSpec, ...]:
+        """The blocks of the net that takes these candidates, one a searched position."""
+
+    @abstractmethod
+    def _taken(self, architecture: Architecture) -> tuple[BlockSpec, ...]:
+        """What the net has at every position; anything where it is of another space."""
 
     @property
     def in_channels(self) -> int:
@@ -106,20 +120,10 @@ class SearchSpace:
         return self.head.out_channels
 
     @property
-    def mixed(self) -> tuple[tuple[BlockSpec, ...], ...]:
-        """The candidate blocks of each searched position, in the order of the net."""
-        rows = []
-        in_channels = self.stem[-1].out_channels
-        for stage in self.stages:
-            for index in range(stage.depth):
-                rows.append(self._candidate_blocks(in_channels, stage.width, stage.stride if index == 0 else 1))
-                in_channels = stage.width
-        return tuple(rows)
-
-    @property
-    def positions(self) -> tuple[tuple[BlockSpec, ...], ...]:
-        """The candidate blocks of every position: one for stem and head, several for the searched ones."""
-        return (*((block,) for block in self.stem), *self.mixed, (self.head,))
+    def mixed(self) -> tuple[Row, ...]:
+        """The candidates of each searched position, in the order of the net."""
+        positions = self.positions
+        return tuple(positions[index] for index in self.searched)
 
     def architecture(self, choices: Sequence[int], *, name: str = "") -> Architecture:
         """The net that takes candidate `choices[i]` at searched position i.
@@ -133,8 +137,8 @@ class SearchSpace:
         for index, (choice, blocks) in enumerate(zip(choices, mixed, strict=True)):
             if not 0 <= choice < len(blocks):
                 raise ValueError(f"searched block {index} has candidates 0 to {len(blocks) - 1}, got {choice}")
-        chosen = (blocks[choice] for choice, blocks in zip(choices, mixed, strict=True))
-        return Architecture(name=name or self.name, resolution=self.resolution, blocks=(*self.stem, *chosen, self.head))
+        chosen = [blocks[choice] for choice, blocks in zip(choices, mixed, strict=True)]
+        return Architecture(name=name or self.name, resolution=self.resolution, blocks=self._blocks(chosen))
 
     def choices(self, architecture: Architecture) -> tuple[int, ...]:
         """The inverse of `architecture`.
@@ -142,19 +146,73 @@ class SearchSpace:
         Raises:
             ValueError: for an architecture that is not of this space.
         """
-        positions = self.positions
-        if architecture.resolution != self.resolution or len(architecture.blocks) != len(positions):
+        positions, taken = self.positions, self._taken(architecture)
+        if architecture.resolution != self.resolution or len(taken) != len(positions):
             raise ValueError(f"architecture {architecture.name!r} is not of space {self.name!r}")
-        found = []
-        for index, (block, blocks) in enumerate(zip(architecture.blocks, positions, strict=True)):
+        for index, (block, blocks) in enumerate(zip(taken, positions, strict=True)):
             if block not in blocks:
                 raise ValueError(
                     f"block {index} ({block}) of architecture {architecture.name!r} is not in space {self.name!r}"
                 )
-            found.append(blocks.index(block))
-        return tuple(found[len(self.stem) : -1])
+        return tuple(positions[index].index(taken[index]) for index in self.searched)
 
-    def _candidate_blocks(self, in_channels: int, out_channels: int, stride: int) -> tuple[BlockSpec, ...]:
+
+@frozen(kw_only=True)
+class SearchSpace(BaseSpace):
+    """All nets of `stem`, then one of `candidates` at each block of `stages`, then `head`.
+
+    Where `residual`, a block that keeps its shape (stride 1, equal widths) has a shortcut, and `ZeroSpec` is a
+    candidate there; where not, `IdentitySpec` is. Any other operation is a candidate wherever it can stand: pooling
+    where the widths are equal, groups and reductions where they divide the channels.
+    """
+
+    stages: tuple[Stage, ...] = field(validator=min_len(1))
+    candidates: tuple[OpSpec, ...] = field(validator=min_len(1))
+    residual: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        check_candidates(self.name, self.candidates)
+        if any(isinstance(op, ClassifierSpec) for op in self.candidates):
+            raise ValueError(f"space {self.name!r} has a classifier among its candidates: it can only be the head")
+        if any(isinstance(op, GlobalPoolSpec) for op in self.candidates):
+            raise ValueError(f"space {self.name!r} has a global pool among its candidates: it has another output size")
+        mixed = self.mixed
+        if any(not blocks for blocks in mixed):
+            raise ValueError(f"space {self.name!r} has a block at which none of its candidates can stand")
+        placed = {block.op for blocks in mixed for block in blocks}
+        for op in self.candidates:
+            # Of the two ways to skip a block, a space needs one and may name both.
+            if op not in placed and not isinstance(op, ZeroSpec | IdentitySpec):
+                raise ValueError(f"space {self.name!r} has the candidate {op}, which can stand at none of its blocks")
+        check_chain([blocks[0] for blocks in self.positions])
+
+    @property
+    def positions(self) -> tuple[Row, ...]:
+        """The candidate blocks of every position: one for stem and head, several for the searched ones."""
+        rows: list[Row] = [(block,) for block in self.stem]
+        in_channels = self.stem[-1].out_channels
+        for stage in self.stages:
+            for index in range(stage.depth):
+                rows.append(self._candidate_blocks(in_channels, stage.width, stage.stride if index == 0 else 1))
+                in_channels = stage.width
+        return (*rows, (self.head,))
+
+    @property
+    def searched(self) -> tuple[int, ...]:
+        """All but stem and head."""
+        return tuple(range(len(self.stem), len(self.stem) + sum(stage.depth for stage in self.stages)))
+
+    @property
+    def of_whole_blocks(self) -> bool:
+        return True
+
+    def _blocks(self, chosen: Sequence[BlockSpec]) -> tuple[BlockSpec, ...]:
+        return (*self.stem, *chosen, self.head)
+
+    def _taken(self, architecture: Architecture) -> tuple[BlockSpec, ...]:
+        return architecture.blocks
+
+    def _candidate_blocks(self, in_channels: int, out_channels: int, stride: int) -> Row:
         keeps_shape = stride == 1 and in_channels == out_channels
         residual = self.residual and keeps_shape
         return tuple(
@@ -162,3 +220,9 @@ class SearchSpace:
             for op in self.candidates
             if misfit(op, in_channels, out_channels, stride=stride, residual=residual) is None
         )
+
+
+def check_candidates(name: str, candidates: Sequence[OpSpec]) -> None:
+    """Refuses a space of this name that names a candidate twice."""
+    if len(set(candidates)) != len(candidates):
+        raise ValueError(f"space {name!r} names a candidate twice: {', '.join(map(str, candidates))}")

@@ -33,15 +33,17 @@ def imagenet_mbconv_space(width_mult: float = 1.0, *, classes: int = 1000, resol
     )
 
 
-def cifar_mbconv_space(width_mult: float = 1.0, *, classes: int = 10, resolution: int = 32) -> SearchSpace:
+def cifar_mbconv_space(
+    width_mult: float = 1.0, *, blocks_per_stage: int = 3, classes: int = 10, resolution: int = 32
+) -> SearchSpace:
     """A space for CIFAR-10 that two CPU cores can search: 9 searched blocks, nets of 2 to 25 million MACs."""
     return _mbconv_space(
-        name=f"cifar-mbconv-{width_mult:g}",
+        name=_name("cifar-mbconv", width_mult, blocks_per_stage),
         resolution=resolution,
         stem_channels=(scale_width(16, width_mult), scale_width(24, width_mult)),
         stem_strides=(1, 2),
         stages=tuple(
-            Stage(width=scale_width(width, width_mult), depth=3, stride=stride)
+            Stage(width=scale_width(width, width_mult), depth=blocks_per_stage, stride=stride)
             for width, stride in [(24, 1), (48, 2), (96, 2)]
         ),
         candidates=mbconv_candidates((3, 5, 7), (3, 6)),
@@ -50,19 +52,27 @@ def cifar_mbconv_space(width_mult: float = 1.0, *, classes: int = 10, resolution
     )
 
 
-def digits_mbconv_space(width_mult: float = 1.0, *, classes: int = 10, resolution: int = 16) -> SearchSpace:
+def digits_mbconv_space(
+    width_mult: float = 1.0, *, blocks_per_stage: int = 3, classes: int = 10, resolution: int = 16
+) -> SearchSpace:
     """The demo's space, for small grey images: 6 searched blocks."""
     return _mbconv_space(
-        name=f"digits-mbconv-{width_mult:g}",
+        name=_name("digits-mbconv", width_mult, blocks_per_stage),
         resolution=resolution,
         in_channels=1,
         stem_channels=(scale_width(16, width_mult), scale_width(16, width_mult)),
         stem_strides=(1, 1),
-        stages=tuple(Stage(width=scale_width(width, width_mult), depth=3, stride=2) for width in (24, 48)),
+        stages=tuple(
+            Stage(width=scale_width(width, width_mult), depth=blocks_per_stage, stride=2) for width in (24, 48)
+        ),
         candidates=mbconv_candidates((3, 5, 7), (3, 6)),
         hidden_channels=scale_width(128, width_mult),
         classes=classes,
     )
+
+
+def _name(kind: str, width_mult: float, blocks_per_stage: int) -> str:
+    return f"{kind}-{width_mult:g}" + ("" if blocks_per_stage == 3 else f"-{blocks_per_stage}")
 
 
 def _mbconv_space(

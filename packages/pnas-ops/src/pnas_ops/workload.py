@@ -3,8 +3,10 @@
 from attrs import field, frozen
 from attrs.validators import ge, instance_of
 
-from pnas_ops.space import Architecture, SearchSpace
+from pnas_ops.parts import block_parts
+from pnas_ops.space import Architecture
 from pnas_ops.specs import BlockSpec
+from pnas_ops.tree_space import Space
 
 
 @frozen(kw_only=True)
@@ -24,7 +26,17 @@ class Workload:
         return f"{self.block} @{self.height}x{self.width}"
 
 
-def workloads(net: SearchSpace | Architecture) -> tuple[tuple[Workload, ...], ...]:
+def workload_parts(workload: Workload) -> tuple[Workload, ...]:
+    """Workloads whose latencies add up to that of this one: a block of trees in its `block_parts`, any other alone."""
+    first, *edges = block_parts(workload.block)
+    height, width = (workload.block.output_size(size) for size in (workload.height, workload.width))
+    return (
+        Workload(block=first, height=workload.height, width=workload.width),
+        *(Workload(block=edge, height=height, width=width) for edge in edges),
+    )
+
+
+def workloads(net: Space | Architecture) -> tuple[tuple[Workload, ...], ...]:
     """The workloads of every position of a space or an architecture: the project's only walk over shapes.
 
     Returns:

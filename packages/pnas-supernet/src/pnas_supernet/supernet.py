@@ -6,33 +6,22 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from pnas_ops import Architecture, Block, SearchSpace, build_block, build_op, initialize
+from pnas_ops import Architecture, Space, build_space
 from pnas_supernet.mixed_op import MixedOp, alpha_parameters, initialize_alphas, mixed_ops
 
 
 class SuperNet(nn.Module):
-    """All nets of a space in one: stem, a `MixedOp` at every searched block, head.
+    """All nets of a space in one: a `MixedOp` at every searched position, at every block or at every edge of a tree.
 
     Args:
         space: the search space.
         generator: source of the initial weights and architecture parameters; PyTorch's global one if None.
     """
 
-    def __init__(self, space: SearchSpace, *, generator: torch.Generator | None = None) -> None:
+    def __init__(self, space: Space, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.space = space
-        mixed = [
-            Block(
-                MixedOp(
-                    build_op(b.op, in_channels=b.in_channels, out_channels=b.out_channels, stride=b.stride)
-                    for b in blocks
-                ),
-                residual=blocks[0].residual,
-            )
-            for blocks in space.mixed
-        ]
-        self.network = nn.Sequential(*map(build_block, space.stem), *mixed, build_block(space.head))
-        initialize(self.network, generator=generator)
+        self.network = build_space(space, MixedOp, generator=generator)
         initialize_alphas(self.network, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -41,7 +30,7 @@ class SuperNet(nn.Module):
 
 
 def derive(supernet: SuperNet, *, name: str = "") -> Architecture:
-    """The most probable candidate of every block (ProxylessNAS, section 3.2.1)."""
+    """The most probable candidate of every searched position (ProxylessNAS, section 3.2.1)."""
     choices = [int(alpha.argmax()) for alpha in alpha_parameters(supernet)]
     return supernet.space.architecture(choices, name=name)
 
