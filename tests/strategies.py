@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 from attrs import evolve
+from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -25,8 +26,11 @@ from pnas_ops import (
     PreActivationSeparableConvSpec,
     SearchSpace,
     SeparableConvSpec,
+    Space,
     Stage,
     TreeBlockSpec,
+    TreeSpace,
+    TreeStage,
     ZeroSpec,
     workloads,
 )
@@ -55,7 +59,7 @@ classifiers = st.builds(ClassifierSpec, hidden_channels=st.none() | channels, pr
 adaptable_ops: SearchStrategy[OpSpec] = st.one_of(mbconvs, convs, separables, linear_convs, pre_separables)
 choosy_ops: SearchStrategy[OpSpec] = st.one_of(pools, grouped, bottlenecks)
 computing_ops: SearchStrategy[OpSpec] = st.one_of(adaptable_ops, choosy_ops)
-edges = st.one_of(adaptable_ops, pools, st.builds(IdentitySpec))
+edges = st.one_of(mbconvs, convs, separables, pre_separables, pools, st.builds(IdentitySpec))
 trees = st.builds(
     TreeBlockSpec,
     hidden_channels=st.sampled_from([2, 4]),
@@ -131,7 +135,29 @@ def search_spaces(draw: DrawFn) -> SearchSpace:
     )
 
 
-def choices(space: SearchSpace) -> SearchStrategy[tuple[int, ...]]:
+@st.composite
+def tree_spaces(draw: DrawFn) -> TreeSpace:
+    """Spaces of one to three blocks of trees, whose images of at least 8 pixels survive all strides."""
+    widths = st.lists(st.sampled_from([2, 4]), min_size=1, max_size=2).map(sorted).map(tuple)
+    stages = draw(st.lists(st.builds(TreeStage, widths=widths, stride=strides), min_size=1, max_size=2))
+    stages.sort(key=lambda stage: stage.widths)
+    expansion = draw(st.integers(2, 3))
+    assume(all(a.widths[-1] <= b.widths[0] for a, b in pairwise(stages)))
+    width = draw(st.integers(1, 4))
+    last = expansion * stages[-1].widths[-1]
+    return TreeSpace(
+        name=draw(names),
+        resolution=draw(st.integers(8, 12)),
+        stem=(BlockSpec(op=draw(linear_convs), in_channels=draw(channels), out_channels=width, stride=draw(strides)),),
+        stages=tuple(stages),
+        expansion=expansion,
+        depth=draw(st.integers(1, 2)),
+        candidates=tuple(draw(st.lists(edges, min_size=1, max_size=4, unique=True))),
+        head=BlockSpec(op=draw(classifiers), in_channels=last, out_channels=draw(channels)),
+    )
+
+
+def choices(space: Space) -> SearchStrategy[tuple[int, ...]]:
     """One candidate of every searched block of `space`, by number."""
     return st.tuples(*(st.integers(0, len(blocks) - 1) for blocks in space.mixed))
 

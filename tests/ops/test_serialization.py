@@ -26,7 +26,16 @@ from pnas_ops import (
     structure,
     to_json,
 )
-from strategies import architectures, block_specs, channels, device_infos, measurements, search_spaces, strides
+from strategies import (
+    architectures,
+    block_specs,
+    channels,
+    device_infos,
+    measurements,
+    search_spaces,
+    strides,
+    tree_spaces,
+)
 
 stages = st.builds(Stage, width=channels, depth=channels, stride=strides)
 workload_values = st.builds(Workload, block=block_specs(), height=channels, width=channels)
@@ -35,7 +44,18 @@ POOL = {"kind": "Pool", "mode": "max", "kernel_size": 3}
 BLOCK = {"op": MBCONV, "in_channels": 8, "out_channels": 8, "stride": 1}
 
 
-@given(st.one_of(block_specs(), stages, search_spaces(), architectures(), workload_values, device_infos, measurements))
+@given(
+    st.one_of(
+        block_specs(),
+        stages,
+        search_spaces(),
+        tree_spaces(),
+        architectures(),
+        workload_values,
+        device_infos,
+        measurements,
+    )
+)
 def test_every_type_survives_a_round_trip(value: Any) -> None:
     assert from_json(to_json(value), type(value)) == value
 
