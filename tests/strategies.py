@@ -185,7 +185,7 @@ measurements = st.builds(
 
 
 @st.composite
-def latency_tables(draw: DrawFn, net: SearchSpace | Architecture) -> LatencyTable:
+def latency_tables(draw: DrawFn, net: Space | Architecture) -> LatencyTable:
     """Tables that hold every workload of `net`."""
     computing = (workload for row in workloads(net) for workload in row if not workload.block.computes_nothing)
     entries = [TableEntry(workload=w, measurement=draw(measurements)) for w in dict.fromkeys(computing)]

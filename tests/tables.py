@@ -1,7 +1,7 @@
 """Tables of numbers that are easy to add up."""
 
 from pnas_latency import LatencyTable, TableEntry
-from pnas_ops import Architecture, DeviceInfo, Measurement, SearchSpace, workloads
+from pnas_ops import Architecture, DeviceInfo, Measurement, Space, workloads
 
 DEVICE = DeviceInfo(device="board", runtime="fake", runtime_version="1", threads=1, dtype="float32")
 
@@ -11,7 +11,7 @@ def measurement(latency_ms: float, overhead_ms: float = 0.0) -> Measurement:
     return Measurement(latency_ms=latency_ms, overhead_ms=overhead_ms, p25_ms=1, median_ms=1, p75_ms=1, count=2)
 
 
-def uniform_table(net: SearchSpace | Architecture, latency_ms: float = 1.0) -> LatencyTable:
+def uniform_table(net: Space | Architecture, latency_ms: float = 1.0) -> LatencyTable:
     """A table in which every workload of `net` takes as long."""
     found = dict.fromkeys(w for row in workloads(net) for w in row if not w.block.computes_nothing)
     entries = tuple(TableEntry(workload=workload, measurement=measurement(latency_ms)) for workload in found)
