@@ -23,12 +23,12 @@ def main(count: int, blocks_per_stage: int, width_mult: float, cache: Path | Non
     """Measures all at once, and prints both predictions beside every net."""
     space = cifar_tree_space(width_mult, blocks_per_stage=blocks_per_stage)
     nets = [net.architecture for net in validation_nets(space, costs=MACS.costs(space), fit=0, held_out=count)]
-    # A whole block stands where it would stand in a net: behind the edges of the block before.
+    # A whole block stands where it would in a net: behind the block before.
     wholes = [list(dict.fromkeys(column)) for column in zip(*(_blocks(net) for net in nets), strict=True)]
     rows = []
     for row in workloads(space):
         if row[0].block in space.blocks:
-            rows.append([w for w in wholes[space.blocks.index(row[0].block)]])
+            rows.append(wholes[space.blocks.index(row[0].block)])
         rows.append([w for w in row if not w.block.computes_nothing])
     device = TFLiteDevice(cache=cache)
     measured = dict(device.measure(rows, nets=nets, progress=_progress))
