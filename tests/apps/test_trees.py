@@ -84,11 +84,11 @@ def test_spaces_by_their_names() -> None:
 @pytest.mark.parametrize(("name", "edges"), [("tree-cpu", 72), ("tree-paper", 648)])
 def test_the_presets_search_trees(name: str, edges: int, image_folder: Path) -> None:
     preset = structure_preset(read_preset(name, PRESETS), name)
-    task = images_task(image_folder, False, preset, lambda what, items, total: items)
+    task = images_task(image_folder, False, preset, lambda items, total: items)
     assert len(task.space.mixed) == edges
     grey = evolve(preset, space="digits")
     with pytest.raises(UserError, match="'digits' is for images of 1 channels, these have 3: name another --space"):
-        images_task(image_folder, False, grey, lambda what, items, total: items)
+        images_task(image_folder, False, grey, lambda items, total: items)
 
 
 def test_what_cannot_be_known_of_trees_is_refused_before_the_search(tmp_path: Path) -> None:
