@@ -242,8 +242,12 @@ def architecture_table(architecture: Architecture, table: LatencyTable) -> Table
     """A net block by block, with a bar for what each costs."""
     drawing = Table(title=f"The {architecture.name} net, block by block", title_justify="left", box=None)
     for heading in ("block", "input", "operation", "channels", "ms", ""):
-        drawing.add_column(heading, justify="right" if heading in ("block", "ms") else "left")
+        drawing.add_column(
+            heading, justify="right" if heading in ("block", "ms") else "left", no_wrap=heading == "operation"
+        )
     rows = [row[0] for row in workloads(architecture)]
+    # Trees take more of the 80 columns.
+    bar = 11 if any(isinstance(workload.block.op, TreeBlockSpec) for workload in rows) else 26
     longest = max(table.latency_ms(workload) for workload in rows)
     for index, workload in enumerate(rows):
         block, cost_ms = workload.block, table.latency_ms(workload)
@@ -254,7 +258,7 @@ def architecture_table(architecture: Architecture, table: LatencyTable) -> Table
             Text(_op_text(block.op), style=color),
             f"{block.in_channels}->{block.out_channels}{' /' + str(block.stride) if block.stride > 1 else ''}",
             f"{cost_ms:.4f}",
-            Text("█" * max(1, round(26 * cost_ms / longest)) if cost_ms else "", style=color),
+            Text("█" * max(1, round(bar * cost_ms / longest)) if cost_ms else "", style=color),
         )
     return drawing
 
