@@ -60,7 +60,7 @@ def test_a_wrong_option_of_a_file_is_named(tmp_path: Path, change: str, message:
 
 
 def test_a_missing_preset_and_a_broken_file_are_named(tmp_path: Path) -> None:
-    shipped = "cpu, digits, quick"
+    shipped = "cpu, digits, quick, tree-cpu, tree-paper"
     with pytest.raises(UserError, match=rf"no preset 'gpu': name one of {shipped}, or a file that ends in \.toml"):
         read_preset("gpu", PRESETS)
     path = tmp_path / "broken.toml"

@@ -2,9 +2,7 @@
 
 from math import isfinite
 from pathlib import Path
-from typing import Protocol
-
-from attrs import frozen
+from typing import NamedTuple, Protocol
 
 from pnas_apps.errors import UserError
 from pnas_apps.folders import Track
@@ -18,8 +16,7 @@ class _BuildSpace(Protocol):
     def __call__(self, width_mult: float, *, blocks_per_stage: int, classes: int, resolution: int) -> Space: ...
 
 
-@frozen
-class _Named:
+class _Named(NamedTuple):
     """A space, and its own resolution and number of blocks."""
 
     build: _BuildSpace
