@@ -10,8 +10,16 @@ from pathlib import Path
 import click
 
 from pnas_export import TFLiteDevice
-from pnas_latency import MACS, LatencyTable, NetEntry, TableEntry, compare_predictions, validation_nets
-from pnas_ops import Architecture, cifar_tree_space, workloads
+from pnas_latency import (
+    MACS,
+    LatencyTable,
+    NetEntry,
+    TableEntry,
+    compare_predictions,
+    fit_calibration,
+    validation_nets,
+)
+from pnas_ops import Architecture, Workload, cifar_tree_space, workloads
 
 
 @click.command()
@@ -51,9 +59,21 @@ def main(count: int, blocks_per_stage: int, width_mult: float, cache: Path | Non
         print(f"{net.name:10} {MACS.of(net) / 1e6:8.1f} " + " ".join(f"{value:9.4f}" for value in values))
     for name, values in predicted.items():
         print(f"{name}: {compare_predictions(values, found, noise_floor=noise)}")
+        print(
+            f"  calibrated by the others: {compare_predictions(_calibrated(values, found), found, noise_floor=noise)}"
+        )
 
 
-def _blocks(net: Architecture):
+def _calibrated(predicted: list[float], measured: list[float]) -> list[float]:
+    """Each prediction corrected by what all other nets say."""
+    corrected = []
+    for index, value in enumerate(predicted):
+        found = fit_calibration(*([*row[:index], *row[index + 1 :]] for row in (predicted, measured)))
+        corrected.append(found.scale * value + found.offset_ms)
+    return corrected
+
+
+def _blocks(net: Architecture) -> list[Workload]:
     return [row[0] for row in workloads(net)[1:-1]]
 
 

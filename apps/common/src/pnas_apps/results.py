@@ -247,7 +247,7 @@ def architecture_table(architecture: Architecture, table: LatencyTable) -> Table
         )
     rows = [row[0] for row in workloads(architecture)]
     # Trees take more of the 80 columns.
-    bar = 11 if any(isinstance(workload.block.op, TreeBlockSpec) for workload in rows) else 26
+    bar = 10 if any(isinstance(workload.block.op, TreeBlockSpec) for workload in rows) else 26
     longest = max(table.latency_ms(workload) for workload in rows)
     for index, workload in enumerate(rows):
         block, cost_ms = workload.block, table.latency_ms(workload)

@@ -72,11 +72,20 @@ def needed_workloads(rows: Sequence[Sequence[Workload]], nets: Sequence[Architec
 
 
 def workload_blocks(workloads: Sequence[Workload]) -> list[nn.Module]:
-    """The blocks in evaluation mode, with random weights that depend on the workloads alone."""
+    """The blocks in evaluation mode, with random weights that depend on the workloads alone.
+
+    BatchNorm has random statistics too: of a fresh one, which neither shifts nor scales, converters leave out what a
+    trained net computes wherever no convolution stands before it to take it in, as in pre-activation blocks.
+    """
     generator = torch.Generator().manual_seed(0)
     blocks: list[nn.Module] = [build_block(workload.block).eval() for workload in workloads]
     for block in blocks:
         initialize(block, generator=generator)
+        for part in block.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                for values in (part.weight, part.bias, part.running_mean, part.running_var):
+                    assert values is not None
+                    nn.init.uniform_(values, 0.5, 1.5, generator=generator)
     return blocks
 
 
