@@ -21,6 +21,7 @@ from pnas_apps.retraining import load_network, retrain
 from pnas_apps.rewards import file_bytes
 from pnas_apps.run import Run
 from pnas_apps.run_folder import RunFolder
+from pnas_apps.runner import check_channels
 from pnas_apps.searching import biggest, fastest, run_search
 from pnas_apps.settings import Task, structure_preset
 from pnas_apps.trees import edge_name, half_edges, tree_text
@@ -87,8 +88,9 @@ def test_the_presets_search_trees(name: str, edges: int, image_folder: Path) -> 
     task = images_task(image_folder, False, preset, lambda items, total: items)
     assert len(task.space.mixed) == edges
     grey = evolve(preset, space="digits")
+    check_channels(task, preset)
     with pytest.raises(UserError, match="'digits' is for images of 1 channels, these have 3: name another --space"):
-        images_task(image_folder, False, grey, lambda items, total: items)
+        check_channels(images_task(image_folder, False, grey, lambda items, total: items), grey)
 
 
 def test_what_cannot_be_known_of_trees_is_refused_before_the_search(tmp_path: Path) -> None:

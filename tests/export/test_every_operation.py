@@ -48,6 +48,8 @@ TREE = TreeBlockSpec(
         PoolSpec(mode="average", kernel_size=3),
     ),
 )
+# Of BatchNorm where no convolution stands before it to take it in.
+NORM = "SUB MUL MUL ADD"
 # Each with the TFLite operators that it comes to where the stride is 1.
 OPERATORS: dict[OpSpec, str] = {
     ConvSpec(kernel_size=3): "CONV_2D",
@@ -58,12 +60,11 @@ OPERATORS: dict[OpSpec, str] = {
     GroupedConvSpec(kernel_size=3, groups=2): "CONV_2D",
     # The converter does not see that (N, H, W, C) needs one transpose only.
     GroupedConvSpec(kernel_size=3, groups=2, shuffle=True): "CONV_2D TRANSPOSE RESHAPE TRANSPOSE RESHAPE TRANSPOSE",
-    # BatchNorm before a convolution is a product and a sum of its own; the sum is nothing where its statistics are new.
-    PreActivationSeparableConvSpec(kernel_size=3): "MUL DEPTHWISE_CONV_2D CONV_2D",
-    PreActivationSeparableConvSpec(kernel_size=3, dilation=2): "MUL DEPTHWISE_CONV_2D CONV_2D",
+    PreActivationSeparableConvSpec(kernel_size=3): f"{NORM} DEPTHWISE_CONV_2D CONV_2D",
+    PreActivationSeparableConvSpec(kernel_size=3, dilation=2): f"{NORM} DEPTHWISE_CONV_2D CONV_2D",
     TREE: (
-        "CONV_2D CONV_2D TRANSPOSE RESHAPE TRANSPOSE RESHAPE TRANSPOSE SLICE SLICE "
-        "MUL DEPTHWISE_CONV_2D CONV_2D ADD MUL ADD MAX_POOL_2D AVERAGE_POOL_2D ADD MUL ADD ADD MUL CONV_2D ADD"
+        f"{NORM} CONV_2D CONV_2D TRANSPOSE RESHAPE TRANSPOSE RESHAPE TRANSPOSE SLICE SLICE {NORM} DEPTHWISE_CONV_2D "
+        f"CONV_2D ADD {NORM} ADD MAX_POOL_2D AVERAGE_POOL_2D ADD {NORM} ADD ADD {NORM} CONV_2D ADD"
     ),
     BottleneckSpec(kernel_size=3, reduction=4): "CONV_2D CONV_2D CONV_2D",
     MBConvSpec(kernel_size=3, expansion=1): "DEPTHWISE_CONV_2D CONV_2D",

@@ -32,7 +32,7 @@ def draw_architectures(architectures: Sequence[Architecture], table: LatencyTabl
     Nets of trees are drawn edge by edge instead, by `draw_trees`.
     """
     if any(isinstance(block.op, TreeBlockSpec) for net in architectures for block in net.blocks):
-        save_picture(draw_trees(architectures, table), path)
+        _save(draw_trees(architectures, table), path)
         return
     blocks = max(len(architecture.blocks) for architecture in architectures)
     figure = Figure(figsize=(1.5 + 0.95 * blocks, 0.6 + 2.3 * len(architectures)), layout="constrained")
@@ -46,7 +46,7 @@ def draw_architectures(architectures: Sequence[Architecture], table: LatencyTabl
         axes.set_axis_off()
     legend = [Patch(color=color, label=f"{size}x{size}") for size, color in KERNEL_COLORS.items()]
     figure.legend(handles=legend, loc="outside lower center", ncols=len(legend), frameon=False)
-    save_picture(figure, path)
+    _save(figure, path)
 
 
 def draw_search(
@@ -75,7 +75,7 @@ def draw_search(
         axes.set_xlabel("epoch")
         if len(searched) < len(history):
             axes.axvspan(0, len(history) - len(searched) - 0.5, color="#eeeeee")
-    save_picture(figure, path)
+    _save(figure, path)
 
 
 def draw_validation(table: LatencyTable, path: Path) -> None:
@@ -115,7 +115,7 @@ def draw_validation(table: LatencyTable, path: Path) -> None:
     figure.legend(loc="outside lower center", ncols=6, frameon=False)
     # A command is part of its device's name.
     figure.suptitle(textwrap.fill(str(table.device), 130), fontsize=9, parse_math=False)
-    save_picture(figure, path)
+    _save(figure, path)
 
 
 def _draw_block(axes: Axes, index: int, workload: Workload, cost_ms: float) -> None:
@@ -153,8 +153,7 @@ def _label(workload: Workload) -> str:
             return str(op)
 
 
-def save_picture(figure: Figure, path: Path) -> None:
-    """Writes a PNG file, whole or not at all."""
+def _save(figure: Figure, path: Path) -> None:
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=130)
     write_atomically(path, buffer.getvalue())

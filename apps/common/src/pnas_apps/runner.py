@@ -53,6 +53,7 @@ def run_task(
     if run_dir is not None:
         RunFolder(run_dir).refuse_finished()
     task = _read(partial(read_task, preset), reporter)
+    check_channels(task, preset)
     settings = RunSettings(
         task=task.name,
         seed=seed,
@@ -142,6 +143,16 @@ def open_run(
         budget=settings.budget,
         target=settings.device,
     )
+
+
+def check_channels(task: Task, preset: Preset) -> None:
+    """Raises a UserError where the search space takes images of another number of channels."""
+    channels = task.train.images.shape[1]
+    if channels != task.space.in_channels:
+        raise UserError(
+            f"space {preset.space!r} is for images of {task.space.in_channels} channels, these have {channels}: "
+            "name another --space"
+        )
 
 
 def default_cache() -> Path:
