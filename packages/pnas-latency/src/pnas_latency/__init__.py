@@ -1,10 +1,13 @@
 """Latency tables measured on your device, and the differentiable expectation of them."""
 
 from pnas_latency.calibration import Calibration, fit_calibration
+from pnas_latency.choosing import choose_within_budget
 from pnas_latency.counts import MACS, PARAMETERS, peak_activation_bytes, weight_bytes
 from pnas_latency.device import Device
 from pnas_latency.entries import NetEntry, TableEntry
 from pnas_latency.expectation import expected_cost, expected_max
+from pnas_latency.infeasible import InfeasibleBudgetError
+from pnas_latency.limit import Limit
 from pnas_latency.measuring import measure_table
 from pnas_latency.metric import Metric
 from pnas_latency.missing import MissingWorkloadsError
@@ -41,6 +44,10 @@ __all__ = [
     "expected_cost",
     "expected_max",
     "LinearPenalty",
+    # the most probable net that a budget allows
+    "Limit",
+    "choose_within_budget",
+    "InfeasibleBudgetError",
     # anything else that a net costs
     "Metric",
     "MACS",

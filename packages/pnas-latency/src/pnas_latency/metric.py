@@ -39,12 +39,21 @@ class Metric:
 
     def costs(self, space: SearchSpace) -> Costs:
         """The cost of every candidate of every searched block, as `expected_cost` and `expected_max` take them."""
-        return self.rows(workloads(space))[len(space.stem) : -1]
+        return self.parts(space)[1]
 
     def fixed(self, space: SearchSpace) -> float:
         """What stem, head and constant cost, which all nets of the space have in common."""
+        return self._combined(self.parts(space)[0])
+
+    def parts(self, space: SearchSpace) -> tuple[tuple[float, ...], Costs]:
+        """The costs of stem and head, one by one and without the constant, and the `costs` of what is searched."""
         rows = self.rows(workloads(space))
-        return self._combined([row[0] for row in (*rows[: len(space.stem)], rows[-1])])
+        stem = len(space.stem)
+        return tuple(row[0] for row in (*rows[:stem], rows[-1])), rows[stem:-1]
+
+    def cheapest(self, space: SearchSpace, *, name: str = "cheapest") -> Architecture:
+        """The net that takes the candidate of least cost at every block, of equal ones the first."""
+        return space.architecture([row.index(min(row)) for row in self.costs(space)], name=name)
 
     def expected(self, probs: Sequence[Tensor], space: SearchSpace) -> Tensor:
         """The expected cost of a net whose blocks are drawn independently, differentiable in the probabilities.
