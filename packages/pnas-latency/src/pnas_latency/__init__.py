@@ -13,6 +13,7 @@ from pnas_latency.metric import Metric
 from pnas_latency.missing import MissingWorkloadsError
 from pnas_latency.nets import ValidationNet, validation_nets
 from pnas_latency.objective import LinearPenalty
+from pnas_latency.reinforce import MovingBaseline, absolute_reward, mnasnet_reward, reinforce_loss
 from pnas_latency.table import LatencyTable
 from pnas_latency.torch_device import TorchDevice
 from pnas_latency.validation import Validation, compare_predictions
@@ -44,6 +45,11 @@ __all__ = [
     "expected_cost",
     "expected_max",
     "LinearPenalty",
+    # rewards that cannot be differentiated
+    "reinforce_loss",
+    "MovingBaseline",
+    "mnasnet_reward",
+    "absolute_reward",
     # the most probable net that a budget allows
     "Limit",
     "choose_within_budget",
