@@ -1,14 +1,16 @@
 """Measuring in several processes, and what an interruption leaves."""
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 from attrs import evolve
 
-from pnas_export import sessions
+from pnas_export import sessions, walk_session
 from pnas_export.sessions import Plan, measure_in_sessions
-from pnas_ops import Workload
+from pnas_ops import Workload, measurement
 
 KEY = "block"
 
@@ -129,3 +131,13 @@ def test_a_file_that_does_not_run_is_one_line(plan: Plan, folder: Path) -> None:
 def test_a_session_takes_nothing_from_the_working_directory(plan: Plan, folder: Path) -> None:
     (folder / "json.py").write_text("raise RuntimeError")
     assert measure_in_sessions(evolve(plan, sessions=1), folder)
+
+
+@pytest.mark.parametrize(("nets", "each"), [(0, 48), (1, 48), (4, 12), (12, 4), (100, 4)])
+def test_nets_in_turns_share_the_other_work_between_two_runs_of_one(nets: int, each: int, tflite_path: Path) -> None:
+    """Otherwise a net alone would find its weights in the cache, and be faster than the sum of its blocks."""
+    files = walk_session.Files(measurement, import_module("ai_edge_litert.interpreter"), 1, nets)
+    call = files.call(str(tflite_path), None, whole=True)
+    for turn in range(1, 3):
+        call.prepare()
+        assert files._other_work.sum(dtype=np.int64) == turn * each * 2**20
