@@ -154,6 +154,15 @@ class SearchSpace:
             found.append(blocks.index(block))
         return tuple(found[len(self.stem) : -1])
 
+    def has(self, architecture: Architecture) -> bool:
+        """Whether the architecture is of this space."""
+        positions = self.positions
+        return (
+            architecture.resolution == self.resolution
+            and len(architecture.blocks) == len(positions)
+            and all(block in blocks for block, blocks in zip(architecture.blocks, positions, strict=True))
+        )
+
     def _candidate_blocks(self, in_channels: int, out_channels: int, stride: int) -> tuple[BlockSpec, ...]:
         keeps_shape = stride == 1 and in_channels == out_channels
         residual = self.residual and keeps_shape
