@@ -1,7 +1,7 @@
 """The table command: measured on tflite and by a stand-in for a board, gone on with, merged, judged and drawn."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,12 +12,14 @@ from PIL import Image
 from command_line import assert_refused
 from pnas_apps import pictures
 from pnas_apps.pictures import draw_validation
+from pnas_apps.progress import Reporter
+from pnas_apps.tables import cached_table
 from pnas_cifar10.cli import main
 from pnas_export import CommandDevice, TFLiteDevice, convert_workloads, file_device, tflite_device
 from pnas_latency import Calibration, LatencyTable, NetEntry
-from pnas_ops import Workload, digits_mbconv_space, workloads
+from pnas_ops import Architecture, Measurement, Workload, digits_mbconv_space, workloads
 from stand_ins import write_bench
-from tables import measurement, uniform_table
+from tables import DEVICE, measurement, uniform_table
 
 SPACE = digits_mbconv_space()
 WORKLOADS = list(dict.fromkeys(w for row in workloads(SPACE) for w in row if not w.block.computes_nothing))
@@ -285,3 +287,36 @@ def test_the_picture_shows_every_net(
     (floor,) = error.patches
     assert (floor.get_y(), floor.get_height()) == pytest.approx((-2, 4))
     assert all(floor.get_zorder() < dots.get_zorder() for dots in error.collections)
+
+
+class SlowNets:
+    """Takes a millisecond for a block, and for a net a tenth more than its blocks take."""
+
+    info = DEVICE
+
+    def __init__(self) -> None:
+        self.measured: list[Workload | Architecture] = []
+
+    def measure(
+        self, rows: Sequence[Sequence[Workload]], *, nets: Sequence[Architecture] = (), progress: object = None
+    ) -> Iterator[tuple[Workload | Architecture, Measurement]]:
+        blocks = dict.fromkeys(workload for row in rows for workload in row)
+        self.measured += [*blocks, *nets]
+        yield from ((block, measurement(1.0)) for block in blocks)
+        for net in nets:
+            yield net, measurement(1.1 * sum(not block.computes_nothing for block in net.blocks))
+
+
+def test_a_cached_table_is_calibrated_with_nets_of_its_own_space(tmp_path: Path, reporter: Reporter) -> None:
+    device = SlowNets()
+    first = cached_table(device, SPACE, tmp_path, reporter)
+    assert sum(isinstance(one, Architecture) for one in device.measured) == len(first.nets) > 3
+    other_space = digits_mbconv_space(0.5)
+    other = cached_table(device, other_space, tmp_path, reporter)
+    for space, table in ((SPACE, first), (other_space, other)):
+        net = space.architecture([0] * 6)
+        assert table.predict_ms(net) == pytest.approx(1.1 * len(net.blocks))
+        assert all(space.has(entry.architecture) for entry in table.nets)
+    device.measured.clear()
+    assert cached_table(device, SPACE, tmp_path, reporter).nets == first.nets
+    assert not device.measured

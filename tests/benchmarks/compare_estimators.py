@@ -99,7 +99,7 @@ def main(data: Path, seconds: float, seeds: tuple[int, ...], target_ms: float) -
             warm.run_epoch(batches(weights, seed, "w", epoch), batches(alphas, seed, "a", epoch))
 
         def constrained() -> ExpectedObjective:
-            return ExpectedObjective(space, [(latency, Constraint(at_most=target_ms))])
+            return ExpectedObjective(space, [(latency, Constraint(at_most=target_ms, tightening=150))])
 
         def reward(accuracy: float, choices: list[int]) -> float:
             return mnasnet_reward(accuracy, table.predict_ms(space.architecture(choices)), target=target_ms)

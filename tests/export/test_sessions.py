@@ -1,14 +1,16 @@
 """Measuring in several processes, and what an interruption leaves."""
 
+import itertools
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
-from pnas_export import sessions
+from pnas_export import sessions, walk_session
 from pnas_export.sessions import Plan, measure_in_sessions
-from pnas_ops import Workload
+from pnas_ops import Call, Workload, measurement
 
 KEY = "block"
 
@@ -129,3 +131,31 @@ def test_a_file_that_does_not_run_is_one_line(plan: Plan, folder: Path) -> None:
 def test_a_session_takes_nothing_from_the_working_directory(plan: Plan, folder: Path) -> None:
     (folder / "json.py").write_text("raise RuntimeError")
     assert measure_in_sessions(evolve(plan, sessions=1), folder)
+
+
+@pytest.mark.parametrize(("nets", "size_mb", "copies"), [(1, 1, 20), (1, 16, 5), (5, 1, 4), (25, 1, 1), (1, 200, 1)])
+def test_few_nets_in_turns_stand_in_several_copies(
+    nets: int, size_mb: int, copies: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a net alone would find its weights in the cache, and be faster than the sum of its blocks."""
+    for number in range(nets):
+        with (tmp_path / f"{number}.tflite").open("wb") as file:
+            file.truncate(size_mb * 2**20)
+    paths = [str(path) for path in tmp_path.iterdir()]
+    files = walk_session.Files(measurement, import_module("ai_edge_litert.interpreter"), 1, paths)
+    runs: list[int] = []
+    numbers = itertools.count()
+
+    def block(file: str, signature: str | None) -> Call:
+        number = next(numbers)
+        return Call(lambda: runs.append(number))
+
+    monkeypatch.setattr(files, "block", block)
+    call = files.net(paths[0])
+    assert sorted(runs) == sorted([*range(copies)] * 2)  # warm-up
+    runs.clear()
+    for turn in range(1, 2 * copies + 1):
+        call.prepare()
+        call.run()
+        assert (files._other_work == turn).all()
+    assert runs == [*range(copies)] * 2

@@ -156,6 +156,13 @@ def test_each_constraint_has_a_multiplier_of_its_own_that_a_checkpoint_keeps(
     assert [term.multiplier for _, term in resumed.terms] == [pytest.approx(0.2), pytest.approx(0.6)]
 
 
+def test_the_state_of_another_objective_is_refused(space: SearchSpace) -> None:
+    none, one = (ExpectedObjective(space, terms) for terms in ([], [(MACS, Constraint(at_most=1.0))]))
+    for state in (none.state_dict(), {}):
+        with pytest.raises(ValueError, match="the objective has 1 constraints, had 0"):
+            one.load_state_dict(state)
+
+
 def test_a_limit_falls_by_equal_factors_from_the_first_cost_to_the_budget() -> None:
     term = Constraint(at_most=1.0, tightening=4)
     loss, cost = torch.tensor(0.5), torch.tensor(16.0)

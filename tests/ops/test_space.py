@@ -31,6 +31,9 @@ def test_choices_and_architecture_are_inverse(data: st.DataObject) -> None:
     chosen = data.draw(choices(space))
     net = space.architecture(chosen)
     assert space.choices(net) == chosen
+    assert space.has(net)
+    assert not space.has(evolve(net, resolution=net.resolution + 1))
+    assert not space.has(evolve(net, blocks=net.blocks[:-1]))
     assert len(net.blocks) == len(net.positions) == len(space.positions)
     assert (net.in_channels, net.classes, net.resolution) == (space.in_channels, space.classes, space.resolution)
 

@@ -1,6 +1,8 @@
 """Batches of photos, read and augmented by worker processes. Shapes: N photos, C channels, H x W pixels."""
 
+import multiprocessing
 from collections.abc import Iterator, Sequence
+from multiprocessing.context import BaseContext
 
 import torch
 from attrs import evolve, frozen
@@ -137,6 +139,7 @@ class PhotoBatches:
             reader,
             batch_sampler=parts,
             num_workers=self._loading.workers,
+            multiprocessing_context=_fresh_processes() if self._loading.workers else None,
             collate_fn=reader.join,
             pin_memory=self._device.type == "cuda",
             # It draws a seed for its workers, which is used by nothing: PyTorch's own generator stays as it is.
@@ -160,6 +163,15 @@ def read_into_memory(batches: PhotoBatches, classes: tuple[str, ...]) -> ImageSe
     """The uint8 pixels of batches without preprocessing, such as those that calibrate a quantized file."""
     images, labels = zip(*batches, strict=True)
     return ImageSet(images=torch.cat(images), labels=torch.cat(labels), classes=classes)
+
+
+def _fresh_processes() -> BaseContext:
+    """Forks workers from a process that does nothing else: a fork of this one may lock up, since converters leave
+    threads in it.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _normalized(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:

@@ -185,7 +185,14 @@ class ExpectedObjective:
         return {"constraints": [term.state_dict() for term in self._constraints]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from what `state_dict` returned."""
+        """Goes on from what `state_dict` returned.
+
+        Raises:
+            ValueError: for the state of an objective with other terms.
+        """
+        found, ours = len(state.get("constraints", ())), len(self._constraints)
+        if found != ours:
+            raise ValueError(f"the objective has {ours} constraints, had {found}")
         for constraint, one in zip(self._constraints, state["constraints"], strict=True):
             constraint.load_state_dict(one)
 

@@ -156,6 +156,15 @@ class BaseSpace(ABC):
                 )
         return tuple(positions[index].index(taken[index]) for index in self.searched)
 
+    def has(self, architecture: Architecture) -> bool:
+        """Whether the architecture is of this space."""
+        positions, taken = self.positions, self._taken(architecture)
+        return (
+            architecture.resolution == self.resolution
+            and len(taken) == len(positions)
+            and all(block in blocks for block, blocks in zip(taken, positions, strict=True))
+        )
+
 
 @frozen(kw_only=True)
 class SearchSpace(BaseSpace):

@@ -37,7 +37,11 @@ class ArchStep(Protocol):
         """What has changed since the first step, as plain values."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from what `state_dict` returned."""
+        """Goes on from what `state_dict` returned.
+
+        Raises:
+            ValueError: for the state of another kind of step; nothing has changed.
+        """
 
 
 @runtime_checkable

@@ -13,7 +13,7 @@ from pnas_ops import write_atomically
 
 _MAGIC = b"PNAS checkpoint\n"
 _PAYLOAD = len(_MAGIC) + hashlib.sha256().digest_size
-_VERSION = 1
+_VERSION = 2
 
 
 class CheckpointError(ValueError):

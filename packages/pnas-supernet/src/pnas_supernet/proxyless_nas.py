@@ -187,10 +187,10 @@ class ProxylessNAS:
             ValueError: for the state of another configuration, space or network; nothing has changed.
         """
         self._refuse_another(state)
+        self.arch_step.load_state_dict(state["arch_step"])
         self.network.load_state_dict(state["network"])
         self.weight_optimizer.load_state_dict(state["weight_optimizer"])
         self.alpha_optimizer.load_state_dict(state["alpha_optimizer"])
-        self.arch_step.load_state_dict(state["arch_step"])
         for scaler, scaler_state in zip(self._scalers, state["scalers"], strict=True):
             scaler.load_state_dict(scaler_state)
         self.generator.set_state(state["generator"])
