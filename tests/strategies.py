@@ -55,7 +55,7 @@ classifiers = st.builds(ClassifierSpec, hidden_channels=st.none() | channels, pr
 adaptable_ops: SearchStrategy[OpSpec] = st.one_of(mbconvs, convs, separables, linear_convs, pre_separables)
 choosy_ops: SearchStrategy[OpSpec] = st.one_of(pools, grouped, bottlenecks)
 computing_ops: SearchStrategy[OpSpec] = st.one_of(adaptable_ops, choosy_ops)
-edges = st.one_of(adaptable_ops, pools, st.builds(IdentitySpec))
+edges = st.one_of(mbconvs, convs, separables, pre_separables, pools, st.builds(IdentitySpec))
 trees = st.builds(
     TreeBlockSpec,
     hidden_channels=st.sampled_from([2, 4]),
