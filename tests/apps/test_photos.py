@@ -13,7 +13,7 @@ from torchvision.transforms import v2
 
 from pnas_apps.errors import UserError
 from pnas_apps.images import seeded_generator
-from pnas_apps.photo_batches import Loading, PhotoBatches, read_into_memory
+from pnas_apps.photo_batches import Loading, PhotoBatches
 from pnas_apps.photo_files import Box, UnreadablePhotoError, open_photo
 from pnas_apps.photo_views import CenterView, PhotoAugmentation, TrainingView, photo_preprocessing
 from pnas_apps.photos import PhotoSet, find_photos, find_train_and_val
@@ -130,7 +130,7 @@ def test_the_parts_of_all_processes_join_to_the_batch_of_one(photos: PhotoSet, s
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(photos: PhotoSet) -> None:
-    with pytest.raises(UserError, match="a batch of 6 photos cannot be divided among 4 processes"):
+    with pytest.raises(UserError, match="a batch of 6 images cannot be divided among 4 processes"):
         make_batches(photos, world_size=4)
 
 
@@ -147,12 +147,12 @@ def test_epochs_differ_and_what_is_skipped_over_several_passes_is_not_read(photo
 
 def test_batches_without_preprocessing_are_the_pixels_that_a_file_is_proven_on(photos: PhotoSet) -> None:
     view, loading = CenterView(RESOLUTION), Loading(unreadable=UnreadablePhotos(21, tell=print))
-    pixels = read_into_memory(PhotoBatches(photos, view, None, batch_size=6, loading=loading), photos.classes)
-    assert (pixels.images.dtype, pixels.images.shape) == (torch.uint8, (21, 3, RESOLUTION, RESOLUTION))
+    pixels = torch.cat([images for images, _ in PhotoBatches(photos, view, None, batch_size=6, loading=loading)])
+    assert (pixels.dtype, pixels.shape) == (torch.uint8, (21, 3, RESOLUTION, RESOLUTION))
     normalized = torch.cat([images for images, _ in make_batches(photos, shuffled=False, view=view)])
-    torch.testing.assert_close(photo_preprocessing(RESOLUTION)(pixels.images), normalized, rtol=0, atol=0)
+    torch.testing.assert_close(photo_preprocessing(RESOLUTION)(pixels), normalized, rtol=0, atol=0)
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    by_hand = (pixels.images / 255 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+    by_hand = (pixels / 255 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
     torch.testing.assert_close(normalized, by_hand, rtol=1e-5, atol=1e-5)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from pnas_apps.errors import UserError
-from pnas_apps.images import ImageSet
+from pnas_apps.parts import part_of, whole_batch_size
 from pnas_apps.photo_files import UnreadablePhotoError, open_photo
 from pnas_apps.photo_views import View
 from pnas_apps.photos import PhotoSet
@@ -71,16 +71,10 @@ class PhotoBatches:
         loading: Loading,
         device: torch.device | str = "cpu",
     ) -> None:
-        if batch_size % loading.world_size:
-            raise UserError(
-                f"a batch of {batch_size} photos cannot be divided among {loading.world_size} processes: "
-                "make batch_size a multiple of their number"
-            )
         self._photos = photos
         self._view = view
         self._preprocessing = preprocessing
-        # A small set makes a smaller batch, which is still one that all processes have an equal part of.
-        self._batch_size = min(batch_size, max(1, len(photos) // loading.world_size) * loading.world_size)
+        self._batch_size = whole_batch_size(batch_size, len(photos), loading.world_size)
         self._generator = generator
         self._loading = loading
         self._device = torch.device(device)
@@ -130,9 +124,8 @@ class PhotoBatches:
     def _part(self, batch: int) -> range:
         """The positions of this process's part of a batch."""
         start = batch * self._batch_size
-        size = min(self._batch_size, len(self._photos) - start)
-        rank, world_size = self._loading.rank, self._loading.world_size
-        return range(start + size * rank // world_size, start + size * (rank + 1) // world_size)
+        positions = range(start, min(start + self._batch_size, len(self._photos)))
+        return positions[part_of(len(positions), self._loading.rank, self._loading.world_size)]
 
     def _load(self, reader: "_Reader", parts: Sequence[list[int]]) -> Iterator["_Batch"]:
         loader = DataLoader(
@@ -157,12 +150,6 @@ class PhotoBatches:
         pixels = batch.pixels.to(self._device, non_blocking=True)
         labels = batch.labels.to(self._device, non_blocking=True)
         return (pixels if self._preprocessing is None else _normalized(pixels, self._preprocessing)), labels
-
-
-def read_into_memory(batches: PhotoBatches, classes: tuple[str, ...]) -> ImageSet:
-    """The uint8 pixels of batches without preprocessing, such as those that calibrate a quantized file."""
-    images, labels = zip(*batches, strict=True)
-    return ImageSet(images=torch.cat(images), labels=torch.cat(labels), classes=classes)
 
 
 def _fresh_processes() -> BaseContext:
