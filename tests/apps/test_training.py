@@ -8,6 +8,7 @@ import pytest
 import torch
 from attrs import evolve
 
+from apps.interruption import Interrupted
 from pnas_apps.errors import UserError
 from pnas_apps.images import Augmentation, ImageSet, measure_preprocessing, seeded_generator
 from pnas_apps.memory_source import MemorySource
@@ -63,34 +64,6 @@ def table(space: SearchSpace) -> LatencyTable:
         for index, workload in enumerate(wanted, start=1)
     )
     return LatencyTable(device=info, measured_on="2026-01-01", entries=entries)
-
-
-class Interrupted(Reporter):
-    """A user who presses Ctrl-C at a given step."""
-
-    def __init__(self, reporter: Reporter, step: int) -> None:
-        super().__init__(reporter.console)
-        self._step = step
-
-    def bar(self, what: str, total: int):
-        outer = super().bar(what, total)
-        steps = itertools.count(1)
-
-        class Bar:
-            def __enter__(bar):  # noqa: N805
-                advance = outer.__enter__()
-
-                def interrupting(count: int = 1, *, text: str | None = None) -> None:
-                    advance(count, text=text)
-                    if next(steps) == self._step:
-                        raise KeyboardInterrupt
-
-                return interrupting
-
-            def __exit__(bar, *error):  # noqa: N805
-                return outer.__exit__(*error)
-
-        return Bar()
 
 
 @pytest.fixture

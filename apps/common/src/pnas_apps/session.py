@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from attrs import frozen
+from attrs import evolve, frozen
 
 from pnas_apps.errors import UserError
 from pnas_apps.processes import Processes, joined_processes
@@ -25,6 +25,11 @@ class Session:
     reporter: Reporter
     processes: Processes
     workers: int
+
+    def alone(self) -> "Session | None":
+        """The first process's session without the others, and None in those."""
+        processes = self.processes.parted()
+        return None if processes is None else evolve(self, processes=processes)
 
 
 @contextmanager

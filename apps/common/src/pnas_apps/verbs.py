@@ -227,9 +227,11 @@ def _options_of_a_run(app: App, *, judges: bool = True) -> Callable[[Callable[..
             def read(folder: Path | None, preset: "Preset", track: "Track") -> "Task":
                 return app.read_task(folder, False, preset, track)
 
-            with started_session(**_session(given)) as session:
-                found = open_run(run_dir, read, data_dir=data_dir, cache_dir=cache_dir, session=session)
-                command(found, **given)
+            with started_session(**_session(given)) as started:
+                session = started.alone() if judges else started
+                if session is not None:
+                    found = open_run(run_dir, read, data_dir=data_dir, cache_dir=cache_dir, session=session)
+                    command(found, **given)
 
         options: list[Callable[..., Any]] = [
             click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path)),
