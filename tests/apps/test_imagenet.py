@@ -43,7 +43,7 @@ OPTIONS = [
     *("--train-epochs", "1", "--train-warmup-epochs", "0", "--train-lr", "0.001", "--reference-epochs", "1"),
 ]
 NETS = ("biggest", "fastest", "searched")
-TIMEOUT_S = 120
+TIMEOUT_S = 240
 
 
 @pytest.fixture
@@ -129,7 +129,11 @@ def in_two_processes(*arguments: object) -> list[str]:
         )
         for rank in range(2)
     ]
-    ended = [process.communicate(timeout=TIMEOUT_S) for process in started]
+    try:
+        ended = [process.communicate(timeout=TIMEOUT_S) for process in started]
+    finally:
+        for process in started:
+            process.kill()
     assert [process.returncode for process in started] == [0, 0], ended
     return [out for out, _ in ended]
 
