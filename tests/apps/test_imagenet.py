@@ -153,7 +153,15 @@ def test_an_unreadable_photo_is_named_and_stops_the_run_which_goes_on_with_a_lar
 
 
 @pytest.fixture
-def make_run(folder: Path, space: SearchSpace, tmp_path: Path, reporter: Reporter) -> Callable[..., Run]:
+def shallow(space: SearchSpace) -> SearchSpace:
+    """Two stages with three candidates of the space: quick to search."""
+    stages = space.stages[:2]
+    head = evolve(space.head, in_channels=stages[-1].width)
+    return evolve(space, stages=stages, candidates=space.candidates[::3], head=head)
+
+
+@pytest.fixture
+def make_run(folder: Path, shallow: SearchSpace, tmp_path: Path, reporter: Reporter) -> Callable[..., Run]:
     """Runs on the photos that differ by their folders and reporters."""
     preset = structure_preset(read_preset("small", APP.presets), "small", PhotoPreset)
     preset = evolve(
@@ -168,19 +176,20 @@ def make_run(folder: Path, space: SearchSpace, tmp_path: Path, reporter: Reporte
     )
 
     def make(name: str, *, reporter: Reporter = reporter) -> Run:
-        task = Task(name="photos", train=train, test=val, space=space)
+        task = Task(name="photos", train=train, test=val, space=shallow)
         folder = RunFolder(tmp_path / name)
         return Run(task=task, preset=preset, folder=folder, seed=0, reporter=reporter, cache=tmp_path / "cache")
 
     return make
 
 
-# Calls of the bar: one at the start, one for each of four steps and one at the end of an epoch.
-@pytest.mark.parametrize("call", [3, 10])
+# Calls of the bar: one at the start, one for each of four steps, one at the end of an epoch. An architecture step
+# follows every second weight step, so that the second kill finds both kinds of batches begun.
+@pytest.mark.parametrize("call", [3, 9])
 def test_a_search_that_is_interrupted_within_an_epoch_ends_as_one_that_never_stopped(
-    make_run: Callable[..., Run], space: SearchSpace, reporter: Reporter, monkeypatch: pytest.MonkeyPatch, call: int
+    make_run: Callable[..., Run], shallow: SearchSpace, reporter: Reporter, monkeypatch: pytest.MonkeyPatch, call: int
 ) -> None:
-    table = uniform_table(space)
+    table = uniform_table(shallow)
     whole, history = run_search(make_run("whole"), table, table.predict_ms)
     monkeypatch.setattr(pnas_apps.searching, "SECONDS_BETWEEN_CHECKPOINTS", 0)
     with pytest.raises(KeyboardInterrupt):
