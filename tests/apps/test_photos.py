@@ -1,6 +1,9 @@
 """Photos from any file, the same batches in any number of workers and processes, and what cannot be read."""
 
 import io
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +23,7 @@ from pnas_apps.photos import PhotoSet, find_photos, find_train_and_val
 from pnas_apps.unreadable import UnreadablePhotos
 
 RESOLUTION = 8
+TIMEOUT_S = 120
 EVERYTHING = PhotoAugmentation(color_jitter="strong", rand_augment=9)
 
 
@@ -154,6 +158,31 @@ def test_batches_without_preprocessing_are_the_pixels_that_a_file_is_proven_on(p
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     by_hand = (pixels / 255 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
     torch.testing.assert_close(normalized, by_hand, rtol=1e-5, atol=1e-5)
+
+
+_KILLED = """
+import multiprocessing, os, signal, sys
+from pathlib import Path
+from pnas_apps.photo_batches import Loading, PhotoBatches
+from pnas_apps.photo_views import CenterView
+from pnas_apps.photos import find_photos
+from pnas_apps.unreadable import UnreadablePhotos
+
+photos = find_photos(Path(sys.argv[1]))
+loading = Loading(unreadable=UnreadablePhotos(len(photos), tell=print), workers=2)
+batches = iter(PhotoBatches(photos, CenterView(8), None, batch_size=6, loading=loading))
+next(batches)
+print(len(multiprocessing.active_children()), "workers", flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_workers_end_with_a_process_that_is_killed(folder: Path) -> None:
+    # They share its pipes, of which the other ends are read until the last of them has ended.
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, folder], capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+    )
+    assert (killed.returncode, killed.stdout) == (-signal.SIGKILL, "2 workers\n"), killed.stderr
 
 
 def break_missing(path: Path) -> None:

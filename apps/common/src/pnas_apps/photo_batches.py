@@ -1,6 +1,8 @@
 """Batches of photos, read and augmented by worker processes. Shapes: N photos, C channels, H x W pixels."""
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from multiprocessing.context import BaseContext
 
@@ -133,6 +135,7 @@ class PhotoBatches:
             batch_sampler=parts,
             num_workers=self._loading.workers,
             multiprocessing_context=_fresh_processes() if self._loading.workers else None,
+            worker_init_fn=_end_with_parent,
             collate_fn=reader.join,
             pin_memory=self._device.type == "cuda",
             # It draws a seed for its workers, which is used by nothing: PyTorch's own generator stays as it is.
@@ -159,6 +162,20 @@ def _fresh_processes() -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     return context
+
+
+def _end_with_parent(worker: int) -> None:
+    """Ends a worker when the process that it works for is killed. PyTorch looks after the one that forked it, which is
+    another here, and lives as long as the worker.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _normalized(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
