@@ -67,6 +67,20 @@ def refused(processes: Processes, *, weight: float = 0.0, count: int = 5) -> str
     return "nothing"
 
 
+def told_by_first(processes: Processes) -> dict[str, Any]:
+    """What `first` gives a process where it works, and how it ends where it fails."""
+
+    def fail() -> None:
+        raise UserError("no room")
+
+    result: dict[str, Any] = {"rank": processes.first(lambda: processes.rank)}
+    try:
+        processes.first(fail)
+    except (UserError, SystemExit) as error:
+        result["failure"] = f"{type(error).__name__}: {error}"
+    return result
+
+
 def main() -> None:
     with joined_processes(torch.device("cpu")) as processes:
         processes.reporter(Reporter(Console())).console.print(f"{processes.size} processes")
@@ -75,7 +89,11 @@ def main() -> None:
             "norm": train(processes, norm=True),
             "weight": refused(processes, weight=1e-9),
             "count": refused(processes, count=6),
+            "first": told_by_first(processes),
+            "sums": processes.sums([processes.rank, 0.5]),
         }
+        alone = processes.parted()
+        result["alone"] = None if alone is None else alone.first(lambda: alone.size)
         torch.save(result, Path(sys.argv[1]) / f"rank{processes.rank}.pt")
 
 

@@ -81,6 +81,29 @@ def test_shuffled_batches_are_whole_and_different_and_those_in_order_complete(im
     assert next(iter(ordered))[0].is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.parametrize("shuffled", [True, False])
+def test_the_parts_of_all_processes_join_to_the_batch_of_one(image_set: ImageSet, shuffled: bool) -> None:
+    def batches(rank: int, world_size: int) -> list[tuple[Tensor, Tensor]]:
+        return list(
+            ImageBatches(
+                image_set,
+                Preprocessing(height=8, width=8, channels="grey", mean=(0.0,), std=(1.0,)),
+                batch_size=16,
+                generator=seeded_generator(0, "test") if shuffled else None,
+                augmentation=Augmentation(crop_padding=1, horizontal_flip=True, cutout=2),
+                rank=rank,
+                world_size=world_size,
+            )
+        )
+
+    parts = zip(*(batches(rank, 4) for rank in range(4)), strict=True)
+    for whole, joined in zip(batches(0, 1), parts, strict=True):
+        for one, pieces in zip(whole, zip(*joined, strict=True), strict=True):
+            assert torch.equal(one, torch.cat(pieces))
+    with pytest.raises(UserError, match="a batch of 16 images cannot be divided among 3 processes"):
+        batches(0, 3)
+
+
 def test_normalized_training_images_have_mean_0_and_deviation_1() -> None:
     images = ImageSet(images=random_images(50), labels=torch.zeros(50).long(), classes=("one",))
     normalized = measure_preprocessing(images)(images.images)

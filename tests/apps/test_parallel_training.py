@@ -82,6 +82,18 @@ def test_the_first_process_alone_tells_about_progress(both: tuple[list[Result], 
     assert both[1] == ["2 processes\n", ""]
 
 
+def test_what_the_first_does_all_get_and_what_fails_there_it_tells_alone(
+    both: tuple[list[Result], list[str]],
+) -> None:
+    assert [result["first"]["rank"] for result in both[0]] == [0, 0]
+    assert [result["first"]["failure"] for result in both[0]] == ["UserError: no room", "SystemExit: 1"]
+
+
+def test_sums_are_those_of_all_and_the_first_goes_on_alone(both: tuple[list[Result], list[str]]) -> None:
+    assert [result["sums"] for result in both[0]] == [[1.0, 1.0]] * 2
+    assert [result["alone"] for result in both[0]] == [1, None]
+
+
 def test_without_torchrun_one_process_has_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     with joined_processes(torch.device("cpu")) as processes:

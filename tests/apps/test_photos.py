@@ -1,6 +1,9 @@
 """Photos from any file, the same batches in any number of workers and processes, and what cannot be read."""
 
 import io
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,13 +16,14 @@ from torchvision.transforms import v2
 
 from pnas_apps.errors import UserError
 from pnas_apps.images import seeded_generator
-from pnas_apps.photo_batches import Loading, PhotoBatches, read_into_memory
+from pnas_apps.photo_batches import Loading, PhotoBatches
 from pnas_apps.photo_files import Box, UnreadablePhotoError, open_photo
 from pnas_apps.photo_views import CenterView, PhotoAugmentation, TrainingView, photo_preprocessing
 from pnas_apps.photos import PhotoSet, find_photos, find_train_and_val
 from pnas_apps.unreadable import UnreadablePhotos
 
 RESOLUTION = 8
+TIMEOUT_S = 120
 EVERYTHING = PhotoAugmentation(color_jitter="strong", rand_augment=9)
 
 
@@ -130,7 +134,7 @@ def test_the_parts_of_all_processes_join_to_the_batch_of_one(photos: PhotoSet, s
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(photos: PhotoSet) -> None:
-    with pytest.raises(UserError, match="a batch of 6 photos cannot be divided among 4 processes"):
+    with pytest.raises(UserError, match="a batch of 6 images cannot be divided among 4 processes"):
         make_batches(photos, world_size=4)
 
 
@@ -147,13 +151,38 @@ def test_epochs_differ_and_what_is_skipped_over_several_passes_is_not_read(photo
 
 def test_batches_without_preprocessing_are_the_pixels_that_a_file_is_proven_on(photos: PhotoSet) -> None:
     view, loading = CenterView(RESOLUTION), Loading(unreadable=UnreadablePhotos(21, tell=print))
-    pixels = read_into_memory(PhotoBatches(photos, view, None, batch_size=6, loading=loading), photos.classes)
-    assert (pixels.images.dtype, pixels.images.shape) == (torch.uint8, (21, 3, RESOLUTION, RESOLUTION))
+    pixels = torch.cat([images for images, _ in PhotoBatches(photos, view, None, batch_size=6, loading=loading)])
+    assert (pixels.dtype, pixels.shape) == (torch.uint8, (21, 3, RESOLUTION, RESOLUTION))
     normalized = torch.cat([images for images, _ in make_batches(photos, shuffled=False, view=view)])
-    torch.testing.assert_close(photo_preprocessing(RESOLUTION)(pixels.images), normalized, rtol=0, atol=0)
+    torch.testing.assert_close(photo_preprocessing(RESOLUTION)(pixels), normalized, rtol=0, atol=0)
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    by_hand = (pixels.images / 255 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+    by_hand = (pixels / 255 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
     torch.testing.assert_close(normalized, by_hand, rtol=1e-5, atol=1e-5)
+
+
+_KILLED = """
+import multiprocessing, os, signal, sys
+from pathlib import Path
+from pnas_apps.photo_batches import Loading, PhotoBatches
+from pnas_apps.photo_views import CenterView
+from pnas_apps.photos import find_photos
+from pnas_apps.unreadable import UnreadablePhotos
+
+photos = find_photos(Path(sys.argv[1]))
+loading = Loading(unreadable=UnreadablePhotos(len(photos), tell=print), workers=2)
+batches = iter(PhotoBatches(photos, CenterView(8), None, batch_size=6, loading=loading))
+next(batches)
+print(len(multiprocessing.active_children()), "workers", flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_workers_end_with_a_process_that_is_killed(folder: Path) -> None:
+    # They share its pipes, of which the other ends are read until the last of them has ended.
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, folder], capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+    )
+    assert (killed.returncode, killed.stdout) == (-signal.SIGKILL, "2 workers\n"), killed.stderr
 
 
 def break_missing(path: Path) -> None:

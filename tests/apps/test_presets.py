@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from pnas_apps.errors import UserError
 from pnas_apps.presets import preset_flags, read_preset, with_flags
-from pnas_apps.settings import structure_preset
+from pnas_apps.settings import ImagePreset, structure_preset
 from pnas_cifar10.cli import PRESETS, main
 
 SHIPPED = sorted(path.stem for path in PRESETS.glob("*.toml"))
@@ -17,7 +17,7 @@ SHIPPED = sorted(path.stem for path in PRESETS.glob("*.toml"))
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_presets_are_complete_and_every_option_is_a_flag(name: str) -> None:
     options = read_preset(name, PRESETS)
-    structure_preset(options, name)
+    structure_preset(options, name, ImagePreset)
     help_text = CliRunner().invoke(main, ["run", "--help"]).output
     for key, value in options.items():
         for flag in [f"{key}-{inner}" for inner in value] if isinstance(value, dict) else [key]:
@@ -45,7 +45,7 @@ def test_a_flag_changes_its_option_alone() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("colour = 1\n", r"extra fields found \(colour\) @ Preset"),
+        ("colour = 1\n", r"extra fields found \(colour\) @ ImagePreset"),
         ("batch_size = 0\n", "batch_size"),
         ("validation_share = 1.5\n", "validation_share"),
     ],
@@ -56,7 +56,7 @@ def test_a_wrong_option_of_a_file_is_named(tmp_path: Path, change: str, message:
     path = tmp_path / "mine.toml"
     path.write_text(change + "".join(line for line in lines if not line.startswith(key)))
     with pytest.raises(UserError, match=message):
-        structure_preset(read_preset(str(path), PRESETS), "mine")
+        structure_preset(read_preset(str(path), PRESETS), "mine", ImagePreset)
 
 
 def test_a_missing_preset_and_a_broken_file_are_named(tmp_path: Path) -> None:

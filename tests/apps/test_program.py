@@ -267,7 +267,7 @@ def test_an_unknown_key_of_a_preset_file_is_named(image_folder: Path, tmp_path: 
     preset = tmp_path / "mine.toml"
     preset.write_text((PRESETS / "cpu.toml").read_text() + "nesterov = true\n")
     result = CliRunner().invoke(main, ["run", "--data-dir", str(image_folder), "--preset", str(preset)])
-    assert_refused(result, r"extra fields found \(nesterov\) @ Preset\.train")
+    assert_refused(result, r"extra fields found \(nesterov\) @ ImagePreset\.train")
 
 
 def test_help_answers_without_heavy_libraries() -> None:

@@ -8,14 +8,14 @@ from attrs import evolve
 from pnas_apps.errors import UserError
 from pnas_apps.presets import read_preset
 from pnas_apps.run_folder import RunFolder, unfinished_folder
-from pnas_apps.settings import RunSettings, structure_preset
+from pnas_apps.settings import ImagePreset, RunSettings, structure_preset
 from pnas_cifar10.cli import PRESETS
 from pnas_ops import digits_mbconv_space
 
 
 @pytest.fixture
 def settings() -> RunSettings:
-    preset = structure_preset(read_preset("digits", PRESETS), "digits")
+    preset = structure_preset(read_preset("digits", PRESETS), "digits", ImagePreset)
     return RunSettings(task="digits", seed=0, preset=preset, space=digits_mbconv_space(), train_images=3, test_images=2)
 
 

@@ -8,15 +8,17 @@ import pytest
 import torch
 from attrs import evolve
 
+from apps.interruption import Interrupted
 from pnas_apps.errors import UserError
-from pnas_apps.images import Augmentation, ImageSet, seeded_generator
+from pnas_apps.images import Augmentation, ImageSet, measure_preprocessing, seeded_generator
+from pnas_apps.memory_source import MemorySource
 from pnas_apps.presets import read_preset
 from pnas_apps.progress import Reporter
 from pnas_apps.retraining import load_network, retrain
 from pnas_apps.run import Run
 from pnas_apps.run_folder import RunFolder
 from pnas_apps.searching import biggest, expected_history_ms, fastest, run_search
-from pnas_apps.settings import Preset, Task, structure_preset
+from pnas_apps.settings import ImagePreset, Task, structure_preset
 from pnas_apps.training import TrainConfig, accuracy
 from pnas_cifar10.cli import PRESETS
 from pnas_latency import LatencyTable, TableEntry
@@ -38,8 +40,8 @@ def space() -> SearchSpace:
 
 
 @pytest.fixture
-def preset() -> Preset:
-    preset = structure_preset(read_preset("digits", PRESETS), "digits")
+def preset() -> ImagePreset:
+    preset = structure_preset(read_preset("digits", PRESETS), "digits", ImagePreset)
     return evolve(
         preset,
         resolution=8,
@@ -64,45 +66,19 @@ def table(space: SearchSpace) -> LatencyTable:
     return LatencyTable(device=info, measured_on="2026-01-01", entries=entries)
 
 
-class Interrupted(Reporter):
-    """A user who presses Ctrl-C at a given step."""
-
-    def __init__(self, reporter: Reporter, step: int) -> None:
-        super().__init__(reporter.console)
-        self._step = step
-
-    def bar(self, what: str, total: int):
-        outer = super().bar(what, total)
-        steps = itertools.count(1)
-
-        class Bar:
-            def __enter__(bar):  # noqa: N805
-                advance = outer.__enter__()
-
-                def interrupting(count: int = 1, *, text: str | None = None) -> None:
-                    advance(count, text=text)
-                    if next(steps) == self._step:
-                        raise KeyboardInterrupt
-
-                return interrupting
-
-            def __exit__(bar, *error):  # noqa: N805
-                return outer.__exit__(*error)
-
-        return Bar()
-
-
 @pytest.fixture
-def make_run(tmp_path: Path, image_set: ImageSet, space: SearchSpace, preset: Preset, reporter: Reporter):
+def make_run(tmp_path: Path, image_set: ImageSet, space: SearchSpace, preset: ImagePreset, reporter: Reporter):
     """Runs that differ by their folders, and by what the test changes."""
 
-    def make(name: str, *, preset: Preset = preset, reporter: Reporter = reporter) -> Run:
+    def make(name: str, *, preset: ImagePreset = preset, reporter: Reporter = reporter) -> Run:
+        images = MemorySource(
+            images=image_set, augmentation=preset.augmentation, preprocessing=measure_preprocessing(image_set)
+        )
         return Run(
-            task=Task(name="test", train=image_set, test=image_set, space=space),
+            task=Task(name="test", train=images, test=images, space=space),
             preset=preset,
             folder=RunFolder(tmp_path / name),
             seed=0,
-            device=torch.device("cpu"),
             reporter=reporter,
             cache=tmp_path / "cache",
         )
@@ -127,7 +103,7 @@ def test_an_interrupted_search_ends_as_one_that_never_stopped(
 
 
 def test_an_interrupted_training_ends_as_one_that_never_stopped_and_learns(
-    make_run: MakeRun, image_set: ImageSet, space: SearchSpace, table: LatencyTable, reporter: Reporter
+    make_run: MakeRun, space: SearchSpace, table: LatencyTable, reporter: Reporter
 ) -> None:
     whole_run = make_run("whole")
     supernet, _ = run_search(whole_run, table, table.predict_ms)
@@ -139,7 +115,7 @@ def test_an_interrupted_training_ends_as_one_that_never_stopped_and_learns(
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
     read = load_network(whole_run.folder.network("net"))
-    batches = whole_run.ordered_batches(image_set)
+    batches = whole_run.ordered_batches(whole_run.task.test)
     assert accuracy(read.eval(), batches) == accuracy(whole.eval(), batches) > 0.9
 
 
@@ -164,13 +140,13 @@ def test_the_expected_latency_of_an_epoch_is_that_of_its_probabilities(
 
 
 def test_a_trained_net_has_the_statistics_of_the_images_as_they_are(
-    make_run: MakeRun, space: SearchSpace, image_set: ImageSet, table: LatencyTable
+    make_run: MakeRun, space: SearchSpace, table: LatencyTable
 ) -> None:
     run = make_run("run")
     supernet, _ = run_search(run, table, table.predict_ms)
     network = retrain(run, supernet, space.architecture([0] * len(space.mixed), name="net"), run.preset.train)
     first = network[0].op
-    batches = list(run.shuffled_batches(image_set, "recalibrate"))
+    batches = list(run.shuffled_batches(run.task.train, "recalibrate"))
     with torch.no_grad():
         outputs = [first[0](images) for images, _ in batches]
     means = torch.stack([output.mean((0, 2, 3)) for output in outputs])
@@ -183,7 +159,7 @@ def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine() -> None:
 
 
 def test_a_diverging_training_names_the_step_and_the_flag(
-    make_run: MakeRun, space: SearchSpace, preset: Preset, table: LatencyTable
+    make_run: MakeRun, space: SearchSpace, preset: ImagePreset, table: LatencyTable
 ) -> None:
     run = make_run("run", preset=evolve(preset, train=evolve(preset.train, lr=1e20)))
     supernet, _ = run_search(run, table, table.predict_ms)

@@ -10,8 +10,9 @@ from attrs import evolve
 from torch import Tensor, nn
 
 from pnas_apps.errors import UserError
-from pnas_apps.images import ImageSet
+from pnas_apps.images import ImageSet, measure_preprocessing
 from pnas_apps.landing import check_budget
+from pnas_apps.memory_source import MemorySource
 from pnas_apps.objectives import Budget
 from pnas_apps.pictures import draw_architectures
 from pnas_apps.presets import read_preset
@@ -23,10 +24,11 @@ from pnas_apps.run import Run
 from pnas_apps.run_folder import RunFolder
 from pnas_apps.runner import check_channels
 from pnas_apps.searching import biggest, fastest, run_search
-from pnas_apps.settings import Task, structure_preset
+from pnas_apps.settings import ImagePreset, RunSettings, Task, structure_preset
+from pnas_apps.spaces import named_space
 from pnas_apps.trees import edge_name, half_edges, tree_text
 from pnas_cifar10.cli import PRESETS
-from pnas_cifar10.tasks import images_task, named_space
+from pnas_cifar10.tasks import SPACES, images_task
 from pnas_ops import (
     ConvSpec,
     PreActivationSeparableConvSpec,
@@ -72,19 +74,19 @@ def test_the_ends_of_the_space() -> None:
 
 
 def test_spaces_by_their_names() -> None:
-    full = named_space("tree", classes=10, resolution=None, blocks_per_stage=None, width_mult=1.0)
+    full = named_space(SPACES, "tree", classes=10, resolution=None, blocks_per_stage=None, width_mult=1.0)
     assert full == cifar_tree_space()
-    small = named_space("tree", classes=3, resolution=8, blocks_per_stage=1, width_mult=0.25)
+    small = named_space(SPACES, "tree", classes=3, resolution=8, blocks_per_stage=1, width_mult=0.25)
     assert small == SPACE
     with pytest.raises(UserError, match="there is no space 'bush': name one of cifar, tree, digits"):
-        named_space("bush", classes=3, resolution=8, blocks_per_stage=1, width_mult=0.25)
+        named_space(SPACES, "bush", classes=3, resolution=8, blocks_per_stage=1, width_mult=0.25)
     with pytest.raises(UserError, match="'widths' must be >= 1"):
-        named_space("tree", classes=3, resolution=8, blocks_per_stage=1, width_mult=0.001)
+        named_space(SPACES, "tree", classes=3, resolution=8, blocks_per_stage=1, width_mult=0.001)
 
 
 @pytest.mark.parametrize(("name", "edges"), [("tree-cpu", 72), ("tree-paper", 648)])
 def test_the_presets_search_trees(name: str, edges: int, image_folder: Path) -> None:
-    preset = structure_preset(read_preset(name, PRESETS), name)
+    preset = structure_preset(read_preset(name, PRESETS), name, ImagePreset)
     task = images_task(image_folder, False, preset, lambda items, total: items)
     assert len(task.space.mixed) == edges
     grey = evolve(preset, space="digits")
@@ -102,7 +104,7 @@ def test_what_cannot_be_known_of_trees_is_refused_before_the_search(tmp_path: Pa
 
 
 def test_a_search_and_a_training_of_trees(tmp_path: Path, image_set: ImageSet, reporter) -> None:
-    preset = structure_preset(read_preset("tree-cpu", PRESETS), "tree-cpu")
+    preset = structure_preset(read_preset("tree-cpu", PRESETS), "tree-cpu", ImagePreset)
     colours = evolve(image_set, images=image_set.images.expand(-1, 3, -1, -1).contiguous())
     preset = evolve(
         preset,
@@ -112,12 +114,14 @@ def test_a_search_and_a_training_of_trees(tmp_path: Path, image_set: ImageSet, r
         search=evolve(preset.search, warmup_epochs=1, epochs=2, arch_interval=1),
         train=evolve(preset.train, epochs=2, stochastic_depth=0.3),
     )
+    images = MemorySource(
+        images=colours, augmentation=preset.augmentation, preprocessing=measure_preprocessing(colours)
+    )
     run = Run(
-        task=Task(name="test", train=colours, test=colours, space=SPACE),
+        task=Task(name="test", train=images, test=images, space=SPACE),
         preset=preset,
         folder=RunFolder(tmp_path / "run"),
         seed=0,
-        device=torch.device("cpu"),
         reporter=reporter,
         cache=tmp_path / "cache",
         budget=Budget(latency_ms=0.2),
@@ -128,9 +132,9 @@ def test_a_search_and_a_training_of_trees(tmp_path: Path, image_set: ImageSet, r
     net = SPACE.architecture([3] * 36, name="net")
     network = retrain(run, supernet, net, preset.train).eval()
     again = load_network(run.folder.network("net")).eval()
-    images = torch.rand(2, 3, 8, 8)
+    x = torch.rand(2, 3, 8, 8)
     with torch.no_grad():
-        torch.testing.assert_close(again(images), network(images))
+        torch.testing.assert_close(again(x), network(x))
 
 
 def test_a_block_of_trees_is_dropped_but_for_its_shortcut() -> None:
@@ -165,8 +169,6 @@ def _shortcut(block: TreeBlock, x: Tensor) -> Tensor:
 
 
 def test_settings_with_a_space_of_trees_are_read_back() -> None:
-    from pnas_apps.settings import RunSettings
-
-    preset = structure_preset(read_preset("tree-cpu", PRESETS), "tree-cpu")
+    preset = structure_preset(read_preset("tree-cpu", PRESETS), "tree-cpu", ImagePreset)
     settings = RunSettings(task="t", seed=0, preset=preset, space=SPACE, train_images=3, test_images=2)
     assert from_json(to_json(settings), RunSettings) == settings

@@ -180,7 +180,7 @@ def test_macs_have_their_closed_form(spec: OpSpec, macs: int) -> None:
         (ConvSpec(kernel_size=1, activation="relu"), lambda y: y.clamp(min=0)),
         (ConvSpec(kernel_size=1, activation="hswish"), lambda y: y * (y + 3).clamp(0, 6) / 6),
     ],
-    ids=str,
+    ids=["relu6", "relu", "hswish"],
 )
 def test_a_convolution_has_the_activation_that_it_says(spec: ConvSpec, formula: Callable[[Tensor], Tensor]) -> None:
     x = 10 * torch.randn(2, 4, 5, 5, generator=torch.Generator().manual_seed(0))

@@ -101,6 +101,8 @@ def test_refuses_trees_that_are_not_full_or_cannot_stand() -> None:
     for count in (0, 2, 5, 6, 8, 24):
         with pytest.raises(ValueError, match=rf"must fill two binary trees of equal depth .*, got {count}$"):
             TreeBlockSpec(hidden_channels=2, edges=(same,) * count)
+    with pytest.raises(ValueError, match=r"^TreeBlockSpec\.edges: linearconv1 cannot stand at an edge of a tree$"):
+        TreeBlockSpec(hidden_channels=2, edges=(LinearConvSpec(kernel_size=1), same, same, same))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"TreeBlockSpec\.hidden_channels must be even: it has two groups, got 3$"):
         TreeBlockSpec(hidden_channels=3, edges=(same,) * 4)
     tree = TreeBlockSpec(hidden_channels=2, edges=(same,) * 4)

@@ -11,10 +11,16 @@ from pnas_apps.verbs import App, add_verbs, run_options
 
 if TYPE_CHECKING:
     from pnas_apps.folders import Track
-    from pnas_apps.settings import Preset, Task
+    from pnas_apps.settings import ImagePreset, Preset, Task
     from pnas_ops import Space
 
 PRESETS = Path(__file__).parent / "presets"
+
+
+def _preset_type() -> "type[ImagePreset]":
+    from pnas_apps.settings import ImagePreset
+
+    return ImagePreset
 
 
 def _read_task(folder: Path | None, download: bool, preset: "Preset", track: "Track") -> "Task":
@@ -26,10 +32,16 @@ def _read_task(folder: Path | None, download: bool, preset: "Preset", track: "Tr
 def _named_space(
     space: str, classes: int, resolution: int | None, blocks_per_stage: int | None, width_mult: float
 ) -> "Space":
-    from pnas_cifar10.tasks import named_space
+    from pnas_apps.spaces import named_space
+    from pnas_cifar10.tasks import SPACES
 
     return named_space(
-        space, classes=classes, resolution=resolution, blocks_per_stage=blocks_per_stage, width_mult=width_mult
+        SPACES,
+        space,
+        classes=classes,
+        resolution=resolution,
+        blocks_per_stage=blocks_per_stage,
+        width_mult=width_mult,
     )
 
 
@@ -39,8 +51,11 @@ APP = App(
     preset="cpu",
     data_help="CIFAR-10 as torchvision keeps it, or a folder with train/CLASS/* and test/CLASS/*.",
     can_download=True,
+    reads_photos=False,
+    preset_type=_preset_type,
     read_task=_read_task,
     spaces=("cifar", "tree", "digits"),
+    classes=10,
     named_space=_named_space,
 )
 
@@ -52,15 +67,15 @@ def main() -> None:
 
 @main.command()
 @run_options(APP)
-def demo(common: Options, flags: Options) -> None:
+def demo(common: Options, session: Options, flags: Options) -> None:
     """The whole road on handwritten digits that come with scikit-learn: a few minutes on two cores."""
-    from pnas_apps.progress import reporter_on_stdout
     from pnas_apps.runner import run_task
+    from pnas_apps.session import started_session
     from pnas_cifar10.tasks import digits_task
 
     options = with_flags(read_preset("digits", PRESETS), flags)
-    with reporter_on_stdout() as reporter:
-        run_task("demo", "digits", options, digits_task, reporter=reporter, **common)
+    with started_session(**session) as started:
+        run_task("demo", "digits", options, _preset_type(), digits_task, session=started, **common)
 
 
 add_verbs(main, APP)

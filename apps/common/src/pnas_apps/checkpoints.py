@@ -19,4 +19,4 @@ def told_to_user(reporter: Reporter) -> Iterator[None]:
         except CheckpointError as error:
             raise UserError(str(error)) from None
     for warning in caught:
-        reporter.console.print(f"  [yellow]warning[/yellow]: {warning.message}")
+        reporter.console.print(f"  warning: {warning.message}", style="yellow")

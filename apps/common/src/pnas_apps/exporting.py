@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from pnas_apps.images import ImageSet
+from pnas_apps.image_source import ImageSource
 from pnas_apps.run import Run
 from pnas_export import (
     Bundle,
@@ -25,7 +25,6 @@ from pnas_ops import Architecture
 
 CALIBRATION_IMAGES = 512
 REFERENCE_IMAGES = 256
-_BATCH = 256
 
 
 def export_network(
@@ -61,8 +60,8 @@ def export_network(
             path,
             formats,
             metadata=Metadata(labels=train.classes, preprocessing=run.preprocessing, raw_pixels=raw_pixels),
-            test=pixel_batches(test),
-            calibration=spread(train, calibration_images).images,
+            test=run.pixel_batches(test),
+            calibration=run.pixels(spread(train, calibration_images)),
             architecture=architecture,
             cache=run.conversions,
             log=run.folder.converter_log,
@@ -83,7 +82,7 @@ def export_reference(run: Run, network: nn.Module, name: str, format_: Format) -
         ParityError: for a file that does not compute what its net does; it is deleted.
     """
     path = run.folder.network(name).file(file_name(format_))
-    images = run.preprocessing(spread(run.task.test, REFERENCE_IMAGES).images)
+    images = run.preprocessing(run.pixels(spread(run.task.test, REFERENCE_IMAGES)))
     if not path.exists():
         with run.reporter.bar(f"exporting the {name} net", 1) as advance:
             _write(run, network, path, format_)
@@ -108,16 +107,11 @@ def _write(run: Run, network: nn.Module, path: Path, format_: Format) -> None:
     exact = path.with_name(file_name("tflite"))
     export_tflite(network, shape, exact, **common)
     if format_ == "tflite-int8":
-        calibration = run.preprocessing(spread(run.task.train, CALIBRATION_IMAGES).images)
+        calibration = run.preprocessing(run.pixels(spread(run.task.train, CALIBRATION_IMAGES)))
         quantize_tflite(exact, path, "int8", calibration=calibration, log=run.folder.converter_log)
 
 
-def pixel_batches(images: ImageSet) -> list[tuple[Tensor, Tensor]]:
-    """The images as uint8 pixels (N, C, H, W), with their labels (N,), in order."""
-    return list(zip(torch.split(images.images, _BATCH), torch.split(images.labels, _BATCH), strict=True))
-
-
-def spread(images: ImageSet, count: int | None) -> ImageSet:
+def spread(images: ImageSource, count: int | None) -> ImageSource:
     """At most `count` of the images, evenly over all, which stand in the order of their classes."""
     if count is None or count >= len(images):
         return images

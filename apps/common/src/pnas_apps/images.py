@@ -7,8 +7,9 @@ from attrs import field, frozen
 from attrs.validators import ge
 from torch import Tensor
 
+from pnas_apps.parts import part_of, whole_batch_size
 from pnas_apps.randomness import seed_of
-from pnas_apps.splitting import split_share
+from pnas_apps.splitting import split_count, split_share
 from pnas_export import Preprocessing
 
 
@@ -40,6 +41,15 @@ class ImageSet:
             UserError: where a class has too few images to stand on both sides.
         """
         rest, held_out = split_share(self.labels, self.classes, share, generator)
+        return self.subset(rest), self.subset(held_out)
+
+    def split_count(self, count: int, generator: torch.Generator) -> tuple["ImageSet", "ImageSet"]:
+        """The rest, and `count` images at random, as many of every class.
+
+        Raises:
+            UserError: where a class has too few images to stand on both sides, and where it would get none.
+        """
+        rest, held_out = split_count(self.labels, self.classes, count, generator)
         return self.subset(rest), self.subset(held_out)
 
 
@@ -108,10 +118,16 @@ class ImageBatches:
     Args:
         images: the images.
         preprocessing: applied to every batch.
-        batch_size: images in a batch.
-        generator: shuffles and augments; without one the images come in order, unchanged, the last batch short.
+        batch_size: images in a batch, in all processes together.
+        generator: shuffles and augments, in the same state in every process; without one the images come in order,
+            unchanged, the last batch short.
         augmentation: of shuffled batches.
+        rank: number of this process among those that work on the same batches.
+        world_size: how many they are.
         device: where the batches go.
+
+    Raises:
+        UserError: for a batch size that is not a multiple of the number of processes.
     """
 
     def __init__(
@@ -122,13 +138,17 @@ class ImageBatches:
         batch_size: int,
         generator: torch.Generator | None = None,
         augmentation: Augmentation | None = None,
+        rank: int = 0,
+        world_size: int = 1,
         device: torch.device | str = "cpu",
     ) -> None:
         self._images = images
         self._preprocessing = preprocessing
-        self._batch_size = min(batch_size, len(images))
+        self._batch_size = whole_batch_size(batch_size, len(images), world_size)
         self._generator = generator
         self._augmentation = augmentation
+        self._rank = rank
+        self._world_size = world_size
         self._device = device
 
     def __len__(self) -> int:
@@ -142,7 +162,9 @@ class ImageBatches:
             images = self._images.images[indices]
             if self._generator is not None and self._augmentation is not None:
                 images = self._augmentation(images, self._generator)
-            yield self._preprocessing(images.to(self._device)), self._images.labels[indices].to(self._device)
+            part = part_of(len(indices), self._rank, self._world_size)
+            labels = self._images.labels[indices[part]]
+            yield self._preprocessing(images[part].to(self._device)), labels.to(self._device)
 
 
 def seeded_generator(seed: int, *purpose: str | int) -> torch.Generator:

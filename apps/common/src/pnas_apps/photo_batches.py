@@ -1,6 +1,8 @@
 """Batches of photos, read and augmented by worker processes. Shapes: N photos, C channels, H x W pixels."""
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from multiprocessing.context import BaseContext
 
@@ -10,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from pnas_apps.errors import UserError
-from pnas_apps.images import ImageSet
+from pnas_apps.parts import part_of, whole_batch_size
 from pnas_apps.photo_files import UnreadablePhotoError, open_photo
 from pnas_apps.photo_views import View
 from pnas_apps.photos import PhotoSet
@@ -71,16 +73,10 @@ class PhotoBatches:
         loading: Loading,
         device: torch.device | str = "cpu",
     ) -> None:
-        if batch_size % loading.world_size:
-            raise UserError(
-                f"a batch of {batch_size} photos cannot be divided among {loading.world_size} processes: "
-                "make batch_size a multiple of their number"
-            )
         self._photos = photos
         self._view = view
         self._preprocessing = preprocessing
-        # A small set makes a smaller batch, which is still one that all processes have an equal part of.
-        self._batch_size = min(batch_size, max(1, len(photos) // loading.world_size) * loading.world_size)
+        self._batch_size = whole_batch_size(batch_size, len(photos), loading.world_size)
         self._generator = generator
         self._loading = loading
         self._device = torch.device(device)
@@ -130,9 +126,8 @@ class PhotoBatches:
     def _part(self, batch: int) -> range:
         """The positions of this process's part of a batch."""
         start = batch * self._batch_size
-        size = min(self._batch_size, len(self._photos) - start)
-        rank, world_size = self._loading.rank, self._loading.world_size
-        return range(start + size * rank // world_size, start + size * (rank + 1) // world_size)
+        positions = range(start, min(start + self._batch_size, len(self._photos)))
+        return positions[part_of(len(positions), self._loading.rank, self._loading.world_size)]
 
     def _load(self, reader: "_Reader", parts: Sequence[list[int]]) -> Iterator["_Batch"]:
         loader = DataLoader(
@@ -140,6 +135,7 @@ class PhotoBatches:
             batch_sampler=parts,
             num_workers=self._loading.workers,
             multiprocessing_context=_fresh_processes() if self._loading.workers else None,
+            worker_init_fn=_end_with_parent,
             collate_fn=reader.join,
             pin_memory=self._device.type == "cuda",
             # It draws a seed for its workers, which is used by nothing: PyTorch's own generator stays as it is.
@@ -159,12 +155,6 @@ class PhotoBatches:
         return (pixels if self._preprocessing is None else _normalized(pixels, self._preprocessing)), labels
 
 
-def read_into_memory(batches: PhotoBatches, classes: tuple[str, ...]) -> ImageSet:
-    """The uint8 pixels of batches without preprocessing, such as those that calibrate a quantized file."""
-    images, labels = zip(*batches, strict=True)
-    return ImageSet(images=torch.cat(images), labels=torch.cat(labels), classes=classes)
-
-
 def _fresh_processes() -> BaseContext:
     """Forks workers from a process that does nothing else: a fork of this one may lock up, since converters leave
     threads in it.
@@ -172,6 +162,20 @@ def _fresh_processes() -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     return context
+
+
+def _end_with_parent(worker: int) -> None:
+    """Ends a worker when the process that it works for is killed. PyTorch looks after the one that forked it, which is
+    another here, and lives as long as the worker.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _normalized(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from attrs import evolve, frozen
 from rich.console import Console, Group
 from torch import nn
 
@@ -30,7 +31,7 @@ from pnas_apps.run_folder import SEARCHED
 from pnas_apps.searching import biggest, expected_history_ms, fastest, run_search
 from pnas_apps.tables import cached_table, read_table
 from pnas_apps.target import TargetDevice, shipped_format, target_device
-from pnas_apps.training import accuracy
+from pnas_apps.training import TrainConfig, accuracy
 from pnas_export import Bundle, Format, file_name
 from pnas_latency import LatencyTable, MissingWorkloadsError
 from pnas_ops import Architecture, load_json, save_json, write_atomically
@@ -55,47 +56,59 @@ def run_pipeline(
     Raises:
         UserError: for anything that the user can mend.
     """
-    folder, space = run.folder, run.task.space
-    device = target_device(run.target, cache=run.cache, log=folder.converter_log)
-    save_json(run.preprocessing, folder.preprocessing)
-    write_atomically(folder.labels, "".join(f"{name}\n" for name in run.task.train.classes))
-
+    device = target_device(run.target, cache=run.cache, log=run.folder.converter_log)
     with _step(run, "table"):
-        table = _find_table(run, device, table_path, foreign_table)
-        check_budget(space, table, run.budget)
-        table.save(folder.table)
+        table = run.processes.first(lambda: _begin_with_table(run, device, table_path, foreign_table))
         run.reporter.console.print(f"  {table.device}, measured on {table.measured_on}")
     if until == "table":
         return
 
     with _step(run, "search"):
         supernet, history = _search(run, table, device)
-        landing = _land(run, supernet, table, device)
-        searched = landing.result.architecture
-        save_json(searched, folder.architecture)
-        expected_ms = expected_history_ms(history, space, table)
-        draw_search(history, expected_ms, folder.curves, target_ms=run.budget.latency_ms)
-        draw_architectures([searched], table, folder.picture)
+        landing = run.processes.first(lambda: _land_and_draw(run, supernet, history, table, device))
         if landing.target_ms is not None:
             run.reporter.console.print(landing_table(landing))
+    searched = landing.result.architecture
     if until == "search":
         run.reporter.console.print(architecture_table(searched, table))
         return
 
     trainings = {
         searched: run.preset.train,
-        fastest(space, table): run.preset.reference_train,
-        biggest(space): run.preset.reference_train,
+        fastest(run.task.space, table): run.preset.reference_train,
+        biggest(run.task.space): run.preset.reference_train,
     }
     with _step(run, "train"):
         networks = {net.name: retrain(run, supernet, net, config) for net, config in trainings.items()}
         test = run.ordered_batches(run.task.test)
-        accuracies = {name: accuracy(network.eval(), test) for name, network in networks.items()}
+        accuracies = {
+            name: accuracy(network.eval(), test, processes=run.processes) for name, network in networks.items()
+        }
     if until == "train":
         for name, found in accuracies.items():
             run.reporter.console.print(f"  {name}: {found:.2%} of {len(run.task.test)} test images")
         return
 
+    alone = run.processes.parted()
+    if alone is not None:
+        trained = _Trained(trainings=trainings, networks=networks, accuracies=accuracies)
+        _ship(evolve(run, processes=alone), landing, trained, table, device, until)
+
+
+@frozen(kw_only=True, eq=False)
+class _Trained:
+    """The nets of a run, and their accuracies by name; the searched one is the first."""
+
+    trainings: dict[Architecture, TrainConfig]
+    networks: dict[str, nn.Module]
+    accuracies: dict[str, float]
+
+
+def _ship(
+    run: Run, landing: Landing, trained: _Trained, table: LatencyTable, device: TargetDevice, until: Step
+) -> None:
+    """The last two steps, which one process does."""
+    folder, searched, networks = run.folder, landing.result.architecture, trained.networks
     with _step(run, "export"):
         measured_format = shipped_format(device)
         files = {
@@ -109,11 +122,11 @@ def run_pipeline(
     with _step(run, "report"):
         with run.reporter.phases() as progress:
             measured = device.measure_files(list(files.values()), progress=progress)
-        draw_architectures(list(trainings), table, folder.picture)
+        draw_architectures(list(trained.trainings), table, folder.picture)
     results = RunResults(
         nets=tuple(
-            net_result(net, config.epochs, accuracies[net.name], table, measured[files[net.name]])
-            for net, config in trainings.items()
+            net_result(net, config.epochs, trained.accuracies[net.name], table, measured[files[net.name]])
+            for net, config in trained.trainings.items()
         ),
         seconds=folder.read_seconds(),
     )
@@ -139,20 +152,46 @@ def _step(run: Run, name: Step) -> Iterator[None]:
     try:
         yield
     finally:
-        run.folder.add_seconds(name, time.perf_counter() - start)
+        if run.processes.is_first:
+            run.folder.add_seconds(name, time.perf_counter() - start)
+
+
+def _begin_with_table(run: Run, device: TargetDevice, table_path: Path | None, foreign_table: bool) -> LatencyTable:
+    """Leaves in the run's folder what is known before the search, and gives the table."""
+    save_json(run.preprocessing, run.folder.preprocessing)
+    write_atomically(run.folder.labels, "".join(f"{name}\n" for name in run.task.train.classes))
+    table = _find_table(run, device, table_path, foreign_table)
+    check_budget(run.task.space, table, run.budget)
+    table.save(run.folder.table)
+    return table
 
 
 def _search(run: Run, table: LatencyTable, device: TargetDevice) -> tuple[SuperNet, list[EpochRecord]]:
     objective = run.preset.objective
+    # Made and asked in one process alone, while the others wait.
+    measures = objective.form == "reinforce" and run.processes.is_first
     cost = make_cost(
-        objective.reward_cost if objective.form == "reinforce" else "table",
+        objective.reward_cost if measures else "table",
         run.task.space,
         table,
         device,
         conversions=run.conversions,
         log=run.folder.converter_log,
     )
-    return run_search(run, table, cost)
+    return run_search(run, table, lambda architecture: run.processes.first(lambda: cost(architecture)))
+
+
+def _land_and_draw(
+    run: Run, supernet: SuperNet, history: list[EpochRecord], table: LatencyTable, device: TargetDevice
+) -> Landing:
+    """Comes down on the budget, and leaves the net that it is in the run's folder, with pictures of the search."""
+    landing = _land(run, supernet, table, device)
+    searched = landing.result.architecture
+    save_json(searched, run.folder.architecture)
+    expected_ms = expected_history_ms(history, run.task.space, table)
+    draw_search(history, expected_ms, run.folder.curves, target_ms=run.budget.latency_ms)
+    draw_architectures([searched], table, run.folder.picture)
+    return landing
 
 
 def _land(run: Run, supernet: SuperNet, table: LatencyTable, device: TargetDevice) -> Landing:

@@ -2,9 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -15,8 +16,10 @@ from torch import Tensor
 from pnas_apps.errors import UserError
 from pnas_apps.progress import Reporter
 
+Result = TypeVar("Result")
+
 TIMEOUT = timedelta(minutes=30)
-"""How long one waits for the others: the first of them also converts, measures and writes."""
+"""How long one waits for the others: the first of them also converts and measures."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -44,6 +47,53 @@ class Processes:
         """The reporter, or one that keeps quiet where another process tells the same."""
         return reporter if self.is_first else Reporter(Console(quiet=True))
 
+    def first(self, work: Callable[[], Result]) -> Result:
+        """What `work` returns in the first process, in all of them; the others wait for it.
+
+        Raises:
+            SystemExit: in the others, where it fails in the first, which is the one that tells why.
+            UserError: where another process has ended.
+        """
+        if self.group is None:
+            return work()
+        if not self.is_first:
+            done, result = self._from_first(None)
+            if not done:
+                raise SystemExit(1)
+            return result  # type: ignore[no-any-return]
+        try:
+            result = work()
+        except Exception:
+            with suppress(UserError):  # of the others, who may be gone, nobody wants to hear now
+                self._from_first((False, None))
+            raise
+        self._from_first((True, result))
+        return result
+
+    def sums(self, values: Sequence[float]) -> list[float]:
+        """The sums of what every process has."""
+        joined = torch.tensor(values, dtype=torch.float64, device=self.device)
+        if self.group is not None:
+            with _told_lost():
+                dist.all_reduce(joined, group=self.group)
+        return joined.tolist()
+
+    def parted(self) -> "Processes | None":
+        """The first process alone, and None in the others; all of them leave their group.
+
+        For long work that only one can do: the others need not wait, and do not end it by losing patience.
+        """
+        if self.group is None:
+            return self
+        dist.destroy_process_group()
+        return Processes(device=self.device) if self.is_first else None
+
+    def _from_first(self, outcome: Any) -> Any:
+        held = [outcome]
+        with _told_lost():
+            dist.broadcast_object_list(held, src=0, group=self.group)
+        return held[0]
+
 
 @contextmanager
 def joined_processes(device: torch.device) -> Iterator[Processes]:
@@ -65,11 +115,13 @@ def joined_processes(device: torch.device) -> Iterator[Processes]:
             raise UserError(f"there is no GPU for process {local_rank}: give torchrun --nproc-per-node {gpus}")
         device = torch.device("cuda", local_rank)
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
+    # What is no tensor goes through gloo on GPUs too: who waits in NCCL keeps a core busy, on which the first measures.
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
     try:
         yield Processes(device=device, group=dist.group.WORLD, rank=dist.get_rank(), size=size)
     finally:
-        dist.destroy_process_group()
+        if dist.is_initialized():
+            dist.destroy_process_group()
 
 
 def average(tensors: Sequence[Tensor], group: dist.ProcessGroup) -> None:

@@ -6,6 +6,7 @@ from torch import nn
 from torch.optim.swa_utils import update_bn
 
 from pnas_apps.checkpoints import told_to_user
+from pnas_apps.processes import average
 from pnas_apps.run import Run
 from pnas_apps.run_folder import NetworkFolder, write_history
 from pnas_apps.training import TrainConfig, Training
@@ -18,13 +19,14 @@ def retrain(run: Run, supernet: SuperNet, architecture: Architecture, config: Tr
 
     Goes on from the net's checkpoint where there is one, and reads the weights where they are.
     """
-    folder, train = run.folder.network(architecture.name), run.task.train
-    if folder.weights.exists():
+    folder, train, processes = run.folder.network(architecture.name), run.task.train, run.processes
+    if processes.first(folder.weights.exists):
         return load_network(folder).to(run.device)
-    save_json(architecture, folder.architecture)
+    if processes.is_first:
+        save_json(architecture, folder.architecture)
     network = extract(supernet, architecture)
-    training = Training(network, config)
-    if has_checkpoint(folder.checkpoint):
+    training = Training(network, config, seed=run.seed, classes=len(train.classes), group=processes.group)
+    if processes.first(lambda: has_checkpoint(folder.checkpoint)):
         with told_to_user(run.reporter):
             training.load_state_dict(load_checkpoint(folder.checkpoint, kind="training"))
     steps = len(run.training_batches(train))
@@ -33,15 +35,24 @@ def retrain(run: Run, supernet: SuperNet, architecture: Architecture, config: Tr
         while training.epochs_left:
             batches = run.training_batches(train, "train", len(training.history))
             record = training.run_epoch(batches, on_step=advance)
-            save_checkpoint(training.state_dict(), folder.checkpoint, kind="training")
-            write_history(folder.history, training.history)
+            if processes.is_first:
+                save_checkpoint(training.state_dict(), folder.checkpoint, kind="training")
+                write_history(folder.history, training.history)
             advance(0, text=f"accuracy {record.accuracy:.1%}, loss {record.loss:.3f}")
-    # A pass over the images as they are replaces the statistics of augmented ones.
-    update_bn(run.shuffled_batches(train, "recalibrate"), network)
-    weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
-    write_atomically(folder.weights, save(weights))
-    delete_checkpoint(folder.checkpoint)
-    return network
+    trained = training.trained
+    _recalibrate(run, trained)
+    if processes.is_first:
+        weights = {name: tensor.cpu().contiguous() for name, tensor in trained.state_dict().items()}
+        write_atomically(folder.weights, save(weights))
+        delete_checkpoint(folder.checkpoint)
+    return trained
+
+
+def _recalibrate(run: Run, network: nn.Module) -> None:
+    """Replaces BatchNorm's statistics of augmented images by those of a pass over the images as they are."""
+    update_bn(run.shuffled_batches(run.task.train, "recalibrate"), network)
+    if run.processes.group is not None:
+        average([buffer for buffer in network.buffers() if buffer.is_floating_point()], run.processes.group)
 
 
 def load_network(folder: NetworkFolder) -> nn.Module:

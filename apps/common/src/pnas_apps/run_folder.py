@@ -58,7 +58,7 @@ class RunFolder:
             raise UserError(f"{self.path} already holds a finished run: give another --run-dir, or delete it")
 
     def begin(self, settings: RunSettings) -> bool:
-        """Writes the settings of a new run, or checks that an unfinished one can go on with them.
+        """Writes the settings of a new run, or of an unfinished one that can go on with them.
 
         Returns:
             Whether there is something to go on from.
@@ -75,6 +75,7 @@ class RunFolder:
                     f"{self.path} holds an unfinished run with other settings ({names}): "
                     "give the same ones to go on, or another --run-dir"
                 )
+            save_json(settings, self.settings)  # what need not be equal may have changed
             return True
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise UserError(f"{self.path} holds something that is not a run: give another --run-dir")

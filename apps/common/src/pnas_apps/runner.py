@@ -4,30 +4,51 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import torch
 from platformdirs import user_cache_path
 
 from pnas_apps.errors import UserError
 from pnas_apps.folders import Track
 from pnas_apps.objectives import Budget
+from pnas_apps.parts import whole_batch_size
 from pnas_apps.pipeline import Step, run_pipeline
 from pnas_apps.presets import Options
 from pnas_apps.progress import Reporter
 from pnas_apps.run import Run
 from pnas_apps.run_folder import RunFolder, unfinished_folder
-from pnas_apps.settings import DeviceSettings, Preset, RunSettings, Task, structure_preset
+from pnas_apps.session import Session
+from pnas_apps.settings import (
+    DeviceSettings,
+    ImagePreset,
+    PhotoPreset,
+    Preset,
+    RunSettings,
+    Task,
+    structure_preset,
+)
 from pnas_apps.target import target_device
 from pnas_export import BundleError, ConversionError, DeviceError, ParityError
 from pnas_ops import workloads
-from pnas_supernet import DivergenceError
+from pnas_supernet import DesynchronizedError, DivergenceError, LostProcessError
 
 RUNS = Path("runs")
+
+_TOLD = (
+    BundleError,
+    ConversionError,
+    DesynchronizedError,
+    DeviceError,
+    DivergenceError,
+    LostProcessError,
+    ParityError,
+)
+"""Errors of the packages that say in one line what a user can do."""
 
 
 def run_task(
     name: str,
     preset_name: str,
     options: Options,
+    preset_type: type[ImagePreset] | type[PhotoPreset],
     read_task: Callable[[Preset, Track], Task],
     *,
     until: Step = "report",
@@ -38,51 +59,46 @@ def run_task(
     table: Path | None,
     foreign_table: bool,
     cache_dir: Path | None,
-    accelerator: str,
-    reporter: Reporter,
+    session: Session,
 ) -> None:
     """Reads the images, finds the run's folder, goes the road up to a step and says where everything is.
 
     Raises:
         UserError: for anything that the user can mend.
     """
-    device = _training_device(accelerator)
-    preset = structure_preset(options, preset_name)
-    cache, device_settings = cache_dir or default_cache(), DeviceSettings(**target)
-    target_device(device_settings, cache=cache, log=None)  # told before the images are read
-    if run_dir is not None:
-        RunFolder(run_dir).refuse_finished()
-    task = _read(partial(read_task, preset), reporter)
-    check_channels(task, preset)
-    settings = RunSettings(
-        task=task.name,
-        seed=seed,
-        preset=preset,
-        space=task.space,
-        train_images=len(task.train),
-        test_images=len(task.test),
-        budget=Budget(**budget),
-        device=device_settings,
-        data_dir=None if task.data_dir is None else str(task.data_dir),
-    )
-    folder = unfinished_folder(RUNS, name, settings) if run_dir is None else RunFolder(run_dir)
-    goes_on = folder.begin(settings)
-    reporter.console.print(
-        f"{task.name}: {len(task.train)} training and {len(task.test)} test images of {len(task.train.classes)} "
-        f"classes; {'going on with' if goes_on else 'new run in'} {folder.path}, on {device.type}"
-    )
-    run = Run(
-        task=task,
-        preset=preset,
-        folder=folder,
-        seed=seed,
-        device=device,
-        reporter=reporter,
-        cache=cache,
-        budget=settings.budget,
-        target=settings.device,
-    )
-    go_on(run, until, table=table, foreign_table=foreign_table)
+    cache, reporter, processes = cache_dir or default_cache(), session.reporter, session.processes
+
+    def begin() -> tuple[Task, RunSettings, Path]:
+        preset = structure_preset(options, preset_name, preset_type)
+        device_settings = DeviceSettings(**target)
+        target_device(device_settings, cache=cache, log=None)  # told before the images are read
+        if run_dir is not None:
+            RunFolder(run_dir).refuse_finished()
+        task = _read(partial(read_task, preset), reporter)
+        check_channels(task, preset)
+        whole_batch_size(preset.batch_size, len(task.train), processes.size)
+        settings = RunSettings(
+            task=task.name,
+            seed=seed,
+            preset=preset,
+            space=task.space,
+            train_images=len(task.train),
+            test_images=len(task.test),
+            budget=Budget(**budget),
+            device=device_settings,
+            data_dir=None if task.data_dir is None else str(task.data_dir),
+        )
+        folder = unfinished_folder(RUNS, name, settings) if run_dir is None else RunFolder(run_dir)
+        goes_on = folder.begin(settings)
+        others = f", {processes.size} processes" if processes.size > 1 else ""
+        reporter.console.print(
+            f"{task.name}: {len(task.train)} training and {len(task.test)} test images of {len(task.train.classes)} "
+            f"classes; {'going on with' if goes_on else 'new run in'} {folder.path}, on {processes.device.type}{others}"
+        )
+        return task, settings, folder.path
+
+    task, settings, path = processes.first(begin)
+    go_on(_make_run(task, settings, path, cache, session), until, table=table, foreign_table=foreign_table)
 
 
 def go_on(run: Run, until: Step, *, table: Path | None = None, foreign_table: bool = False) -> None:
@@ -93,7 +109,7 @@ def go_on(run: Run, until: Step, *, table: Path | None = None, foreign_table: bo
     """
     try:
         run_pipeline(run, until=until, table_path=table, foreign_table=foreign_table)
-    except (BundleError, ConversionError, DeviceError, DivergenceError, ParityError) as error:
+    except _TOLD as error:
         raise UserError(str(error)) from error
     names = ", ".join(sorted(path.name for path in run.folder.path.iterdir()))
     run.reporter.console.print(f"Everything is in {run.folder.path}: {names}")
@@ -105,8 +121,7 @@ def open_run(
     *,
     data_dir: Path | None,
     cache_dir: Path | None,
-    accelerator: str,
-    reporter: Reporter,
+    session: Session,
 ) -> Run:
     """A run whose nets are trained, with its images, to work on what it left.
 
@@ -115,39 +130,47 @@ def open_run(
         read_task: reads the images of a folder, or those that come with a library if None.
         data_dir: where the images are, if they have moved since.
         cache_dir: folder of what can be made again; the user's own one if None.
-        accelerator: "auto", "cpu" or "cuda".
-        reporter: shows progress.
+        session: what to work with.
 
     Raises:
         UserError: for a folder without a run, and images that are not those of the run.
     """
-    folder = RunFolder(path)
-    settings = folder.read_settings()
-    images = data_dir or (None if settings.data_dir is None else Path(settings.data_dir))
-    task = _read(partial(read_task, images, settings.preset), reporter)
-    found, begun_with = (len(task.train), len(task.test)), (settings.train_images, settings.test_images)
-    if task.space != settings.space or found != begun_with:
-        raise UserError(
-            f"the images in {task.data_dir} are not those of {path}: {found[0]} + {found[1]} images of "
-            f"{task.space.classes} classes, not {begun_with[0]} + {begun_with[1]} of {settings.space.classes}: "
-            "name the right --data-dir"
-        )
+
+    def read() -> tuple[Task, RunSettings]:
+        settings = RunFolder(path).read_settings()
+        images = data_dir or (None if settings.data_dir is None else Path(settings.data_dir))
+        task = _read(partial(read_task, images, settings.preset), session.reporter)
+        found, begun_with = (len(task.train), len(task.test)), (settings.train_images, settings.test_images)
+        if task.space != settings.space or found != begun_with:
+            raise UserError(
+                f"the images in {task.data_dir} are not those of {path}: {found[0]} + {found[1]} images of "
+                f"{task.space.classes} classes, not {begun_with[0]} + {begun_with[1]} of {settings.space.classes}: "
+                "name the right --data-dir"
+            )
+        return task, settings
+
+    task, settings = session.processes.first(read)
+    return _make_run(task, settings, path, cache_dir or default_cache(), session)
+
+
+def _make_run(task: Task, settings: RunSettings, path: Path, cache: Path, session: Session) -> Run:
     return Run(
         task=task,
         preset=settings.preset,
-        folder=folder,
+        folder=RunFolder(path),
         seed=settings.seed,
-        device=_training_device(accelerator),
-        reporter=reporter,
-        cache=cache_dir or default_cache(),
+        reporter=session.reporter,
+        cache=cache,
         budget=settings.budget,
         target=settings.device,
+        processes=session.processes,
+        workers=session.workers,
     )
 
 
 def check_channels(task: Task, preset: Preset) -> None:
     """Raises a UserError where the search space takes images of another number of channels."""
-    channels = task.train.images.shape[1]
+    channels = len(task.train.preprocessing.mean)
     if channels != task.space.in_channels:
         raise UserError(
             f"space {preset.space!r} is for images of {task.space.in_channels} channels, these have {channels}: "
@@ -167,10 +190,3 @@ def _read(read_task: Callable[[Track], Task], reporter: Reporter) -> Task:
     except ValueError as error:
         raise UserError(str(error)) from None
     return task
-
-
-def _training_device(accelerator: str) -> torch.device:
-    available = torch.cuda.is_available()
-    if accelerator == "cuda" and not available:
-        raise UserError("PyTorch finds no CUDA GPU here: leave out --accelerator, or give --accelerator cpu")
-    return torch.device("cuda" if available and accelerator != "cpu" else "cpu")

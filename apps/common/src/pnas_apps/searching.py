@@ -41,7 +41,7 @@ def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, lis
     config = preset.search
     if preset.search_share < 1:
         _, seen = seen.split(preset.search_share, run.generator("search images"))
-    weights_split, alpha_split = seen.split(preset.validation_share, run.generator("split"))
+    weights_split, alpha_split = preset.hold_out(seen, run.generator("split"))
     supernet = SuperNet(space, generator=run.generator("supernet")).to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = len(run.training_batches(weights_split))
     search = ProxylessNAS(
@@ -57,6 +57,7 @@ def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, lis
             steps=config.epochs * (steps // config.arch_interval),
         ),
         generator=run.generator("paths"),
+        group=run.processes.group,
     )
     checkpoint = run.folder.search_checkpoint
     with told_to_user(run.reporter):
@@ -74,13 +75,15 @@ def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, lis
 
         while search.epochs_left:
             epoch = len(search.history)
+            arch_steps = 0 if config.is_warm_up(epoch) else search.step // config.arch_interval
             record = search.run_epoch(
-                run.training_batches(weights_split, "search", "weights", epoch),
-                run.training_batches(alpha_split, "search", "alpha", epoch),
+                run.training_batches(weights_split, "search", "weights", epoch, start=search.step),
+                run.training_batches(alpha_split, "search", "alpha", epoch, start=arch_steps),
                 on_step=after_step,
             )
             search.save(checkpoint)
-            write_history(run.folder.history, search.history)
+            if run.processes.is_first:
+                write_history(run.folder.history, search.history)
             latency_ms = expected_history_ms([record], space, table)[0]
             advance(
                 0,

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from torch import Tensor
-
 from pnas_apps.devices import parse_device
 from pnas_apps.errors import UserError
-from pnas_apps.exporting import export_network, pixel_batches, spread
+from pnas_apps.exporting import export_network, spread
 from pnas_apps.progress import Reporter
 from pnas_apps.results import accuracy_table, proof_table, timing_table
 from pnas_apps.retraining import load_network
@@ -27,6 +25,7 @@ from pnas_export import (
     read_metadata,
 )
 from pnas_ops import Architecture, load_json
+from pnas_supernet import Batches
 
 
 def export_run(
@@ -94,7 +93,7 @@ def eval_run(run: Run, name: str, files: Sequence[Path], *, runtime: str | None,
         path = file if file.exists() else run.folder.bundle(name) / file
         if not path.exists():
             raise UserError(f"there is no file {file}, and none in {path.parent}: name one, or export it first")
-        rows.extend((path.name, *row) for row in _file_accuracies(run, path, runtime, pixel_batches(test)))
+        rows.extend((path.name, *row) for row in _file_accuracies(run, path, runtime, run.pixel_batches(test)))
     run.reporter.console.print(accuracy_table(rows, len(test)))
 
 
@@ -158,9 +157,7 @@ def _kept_formats(path: Path, raw_pixels: bool) -> list[Format]:
     return [format_of(file) for file in bundle.files] if bundle.metadata.raw_pixels == raw_pixels else []
 
 
-def _file_accuracies(
-    run: Run, path: Path, only: str | None, test: Sequence[tuple[Tensor, Tensor]]
-) -> list[tuple[str, float]]:
+def _file_accuracies(run: Run, path: Path, only: str | None, test: Batches) -> list[tuple[str, float]]:
     """The runtime and the accuracy on it, for all that run the file."""
     suitable = [one for one in installed_runtimes() if one.supports(path) and only in (None, one.name)]
     if not suitable:
@@ -172,10 +169,10 @@ def _file_accuracies(
         if metadata.labels != run.task.train.classes:
             raise UserError(f"{path} tells other classes apart than {run.folder.path}: {', '.join(metadata.labels)}")
         prepare = metadata.preprocessing
-        batches = [(pixels if metadata.raw_pixels else prepare(pixels), labels) for pixels, labels in test]
         for runtime in suitable:
             model = runtime.load(path)
-            counted = run.reporter.counted(f"{path.name} on {runtime.name}", batches, len(batches))
+            batches = ((pixels if metadata.raw_pixels else prepare(pixels), labels) for pixels, labels in test)
+            counted = run.reporter.counted(f"{path.name} on {runtime.name}", batches, len(test))
             rows.append((f"{runtime.name} {runtime.version}", accuracy(model, counted)))
     except ValueError as error:
         raise UserError(str(error)) from error

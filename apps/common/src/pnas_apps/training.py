@@ -14,7 +14,7 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pnas_apps.errors import UserError
-from pnas_apps.processes import average, refuse_different
+from pnas_apps.processes import Processes, average, refuse_different
 from pnas_apps.randomness import seed_of, seeded
 from pnas_apps.regularization import make_mixing, training_view
 from pnas_supernet import Batches, DivergenceError, Execution, LostProcessError
@@ -233,16 +233,24 @@ class Training:
             refuse_different(state | {"the number of batches": batches}, self._group)
 
 
-def accuracy(predict: Callable[[Tensor], Tensor], batches: Iterable[tuple[Tensor, Tensor]]) -> float:
+def accuracy(
+    predict: Callable[[Tensor], Tensor],
+    batches: Iterable[tuple[Tensor, Tensor]],
+    *,
+    processes: Processes | None = None,
+) -> float:
     """Share of the images whose largest logit is that of their class.
 
     Args:
         predict: a net in evaluation mode, or a loaded file: images (N, C, H, W) to logits (N, classes).
         batches: images and labels.
+        processes: each of which has a part of every batch; the share is that of all.
     """
-    correct = total = 0
+    correct, total = 0.0, 0.0
     with torch.inference_mode():
         for images, labels in batches:
             correct += int((predict(images).argmax(dim=1) == labels).sum())
             total += len(labels)
+    if processes is not None:
+        correct, total = processes.sums((correct, total))
     return correct / total

@@ -14,12 +14,12 @@ from pnas_apps.presets import Options, preset_flags, read_preset, with_flags
 
 if TYPE_CHECKING:
     from pnas_apps.folders import Track
-    from pnas_apps.settings import Preset, Task
+    from pnas_apps.settings import ImagePreset, PhotoPreset, Preset, Task
     from pnas_ops import Space
 
 _DEVICES = f"\b\nDevices:\n{indent(DEVICES_HELP, '  ')}"
 _BUDGET = ("latency_ms", "macs", "parameters", "weight_bytes", "peak_activation_bytes")
-_COMMON = ("run_dir", "seed", "table", "foreign_table", "cache_dir", "accelerator")
+_COMMON = ("run_dir", "seed", "table", "foreign_table", "cache_dir")
 
 
 @frozen(kw_only=True)
@@ -32,8 +32,11 @@ class App:
         preset: the one that it takes by default, whose options are its flags.
         data_help: what may be in the folder of images.
         can_download: whether it can fetch images itself.
+        reads_photos: whether images are read all the time, which workers can do, and not once.
+        preset_type: what its presets are.
         read_task: images and space: of a folder, which may be filled first, or of none where they come with a library.
         spaces: names of its search spaces.
+        classes: that these have where the command line names no number.
         named_space: one of them, of so many classes, at a resolution and with blocks per stage (its own if None), and a
             width.
     """
@@ -43,8 +46,11 @@ class App:
     preset: str
     data_help: str
     can_download: bool
+    reads_photos: bool
+    preset_type: "Callable[[], type[ImagePreset] | type[PhotoPreset]]"
     read_task: "Callable[[Path | None, bool, Preset, Track], Task]"
     spaces: tuple[str, ...]
+    classes: int
     named_space: "Callable[[str, int, int | None, int | None, float], Space]"
 
 
@@ -65,7 +71,9 @@ def add_verbs(main: click.Group, app: App) -> None:
 
 
 def run_options(app: App) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Adds the options of every run; the command gets them as `common`, and the flags of the preset as `flags`."""
+    """Adds the options of every run; the command gets them as `common`, what its session is started with as `session`,
+    and the flags of the preset as `flags`.
+    """
     options = [
         click.option("--run-dir", type=click.Path(path_type=Path), help="Folder of the run; a new one by default."),
         click.option("--seed", type=int, default=0, show_default=True, help="Fixes all that is random."),
@@ -89,13 +97,8 @@ def run_options(app: App) -> Callable[[Callable[..., None]], Callable[..., None]
         click.option("--table", type=click.Path(path_type=Path), help="A latency table to use; none is measured."),
         click.option("--foreign-table", is_flag=True, help="Let the table be that of another device than --device."),
         click.option("--cache-dir", type=click.Path(path_type=Path), help="Where tables and conversions are kept."),
-        click.option(
-            "--accelerator",
-            type=click.Choice(["auto", "cpu", "cuda"]),
-            default="auto",
-            show_default=True,
-            help="Where networks are trained; auto takes a GPU if there is one.",
-        ),
+        _ACCELERATOR,
+        *_worker_options(app),
     ]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -104,8 +107,9 @@ def run_options(app: App) -> Callable[[Callable[..., None]], Callable[..., None]
             common = {name: given.pop(name) for name in _COMMON}
             common["budget"] = {name: given.pop(name) for name in _BUDGET}
             common["target"] = {"name": device, "threads": threads, "dtype": dtype}
+            session = _session(given)
             own = {name: given.pop(name) for name in ("data_dir", "download", "preset") if name in given}
-            command(**own, common=common, flags=given)
+            command(**own, common=common, session=session, flags=given)
 
         decorated: Callable[..., None] = preset_flags(read_preset(app.preset, app.presets))(grouped)
         for option in reversed(options):
@@ -127,6 +131,23 @@ def _device_options() -> list[Callable[..., Any]]:
     ]
 
 
+def _worker_options(app: App) -> list[Callable[..., Any]]:
+    help_text = "Processes that read photos; as many as there are cores by default."
+    return [click.option("--workers", type=click.IntRange(0), help=help_text)] if app.reads_photos else []
+
+
+def _session(given: Options) -> Options:
+    """Takes what a session is started with out of a command's options."""
+    return {"accelerator": given.pop("accelerator", "cpu"), "workers": given.pop("workers", 0)}
+
+
+_ACCELERATOR = click.option(
+    "--accelerator",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where networks are trained; auto takes a GPU if there is one.",
+)
 _DTYPE = click.option("--dtype", type=click.Choice(["float32", "int8"]), default="float32", show_default=True)
 
 
@@ -153,23 +174,33 @@ def _data_options(app: App) -> Callable[[Callable[..., None]], Callable[..., Non
     )
 
 
-def _start(app: App, until: str, data_dir: Path, download: bool, preset: str, common: Options, flags: Options) -> None:
-    from pnas_apps.progress import reporter_on_stdout
+def _start(
+    app: App,
+    until: str,
+    data_dir: Path,
+    preset: str,
+    *,
+    common: Options,
+    session: Options,
+    flags: Options,
+    download: bool = False,
+) -> None:
     from pnas_apps.runner import run_task
+    from pnas_apps.session import started_session
 
     options = with_flags(read_preset(preset, app.presets), flags)
-    with reporter_on_stdout() as reporter:
+    with started_session(**session) as started:
         read = partial(app.read_task, data_dir, download)
-        run_task(app.name, preset, options, read, until=until, reporter=reporter, **common)  # type: ignore[arg-type]
+        run_task(app.name, preset, options, app.preset_type(), read, until=until, session=started, **common)  # type: ignore[arg-type]
 
 
 def _run(app: App) -> click.Command:
     @click.command(epilog=_DEVICES)
     @_data_options(app)
     @run_options(app)
-    def run(data_dir: Path, preset: str, common: Options, flags: Options, download: bool = False) -> None:
+    def run(data_dir: Path, preset: str, **options: Any) -> None:
         """The whole road: table, search, train, export, report."""
-        _start(app, "report", data_dir, download, preset, common, flags)
+        _start(app, "report", data_dir, preset, **options)
 
     return run
 
@@ -178,9 +209,9 @@ def _search(app: App) -> click.Command:
     @click.command(epilog=_DEVICES)
     @_data_options(app)
     @run_options(app)
-    def search(data_dir: Path, preset: str, common: Options, flags: Options, download: bool = False) -> None:
+    def search(data_dir: Path, preset: str, **options: Any) -> None:
         """Search a net within a budget: table and search alone; train and report go on."""
-        _start(app, "search", data_dir, download, preset, common, flags)
+        _start(app, "search", data_dir, preset, **options)
 
     return search
 
@@ -190,25 +221,24 @@ def _options_of_a_run(app: App, *, judges: bool = True) -> Callable[[Callable[..
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
-        def opened(
-            run_dir: Path, data_dir: Path | None, cache_dir: Path | None, accelerator: str = "cpu", **given: Any
-        ) -> None:
-            from pnas_apps.progress import reporter_on_stdout
+        def opened(run_dir: Path, data_dir: Path | None, cache_dir: Path | None, **given: Any) -> None:
             from pnas_apps.runner import open_run
+            from pnas_apps.session import started_session
 
             def read(folder: Path | None, preset: "Preset", track: "Track") -> "Task":
                 return app.read_task(folder, False, preset, track)
 
-            with reporter_on_stdout() as reporter:
-                found = open_run(
-                    run_dir, read, data_dir=data_dir, cache_dir=cache_dir, accelerator=accelerator, reporter=reporter
-                )
-                command(found, **given)
+            with started_session(**_session(given)) as started:
+                session = started.alone() if judges else started
+                if session is not None:
+                    found = open_run(run_dir, read, data_dir=data_dir, cache_dir=cache_dir, session=session)
+                    command(found, **given)
 
         options: list[Callable[..., Any]] = [
             click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path)),
             click.option("--data-dir", type=click.Path(path_type=Path), help="Where the run's images are now."),
             click.option("--cache-dir", type=click.Path(path_type=Path), help="Where conversions are kept."),
+            *_worker_options(app),
         ]
         if judges:
             options += [
@@ -218,15 +248,7 @@ def _options_of_a_run(app: App, *, judges: bool = True) -> Callable[[Callable[..
                 ),
             ]
         else:
-            options.append(
-                click.option(
-                    "--accelerator",
-                    type=click.Choice(["auto", "cpu", "cuda"]),
-                    default="auto",
-                    show_default=True,
-                    help="Where networks are trained; auto takes a GPU if there is one.",
-                )
-            )
+            options.append(_ACCELERATOR)
         return _with(options)(opened)
 
     return decorate
@@ -251,7 +273,7 @@ def _report(app: App) -> click.Command:
         """Finish a run: whatever it lacks of training and export, then the report."""
         from pnas_apps.runner import go_on
 
-        run.folder.refuse_finished()
+        run.processes.first(run.folder.refuse_finished)
         go_on(run, "report")
 
     return report
@@ -321,7 +343,7 @@ def _table(app: App) -> click.Command:
     @click.argument("path", metavar="TABLE.json", type=click.Path(path_type=Path))
     @_with([*_device_options(), _DTYPE])
     @click.option("--space", type=click.Choice(app.spaces), default=app.spaces[0], show_default=True)
-    @click.option("--classes", type=click.IntRange(2), default=10, show_default=True, help="Of the images.")
+    @click.option("--classes", type=click.IntRange(2), default=app.classes, show_default=True, help="Of the images.")
     @click.option("--resolution", type=click.IntRange(1), help="Of the images, in pixels; the space's own by default.")
     @click.option("--blocks-per-stage", type=click.IntRange(1), help="Of the space; its own by default.")
     @click.option("--width-mult", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True)

@@ -16,16 +16,28 @@ def mbconv_candidates(kernel_sizes: tuple[int, ...], expansions: tuple[int, ...]
     return (*(MBConvSpec(kernel_size=k, expansion=e) for e in expansions for k in kernel_sizes), ZeroSpec())
 
 
-def imagenet_mbconv_space(width_mult: float = 1.0, *, classes: int = 1000, resolution: int = 224) -> SearchSpace:
-    """The original's space for ImageNet: 21 searched blocks of MBConv, kernels 3, 5, 7, expansions 3, 6, and Zero."""
+def imagenet_mbconv_space(
+    width_mult: float = 1.0, *, blocks_per_stage: int = 4, classes: int = 1000, resolution: int = 224
+) -> SearchSpace:
+    """The original's space for ImageNet: 21 searched blocks of MBConv, kernels 3, 5, 7, expansions 3, 6, and Zero.
+
+    The last stage has one block, whatever the number in the others.
+    """
     return _mbconv_space(
-        name=f"imagenet-mbconv-{width_mult:g}",
+        name=_name("imagenet-mbconv", width_mult, blocks_per_stage, 4),
         resolution=resolution,
         stem_channels=(scale_width(32, width_mult), scale_width(16, width_mult)),
         stem_strides=(2, 1),
         stages=tuple(
             Stage(width=scale_width(width, width_mult), depth=depth, stride=stride)
-            for width, depth, stride in [(24, 4, 2), (40, 4, 2), (80, 4, 2), (96, 4, 1), (192, 4, 2), (320, 1, 1)]
+            for width, depth, stride in [
+                (24, blocks_per_stage, 2),
+                (40, blocks_per_stage, 2),
+                (80, blocks_per_stage, 2),
+                (96, blocks_per_stage, 1),
+                (192, blocks_per_stage, 2),
+                (320, 1, 1),
+            ]
         ),
         candidates=mbconv_candidates((3, 5, 7), (3, 6)),
         hidden_channels=scale_width(1280, max(1.0, width_mult)),
@@ -38,7 +50,7 @@ def cifar_mbconv_space(
 ) -> SearchSpace:
     """A space for CIFAR-10 that two CPU cores can search: 9 searched blocks, nets of 2 to 25 million MACs."""
     return _mbconv_space(
-        name=_name("cifar-mbconv", width_mult, blocks_per_stage),
+        name=_name("cifar-mbconv", width_mult, blocks_per_stage, 3),
         resolution=resolution,
         stem_channels=(scale_width(16, width_mult), scale_width(24, width_mult)),
         stem_strides=(1, 2),
@@ -57,7 +69,7 @@ def digits_mbconv_space(
 ) -> SearchSpace:
     """The demo's space, for small grey images: 6 searched blocks."""
     return _mbconv_space(
-        name=_name("digits-mbconv", width_mult, blocks_per_stage),
+        name=_name("digits-mbconv", width_mult, blocks_per_stage, 3),
         resolution=resolution,
         in_channels=1,
         stem_channels=(scale_width(16, width_mult), scale_width(16, width_mult)),
@@ -71,8 +83,8 @@ def digits_mbconv_space(
     )
 
 
-def _name(kind: str, width_mult: float, blocks_per_stage: int) -> str:
-    return f"{kind}-{width_mult:g}" + ("" if blocks_per_stage == 3 else f"-{blocks_per_stage}")
+def _name(kind: str, width_mult: float, blocks_per_stage: int, usual: int) -> str:
+    return f"{kind}-{width_mult:g}" + ("" if blocks_per_stage == usual else f"-{blocks_per_stage}")
 
 
 def _mbconv_space(

@@ -184,6 +184,9 @@ EdgeSpec = (
 
 
 def _fills_two_trees(instance: object, attribute: object, edges: tuple[EdgeSpec, ...]) -> None:
+    for edge in edges:
+        if not isinstance(edge, get_args(EdgeSpec)):
+            raise ValueError(f"TreeBlockSpec.edges: {edge} cannot stand at an edge of a tree")
     # A binary tree of depth d has 2 + 4 + ... + 2^d = 2^(d+1) - 2 edges.
     in_a_half, odd = divmod(len(edges), 2)
     full = in_a_half + 2

@@ -1,0 +1,66 @@
+"""The command line of `pnas-imagenet`. Heavy libraries are imported by the commands, not here."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pnas_apps.program import Program
+from pnas_apps.verbs import App, add_verbs
+
+if TYPE_CHECKING:
+    from pnas_apps.folders import Track
+    from pnas_apps.settings import PhotoPreset, Preset, Task
+    from pnas_ops import Space
+
+
+def _preset_type() -> "type[PhotoPreset]":
+    from pnas_apps.settings import PhotoPreset
+
+    return PhotoPreset
+
+
+def _read_task(folder: Path | None, download: bool, preset: "Preset", track: "Track") -> "Task":
+    from pnas_imagenet.tasks import photos_task
+
+    assert folder is not None  # photos never come with a library
+    return photos_task(folder, preset)
+
+
+def _named_space(
+    space: str, classes: int, resolution: int | None, blocks_per_stage: int | None, width_mult: float
+) -> "Space":
+    from pnas_apps.spaces import named_space
+    from pnas_imagenet.tasks import SPACES
+
+    return named_space(
+        SPACES,
+        space,
+        classes=classes,
+        resolution=resolution,
+        blocks_per_stage=blocks_per_stage,
+        width_mult=width_mult,
+    )
+
+
+APP = App(
+    name="imagenet",
+    presets=Path(__file__).parent / "presets",
+    preset="small",
+    data_help="A folder with train/CLASS/* and val/CLASS/*, as ImageNet is kept.",
+    can_download=False,
+    reads_photos=True,
+    preset_type=_preset_type,
+    read_task=_read_task,
+    spaces=("imagenet",),
+    classes=1000,
+    named_space=_named_space,
+)
+
+
+@click.group(cls=Program)
+def main() -> None:
+    """Search a convolutional network for your photos and your device, and ship it as ONNX and TFLite."""
+
+
+add_verbs(main, APP)

@@ -1,0 +1,28 @@
+"""What the program can be run on."""
+
+from pathlib import Path
+
+from pnas_apps.photo_source import PhotoSource
+from pnas_apps.photos import find_train_and_val
+from pnas_apps.settings import PhotoPreset, Preset, Task, preset_of
+from pnas_apps.spaces import NamedSpace, space_of
+from pnas_ops import imagenet_mbconv_space
+
+SPACES = {"imagenet": NamedSpace(build=imagenet_mbconv_space, resolution=224, blocks_per_stage=4)}
+
+
+def photos_task(folder: Path, preset: Preset) -> Task:
+    """ImageNet, or any folder of photos."""
+    found = preset_of(preset, PhotoPreset)
+    train, val = (
+        PhotoSource(photos=photos, resolution=found.resolution, augmentation=found.augmentation)
+        for photos in find_train_and_val(folder)
+    )
+    return Task(
+        name=folder.resolve().name,
+        train=train,
+        test=val,
+        space=space_of(found, SPACES, classes=len(train.classes)),
+        data_dir=folder.resolve(),
+        max_unreadable_share=found.max_corrupt_share,
+    )
