@@ -12,7 +12,7 @@ from rich.text import Text
 from pnas_apps.devices import DeviceStatus
 from pnas_apps.landing import Landing
 from pnas_apps.trees import half_edges, tree_text
-from pnas_export import BUNDLE_FILES, MAX_ACCURACY_LOSS, LossyFile, Proof
+from pnas_export import BUNDLE_FILES, MAX_ACCURACY_LOSS, LossyFile, Parity, Proof
 from pnas_latency import LatencyTable
 from pnas_ops import (
     Architecture,
@@ -109,6 +109,19 @@ def landing_table(landing: Landing) -> Table:
             f"{found / (landing.target_ms or found):.1%}",
             "taken" if index == landing.chosen else "",
         )
+    return table
+
+
+def parity_table(proofs: Sequence[Parity]) -> Table:
+    """Files beside PyTorch, on images of which nobody knows the class."""
+    table = Table(
+        title=f"Files beside PyTorch on {proofs[0].images} random images", title_justify="left", box=SIMPLE_HEAD
+    )
+    table.add_column("file")
+    table.add_column("runtime")
+    table.add_column("differs, of the largest logit", justify="right")
+    for proof in proofs:
+        table.add_row(proof.file, f"{proof.runtime} {proof.runtime_version}", f"{proof.max_relative_difference:.1e}")
     return table
 
 
@@ -247,7 +260,7 @@ def architecture_table(architecture: Architecture, table: LatencyTable) -> Table
         )
     rows = [row[0] for row in workloads(architecture)]
     # Trees take more of the 80 columns.
-    bar = 10 if any(isinstance(workload.block.op, TreeBlockSpec) for workload in rows) else 26
+    bar = 9 if any(isinstance(workload.block.op, TreeBlockSpec) for workload in rows) else 24
     longest = max(table.latency_ms(workload) for workload in rows)
     for index, workload in enumerate(rows):
         block, cost_ms = workload.block, table.latency_ms(workload)

@@ -65,6 +65,7 @@ def add_verbs(main: click.Group, app: App) -> None:
         _export(app),
         _report(app),
         _bench(),
+        _released(),
         _run(app),
     ):
         main.add_command(command)
@@ -398,3 +399,28 @@ def _bench() -> click.Command:
             bench_files(paths, device, threads=threads, cache=default_cache(), reporter=reporter)
 
     return bench
+
+
+def _released() -> click.Command:
+    @click.command(epilog=_DEVICES)
+    @click.argument("net", metavar="NET")
+    @click.option("--weights", type=click.Path(path_type=Path), help="The original's checkpoint of the net, to export.")
+    @click.option("--table", type=click.Path(path_type=Path), help="A latency table to use; none is measured.")
+    @_with(_device_options())
+    @click.option("--out", type=click.Path(path_type=Path), help="Folder of what is written; NET by default.")
+    @click.option("--cache-dir", type=click.Path(path_type=Path), help="Where conversions are kept.")
+    def released(net: str, out: Path | None, cache_dir: Path | None, **options: Any) -> None:
+        """Draw and price a net that ProxylessNAS released, and ship its weights.
+
+        NET is proxyless_mobile, proxyless_cpu, proxyless_gpu, proxyless_mobile_14 or proxyless_cifar, or the path of a
+        net.config that the original wrote.
+        """
+        from pnas_apps.progress import reporter_on_stdout
+        from pnas_apps.released_nets import show_released
+        from pnas_apps.runner import default_cache
+
+        with reporter_on_stdout() as reporter:
+            folder = out or Path(Path(net).stem)
+            show_released(net, folder, cache=cache_dir or default_cache(), reporter=reporter, **options)
+
+    return released
