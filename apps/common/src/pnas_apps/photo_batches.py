@@ -22,7 +22,6 @@ from pnas_export import Preprocessing
 
 Failure = tuple[int, str]
 """Index of an unreadable photo, and what is wrong with it."""
-_CACHED_PHOTOS = 2
 
 
 @frozen(kw_only=True, eq=False)
@@ -110,12 +109,20 @@ class PhotoBatches:
         if self._generator is not None:
             order = torch.randperm(len(self._photos), generator=self._generator)
             seed = int(torch.randint(2**62, (), generator=self._generator))
+        reader = _Reader(
+            photos=self._photos,
+            view=self._view,
+            # Where a photo is in the cache. But to a GPU pixels go as bytes, a quarter of what they are then.
+            preprocessing=self._preprocessing if self._device.type == "cpu" else None,
+            order=order,
+            batch_size=self._batch_size,
+            seed=seed,
+        )
         for _ in range(skipped):
-            yield self._prepare(_joined([], self._view.resolution))
+            yield self._prepare(reader.join([]))
         if skipped == len(self):
             return
         parts = [list(self._part(index)) for index in range(skipped, len(self))]
-        reader = _Reader(photos=self._photos, view=self._view, order=order, batch_size=self._batch_size, seed=seed)
         for batch in self._load(reader, parts):
             for index, reason in batch.failures:
                 self._loading.unreadable.note(self._photos.path(index), reason)
@@ -149,10 +156,11 @@ class PhotoBatches:
             raise UserError(f"a process that reads photos has died ({error}): lower the number of workers") from None
 
     def _prepare(self, batch: "_Batch") -> tuple[Tensor, Tensor]:
-        # Pixels cross to the device as bytes: a quarter of what normalized ones would take.
         pixels = batch.pixels.to(self._device, non_blocking=True)
         labels = batch.labels.to(self._device, non_blocking=True)
-        return (pixels if self._preprocessing is None else _normalized(pixels, self._preprocessing)), labels
+        if self._preprocessing is None or self._device.type == "cpu":
+            return pixels, labels
+        return self._preprocessing(pixels), labels
 
 
 def _fresh_processes() -> BaseContext:
@@ -178,17 +186,6 @@ def _end_with_parent(worker: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _normalized(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """The input of a net, float32 (N, C, H, W)."""
-    if pixels.device.type != "cpu":
-        return preprocessing(pixels)
-    # Each step over a whole batch would take its result to fresh memory; two photos stay in the cache: half the time.
-    result = torch.empty(pixels.shape, memory_format=torch.channels_last)
-    for target, part in zip(torch.split(result, _CACHED_PHOTOS), torch.split(pixels, _CACHED_PHOTOS), strict=True):
-        target.copy_(preprocessing(part))
-    return result
-
-
 @frozen(kw_only=True, eq=False)
 class _Photo:
     """What a worker has read for one position; no pixels where no photo of the batch can be read."""
@@ -200,7 +197,7 @@ class _Photo:
 
 @frozen(kw_only=True, eq=False)
 class _Batch:
-    """uint8 pixels (N, C, H, W) in channels_last order, labels (N,), and what could not be read."""
+    """Pixels or the input of a net (N, C, H, W) in channels_last order, labels (N,), and what could not be read."""
 
     pixels: Tensor
     labels: Tensor
@@ -218,6 +215,7 @@ class _Reader(Dataset[_Photo]):
 
     photos: PhotoSet
     view: View
+    preprocessing: Preprocessing | None
     order: Tensor
     batch_size: int
     seed: int
@@ -229,7 +227,7 @@ class _Reader(Dataset[_Photo]):
         for index in members:
             try:
                 with open_photo(self.photos.path(index)) as photo:
-                    pixels = self.view(photo, seed_of(self.seed, position))
+                    pixels = self._prepared(self.view(photo, seed_of(self.seed, position)))
             except UnreadablePhotoError as error:
                 failures.append((index, str(error)))
             else:
@@ -238,16 +236,15 @@ class _Reader(Dataset[_Photo]):
 
     def join(self, photos: Sequence[_Photo]) -> _Batch:
         """A batch of them."""
-        return _joined(photos, self.view.resolution)
+        blank = self._prepared(torch.zeros(3, self.view.resolution, self.view.resolution, dtype=torch.uint8))
+        pixels = [(blank if photo.pixels is None else photo.pixels).permute(1, 2, 0) for photo in photos]
+        return _Batch(
+            # PyTorch's own collation writes into the memory that a worker shares with the process that it works for.
+            pixels=default_collate(pixels or [blank.permute(1, 2, 0)])[: len(pixels)].permute(0, 3, 1, 2),
+            labels=torch.tensor([photo.label for photo in photos], dtype=torch.int64),
+            failures=[failure for photo in photos for failure in photo.failures],
+            is_complete=all(photo.pixels is not None for photo in photos),
+        )
 
-
-def _joined(photos: Sequence[_Photo], resolution: int) -> _Batch:
-    blank = torch.zeros(3, resolution, resolution, dtype=torch.uint8)
-    pixels = [(blank if photo.pixels is None else photo.pixels).permute(1, 2, 0) for photo in photos]
-    return _Batch(
-        # PyTorch's own collation writes into the memory that a worker shares with the process that it works for.
-        pixels=default_collate(pixels or [blank.permute(1, 2, 0)])[: len(pixels)].permute(0, 3, 1, 2),
-        labels=torch.tensor([photo.label for photo in photos], dtype=torch.int64),
-        failures=[failure for photo in photos for failure in photo.failures],
-        is_complete=all(photo.pixels is not None for photo in photos),
-    )
+    def _prepared(self, pixels: Tensor) -> Tensor:
+        return pixels if self.preprocessing is None else self.preprocessing(pixels[None])[0]
