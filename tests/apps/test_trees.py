@@ -22,7 +22,7 @@ from pnas_apps.retraining import load_network, retrain
 from pnas_apps.rewards import file_bytes
 from pnas_apps.run import Run
 from pnas_apps.run_folder import RunFolder
-from pnas_apps.runner import check_channels
+from pnas_apps.runner import check_space
 from pnas_apps.searching import biggest, fastest, run_search
 from pnas_apps.settings import ImagePreset, RunSettings, Task, structure_preset
 from pnas_apps.spaces import named_space
@@ -32,6 +32,7 @@ from pnas_cifar10.tasks import SPACES, images_task
 from pnas_ops import (
     ConvSpec,
     PreActivationSeparableConvSpec,
+    Tree,
     TreeBlock,
     TreeBlockSpec,
     build_network,
@@ -90,9 +91,12 @@ def test_the_presets_search_trees(name: str, edges: int, image_folder: Path) -> 
     task = images_task(image_folder, False, preset, lambda items, total: items)
     assert len(task.space.mixed) == edges
     grey = evolve(preset, space="digits")
-    check_channels(task, preset)
+    check_space(task, preset)
     with pytest.raises(UserError, match="'digits' is for images of 1 channels, these have 3: name another --space"):
-        check_channels(images_task(image_folder, False, grey, lambda items, total: items), grey)
+        check_space(images_task(image_folder, False, grey, lambda items, total: items), grey)
+    blocks = evolve(preset, space="cifar", train=evolve(preset.train, path_dropping=0.1))
+    with pytest.raises(UserError, match="'cifar' has no trees of which paths could be dropped: set path_dropping to 0"):
+        check_space(images_task(image_folder, False, blocks, lambda items, total: items), blocks)
 
 
 def test_what_cannot_be_known_of_trees_is_refused_before_the_search(tmp_path: Path) -> None:
@@ -112,7 +116,7 @@ def test_a_search_and_a_training_of_trees(tmp_path: Path, image_set: ImageSet, r
         batch_size=8,
         search_share=1.0,
         search=evolve(preset.search, warmup_epochs=1, epochs=2, arch_interval=1),
-        train=evolve(preset.train, epochs=2, stochastic_depth=0.3),
+        train=evolve(preset.train, epochs=2, stochastic_depth=0.3, path_dropping=0.1),
     )
     images = MemorySource(
         images=colours, augmentation=preset.augmentation, preprocessing=measure_preprocessing(colours)
@@ -159,6 +163,28 @@ def test_a_block_of_trees_is_dropped_but_for_its_shortcut() -> None:
     network.eval()
     images = torch.randn(2, 3, 8, 8)
     assert torch.equal(training_view(network, stochastic_depth=0.6)(images), network(images))
+
+
+def test_the_paths_of_a_tree_are_dropped_for_whole_images() -> None:
+    tree = Tree([nn.Conv2d(2, 2, 1), nn.Conv2d(2, 2, 1)])
+    view = training_view(tree.train(), path_dropping=0.25)
+    assert view.state_dict().keys() == tree.state_dict().keys()
+    x = torch.randn(400, 2, 3, 3, generator=torch.Generator().manual_seed(0))
+    left, right = (edge(x).detach() / 0.75 for edge in tree.edges)
+    torch.manual_seed(0)
+    y = view(x).detach()
+    cases = {"both": left + right, "left": left, "right": right, "none": torch.zeros_like(left)}
+    found = {
+        name: sum(torch.allclose(*pair, atol=1e-5) for pair in zip(y, case, strict=True)) / 400
+        for name, case in cases.items()
+    }
+    assert sum(found.values()) == 1
+    assert found == pytest.approx(
+        {"both": 0.75**2, "left": 0.75 * 0.25, "right": 0.75 * 0.25, "none": 0.25**2}, abs=0.06
+    )
+    assert torch.equal(view.eval()(x), tree(x))
+    with pytest.raises(ValueError, match="has no trees of which paths could be dropped"):
+        training_view(nn.Conv2d(2, 2, 1), path_dropping=0.25)
 
 
 def _shortcut(block: TreeBlock, x: Tensor) -> Tensor:

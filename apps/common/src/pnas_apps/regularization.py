@@ -6,9 +6,10 @@ from itertools import chain
 import torch.distributed as dist
 from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
+from torchvision.ops import stochastic_depth as stochastic_depth_of
 from torchvision.transforms import v2
 
-from pnas_ops import Block, Classifier, TreeBlock, Zero
+from pnas_ops import Block, Classifier, Tree, TreeBlock, Zero
 
 
 class DroppedBlock(Block):
@@ -32,6 +33,7 @@ def training_view(
     *,
     dropout: float = 0.0,
     stochastic_depth: float = 0.0,
+    path_dropping: float = 0.0,
     synchronized_in: dist.ProcessGroup | None = None,
 ) -> nn.Module:
     """The same net as it is trained: another tree of modules around the same parameters and statistics.
@@ -44,10 +46,11 @@ def training_view(
         dropout: share of the features before the classifier's linear layer.
         stochastic_depth: drop rate of the last residual block; that of the l-th of L is l / L of it. A block of trees
             counts as one, of which the shortcut is left.
+        path_dropping: drop rate of every edge of every tree (Larsson et al., arXiv 1605.07648).
         synchronized_in: processes over whose joined batch BatchNorm takes its statistics; CUDA only.
 
     Raises:
-        ValueError: for dropout in a net that has no `Classifier`.
+        ValueError: for dropout in a net that has no `Classifier`, and dropped paths in one that has no `Tree`.
     """
     # deepcopy takes what the memo holds for an object as its copy.
     memo: dict[int, object] = {id(tensor): tensor for tensor in chain(network.parameters(), network.buffers())}
@@ -72,7 +75,22 @@ def training_view(
     view: nn.Module = copy.deepcopy(network, memo).train(network.training)
     if synchronized_in is not None:
         view = nn.SyncBatchNorm.convert_sync_batchnorm(view, synchronized_in)  # type: ignore[no-untyped-call]
+    if path_dropping:
+        _drop_paths(view, path_dropping)
     return view
+
+
+def _drop_paths(view: nn.Module, rate: float) -> None:
+    trees = [module for module in view.modules() if isinstance(module, Tree)]
+    if not trees:
+        raise ValueError("the network has no trees of which paths could be dropped")
+
+    def drop(edge: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        kept: Tensor = stochastic_depth_of(output, rate, "row", edge.training)
+        return kept
+
+    for edge in (edge for tree in trees for edge in tree.edges):
+        edge.register_forward_hook(drop)  # moves no name in the state_dict
 
 
 def _has_shortcut(module: nn.Module) -> bool:

@@ -27,7 +27,7 @@ from pnas_apps.settings import (
 )
 from pnas_apps.target import target_device
 from pnas_export import BundleError, ConversionError, DeviceError, ParityError
-from pnas_ops import workloads
+from pnas_ops import TreeSpace, workloads
 from pnas_supernet import DesynchronizedError, DivergenceError, LostProcessError
 
 RUNS = Path("runs")
@@ -75,7 +75,7 @@ def run_task(
         if run_dir is not None:
             RunFolder(run_dir).refuse_finished()
         task = _read(partial(read_task, preset), reporter)
-        check_channels(task, preset)
+        check_space(task, preset)
         whole_batch_size(preset.batch_size, len(task.train), processes.size)
         settings = RunSettings(
             task=task.name,
@@ -168,14 +168,16 @@ def _make_run(task: Task, settings: RunSettings, path: Path, cache: Path, sessio
     )
 
 
-def check_channels(task: Task, preset: Preset) -> None:
-    """Raises a UserError where the search space takes images of another number of channels."""
+def check_space(task: Task, preset: Preset) -> None:
+    """Raises a UserError where the search space takes images of other channels, or lacks what the training drops."""
     channels = len(task.train.preprocessing.mean)
     if channels != task.space.in_channels:
         raise UserError(
             f"space {preset.space!r} is for images of {task.space.in_channels} channels, these have {channels}: "
             "name another --space"
         )
+    if preset.train.path_dropping and not isinstance(task.space, TreeSpace):
+        raise UserError(f"space {preset.space!r} has no trees of which paths could be dropped: set path_dropping to 0")
 
 
 def default_cache() -> Path:

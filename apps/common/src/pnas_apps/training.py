@@ -36,6 +36,7 @@ class TrainConfig:
             then; 0 for none. The average goes back about 1 / (1 - ema_decay) steps.
         dropout: share of the features before the classifier.
         stochastic_depth: share of the images that the last residual block is left out for; earlier ones less.
+        path_dropping: share of the images that an edge of a tree is left out for; 0 in nets without trees.
         mixup, cutmix: alpha of these ways of mixing the images of a batch; 0 for none, see `make_mixing`.
         sync_batch_norm: whether several processes, on CUDA, take BatchNorm's statistics over their joined batch.
     """
@@ -51,6 +52,7 @@ class TrainConfig:
     ema_decay: float = field(default=0.0, validator=[ge(0.0), lt(1.0)])
     dropout: float = field(default=0.0, validator=[ge(0.0), lt(1.0)])
     stochastic_depth: float = field(default=0.0, validator=[ge(0.0), lt(1.0)])
+    path_dropping: float = field(default=0.0, validator=[ge(0.0), lt(1.0)])
     mixup: float = field(default=0.0, validator=ge(0.0))
     cutmix: float = field(default=0.0, validator=ge(0.0))
     sync_batch_norm: bool = False
@@ -85,7 +87,7 @@ class Training:
 
     Raises:
         ValueError: where labels are to be mixed and the number of classes is not known, and for dropout in a net
-            without a `pnas_ops.Classifier`.
+            without a `pnas_ops.Classifier`, and dropped paths in one without a `pnas_ops.Tree`.
     """
 
     def __init__(
@@ -116,6 +118,7 @@ class Training:
             network,
             dropout=config.dropout,
             stochastic_depth=config.stochastic_depth,
+            path_dropping=config.path_dropping,
             synchronized_in=group if config.sync_batch_norm and self._device.type == "cuda" else None,
         )
         self._execution = Execution(
