@@ -1,5 +1,6 @@
 """The command line of `pnas-cifar10`. Heavy libraries are imported by the commands, not here."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from pnas_apps.verbs import App, add_verbs, run_options
 if TYPE_CHECKING:
     from pnas_apps.folders import Track
     from pnas_apps.settings import ImagePreset, Preset, Task
-    from pnas_ops import Space
+    from pnas_apps.spaces import NamedSpace
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -29,20 +30,10 @@ def _read_task(folder: Path | None, download: bool, preset: "Preset", track: "Tr
     return digits_task(preset, track) if folder is None else images_task(folder, download, preset, track)
 
 
-def _named_space(
-    space: str, classes: int, resolution: int | None, blocks_per_stage: int | None, width_mult: float
-) -> "Space":
-    from pnas_apps.spaces import named_space
+def _spaces() -> "Mapping[str, NamedSpace]":
     from pnas_cifar10.tasks import SPACES
 
-    return named_space(
-        SPACES,
-        space,
-        classes=classes,
-        resolution=resolution,
-        blocks_per_stage=blocks_per_stage,
-        width_mult=width_mult,
-    )
+    return SPACES
 
 
 APP = App(
@@ -56,7 +47,7 @@ APP = App(
     read_task=_read_task,
     spaces=("cifar", "tree", "digits"),
     classes=10,
-    named_space=_named_space,
+    named_spaces=_spaces,
 )
 
 

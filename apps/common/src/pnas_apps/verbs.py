@@ -1,6 +1,6 @@
 """The commands that every program has. Heavy libraries are imported by the commands, not here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial, wraps
 from pathlib import Path
 from textwrap import indent
@@ -15,7 +15,7 @@ from pnas_apps.presets import Options, preset_flags, read_preset, with_flags
 if TYPE_CHECKING:
     from pnas_apps.folders import Track
     from pnas_apps.settings import ImagePreset, PhotoPreset, Preset, Task
-    from pnas_ops import Space
+    from pnas_apps.spaces import NamedSpace
 
 _DEVICES = f"\b\nDevices:\n{indent(DEVICES_HELP, '  ')}"
 _BUDGET = ("latency_ms", "macs", "parameters", "weight_bytes", "peak_activation_bytes")
@@ -37,8 +37,7 @@ class App:
         read_task: images and space: of a folder, which may be filled first, or of none where they come with a library.
         spaces: names of its search spaces.
         classes: that these have where the command line names no number.
-        named_space: one of them, of so many classes, at a resolution and with blocks per stage (its own if None), and a
-            width.
+        named_spaces: them, by these names.
     """
 
     name: str
@@ -51,7 +50,7 @@ class App:
     read_task: "Callable[[Path | None, bool, Preset, Track], Task]"
     spaces: tuple[str, ...]
     classes: int
-    named_space: "Callable[[str, int, int | None, int | None, float], Space]"
+    named_spaces: "Callable[[], Mapping[str, NamedSpace]]"
 
 
 def add_verbs(main: click.Group, app: App) -> None:
@@ -374,9 +373,17 @@ def _table(app: App) -> click.Command:
         from pnas_apps.devices import parse_device
         from pnas_apps.progress import reporter_on_stdout
         from pnas_apps.runner import default_cache
+        from pnas_apps.spaces import named_space
         from pnas_apps.tables import make_table
 
-        found = app.named_space(space, classes, resolution, blocks_per_stage, width_mult)
+        found = named_space(
+            app.named_spaces(),
+            space,
+            classes=classes,
+            resolution=resolution,
+            blocks_per_stage=blocks_per_stage,
+            width_mult=width_mult,
+        )
         cache = (cache_dir or default_cache()) / "conversions"
         one = parse_device(device, threads=threads, dtype=dtype, cache=cache, log=path.parent / f"{path.stem}.log")
         with reporter_on_stdout() as reporter:

@@ -1,5 +1,6 @@
 """The command line of `pnas-imagenet`. Heavy libraries are imported by the commands, not here."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from pnas_apps.verbs import App, add_verbs
 if TYPE_CHECKING:
     from pnas_apps.folders import Track
     from pnas_apps.settings import PhotoPreset, Preset, Task
-    from pnas_ops import Space
+    from pnas_apps.spaces import NamedSpace
 
 
 def _preset_type() -> "type[PhotoPreset]":
@@ -27,20 +28,10 @@ def _read_task(folder: Path | None, download: bool, preset: "Preset", track: "Tr
     return photos_task(folder, preset)
 
 
-def _named_space(
-    space: str, classes: int, resolution: int | None, blocks_per_stage: int | None, width_mult: float
-) -> "Space":
-    from pnas_apps.spaces import named_space
+def _spaces() -> "Mapping[str, NamedSpace]":
     from pnas_imagenet.tasks import SPACES
 
-    return named_space(
-        SPACES,
-        space,
-        classes=classes,
-        resolution=resolution,
-        blocks_per_stage=blocks_per_stage,
-        width_mult=width_mult,
-    )
+    return SPACES
 
 
 APP = App(
@@ -54,7 +45,7 @@ APP = App(
     read_task=_read_task,
     spaces=("imagenet",),
     classes=1000,
-    named_space=_named_space,
+    named_spaces=_spaces,
 )
 
 
