@@ -44,6 +44,8 @@ def test_named_spaces_have_all_that_is_promised(space: SearchSpace, seed: int) -
     assert not any(_has_large_kernel(space, choices) for choices in banded)
     band = [sum(row[i] for row, i in zip(costs, choices, strict=True)) for choices in banded]
     assert max(band) <= min(band) * 1.05 / 0.95
+    small_fit = [not _has_large_kernel(space, space.choices(net.architecture)) for net in nets if not net.held_out]
+    assert 3 <= sum(small_fit) < 6
     # The others are of any cost.
     anywhere = [MACS.of(net.architecture) for net in nets if not net.band]
     assert max(anywhere) > min(anywhere) * 1.05 / 0.95

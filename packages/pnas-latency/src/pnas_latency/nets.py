@@ -59,6 +59,9 @@ def validation_nets(
     is within the share `band` of such nets' median; the cost of what all nets have in common does not count. Among nets
     of any cost every table ranks well, and nets with 7x7 kernels are predicted with a smaller error than those without.
 
+    Half of those to calibrate with have no kernels larger than 5x5 either. Random nets of many blocks differ too little
+    in cost to tell what all nets cost beside the sums from what grows with these.
+
     Where it cannot be so: a block of which all candidates that compute have larger kernels keeps all of them; where too
     few nets lie within the band, those nearest to the median are taken; and a space of fewer nets than are asked for
     gives all it has, in the same proportions.
@@ -87,12 +90,14 @@ def validation_nets(
         raise ValueError(f"space {space.name!r} has a single net, which cannot both calibrate a table and judge it")
     share = min(size, fit + held_out) / max(1, fit + held_out)
     fit, held_out = round(fit * share), int(held_out * share)
-    in_band = _near_median(
-        list(islice(_draw([_small(row) for row in mixed], order), _POOL)), costs, held_out // 2, band, order
-    )
-    others = (choices for choices in _draw(everything, order) if choices not in in_band)
-    anywhere = list(islice(others, fit + held_out - len(in_band)))
-    roles = [("fit", anywhere[:fit]), ("random", anywhere[fit:]), ("band", in_band)]
+    small = [_small(row) for row in mixed]
+    in_band = _near_median(list(islice(_draw(small, order), _POOL)), costs, held_out // 2, band, order)
+    small_fit = list(islice((choices for choices in _draw(small, order) if choices not in in_band), fit // 2))
+    taken = {*in_band, *small_fit}
+    others = (choices for choices in _draw(everything, order) if choices not in taken)
+    anywhere = list(islice(others, fit + held_out - len(taken)))
+    any_fit = fit - len(small_fit)
+    roles = [("fit", anywhere[:any_fit] + small_fit), ("random", anywhere[any_fit:]), ("band", in_band)]
     return tuple(
         ValidationNet(
             architecture=space.architecture(choices, name=f"{role}-{number}"),
