@@ -41,6 +41,7 @@ def verify_with(runtime: Runtime, images: Tensor, *, tolerance: float | None = 1
 
 def test_every_file_on_every_runtime(net: nn.Module, onnx_path: Path, tflite_path: Path, images: Tensor) -> None:
     files = [onnx_path, tflite_path]
+    net.train()
     proofs = verify(net, files, images)
     expected = [
         (file.name, runtime.name) for file in files for runtime in installed_runtimes() if runtime.suffix == file.suffix
