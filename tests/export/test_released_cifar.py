@@ -1,5 +1,6 @@
 """The released CIFAR-10 net becomes files that compute the same."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,11 @@ def test_the_cifar_net_agrees_on_every_runtime(tmp_path: Path) -> None:
             nn.init.constant_(list(part.body.children())[-1].weight, 0.1)
     with torch.no_grad():
         net(images)
-    net.eval()
+        net.eval()
+        exact = copy.deepcopy(net).double()(images.double())
+        # A random net of 54 blocks enlarges rounding: PyTorch itself is nearly 1e-4 from what it should compute.
+        rounding = float((net(images) - exact).abs().max() / exact.abs().max())
     export_onnx(net, architecture.input_shape, tmp_path / "net.onnx")
     export_tflite(net, architecture.input_shape, tmp_path / "net.tflite")
-    proofs = verify(net, [tmp_path / "net.onnx", tmp_path / "net.tflite"], images)
+    proofs = verify(net, [tmp_path / "net.onnx", tmp_path / "net.tflite"], images, tolerance=4 * rounding)
     assert {proof.runtime for proof in proofs} == {runtime.name for runtime in installed_runtimes()}
