@@ -236,15 +236,18 @@ class _Reader(Dataset[_Photo]):
 
     def join(self, photos: Sequence[_Photo]) -> _Batch:
         """A batch of them."""
-        blank = self._prepared(torch.zeros(3, self.view.resolution, self.view.resolution, dtype=torch.uint8))
-        pixels = [(blank if photo.pixels is None else photo.pixels).permute(1, 2, 0) for photo in photos]
+        views = [self._blank() if photo.pixels is None else photo.pixels for photo in photos]
+        # PyTorch's own collation writes into the memory that a worker shares with the process that it works for.
+        joined = default_collate([view.permute(1, 2, 0) for view in views or [self._blank()]])
         return _Batch(
-            # PyTorch's own collation writes into the memory that a worker shares with the process that it works for.
-            pixels=default_collate(pixels or [blank.permute(1, 2, 0)])[: len(pixels)].permute(0, 3, 1, 2),
+            pixels=joined[: len(views)].permute(0, 3, 1, 2),
             labels=torch.tensor([photo.label for photo in photos], dtype=torch.int64),
             failures=[failure for photo in photos for failure in photo.failures],
             is_complete=all(photo.pixels is not None for photo in photos),
         )
+
+    def _blank(self) -> Tensor:
+        return self._prepared(torch.zeros(3, self.view.resolution, self.view.resolution, dtype=torch.uint8))
 
     def _prepared(self, pixels: Tensor) -> Tensor:
         return pixels if self.preprocessing is None else self.preprocessing(pixels[None])[0]
