@@ -85,7 +85,10 @@ def test_what_is_wrong_is_named_and_nothing_is_written(config: Path, tmp_path: P
     broken.write_text("{}")
     assert_refused(show(broken, out), r"broken\.config: ")
     uniform_table(released("proxyless_cpu")).save(tmp_path / "other.json")
-    assert_refused(show("proxyless_gpu", out, "--table", tmp_path / "other.json"), "lacks .* workloads: ")
+    assert_refused(
+        show("proxyless_gpu", out, "--table", tmp_path / "other.json"),
+        r"other\.json lacks \d+ blocks of proxyless_gpu, such as .*: leave out --table",
+    )
     assert_refused(show("proxyless_gpu", out, "--weights", config), "small.config: not a checkpoint of weights alone")
     missing = tmp_path / "missing.pth"
     assert_refused(show("proxyless_gpu", out, "--weights", missing), r"missing\.pth cannot be used \(No such file")

@@ -12,7 +12,7 @@ from pnas_apps.progress import Reporter
 from pnas_apps.results import architecture_table, parity_table
 from pnas_apps.tables import read_table
 from pnas_export import ConversionError, ParityError, export_onnx, export_tflite, verify
-from pnas_latency import LatencyTable, MissingWorkloadsError, ValidationNet, measure_table
+from pnas_latency import LatencyTable, ValidationNet, measure_table
 from pnas_ops import (
     RELEASED,
     Architecture,
@@ -22,6 +22,7 @@ from pnas_ops import (
     read_original_config,
     released,
     save_json,
+    workloads,
 )
 
 PROOF_IMAGES = 8
@@ -70,7 +71,7 @@ def show_released(
             _ship(network, net, folder, cache, reporter)
     except OSError as error:
         raise UserError(f"{error.filename} cannot be used ({error.strerror})") from None
-    except (ConversionError, MissingWorkloadsError, ParityError, ValueError) as error:
+    except (ConversionError, ParityError, ValueError) as error:
         raise UserError(str(error)) from error
     names = ", ".join(sorted(path.name for path in folder.iterdir()))
     reporter.console.print(f"Everything is in {folder}: {names}")
@@ -96,7 +97,11 @@ def _priced(
 ) -> LatencyTable:
     if table is not None:
         found = read_table(table)
-        found.predict_ms(net)  # what it lacks is told before anything is written
+        if missing := found.missing(workloads(net)):
+            raise UserError(
+                f"{table} lacks {len(missing)} blocks of {net.name}, such as {missing[0]}: "
+                "leave out --table to measure them, or name another"
+            )
         return found
     one = parse_device(device, threads=threads, dtype="float32", cache=cache / "conversions", log=None)
     whole = ValidationNet(architecture=net, held_out=True, band=False)
