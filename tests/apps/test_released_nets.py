@@ -12,8 +12,9 @@ from PIL import Image
 from command_line import assert_refused
 from original_configs import block, conv, mobile, plain
 from original_nets import OriginalNet
+from pnas_apps import released_nets
 from pnas_cifar10.cli import main
-from pnas_export import installed_runtimes
+from pnas_export import ParityError, installed_runtimes
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, load_json, read_original_config, released
 from tables import uniform_table
@@ -59,6 +60,24 @@ def test_a_net_with_weights_is_measured_drawn_and_shipped(
     for runtime in installed_runtimes():
         for path in filter(runtime.supports, (out / "net.onnx", out / "net.tflite")):
             torch.testing.assert_close(runtime.load(path)(images), expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, ParityError("differs by 1 of the largest logit")])
+def test_a_file_that_is_not_proven_is_not_left(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    def fail(network: object, files: list[Path], images: object) -> None:
+        assert all(path.exists() for path in files)
+        raise failure
+
+    original = OriginalNet(config)
+    original(torch.randn(2, 3, 224, 224))
+    torch.save(original.state, tmp_path / "small.pth")
+    uniform_table(read_original_config(config)).save(tmp_path / "mine.json")
+    monkeypatch.setattr(released_nets, "verify", fail)
+    out = tmp_path / "out"
+    assert show(config, out, "--weights", tmp_path / "small.pth", "--table", tmp_path / "mine.json").exit_code != 0
+    assert not list(out.glob("net.*"))
 
 
 @pytest.mark.parametrize("name", ["proxyless_gpu", "proxyless_cifar"])

@@ -11,7 +11,7 @@ from pnas_apps.pictures import draw_architectures
 from pnas_apps.progress import Reporter
 from pnas_apps.results import architecture_table, parity_table
 from pnas_apps.tables import read_table
-from pnas_export import ConversionError, ParityError, export_onnx, export_tflite, verify
+from pnas_export import export_onnx, export_tflite, verify
 from pnas_latency import LatencyTable, ValidationNet, measure_table
 from pnas_ops import (
     RELEASED,
@@ -71,7 +71,7 @@ def show_released(
             _ship(network, net, folder, cache, reporter)
     except OSError as error:
         raise UserError(f"{error.filename} cannot be used ({error.strerror})") from None
-    except (ConversionError, ParityError, ValueError) as error:
+    except ValueError as error:
         raise UserError(str(error)) from error
     names = ", ".join(sorted(path.name for path in folder.iterdir()))
     reporter.console.print(f"Everything is in {folder}: {names}")
@@ -130,7 +130,7 @@ def _ship(network: torch.nn.Module, net: Architecture, folder: Path, cache: Path
                 export(network, net.input_shape, path, cache=cache / "conversions")
                 advance()
         reporter.console.print(parity_table(verify(network, files, images)))
-    except (ConversionError, ParityError):
+    except BaseException:  # Ctrl-C too: nobody should take an unproven file for a proven one
         for path in files:
             path.unlink(missing_ok=True)
         raise

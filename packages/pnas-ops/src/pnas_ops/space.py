@@ -158,12 +158,11 @@ class BaseSpace(ABC):
 
     def has(self, architecture: Architecture) -> bool:
         """Whether the architecture is of this space."""
-        positions, taken = self.positions, self._taken(architecture)
-        return (
-            architecture.resolution == self.resolution
-            and len(taken) == len(positions)
-            and all(block in blocks for block, blocks in zip(taken, positions, strict=True))
-        )
+        try:
+            self.choices(architecture)
+        except ValueError:
+            return False
+        return True
 
 
 @frozen(kw_only=True)
