@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from pnas_export import export_onnx, export_tflite, installed_runtimes, verify
+from pnas_export import export_onnx, export_tflite, installed_runtimes
 from pnas_ops import TreeBlock, build_network, released
 
 
@@ -27,10 +27,13 @@ def test_the_cifar_net_agrees_on_every_runtime(tmp_path: Path) -> None:
     with torch.no_grad():
         net(images)
         net.eval()
+        # A random net of 54 blocks enlarges rounding, PyTorch's own too: files are judged by what it should compute.
         exact = copy.deepcopy(net).double()(images.double())
-        # A random net of 54 blocks enlarges rounding: PyTorch itself is nearly 1e-4 from what it should compute.
-        rounding = float((net(images) - exact).abs().max() / exact.abs().max())
-    export_onnx(net, architecture.input_shape, tmp_path / "net.onnx")
-    export_tflite(net, architecture.input_shape, tmp_path / "net.tflite")
-    proofs = verify(net, [tmp_path / "net.onnx", tmp_path / "net.tflite"], images, tolerance=4 * rounding)
-    assert {proof.runtime for proof in proofs} == {runtime.name for runtime in installed_runtimes()}
+    files = [tmp_path / "net.onnx", tmp_path / "net.tflite"]
+    export_onnx(net, architecture.input_shape, files[0])
+    export_tflite(net, architecture.input_shape, files[1])
+    for runtime in installed_runtimes():
+        (file,) = filter(runtime.supports, files)
+        found = (runtime.load(file)(images) - exact).abs().max() / exact.abs().max()
+        print(f"{file.name} on {runtime.name}: {float(found):.1e}")
+        assert found < 1e-4, runtime.name
