@@ -19,6 +19,24 @@ MAY_IMPORT = {
     "pnas_latency": {"pnas_ops"},
     "pnas_export": {"pnas_ops"},
 }
+WINGS = {
+    "pnas_ops": ("data", "files", "modules", "timing", "original", "drawing"),
+    "pnas_supernet": ("gates", "searching", "running", "drawing"),
+    "pnas_latency": ("metrics", "tables", "objectives", "choosing", "devices", "drawing"),
+    "pnas_export": (
+        "ground",
+        "runtimes",
+        "converting",
+        "quantizing",
+        "blocks",
+        "timing",
+        "devices",
+        "proving",
+        "bundles",
+    ),
+    "pnas_apps": ("ground", "images", "training", "photos", "run", "devices", "showing", "steps", "cli"),
+}
+"""From the ground up: each imports from those before it, and from lower packages."""
 
 
 def test_every_package_has_its_layer() -> None:
@@ -30,6 +48,31 @@ def test_every_package_has_its_layer() -> None:
 def test_imports_only_the_layer_below(package: str) -> None:
     ours = _imports(PACKAGES[package]) & (PACKAGES.keys() | APPS.keys())
     assert ours - {package} <= MAY_IMPORT[package]
+
+
+@pytest.mark.parametrize("package", WINGS)
+def test_a_package_holds_its_wings_and_nothing_else(package: str) -> None:
+    folder = (PACKAGES | APPS)[package]
+    found = {entry.name for entry in folder.iterdir()} - {"__pycache__"}
+    assert found == {*WINGS[package], "__init__.py", "py.typed"}
+
+
+@pytest.mark.parametrize(("package", "wing"), [(package, wing) for package in WINGS for wing in WINGS[package]])
+def test_a_wing_says_what_it_is_and_imports_those_before_it(package: str, wing: str) -> None:
+    folder = (PACKAGES | APPS)[package] / wing
+    statements = ast.parse((folder / "__init__.py").read_text(encoding="utf-8")).body
+    assert len(statements) == 1
+    assert ast.get_docstring(ast.Module(body=statements, type_ignores=[]))
+
+    order = WINGS[package]
+    own = {name.split(".")[1] if "." in name else "" for name in _imported(folder) if name.split(".")[0] == package}
+    assert own <= {*order[: order.index(wing) + 1]}
+
+
+@pytest.mark.parametrize("package", WINGS)
+def test_the_tests_mirror_the_wings(package: str) -> None:
+    folders = {entry.name for entry in (ROOT / "tests" / package.removeprefix("pnas_")).iterdir() if entry.is_dir()}
+    assert folders - {"__pycache__"} <= {*WINGS[package]}
 
 
 @pytest.mark.parametrize("package", PACKAGES | APPS)
@@ -57,13 +100,19 @@ def test_importing_them_does_nothing(tmp_path: Path) -> None:
 
 def _imports(folder: Path) -> set[str]:
     """The top-level names of all modules that the files of `folder` import, wherever they do."""
+    return {name.split(".")[0] for name in _imported(folder)}
+
+
+def _imported(folder: Path) -> set[str]:
+    """All modules that the files of `folder` import, wherever they do."""
     found: set[str] = set()
     for file in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
-                found |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-                found.add(node.module.split(".")[0])
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{file} imports relatively"
+                found.add(node.module or "")
     return found
 
 

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from pnas_apps.images import ImageSet
-from pnas_apps.progress import Reporter
+from pnas_apps.ground.progress import Reporter
+from pnas_apps.images.image_set import ImageSet
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import itertools
 
-from pnas_apps.progress import Reporter
+from pnas_apps.ground.progress import Reporter
 
 
 class Interrupted(Reporter):

@@ -19,14 +19,17 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from pnas_apps.images import Augmentation, ImageBatches, ImageSet, measure_preprocessing, seeded_generator
-from pnas_apps.objectives import Budget
-from pnas_apps.progress import reporter_on_stdout
-from pnas_apps.runner import default_cache
-from pnas_apps.training import TrainConfig, Training, accuracy
+from pnas_apps.cli.runner import default_cache
+from pnas_apps.ground.progress import reporter_on_stdout
+from pnas_apps.ground.randomness import seeded_generator
+from pnas_apps.images.augmentation import Augmentation
+from pnas_apps.images.batches import ImageBatches
+from pnas_apps.images.image_set import ImageSet, measure_preprocessing
+from pnas_apps.training.training import TrainConfig, Training, accuracy
 from pnas_cifar10.datasets import read_images
 from pnas_export import TFLiteDevice
 from pnas_latency import (
+    Budget,
     Constraint,
     ExpectedObjective,
     MovingBaseline,

@@ -14,9 +14,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from pnas_apps.landing import Landing
-from pnas_apps.runner import default_cache
+from pnas_apps.cli.runner import default_cache
 from pnas_export import TFLiteDevice
+from pnas_latency import Landing
 from pnas_ops import load_json
 
 TARGETS_MS = (0.15, 0.3, 0.6)

@@ -20,12 +20,12 @@ from torch.utils.data import DataLoader, Subset
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
-from pnas_apps.images import seeded_generator
-from pnas_apps.photo_batches import Loading, PhotoBatches
-from pnas_apps.photo_files import open_photo
-from pnas_apps.photo_views import PhotoAugmentation, TrainingView, photo_preprocessing
-from pnas_apps.photos import PhotoSet, find_photos
-from pnas_apps.unreadable import UnreadablePhotos
+from pnas_apps.ground.randomness import seeded_generator
+from pnas_apps.images.loading import Loading, UnreadablePhotos
+from pnas_apps.photos.batches import PhotoBatches
+from pnas_apps.photos.photo_file import open_photo
+from pnas_apps.photos.photo_set import PhotoSet, find_photos
+from pnas_apps.photos.views import PhotoAugmentation, TrainingView, photo_preprocessing
 
 
 @click.command()

@@ -13,12 +13,12 @@ import click
 import torch
 from rich.console import Console
 
-from pnas_apps.folders import read_image_folder
-from pnas_apps.images import measure_preprocessing
-from pnas_apps.progress import reporter_on_stdout
-from pnas_apps.results import proof_table
-from pnas_apps.runner import default_cache
-from pnas_apps.searching import biggest
+from pnas_apps.cli.runner import default_cache
+from pnas_apps.ground.progress import reporter_on_stdout
+from pnas_apps.images.folders import read_image_folder
+from pnas_apps.images.image_set import measure_preprocessing
+from pnas_apps.showing.terminal_tables import proof_table
+from pnas_apps.steps.search import biggest
 from pnas_export import FORMATS, Metadata, export_bundle
 from pnas_ops import build_network, imagenet_mbconv_space
 

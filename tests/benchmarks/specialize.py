@@ -12,11 +12,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from pnas_apps.pictures import draw_architectures
-from pnas_apps.runner import default_cache
+from pnas_apps.cli.runner import default_cache
 from pnas_export import OnnxDevice, TFLiteDevice
 from pnas_latency import LatencyTable
-from pnas_ops import Architecture, architecture_macs, load_json
+from pnas_ops import Architecture, architecture_macs, draw_architectures, load_json, save_figure
 
 
 @click.command()
@@ -44,9 +43,7 @@ def main(runs: tuple[Path, Path], picture: Path) -> None:
         times = (f"{measured[net.name, runtime]:.4f}" for runtime in devices)
         table.add_row(net.name, *times, f"{architecture_macs(net) / 1e6:.2f} M")
     Console().print(table)
-    for run in runs:
-        path = picture.with_stem(f"{picture.stem}-{tables[run].device.runtime}")
-        draw_architectures(list(nets.values()), tables[run], path)
+    save_figure(draw_architectures([tables[run].priced(net) for run, net in nets.items()]), picture)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pnas_apps.results import RunResults
+from pnas_apps.run.results import RunResults
 from pnas_ops import load_json
 
 CIFAR = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "cifar10-images.zip"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from pnas_apps.devices import parse_device
-from pnas_apps.progress import reporter_on_stdout
-from pnas_apps.runner import default_cache
-from pnas_apps.tables import make_table
+from pnas_apps.cli.runner import default_cache
+from pnas_apps.devices.device_names import parse_device
+from pnas_apps.ground.progress import reporter_on_stdout
+from pnas_apps.steps.table import make_table
 from pnas_ops import cifar_mbconv_space, imagenet_mbconv_space
 
 SPACES = {"cifar": cifar_mbconv_space, "imagenet": imagenet_mbconv_space}

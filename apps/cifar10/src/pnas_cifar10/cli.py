@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pnas_apps.presets import Options, read_preset, with_flags
-from pnas_apps.program import Program
-from pnas_apps.verbs import App, add_verbs, run_options
+from pnas_apps.cli.presets import Options, read_preset, with_flags
+from pnas_apps.cli.program import Program
+from pnas_apps.cli.verbs import App, add_verbs, run_options
 
 if TYPE_CHECKING:
-    from pnas_apps.folders import Track
-    from pnas_apps.settings import ImagePreset, Preset, Task
-    from pnas_apps.spaces import NamedSpace
+    from pnas_apps.images.folders import Track
+    from pnas_apps.run.named_spaces import NamedSpace
+    from pnas_apps.run.settings import ImagePreset, Preset, Task
 
 PRESETS = Path(__file__).parent / "presets"
 
 
 def _preset_type() -> "type[ImagePreset]":
-    from pnas_apps.settings import ImagePreset
+    from pnas_apps.run.settings import ImagePreset
 
     return ImagePreset
 
@@ -60,8 +60,8 @@ def main() -> None:
 @run_options(APP)
 def demo(common: Options, session: Options, flags: Options) -> None:
     """The whole road on handwritten digits that come with scikit-learn: a few minutes on two cores."""
-    from pnas_apps.runner import run_task
-    from pnas_apps.session import started_session
+    from pnas_apps.cli.runner import run_task
+    from pnas_apps.ground.session import started_session
     from pnas_cifar10.tasks import digits_task
 
     options = with_flags(read_preset("digits", PRESETS), flags)

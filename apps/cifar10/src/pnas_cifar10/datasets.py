@@ -7,9 +7,9 @@ import torch
 from torchvision.datasets import CIFAR10
 from torchvision.transforms.v2 import functional
 
-from pnas_apps.errors import UserError
-from pnas_apps.folders import Track, read_image_folder
-from pnas_apps.images import ImageSet
+from pnas_apps.ground.errors import UserError
+from pnas_apps.images.folders import Track, read_image_folder
+from pnas_apps.images.image_set import ImageSet
 
 DIGITS_TEST_SHARE = 0.2
 DIGITS_SPLIT_SEED = 0

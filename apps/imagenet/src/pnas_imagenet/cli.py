@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pnas_apps.program import Program
-from pnas_apps.verbs import App, add_verbs
+from pnas_apps.cli.program import Program
+from pnas_apps.cli.verbs import App, add_verbs
 
 if TYPE_CHECKING:
-    from pnas_apps.folders import Track
-    from pnas_apps.settings import PhotoPreset, Preset, Task
-    from pnas_apps.spaces import NamedSpace
+    from pnas_apps.images.folders import Track
+    from pnas_apps.run.named_spaces import NamedSpace
+    from pnas_apps.run.settings import PhotoPreset, Preset, Task
 
 
 def _preset_type() -> "type[PhotoPreset]":
-    from pnas_apps.settings import PhotoPreset
+    from pnas_apps.run.settings import PhotoPreset
 
     return PhotoPreset
 

@@ -1,18 +1,16 @@
 """Latency tables measured on your device, and the differentiable expectation of them."""
 
-from pnas_latency.calibration import Calibration, fit_calibration
-from pnas_latency.choosing import choose_within_budget
-from pnas_latency.counts import MACS, PARAMETERS, peak_activation_bytes, weight_bytes
-from pnas_latency.device import Device
-from pnas_latency.entries import NetEntry, TableEntry
-from pnas_latency.expectation import expected_cost, expected_max
-from pnas_latency.infeasible import InfeasibleBudgetError
-from pnas_latency.limit import Limit
-from pnas_latency.measuring import measure_table
-from pnas_latency.metric import Metric
-from pnas_latency.missing import MissingWorkloadsError
-from pnas_latency.nets import ValidationNet, validation_nets
-from pnas_latency.objective import (
+from pnas_latency.choosing.budget import Budget
+from pnas_latency.choosing.infeasible import InfeasibleBudgetError
+from pnas_latency.choosing.landing import Attempt, Landing, check_budget, land
+from pnas_latency.choosing.limit import Limit
+from pnas_latency.choosing.within_budget import choose_within_budget
+from pnas_latency.devices.torch_device import TorchDevice
+from pnas_latency.drawing.validation import draw_validation
+from pnas_latency.metrics.counts import MACS, PARAMETERS, peak_activation_bytes, weight_bytes
+from pnas_latency.metrics.expectation import expected_cost, expected_max
+from pnas_latency.metrics.metric import Metric
+from pnas_latency.objectives.objective import (
     AbsolutePenalty,
     Constraint,
     ExpectedObjective,
@@ -20,11 +18,21 @@ from pnas_latency.objective import (
     MultiplicativeLog,
     Term,
 )
-from pnas_latency.reinforce import MovingBaseline, absolute_reward, mnasnet_reward, reinforce_loss
-from pnas_latency.table import LatencyTable
-from pnas_latency.torch_device import TorchDevice
-from pnas_latency.validation import Validation, compare_predictions
-from pnas_latency.yaml_tables import read_ofa_yaml, read_proxylessnas_yaml, write_ofa_yaml, write_proxylessnas_yaml
+from pnas_latency.objectives.reinforce import MovingBaseline, absolute_reward, mnasnet_reward, reinforce_loss
+from pnas_latency.tables.calibration import Calibration, fit_calibration
+from pnas_latency.tables.device import Device
+from pnas_latency.tables.entries import NetEntry, TableEntry
+from pnas_latency.tables.measuring import measure_table
+from pnas_latency.tables.missing import MissingWorkloadsError
+from pnas_latency.tables.table import LatencyTable
+from pnas_latency.tables.validation import Validation, compare_predictions
+from pnas_latency.tables.validation_nets import ValidationNet, validation_nets
+from pnas_latency.tables.yaml_tables import (
+    read_ofa_yaml,
+    read_proxylessnas_yaml,
+    write_ofa_yaml,
+    write_proxylessnas_yaml,
+)
 
 __all__ = [
     # measuring
@@ -61,6 +69,11 @@ __all__ = [
     "Limit",
     "choose_within_budget",
     "InfeasibleBudgetError",
+    "Budget",
+    "check_budget",
+    "land",
+    "Landing",
+    "Attempt",
     # rewards instead of gradients
     "reinforce_loss",
     "MovingBaseline",
@@ -72,4 +85,6 @@ __all__ = [
     "PARAMETERS",
     "weight_bytes",
     "peak_activation_bytes",
+    # a table as a picture
+    "draw_validation",
 ]

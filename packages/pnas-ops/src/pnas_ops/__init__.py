@@ -1,37 +1,20 @@
 """Candidate operations, search spaces and architectures as plain data, and the PyTorch networks they describe."""
 
-from pnas_ops.build import Mix, build_block, build_network, build_op, build_space, initialize
-from pnas_ops.counting import architecture_macs, architecture_parameters, count_macs, count_parameters
-from pnas_ops.files import write_atomically
-from pnas_ops.layers import AveragePool, Block, Bottleneck, Classifier, Conv, GroupedConv, MBConv, SeparableConv, Zero
-from pnas_ops.measurement import (
-    MAX_DRIFT,
-    Call,
-    DeviceInfo,
-    Measurement,
-    Progress,
-    combine,
-    processor_name,
-    summarize,
-    tell,
-    walk,
-)
-from pnas_ops.original_checkpoint import load_original_checkpoint
-from pnas_ops.original_config import read_original_config
-from pnas_ops.parts import block_parts
-from pnas_ops.pyramid import LinearConv, PreActivationConv, PreActivationSeparableConv, Tree, TreeBlock, TreeCell
-from pnas_ops.pyramid_nets import cifar_tree_space, pyramid_tree_architecture, pyramid_widths, tree_edges
-from pnas_ops.released import RELEASED, ReleasedName, released
-from pnas_ops.serialization import from_json, load_json, save_json, structure, to_json
-from pnas_ops.space import Architecture, BaseSpace, SearchSpace, Stage
-from pnas_ops.spaces import (
+from pnas_ops.data.batches import Batches
+from pnas_ops.data.block_parts import block_parts
+from pnas_ops.data.errors import PnasError
+from pnas_ops.data.preprocessing import Preprocessing
+from pnas_ops.data.priced_net import PricedNet
+from pnas_ops.data.pyramid_nets import cifar_tree_space, pyramid_tree_architecture, pyramid_widths, tree_edges
+from pnas_ops.data.space import Architecture, BaseSpace, SearchSpace, Stage
+from pnas_ops.data.spaces import (
     cifar_mbconv_space,
     digits_mbconv_space,
     imagenet_mbconv_space,
     mbconv_candidates,
     scale_width,
 )
-from pnas_ops.specs import (
+from pnas_ops.data.specs import (
     BlockSpec,
     BottleneckSpec,
     ClassifierSpec,
@@ -49,8 +32,42 @@ from pnas_ops.specs import (
     TreeBlockSpec,
     ZeroSpec,
 )
-from pnas_ops.tree_space import Space, TreeSpace, TreeStage
-from pnas_ops.workload import Workload, workload_parts, workloads
+from pnas_ops.data.tree_space import Space, TreeSpace, TreeStage
+from pnas_ops.data.workload import Workload, workload_parts, workloads
+from pnas_ops.drawing.architectures import draw_architectures
+from pnas_ops.drawing.figures import KERNEL_COLORS, kernel_color, new_figure, save_figure
+from pnas_ops.drawing.tree_texts import edge_name, half_edges, tree_text
+from pnas_ops.files.atomic import FilePath, write_atomically
+from pnas_ops.files.serialization import from_json, load_json, save_json, structure, to_json
+from pnas_ops.modules.build import Mix, build_block, build_network, build_op, build_space, initialize
+from pnas_ops.modules.counting import architecture_macs, architecture_parameters, count_macs, count_parameters
+from pnas_ops.modules.layers import (
+    AveragePool,
+    Block,
+    Bottleneck,
+    Classifier,
+    Conv,
+    GroupedConv,
+    MBConv,
+    SeparableConv,
+    Zero,
+)
+from pnas_ops.modules.trees import LinearConv, PreActivationConv, PreActivationSeparableConv, Tree, TreeBlock, TreeCell
+from pnas_ops.original.checkpoint import load_original_checkpoint
+from pnas_ops.original.config import read_original_config
+from pnas_ops.original.released import RELEASED, ReleasedName, released
+from pnas_ops.timing.measurement import (
+    MAX_DRIFT,
+    Call,
+    DeviceInfo,
+    Measurement,
+    Progress,
+    combine,
+    processor_name,
+    report_progress,
+    summarize,
+    walk,
+)
 
 __all__ = [
     # plain data: operations, blocks, spaces, nets
@@ -77,6 +94,7 @@ __all__ = [
     "TreeStage",
     "TreeSpace",
     "Architecture",
+    "Preprocessing",
     # what has a latency, and what was measured
     "Workload",
     "workloads",
@@ -87,7 +105,7 @@ __all__ = [
     "Measurement",
     "MAX_DRIFT",
     "Progress",
-    "tell",
+    "report_progress",
     "summarize",
     "combine",
     "walk",
@@ -116,6 +134,9 @@ __all__ = [
     "load_json",
     "structure",
     "write_atomically",
+    "FilePath",
+    "Batches",
+    "PnasError",
     # modules
     "build_op",
     "build_block",
@@ -143,4 +164,14 @@ __all__ = [
     "count_macs",
     "architecture_parameters",
     "architecture_macs",
+    # nets as pictures and short texts
+    "PricedNet",
+    "draw_architectures",
+    "edge_name",
+    "half_edges",
+    "tree_text",
+    "KERNEL_COLORS",
+    "kernel_color",
+    "new_figure",
+    "save_figure",
 ]

@@ -1,27 +1,10 @@
 """ProxylessNAS for any PyTorch module: binary gates, exact gate gradients, alternating search, derivation."""
 
-from pnas_supernet.arch_steps import (
-    AdaptiveObjective,
-    ArchStep,
-    Estimator,
-    GateStep,
-    ReinforceStep,
-    Reward,
-    RewardBaseline,
-)
-from pnas_supernet.checkpoint import (
-    CheckpointError,
-    delete_checkpoint,
-    has_checkpoint,
-    load_checkpoint,
-    save_checkpoint,
-)
-from pnas_supernet.estimators import gated_output, mixture_output, sum_output, two_path_output
-from pnas_supernet.execution import DivergenceError, Execution, Loss, StepResult
-from pnas_supernet.freezing import batch_statistics_untouched, frozen_parameters
-from pnas_supernet.history import EpochRecord, relative_entropy
-from pnas_supernet.memory import saved_bytes
-from pnas_supernet.mixed_op import (
+from pnas_supernet.drawing.search import draw_search
+from pnas_supernet.gates.estimators import gated_output, mixture_output, sum_output, two_path_output
+from pnas_supernet.gates.freezing import batch_statistics_untouched, frozen_parameters
+from pnas_supernet.gates.memory import saved_bytes
+from pnas_supernet.gates.mixed_op import (
     MixedOp,
     active_paths,
     alpha_parameters,
@@ -30,12 +13,11 @@ from pnas_supernet.mixed_op import (
     sample_paths,
     weight_parameters,
 )
-from pnas_supernet.parallel import DesynchronizedError, LostProcessError
-from pnas_supernet.path import (
+from pnas_supernet.gates.path import (
     ExactGate,
+    GatePath,
     Mixture,
     OneShotSum,
-    Path,
     Sampler,
     SinglePath,
     TwoPathGate,
@@ -46,10 +28,29 @@ from pnas_supernet.path import (
     take_mixture,
     take_sum,
 )
-from pnas_supernet.proxyless_nas import Batches, ProxylessNAS
-from pnas_supernet.search_config import SearchConfig
-from pnas_supernet.steps import Objective, arch_step, weight_step
-from pnas_supernet.supernet import SuperNet, derive, extract, extract_candidates
+from pnas_supernet.gates.supernet import SuperNet, derive, extract, extract_candidates
+from pnas_supernet.running.checkpoint import (
+    CheckpointError,
+    delete_checkpoint,
+    has_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
+from pnas_supernet.running.proxyless_nas import ProxylessNAS
+from pnas_supernet.searching.arch_steps import (
+    AdaptiveObjective,
+    ArchStep,
+    Estimator,
+    GateStep,
+    ReinforceStep,
+    Reward,
+    RewardBaseline,
+)
+from pnas_supernet.searching.execution import DivergenceError, Execution, Loss, StepResult
+from pnas_supernet.searching.history import EpochRecord, relative_entropy
+from pnas_supernet.searching.parallel import DesynchronizedError, LostProcessError
+from pnas_supernet.searching.search_config import SearchConfig
+from pnas_supernet.searching.steps import Objective, arch_step, weight_step
 
 __all__ = [
     # the over-parameterized operation, and the path that is alive in it
@@ -59,7 +60,7 @@ __all__ = [
     "weight_parameters",
     "initialize_alphas",
     "active_paths",
-    "Path",
+    "GatePath",
     "SinglePath",
     "ExactGate",
     "TwoPathGate",
@@ -100,7 +101,6 @@ __all__ = [
     # the search
     "ProxylessNAS",
     "SearchConfig",
-    "Batches",
     "EpochRecord",
     "relative_entropy",
     "DivergenceError",
@@ -117,4 +117,6 @@ __all__ = [
     "derive",
     "extract",
     "extract_candidates",
+    # a search as a picture
+    "draw_search",
 ]

@@ -1,0 +1,4 @@
+"""Devices by the names that they have on a command line.
+
+Imports `ground` and `run`.
+"""

@@ -1,0 +1,216 @@
+"""Devices by the names that they have on the command line. Heavy libraries are imported where they are needed."""
+
+import re
+import shlex
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from attrs import frozen
+
+from pnas_apps.ground.errors import UserError
+
+if TYPE_CHECKING:
+    from pnas_latency import Device
+
+DEVICES_HELP = """\
+torch-cpu, torch-cuda                PyTorch on this machine
+tflite, tflite-runtime, onnxruntime  runs exported files on this machine
+adb, adb:SERIAL                      an Android phone
+cmd:COMMAND                          a command that times the file {model}:
+                                     'cmd:ssh board bench {model}'
+Options stand before the colon: adb,cpus=4-7:SERIAL, adb,statistic=avg,
+cmd,statistic=avg:COMMAND."""
+
+
+@frozen(kw_only=True)
+class _Request:
+    """What is asked of a device."""
+
+    threads: int
+    dtype: str
+    cache: Path | None
+    log: Path | None
+    rest: str | None
+    options: dict[str, str]
+
+    @property
+    def floats(self) -> dict[str, Any]:
+        """What every device takes that converts."""
+        return {"threads": self.threads, "cache": self.cache, "log": self.log}
+
+    @property
+    def files(self) -> dict[str, Any]:
+        """What every device takes that quantizes too."""
+        return self.floats | {"dtype": self.dtype}
+
+    @property
+    def reports(self) -> dict[str, Any]:
+        """What every device takes that reads a report of `benchmark_model`."""
+        return self.files | {name: value for name, value in self.options.items() if name == "statistic"}
+
+
+@frozen(kw_only=True)
+class _Kind:
+    """A device of the command line: which dtypes and options it knows, whether text may follow the colon."""
+
+    make: Callable[[_Request], "Device"]
+    dtypes: tuple[str, ...] = ("float32",)
+    options: tuple[str, ...] = ()
+    takes_rest: bool = False
+
+
+def parse_device(text: str, *, threads: int, dtype: str, cache: Path | None, log: Path | None) -> "Device":
+    """The device that a command line names, ready to measure with.
+
+    Args:
+        text: see `DEVICES_HELP`.
+        threads: of its runtime.
+        dtype: "float32", or "int8" where the device has it.
+        cache: a folder that keeps what was converted.
+        log: a file that receives what converters print; dropped if None.
+
+    Raises:
+        UserError: for a device, an option or a dtype that does not exist, with those that do; and for a device that
+            cannot be used here, with the reason.
+    """
+    head, colon, rest = text.partition(":")
+    name, *pairs = head.split(",")
+    kind = _KINDS.get(name)
+    if kind is None:
+        raise UserError(f"there is no device {text!r}: name one of {', '.join(_KINDS)} (see --help)")
+    if dtype not in kind.dtypes:
+        raise UserError(f"device {name} measures no {dtype!r}: it has {', '.join(kind.dtypes)}")
+    if colon and not kind.takes_rest:
+        raise UserError(f"device {text!r}: nothing may follow {name}")
+    options = dict(pair.partition("=")[::2] for pair in pairs)
+    if unknown := sorted(options.keys() - set(kind.options)):
+        known = ", ".join(kind.options) or "none"
+        raise UserError(f"device {text!r} has the unknown option {unknown[0]!r}: {name} has {known}")
+    request = _Request(
+        threads=threads, dtype=dtype, cache=cache, log=log, rest=rest if colon else None, options=options
+    )
+    try:
+        return kind.make(request)
+    except ValueError as error:
+        # The validators of attrs put more into an error than its message.
+        raise UserError(f"device {text!r} cannot be used: {error.args[0]}") from None
+
+
+class DeviceStatus(NamedTuple):
+    """Whether a device of the command line can be used here; if not, `reason` tells what it lacks."""
+
+    name: str
+    usable: bool
+    reason: str
+    version: str
+
+
+def device_report() -> list[DeviceStatus]:
+    """The state of every kind of device here; a phone is asked, if adb is installed."""
+    import torch
+
+    from pnas_export import AdbDevice, AiEdgeLitert, DeviceError, OnnxRuntime, TFLiteRuntime
+
+    version = str(torch.__version__)
+    report = [DeviceStatus("torch-cpu", True, "", version)]
+    if torch.cuda.is_available():
+        report.append(DeviceStatus("torch-cuda", True, "", f"{version}, {torch.cuda.get_device_name()}"))
+    else:
+        report.append(DeviceStatus("torch-cuda", False, "PyTorch finds no CUDA GPU here", version))
+    for name, runtime in (
+        ("tflite", AiEdgeLitert()),
+        ("tflite-runtime", TFLiteRuntime()),
+        ("onnxruntime", OnnxRuntime()),
+    ):
+        if runtime.installed:
+            report.append(DeviceStatus(name, True, "", runtime.version))
+        else:
+            report.append(DeviceStatus(name, False, f"{runtime.name} is not installed: {_INSTALL[name]}", ""))
+    try:
+        info = AdbDevice().info
+        report.append(DeviceStatus("adb", True, "", f"{info.device}, {info.runtime} {info.runtime_version}"))
+    except DeviceError as error:
+        report.append(DeviceStatus("adb", False, str(error), ""))
+    report.append(DeviceStatus("cmd:COMMAND", True, "", "any command that times a file"))
+    return report
+
+
+_INSTALL = {
+    "tflite": "pip install ai-edge-litert",
+    "tflite-runtime": "pip install 'pnas-export[tflite-runtime]', which exists for Python 3.11 only",
+    "onnxruntime": "pip install onnxruntime",
+}
+
+
+def _torch(device: str) -> Callable[[_Request], "Device"]:
+    def make(request: _Request) -> "Device":
+        from pnas_latency import TorchDevice
+
+        return TorchDevice(device, threads=request.threads)
+
+    return make
+
+
+def _tflite(request: _Request) -> "Device":
+    from pnas_export import TFLiteDevice
+
+    return TFLiteDevice(**request.files)
+
+
+def _tflite_runtime(request: _Request) -> "Device":
+    from pnas_export import TFLiteDevice, TFLiteRuntime
+
+    if not TFLiteRuntime().installed:
+        raise ValueError(f"it is not installed: {_INSTALL['tflite-runtime']}")
+    return TFLiteDevice(runtime=TFLiteRuntime(), **request.files)
+
+
+def _onnxruntime(request: _Request) -> "Device":
+    from pnas_export import OnnxDevice, OnnxRuntime
+
+    if not OnnxRuntime().installed:
+        raise ValueError(f"it is not installed: {_INSTALL['onnxruntime']}")
+    return OnnxDevice(**request.floats)
+
+
+def _adb(request: _Request) -> "Device":
+    from pnas_export import AdbDevice
+
+    cpus = _cpus(request.options["cpus"]) if "cpus" in request.options else ()
+    device = AdbDevice(serial=request.rest or None, cpus=cpus, **request.reports)
+    _ = device.info  # asks the phone
+    return device
+
+
+def _command(request: _Request) -> "Device":
+    from pnas_export import CommandDevice
+
+    device = CommandDevice(template=request.rest or "", **request.reports)
+    program = shlex.split(device.template)[0]
+    if shutil.which(program) is None:
+        raise ValueError(f"there is no program {program!r} here")
+    return device
+
+
+def _cpus(text: str) -> tuple[int, ...]:
+    """The CPUs 4, 5, 6, 7 and 9 of "4-7+9"."""
+    cpus: list[int] = []
+    for part in text.split("+"):
+        found = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        if not found:
+            raise ValueError(f"cpus={text}: write them as 4-7, or 4+6")
+        cpus += range(int(found[1]), int(found[2] or found[1]) + 1)
+    return tuple(cpus)
+
+
+_KINDS = {
+    "torch-cpu": _Kind(make=_torch("cpu")),
+    "torch-cuda": _Kind(make=_torch("cuda")),
+    "tflite": _Kind(make=_tflite, dtypes=("float32", "int8")),
+    "tflite-runtime": _Kind(make=_tflite_runtime, dtypes=("float32", "int8")),
+    "onnxruntime": _Kind(make=_onnxruntime),
+    "adb": _Kind(make=_adb, dtypes=("float32", "int8"), options=("cpus", "statistic"), takes_rest=True),
+    "cmd": _Kind(make=_command, dtypes=("float32", "int8"), options=("statistic",), takes_rest=True),
+}

@@ -1,0 +1,43 @@
+"""The device that a net is searched for."""
+
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from pnas_apps.devices.device_names import parse_device
+from pnas_apps.ground.errors import UserError
+from pnas_apps.run.settings import DeviceSettings
+from pnas_export import FileDevice, Format
+from pnas_latency import Device
+
+_FORMATS: dict[tuple[str, str], Format] = {
+    (".tflite", "float32"): "tflite",
+    (".tflite", "int8"): "tflite-int8",
+    (".onnx", "float32"): "onnx",
+}
+
+
+@runtime_checkable
+class TargetDevice(Device, FileDevice, Protocol):
+    """Measures blocks for the table and files for the report."""
+
+
+def target_device(target: DeviceSettings, *, cache: Path, log: Path | None) -> TargetDevice:
+    """The device that a run names, ready to measure with.
+
+    Args:
+        target: its name and options.
+        cache: folder of what can be made again.
+        log: a file that receives what converters print; dropped if None.
+
+    Raises:
+        UserError: for one that cannot be used here, or runs no files.
+    """
+    device = parse_device(target.name, threads=target.threads, dtype=target.dtype, cache=cache / "conversions", log=log)
+    if not isinstance(device, TargetDevice):
+        raise UserError(f"{target.name} runs no exported files, which a run ends with: name another --device")
+    return device
+
+
+def shipped_format(device: TargetDevice) -> Format:
+    """The format of the files that the device is measured with."""
+    return _FORMATS[device.suffix, device.info.dtype]

@@ -1,0 +1,4 @@
+"""Labelled images in memory, and what a run needs of images of any kind (`source`).
+
+Imports `ground`.
+"""

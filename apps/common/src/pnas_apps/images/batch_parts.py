@@ -1,0 +1,23 @@
+"""Which part of a batch is whose, where several processes work on the same batches."""
+
+from pnas_apps.ground.errors import UserError
+
+
+def whole_batch_size(batch_size: int, images: int, world_size: int) -> int:
+    """The size of a batch of `images`, which all of `world_size` processes have an equal part of: smaller where there
+    are fewer images.
+
+    Raises:
+        UserError: for a batch size that is not a multiple of the number of processes.
+    """
+    if batch_size % world_size:
+        raise UserError(
+            f"a batch of {batch_size} images cannot be divided among {world_size} processes: "
+            "make batch_size a multiple of their number"
+        )
+    return min(batch_size, max(1, images // world_size) * world_size)
+
+
+def part_of(size: int, rank: int, world_size: int) -> slice:
+    """The positions in a batch, which may be a short one, that are those of process `rank`."""
+    return slice(size * rank // world_size, size * (rank + 1) // world_size)

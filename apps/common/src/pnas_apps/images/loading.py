@@ -1,0 +1,61 @@
+"""How images are read from their files, and what becomes of those that cannot be."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from attrs import frozen
+
+from pnas_apps.ground.errors import UserError
+
+
+class UnreadablePhotos:
+    """All that a run has met.
+
+    Args:
+        photos: how many the run has.
+        max_share: of them, that may be unreadable.
+        tell: is given one line for each.
+
+    Attributes:
+        paths: of those met so far, in the order of their first time.
+    """
+
+    def __init__(self, photos: int, *, max_share: float = 0.0, tell: Callable[[str], None]) -> None:
+        self.paths: list[Path] = []
+        self._photos = photos
+        self._max_share = max_share
+        self._tell = tell
+
+    def note(self, path: Path, reason: str) -> None:
+        """Takes down one file, for the first or another time.
+
+        Raises:
+            UserError: naming it and how many there are, where they are too many.
+        """
+        if path in self.paths:
+            return
+        self.paths.append(path)
+        if len(self.paths) > self._max_share * self._photos:
+            count = len(self.paths)
+            raise UserError(
+                f"{path} is not a readable image ({reason}); with it {count} of {self._photos} are not: remove or "
+                f"replace it, or allow a larger share of unreadable ones than {self._max_share:g} (max_corrupt_share)"
+            )
+        self._tell(f"{path} is not a readable image ({reason}): another one of its batch is taken twice")
+
+
+@frozen(kw_only=True, eq=False)
+class Loading:
+    """How photos are read; nothing here changes a batch of one process.
+
+    Attributes:
+        unreadable: takes down what cannot be read.
+        workers: processes that decode and augment; 0 to do it in this one.
+        rank: number of this process among those that work on the same batches.
+        world_size: how many they are.
+    """
+
+    unreadable: UnreadablePhotos
+    workers: int = 0
+    rank: int = 0
+    world_size: int = 1

@@ -1,0 +1,63 @@
+"""What a run needs of its images, whether they are in memory or in files."""
+
+from typing import Protocol, Self
+
+import torch
+from torch import Tensor
+
+from pnas_apps.images.loading import Loading
+from pnas_ops import Batches, Preprocessing
+
+
+class ImageSource(Protocol):
+    """Labelled images, and how a net sees them. Shapes: N images, C channels, H x W pixels."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names."""
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """From pixels to the input of a net."""
+
+    def __len__(self) -> int: ...
+
+    def subset(self, indices: Tensor) -> Self:
+        """The images at `indices`, in that order."""
+
+    def split(self, share: float, generator: torch.Generator) -> tuple[Self, Self]:
+        """The rest, and `share` of every class at random.
+
+        Raises:
+            UserError: where a class has too few images to stand on both sides.
+        """
+
+    def split_count(self, count: int, generator: torch.Generator) -> tuple[Self, Self]:
+        """The rest, and `count` images at random, as many of every class.
+
+        Raises:
+            UserError: where a class has too few images to stand on both sides, and where it would get none.
+        """
+
+    def training_batches(
+        self, *, batch_size: int, generator: torch.Generator, loading: Loading, device: torch.device, start: int = 0
+    ) -> Batches:
+        """Shuffled and augmented, all of one size.
+
+        Args:
+            batch_size: images in a batch, in all processes together.
+            generator: shuffles and augments, in the same state in every process.
+            loading: how they are read, and which part of each batch is this process's.
+            device: where they go.
+            start: number of batches, counted over all passes, that nobody looks at: they may be left empty.
+        """
+
+    def plain_batches(
+        self, *, batch_size: int, generator: torch.Generator | None, loading: Loading, device: torch.device
+    ) -> Batches:
+        """As the images are: shuffled and all of one size, or without a generator in order, the last one short."""
+
+    def pixel_batches(self, *, batch_size: int, loading: Loading) -> Batches:
+        """The images as they are, in order, as uint8 pixels (N, C, H, W), with their labels (N,): all of them, in every
+        process.
+        """

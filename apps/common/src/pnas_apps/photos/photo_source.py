@@ -1,0 +1,82 @@
+"""Photos in their files as the images of a run."""
+
+from typing import Self
+
+import torch
+from attrs import evolve, frozen
+from torch import Tensor
+
+from pnas_apps.images.loading import Loading
+from pnas_apps.photos.batches import PhotoBatches
+from pnas_apps.photos.photo_set import PhotoSet
+from pnas_apps.photos.views import CenterView, PhotoAugmentation, TrainingView, photo_preprocessing
+from pnas_ops import Batches, Preprocessing
+
+
+@frozen(kw_only=True, eq=False)
+class PhotoSource:
+    """An `ImageSource` of photos, which are read and decoded whenever they are looked at.
+
+    Attributes:
+        photos: where they are.
+        resolution: side in pixels of what a net sees.
+        augmentation: of training batches.
+    """
+
+    photos: PhotoSet
+    resolution: int
+    augmentation: PhotoAugmentation
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.photos.classes
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        return photo_preprocessing(self.resolution)
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def subset(self, indices: Tensor) -> Self:
+        return evolve(self, photos=self.photos.subset(indices))
+
+    def split(self, share: float, generator: torch.Generator) -> tuple[Self, Self]:
+        rest, held_out = self.photos.split(share, generator)
+        return evolve(self, photos=rest), evolve(self, photos=held_out)
+
+    def split_count(self, count: int, generator: torch.Generator) -> tuple[Self, Self]:
+        rest, held_out = self.photos.split_count(count, generator)
+        return evolve(self, photos=rest), evolve(self, photos=held_out)
+
+    def training_batches(
+        self, *, batch_size: int, generator: torch.Generator, loading: Loading, device: torch.device, start: int = 0
+    ) -> Batches:
+        view = TrainingView(self.resolution, self.augmentation)
+        batches = PhotoBatches(
+            self.photos,
+            view,
+            self.preprocessing,
+            batch_size=batch_size,
+            generator=generator,
+            loading=loading,
+            device=device,
+        )
+        return batches.starting_at(start)
+
+    def plain_batches(
+        self, *, batch_size: int, generator: torch.Generator | None, loading: Loading, device: torch.device
+    ) -> Batches:
+        return PhotoBatches(
+            self.photos,
+            CenterView(self.resolution),
+            self.preprocessing,
+            batch_size=batch_size,
+            generator=generator,
+            loading=loading,
+            device=device,
+        )
+
+    def pixel_batches(self, *, batch_size: int, loading: Loading) -> Batches:
+        alone = evolve(loading, rank=0, world_size=1)
+        return PhotoBatches(self.photos, CenterView(self.resolution), None, batch_size=batch_size, loading=alone)

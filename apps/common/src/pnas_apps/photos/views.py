@@ -1,0 +1,104 @@
+"""What a net sees of a photo, in training and when it is judged. Shapes: C channels, H x W pixels."""
+
+from typing import Literal
+
+import torch
+from attrs import field, frozen
+from attrs.validators import and_, ge, gt, in_, le
+from torch import Tensor
+from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional
+
+from pnas_apps.ground.randomness import seeded
+from pnas_apps.photos.photo_file import Box, PhotoFile
+from pnas_ops import Preprocessing
+
+_CENTER_SHARE = 0.875
+"""Of the shorter side that a net is judged on: 224 of 256 pixels."""
+_SPARE = 2
+"""libjpeg shrinks by dropping frequencies; at twice the needed size the resize that follows hides how."""
+_COLOR_JITTER: dict[str, dict[str, float]] = {
+    "none": {},
+    "normal": {"brightness": 32 / 255, "saturation": 0.5},
+    "strong": {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1},
+}
+"""The original's `distort_color`."""
+
+
+def photo_preprocessing(resolution: int) -> Preprocessing:
+    """ImageNet's mean and deviation for photos of any kind: measuring would mean to read all of them, for a first layer
+    that any scale and shift can be folded into.
+    """
+    return Preprocessing(
+        height=resolution, width=resolution, channels="RGB", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
+    )
+
+
+@frozen(kw_only=True)
+class PhotoAugmentation:
+    """Random changes of training photos.
+
+    Attributes:
+        min_scale: smallest share of a photo's area that is cut out; the cut-out is brought to size.
+        horizontal_flip: whether half of the photos are mirrored.
+        color_jitter: how much brightness, contrast, saturation and hue change.
+        rand_augment: magnitude, 1 to 30, of two random operations (RandAugment, arXiv 1909.13719); 0 for none.
+    """
+
+    min_scale: float = field(default=0.08, validator=and_(gt(0.0), le(1.0)))
+    horizontal_flip: bool = True
+    color_jitter: Literal["none", "normal", "strong"] = field(default="none", validator=in_(tuple(_COLOR_JITTER)))
+    rand_augment: int = field(default=0, validator=and_(ge(0), le(30)))
+
+
+class TrainingView:
+    """A random cut-out of a photo, brought to size and changed.
+
+    Args:
+        resolution: of the view, in pixels.
+        augmentation: what is done.
+    """
+
+    def __init__(self, resolution: int, augmentation: PhotoAugmentation) -> None:
+        self.resolution = resolution
+        self._crop = v2.RandomResizedCrop(resolution, scale=(augmentation.min_scale, 1.0))
+        self._changes: list[v2.Transform] = []
+        if augmentation.horizontal_flip:
+            self._changes.append(v2.RandomHorizontalFlip())
+        if augmentation.rand_augment:
+            self._changes.append(v2.RandAugment(magnitude=augmentation.rand_augment))
+        jitter = _COLOR_JITTER[augmentation.color_jitter]
+        if jitter:
+            self._changes.append(v2.ColorJitter(**jitter))
+
+    def __call__(self, photo: PhotoFile, seed: int) -> Tensor:
+        """The view that `seed` stands for: uint8, (3, resolution, resolution)."""
+        with seeded(seed):
+            # Known before anything is decoded, so that a large photo need not be decoded at full size.
+            box = Box(**self._crop.make_params([torch.empty((1, photo.height, photo.width), device="meta")]))
+            cut = photo.decode(box, shrink=min(box.height, box.width) / (_SPARE * self.resolution))
+            pixels: Tensor = functional.resize(cut, [self.resolution, self.resolution], antialias=True)
+            for change in self._changes:
+                pixels = change(pixels)
+        return pixels
+
+
+class CenterView:
+    """The middle of a photo, of which the shorter side was brought to `resolution` / 0.875.
+
+    Args:
+        resolution: of the view, in pixels.
+    """
+
+    def __init__(self, resolution: int) -> None:
+        self.resolution = resolution
+        self._shorter_side = round(resolution / _CENTER_SHARE)
+
+    def __call__(self, photo: PhotoFile, seed: int) -> Tensor:
+        """Whatever the seed, the same view: uint8, (3, resolution, resolution)."""
+        pixels = photo.decode(shrink=min(photo.height, photo.width) / (_SPARE * self._shorter_side))
+        pixels = functional.resize(pixels, [self._shorter_side], antialias=True)
+        return functional.center_crop(pixels, [self.resolution])  # type: ignore[no-any-return]
+
+
+View = TrainingView | CenterView

@@ -1,0 +1,74 @@
+"""Search spaces by their names on a command line."""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Protocol
+
+from attrs import frozen
+
+from pnas_apps.ground.errors import UserError
+from pnas_apps.run.settings import Preset
+from pnas_ops import Space, workloads
+
+
+class BuildSpace(Protocol):
+    """Makes a space of any size."""
+
+    def __call__(self, width_mult: float, *, blocks_per_stage: int, classes: int, resolution: int) -> Space: ...
+
+
+@frozen(kw_only=True)
+class NamedSpace:
+    """A space, and its own resolution in pixels and number of blocks per stage."""
+
+    build: BuildSpace
+    resolution: int
+    blocks_per_stage: int
+
+
+def named_space(
+    spaces: Mapping[str, NamedSpace],
+    name: str,
+    *,
+    classes: int,
+    resolution: int | None,
+    blocks_per_stage: int | None,
+    width_mult: float,
+) -> Space:
+    """One of `spaces`, at its own resolution and with its own blocks where none are given.
+
+    Raises:
+        UserError: for another name, a resolution that its strides use up, and a width that is no number.
+    """
+    if name not in spaces:
+        raise UserError(f"there is no space {name!r}: name one of {', '.join(spaces)}")
+    if not isfinite(width_mult):
+        raise UserError(f"width_mult must be a finite number, got {width_mult}: give another --width-mult")
+    one = spaces[name]
+    try:
+        found = one.build(
+            width_mult,
+            blocks_per_stage=blocks_per_stage or one.blocks_per_stage,
+            classes=classes,
+            resolution=resolution or one.resolution,
+        )
+        workloads(found)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return found
+
+
+def space_of(preset: Preset, spaces: Mapping[str, NamedSpace], *, classes: int) -> Space:
+    """The space that a preset names, for so many classes.
+
+    Raises:
+        UserError: as `named_space` does.
+    """
+    return named_space(
+        spaces,
+        preset.space,
+        classes=classes,
+        resolution=preset.resolution,
+        blocks_per_stage=preset.blocks_per_stage,
+        width_mult=preset.width_mult,
+    )

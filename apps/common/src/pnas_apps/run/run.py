@@ -1,0 +1,112 @@
+"""One run: what it works on, where it leaves its files, and where its randomness comes from."""
+
+from functools import partial
+from pathlib import Path
+
+import torch
+from attrs import field, frozen
+from torch import Tensor
+
+from pnas_apps.ground.processes import Processes
+from pnas_apps.ground.progress import Reporter
+from pnas_apps.ground.randomness import seeded_generator
+from pnas_apps.images.loading import Loading, UnreadablePhotos
+from pnas_apps.images.source import ImageSource
+from pnas_apps.run.folder import RunFolder
+from pnas_apps.run.settings import DeviceSettings, Preset, Task
+from pnas_latency import Budget
+from pnas_ops import Batches, Preprocessing
+
+_PIXEL_BATCH = 256
+
+
+@frozen(kw_only=True, eq=False)
+class Run:
+    """What every step of a run needs.
+
+    Attributes:
+        task: images and search space.
+        preset: options.
+        folder: of a run that `RunFolder.begin` has accepted.
+        seed: fixes everything but the measured latencies.
+        budget: what the net may cost.
+        target: the device that it is searched for.
+        processes: that work on it, and where networks are trained.
+        workers: processes that read photos for this one.
+        reporter: shows progress.
+        cache: folder of what can be made again: latency tables and conversions.
+        loading: how images are read.
+    """
+
+    task: Task
+    preset: Preset
+    folder: RunFolder
+    seed: int
+    reporter: Reporter
+    cache: Path
+    budget: Budget = field(factory=Budget)
+    target: DeviceSettings = field(factory=DeviceSettings)
+    processes: Processes = field(factory=lambda: Processes(device=torch.device("cpu")))
+    workers: int = 0
+    loading: Loading = field(init=False)
+
+    @loading.default
+    def _make_loading(self) -> Loading:
+        unreadable = UnreadablePhotos(
+            len(self.task.train) + len(self.task.test),
+            max_share=self.task.max_unreadable_share,
+            tell=partial(self.reporter.console.print, soft_wrap=True),
+        )
+        return Loading(
+            unreadable=unreadable, workers=self.workers, rank=self.processes.rank, world_size=self.processes.size
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where networks are trained."""
+        return self.processes.device
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """That of the training images."""
+        return self.task.train.preprocessing
+
+    @property
+    def conversions(self) -> Path:
+        """Where converted nets are kept, by their content."""
+        return self.cache / "conversions"
+
+    def generator(self, *purpose: str | int) -> torch.Generator:
+        """The source of randomness for one purpose, on the CPU."""
+        return seeded_generator(self.seed, *purpose)
+
+    def training_batches(self, images: ImageSource, *purpose: str | int, start: int = 0) -> Batches:
+        """Shuffled, augmented batches for one epoch, which `purpose` names; nobody looks at those before `start`."""
+        return images.training_batches(
+            batch_size=self.preset.batch_size,
+            generator=self.generator(*purpose),
+            loading=self.loading,
+            device=self.device,
+            start=start,
+        )
+
+    def shuffled_batches(self, images: ImageSource, *purpose: str | int) -> Batches:
+        """Shuffled batches of the images as they are."""
+        return self._plain_batches(images, self.generator(*purpose))
+
+    def ordered_batches(self, images: ImageSource) -> Batches:
+        """Every image once, as it is, in order."""
+        return self._plain_batches(images, None)
+
+    def pixel_batches(self, images: ImageSource) -> Batches:
+        """Every image once, as uint8 pixels (N, C, H, W), in order, whatever the number of processes."""
+        return images.pixel_batches(batch_size=_PIXEL_BATCH, loading=self.loading)
+
+    def pixels(self, images: ImageSource) -> Tensor:
+        """All images at once, of which there should be few: uint8, (N, C, H, W)."""
+        return torch.cat([pixels for pixels, _ in self.pixel_batches(images)])
+
+    def _plain_batches(self, images: ImageSource, generator: torch.Generator | None) -> Batches:
+        return images.plain_batches(
+            batch_size=self.preset.batch_size, generator=generator, loading=self.loading, device=self.device
+        )

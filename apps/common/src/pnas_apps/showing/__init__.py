@@ -1,0 +1,4 @@
+"""Results as tables for the terminal and as a report.
+
+Imports `run` and `devices`.
+"""

@@ -1,0 +1,83 @@
+"""What alpha learns by in a run."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from pnas_apps.run.objective_config import ObjectiveConfig
+from pnas_latency import (
+    AbsolutePenalty,
+    Budget,
+    Constraint,
+    ExpectedObjective,
+    LatencyTable,
+    LinearPenalty,
+    MovingBaseline,
+    MultiplicativeLog,
+    Term,
+    mnasnet_reward,
+    reinforce_loss,
+)
+from pnas_ops import Architecture, Space
+from pnas_supernet import ArchStep, GateStep, ReinforceStep, SearchConfig
+
+Cost = Callable[[Architecture], float]
+"""What a net costs, by any means."""
+
+
+def make_arch_step(
+    space: Space,
+    table: LatencyTable,
+    search: SearchConfig,
+    config: ObjectiveConfig,
+    budget: Budget,
+    cost: Cost,
+    *,
+    steps: int,
+) -> ArchStep:
+    """How alpha learns.
+
+    Args:
+        space: of the nets.
+        table: with all of the space's workloads.
+        search: names the gates.
+        config: how costs enter.
+        budget: what is asked for.
+        cost: of a net, for the rewards of "reinforce".
+        steps: of alpha, in the whole search.
+    """
+    latency = table.metric()
+    reference = average_ms(space, table) if budget.latency_ms is None else budget.latency_ms
+    if config.form == "reinforce":
+        target = config.file_bytes if config.reward_cost == "file-bytes" else reference
+
+        def reward(accuracy: float, choices: Sequence[int]) -> float:
+            return mnasnet_reward(accuracy, cost(space.architecture(choices)), target=target)
+
+        return ReinforceStep(reward=reward, estimator=reinforce_loss, baseline=MovingBaseline(), samples=config.samples)
+
+    def constraint(at_most: float) -> Constraint:
+        return Constraint(
+            at_most=at_most,
+            rate=config.multiplier_rate,
+            damping=config.damping,
+            tightening=round(config.tightening * steps),
+        )
+
+    term: Term
+    match config.form:
+        case "constrained" if budget.latency_ms is not None:
+            term = constraint(budget.latency_ms)
+        case "absolute":
+            term = AbsolutePenalty(weight=config.weight, target=reference)
+        case "mul-log":
+            term = MultiplicativeLog(reference=reference, unit=config.log_unit_ms)
+        case _:
+            term = LinearPenalty(weight=config.weight, reference=reference)
+    terms = [(latency, term), *((metric, constraint(limit)) for metric, limit in budget.counts(table))]
+    return GateStep(search.gate_sampler, ExpectedObjective(space, terms))
+
+
+def average_ms(space: Space, table: LatencyTable) -> float:
+    """The expected latency of a net drawn uniformly."""
+    return float(table.metric().expected([torch.full((len(row),), 1 / len(row)) for row in space.mixed], space))

@@ -1,0 +1,53 @@
+"""What a net costs by means that have no gradient: measured whole, or the size of its file."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from pnas_apps.ground.errors import UserError
+from pnas_apps.steps.objective import Cost
+from pnas_export import architecture_signatures, chain_signatures, convert_workloads
+from pnas_latency import Device, LatencyTable
+from pnas_ops import Architecture, Space, workloads
+
+
+def measured_ms(device: Device) -> Callable[[Architecture], float]:
+    """The latency of a whole net on a device, with the cost of a call, in milliseconds; each net is measured once."""
+
+    @cache
+    def measure(architecture: Architecture) -> float:
+        ((_, measurement),) = device.measure([], nets=[architecture])
+        return measurement.latency_ms + measurement.overhead_ms
+
+    return measure
+
+
+def file_bytes(space: Space, *, conversions: Path | None, log: Path | None) -> Cost:
+    """The size of a net's float32 TFLite file in bytes, as the file is.
+
+    Raises:
+        UserError: for a space of edges, whose blocks are too many to be converted beforehand.
+    """
+    if not space.of_whole_blocks:
+        raise UserError(f"space {space.name!r} has too many blocks to know their files: name another reward cost")
+    blocks = {w for row in workloads(space) for w in row if not w.block.computes_nothing}
+    converted = convert_workloads(sorted(blocks, key=str), cache=conversions, log=log)
+
+    @cache
+    def measure(architecture: Architecture) -> float:
+        return float(len(chain_signatures(converted, architecture_signatures(architecture))))
+
+    return measure
+
+
+def make_cost(
+    name: str, space: Space, table: LatencyTable, device: Device, *, conversions: Path | None, log: Path | None
+) -> Cost:
+    """The cost that `ObjectiveConfig.reward_cost` names."""
+    match name:
+        case "measured":
+            return measured_ms(device)
+        case "file-bytes":
+            return file_bytes(space, conversions=conversions, log=log)
+        case _:
+            return table.metric().of

@@ -1,0 +1,4 @@
+"""The training of one net, and judging it.
+
+Imports `ground`.
+"""

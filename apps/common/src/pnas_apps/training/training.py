@@ -1,0 +1,260 @@
+"""Training of one net from scratch, and judging it."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+import torch
+import torch.distributed as dist
+from attrs import asdict, field, frozen
+from attrs.validators import ge, gt, in_, le, lt
+from torch import Tensor, nn
+from torch.amp import GradScaler
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.processes import Processes, average, refuse_different
+from pnas_apps.ground.randomness import seed_of, seeded
+from pnas_apps.training.regularization import make_mixing, training_view
+from pnas_ops import Batches
+from pnas_supernet import DivergenceError, Execution, LostProcessError
+
+_AUTOCAST = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@frozen(kw_only=True)
+class TrainConfig:
+    """Hyper-parameters of a training by SGD with Nesterov momentum.
+
+    Attributes:
+        epochs: passes over the training images.
+        warmup_epochs: the learning rate rises from zero over the first of them, then falls to zero as a cosine.
+        lr: the highest learning rate.
+        precision: of the forward passes; "float16" scales the loss.
+        micro_batches: parts that each batch is cut into, whose gradients add up, for less memory.
+        ema_decay: of the average of the weights and statistics over the steps, which is what is judged and shipped
+            then; 0 for none. The average goes back about 1 / (1 - ema_decay) steps.
+        dropout: share of the features before the classifier.
+        stochastic_depth: share of the images that the last residual block is left out for; earlier ones less.
+        path_dropping: share of the images that an edge of a tree is left out for; 0 in nets without trees.
+        mixup, cutmix: alpha of these ways of mixing the images of a batch; 0 for none, see `make_mixing`.
+        sync_batch_norm: whether several processes, on CUDA, take BatchNorm's statistics over their joined batch.
+    """
+
+    epochs: int = field(validator=ge(1))
+    warmup_epochs: int = field(validator=ge(0))
+    lr: float = field(validator=gt(0.0))
+    momentum: float = field(validator=ge(0.0))
+    weight_decay: float = field(validator=ge(0.0))
+    label_smoothing: float = field(validator=[ge(0.0), le(1.0)])
+    precision: Literal["float32", "bfloat16", "float16"] = field(default="float32", validator=in_(tuple(_AUTOCAST)))
+    micro_batches: int = field(default=1, validator=ge(1))
+    ema_decay: float = field(default=0.0, validator=[ge(0.0), lt(1.0)])
+    dropout: float = field(default=0.0, validator=[ge(0.0), lt(1.0)])
+    stochastic_depth: float = field(default=0.0, validator=[ge(0.0), lt(1.0)])
+    path_dropping: float = field(default=0.0, validator=[ge(0.0), lt(1.0)])
+    mixup: float = field(default=0.0, validator=ge(0.0))
+    cutmix: float = field(default=0.0, validator=ge(0.0))
+    sync_batch_norm: bool = False
+
+    def lr_at(self, epoch: float) -> float:
+        """The learning rate after `epoch` epochs."""
+        if epoch < self.warmup_epochs:
+            return self.lr * epoch / self.warmup_epochs
+        progress = (epoch - self.warmup_epochs) / max(1, self.epochs - self.warmup_epochs)
+        return self.lr * (1 + math.cos(math.pi * progress)) / 2
+
+
+@frozen(kw_only=True)
+class TrainRecord:
+    """Mean loss and accuracy of one epoch over the augmented training images."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+
+
+class Training:
+    """A training that can be left and taken up between any two epochs.
+
+    Args:
+        network: is trained, on the device that it is on; nothing that `config` adds for the training stays in it.
+        config: hyper-parameters.
+        seed: of dropout, stochastic depth and mixing.
+        classes: how many there are; needed to mix labels.
+        group: processes that train as one, each on its own part of every batch, and end with the same network. (The
+            mean of their gradients is taken as in the search; BatchNorm sees one part, unless synchronized.)
+
+    Raises:
+        ValueError: where labels are to be mixed and the number of classes is not known, and for dropout in a net
+            without a `pnas_ops.Classifier`, and dropped paths in one without a `pnas_ops.Tree`.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        config: TrainConfig,
+        *,
+        seed: int = 0,
+        classes: int | None = None,
+        group: dist.ProcessGroup | None = None,
+    ) -> None:
+        self.network = network
+        self.config = config
+        self.history: list[TrainRecord] = []
+        self._seed = seed
+        self._group = group
+        self._device = next(network.parameters()).device
+        # Decaying BatchNorm's scales and the biases, which are vectors, only slows them down.
+        matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
+        vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
+        self.optimizer = torch.optim.SGD(
+            [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
+            lr=config.lr,
+            momentum=config.momentum,
+            nesterov=config.momentum > 0,
+        )
+        self._view = training_view(
+            network,
+            dropout=config.dropout,
+            stochastic_depth=config.stochastic_depth,
+            path_dropping=config.path_dropping,
+            synchronized_in=group if config.sync_batch_norm and self._device.type == "cuda" else None,
+        )
+        self._execution = Execution(
+            autocast=_AUTOCAST[config.precision],
+            scaler=GradScaler(self._device.type) if config.precision == "float16" else None,
+            micro_batches=config.micro_batches,
+            group=group,
+        )
+        if (config.mixup or config.cutmix) and classes is None:
+            raise ValueError("mixup and cutmix need the number of classes")
+        self._mixing = make_mixing(mixup=config.mixup, cutmix=config.cutmix, classes=classes or 0)
+        self._average: AveragedModel | None = None
+        if config.ema_decay:
+            # With the statistics, so that the average can be judged at any time.
+            ema = get_ema_multi_avg_fn(config.ema_decay)  # type: ignore[no-untyped-call]
+            self._average = AveragedModel(network, multi_avg_fn=ema, use_buffers=True)
+
+    @property
+    def epochs_left(self) -> int:
+        """Epochs until the training is complete."""
+        return self.config.epochs - len(self.history)
+
+    @property
+    def trained(self) -> nn.Module:
+        """The net to judge and to ship: the average over the steps if there is one, otherwise the network itself."""
+        return self.network if self._average is None else self._average.module
+
+    def run_epoch(self, batches: Batches, *, on_step: Callable[[], None]) -> TrainRecord:
+        """The next epoch.
+
+        Args:
+            batches: of this epoch; with several processes, this one's part of each.
+            on_step: called after every step.
+
+        Raises:
+            UserError: where the loss is not finite, and where the processes do not hold together.
+        """
+        epoch = len(self.history)
+        self.network.train()
+        self._view.train()
+        self._check_processes(len(batches))
+        total_loss = total_correct = total = 0.0
+        for index, (images, labels) in enumerate(batches):
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.config.lr_at(epoch + (index + 1) / len(batches))
+            rank = 0 if self._group is None else self._group.rank()
+            with seeded(seed_of(self._seed, "training", epoch, index, rank), self._device):
+                loss, correct = self._step(images, labels, where=f"epoch {epoch}, step {index}")
+            total_loss += loss * len(labels)
+            total_correct += correct
+            total += len(labels)
+            on_step()
+        if self._group is not None:
+            total_correct = self._join_processes(total_correct, self._group)
+        self.history.append(TrainRecord(epoch=epoch, loss=total_loss / total, accuracy=total_correct / total))
+        return self.history[-1]
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes in a training, as tensors and plain values."""
+        state = {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "history": [asdict(record) for record in self.history],
+        }
+        if self._average is not None:
+            state["average"] = self._average.state_dict()
+        if self._execution.scaler is not None:
+            state["scaler"] = self._execution.scaler.state_dict()
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from what `state_dict` returned."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.history = [TrainRecord(**record) for record in state["history"]]
+        if self._average is not None:
+            self._average.load_state_dict(state["average"])
+        if self._execution.scaler is not None:
+            self._execution.scaler.load_state_dict(state["scaler"])
+
+    def _step(self, images: Tensor, labels: Tensor, *, where: str) -> tuple[float, int]:
+        """The loss, and how many images the net held for what they mostly are."""
+        targets = labels
+        if self._mixing is not None:
+            images, targets = self._mixing(images, labels)
+            labels = targets.argmax(dim=1)
+        self.optimizer.zero_grad()
+        try:
+            result = self._execution.gradients(self._view, images, targets, self._loss)
+            self._execution.average_gradients(self.optimizer)
+            self._execution.step(self.optimizer)
+        except DivergenceError as error:
+            raise UserError(f"{error} at {where}: lower --train-lr") from None
+        except LostProcessError as error:
+            raise UserError(str(error)) from error
+        if self._average is not None:
+            self._average.update_parameters(self.network)
+        return float(result.loss), int((result.outputs.argmax(dim=1) == labels).sum())
+
+    def _loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return functional.cross_entropy(outputs, targets, label_smoothing=self.config.label_smoothing)
+
+    def _join_processes(self, correct: float, group: dist.ProcessGroup) -> float:
+        """Gives all processes the mean statistics of BatchNorm; returns the mean of `correct`."""
+        # They enter no step of a training, so that one mean at the end is as good as one at every step.
+        averaged = [] if self._average is None else list(self._average.module.buffers())
+        average([b for b in (*self.network.buffers(), *averaged) if b.is_floating_point()], group)
+        mean_correct = torch.tensor(correct, dtype=torch.float64, device=self._device)
+        average([mean_correct], group)
+        return float(mean_correct)
+
+    def _check_processes(self, batches: int) -> None:
+        if self._group is not None:
+            state: dict[str, Tensor | int] = dict(self.network.state_dict())
+            refuse_different(state | {"the number of batches": batches}, self._group)
+
+
+def accuracy(
+    predict: Callable[[Tensor], Tensor],
+    batches: Iterable[tuple[Tensor, Tensor]],
+    *,
+    processes: Processes | None = None,
+) -> float:
+    """Share of the images whose largest logit is that of their class.
+
+    Args:
+        predict: a net in evaluation mode, or a loaded file: images (N, C, H, W) to logits (N, classes).
+        batches: images and labels.
+        processes: each of which has a part of every batch; the share is that of all.
+    """
+    correct, total = 0.0, 0.0
+    with torch.inference_mode():
+        for images, labels in batches:
+            correct += int((predict(images).argmax(dim=1) == labels).sum())
+            total += len(labels)
+    if processes is not None:
+        correct, total = processes.sums((correct, total))
+    return correct / total

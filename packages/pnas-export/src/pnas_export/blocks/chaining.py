@@ -1,0 +1,114 @@
+"""Signatures of one TFLite model, run one after the other as a model of their own."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+from pnas_export.blocks.subgraphs import finish, named, read_tree
+from pnas_ops import Architecture, workloads
+
+
+def architecture_signatures(architecture: Architecture) -> tuple[str, ...]:
+    """The signatures of `convert_workloads` that a net runs, in its order; a block that computes nothing has none."""
+    return tuple(str(workload) for (workload,) in workloads(architecture) if not workload.block.computes_nothing)
+
+
+def chain_signatures(model: bytes, names: Sequence[str]) -> bytes:
+    """A model that feeds the output of each named signature to the next, in milliseconds instead of a conversion.
+
+    All blocks of a net make a model with the operators and the size of the file that `export_tflite` writes of the
+    net; a single name makes that block a file of its own. A signature that stands several times has a copy of its
+    weights at each place, as the blocks of a net have: shared weights would be in the cache already.
+
+    Args:
+        model: of `convert_workloads`: each signature takes "args_0" and gives "output_0".
+        names: signatures in the order of their computation.
+
+    Returns:
+        A model with the single signature "serving_default", which takes "args_0" and gives "output_0".
+
+    Raises:
+        ValueError: for no name, for one that the model lacks, and naming two neighbours of which the second does not
+            take what the first gives.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    tree = read_tree(model)
+    graphs = {entry.signatureKey.decode(): tree.subgraphs[entry.subgraphIndex] for entry in tree.signatureDefs}
+    if not names:
+        raise ValueError("no signature to chain: name at least one")
+    if missing := [name for name in names if name not in graphs]:
+        raise ValueError(f"the model has no signature {missing[0]!r}, only {', '.join(map(repr, graphs))}")
+    chain = _Chain(tree.buffers, tree.operatorCodes)
+    for name in names:
+        chain.append(name, graphs[name])
+    for entry in tree.metadata or []:
+        entry.buffer = chain.keep_buffer(entry.buffer)
+    tree.buffers, tree.operatorCodes = chain.buffers, chain.operator_codes
+
+    graph = schema.SubGraphT()
+    graph.name, graph.tensors, graph.operators = b"main", chain.tensors, chain.operators
+    graph.inputs, graph.outputs = [chain.source], [chain.result]
+    signature = schema.SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex = b"serving_default", 0
+    signature.inputs = [named(schema.TensorMapT(), "args_0", chain.source)]
+    signature.outputs = [named(schema.TensorMapT(), "output_0", chain.result)]
+    tree.subgraphs, tree.signatureDefs = [graph], [signature]
+    return finish(tree)
+
+
+class _Chain:
+    """The growing subgraph, and what of the model it needs."""
+
+    def __init__(self, buffers: list[Any], operator_codes: list[Any]) -> None:
+        self._model_buffers, self._model_codes = buffers, operator_codes
+        # Buffer 0 is the empty one by the rules of the format.
+        self.buffers, self.operator_codes = buffers[:1], list[Any]()
+        self.tensors, self.operators = list[Any](), list[Any]()
+        self.source = self.result = -1
+        self._last_name = ""
+
+    def append(self, name: str, part: Any) -> None:
+        """Adds the operators of the subgraph `part` behind those that are there."""
+        (source,), (result,) = part.inputs, part.outputs
+        place = {-1: -1}  # an optional input that is left out
+        if self.tensors:
+            gives, takes = _form(self.tensors[self.result]), _form(part.tensors[source])
+            if gives != takes:
+                raise ValueError(f"{self._last_name!r} gives {gives}, but {name!r} after it takes {takes}")
+            place[source] = self.result
+        prefix = f"{len(self.operators)}/".encode()
+        for index, tensor in enumerate(part.tensors):
+            if index not in place:
+                place[index] = len(self.tensors)
+                self.tensors.append(copy.copy(tensor))
+                self.tensors[-1].name = prefix + tensor.name
+                self.tensors[-1].buffer = self.keep_buffer(tensor.buffer)
+        for operator in part.operators:
+            self.operators.append(copy.copy(operator))
+            self.operators[-1].opcodeIndex = self._keep_code(operator.opcodeIndex)
+            self.operators[-1].inputs = [place[tensor] for tensor in operator.inputs]
+            self.operators[-1].outputs = [place[tensor] for tensor in operator.outputs]
+        if self.source < 0:
+            self.source = place[source]
+        self.result, self._last_name = place[result], name
+
+    def keep_buffer(self, index: int) -> int:
+        """Where a copy of the model's buffer `index` is now."""
+        if index == 0:
+            return 0
+        self.buffers.append(self._model_buffers[index])
+        return len(self.buffers) - 1
+
+    def _keep_code(self, index: int) -> int:
+        code = self._model_codes[index]
+        if code not in self.operator_codes:
+            self.operator_codes.append(code)
+        return self.operator_codes.index(code)
+
+
+def _form(tensor: Any) -> str:
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = {code: name.lower() for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
+    return f"{'x'.join(map(str, tensor.shape))} {names[tensor.type]}"

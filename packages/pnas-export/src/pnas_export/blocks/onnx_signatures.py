@@ -1,0 +1,101 @@
+"""Many blocks converted to ONNX at once, and nets chained of them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pnas_export.blocks.signatures import IDLE, AddOne, SideBySide, distinct_names, workload_blocks
+from pnas_export.ground.conversion_cache import cached_conversion, fingerprint
+from pnas_export.ground.silence import ConversionError, converting
+from pnas_ops import Workload
+
+IMAGES, RESULT = "images", "result"
+
+
+def convert_onnx_workloads(
+    workloads: Sequence[Workload], *, cache: Path | None = None, log: Path | None = None
+) -> dict[str, bytes]:
+    """ONNX models by `str(workload)`, and one more by "idle": "images" to "result", weights as in `workload_blocks`.
+
+    All are converted as one module and cut apart after it.
+
+    Args:
+        workloads: each once.
+        cache: a folder that keeps what was converted.
+        log: a file that receives what the converter prints; dropped if None.
+
+    Raises:
+        ValueError: for a workload that stands twice or computes nothing.
+        ConversionError: naming the workload that the converter refuses.
+    """
+    import onnx
+
+    names = distinct_names(workloads)
+    blocks = [block.requires_grad_(False) for block in workload_blocks(workloads)]
+    inputs = [torch.zeros(workload.input_shape) for workload in workloads]
+    module, examples = SideBySide([*blocks, AddOne()]).eval(), [*inputs, torch.zeros(1, 1)]
+    try:
+        with converting(f"{len(blocks)} blocks to ONNX", log=log):
+            content = cached_conversion(
+                cache,
+                lambda: fingerprint(module, examples, "blocks", libraries=["onnxscript", "onnx"]) + ".onnx",
+                lambda: _convert(module, examples),
+            )
+    except ConversionError:
+        # Together they fail without a name, so the culprit is sought alone.
+        for name, block, example in zip(names, blocks, inputs, strict=True):
+            with converting(f"block {name} to ONNX", log=log):
+                _convert(block, [example])
+        raise
+    extractor = onnx.utils.Extractor(onnx.load_from_string(content))
+    models = {}
+    for index, name in enumerate([*names, IDLE]):
+        model = extractor.extract_model([f"in_{index}"], [f"out_{index}"])
+        models[name] = _renamed(model, {f"in_{index}": IMAGES, f"out_{index}": RESULT})
+    return models
+
+
+def chain_onnx(models: Sequence[bytes]) -> bytes:
+    """A model that feeds the result of each model of `convert_onnx_workloads` to the next.
+
+    Raises:
+        ValueError: for no model.
+    """
+    import onnx
+
+    if not models:
+        raise ValueError("no model to chain: pass at least one")
+    parts = [onnx.compose.add_prefix(onnx.load_from_string(model), f"{index}/") for index, model in enumerate(models)]
+    chain = parts[0]
+    for index, part in enumerate(parts[1:], start=1):
+        chain = onnx.compose.merge_models(chain, part, io_map=[(f"{index - 1}/{RESULT}", f"{index}/{IMAGES}")])
+    return _renamed(chain, {f"0/{IMAGES}": IMAGES, f"{len(parts) - 1}/{RESULT}": RESULT})
+
+
+def _convert(module: nn.Module, examples: Sequence[Tensor]) -> bytes:
+    indices = range(len(examples))
+    program = torch.onnx.export(
+        module,
+        tuple(examples),
+        dynamo=True,
+        input_names=[f"in_{index}" for index in indices],
+        output_names=[f"out_{index}" for index in indices],
+        verbose=False,
+    )
+    if program is None:
+        raise RuntimeError("torch.onnx.export returned nothing")
+    content: bytes = program.model_proto.SerializeToString()
+    return content
+
+
+def _renamed(model: Any, names: Mapping[str, str]) -> bytes:
+    for node in model.graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+    for value in (*model.graph.input, *model.graph.output):
+        value.name = names.get(value.name, value.name)
+    content: bytes = model.SerializeToString()
+    return content

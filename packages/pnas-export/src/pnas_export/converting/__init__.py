@@ -1,0 +1,4 @@
+"""A PyTorch module to an ONNX or a TFLite file.
+
+Imports `ground`.
+"""

@@ -1,0 +1,154 @@
+"""A phone as a device to measure with."""
+
+import contextlib
+import shlex
+import uuid
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from attrs import field, frozen
+from attrs.validators import and_, deep_iterable, ge, gt, in_, instance_of
+
+from pnas_export.devices.adb import Phone, find_phone
+from pnas_export.devices.benchmark_report import Statistic, read_benchmark_report
+from pnas_export.devices.file_device import FileDtype, measure_as_files, measure_paths
+from pnas_export.ground.programs import DeviceError
+from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Workload
+
+_FOLDER = "/data/local/tmp"
+
+
+@frozen(kw_only=True)
+class AdbDevice:
+    """Times each block and each net as a file, with `benchmark_model` on an Android phone.
+
+    Blocks are timed alone and over and over, which is faster than among others: calibrate the table with whole nets.
+    Tested with a stand-in for adb that prints what the real one is documented to print, never with a phone.
+
+    Attributes:
+        serial: of the phone, as `adb devices` shows it; the only one that is connected if None.
+        threads: of the runtime.
+        cpus: the numbers of the phone's CPUs to run on; whichever it likes if empty. They differ in speed, so that a
+            table is good for those that it was measured on.
+        dtype: of the files.
+        statistic: what stands for the latency in the report.
+        binary: `benchmark_model`, on the phone.
+        adb: the program on this machine.
+        use_xnnpack: whether XNNPACK computes what it can.
+        runs, warmup_runs: least number of each; `benchmark_model` runs for at least a second and half a second.
+        timeout_s: seconds after which a run is given up.
+        cache: a folder that keeps what was converted.
+        log: a file that receives what the converter prints; dropped if None.
+    """
+
+    serial: str | None = None
+    threads: int = field(default=1, validator=[instance_of(int), ge(1)])
+    cpus: tuple[int, ...] = field(
+        default=(), validator=deep_iterable(and_(instance_of(int), ge(0)), instance_of(tuple))
+    )
+    dtype: FileDtype = field(default="float32", validator=in_(("float32", "int8")))
+    statistic: Statistic = field(default="p10", validator=in_(("p10", "avg")))
+    binary: str = f"{_FOLDER}/benchmark_model"
+    adb: str = "adb"
+    use_xnnpack: bool = True
+    runs: int = field(default=50, validator=[instance_of(int), ge(2)])
+    warmup_runs: int = field(default=2, validator=[instance_of(int), ge(1)])
+    timeout_s: float = field(default=300.0, validator=gt(0.0))
+    cache: Path | None = None
+    log: Path | None = None
+
+    @cached_property
+    def info(self) -> DeviceInfo:
+        """Asked of the phone once. The version is a hash of `benchmark_model`, which does not tell its own.
+
+        Raises:
+            DeviceError: for a phone or a `benchmark_model` that is not there.
+        """
+        model, soc, board = (
+            self._phone.ask("shell", f"getprop {name}", what="tell its model").strip()
+            for name in ("ro.product.model", "ro.soc.model", "ro.board.platform")
+        )
+        cpus = f" on CPUs {','.join(map(str, sorted(set(self.cpus))))}" if self.cpus else ""
+        options = [name for name, on in (("no XNNPACK", not self.use_xnnpack), ("avg", self.statistic == "avg")) if on]
+        return DeviceInfo(
+            device=f"{model} ({soc or board}){cpus}",
+            runtime=" ".join(["benchmark_model", *options]),
+            runtime_version=self._binary_hash(),
+            threads=self.threads,
+            dtype=self.dtype,
+        )
+
+    @property
+    def suffix(self) -> str:
+        """Of the files that it runs."""
+        return ".tflite"
+
+    def measure(
+        self,
+        rows: Sequence[Sequence[Workload]],
+        *,
+        nets: Sequence[Architecture] = (),
+        progress: Progress | None = None,
+    ) -> Iterator[tuple[Workload | Architecture, Measurement]]:
+        """Times each workload once, then each net, one file after the other; see `measure_as_files`.
+
+        Raises:
+            DeviceError: at once for a phone or a `benchmark_model` that is not there; when a measurement is asked for,
+                naming the block or the net; those before it are good.
+        """
+        _ = self.info  # before the minutes of converting
+        return measure_as_files(
+            self._time, rows, nets, dtype=self.dtype, cache=self.cache, log=self.log, progress=progress
+        )
+
+    def measure_files(self, paths: Sequence[Path], *, progress: Progress | None = None) -> dict[Path, Measurement]:
+        """Times TFLite files of one image, the cost of a call included.
+
+        Raises:
+            DeviceError: naming the phone and the file.
+        """
+        _ = self.info
+        return measure_paths(self._time, paths, progress=progress)
+
+    @cached_property
+    def _phone(self) -> Phone:
+        return find_phone(self.adb, self.serial)
+
+    def _binary_hash(self) -> str:
+        quoted = shlex.quote(self.binary)
+        found = self._phone.call("shell", f"test -x {quoted} && sha256sum {quoted}")
+        if found.code != 0 or not found.output.strip():
+            raise DeviceError(
+                f"{self._phone} has no program {self.binary}: get benchmark_model for Android from "
+                "https://ai.google.dev/edge/litert/models/measurement, then "
+                f"adb push benchmark_model {self.binary} && adb shell chmod +x {self.binary}"
+            )
+        return found.output.split()[0][:12]
+
+    def _time(self, path: Path, what: str) -> Measurement:
+        remote = f"{_FOLDER}/pnas-{uuid.uuid4().hex}.tflite"
+        try:
+            self._phone.ask("push", str(path), remote, what=f"take {what}", timeout_s=self.timeout_s)
+            command = shlex.join(self._benchmark(remote))
+            report = self._phone.ask("shell", command, what=f"time {what}", timeout_s=self.timeout_s)
+            try:
+                return read_benchmark_report(report, statistic=self.statistic)
+            except ValueError as error:
+                raise DeviceError(f"{self._phone} did not time {what}: {error}") from None
+        finally:
+            # A phone that is gone keeps the file, and the first error is the one that matters.
+            with contextlib.suppress(DeviceError):
+                self._phone.call("shell", f"rm -f {remote}")
+
+    def _benchmark(self, remote: str) -> list[str]:
+        mask = sum(1 << cpu for cpu in set(self.cpus))
+        return [
+            *(["taskset", f"{mask:x}"] if mask else []),
+            self.binary,
+            f"--graph={remote}",
+            f"--num_threads={self.threads}",
+            f"--num_runs={self.runs}",
+            f"--warmup_runs={self.warmup_runs}",
+            f"--use_xnnpack={'true' if self.use_xnnpack else 'false'}",
+        ]

@@ -1,0 +1,162 @@
+"""Any command line that times a TFLite file, as a device: a board behind ssh, a simulator, a script."""
+
+import hashlib
+import json
+import math
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+from attrs.validators import ge, gt, in_, instance_of
+
+from pnas_export.devices.benchmark_report import Statistic, has_benchmark_report, read_benchmark_report
+from pnas_export.devices.file_device import FileDtype, measure_as_files, measure_paths
+from pnas_export.ground.programs import DeviceError, run_program
+from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Workload, summarize
+
+
+@frozen(kw_only=True)
+class CommandDevice:
+    """Runs a command for each block and each net, which times one file and prints what it took.
+
+    The command prints one of:
+
+    - the report of `benchmark_model`;
+    - as its last line, a JSON object, `{"samples_ms": [1.31, 1.29, ...]}` with at least two samples or
+      `{"latency_ms": 1.3}`;
+    - as its last line, a number of milliseconds: `1.3` or `1.3 ms`.
+
+    A single number counts as one sample. Blocks are timed alone and over and over, which is faster than among others:
+    calibrate the table with whole nets. Tested with stand-ins for a board, never with one.
+
+    Attributes:
+        template: the command, with {model} where the path of the file is to stand and, if it likes, {threads}. It is
+            split as a shell would, but run without one. The file is its standard input too, so that the other end of
+            an ssh can read it from there.
+        name: of the device, for the table.
+        threads: what the command runs with.
+        dtype: of the files.
+        statistic: what stands for the latency in a report of `benchmark_model`.
+        timeout_s: seconds after which the command is killed.
+        cache: a folder that keeps what was converted.
+        log: a file that receives what the converter prints; dropped if None.
+    """
+
+    template: str
+    name: str = field()
+    threads: int = field(default=1, validator=[instance_of(int), ge(1)])
+    dtype: FileDtype = field(default="float32", validator=in_(("float32", "int8")))
+    statistic: Statistic = field(default="p10", validator=in_(("p10", "avg")))
+    timeout_s: float = field(default=300.0, validator=gt(0.0))
+    cache: Path | None = None
+    log: Path | None = None
+
+    @name.default
+    def _template_as_name(self) -> str:
+        return self.template
+
+    def __attrs_post_init__(self) -> None:
+        try:
+            words = shlex.split(self.template)
+        except ValueError as error:
+            raise DeviceError(f"command {self.template!r} cannot be split: {str(error).lower()}") from None
+        if not any("{model}" in word for word in words):
+            raise DeviceError(
+                f"command {self.template!r} lacks {{model}}: write it where the path of the file is to stand"
+            )
+
+    @property
+    def info(self) -> DeviceInfo:
+        """The version is a hash of the command: another command is another device."""
+        return DeviceInfo(
+            device=self.name,
+            runtime="command" if self.statistic == "p10" else f"command ({self.statistic})",
+            runtime_version=hashlib.sha256(self.template.encode()).hexdigest()[:12],
+            threads=self.threads,
+            dtype=self.dtype,
+        )
+
+    @property
+    def suffix(self) -> str:
+        """Of the files that it runs."""
+        return ".tflite"
+
+    def measure(
+        self,
+        rows: Sequence[Sequence[Workload]],
+        *,
+        nets: Sequence[Architecture] = (),
+        progress: Progress | None = None,
+    ) -> Iterator[tuple[Workload | Architecture, Measurement]]:
+        """Times each workload once, then each net, one file after the other; see `measure_as_files`.
+
+        Raises:
+            DeviceError: when a measurement is asked for, naming the block or the net; those before it are good.
+        """
+        return measure_as_files(
+            self._time, rows, nets, dtype=self.dtype, cache=self.cache, log=self.log, progress=progress
+        )
+
+    def measure_files(self, paths: Sequence[Path], *, progress: Progress | None = None) -> dict[Path, Measurement]:
+        """Times TFLite files of one image, the cost of a call included.
+
+        Raises:
+            DeviceError: naming the file.
+        """
+        return measure_paths(self._time, paths, progress=progress)
+
+    def _time(self, path: Path, what: str) -> Measurement:
+        values = {"{model}": str(path), "{threads}": str(self.threads)}
+        command = [
+            re.sub(r"\{model\}|\{threads\}", lambda found: values[found[0]], word)
+            for word in shlex.split(self.template)
+        ]
+        try:
+            finished = run_program(command, timeout_s=self.timeout_s, source=path)
+            if finished.code != 0:
+                raise ValueError(f"it ended with code {finished.code} and printed {finished.last_line}")
+            if has_benchmark_report(finished.output):
+                return read_benchmark_report(finished.output, statistic=self.statistic)
+            return _read_last_line(finished.output)
+        except ValueError as error:
+            raise DeviceError(
+                f"command {self.template!r} did not time {what}: {error}: run it by hand to see why"
+            ) from None
+
+
+def _read_last_line(text: str) -> Measurement:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    last = lines[-1] if lines else ""
+    if number := re.fullmatch(r"([0-9.]+(?:e[+-]?[0-9]+)?)(?: ?ms)?", last, re.IGNORECASE):
+        return _single(number[1], last)
+    try:
+        found = json.loads(last)
+    except json.JSONDecodeError:
+        found = None
+    match found:
+        case {"samples_ms": [_, _, *_] as samples, **others} if not others:
+            return summarize([_milliseconds(sample, last) for sample in samples])
+        case {"latency_ms": latency, **others} if not others:
+            return _single(latency, last)
+    raise ValueError(
+        'it must print a report of benchmark_model, {"samples_ms": [...]}, {"latency_ms": ...} or a number of '
+        f"milliseconds, and printed {last!r}"
+    )
+
+
+def _single(value: object, line: str) -> Measurement:
+    latency_ms = _milliseconds(value, line)
+    return Measurement(latency_ms=latency_ms, p25_ms=latency_ms, median_ms=latency_ms, p75_ms=latency_ms, count=1)
+
+
+def _milliseconds(value: Any, line: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise ValueError(f"{value!r} is no number of milliseconds, in what it printed: {line!r}")
+    return number

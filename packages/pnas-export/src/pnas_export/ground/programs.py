@@ -1,0 +1,54 @@
+"""Programs that measure elsewhere."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from attrs import frozen
+
+from pnas_ops import PnasError
+
+
+class DeviceError(PnasError, ValueError):
+    """A device that cannot measure; its message is one line that names it and the way out."""
+
+
+@frozen(kw_only=True)
+class Finished:
+    """How a program ended, and what it printed on both of its streams."""
+
+    code: int
+    output: str
+
+    @property
+    def last_line(self) -> str:
+        """The last line that says anything, for an error message."""
+        lines = [line.strip() for line in self.output.splitlines() if line.strip()]
+        return repr(lines[-1]) if lines else "nothing"
+
+
+def run_program(command: Sequence[str], *, timeout_s: float, source: Path | None = None) -> Finished:
+    """Runs a program, without a shell.
+
+    Args:
+        command: the program and its arguments.
+        timeout_s: seconds after which it is killed.
+        source: a file that it may read as its standard input; empty if None.
+
+    Raises:
+        DeviceError: for a program that cannot be started, and one that is killed.
+    """
+    # Not a pipe: one that a child of the killed program holds open would be waited for.
+    with tempfile.TemporaryFile() as output, (source or Path(os.devnull)).open("rb") as stdin:
+        try:
+            finished = subprocess.run(command, stdin=stdin, stdout=output, stderr=output, timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            raise DeviceError(
+                f"{command[0]} did not end within {timeout_s:g} s: see why, or allow it more (timeout_s)"
+            ) from None
+        except OSError as error:
+            raise DeviceError(f"cannot run {command[0]}: {error.strerror}") from None
+        output.seek(0)
+        return Finished(code=finished.returncode, output=output.read().decode(errors="replace"))

@@ -1,0 +1,17 @@
+"""A net that prepares its images by itself."""
+
+from torch import Tensor, nn
+
+from pnas_ops import Preprocessing
+
+
+class RawPixels(nn.Module):
+    """A net that takes pixels as a camera gives them, uint8 (N, C, H, W): its preprocessing is its first layer."""
+
+    def __init__(self, net: nn.Module, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.net = net
+        self.preprocessing = preprocessing
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.net(self.preprocessing(pixels))  # type: ignore[no-any-return]

@@ -1,0 +1,65 @@
+"""Which layer a converter refuses."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pnas_export.ground.silence import ConversionError
+
+Convert = Callable[[nn.Module, Sequence[Tensor]], object]
+
+
+def naming_layer(
+    module: nn.Module, examples: Sequence[Tensor], convert: Convert, error: ConversionError
+) -> ConversionError:
+    """The error, naming the smallest layer of the module that `convert` refuses alone, if there is one.
+
+    Args:
+        module: what was refused; in evaluation mode.
+        examples: its inputs.
+        convert: tries a module on its inputs, and raises ConversionError.
+        error: of the whole module.
+    """
+    name, found = "", error
+    inputs = _inputs(module, examples)
+    children = list(module.named_children())
+    while children:
+        child_name, child = children.pop(0)
+        below = [(f"{child_name}.{name_below}", layer_below) for name_below, layer_below in child.named_children()]
+        if child not in inputs:
+            # A list of layers, say, which is never called itself.
+            children = below + children
+            continue
+        try:
+            convert(child, inputs[child])
+        except ConversionError as failure:
+            name, layer, found = child_name, child, failure
+            children = below
+    if not name:
+        return error
+    what, _, reason = str(error).partition(": ")
+    _, _, layer_reason = str(found).partition(": ")
+    named = ConversionError(f"{what}: layer {name!r} ({type(layer).__name__}): {layer_reason or reason}")
+    for note in getattr(error, "__notes__", ()):
+        named.add_note(note)
+    return named
+
+
+def _inputs(module: nn.Module, examples: Sequence[Tensor]) -> dict[nn.Module, tuple[Tensor, ...]]:
+    """What every layer that takes nothing but tensors is called with."""
+    inputs: dict[nn.Module, tuple[Tensor, ...]] = {}
+
+    def keep(layer: nn.Module, given: tuple[Any, ...], options: dict[str, Any]) -> None:
+        if not options and all(isinstance(value, Tensor) for value in given):
+            inputs.setdefault(layer, given)
+
+    hooks = [layer.register_forward_pre_hook(keep, with_kwargs=True) for layer in module.modules()]
+    try:
+        with torch.no_grad():
+            module(*examples)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return inputs

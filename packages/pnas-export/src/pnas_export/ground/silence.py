@@ -1,0 +1,115 @@
+"""Converters and runtimes, silenced."""
+
+import contextlib
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from pnas_ops import PnasError
+
+# Read by litert_torch, by the C++ libraries under it, and by those of TensorFlow where they are installed.
+_ENVIRONMENT = {
+    "LITERT_TORCH_SHOW_PROGRESS": "0",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "GLOG_minloglevel": "2",
+}
+_NOTE_CHARACTERS = 4000
+
+
+class ConversionError(PnasError, ValueError):
+    """A net or a block that a converter refuses; its notes hold the end of what the converter printed."""
+
+
+@contextlib.contextmanager
+def quiet(log: Path | None = None) -> Iterator[IO[bytes]]:
+    """Sends everything printed inside, by Python or by C++, to the end of `log`, or nowhere.
+
+    Process-wide while it lasts: a progress bar that is to stay visible writes to a duplicate of its descriptor
+    (`os.dup`). Warnings are dropped, the environment variables that calm the converters are set and set back.
+
+    Yields:
+        The file that the noise goes to, readable.
+    """
+    with contextlib.ExitStack() as stack:
+        noise: IO[bytes]
+        if log is None:
+            noise = stack.enter_context(tempfile.TemporaryFile())
+        else:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            noise = stack.enter_context(log.open("a+b"))
+        stack.enter_context(_environment(_ENVIRONMENT))
+        stack.enter_context(warnings.catch_warnings(action="ignore"))
+        for descriptor in (1, 2):
+            stack.enter_context(_redirected(descriptor, noise.fileno()))
+        # The Python streams need not stand on descriptors 1 and 2 (a notebook, a test).
+        text = stack.enter_context(os.fdopen(os.dup(noise.fileno()), "w", buffering=1, errors="replace"))
+        stack.enter_context(contextlib.redirect_stdout(text))
+        stack.enter_context(contextlib.redirect_stderr(text))
+        yield noise
+
+
+@contextlib.contextmanager
+def converting(what: str, *, log: Path | None = None) -> Iterator[None]:
+    """`quiet`, for the conversion of `what`.
+
+    Raises:
+        ConversionError: in one line, for whatever the converter raises inside.
+    """
+    with quiet(log) as noise:
+        try:
+            yield
+        except Exception as error:  # a converter is many libraries, and any of them raises its own
+            failure = ConversionError(f"cannot convert {what}: {_reason(error)}")
+            sys.stdout.flush()
+            size = noise.seek(0, os.SEEK_END)
+            noise.seek(max(0, size - _NOTE_CHARACTERS))
+            failure.add_note(noise.read().decode(errors="replace"))
+            raise failure from error
+
+
+def _reason(error: BaseException) -> str:
+    # The outermost message says which step failed, the innermost why.
+    while error.__cause__ is not None:
+        error = error.__cause__
+    # A KeyError's text is the representation of its key, in which line breaks are escaped.
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    first_line = next(iter(text.strip().splitlines()), "no message")
+    return f"{type(error).__name__}: {first_line}"
+
+
+@contextlib.contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _redirected(descriptor: int, target: int) -> Iterator[None]:
+    kept = os.dup(descriptor)
+    try:
+        _flush()
+        os.dup2(target, descriptor)
+        yield
+    finally:
+        _flush()
+        os.dup2(kept, descriptor)
+        os.close(kept)
+
+
+def _flush() -> None:
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is not None and not stream.closed:
+            stream.flush()

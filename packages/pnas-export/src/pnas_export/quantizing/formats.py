@@ -1,0 +1,54 @@
+"""The files that a net can be exported to."""
+
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from pnas_export.quantizing.quantization import Scheme
+
+Format = Literal[
+    "onnx", "onnx-int8", "tflite", "tflite-float16", "tflite-dynamic-int8", "tflite-int8", "tflite-int8-float-io"
+]
+"""A file type, and how it is quantized (see `Scheme`); float32 where nothing is said."""
+
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+
+def file_name(name: Format) -> str:
+    """Of a bundle's file: model.onnx, model-int8.onnx, model.tflite, model-float16.tflite and so on."""
+    suffix, _, scheme = name.partition("-")
+    return f"model-{scheme}.{suffix}" if scheme else f"model.{suffix}"
+
+
+def format_of(file: Path) -> Format:
+    """The inverse of `file_name`.
+
+    Raises:
+        ValueError: for a file of another name.
+    """
+    for name in FORMATS:
+        if file_name(name) == file.name:
+            return name
+    raise ValueError(f"{file} has not the name of a bundle's file: {', '.join(BUNDLE_FILES)}")
+
+
+BUNDLE_FILES: tuple[str, ...] = tuple(map(file_name, FORMATS))
+
+
+def base_format(name: Format) -> Format:
+    """The float32 format that this one is made from: itself for a float32 one."""
+    return "onnx" if name.startswith("onnx") else "tflite"
+
+
+def is_float32(name: Format) -> bool:
+    """Whether nothing in files of this format is quantized."""
+    return name == base_format(name)
+
+
+def tflite_scheme(name: Format) -> Scheme:
+    """How a quantized TFLite format is quantized."""
+    return cast(Scheme, name.partition("-")[2])
+
+
+def needs_calibration(name: Format) -> bool:
+    """Whether the format quantizes activations, so that images must show their ranges."""
+    return name in ("onnx-int8", "tflite-int8", "tflite-int8-float-io")

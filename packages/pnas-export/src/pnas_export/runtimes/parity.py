@@ -1,0 +1,115 @@
+"""The proof that an exported file computes what the net computes."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from attrs import frozen
+from torch import Tensor, nn
+
+from pnas_export.ground.inference_copy import inference_copy
+from pnas_export.runtimes.installed_runtimes import installed_runtimes
+from pnas_export.runtimes.runtime import Runtime
+from pnas_ops import PnasError
+
+FLOAT_TOLERANCE = 1e-4
+"""Largest difference, relative to the largest logit, that a float32 file may have."""
+
+
+class ParityError(PnasError, ValueError):
+    """A file whose outputs are not those of the net."""
+
+
+@frozen(kw_only=True)
+class Parity:
+    """How far a file on one runtime is from PyTorch, over some images.
+
+    Attributes:
+        file: name of the file, without its folder.
+        images: number of images compared.
+        max_abs_difference: largest difference of a logit.
+        max_relative_difference: the same, divided by the largest absolute logit.
+        top1_agreement: fraction of the images that get the same class.
+    """
+
+    file: str
+    runtime: str
+    runtime_version: str
+    images: int
+    max_abs_difference: float
+    max_relative_difference: float
+    top1_agreement: float
+
+
+def verify(
+    module: nn.Module, files: Sequence[Path], images: Tensor, *, tolerance: float | None = FLOAT_TOLERANCE
+) -> tuple[Parity, ...]:
+    """Runs every file on every installed runtime that supports it and compares with PyTorch in float32.
+
+    A runtime that does not support a file (`Runtime.supports`) has no entry for it in the result.
+
+    Args:
+        module: the net that was exported; not changed.
+        files: exported files.
+        images: (N, C, H, W), preprocessed as for the net; uint8 for a `RawPixels`.
+        tolerance: largest relative difference that passes: the default is for float32 files, and None, for quantized
+            ones, only reports.
+
+    Raises:
+        ParityError: naming file, runtime, difference and bound, for the first file that is further off, or whose
+            logits are not finite.
+        ValueError: for no images, or a file that no installed runtime runs.
+    """
+    if not len(images):
+        raise ValueError("verify needs at least one image")
+    images = images.detach().cpu()
+    # A net that starts from raw pixels takes them as they are.
+    images = images if images.dtype == torch.uint8 else images.float()
+    with torch.no_grad():
+        expected = inference_copy(module)(images)
+    proofs: list[Parity] = []
+    for file in files:
+        for runtime in suitable_runtimes(file):
+            proofs.append(compare(file, runtime, runtime.load(file)(images), expected, tolerance=tolerance))
+    return tuple(proofs)
+
+
+def suitable_runtimes(file: Path) -> tuple[Runtime, ...]:
+    """The installed runtimes that support the file.
+
+    Raises:
+        ValueError: for a file that none of them runs.
+    """
+    runtimes = installed_runtimes()
+    suitable = tuple(runtime for runtime in runtimes if runtime.supports(file))
+    if not suitable:
+        known = ", ".join(f"{runtime.name} ({runtime.suffix})" for runtime in runtimes)
+        raise ValueError(f"no installed runtime runs {file.name}; installed are {known}")
+    return suitable
+
+
+def compare(file: Path, runtime: Runtime, logits: Tensor, expected: Tensor, *, tolerance: float | None) -> Parity:
+    """The logits of a file on a runtime against those of the net, both (N, classes).
+
+    Raises:
+        ParityError: as `verify`.
+    """
+    where = f"{file.name} on {runtime.name} {runtime.version}"
+    if logits.shape != expected.shape:
+        raise ParityError(f"{where} gives logits of shape {tuple(logits.shape)}, PyTorch {tuple(expected.shape)}")
+    difference = (logits - expected).abs().max()
+    # Not 0 / 0 for a net that answers zeros.
+    relative = float(difference / expected.abs().max().clamp_min(torch.finfo(torch.float32).tiny))
+    if not math.isfinite(relative) or (tolerance is not None and relative > tolerance):
+        bound = "" if tolerance is None else f", more than {tolerance:g}"
+        raise ParityError(f"{where} differs from PyTorch by {relative:.2g} of the largest logit{bound}")
+    return Parity(
+        file=file.name,
+        runtime=runtime.name,
+        runtime_version=runtime.version,
+        images=len(logits),
+        max_abs_difference=float(difference),
+        max_relative_difference=relative,
+        top1_agreement=float((logits.argmax(1) == expected.argmax(1)).float().mean()),
+    )

@@ -1,0 +1,164 @@
+"""The runtimes of TFLite files."""
+
+import importlib
+import struct
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from pnas_export.ground.silence import quiet
+from pnas_export.runtimes.runtime import check_images
+
+
+class TFLiteFile:
+    """A TFLite file of one input and one output, loaded."""
+
+    def __init__(self, interpreter: Any, name: str) -> None:
+        self._interpreter = interpreter
+        self._name = name
+        (self._source,), (self._result,) = interpreter.get_input_details(), interpreter.get_output_details()
+        if self._source["shape"][:1].tolist() != [1] or len(self._source["shape"]) != 4:
+            raise ValueError(f"{name} takes {self._source['shape'].tolist()}, not images (1, H, W, C)")
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Float logits (N, classes) of images (N, C, H, W) on the CPU, run one by one in channel-last order.
+
+        Where the file takes or gives int8, values go through its own scale and zero point.
+        """
+        _, height, width, channels = self._source["shape"].tolist()
+        check_images(self._name, images, (channels, height, width), pixels=self._dtype == torch.uint8)
+        logits = []
+        for image in _quantized(images, self._source).permute(0, 2, 3, 1).contiguous():
+            self._interpreter.set_tensor(self._source["index"], image[None].numpy())
+            self._interpreter.invoke()
+            logits.append(torch.from_numpy(self._interpreter.get_tensor(self._result["index"])))
+        return _dequantized(torch.cat(logits), self._result)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        dtype: torch.dtype = getattr(torch, self._source["dtype"].__name__)
+        return dtype
+
+
+class TFLite:
+    """What the runtimes of TFLite files have in common: a module with an `Interpreter`."""
+
+    name: ClassVar[str]
+    module: ClassVar[str]
+    suffix: ClassVar[str] = ".tflite"
+
+    @property
+    def installed(self) -> bool:
+        return find_spec(self.module) is not None
+
+    @property
+    def version(self) -> str:
+        return version(self.name)
+
+    def interpreter(self, model: Path | bytes, *, threads: int = 1) -> Any:
+        """The library's `Interpreter` of a file or its content, ready to run.
+
+        Raises:
+            ValueError: naming the file, for one that is damaged or that the library cannot run.
+        """
+        source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
+        with quiet():
+            library = importlib.import_module(f"{self.module}.interpreter")
+            try:
+                interpreter = library.Interpreter(num_threads=threads, **source)
+                # Here, not in a signature's runner, is where all subgraphs are handed to XNNPACK.
+                interpreter.allocate_tensors()
+            except (ValueError, RuntimeError) as error:
+                reason = next(iter(str(error).splitlines()), "no message")
+                raise ValueError(f"{self.name} cannot load {_model_name(model)}: {reason}") from error
+        return interpreter
+
+    def supports(self, path: Path) -> bool:
+        """Whether it runs files of this kind and computes them rightly."""
+        return path.suffix == self.suffix
+
+    def load(self, path: Path, *, threads: int = 1) -> TFLiteFile:
+        """The file, ready to run.
+
+        Raises:
+            ValueError: naming the file, for one that is missing or damaged or that it does not support.
+        """
+        return TFLiteFile(self.interpreter(path, threads=threads), path.name)
+
+
+class AiEdgeLitert(TFLite):
+    """`ai-edge-litert`, TensorFlow Lite's maintained runtime."""
+
+    name = "ai-edge-litert"
+    module = "ai_edge_litert"
+
+
+class TFLiteRuntime(TFLite):
+    """`tflite-runtime`, its predecessor, up to Python 3.11.
+
+    It refuses files of dynamic range: version 2.14 runs them, but what comes out is unrelated to the net.
+    """
+
+    name = "tflite-runtime"
+    module = "tflite_runtime"
+
+    def supports(self, path: Path) -> bool:
+        """Whether it runs files of this kind and computes them rightly."""
+        return super().supports(path) and not _has_dynamic_range(path.read_bytes())
+
+    def interpreter(self, model: Path | bytes, *, threads: int = 1) -> Any:
+        """The library's `Interpreter` of a file or its content, ready to run.
+
+        Raises:
+            ValueError: for a file of dynamic range, or naming the file, for one that is damaged.
+        """
+        # This library verifies nothing, so that a damaged file ends the process.
+        AiEdgeLitert().interpreter(model)
+        if _has_dynamic_range(model if isinstance(model, bytes) else model.read_bytes()):
+            name = _model_name(model)
+            raise ValueError(f"{self.name} computes dynamic-range files wrongly: run {name} on ai-edge-litert")
+        return super().interpreter(model, threads=threads)
+
+
+def _model_name(model: Path | bytes) -> str:
+    return "the model" if isinstance(model, bytes) else model.name
+
+
+def _quantized(images: Tensor, details: Any) -> Tensor:
+    """The images as the tensor of `details` holds them; unchanged for one without a scale."""
+    scale, zero_point = details["quantization"]
+    if not scale:
+        return images
+    limits = torch.iinfo(torch.int8)
+    steps: Tensor = (images / scale).round() + zero_point
+    return steps.clamp(limits.min, limits.max).to(torch.int8)
+
+
+def _dequantized(values: Tensor, details: Any) -> Tensor:
+    scale, zero_point = details["quantization"]
+    if not scale:
+        return values
+    logits: Tensor = (values.float() - zero_point) * scale
+    return logits
+
+
+def _has_dynamic_range(model: bytes) -> bool:
+    """Whether an operator of the TFLite model takes a float32 input and int8 weights."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    hybrid = [schema.TensorType.FLOAT32, schema.TensorType.INT8]
+    try:
+        tree = schema.Model.GetRootAs(model)
+        for graph in map(tree.Subgraphs, range(tree.SubgraphsLength())):
+            for operator in map(graph.Operators, range(graph.OperatorsLength())):
+                inputs = map(operator.Inputs, range(min(2, operator.InputsLength())))
+                if [graph.Tensors(index).Type() for index in inputs] == hybrid:
+                    return True
+    except struct.error:
+        # Damaged: loading it will tell.
+        return False
+    return False

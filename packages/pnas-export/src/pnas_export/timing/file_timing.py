@@ -1,0 +1,80 @@
+"""The latency of whole nets' files, side by side."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol, TypeVar, runtime_checkable
+
+from pnas_export.runtimes.runtime import Runtime, runtime_module
+from pnas_export.timing.sessions import Entry, Plan, measure_in_sessions
+from pnas_ops import DeviceInfo, Measurement, Progress, report_progress
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+@runtime_checkable
+class FileDevice(Protocol):
+    """A device that times exported files.
+
+    Attributes:
+        suffix: of the files that it runs, with its dot.
+    """
+
+    @property
+    def info(self) -> DeviceInfo: ...
+
+    @property
+    def suffix(self) -> str: ...
+
+    def measure_files(self, paths: Sequence[Path], *, progress: Progress | None = None) -> dict[Path, Measurement]:
+        """Times whole nets for one image each, the cost of a call included.
+
+        Raises:
+            ValueError: naming the file that the device cannot run.
+        """
+        ...
+
+
+def measure_files(
+    files: Mapping[Key, tuple[Runtime, Path]],
+    *,
+    threads: int = 1,
+    samples: int = 200,
+    sessions: int = 5,
+    progress: Progress | None = None,
+) -> dict[Key, Measurement]:
+    """Times files for one image each, those of one runtime in turns, in fresh processes; the cost of a call included.
+
+    Args:
+        files: by any name, a file and the runtime that runs it.
+        threads: of every runtime.
+        samples: least number of samples a file.
+        sessions: number of processes; see `Plan`.
+        progress: told about "measuring".
+
+    Raises:
+        ValueError: naming the file that its runtime cannot load.
+    """
+    for runtime, path in files.values():
+        runtime.load(path)
+    runtimes = list(dict.fromkeys(runtime for runtime, _ in files.values()))
+    measured: dict[Key, Measurement] = {}
+    for index, runtime in enumerate(runtimes):
+        keys = {f"{number}": key for number, key in enumerate(files) if files[key][0] is runtime}
+        nets: tuple[Entry, ...] = tuple((name, str(files[key][1].resolve()), None) for name, key in keys.items())
+        plan = Plan(
+            module=runtime_module(runtime),
+            threads=threads,
+            rows=(),
+            nets=nets,
+            whole_samples=samples,
+            sessions=sessions,
+        )
+
+        def share(what: str, done: int, total: int, before: int = index) -> None:
+            report_progress(progress, what, before * total + done, len(runtimes) * total)
+
+        with TemporaryDirectory(prefix="pnas-") as folder:
+            found = measure_in_sessions(plan, Path(folder), progress=share)
+        measured |= {key: found[name] for name, key in keys.items()}
+    return {key: measured[key] for key in files}

@@ -1,0 +1,38 @@
+"""How much memory a file needs to run."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from pnas_export.runtimes.runtime import Runtime, runtime_module
+
+_PROBE = Path(__file__).with_name("memory_probe.py")
+_TIMEOUT_S = 300
+
+
+def peak_memory_bytes(file: Path, runtime: Runtime, *, threads: int = 1) -> int:
+    """What a process takes at most to load a file and run it a few times, beside the runtime itself.
+
+    Measured in a process of its own. Includes the file's own bytes, as far as the runtime touches them.
+
+    Args:
+        file: of the runtime's format.
+        runtime: installed here.
+        threads: of the runtime.
+
+    Raises:
+        ValueError: where the runtime cannot run the file.
+    """
+    done = subprocess.run(
+        [sys.executable, "-I", str(_PROBE), runtime_module(runtime), str(file), str(threads)],
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT_S,
+        check=False,
+    )
+    found = re.search(r"^peak_bytes=(\d+)$", done.stdout, re.MULTILINE)
+    if done.returncode or found is None:
+        reason = next(iter(done.stderr.strip().splitlines()[-1:]), f"exit code {done.returncode}")
+        raise ValueError(f"{runtime.name} cannot run {file}: {reason}")
+    return int(found[1])

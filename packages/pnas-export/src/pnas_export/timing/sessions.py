@@ -1,0 +1,123 @@
+"""Blocks and nets timed in several processes, one after the other, and what these agree on."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from attrs import asdict, evolve, field, frozen
+from attrs.validators import ge
+
+from pnas_ops import Measurement, Progress, combine, report_progress, write_atomically
+from pnas_ops.timing import measurement
+
+_SESSION = Path(__file__).with_name("walk_session.py")
+
+Entry = tuple[str, str, str | None]
+"""A name, a file, and the signature of the file where it has several."""
+
+
+@frozen(kw_only=True)
+class Plan:
+    """What a session walks through (`pnas_ops.walk`).
+
+    Attributes:
+        module: of the runtime: "ai_edge_litert.interpreter", "tflite_runtime.interpreter" or "onnxruntime".
+        threads: of the runtime.
+        rows: the blocks at each position of a net. One that stands in several has a signature of its own in each, or,
+            for ONNX, is loaded as often.
+        idle: files and signatures that compute next to nothing, for the cost of a call, taken in turns.
+        nets: whole nets.
+        samples, whole_samples: least number of samples a block and a net, in all sessions together.
+        sessions: number of processes. Where a process finds its memory makes the same net up to some percent faster or
+            slower, for as long as it lives.
+    """
+
+    module: str
+    threads: int
+    rows: tuple[tuple[Entry, ...], ...]
+    idle: tuple[tuple[str, str | None], ...] = ()
+    nets: tuple[Entry, ...] = ()
+    samples: int = field(default=200, validator=ge(2))
+    whole_samples: int = field(default=100, validator=ge(2))
+    sessions: int = field(default=5, validator=ge(1))
+
+
+def measure_in_sessions(
+    plan: Plan, folder: Path, *, kept: Path | None = None, progress: Progress | None = None
+) -> dict[str, Measurement]:
+    """Times everything in `plan.sessions` processes, and up to two more where they do not agree.
+
+    Args:
+        plan: what to time.
+        folder: of the plan's files.
+        kept: a folder that keeps what the sessions found until all are done, so that an interruption loses one at most.
+        progress: told about "measuring".
+
+    Returns:
+        For each name the median over the sessions.
+
+    Raises:
+        ValueError: in one line, where a session fails.
+    """
+    found: list[dict[str, Measurement]] = []
+    digest = "" if kept is None else _digest(plan, folder)
+    sessions = plan.sessions
+    while len(found) < sessions:
+        number = len(found)
+        memory = None if kept is None else kept / f"{digest}-{number}.json"
+        if memory is not None and memory.exists():
+            result = json.loads(memory.read_text())
+        else:
+            result = _session(plan, folder, number, sessions, progress)
+            if memory is not None:
+                write_atomically(memory, json.dumps(result))
+        found.append({key: Measurement(**values) for key, values in result.items()})
+        if len(found) == sessions < plan.sessions + 2 and any(one.noisy for one in _combined(found).values()):
+            sessions += 1
+    if kept is not None:
+        for path in kept.glob(f"{digest}-*.json"):
+            path.unlink()
+    return _combined(found)
+
+
+def _combined(found: Sequence[Mapping[str, Measurement]]) -> dict[str, Measurement]:
+    return {key: combine([session[key] for session in found]) for key in found[0]}
+
+
+def _digest(plan: Plan, folder: Path) -> str:
+    digest = hashlib.sha256(repr(plan).encode())
+    for path in sorted(folder.iterdir()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _session(plan: Plan, folder: Path, number: int, sessions: int, progress: Progress | None) -> object:
+    each = evolve(plan, samples=max(2, plan.samples // plan.sessions))
+    document = asdict(each) | {"seed": number, "whole_samples": max(2, plan.whole_samples // plan.sessions)}
+    write_atomically(folder / "plan.json", json.dumps(document))
+    command = [sys.executable, "-I", str(_SESSION), str(measurement.__file__), "plan.json"]
+    with (
+        TemporaryFile("w+") as errors,
+        subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                word, _, rest = line.partition(" ")
+                if word == "progress":
+                    done, total = map(int, rest.split())
+                    report_progress(progress, "measuring", number * 1000 + done * 1000 // total, sessions * 1000)
+                elif word == "result":
+                    return json.loads(rest)
+        except BaseException:
+            process.kill()
+            raise
+        errors.seek(0)
+        lines = errors.read().strip().splitlines()
+    raise ValueError(
+        f"{plan.module} cannot run what is to be timed: {lines[-1] if lines else f'exit code {process.returncode}'}"
+    )

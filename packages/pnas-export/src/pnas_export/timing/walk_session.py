@@ -1,0 +1,173 @@
+"""A program of its own for `pnas_export.timing.sessions`: a walk through files in a process that has done nothing else.
+
+It is run by its path and imports the runtime, numpy and the file of `pnas_ops.timing.measurement`, nothing else: a
+process that has converted or trained has its memory in pieces, in which the same net runs up to 6 % slower, and
+importing PyTorch takes longer than a walk.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from itertools import cycle
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+_ROUNDS_BETWEEN_REPORTS = 20
+_OTHER_WORK_BYTES = 4 * 1024 * 1024
+_BETWEEN_BYTES = 100 * 1024 * 1024
+"""What a process goes through between two runs of the same weights: other nets, and other work before each of them. Few
+nets stand in several copies, which take turns too. A net timed alone found its weights in the last cache, where neither
+a net among others nor a block of a table finds its own, and was 14 % faster on TFLite, 25 % on ONNX Runtime. (As much
+other work between two runs would drive out the runtime's own code too, which is hot in a program: 15 % slower.)
+"""
+
+
+class Files:
+    """Loads files for one runtime, each of them as often as it is asked for.
+
+    Args:
+        measurement: the module `pnas_ops.timing.measurement`.
+        runtime: the module of the runtime.
+        threads: of the runtime.
+        nets: files of the whole nets that are timed in turns.
+    """
+
+    def __init__(self, measurement: ModuleType, runtime: ModuleType, threads: int, nets: Sequence[str]) -> None:
+        self._measurement, self._runtime, self._threads = measurement, runtime, threads
+        self._interpreters: dict[str, Any] = {}
+        turn_bytes = sum(_OTHER_WORK_BYTES + Path(net).stat().st_size for net in nets)
+        self._copies = -(-_BETWEEN_BYTES // max(turn_bytes, 1))
+        self._other_work = np.zeros(_OTHER_WORK_BYTES, np.uint8)
+
+    def block(self, file: str, signature: str | None) -> Any:
+        """A `pnas_ops.Call` that runs a file, or one signature of a TFLite file, on random numbers.
+
+        Args:
+            file: its path.
+            signature: of a TFLite file that has several.
+        """
+        if file.endswith(".onnx"):
+            return self._onnx_call(file)
+        if signature is None:
+            return self._tflite_call(self._interpreter(file))
+        if file not in self._interpreters:
+            # All signatures in one interpreter share the scratch memory, as the blocks of a net do.
+            self._interpreters[file] = self._interpreter(file)
+        return signature_call(self._interpreters[file], signature, self._measurement.Call)
+
+    def net(self, file: str) -> Any:
+        """A call that runs a whole net after other work, such as a program does between two images."""
+        calls = [self.block(file, None) for _ in range(self._copies)]
+        for call in calls:
+            call.run()
+            call.run()
+        turns = cycle(calls)
+        current = calls[0]
+
+        def prepare() -> None:
+            nonlocal current
+            current = next(turns)
+            self._other_work += 1
+            current.prepare()
+
+        return self._measurement.Call(lambda: current.run(), prepare)
+
+    def _interpreter(self, file: str) -> Any:
+        interpreter = self._runtime.Interpreter(model_path=file, num_threads=self._threads)
+        interpreter.allocate_tensors()
+        return interpreter
+
+    def _tflite_call(self, interpreter: Any) -> Any:
+        (source,) = interpreter.get_input_details()
+        values = random_values(source["shape"], source["dtype"])
+
+        return self._measurement.Call(interpreter.invoke, lambda: interpreter.set_tensor(source["index"], values))
+
+    def _onnx_call(self, file: str) -> Any:
+        options = self._runtime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
+        session = self._runtime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        (source,), (result,) = session.get_inputs(), session.get_outputs()
+        kind = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}[source.type]
+        values = random_values([size if isinstance(size, int) else 1 for size in source.shape], kind)
+        images = values.copy()
+        binding = session.io_binding()
+        binding.bind_cpu_input(source.name, images)
+        binding.bind_output(result.name)
+
+        return self._measurement.Call(lambda: session.run_with_iobinding(binding), lambda: np.copyto(images, values))
+
+
+def signature_call(interpreter: Any, signature: str, make: Callable[..., Any]) -> Any:
+    """A call that computes one signature.
+
+    The public `SignatureRunner` allocates, and copies its input and output, at every call. That would be timed as
+    well, so the input is set beforehand, untimed, and the subgraph invoked through the wrapper under the interpreter.
+    That one is private: where a version of the library lacks it, the runner stands in and the time of copying is part
+    of the measurement.
+
+    Args:
+        interpreter: of `ai-edge-litert` or `tflite-runtime`, its tensors allocated.
+        signature: takes "args_0".
+        make: `pnas_ops.Call`.
+    """
+    runner = interpreter.get_signature_runner(signature)
+    (details,) = runner.get_input_details().values()
+    values = random_values(details["shape"], details["dtype"])
+    wrapper = getattr(interpreter, "_interpreter", None)
+    needed = ("GetSignatureDefs", "GetSubgraphIndexFromSignature", "AllocateTensors", "SetTensor", "Invoke")
+    if not all(hasattr(wrapper, name) for name in needed):
+        return make(lambda: runner(args_0=values))
+    assert wrapper is not None
+    subgraph = wrapper.GetSubgraphIndexFromSignature(signature)
+    wrapper.AllocateTensors(subgraph)
+    place = wrapper.GetSignatureDefs()[signature]["inputs"]["args_0"]
+    # In a net the block before has just written the input.
+    return make(lambda: wrapper.Invoke(subgraph), lambda: wrapper.SetTensor(place, values, subgraph))
+
+
+def random_values(shape: Any, dtype: Any) -> Any:
+    """Numbers of N(0, 1), or any integers."""
+    generator = np.random.default_rng(0)
+    if np.issubdtype(dtype, np.floating):
+        return generator.standard_normal(shape).astype(dtype)
+    limits = np.iinfo(dtype)
+    return generator.integers(limits.min, limits.max, shape, dtype=dtype, endpoint=True)
+
+
+def main() -> None:
+    """Arguments: the file of `pnas_ops.timing.measurement`, and one with a plan of `pnas_export.timing.sessions`."""
+    path, plan_path = sys.argv[1:]
+    spec = spec_from_file_location("measurement", path)
+    assert spec is not None
+    assert spec.loader is not None
+    measurement = module_from_spec(spec)
+    spec.loader.exec_module(measurement)
+    plan = json.loads(Path(plan_path).read_text())
+    files = Files(measurement, import_module(plan["module"]), plan["threads"], [file for _, file, _ in plan["nets"]])
+
+    def tell(what: str, done: int, total: int) -> None:
+        if done % _ROUNDS_BETWEEN_REPORTS == 0 or done == total:
+            print(f"progress {done} {total}", flush=True)
+
+    measured = measurement.walk(
+        [{key: files.block(file, signature) for key, file, signature in row} for row in plan["rows"]],
+        idle=[files.block(file, signature) for file, signature in plan["idle"]],
+        wholes={key: files.net(file) for key, file, _ in plan["nets"]},
+        samples=plan["samples"],
+        whole_samples=plan["whole_samples"],
+        seed=plan["seed"],
+        progress=tell,
+    )
+    names = ("latency_ms", "overhead_ms", "p25_ms", "median_ms", "p75_ms", "count", "drift", "noisy")
+    result = {key: {name: getattr(one, name) for name in names} for key, one in measured.items()}
+    print("result " + json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Why no net keeps the limits."""
+
+from collections.abc import Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
+
+from pnas_latency.choosing.knapsack import least_choice
+from pnas_latency.choosing.limit import Limit
+from pnas_latency.metrics.metric import Metric
+from pnas_ops import Architecture, PnasError, Space
+
+_SHOWN_DIGITS = 6
+_ALL_DIGITS = 17
+
+
+class InfeasibleBudgetError(PnasError, ValueError):
+    """No net keeps all limits.
+
+    Attributes:
+        cheapest: the cheapest net in the metric of the limit that no net keeps; in that of the first limit, where each
+            can be kept but not all together.
+    """
+
+    def __init__(self, message: str, cheapest: Architecture) -> None:
+        super().__init__(message)
+        self.cheapest = cheapest
+
+
+def explain(space: Space, limits: Sequence[Limit]) -> InfeasibleBudgetError:
+    """The error for limits that no net of `space` keeps all of.
+
+    Costs in its message are rounded to the side on which a limit copied from it can be kept.
+    """
+    for limit in limits:
+        if reason := _why_not_alone(space, limit):
+            return InfeasibleBudgetError(f"no net of {space.name!r} takes {reason}", limit.metric.cheapest(space))
+    each = ", ".join(
+        f"{_described(limit)} (the cheapest takes {_up(limit.metric, _cheapest_cost(space, limit.metric))})"
+        for limit in limits
+    )
+    return InfeasibleBudgetError(
+        f"no net of {space.name!r} keeps all limits at once, though each can be kept alone: {each}: loosen one of them",
+        limits[0].metric.cheapest(space),
+    )
+
+
+def _why_not_alone(space: Space, limit: Limit) -> str | None:
+    """Why no net keeps this one limit, or None if some net does."""
+    metric, described = limit.metric, _described(limit)
+    least = _cheapest_cost(space, metric)
+    if least > limit.at_most:
+        common = f"without the searched blocks {_up(metric, metric.fixed(space))}"
+        return f"{described}: the cheapest takes {_up(metric, least)} ({common}): raise the limit"
+    most = metric.of(space.architecture([row.index(max(row)) for row in metric.costs(space)]))
+    if limit.at_least is None or limit.at_least <= most <= limit.at_most:
+        return None
+    if most < limit.at_least:
+        return f"{described}: the dearest takes {_down(metric, most)}: lower the limit"
+    # There are nets on both sides of `at_least`, but perhaps none that is not above `at_most`.
+    below, above = _nearest(space, limit)
+    if above <= limit.at_most:
+        return None
+    return f"{described}: the nearest take {_down(metric, below)} and {_up(metric, above)}: widen the window"
+
+
+def _nearest(space: Space, limit: Limit) -> tuple[float, float]:
+    """The largest cost of any net that is not above the window, and the smallest that is not below it."""
+    metric, costs = limit.metric, limit.metric.costs(space)
+    if metric.combine == "max":
+        # One candidate among the cheapest of all other blocks: no net costs anything else.
+        least = _cheapest_cost(space, metric)
+        possible = {max(least, cost) for row in costs for cost in row}
+        return max(cost for cost in possible if cost <= limit.at_most), min(
+            cost for cost in possible if limit.at_least is None or cost >= limit.at_least
+        )
+    upper, lower = limit.bounds(space)
+    dearest = least_choice([[-cost for cost in row] for row in costs], [upper])
+    cheapest = least_choice(costs, [lower])
+    assert dearest is not None
+    assert cheapest is not None
+    return metric.of(space.architecture(dearest)), metric.of(space.architecture(cheapest))
+
+
+def _cheapest_cost(space: Space, metric: Metric) -> float:
+    return metric.of(metric.cheapest(space))
+
+
+def _described(limit: Limit) -> str:
+    unit, name = limit.metric.unit, limit.metric.name
+    at_most = _shown(limit.at_most)
+    if limit.at_least is None:
+        return f"at most {at_most} {unit} {name}"
+    return f"between {_shown(limit.at_least)} and {at_most} {unit} {name}"
+
+
+def _up(metric: Metric, cost: float) -> str:
+    return f"{_shown(cost, _SHOWN_DIGITS, ROUND_CEILING)} {metric.unit}"
+
+
+def _down(metric: Metric, cost: float) -> str:
+    return f"{_shown(cost, _SHOWN_DIGITS, ROUND_FLOOR)} {metric.unit}"
+
+
+def _shown(value: float, digits: int = _ALL_DIGITS, rounding: str = ROUND_CEILING) -> str:
+    """`value` without an exponent."""
+    return f"{Context(prec=digits, rounding=rounding).create_decimal(repr(float(value))).normalize():f}"

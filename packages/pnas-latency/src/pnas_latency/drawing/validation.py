@@ -1,0 +1,58 @@
+"""Predicted against measured nets."""
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from pnas_latency.tables.table import LatencyTable
+from pnas_ops import KERNEL_COLORS, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def draw_validation(table: LatencyTable) -> "Figure":
+    """The whole nets of a table: what it predicts for them against what they take, and the error.
+
+    Where the table is calibrated, the predictions without that are rings.
+
+    Raises:
+        ValueError: for a table without whole nets.
+        ModuleNotFoundError: where matplotlib is not installed.
+    """
+    if not table.nets:
+        raise ValueError("the table holds no whole nets to compare its predictions with: measure some")
+    figure = new_figure(10, 5)
+    latency, error = figure.subplots(1, 2)
+    summed = evolve(table, calibration=None)
+    groups = {
+        "to calibrate with": ([entry for entry in table.nets if not entry.held_out], "#9e9e9e"),
+        "held out, any": ([entry for entry in table.nets if entry.held_out and not entry.band], KERNEL_COLORS[3]),
+        "held out, narrow band": ([entry for entry in table.nets if entry.held_out and entry.band], KERNEL_COLORS[7]),
+    }
+    for name, (entries, color) in groups.items():
+        if not entries:
+            continue
+        measured = [entry.total_ms for entry in entries]
+        for one in [table] if table.calibration is None else [summed, table]:
+            predicted = [one.predict_ms(entry.architecture) for entry in entries]
+            errors = [100 * (p / m - 1) for p, m in zip(predicted, measured, strict=True)]
+            label, face = (name, color) if one is table else (None, "none")
+            latency.scatter(measured, predicted, edgecolors=color, facecolors=face, label=label, s=18)
+            error.scatter(measured, errors, edgecolors=color, facecolors=face, s=18)
+    ends = (min(entry.total_ms for entry in table.nets), max(entry.total_ms for entry in table.nets))
+    latency.plot(ends, ends, color="#444444", linewidth=0.8, label="exact")
+    if table.noise_floor:
+        floor = 100 * table.noise_floor
+        error.axhspan(-floor, floor, color="#dddddd", label=f"noise floor, {floor:.2g} %", zorder=0)
+    if table.calibration is not None:
+        latency.scatter([], [], edgecolors="#444444", facecolors="none", label="as summed", s=18)
+    error.axhline(0, color="#444444", linewidth=0.8, zorder=0)
+    for axes, title in ((latency, "predicted, ms"), (error, "error of the prediction, %")):
+        axes.set_title(title, loc="left")
+        axes.set_xlabel("measured, ms")
+    figure.legend(loc="outside lower center", ncols=6, frameon=False)
+    # A command is part of its device's name.
+    figure.suptitle(textwrap.fill(str(table.device), 130), fontsize=9, parse_math=False)
+    return figure

@@ -1,0 +1,92 @@
+"""Anything that a net may cost."""
+
+from collections.abc import Callable, Sequence
+from math import fsum
+from typing import Literal
+
+from attrs import field, frozen
+from attrs.validators import in_
+from torch import Tensor
+
+from pnas_latency.metrics.expectation import expected_cost, expected_max
+from pnas_ops import Architecture, Space, Workload, workloads
+
+Rows = Sequence[Sequence[Workload]]
+Costs = tuple[tuple[float, ...], ...]
+
+
+@frozen(kw_only=True)
+class Metric:
+    """A cost that a net has by its workloads: their sum, or the largest of them.
+
+    Attributes:
+        name: what it is.
+        unit: its unit: "ms", "bytes".
+        rows: the costs of rows of workloads, one row a position of a net.
+        combine: "sum" where a net costs the sum of its workloads, "max" where it costs as much as its largest.
+        constant: what a net costs besides its workloads. For "max" it is the least that any net costs.
+        terms: the workloads that a net's workload is the sum of, where it is known by its parts.
+    """
+
+    name: str
+    unit: str
+    rows: Callable[[Rows], Costs]
+    combine: Literal["sum", "max"] = field(default="sum", validator=in_(("sum", "max")))
+    constant: float = 0.0
+    terms: Callable[[Workload], Sequence[Workload]] = lambda workload: (workload,)
+
+    def of(self, architecture: Architecture) -> float:
+        """What a net costs."""
+        # One sum of all terms, not one of sums: rounded as a search rounds it, so that limits are kept exactly.
+        rows = [[term] for (workload,) in workloads(architecture) for term in self.terms(workload)]
+        return self._combined([cost for (cost,) in self.rows(rows)])
+
+    def costs(self, space: Space) -> Costs:
+        """The cost of every candidate of every searched position, as `expected_cost` and `expected_max` take them."""
+        return self.parts(space)[1]
+
+    def fixed(self, space: Space) -> float:
+        """What stem, head, constant and all else cost that the nets of the space have in common."""
+        return self._combined(self.parts(space)[0])
+
+    def parts(self, space: Space) -> tuple[tuple[float, ...], Costs]:
+        """The costs of what is not searched, one by one and without the constant, and the `costs` of what is.
+
+        Raises:
+            ValueError: for the largest of a net's workloads in a space of edges, where other edges' results are held
+                beside that of each: that takes whole blocks.
+        """
+        if self.combine == "max" and not space.of_whole_blocks:
+            raise ValueError(
+                f"{self.name} of {space.name!r} is not known edge by edge: leave out this limit, or search whole blocks"
+            )
+        rows = self.rows(workloads(space))
+        searched = set(space.searched)
+        fixed = tuple(row[0] for index, row in enumerate(rows) if index not in searched)
+        return fixed, tuple(row for index, row in enumerate(rows) if index in searched)
+
+    def cheapest(self, space: Space, *, name: str = "cheapest") -> Architecture:
+        """The net that takes the candidate of least cost at every block, of equal ones the first."""
+        return space.architecture([row.index(min(row)) for row in self.costs(space)], name=name)
+
+    def expected(self, probs: Sequence[Tensor], space: Space) -> Tensor:
+        """The expected cost of a net whose blocks are drawn independently, differentiable in the probabilities.
+
+        Args:
+            probs: the probabilities of each searched block's candidates, each of shape (candidates of that block,).
+            space: the space that they choose from.
+
+        Returns:
+            A scalar in `unit`.
+        """
+        return self.expectation(space)(probs)
+
+    def expectation(self, space: Space) -> Callable[[Sequence[Tensor]], Tensor]:
+        """`expected` as a function of the probabilities alone, for a search that asks for it in every step."""
+        costs, fixed = self.costs(space), self.fixed(space)
+        if self.combine == "max":
+            return lambda probs: expected_max(probs, costs, least=fixed)
+        return lambda probs: fixed + expected_cost(probs, costs)
+
+    def _combined(self, costs: Sequence[float]) -> float:
+        return max(self.constant, *costs) if self.combine == "max" else fsum((self.constant, *costs))

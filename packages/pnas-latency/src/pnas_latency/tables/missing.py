@@ -1,0 +1,21 @@
+"""What a table does not hold."""
+
+from collections.abc import Sequence
+
+from pnas_ops import DeviceInfo, PnasError, Workload
+
+_NAMED_IN_AN_ERROR = 10
+
+
+class MissingWorkloadsError(PnasError, LookupError):
+    """A table lacks workloads that a prediction needs; `missing` holds them."""
+
+    def __init__(self, missing: Sequence[Workload], device: DeviceInfo, *, why: str = "", column: str = "") -> None:
+        self.missing = tuple(missing)
+        named = "; ".join(map(str, self.missing[:_NAMED_IN_AN_ERROR]))
+        more = len(self.missing) - _NAMED_IN_AN_ERROR
+        super().__init__(
+            f"the table of {device}{f' ({why})' if why else ''} lacks {f'{column} of ' if column else ''}"
+            f"{len(self.missing)} workloads: {named}{f'; and {more} more' if more > 0 else ''}",
+            "measure them on that device with measure_table(known=...)",
+        )

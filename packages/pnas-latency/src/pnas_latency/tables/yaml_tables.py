@@ -1,0 +1,186 @@
+"""Latency tables of ProxylessNAS and of Once-for-All: YAML files of mean latencies."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from math import isfinite, sqrt
+from pathlib import Path
+from statistics import NormalDist
+
+import yaml
+
+from pnas_latency.tables.entries import TableEntry
+from pnas_latency.tables.table import LatencyTable
+from pnas_latency.tables.yaml_keys import ONCE_FOR_ALL, PROXYLESSNAS, Dialect
+from pnas_ops import BlockSpec, ClassifierSpec, ConvSpec, DeviceInfo, Measurement, Workload, write_atomically
+
+_QUARTILE = NormalDist().inv_cdf(0.75)
+_COLUMNS = {"var": "variance_ms2", "std": "deviation_ms"}
+_NAMED_IN_AN_ERROR = 10
+
+
+def read_proxylessnas_yaml(
+    path: Path, *, device: DeviceInfo | None = None, measured_on: str | None = None
+) -> LatencyTable:
+    """The table in a file like the original's mobile_trim.yaml.
+
+    An entry's latency is the mean of the file, and its quartiles are those of a normal distribution of that mean and
+    variance, since the file has no others. The variance itself is in the column "variance_ms2". The file has the end
+    of a net in two keys, "Conv_1" and "Logits"; where it has both, the table has their sum too, as the classifier that
+    our spaces end with.
+
+    Args:
+        path: the file.
+        device: where it was measured, which the file does not say. By default a device of the file's name, with one
+            thread and float32.
+        measured_on: the day, which the file does not say either; by default that of the file's last change.
+
+    Raises:
+        ValueError: in one line that names the file and the key, for one that is damaged or unknown.
+    """
+    entries = _read(path, PROXYLESSNAS)
+    return _table(path, (*entries, *_classifiers(entries)), PROXYLESSNAS, device, measured_on)
+
+
+def read_ofa_yaml(path: Path, *, device: DeviceInfo | None = None, measured_on: str | None = None) -> LatencyTable:
+    """The table in a file like Once-for-All's note10_lookup_table.yaml.
+
+    As `read_proxylessnas_yaml`, with the standard deviation in the column "deviation_ms". MobileNetV3 ends with two
+    convolutions around the average of all pixels, and a linear layer: four blocks, which an `Architecture` can have.
+    "Conv_2" has no BatchNorm there and one here; on a device, with BatchNorm folded in, it is the same.
+    """
+    return _table(path, _read(path, ONCE_FOR_ALL), ONCE_FOR_ALL, device, measured_on)
+
+
+def write_proxylessnas_yaml(table: LatencyTable, path: Path) -> None:
+    """Writes what `read_proxylessnas_yaml` reads, atomically: means, variances and counts.
+
+    The file has no place for the device, the date, other columns, whole nets and the calibration. Where an entry does
+    not have the column "variance_ms2", the variance follows from the quartiles as in a normal distribution.
+
+    Raises:
+        ValueError: in one line, naming the workloads for which the format has no key. A classifier with a convolution
+            is written as its two parts, which the table must hold.
+    """
+    composed = {entry.workload for entry in _classifiers(table.entries)}
+    _write([entry for entry in table.entries if entry.workload not in composed], path, PROXYLESSNAS)
+
+
+def write_ofa_yaml(table: LatencyTable, path: Path) -> None:
+    """Writes what `read_ofa_yaml` reads, atomically; as `write_proxylessnas_yaml`, with "deviation_ms"."""
+    _write(table.entries, path, ONCE_FOR_ALL)
+
+
+def _table(
+    path: Path, entries: Iterable[TableEntry], dialect: Dialect, device: DeviceInfo | None, measured_on: str | None
+) -> LatencyTable:
+    if device is None:
+        name = f"device of {path.name}, a {dialect.name} table"
+        device = DeviceInfo(device=name, runtime="unknown", runtime_version="unknown", threads=1, dtype="float32")
+    if measured_on is None:
+        measured_on = date.fromtimestamp(path.stat().st_mtime).isoformat()
+    return LatencyTable(device=device, measured_on=measured_on, entries=tuple(entries))
+
+
+def _read(path: Path, dialect: Dialect) -> tuple[TableEntry, ...]:
+    try:
+        document = _load(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
+    if not isinstance(document, dict) or not document:
+        raise ValueError(f"{path}: not a {dialect.name} table, since it has no keys")
+    entries = []
+    for key, values in document.items():
+        try:
+            workload = dialect.workload(str(key))
+            entries.append(_entry(workload, *_numbers(values, dialect.spread), dialect.spread))
+        except ValueError as error:
+            raise ValueError(f"{path}: key {str(key)!r} {error}") from None
+    return tuple(entries)
+
+
+def _load(text: str) -> object:
+    # PyYAML keeps the last of two equal keys without a word.
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    children = [value for _, value in root.value] if isinstance(root, yaml.MappingNode) else []
+    for node in (root, *children):
+        names = [name.value for name, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+        if twins := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"holds {twins[0]!r} twice")
+    document: object = yaml.safe_load(text)
+    return document
+
+
+def _numbers(values: object, spread: str) -> tuple[int, float, float]:
+    names = {"count", "mean", spread}
+    if not isinstance(values, dict) or values.keys() != names:
+        raise ValueError(f"must have {', '.join(sorted(names))}, got {values!r}")
+    count, mean, scatter = values["count"], values["mean"], values[spread]
+    if type(count) is not int or count < 1:
+        raise ValueError(f"has the count {count!r}: it must be a positive whole number")
+    for name, value in (("mean", mean), (spread, scatter)):
+        if type(value) not in (int, float) or not isfinite(value) or value < 0:
+            raise ValueError(f"has the {name} {value!r}: it must be a number and not negative")
+    return count, float(mean), float(scatter)
+
+
+def _entry(workload: Workload, count: int, mean_ms: float, scatter: float, spread: str) -> TableEntry:
+    distance = _QUARTILE * (sqrt(scatter) if spread == "var" else scatter)
+    measurement = Measurement(
+        latency_ms=mean_ms,
+        p25_ms=max(0.0, mean_ms - distance),
+        median_ms=mean_ms,
+        p75_ms=mean_ms + distance,
+        count=count,
+    )
+    return TableEntry(workload=workload, measurement=measurement, columns={_COLUMNS[spread]: scatter})
+
+
+def _classifiers(entries: Iterable[TableEntry]) -> tuple[TableEntry, ...]:
+    """The sums of every convolution 1x1 with the linear layer that fits behind it."""
+    known = {entry.workload: entry for entry in entries}
+    sums = []
+    for mix, logits in ((mix, logits) for mix in known.values() for logits in known.values()):
+        first, last = mix.workload.block, logits.workload.block
+        if (first.op, first.stride, last.op) != (ConvSpec(kernel_size=1), 1, ClassifierSpec(hidden_channels=None)):
+            continue
+        if last.in_channels != first.out_channels or mix.workload.input_shape[2:] != logits.workload.input_shape[2:]:
+            continue
+        op = ClassifierSpec(hidden_channels=first.out_channels)
+        block = BlockSpec(op=op, in_channels=first.in_channels, out_channels=last.out_channels)
+        workload = Workload(block=block, height=mix.workload.height, width=mix.workload.width)
+        count = min(mix.measurement.count, logits.measurement.count)
+        mean_ms = mix.measurement.latency_ms + logits.measurement.latency_ms
+        # Independent measurements: the variances add up.
+        sums.append(_entry(workload, count, mean_ms, _variance(mix) + _variance(logits), "var"))
+    return tuple(sums)
+
+
+def _variance(entry: TableEntry) -> float:
+    return entry.columns.get(_COLUMNS["var"], _deviation(entry.measurement) ** 2)
+
+
+def _deviation(measurement: Measurement) -> float:
+    return (measurement.p75_ms - measurement.p25_ms) / (2 * _QUARTILE)
+
+
+def _write(entries: Iterable[TableEntry], path: Path, dialect: Dialect) -> None:
+    keys = {entry.workload: dialect.key(entry.workload) for entry in entries}
+    if unnamed := [str(workload) for workload, key in keys.items() if key is None]:
+        more = len(unnamed) - _NAMED_IN_AN_ERROR
+        raise ValueError(
+            f"{path}: a {dialect.name} table has no key for {len(unnamed)} workloads: "
+            f"{'; '.join(unnamed[:_NAMED_IN_AN_ERROR])}{f'; and {more} more' if more > 0 else ''}"
+        )
+    document: Mapping[str | None, Mapping[str, float]] = {
+        keys[entry.workload]: {
+            "count": entry.measurement.count,
+            "mean": entry.measurement.latency_ms,
+            dialect.spread: (
+                _variance(entry)
+                if dialect.spread == "var"
+                else entry.columns.get(_COLUMNS["std"], _deviation(entry.measurement))
+            ),
+        }
+        for entry in entries
+    }
+    write_atomically(path, yaml.safe_dump(document))

@@ -1,0 +1,5 @@
+"""Nets as plain data: operations, blocks, search spaces, architectures, workloads, preprocessing.
+
+Frozen attrs classes and functions over them. No module is built here and no file is read; of PyTorch only tensors are
+known. Imports no other wing.
+"""

@@ -1,0 +1,51 @@
+"""What an image goes through before it reaches a net."""
+
+from typing import Literal
+
+import torch
+from attrs import field, frozen
+from attrs.validators import ge, in_, instance_of
+from torch import Tensor
+
+_COUNTS = {"RGB": 3, "grey": 1}
+
+
+@frozen(kw_only=True)
+class Preprocessing:
+    """From pixels to the input of a net: bring to size, scale to [0, 1], subtract the mean, divide by the deviation.
+
+    Attributes:
+        height, width: in pixels.
+        channels: "RGB", in this order, or "grey".
+        mean, std: of each channel, of pixels scaled to [0, 1].
+
+    Raises:
+        ValueError: for means or deviations that do not fit the channels, or a deviation that is not positive.
+    """
+
+    height: int = field(validator=[instance_of(int), ge(1)])
+    width: int = field(validator=[instance_of(int), ge(1)])
+    channels: Literal["RGB", "grey"] = field(validator=in_(tuple(_COUNTS)))
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __attrs_post_init__(self) -> None:
+        count = _COUNTS[self.channels]
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) != count:
+                raise ValueError(f"{name} needs {count} values for {self.channels}, got {len(values)}")
+        if min(self.std) <= 0:
+            raise ValueError(f"std must be positive, got {self.std}")
+
+    @property
+    def input_shape(self) -> tuple[int, int, int, int]:
+        """Of one image: (1, C, H, W)."""
+        return (1, _COUNTS[self.channels], self.height, self.width)
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Pixels 0 to 255, (N, C, H, W), of any type, as float32 in channels_last order, normalized."""
+        # One multiplication and one addition, which is what a converter makes two operators of.
+        scale = torch.tensor([1 / (255 * std) for std in self.std], device=pixels.device)
+        shift = torch.tensor([-mean / std for mean, std in zip(self.mean, self.std, strict=True)], device=pixels.device)
+        values = pixels.to(torch.float32, memory_format=torch.channels_last)
+        return values * scale.view(1, -1, 1, 1) + shift.view(1, -1, 1, 1)

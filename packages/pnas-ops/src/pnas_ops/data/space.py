@@ -1,0 +1,236 @@
+"""Search spaces and what a search returns."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from itertools import pairwise
+
+from attrs import field, frozen
+from attrs.validators import ge, instance_of, min_len
+
+from pnas_ops.data.specs import BlockSpec, ClassifierSpec, GlobalPoolSpec, IdentitySpec, OpSpec, ZeroSpec, misfit
+
+
+@frozen(kw_only=True)
+class Stage:
+    """`depth` blocks of `width` output channels; the first has `stride`, the others 1."""
+
+    width: int = field(validator=[instance_of(int), ge(1)])
+    depth: int = field(validator=[instance_of(int), ge(1)])
+    stride: int = field(validator=[instance_of(int), ge(1)])
+
+
+def check_chain(blocks: Sequence[BlockSpec]) -> None:
+    """Refuses blocks of which one does not take the channels that the one before it gives."""
+    for index, (block, following) in enumerate(pairwise(blocks)):
+        if block.out_channels != following.in_channels:
+            raise ValueError(
+                f"block {index} ({block}) gives {block.out_channels} channels, "
+                f"block {index + 1} ({following}) takes {following.in_channels}"
+            )
+        if isinstance(block.op, ClassifierSpec):
+            raise ValueError(f"block {index} is a classifier, which can only be the last block")
+
+
+@frozen(kw_only=True)
+class Architecture:
+    """A net: its blocks from first to last, for square images of `resolution` pixels."""
+
+    name: str
+    resolution: int = field(validator=[instance_of(int), ge(1)])
+    blocks: tuple[BlockSpec, ...] = field(validator=min_len(1))
+
+    def __attrs_post_init__(self) -> None:
+        check_chain(self.blocks)
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of an image."""
+        return self.blocks[0].in_channels
+
+    @property
+    def input_shape(self) -> tuple[int, int, int, int]:
+        """Of one image: (1, C, H, W)."""
+        return (1, self.in_channels, self.resolution, self.resolution)
+
+    @property
+    def classes(self) -> int:
+        """Outputs of the last block."""
+        return self.blocks[-1].out_channels
+
+    @property
+    def positions(self) -> tuple[tuple[BlockSpec, ...], ...]:
+        """The blocks as a space with one candidate a position."""
+        return tuple((block,) for block in self.blocks)
+
+
+Row = tuple[BlockSpec, ...]
+"""The candidates of one position."""
+
+
+@frozen(kw_only=True)
+class BaseSpace(ABC):
+    """What all spaces of nets have in common.
+
+    A net is a walk through the `positions`, of which some are `searched` and the others the same in all nets. What a
+    net costs is the sum over its positions: they are what has a latency.
+
+    Attributes:
+        name: of the space, and of its nets where they are given none.
+        resolution: side of the images in pixels.
+        stem: the first blocks, which are not searched.
+        head: the last block, which is not searched.
+    """
+
+    name: str
+    resolution: int = field(validator=[instance_of(int), ge(1)])
+    stem: tuple[BlockSpec, ...] = field(validator=min_len(1))
+    head: BlockSpec
+
+    @property
+    @abstractmethod
+    def positions(self) -> tuple[Row, ...]:
+        """The candidates of every position in the order of the net; those of one position keep the same shapes."""
+
+    @property
+    @abstractmethod
+    def searched(self) -> tuple[int, ...]:
+        """Which of the positions are searched, in order."""
+
+    @property
+    @abstractmethod
+    def of_whole_blocks(self) -> bool:
+        """Whether each position is a block of a net, and not an edge inside one."""
+
+    @abstractmethod
+    def _blocks(self, chosen: Sequence[BlockSpec]) -> tuple[BlockSpec, ...]:
+        """The blocks of the net that takes these candidates, one a searched position."""
+
+    @abstractmethod
+    def _taken(self, architecture: Architecture) -> tuple[BlockSpec, ...]:
+        """What the net has at every position; anything where it is of another space."""
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of an image."""
+        return self.stem[0].in_channels
+
+    @property
+    def classes(self) -> int:
+        """Outputs of the head."""
+        return self.head.out_channels
+
+    @property
+    def mixed(self) -> tuple[Row, ...]:
+        """The candidates of each searched position, in the order of the net."""
+        positions = self.positions
+        return tuple(positions[index] for index in self.searched)
+
+    def architecture(self, choices: Sequence[int], *, name: str = "") -> Architecture:
+        """The net that takes candidate `choices[i]` at searched position i.
+
+        Raises:
+            ValueError: for a wrong number of choices or a choice that is not there.
+        """
+        mixed = self.mixed
+        if len(choices) != len(mixed):
+            raise ValueError(f"space {self.name!r} has {len(mixed)} searched blocks, got {len(choices)} choices")
+        for index, (choice, blocks) in enumerate(zip(choices, mixed, strict=True)):
+            if not 0 <= choice < len(blocks):
+                raise ValueError(f"searched block {index} has candidates 0 to {len(blocks) - 1}, got {choice}")
+        chosen = [blocks[choice] for choice, blocks in zip(choices, mixed, strict=True)]
+        return Architecture(name=name or self.name, resolution=self.resolution, blocks=self._blocks(chosen))
+
+    def choices(self, architecture: Architecture) -> tuple[int, ...]:
+        """The inverse of `architecture`.
+
+        Raises:
+            ValueError: for an architecture that is not of this space.
+        """
+        positions, taken = self.positions, self._taken(architecture)
+        if architecture.resolution != self.resolution or len(taken) != len(positions):
+            raise ValueError(f"architecture {architecture.name!r} is not of space {self.name!r}")
+        for index, (block, blocks) in enumerate(zip(taken, positions, strict=True)):
+            if block not in blocks:
+                raise ValueError(
+                    f"block {index} ({block}) of architecture {architecture.name!r} is not in space {self.name!r}"
+                )
+        return tuple(positions[index].index(taken[index]) for index in self.searched)
+
+    def has(self, architecture: Architecture) -> bool:
+        """Whether the architecture is of this space."""
+        try:
+            self.choices(architecture)
+        except ValueError:
+            return False
+        return True
+
+
+@frozen(kw_only=True)
+class SearchSpace(BaseSpace):
+    """All nets of `stem`, then one of `candidates` at each block of `stages`, then `head`.
+
+    Where `residual`, a block that keeps its shape (stride 1, equal widths) has a shortcut, and `ZeroSpec` is a
+    candidate there; where not, `IdentitySpec` is. Any other operation is a candidate wherever it can stand: pooling
+    where the widths are equal, groups and reductions where they divide the channels.
+    """
+
+    stages: tuple[Stage, ...] = field(validator=min_len(1))
+    candidates: tuple[OpSpec, ...] = field(validator=min_len(1))
+    residual: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        check_candidates(self.name, self.candidates)
+        if any(isinstance(op, ClassifierSpec) for op in self.candidates):
+            raise ValueError(f"space {self.name!r} has a classifier among its candidates: it can only be the head")
+        if any(isinstance(op, GlobalPoolSpec) for op in self.candidates):
+            raise ValueError(f"space {self.name!r} has a global pool among its candidates: it has another output size")
+        mixed = self.mixed
+        if any(not blocks for blocks in mixed):
+            raise ValueError(f"space {self.name!r} has a block at which none of its candidates can stand")
+        placed = {block.op for blocks in mixed for block in blocks}
+        for op in self.candidates:
+            # Of the two ways to skip a block, a space needs one and may name both.
+            if op not in placed and not isinstance(op, ZeroSpec | IdentitySpec):
+                raise ValueError(f"space {self.name!r} has the candidate {op}, which can stand at none of its blocks")
+        check_chain([blocks[0] for blocks in self.positions])
+
+    @property
+    def positions(self) -> tuple[Row, ...]:
+        """The candidate blocks of every position: one for stem and head, several for the searched ones."""
+        rows: list[Row] = [(block,) for block in self.stem]
+        in_channels = self.stem[-1].out_channels
+        for stage in self.stages:
+            for index in range(stage.depth):
+                rows.append(self._candidate_blocks(in_channels, stage.width, stage.stride if index == 0 else 1))
+                in_channels = stage.width
+        return (*rows, (self.head,))
+
+    @property
+    def searched(self) -> tuple[int, ...]:
+        """All but stem and head."""
+        return tuple(range(len(self.stem), len(self.stem) + sum(stage.depth for stage in self.stages)))
+
+    @property
+    def of_whole_blocks(self) -> bool:
+        return True
+
+    def _blocks(self, chosen: Sequence[BlockSpec]) -> tuple[BlockSpec, ...]:
+        return (*self.stem, *chosen, self.head)
+
+    def _taken(self, architecture: Architecture) -> tuple[BlockSpec, ...]:
+        return architecture.blocks
+
+    def _candidate_blocks(self, in_channels: int, out_channels: int, stride: int) -> Row:
+        keeps_shape = stride == 1 and in_channels == out_channels
+        residual = self.residual and keeps_shape
+        return tuple(
+            BlockSpec(op=op, in_channels=in_channels, out_channels=out_channels, stride=stride, residual=residual)
+            for op in self.candidates
+            if misfit(op, in_channels, out_channels, stride=stride, residual=residual) is None
+        )
+
+
+def check_candidates(name: str, candidates: Sequence[OpSpec]) -> None:
+    """Refuses a space of this name that names a candidate twice."""
+    if len(set(candidates)) != len(candidates):
+        raise ValueError(f"space {name!r} names a candidate twice: {', '.join(map(str, candidates))}")

@@ -1,0 +1,114 @@
+"""The search space of trees: one operation to be found for every edge (ProxylessNAS, section 4.1)."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import chain
+from typing import Any, cast
+
+from attrs import evolve, field, frozen
+from attrs.validators import deep_iterable, ge, instance_of, min_len
+
+from pnas_ops.data.block_parts import block_parts
+from pnas_ops.data.space import Architecture, BaseSpace, Row, SearchSpace, check_candidates, check_chain
+from pnas_ops.data.specs import BlockSpec, EdgeSpec, IdentitySpec, TreeBlockSpec
+
+_NUMBER: Any = [instance_of(int), ge(1)]
+
+
+@frozen(kw_only=True)
+class TreeStage:
+    """Blocks of trees with bottlenecks of these `widths`, one a block; the first has `stride`, the others 1."""
+
+    widths: tuple[int, ...] = field(validator=[min_len(1), deep_iterable(_NUMBER)])
+    stride: int = field(validator=_NUMBER)
+
+
+@frozen(kw_only=True)
+class TreeSpace(BaseSpace):
+    """All nets of `stem`, then blocks of trees with one of `candidates` at every edge, then `head`.
+
+    A position is a block without its operations, or one of its edges: the cost of a block is the sum of both.
+
+    Attributes:
+        stages: of the blocks.
+        expansion: output channels of a block by the width of its bottleneck.
+        depth: of every tree; two trees of depth 2 have 12 edges.
+        candidates: for every edge.
+    """
+
+    stages: tuple[TreeStage, ...] = field(validator=min_len(1))
+    expansion: int = field(default=4, validator=_NUMBER)
+    depth: int = field(default=2, validator=_NUMBER)
+    candidates: tuple[EdgeSpec, ...] = field(validator=min_len(1))
+
+    def __attrs_post_init__(self) -> None:
+        check_candidates(self.name, self.candidates)
+        check_chain([*self.stem, *self.blocks, self.head])
+        for block in self.blocks:
+            self.edge_candidates(block)  # refuses what cannot stand there
+
+    @cached_property
+    def blocks(self) -> tuple[BlockSpec, ...]:
+        """Those between stem and head, with an identity at every edge."""
+        made = []
+        in_channels = self.stem[-1].out_channels
+        for stage in self.stages:
+            for index, width in enumerate(stage.widths):
+                made.append(
+                    BlockSpec(
+                        op=TreeBlockSpec(hidden_channels=width, edges=(IdentitySpec(),) * self.edges),
+                        in_channels=in_channels,
+                        out_channels=self.expansion * width,
+                        stride=stage.stride if index == 0 else 1,
+                    )
+                )
+                in_channels = self.expansion * width
+        return tuple(made)
+
+    @property
+    def edges(self) -> int:
+        """Of a block: those of two trees of 2 + 4 + ... + 2^depth."""
+        return (4 << self.depth) - 4
+
+    @cached_property
+    def positions(self) -> tuple[Row, ...]:
+        """Stem; each block without its operations, and the candidates of each of its edges; head."""
+        rows: list[Row] = [(block,) for block in self.stem]
+        for block in self.blocks:
+            rows += [(block,), *[self.edge_candidates(block)] * self.edges]
+        return (*rows, (self.head,))
+
+    @cached_property
+    def searched(self) -> tuple[int, ...]:
+        """The edges."""
+        first, step = len(self.stem), 1 + self.edges
+        return tuple(i for i in range(first, first + step * len(self.blocks)) if (i - first) % step)
+
+    @property
+    def of_whole_blocks(self) -> bool:
+        return False
+
+    def edge_candidates(self, block: BlockSpec) -> Row:
+        """The candidates at each edge of one of `blocks`."""
+        assert isinstance(block.op, TreeBlockSpec)
+        hidden = block.op.hidden_channels
+        return tuple(BlockSpec(op=op, in_channels=hidden, out_channels=hidden) for op in self.candidates)
+
+    def _blocks(self, chosen: Sequence[BlockSpec]) -> tuple[BlockSpec, ...]:
+        edges = [chosen[start : start + self.edges] for start in range(0, len(chosen), self.edges)]
+        trees = (_with_edges(block, row) for block, row in zip(self.blocks, edges, strict=True))
+        return (*self.stem, *trees, self.head)
+
+    def _taken(self, architecture: Architecture) -> tuple[BlockSpec, ...]:
+        return tuple(chain.from_iterable(map(block_parts, architecture.blocks)))
+
+
+def _with_edges(block: BlockSpec, edges: Sequence[BlockSpec]) -> BlockSpec:
+    assert isinstance(block.op, TreeBlockSpec)
+    # All of them were candidates.
+    ops = cast(tuple[EdgeSpec, ...], tuple(edge.op for edge in edges))
+    return evolve(block, op=evolve(block.op, edges=ops))
+
+
+Space = SearchSpace | TreeSpace
+"""Any search space."""

@@ -1,0 +1,36 @@
+"""What trees are called where people read about them."""
+
+from collections.abc import Iterator
+
+from pnas_ops.data.specs import EdgeSpec, IdentitySpec, PoolSpec, PreActivationSeparableConvSpec, TreeBlockSpec
+
+
+def edge_name(edge: EdgeSpec) -> str:
+    """The operation of an edge in a few letters: "id", "avg3", "max3", "sep5", "dil3" (sep3, dilated by 2)."""
+    match edge:
+        case IdentitySpec():
+            return "id"
+        case PoolSpec():
+            return f"{'avg' if edge.mode == 'average' else 'max'}{edge.kernel_size}"
+        case PreActivationSeparableConvSpec():
+            kind = {1: "sep", 2: "dil"}.get(edge.dilation, f"d{edge.dilation}-")
+            return f"{kind}{edge.kernel_size}"
+    return str(edge)
+
+
+def half_edges(spec: TreeBlockSpec) -> tuple[tuple[EdgeSpec, ...], tuple[EdgeSpec, ...]]:
+    """The edges of both trees."""
+    half = len(spec.edges) // 2
+    return spec.edges[:half], spec.edges[half:]
+
+
+def tree_text(edges: tuple[EdgeSpec, ...]) -> str:
+    """A tree as a sum, such as "sep7(max3+id) + id(sep5+avg3)": what stands in brackets goes on with what is before."""
+    return " + ".join(_branches(edges, 0))
+
+
+def _branches(edges: tuple[EdgeSpec, ...], node: int) -> Iterator[str]:
+    # As in `pnas_ops.Tree`: node n has the edges 2 n and 2 n + 1, and edge e ends at node e + 1.
+    for edge in (2 * node, 2 * node + 1):
+        following = "+".join(_branches(edges, edge + 1)) if 2 * (edge + 1) < len(edges) else ""
+        yield edge_name(edges[edge]) + (f"({following})" if following else "")

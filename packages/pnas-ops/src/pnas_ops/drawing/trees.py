@@ -1,0 +1,105 @@
+"""Nets of trees, edge by edge."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pnas_ops.data.priced_net import PricedNet
+from pnas_ops.data.space import Architecture
+from pnas_ops.data.specs import EdgeSpec, IdentitySpec, PoolSpec, TreeBlockSpec
+from pnas_ops.data.workload import Workload, workloads
+from pnas_ops.drawing.captions import architecture_of, block_prices, common_device, net_title
+from pnas_ops.drawing.figures import KERNEL_COLORS, kernel_color, new_figure
+from pnas_ops.drawing.tree_texts import edge_name, half_edges
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_ACROSS = 6
+_CELL_INCHES = (2.6, 2.3)
+_TITLE_INCHES = 0.45
+_LABEL = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+
+
+def draw_trees(nets: Sequence[Architecture | PricedNet]) -> "Figure":
+    """Each net as its cells in reading order, each with both its trees and the operation of every edge.
+
+    Colour is for the kernel; a pooling is dashed, an identity thin and grey. Blocks without trees are left out.
+    """
+    from matplotlib.lines import Line2D
+
+    device = common_device(nets)
+    cells = [
+        [
+            (number, workload, price)
+            for number, ((workload,), price) in enumerate(
+                zip(workloads(architecture_of(net)), block_prices(net), strict=True)
+            )
+            if isinstance(workload.block.op, TreeBlockSpec)
+        ]
+        for net in nets
+    ]
+    lines = [-(-len(row) // _ACROSS) for row in cells]
+    across = min(_ACROSS, max(map(len, cells)))
+    heights = [count * _CELL_INCHES[1] + _TITLE_INCHES for count in lines]
+    figure = new_figure(max(8.0, across * _CELL_INCHES[0]), sum(heights) + 2 * _TITLE_INCHES)
+    parts = figure.subfigures(len(nets), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for part, net, row, count in zip(parts, nets, cells, lines, strict=True):
+        part.suptitle(net_title(net, device), x=0.01, ha="left", fontsize=12, parse_math=False)
+        places = list(part.subplots(count, across, squeeze=False).flat) if row else []
+        for axes in places:
+            axes.set_axis_off()
+        for axes, (number, workload, price) in zip(places, row, strict=False):
+            _draw_cell(axes, number, workload, price)
+    legend = [Line2D([], [], color=color, linewidth=3, label=f"{k}x{k}") for k, color in KERNEL_COLORS.items() if k > 1]
+    legend += [
+        Line2D([], [], color=KERNEL_COLORS[3], linewidth=2, linestyle="--", label="pooling 3x3"),
+        Line2D([], [], color=KERNEL_COLORS[1], linewidth=1, label="identity"),
+    ]
+    if device:
+        figure.suptitle(device, fontsize=9, parse_math=False)
+    figure.legend(handles=legend, loc="outside lower center", ncols=len(legend), frameon=False)
+    return figure
+
+
+def _draw_cell(axes: "Axes", number: int, workload: Workload, price: str) -> None:
+    block = workload.block
+    assert isinstance(block.op, TreeBlockSpec)
+    for offset, edges in zip((0.0, 1.05), half_edges(block.op), strict=True):
+        _draw_tree(axes, edges, offset)
+    axes.set_xlim(-0.02, 2.07)
+    axes.set_ylim(-0.18, 1.08)
+    stride = f" /{block.stride}" if block.stride > 1 else ""
+    axes.set_title(
+        f"{number}: {block.in_channels}→{block.op.hidden_channels}→{block.out_channels}{stride}, "
+        + ", ".join(part for part in (f"{workload.height}x{workload.width}", price) if part),
+        fontsize=7,
+    )
+
+
+def _draw_tree(axes: "Axes", edges: Sequence[EdgeSpec], offset: float) -> None:
+    """The root at the top; the leaves, whose sum is the result, at the bottom."""
+    levels = (len(edges) + 2).bit_length() - 2
+
+    def place(level: int, index: int) -> tuple[float, float]:
+        return offset + (index + 0.5) / 2**level, 1 - level / levels
+
+    for level in range(1, levels + 1):
+        for index in range(2**level):
+            edge = edges[2**level - 2 + index]
+            (x0, y0), (x1, y1) = place(level - 1, index // 2), place(level, index)
+            color, style, width = _look(edge)
+            axes.plot([x0, x1], [y0, y1], color=color, linestyle=style, linewidth=width, zorder=1)
+            # Beneath a leaf, or nearer to the end of a line, there is room between neighbours.
+            x, y = (x1, -0.1) if level == levels else (x0 + 0.6 * (x1 - x0), y0 + 0.6 * (y1 - y0))
+            axes.text(x, y, edge_name(edge), ha="center", va="center", fontsize=6, bbox=_LABEL, zorder=2)
+    dots = [place(level, index) for level in range(levels + 1) for index in range(2**level)]
+    axes.scatter([x for x, _ in dots], [y for _, y in dots], s=10, color="#444444", zorder=3)
+
+
+def _look(edge: EdgeSpec) -> tuple[str, str, float]:
+    """Colour, style and width of a line."""
+    if isinstance(edge, IdentitySpec):
+        return KERNEL_COLORS[1], "-", 1.0
+    color = kernel_color(edge.kernel_size)
+    return (color, "--", 2.0) if isinstance(edge, PoolSpec) else (color, "-", 3.0)

@@ -1,0 +1,39 @@
+"""Size and work of a net, counted by PyTorch on shapes alone."""
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from pnas_ops.data.space import Architecture
+from pnas_ops.modules.build import build_network
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Number of trainable values."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def count_macs(module: nn.Module, input_shape: tuple[int, ...]) -> int:
+    """Multiply-accumulates of convolutions and matrix products for one input of `input_shape` (N, C, H, W)."""
+    device = next((parameter.device for parameter in module.parameters()), torch.device("meta"))
+    training = module.training
+    counter = FlopCounterMode(display=False)
+    try:
+        with torch.no_grad(), counter:
+            module.eval()(torch.empty(input_shape, device=device))
+    finally:
+        module.train(training)
+    return int(counter.get_total_flops()) // 2
+
+
+def architecture_parameters(architecture: Architecture) -> int:
+    """Number of trainable values of the net."""
+    with torch.device("meta"):
+        return count_parameters(build_network(architecture))
+
+
+def architecture_macs(architecture: Architecture) -> int:
+    """Multiply-accumulates of the net for one image."""
+    with torch.device("meta"):
+        network = build_network(architecture)
+    return count_macs(network, architecture.input_shape)

@@ -1,0 +1,139 @@
+"""The modules that the specs describe. Shapes: N images, C channels, H x W pixels."""
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import Conv2dNormActivation, SqueezeExcitation
+
+from pnas_ops.data.spaces import scale_width
+
+# eps and momentum are the original's: they matter to anyone who loads its weights.
+Conv = partial(
+    Conv2dNormActivation,
+    norm_layer=partial(nn.BatchNorm2d, eps=1e-3, momentum=0.1),
+    activation_layer=nn.ReLU6,
+)
+"""Convolution, BatchNorm, ReLU6: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
+
+
+class SeparableConv(nn.Sequential):
+    """Depthwise convolution, then `Conv` 1x1: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, kernel_size: int, stride: int = 1, dilation: int = 1
+    ) -> None:
+        super().__init__(
+            nn.Conv2d(
+                in_channels,
+                in_channels,
+                kernel_size,
+                stride,
+                padding=(kernel_size - 1) // 2 * dilation,
+                dilation=dilation,
+                groups=in_channels,
+                bias=False,
+            ),
+            Conv(in_channels, out_channels, 1),
+        )
+
+
+class GroupedConv(nn.Sequential):
+    """`Conv` in groups, then interleaved: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, kernel_size: int, groups: int, shuffle: bool, stride: int = 1
+    ) -> None:
+        interleave = [nn.ChannelShuffle(groups)] if shuffle else []
+        super().__init__(Conv(in_channels, out_channels, kernel_size, stride, groups=groups), *interleave)
+
+
+class Bottleneck(nn.Sequential):
+    """Bottleneck, without its shortcut: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, hidden_channels: int, kernel_size: int, stride: int = 1
+    ) -> None:
+        super().__init__(
+            Conv(in_channels, hidden_channels, 1),
+            Conv(hidden_channels, hidden_channels, kernel_size, stride),
+            Conv(hidden_channels, out_channels, 1, activation_layer=None),
+        )
+
+
+class MBConv(nn.Sequential):
+    """Inverted bottleneck, without its shortcut: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        kernel_size: int,
+        expansion: int,
+        stride: int,
+        squeeze_excitation: bool = False,
+        activation: type[nn.Module] = nn.ReLU6,
+    ) -> None:
+        hidden = in_channels * expansion
+        expand = [Conv(in_channels, hidden, 1, activation_layer=activation)] if expansion > 1 else []
+        # A quarter, rounded as MobileNetV3 rounds it.
+        squeezed = scale_width(hidden // 4, 1.0)
+        gate = [SqueezeExcitation(hidden, squeezed, scale_activation=nn.Hardsigmoid)] if squeeze_excitation else []
+        super().__init__(
+            *expand,
+            Conv(hidden, hidden, kernel_size, stride, groups=hidden, activation_layer=activation),
+            *gate,
+            Conv(hidden, out_channels, 1, activation_layer=None),
+        )
+
+
+class AveragePool(nn.Sequential):
+    """Mean of those pixels under the kernel that exist: (N, C, H, W) to (N, C, ceil(H / stride), ceil(W / stride))."""
+
+    def __init__(self, kernel_size: int, *, stride: int = 1) -> None:
+        # A strided average that leaves out the padding has no operator in TFLite; this is equal to it, and has two.
+        subsample = [nn.MaxPool2d(1, stride)] if stride > 1 else []
+        super().__init__(nn.AvgPool2d(kernel_size, 1, kernel_size // 2, count_include_pad=False), *subsample)
+
+
+class Zero(nn.Module):
+    """Zeros of the shape of the input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.zeros_like(x)
+
+
+class Classifier(nn.Sequential):
+    """Convolution 1x1 (if hidden channels), global average pool, linear layer: (N, in, H, W) to (N, classes).
+
+    With `pre_activation`, BatchNorm (with the eps of pre-activation nets) and ReLU come first.
+    """
+
+    def __init__(
+        self, in_channels: int, classes: int, *, hidden_channels: int | None, pre_activation: bool = False
+    ) -> None:
+        before: list[nn.Module] = [nn.BatchNorm2d(in_channels), nn.ReLU()] if pre_activation else []
+        conv = [] if hidden_channels is None else [Conv(in_channels, hidden_channels, 1)]
+        super().__init__(
+            *before,
+            *conv,
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(hidden_channels or in_channels, classes),
+        )
+
+
+class Block(nn.Module):
+    """`op(x)`, or `x + op(x)` where residual; a residual block of `Zero` is its shortcut alone."""
+
+    def __init__(self, op: nn.Module, *, residual: bool) -> None:
+        super().__init__()
+        self.op = op
+        self.residual = residual
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.residual:
+            return self.op(x)  # type: ignore[no-any-return]
+        # Adding the zeros would leave an operation in every exported file.
+        return x if isinstance(self.op, Zero) else x + self.op(x)

@@ -1,0 +1,55 @@
+"""A search over its epochs."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pnas_ops import KERNEL_COLORS, new_figure
+from pnas_supernet.searching.history import EpochRecord
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def draw_search(
+    history: Sequence[EpochRecord], *, expected_ms: Sequence[float] | None = None, target_ms: float | None = None
+) -> "Figure":
+    """Accuracy, expected latency and entropy over the epochs of a search; the warm-up is grey.
+
+    Args:
+        history: of a `ProxylessNAS`.
+        expected_ms: the expected latency of a sampled net after each epoch; left out if None.
+        target_ms: the latency that was asked for.
+
+    Raises:
+        ValueError: for no epoch, and for expected latencies that are not one an epoch.
+        ModuleNotFoundError: where matplotlib is not installed.
+    """
+    if not history or (expected_ms is not None and len(expected_ms) != len(history)):
+        latencies = "" if expected_ms is None else f" and {len(expected_ms)} expected latencies"
+        raise ValueError(f"a search is drawn by its epochs, got {len(history)} of them{latencies}")
+    columns = 2 if expected_ms is None else 3
+    figure = new_figure(4 * columns, 3.2)
+    accuracy, *middle, entropy = figure.subplots(1, columns)
+    epochs = [record.epoch for record in history]
+    accuracy.plot(epochs, [record.train_accuracy for record in history], label="weights, training split")
+    searched = [record for record in history if record.validation_accuracy is not None]
+    accuracy.plot(
+        [record.epoch for record in searched],
+        [record.validation_accuracy for record in searched],
+        label="architecture, validation split",
+    )
+    accuracy.legend(frameon=False)
+    for latency in middle:
+        latency.plot(epochs, expected_ms)
+        latency.set_title("expected latency, ms", loc="left")
+        if target_ms is not None:
+            latency.axhline(target_ms, color=KERNEL_COLORS[7], linewidth=0.8, label=f"target, {target_ms:g} ms")
+            latency.legend(frameon=False)
+    entropy.plot(epochs, [record.entropy for record in history])
+    accuracy.set_title("accuracy of sampled paths", loc="left")
+    entropy.set_title("relative entropy of the gates", loc="left")
+    for axes in (accuracy, *middle, entropy):
+        axes.set_xlabel("epoch")
+        if len(searched) < len(history):
+            axes.axvspan(0, len(history) - len(searched) - 0.5, color="#eeeeee")
+    return figure

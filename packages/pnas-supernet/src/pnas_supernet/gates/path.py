@@ -1,0 +1,172 @@
+"""Paths as values: which candidates are run, and how alpha gets its gradient; and how paths are sampled."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
+from attrs import field, frozen
+from attrs.validators import ge
+from torch import Tensor, nn
+
+from pnas_supernet.gates.estimators import gated_output, mixture_output, sum_output, two_path_output
+
+
+class GatePath(Protocol):
+    """What a `MixedOp` does with its candidates until another path is active."""
+
+    @property
+    def members(self) -> Sequence[int]:
+        """The candidates that this path may run."""
+
+    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, x: Tensor) -> Tensor:
+        """The output for the input `x`."""
+
+    def probs(self, alpha: Tensor) -> Tensor:
+        """Probabilities of all candidates, shape (N,), differentiable where this path lets alpha learn."""
+
+    def settle(self, alpha: Tensor, before: Tensor) -> None:
+        """Mends `alpha` in place after an optimizer's step from the values `before`, where the path asks for it."""
+
+
+@frozen
+class SinglePath:
+    """The active candidate alone, as an ordinary layer: no gradient reaches alpha."""
+
+    active: int = field(validator=ge(0))
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        return (self.active,)
+
+    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, x: Tensor) -> Tensor:
+        output: Tensor = candidates[self.active](x)
+        return output
+
+    def probs(self, alpha: Tensor) -> Tensor:
+        return alpha.softmax(dim=0)
+
+    def settle(self, alpha: Tensor, before: Tensor) -> None:
+        pass
+
+
+@frozen
+class ExactGate(SinglePath):
+    """The active candidate in the forward pass; the gate gradient of all N candidates in the backward pass (eq. 4)."""
+
+    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, x: Tensor) -> Tensor:
+        return gated_output(alpha, candidates, self.active, x)
+
+
+@frozen
+class TwoPathGate(SinglePath):
+    """The active candidate against one other: the gate gradient of that pair alone (section 3.2.1).
+
+    The pair shares out the probability that it had; every other candidate keeps its own.
+    """
+
+    other: int = field(validator=ge(0))
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        return (self.active, self.other)
+
+    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, x: Tensor) -> Tensor:
+        return two_path_output(alpha, candidates, self.active, self.other, x)
+
+    def probs(self, alpha: Tensor) -> Tensor:
+        members = torch.tensor(self.members, device=alpha.device)
+        probs = alpha.softmax(dim=0).detach()
+        return probs.index_copy(0, members, probs[members].sum() * alpha[members].softmax(dim=0))
+
+    def settle(self, alpha: Tensor, before: Tensor) -> None:
+        """Undoes what the optimizer did to the others, and shifts the pair back to its joint probability."""
+        # In Python numbers, which are double precision, and much quicker than a dozen operators on tensors this small.
+        settled, stepped = before.tolist(), alpha.tolist()
+        drift = _logaddexp(*(stepped[member] for member in self.members)) - _logaddexp(
+            *(settled[member] for member in self.members)
+        )
+        for member in self.members:
+            settled[member] = stepped[member] - drift
+        with torch.no_grad():
+            alpha.copy_(torch.tensor(settled, dtype=alpha.dtype))
+
+
+@frozen
+class Mixture:
+    """All `count` candidates, weighted by their probabilities: the relaxation of DARTS, as a baseline."""
+
+    count: int = field(validator=ge(1))
+
+    @property
+    def members(self) -> range:
+        return range(self.count)
+
+    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, x: Tensor) -> Tensor:
+        return mixture_output(alpha, candidates, x)
+
+    def probs(self, alpha: Tensor) -> Tensor:
+        return alpha.softmax(dim=0)
+
+    def settle(self, alpha: Tensor, before: Tensor) -> None:
+        pass
+
+
+@frozen
+class OneShotSum(Mixture):
+    """The plain sum of all `count` candidates: the One-Shot model, as a baseline; no gradient reaches alpha."""
+
+    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, x: Tensor) -> Tensor:
+        return sum_output(candidates, x)
+
+
+Sampler = Callable[[Tensor, torch.Generator], GatePath]
+"""Draws a path from the architecture parameters of one `MixedOp`, shape (N,), on the CPU."""
+
+
+def sample_uniform(alpha: Tensor, generator: torch.Generator) -> SinglePath:
+    """Every candidate with the same probability: the warm-up of the weights."""
+    return SinglePath(_draw(torch.zeros_like(alpha), generator))
+
+
+def sample_single(alpha: Tensor, generator: torch.Generator) -> SinglePath:
+    """Candidate i with probability p_i: a step of the weights."""
+    return SinglePath(_draw(alpha, generator))
+
+
+def sample_exact_gate(alpha: Tensor, generator: torch.Generator) -> ExactGate:
+    """Candidate i with probability p_i, and a gradient for every gate."""
+    return ExactGate(_draw(alpha, generator))
+
+
+def sample_two_path_gate(alpha: Tensor, generator: torch.Generator) -> SinglePath:
+    """Two candidates by Multinomial(p) without replacement, of which one by their renormalized probabilities.
+
+    A single candidate has nothing to be weighed against: it is returned as a `SinglePath`.
+    """
+    if len(alpha) == 1:
+        return SinglePath(0)
+    probs = alpha.double().softmax(dim=0)
+    pair = probs.multinomial(2, generator=generator)
+    active = int(probs[pair].multinomial(1, generator=generator))
+    first, second = pair.tolist()
+    return TwoPathGate(second, first) if active else TwoPathGate(first, second)
+
+
+def take_mixture(alpha: Tensor, generator: torch.Generator) -> Mixture:
+    """All candidates as DARTS mixes them; nothing is drawn."""
+    return Mixture(len(alpha))
+
+
+def take_sum(alpha: Tensor, generator: torch.Generator) -> OneShotSum:
+    """All candidates as One-Shot adds them; nothing is drawn."""
+    return OneShotSum(len(alpha))
+
+
+def _logaddexp(a: float, b: float) -> float:
+    return max(a, b) + math.log1p(math.exp(-abs(a - b)))
+
+
+def _draw(alpha: Tensor, generator: torch.Generator) -> int:
+    # Probabilities in float64: a float32 softmax can round a rare candidate to zero.
+    return int(alpha.double().softmax(dim=0).multinomial(1, generator=generator))

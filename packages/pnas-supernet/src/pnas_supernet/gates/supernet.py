@@ -1,0 +1,58 @@
+"""The over-parameterized network of a search space, and the nets inside it."""
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pnas_ops import Architecture, Space, build_space
+from pnas_supernet.gates.mixed_op import MixedOp, alpha_parameters, initialize_alphas, mixed_ops
+
+
+class SuperNet(nn.Module):
+    """All nets of a space in one: a `MixedOp` at every searched position, at every block or at every edge of a tree.
+
+    Args:
+        space: the search space.
+        generator: source of the initial weights and architecture parameters; PyTorch's global one if None.
+    """
+
+    def __init__(self, space: Space, *, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.space = space
+        self.network = build_space(space, MixedOp, generator=generator)
+        initialize_alphas(self.network, generator=generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, classes), along the active paths."""
+        return self.network(x)  # type: ignore[no-any-return]
+
+
+def derive(supernet: SuperNet, *, name: str = "") -> Architecture:
+    """The most probable candidate of every searched position (ProxylessNAS, section 3.2.1)."""
+    choices = [int(alpha.argmax()) for alpha in alpha_parameters(supernet)]
+    return supernet.space.architecture(choices, name=name)
+
+
+def extract(supernet: SuperNet, architecture: Architecture) -> nn.Module:
+    """The net of `architecture` with the supernet's weights, shaped as `pnas_ops.build_network` would build it.
+
+    Raises:
+        ValueError: for an architecture that is not of the supernet's space.
+    """
+    return extract_candidates(supernet.network, supernet.space.choices(architecture))
+
+
+def extract_candidates(network: nn.Module, choices: Sequence[int]) -> nn.Module:
+    """A copy of any network in which candidate `choices[i]` stands in the place of the i-th `MixedOp`.
+
+    Raises:
+        ValueError: where the number of choices is not that of the `MixedOp`s.
+    """
+    ops = mixed_ops(network)
+    if len(choices) != len(ops):
+        raise ValueError(f"the network has {len(ops)} mixed operations, got {len(choices)} choices")
+    # deepcopy takes what the memo holds for an object as its copy: the candidates that lost are never copied.
+    memo = {id(op): copy.deepcopy(op.candidates[choice]) for op, choice in zip(ops, choices, strict=True)}
+    return copy.deepcopy(network, memo)

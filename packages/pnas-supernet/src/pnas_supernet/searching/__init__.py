@@ -1,0 +1,4 @@
+"""How weights and architecture learn: single steps, their precision and processes, optimizers, hyper-parameters.
+
+Each step is a function of what it is given. Imports `gates`.
+"""

@@ -1,0 +1,198 @@
+"""How alpha learns: what a search does on a validation batch, as exchangeable objects."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from attrs import define, field
+from attrs.validators import ge
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from pnas_supernet.gates.freezing import batch_statistics_untouched
+from pnas_supernet.gates.mixed_op import active_modules, active_paths, alpha_parameters, mixed_ops, sample_paths
+from pnas_supernet.gates.path import GatePath, Sampler, sample_single
+from pnas_supernet.searching.execution import Execution, Loss, StepResult
+from pnas_supernet.searching.parallel import average
+from pnas_supernet.searching.steps import Objective, arch_step, take_alpha_step
+
+
+class ArchStep(Protocol):
+    """One step of alpha on a batch of the validation split; no weight and no running statistic changes."""
+
+    def __call__(
+        self,
+        network: nn.Module,
+        inputs: Tensor,
+        targets: Tensor,
+        *,
+        loss: Loss,
+        optimizer: Optimizer,
+        generator: torch.Generator,
+        execution: Execution,
+    ) -> StepResult:
+        """Draws paths from `generator`, and changes alpha by a step of `optimizer`."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What has changed since the first step, as plain values."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from what `state_dict` returned.
+
+        Raises:
+            ValueError: for the state of another kind of step; nothing has changed.
+        """
+
+
+@runtime_checkable
+class AdaptiveObjective(Protocol):
+    """An `Objective` that changes with the search, such as one whose multipliers adapt."""
+
+    def __call__(self, loss: Tensor, probs: Sequence[Tensor]) -> Tensor: ...
+
+    def adapt(self, probs: Sequence[Tensor]) -> None:
+        """Changes, once after every architecture step, by the probabilities that it led to."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What has changed, as plain values."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from what `state_dict` returned."""
+
+
+class GateStep:
+    """Learns by the gradient of the gates (eq. 4).
+
+    Args:
+        sampler: `sample_exact_gate` or `sample_two_path_gate`.
+        objective: what is minimized; the task's loss if None. An `AdaptiveObjective` adapts after every step.
+    """
+
+    def __init__(self, sampler: Sampler, objective: Objective | None = None) -> None:
+        self.sampler = sampler
+        self.objective = objective
+
+    def __call__(
+        self,
+        network: nn.Module,
+        inputs: Tensor,
+        targets: Tensor,
+        *,
+        loss: Loss,
+        optimizer: Optimizer,
+        generator: torch.Generator,
+        execution: Execution,
+    ) -> StepResult:
+        result = arch_step(
+            network,
+            inputs,
+            targets,
+            paths=sample_paths(network, self.sampler, generator),
+            loss=loss,
+            optimizer=optimizer,
+            objective=self.objective,
+            execution=execution,
+        )
+        if isinstance(self.objective, AdaptiveObjective):
+            self.objective.adapt([op.probs.detach() for op in mixed_ops(network)])
+        return result
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.objective.state_dict() if isinstance(self.objective, AdaptiveObjective) else {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if isinstance(self.objective, AdaptiveObjective):
+            self.objective.load_state_dict(state)
+
+
+class RewardBaseline(Protocol):
+    """What rewards are compared with."""
+
+    def step(self, rewards: Tensor) -> Tensor:
+        """The baselines of the rewards of a step, both (M,), of which none depends on the reward that it belongs to."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+Reward = Callable[[float, Sequence[int]], float]
+"""From the accuracy of a sampled net on a batch and its choice at every `MixedOp` to what is to be maximized."""
+
+Estimator = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""From log-probabilities, rewards and baselines of M paths, each (M,), to a scalar whose gradient is a step's."""
+
+
+@define(kw_only=True, eq=False)
+class ReinforceStep:
+    """Learns by the rewards of sampled nets alone (eq. 8), which need not be differentiable.
+
+    Attributes:
+        reward: of a net; called once for every sampled path, so let it remember what is slow to measure.
+        estimator: of the gradient, such as `pnas_latency.reinforce_loss`.
+        baseline: such as `pnas_latency.MovingBaseline`.
+        samples: paths M of one step, all judged on the same batch.
+    """
+
+    reward: Reward
+    estimator: Estimator
+    baseline: RewardBaseline
+    samples: int = field(default=10, validator=ge(1))
+
+    def __call__(
+        self,
+        network: nn.Module,
+        inputs: Tensor,
+        targets: Tensor,
+        *,
+        loss: Loss,
+        optimizer: Optimizer,
+        generator: torch.Generator,
+        execution: Execution,
+    ) -> StepResult:
+        """As `ArchStep`; the result holds the mean loss of the paths, and the outputs of the last."""
+        sampled = [sample_paths(network, sample_single, generator) for _ in range(self.samples)]
+        judged = [self._judge(network, inputs, targets, paths, loss, execution) for paths in sampled]
+        choices = [[path.members[0] for path in paths] for paths in sampled]
+        rewards = torch.tensor(
+            [self.reward(found, taken) for (_, found), taken in zip(judged, choices, strict=True)],
+            dtype=torch.float64,
+            device=inputs.device,
+        )
+        if execution.group is not None:  # a reward may be measured, and every process measures for itself
+            average([rewards], execution.group)
+        optimizer.zero_grad()
+        log_probs = [alpha.log_softmax(dim=0) for alpha in alpha_parameters(network)]
+        of_paths = torch.stack(
+            [
+                torch.stack([row[choice] for row, choice in zip(log_probs, taken, strict=True)]).sum()
+                for taken in choices
+            ]
+        )
+        surrogate = self.estimator(of_paths, rewards, self.baseline.step(rewards))
+        surrogate.backward()  # type: ignore[no-untyped-call]
+        take_alpha_step(mixed_ops(network), optimizer)
+        results = [result for result, _ in judged]
+        return StepResult(torch.stack([result.loss for result in results]).mean(), results[-1].outputs)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.baseline.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.baseline.load_state_dict(state)
+
+    def _judge(
+        self,
+        network: nn.Module,
+        inputs: Tensor,
+        targets: Tensor,
+        paths: Sequence[GatePath],
+        loss: Loss,
+        execution: Execution,
+    ) -> tuple[StepResult, float]:
+        with torch.no_grad(), active_paths(network, paths), batch_statistics_untouched(active_modules(network)):
+            result = execution.gradients(network, inputs, targets, loss)
+        correct = (result.outputs.argmax(dim=1) == targets).to(result.loss.dtype).mean()
+        if execution.group is not None:
+            average([correct], execution.group)
+        return result, float(correct)

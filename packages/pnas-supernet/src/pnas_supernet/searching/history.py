@@ -1,0 +1,66 @@
+"""What a search records of its epochs."""
+
+import math
+from typing import Literal
+
+import torch
+from attrs import define, frozen
+from torch import nn
+
+from pnas_supernet.gates.mixed_op import mixed_ops
+
+
+@frozen(kw_only=True)
+class EpochRecord:
+    """What one epoch of a search did.
+
+    Attributes:
+        epoch: counted from 0 over both phases.
+        train_loss, train_accuracy: mean over the weight steps.
+        validation_loss, validation_accuracy: mean over the architecture steps, the loss as the objective has
+            it; None in the warm-up.
+        entropy: `relative_entropy` after the epoch.
+        probs: the probabilities of every `MixedOp` after the epoch.
+    """
+
+    epoch: int
+    phase: Literal["warm-up", "search"]
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    entropy: float
+    probs: tuple[tuple[float, ...], ...]
+
+
+def relative_entropy(network: nn.Module) -> float:
+    """Mean over the `MixedOp`s with a choice of -sum_i p_i log p_i / log N: 1 undecided, 0 decided."""
+    entropies = [
+        float(torch.special.entr(op.probs.detach()).sum()) / math.log(len(op.candidates))
+        for op in mixed_ops(network)
+        if len(op.candidates) > 1
+    ]
+    return sum(entropies) / len(entropies) if entropies else 0.0
+
+
+@define
+class EpochMean:
+    """Running means of loss and accuracy over the samples of an epoch."""
+
+    count: int = 0
+    total_loss: float = 0.0
+    total_correct: float = 0.0
+
+    @property
+    def loss(self) -> float:
+        return self.total_loss / self.count
+
+    @property
+    def accuracy(self) -> float:
+        return self.total_correct / self.count
+
+    def add(self, *, loss: float, correct: float, count: int) -> None:
+        """Counts a step: its mean loss, and how many of its samples were put into their class."""
+        self.count += count
+        self.total_loss += loss * count
+        self.total_correct += correct

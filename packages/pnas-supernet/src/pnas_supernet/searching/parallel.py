@@ -1,0 +1,101 @@
+"""Several processes that search as one: equal paths from equal generators, and averages of what differs."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from pnas_ops import PnasError
+
+
+class LostProcessError(PnasError, RuntimeError):
+    """Another process of the group is gone, or does not answer."""
+
+
+class DesynchronizedError(PnasError, RuntimeError):
+    """Processes that must hold the same values do not."""
+
+
+def average(tensors: Sequence[Tensor], group: dist.ProcessGroup) -> None:
+    """Replaces tensors, in place, by their means over the processes of `group`, in one exchange.
+
+    Args:
+        tensors: floating-point, of one device; as many and as large in every process.
+        group: the processes.
+
+    Raises:
+        LostProcessError: where a process has ended.
+    """
+    if not tensors:
+        return
+    joined = torch.cat(
+        [tensor.detach().flatten().to(torch.promote_types(tensor.dtype, torch.float32)) for tensor in tensors]
+    )
+    with _exchange():
+        dist.all_reduce(joined, group=group)
+    joined /= group.size()
+    for tensor, mean in zip(tensors, torch.split(joined, [tensor.numel() for tensor in tensors]), strict=True):
+        tensor.detach().copy_(mean.view(tensor.shape))
+
+
+def average_statistics(modules: Sequence[nn.Module], group: dist.ProcessGroup) -> None:
+    """Replaces BatchNorm's running statistics by their means over the processes, so that all hold the same network."""
+    norms = [module for module in modules if isinstance(module, _BatchNorm)]
+    average([t for norm in norms for t in (norm.running_mean, norm.running_var) if t is not None], group)
+
+
+def check_identical(state: dict[str, Any], group: dist.ProcessGroup) -> None:
+    """Compares what all processes hold, bit for bit.
+
+    Args:
+        state: nested dicts and lists of tensors and plain values.
+        group: the processes.
+
+    Raises:
+        DesynchronizedError: naming the first entry that differs.
+        LostProcessError: where a process has ended.
+    """
+    everyone: list[dict[str, str]] = [{}] * group.size()
+    with _exchange():
+        dist.all_gather_object(everyone, dict(_digests("", state)), group=group)
+    for rank, theirs in enumerate(everyone):
+        for name in sorted(everyone[0].keys() | theirs.keys()):
+            if theirs.get(name) != everyone[0].get(name):
+                raise DesynchronizedError(
+                    f"process {rank} differs from process 0 in {name}: start all with the same software, from the same "
+                    "seed or checkpoint, and give them equally many batches"
+                )
+
+
+def _digests(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """The name of every leaf of a nested value, with a text that stands for its content."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _digests(f"{name}/{key}" if name else f"{key}", part)
+    elif isinstance(value, list | tuple):
+        for index, part in enumerate(value):
+            yield from _digests(f"{name}/{index}", part)
+    elif isinstance(value, Tensor):
+        content = value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
+        yield name, f"{value.dtype} {tuple(value.shape)} {hashlib.sha256(content.data).hexdigest()}"
+    else:
+        yield name, repr(value)
+
+
+@contextmanager
+def _exchange() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        # The first sentence, without the place in gloo's sources that stands before it.
+        reason = re.sub(r"^\[\S+\] ", "", str(error).splitlines()[0]).split(". ")[0]
+        raise LostProcessError(
+            f"another process of the search is gone or does not answer ({reason}): "
+            "start all of them again to go on from the last checkpoint"
+        ) from error

@@ -1,0 +1,65 @@
+"""The hyper-parameters of a search."""
+
+import math
+from typing import Literal
+
+import torch
+from attrs import field, frozen
+from attrs.validators import deep_iterable, ge, gt, in_, le, lt
+
+from pnas_supernet.gates.path import Sampler, sample_exact_gate, sample_two_path_gate
+
+_AUTOCAST = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_GATES: dict[str, Sampler] = {"exact": sample_exact_gate, "two-path": sample_two_path_gate}
+
+
+@frozen(kw_only=True)
+class SearchConfig:
+    """Hyper-parameters of a search; the defaults are the original's for ImageNet, which takes batches of 256 images.
+
+    Attributes:
+        warmup_epochs: epochs of weight steps on uniform paths before the architecture learns.
+        epochs: epochs of weight and architecture steps in turn.
+        arch_interval: weight steps for each architecture step.
+        gate: which gradient the gates receive.
+        weight_lr: at the start of either phase, of SGD with Nesterov momentum; falls to zero as a cosine.
+        weight_momentum: of SGD; without momentum there is no Nesterov either.
+        weight_decay: of the weights; alpha has none.
+        label_smoothing: of the cross entropy, in both kinds of steps.
+        alpha_lr: of Adam, constant.
+        alpha_betas: of Adam.
+        precision: of the forward passes; "float16" scales the loss.
+        micro_batches: parts that each batch is cut into, whose gradients add up, for less memory.
+    """
+
+    warmup_epochs: int = field(default=40, validator=ge(0))
+    epochs: int = field(default=120, validator=ge(1))
+    arch_interval: int = field(default=5, validator=ge(1))
+    gate: Literal["exact", "two-path"] = field(default="exact", validator=in_(tuple(_GATES)))
+    weight_lr: float = field(default=0.025, validator=gt(0.0))
+    weight_momentum: float = field(default=0.9, validator=[ge(0.0), lt(1.0)])
+    weight_decay: float = field(default=4e-5, validator=ge(0.0))
+    label_smoothing: float = field(default=0.1, validator=[ge(0.0), le(1.0)])
+    alpha_lr: float = field(default=1e-3, validator=gt(0.0))
+    alpha_betas: tuple[float, float] = field(default=(0.0, 0.999), validator=deep_iterable([ge(0.0), lt(1.0)]))
+    precision: Literal["float32", "bfloat16", "float16"] = field(default="float32", validator=in_(tuple(_AUTOCAST)))
+    micro_batches: int = field(default=1, validator=ge(1))
+
+    @property
+    def gate_sampler(self) -> Sampler:
+        """Draws the paths of architecture steps."""
+        return _GATES[self.gate]
+
+    @property
+    def autocast(self) -> torch.dtype | None:
+        """The type that forward passes are cast to, if any."""
+        return _AUTOCAST[self.precision]
+
+    def is_warm_up(self, epoch: int) -> bool:
+        """Whether the architecture does not learn yet in this epoch, counted from 0 over both phases."""
+        return epoch < self.warmup_epochs
+
+    def weight_lr_at(self, epoch: float) -> float:
+        """The learning rate of the weights after `epoch` epochs, which may be a fraction."""
+        first, epochs = (0, self.warmup_epochs) if epoch < self.warmup_epochs else (self.warmup_epochs, self.epochs)
+        return self.weight_lr * (1 + math.cos(math.pi * (epoch - first) / epochs)) / 2

@@ -1,0 +1,313 @@
+"""The program as its users run it."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from click.testing import CliRunner
+from PIL import Image
+
+from command_line import assert_refused
+from pnas_apps.run.results import RunResults
+from pnas_cifar10.cli import PRESETS, main
+from pnas_cifar10.datasets import read_digits
+from pnas_export import AiEdgeLitert, Bundle, OnnxRuntime, TFLiteDevice
+from pnas_latency import Landing, LatencyTable
+from pnas_ops import Architecture, Preprocessing, cifar_mbconv_space, digits_mbconv_space, load_json
+from pnas_supernet import load_checkpoint
+from tables import uniform_table
+
+SHORT = ["--search-warmup-epochs", "1", "--search-epochs", "1", "--train-epochs", "2", "--reference-epochs", "1"]
+TARGET_MS = 0.06
+TARGET = ["--target-latency-ms", f"{TARGET_MS}"]
+NETS = ("searched", "fastest", "biggest")
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "pnas_cifar10", *map(str, arguments)]
+
+
+def printed_by(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """What the program prints, in this process: starting one takes seconds."""
+    capfd.readouterr()
+    result = CliRunner().invoke(main, list(map(str, arguments)))
+    assert result.exit_code == 0, result.output
+    return capfd.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
+    """A short demo: its run folder, its cache, and what it printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    arguments = command("demo", "--run-dir", folder / "run", "--cache-dir", folder / "cache", *SHORT, *TARGET)
+    finished = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    return folder / "run", folder / "cache", finished.stdout
+
+
+def test_the_demo_leaves_everything_in_its_folder(demo: tuple[Path, Path, str]) -> None:
+    run, _, printed = demo
+    space = digits_mbconv_space()
+    results = load_json(run / "results.json", RunResults)
+    table = LatencyTable.load(run / "table.json")
+    assert [(net.name, net.epochs) for net in results.nets] == list(zip(NETS, (2, 1, 1), strict=True))
+    for net in results.nets:
+        architecture = load_json(run / "networks" / net.name / "architecture.json", Architecture)
+        space.choices(architecture)
+        assert net.predicted_ms == table.predict_ms(architecture)
+        assert f"{net.test_accuracy:.2%}" in printed
+        assert f"{net.measured.latency_ms:.4f}" in printed
+    assert (
+        load_json(run / "architecture.json", Architecture).blocks
+        == load_json(run / "networks" / "searched" / "architecture.json", Architecture).blocks
+    )
+    assert list(results.seconds) == ["table", "search", "train", "export", "report"]
+    assert len((run / "history.jsonl").read_text().splitlines()) == 2
+    landing = load_json(run / "landing.json", Landing)
+    assert landing.target_ms == TARGET_MS
+    assert landing.attempts[0].predicted_ms <= TARGET_MS
+    assert landing.result.architecture == load_json(run / "architecture.json", Architecture)
+    assert all(f"{attempt.measured_ms:.4f}" in printed for attempt in landing.attempts)
+    assert load_checkpoint(run / "search.pt", kind="search")["arch_step"]["constraints"][0]["steps"] > 0
+    for picture in ("architectures.png", "search.png"):
+        Image.open(run / picture).verify()
+    assert "27 workloads: 27 measured now" in printed
+    assert "skip" in printed or "mb" in printed
+    bundle = Bundle.load(run / "bundle")
+    assert {file.name for file in bundle.files} == {"model.onnx", "model.tflite", "model-int8.tflite"}
+    assert bundle.proof.images == len(read_digits(16)[1])
+    assert bundle.proof.net_accuracy == pytest.approx(results.nets[0].test_accuracy, abs=1.5 / 360)
+    runtimes = {(one.parity.file, one.parity.runtime) for one in bundle.proof.files}
+    assert {("model.onnx", "onnxruntime"), ("model.tflite", "ai-edge-litert")} <= runtimes
+    assert "model-int8.tflite" in printed
+
+
+def test_the_files_have_the_reported_accuracy(demo: tuple[Path, Path, str]) -> None:
+    run, _, _ = demo
+    _, test = read_digits(16)
+    images = load_json(run / "preprocessing.json", Preprocessing)(test.images)
+    searched, *references = load_json(run / "results.json", RunResults).nets
+    files = [(searched, run / "bundle" / "model.tflite"), (searched, run / "bundle" / "model.onnx")]
+    files += [(net, run / "networks" / net.name / "model.tflite") for net in references]
+    for net, file in files:
+        runtime = OnnxRuntime() if file.suffix == ".onnx" else AiEdgeLitert()
+        logits = runtime.load(file)(images)
+        accuracy = float((logits.argmax(1) == test.labels).double().mean())
+        assert accuracy == pytest.approx(net.test_accuracy, abs=1.5 / len(test))
+
+
+def test_export_adds_formats_and_keeps_those_that_are_there(
+    demo: tuple[Path, Path, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run, cache, _ = demo
+    out = tmp_path / "out"
+    shutil.copytree(run / "bundle", out)
+    arguments = ["export", run, "--out", out, "--cache-dir", cache, "--images", 64, "--format", "tflite-float16"]
+    printed = printed_by(capfd, *arguments)
+    bundle = Bundle.load(out)
+    names = {"model.onnx", "model.tflite", "model-int8.tflite", "model-float16.tflite"}
+    assert {file.name for file in bundle.files} == names
+    assert bundle.proof.images == 64
+    assert all(name in printed for name in names)
+    assert Bundle.load(run / "bundle").architecture == bundle.architecture
+
+
+def test_eval_judges_files_and_the_net(demo: tuple[Path, Path, str], capfd: pytest.CaptureFixture[str]) -> None:
+    run, _, _ = demo
+    proof = Bundle.load(run / "bundle").proof
+    printed = printed_by(capfd, "eval", run, "--file", "model-int8.tflite", "--file", run / "bundle" / "model.onnx")
+    for one in proof.files:
+        if one.parity.file in ("model-int8.tflite", "model.onnx"):
+            assert re.search(rf"{one.parity.file} +{one.parity.runtime} \S+ +{one.accuracy:.2%}", printed), printed
+    accuracy = load_json(run / "results.json", RunResults).nets[0].test_accuracy
+    assert re.search(rf"searched +PyTorch +{accuracy:.2%}", printed_by(capfd, "eval", run))
+
+
+def test_bench_times_the_files_of_a_folder_that_the_device_runs(
+    demo: tuple[Path, Path, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    run, _, _ = demo
+    for device, names in (("tflite", ["model.tflite", "model-int8.tflite"]), ("onnxruntime", ["model.onnx"])):
+        printed = printed_by(capfd, "bench", run / "bundle", "--device", device)
+        rows = re.findall(r"^ *(model\S*) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +(\d+)", printed, re.M)
+        assert sorted(row[0] for row in rows) == sorted(names)
+        assert all(0 < float(row[1]) <= float(row[2]) <= float(row[3]) <= float(row[4]) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["export", "RUN", "--format", "int4"], "there is no format 'int4': name some of onnx, onnx-int8, tflite"),
+        (["export", "RUN", "--format", "onnx", "--net", "nope"], "no trained net 'nope': it has biggest, fastest, se"),
+        (["export", "DATA", "--format", "onnx"], "DATA holds no run: name the folder that a run printed"),
+        (["export", "RUN", "--format", "onnx", "--data-dir", "DATA"], "the images in .* are not those of .*data-dir"),
+        (["eval", "RUN", "--file", "nope.onnx"], "there is no file nope.onnx, and none in "),
+        (["eval", "RUN", "--file", "BAD"], r"bad\.tflite is no TFLite file, or damaged"),
+        (["eval", "RUN", "--net", "nope"], "no trained net 'nope'"),
+        (["bench", "BAD"], r"ai-edge-litert cannot load bad\.tflite"),
+        (["bench", "RUN/nope.tflite"], "there is no file"),
+        (["bench", "BAD", "--device", "onnxruntime"], r"bad\.tflite is not a \.onnx file"),
+        (["bench", "BAD", "--device", "abacus"], "there is no device 'abacus'"),
+        (["bench", "BAD", "--device", "torch-cpu"], "torch-cpu runs no files"),
+    ],
+)
+def test_bad_input_to_a_finished_run_is_named(
+    arguments: list[str], message: str, demo: tuple[Path, Path, str], image_folder: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.tflite"
+    bad.write_bytes(b"not a model")
+    places = {"RUN": str(demo[0]), "DATA": str(image_folder), "BAD": str(bad)}
+    given = arguments
+    for name, place in places.items():
+        given = [part.replace(name, place) for part in given]
+        message = message.replace(name, place)
+    before = {path: path.stat().st_mtime_ns for path in demo[0].rglob("*")}
+    assert_refused(CliRunner().invoke(main, given), message)
+    assert {path: path.stat().st_mtime_ns for path in demo[0].rglob("*")} == before
+
+
+def test_a_second_run_measures_nothing_and_ctrl_c_loses_nothing(demo: tuple[Path, Path, str], tmp_path: Path) -> None:
+    _, cache, _ = demo
+    arguments = command("demo", "--run-dir", tmp_path / "run", "--cache-dir", cache, "--seed", "1")
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    printed = []
+    for line in process.stdout:
+        printed.append(line)
+        if "warm-up" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    _, errors = process.communicate(timeout=60)
+    assert "27 workloads: 0 measured now, 27 from" in "".join(printed)
+    assert process.returncode == 130
+    assert errors == "error: interrupted: what is done is kept; run the same command again to go on\n"
+    kept = load_checkpoint(tmp_path / "run" / "search.pt", kind="search")
+    assert len(kept["history"]) >= 1
+    assert (tmp_path / "run" / "table.json").exists()
+
+
+def test_a_finished_run_is_refused_and_left_alone(demo: tuple[Path, Path, str]) -> None:
+    run, cache, _ = demo
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    result = CliRunner().invoke(main, ["demo", "--run-dir", str(run), "--cache-dir", str(cache), *SHORT, *TARGET])
+    assert_refused(result, "already holds a finished run: give another --run-dir")
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
+def test_a_table_of_another_device_needs_permission_and_judges_no_file(
+    demo: tuple[Path, Path, str], tmp_path: Path
+) -> None:
+    run, cache, _ = demo
+    own = LatencyTable.load(run / "table.json")
+    foreign = tmp_path / "phone.json"
+    evolve(own, device=evolve(own.device, device="Test Phone 7", threads=4)).save(foreign)
+    arguments = ["demo", "--run-dir", str(tmp_path / "run"), "--cache-dir", str(cache), "--table", str(foreign)]
+    arguments += [*SHORT, *TARGET]
+    assert_refused(
+        CliRunner().invoke(main, arguments),
+        rf"^error: {foreign} is a table of another device: the table was measured with device Test Phone 7, not "
+        rf"{re.escape(own.device.device)}; threads 4, not 1: measure one on {re.escape(str(own.device))}; "
+        r"or add --foreign-table$",
+    )
+    # All that a run with that table has done, but for the report.
+    shutil.copytree(run, tmp_path / "run", dirs_exist_ok=True)
+    (tmp_path / "run" / "results.json").unlink()
+    shutil.copy(foreign, tmp_path / "run" / "table.json")
+    finished = subprocess.run(command(*arguments, "--foreign-table"), capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    results = load_json(tmp_path / "run" / "results.json", RunResults)
+    for net in results.nets:
+        row = f"{net.predicted_ms:.4f} +{net.measured.latency_ms:.4f} +-"
+        assert re.search(rf"^ {net.name} .* {row} *$", finished.stdout, re.M), finished.stdout
+
+
+def test_a_table_of_another_space_is_refused_with_what_it_lacks(
+    demo: tuple[Path, Path, str], image_folder: Path, tmp_path: Path
+) -> None:
+    table = demo[0] / "table.json"
+    run = ["run", "--data-dir", str(image_folder), "--run-dir", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, [*run, "--table", str(table)])
+    assert_refused(result, r"table\.json is a table of another space: .* lacks 33 workloads: conv3 3->16 s1 @32x32; ")
+    assert_refused(result, r"; and 23 more: add them with the command table, or leave out --table$")
+    damaged = tmp_path / "damaged.json"
+    damaged.write_text(table.read_text()[:-40])
+    assert_refused(CliRunner().invoke(main, [*run, "--table", str(damaged)]), r"damaged\.json: not JSON")
+    assert_refused(CliRunner().invoke(main, [*run, "--table", "nowhere.json"]), r"nowhere\.json")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--preset", "nope"], "there is no preset 'nope'"),
+        (["--objective-weight", "-1"], "weight"),
+        (["--search-gate", "three-path"], "search.*gate|gate.*search"),
+        (["--resolution", "2"], "resolution 2 .* is used up"),
+        (["--objective-form", "quadratic"], r"one of constrained, linear.*objective\.form"),
+        (["--device", "abacus"], "there is no device 'abacus'"),
+        (["--device", "torch-cpu"], "torch-cpu runs no exported files"),
+        (["--device", "onnxruntime", "--dtype", "int8"], "measures no 'int8'"),
+        (["--data-dir", "nowhere"], "nowhere is not a folder with train/CLASS"),
+    ],
+)
+def test_bad_options_are_named_before_anything_is_written(
+    arguments: list[str], message: str, image_folder: Path, tmp_path: Path
+) -> None:
+    run = ["run", "--data-dir", str(image_folder), "--run-dir", str(tmp_path / "run"), *arguments]
+    assert_refused(CliRunner().invoke(main, run), message)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_key_of_a_preset_file_is_named(image_folder: Path, tmp_path: Path) -> None:
+    preset = tmp_path / "mine.toml"
+    preset.write_text((PRESETS / "cpu.toml").read_text() + "nesterov = true\n")
+    result = CliRunner().invoke(main, ["run", "--data-dir", str(image_folder), "--preset", str(preset)])
+    assert_refused(result, r"extra fields found \(nesterov\) @ ImagePreset\.train")
+
+
+def test_help_answers_without_heavy_libraries() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from pnas_cifar10.cli import main; "
+        "assert all(CliRunner().invoke(main, [*verb, '--help']).exit_code == 0 for verb in [[], *zip(main.commands)]); "
+        "print([name for name in ('torch', 'numpy', 'rich', 'matplotlib') if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.fixture
+def cifar_table(tmp_path: Path) -> Path:
+    """A table of this machine that nobody measured."""
+    path = tmp_path / "table.json"
+    space = cifar_mbconv_space(classes=2)
+    evolve(uniform_table(space, 0.05), device=TFLiteDevice().info).save(path)
+    return path
+
+
+def test_search_stops_after_the_search_and_train_goes_on(
+    image_folder: Path, cifar_table: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    given = ["--data-dir", image_folder, "--run-dir", run, "--cache-dir", tmp_path / "cache", "--table", cifar_table]
+    given += ["--validation-share", 0.5, "--search-arch-interval", 1, "--search-epochs", 1, *SHORT, "--batch-size", 4]
+    printed = printed_by(capfd, "search", *given)
+    assert "The searched net, block by block" in printed
+    assert not (run / "networks").exists()
+    printed = printed_by(capfd, "train", run)
+    assert re.search(r"searched: \d+\.\d\d% of 8 test images", printed)
+    assert sorted(path.parent.name for path in run.glob("networks/*/weights.safetensors")) == sorted(NETS)
+    assert not (run / "bundle").exists()
+
+
+def test_a_budget_that_no_net_is_within_is_refused_before_the_search(
+    image_folder: Path, cifar_table: Path, tmp_path: Path
+) -> None:
+    given = ["search", "--data-dir", image_folder, "--run-dir", tmp_path / "run", "--table", cifar_table]
+    for limit in (["--target-latency-ms", "0.1"], ["--max-parameters", "100"]):
+        result = CliRunner().invoke(main, [*map(str, given), *limit])
+        assert_refused(result, r"no net of 'cifar-mbconv-1' .*the cheapest")
+        assert not (tmp_path / "run" / "search.pt").exists()
+        shutil.rmtree(tmp_path / "run")

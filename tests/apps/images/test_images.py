@@ -1,0 +1,127 @@
+"""Batches and batched augmentation against one image at a time."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.randomness import seeded_generator
+from pnas_apps.images.augmentation import Augmentation
+from pnas_apps.images.batches import ImageBatches
+from pnas_apps.images.image_set import ImageSet, measure_preprocessing
+from pnas_ops import Preprocessing
+
+NOTHING = {"crop_padding": 0, "horizontal_flip": False, "cutout": 0}
+
+
+def random_images(count: int, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(1, 256, (count, 3, 6, 8), dtype=torch.uint8, generator=generator)
+
+
+@given(st.integers(1, 4), st.integers(0, 2**20))
+def test_every_crop_is_a_window_of_its_reflected_image(padding: int, seed: int) -> None:
+    images = random_images(12, seed)
+    crops = Augmentation(**NOTHING | {"crop_padding": padding})(images, torch.Generator().manual_seed(seed))
+    places = set()
+    for image, crop in zip(images, crops, strict=True):
+        padded = torch.nn.functional.pad(image.float(), (padding,) * 4, mode="reflect").to(torch.uint8)
+        found = [
+            (top, left)
+            for top in range(2 * padding + 1)
+            for left in range(2 * padding + 1)
+            if torch.equal(padded[:, top : top + 6, left : left + 8], crop)
+        ]
+        assert len(found) == 1
+        places.add(found[0])
+    assert len(places) > 1
+
+
+def test_about_half_of_the_images_are_mirrored_and_the_others_untouched() -> None:
+    images = random_images(400)
+    flipped = Augmentation(**NOTHING | {"horizontal_flip": True})(images, torch.Generator().manual_seed(0))
+    mirrored = 0
+    for before, after in zip(images, flipped, strict=True):
+        assert torch.equal(after, before) or torch.equal(after, before.flip(2))
+        mirrored += torch.equal(after, before.flip(2))
+    assert 160 < mirrored < 240
+
+
+def test_cutout_blanks_one_square_that_may_leave_the_image() -> None:
+    images = random_images(200)
+    cut = Augmentation(**NOTHING | {"cutout": 3})(images, torch.Generator().manual_seed(0))
+    sizes = set()
+    for before, after in zip(images, cut, strict=True):
+        blank = (after == 0).all(dim=0)
+        rows, columns = blank.any(1), blank.any(0)
+        assert torch.equal(blank, rows.unsqueeze(1) & columns)
+        assert torch.equal(after[:, ~blank], before[:, ~blank])
+        sizes.add((int(rows.sum()), int(columns.sum())))
+    assert max(sizes) == (3, 3)
+    assert min(sizes) >= (2, 2)
+
+
+def test_shuffled_batches_are_whole_and_different_and_those_in_order_complete(image_set: ImageSet) -> None:
+    preprocessing = Preprocessing(height=8, width=8, channels="grey", mean=(0.0,), std=(1 / 255,))
+    shuffled = ImageBatches(image_set, preprocessing, batch_size=16, generator=seeded_generator(0, "test"))
+    assert len(shuffled) == 3
+    first, second = (torch.cat([images for images, _ in shuffled]) for _ in range(2))
+    assert len(first) == 48
+    assert not torch.equal(first, second)
+    ordered = ImageBatches(image_set, preprocessing, batch_size=16)
+    assert [len(labels) for _, labels in ordered] == [16, 16, 16, 12]
+    images, labels = (torch.cat(parts) for parts in zip(*ordered, strict=True))
+    torch.testing.assert_close(images, image_set.images.float())
+    assert torch.equal(labels, image_set.labels)
+    assert next(iter(ordered))[0].is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("shuffled", [True, False])
+def test_the_parts_of_all_processes_join_to_the_batch_of_one(image_set: ImageSet, shuffled: bool) -> None:
+    def batches(rank: int, world_size: int) -> list[tuple[Tensor, Tensor]]:
+        return list(
+            ImageBatches(
+                image_set,
+                Preprocessing(height=8, width=8, channels="grey", mean=(0.0,), std=(1.0,)),
+                batch_size=16,
+                generator=seeded_generator(0, "test") if shuffled else None,
+                augmentation=Augmentation(crop_padding=1, horizontal_flip=True, cutout=2),
+                rank=rank,
+                world_size=world_size,
+            )
+        )
+
+    parts = zip(*(batches(rank, 4) for rank in range(4)), strict=True)
+    for whole, joined in zip(batches(0, 1), parts, strict=True):
+        for one, pieces in zip(whole, zip(*joined, strict=True), strict=True):
+            assert torch.equal(one, torch.cat(pieces))
+    with pytest.raises(UserError, match="a batch of 16 images cannot be divided among 3 processes"):
+        batches(0, 3)
+
+
+def test_normalized_training_images_have_mean_0_and_deviation_1() -> None:
+    images = ImageSet(images=random_images(50), labels=torch.zeros(50).long(), classes=("one",))
+    normalized = measure_preprocessing(images)(images.images)
+    torch.testing.assert_close(normalized.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(normalized.std((0, 2, 3)), torch.ones(3), atol=1e-5, rtol=0)
+
+
+def test_a_split_holds_out_the_share_of_every_class_and_loses_nothing(image_set: ImageSet) -> None:
+    rest, held_out = image_set.split(0.25, seeded_generator(0, "split"))
+    assert torch.equal(held_out.labels.bincount(), torch.tensor([5, 5, 5]))
+    both = torch.cat([rest.images, held_out.images]).flatten(1)
+    assert torch.equal(both.unique(dim=0), image_set.images.flatten(1).unique(dim=0))
+    assert len(both) == 60
+    with pytest.raises(UserError, match="class 'dark' has 20 images: too few to hold out 1%"):
+        image_set.split(0.01, seeded_generator(0, "split"))
+
+
+def test_generators_differ_by_seed_and_purpose() -> None:
+    def draw(*key: str | int) -> int:
+        return int(torch.randint(2**60, (1,), generator=seeded_generator(*key)))
+
+    keys = [(0, "train", 1), (0, "train", 2), (1, "train", 1), (0, "search", 1)]
+    assert len({draw(*key) for key in keys}) == len(keys)
+    assert draw(*keys[0]) == draw(*keys[0])

@@ -1,0 +1,337 @@
+"""Photos from any file, the same batches in any number of workers and processes, and what cannot be read."""
+
+import io
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms import v2
+
+from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.randomness import seeded_generator
+from pnas_apps.images.loading import Loading, UnreadablePhotos
+from pnas_apps.photos.batches import PhotoBatches
+from pnas_apps.photos.photo_file import Box, UnreadablePhotoError, open_photo
+from pnas_apps.photos.photo_set import PhotoSet, find_photos, find_train_and_val
+from pnas_apps.photos.views import CenterView, PhotoAugmentation, TrainingView, photo_preprocessing
+
+RESOLUTION = 8
+TIMEOUT_S = 120
+EVERYTHING = PhotoAugmentation(color_jitter="strong", rand_augment=9)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two classes of 9 and 12 random photos of 20 x 30 pixels."""
+    generator = np.random.default_rng(0)
+    for name, count in (("ants", 9), ("bees", 12)):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for index in range(count):
+            pixels = generator.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{index:02}.jpg")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def photos(folder: Path) -> PhotoSet:
+    return find_photos(folder)
+
+
+def make_batches(
+    photos: PhotoSet,
+    *,
+    shuffled: bool = True,
+    workers: int = 0,
+    rank: int = 0,
+    world_size: int = 1,
+    max_share: float = 0.0,
+    tell: Callable[[str], None] = print,
+    batch_size: int = 6,
+    view: TrainingView | CenterView = TrainingView(RESOLUTION, EVERYTHING),  # noqa: B008 (not changed)
+) -> PhotoBatches:
+    unreadable = UnreadablePhotos(len(photos), max_share=max_share, tell=tell)
+    return PhotoBatches(
+        photos,
+        view,
+        photo_preprocessing(RESOLUTION),
+        batch_size=batch_size,
+        generator=seeded_generator(0, "epoch", 3) if shuffled else None,
+        loading=Loading(unreadable=unreadable, workers=workers, rank=rank, world_size=world_size),
+    )
+
+
+def assert_same(first: list[tuple[Tensor, Tensor]], second: list[tuple[Tensor, Tensor]]) -> None:
+    assert len(first) == len(second)
+    for (images, labels), (other_images, other_labels) in zip(first, second, strict=True):
+        assert torch.equal(images, other_images)
+        assert torch.equal(labels, other_labels)
+
+
+def test_photos_are_found_by_class_and_held_out_by_share_and_by_number(photos: PhotoSet, folder: Path) -> None:
+    assert photos.classes == ("ants", "bees")
+    assert photos.labels.bincount().tolist() == [9, 12]
+    assert photos.path(10) == folder / "bees" / "01.jpg"
+    by_share = photos.split(1 / 3, seeded_generator(0, "split"))
+    by_number = photos.split_count(5, seeded_generator(0, "split"))
+    assert [part.labels.bincount().tolist() for part in by_share] == [[6, 8], [3, 4]]
+    assert [part.labels.bincount().tolist() for part in by_number] == [[6, 10], [3, 2]]
+    for parts in (by_share, by_number):
+        paths = [part.path(index) for part in parts for index in range(len(part))]
+        assert sorted(paths) == sorted(path for path in folder.rglob("*.jpg"))
+        assert all(path.parent.name == part.classes[part.labels[i]] for part in parts for i, path in _paths(part))
+
+
+def _paths(photos: PhotoSet) -> list[tuple[int, Path]]:
+    return [(index, photos.path(index)) for index in range(len(photos))]
+
+
+def test_too_few_photos_to_hold_out_and_a_missing_part_are_named(photos: PhotoSet, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="class 'ants' has 9 images: too few to hold out 18 images of 2 classes"):
+        photos.split_count(18, seeded_generator(0))
+    with pytest.raises(UserError, match=r"no sub-folder train: expected train/CLASS/\* and val/CLASS/\* with images"):
+        find_train_and_val(tmp_path)
+
+
+def test_the_classes_of_val_are_those_of_train(folder: Path) -> None:
+    for part in ("train", "val"):
+        (folder / part).mkdir()
+    for name in ("ants", "bees"):
+        (folder / "train" / name).symlink_to(folder / name)
+    (folder / "val" / "ants").symlink_to(folder / "ants")
+    (folder / "val" / "wasps").symlink_to(folder / "bees")
+    with pytest.raises(UserError, match=r"val does not hold the same classes .* differ in: bees, wasps"):
+        find_train_and_val(folder)
+    (folder / "val" / "wasps").rename(folder / "val" / "bees")
+    assert [len(part) for part in find_train_and_val(folder)] == [21, 21]
+
+
+@pytest.mark.parametrize("shuffled", [True, False])
+def test_batches_are_the_same_in_any_number_of_workers_and_leave_the_generator_alone(
+    photos: PhotoSet, shuffled: bool
+) -> None:
+    state = torch.get_rng_state()
+    alone, in_workers = (list(make_batches(photos, shuffled=shuffled, workers=workers)) for workers in (0, 2))
+    assert [len(labels) for _, labels in alone] == ([6, 6, 6] if shuffled else [6, 6, 6, 3])
+    assert_same(alone, in_workers)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert alone[0][0].is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("shuffled", [True, False])
+def test_the_parts_of_all_processes_join_to_the_batch_of_one(photos: PhotoSet, shuffled: bool) -> None:
+    one = list(make_batches(photos, shuffled=shuffled))
+    parts = [list(make_batches(photos, shuffled=shuffled, rank=rank, world_size=2)) for rank in range(2)]
+    joined = [tuple(map(torch.cat, zip(*pair, strict=True))) for pair in zip(*parts, strict=True)]
+    assert_same(one, joined)  # type: ignore[arg-type]
+    assert [len(labels) for _, labels in parts[1]] == ([3, 3, 3] if shuffled else [3, 3, 3, 2])
+
+
+def test_a_batch_that_cannot_be_divided_is_refused(photos: PhotoSet) -> None:
+    with pytest.raises(UserError, match="a batch of 6 images cannot be divided among 4 processes"):
+        make_batches(photos, world_size=4)
+
+
+def test_epochs_differ_and_what_is_skipped_over_several_passes_is_not_read(photos: PhotoSet) -> None:
+    whole = make_batches(photos)
+    passes = [*whole, *whole]
+    assert len(passes) == 6
+    assert not torch.equal(passes[0][0], passes[3][0])
+    resumed = make_batches(photos).starting_at(4)
+    again = [*resumed, *resumed]
+    assert [len(labels) for _, labels in again] == [0, 0, 0, 0, 6, 6]
+    assert_same(again[4:], passes[4:])
+
+
+def test_batches_without_preprocessing_are_the_pixels_that_a_file_is_proven_on(photos: PhotoSet) -> None:
+    view, loading = CenterView(RESOLUTION), Loading(unreadable=UnreadablePhotos(21, tell=print))
+    pixels = torch.cat([images for images, _ in PhotoBatches(photos, view, None, batch_size=6, loading=loading)])
+    assert (pixels.dtype, pixels.shape) == (torch.uint8, (21, 3, RESOLUTION, RESOLUTION))
+    normalized = torch.cat([images for images, _ in make_batches(photos, shuffled=False, view=view)])
+    torch.testing.assert_close(photo_preprocessing(RESOLUTION)(pixels), normalized, rtol=0, atol=0)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    by_hand = (pixels / 255 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+    torch.testing.assert_close(normalized, by_hand, rtol=1e-5, atol=1e-5)
+
+
+_KILLED = """
+import multiprocessing, os, signal, sys
+from pathlib import Path
+from pnas_apps.photos.batches import PhotoBatches
+from pnas_apps.images.loading import Loading
+from pnas_apps.photos.views import CenterView
+from pnas_apps.photos.photo_set import find_photos
+from pnas_apps.images.loading import UnreadablePhotos
+
+photos = find_photos(Path(sys.argv[1]))
+loading = Loading(unreadable=UnreadablePhotos(len(photos), tell=print), workers=2)
+batches = iter(PhotoBatches(photos, CenterView(8), None, batch_size=6, loading=loading))
+next(batches)
+print(len(multiprocessing.active_children()), "workers", flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_workers_end_with_a_process_that_is_killed(folder: Path) -> None:
+    # They share its pipes, of which the other ends are read until the last of them has ended.
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, folder], capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+    )
+    assert (killed.returncode, killed.stdout) == (-signal.SIGKILL, "2 workers\n"), killed.stderr
+
+
+def break_missing(path: Path) -> None:
+    path.unlink()
+
+
+def break_text(path: Path) -> None:
+    path.write_text("not a picture")
+
+
+def break_truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+@pytest.mark.parametrize("break_photo", [break_missing, break_text, break_truncated])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_unreadable_photo_stops_the_run_and_is_named(
+    photos: PhotoSet, workers: int, break_photo: Callable[[Path], None]
+) -> None:
+    break_photo(photos.path(3))
+    with pytest.raises(
+        UserError, match=r"ants/03.jpg is not a readable image \(.+\); with it 1 of 21 are not: remove or"
+    ):
+        list(make_batches(photos, shuffled=False, workers=workers))
+
+
+def test_allowed_unreadable_photos_are_named_once_and_replaced_by_the_next_of_their_batch(photos: PhotoSet) -> None:
+    intact = list(make_batches(photos, shuffled=False, view=CenterView(RESOLUTION)))
+    photos.path(5).unlink()
+    told: list[str] = []
+    for workers, world_size in ((0, 1), (2, 1), (0, 2)):
+        told.clear()
+        parts = [
+            make_batches(
+                photos,
+                shuffled=False,
+                view=CenterView(RESOLUTION),
+                workers=workers,
+                rank=rank,
+                world_size=world_size,
+                max_share=0.1,
+                tell=told.append,
+            )
+            for rank in range(world_size)
+        ]
+        images = torch.cat([next(iter(part))[0] for part in parts])
+        assert torch.equal(images[:5], intact[0][0][:5])
+        assert torch.equal(images[5], intact[0][0][0])
+        list(parts[-1])
+        assert len(told) == 1
+        assert "ants/05.jpg is not a readable image" in told[0]
+
+
+def test_the_share_of_unreadable_photos_is_that_of_all_and_a_batch_without_any_is_an_error(photos: PhotoSet) -> None:
+    for index in (0, 8, 20):
+        photos.path(index).unlink()
+    with pytest.raises(
+        UserError, match=r"11\.jpg is not .*; with it 3 of 21 are not: .* than 0\.1 \(max_corrupt_share\)"
+    ):
+        list(make_batches(photos, shuffled=False, max_share=0.1))
+    with pytest.raises(UserError, match="has a batch without a readable image"):
+        list(make_batches(photos.subset(torch.tensor([0, 8, 20])), batch_size=3, max_share=1.0))
+
+
+GRADIENT = np.stack(np.broadcast_arrays(np.arange(12)[:, None] * 20, np.arange(16) * 15, 7), axis=2).astype(np.uint8)
+
+
+def saved(image: Image.Image, suffix: str, folder: Path, **options: object) -> Tensor:
+    path = folder / f"one{suffix}"
+    image.save(path, **options)
+    with open_photo(path) as photo:
+        pixels = photo.decode()
+        assert pixels.shape[1:] == (photo.height, photo.width)
+    return pixels
+
+
+def channels_last(pixels: np.ndarray) -> Tensor:
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)
+
+
+def test_files_of_every_kind_come_out_as_rgb(tmp_path: Path) -> None:
+    rgb, grey = channels_last(GRADIENT), channels_last(np.repeat(GRADIENT[:, :, :1], 3, axis=2))
+    alpha = np.concatenate([GRADIENT, np.full((12, 16, 1), 99, dtype=np.uint8)], axis=2)
+    sixteen = Image.fromarray(GRADIENT[:, :, 0].astype(np.uint16) * 257)
+    assert torch.equal(saved(Image.fromarray(GRADIENT), ".png", tmp_path), rgb)
+    assert torch.equal(saved(Image.fromarray(GRADIENT[:, :, 0]), ".png", tmp_path), grey)
+    assert torch.equal(saved(Image.fromarray(alpha), ".png", tmp_path), rgb)
+    assert torch.equal(saved(sixteen, ".png", tmp_path), grey)
+    few = Image.fromarray(GRADIENT).quantize(16)
+    assert torch.equal(
+        saved(few, ".png", tmp_path, transparency=bytes(16)), channels_last(np.array(few.convert("RGB")))
+    )
+    cmyk = saved(Image.fromarray(GRADIENT).convert("CMYK"), ".jpg", tmp_path, quality=100)
+    assert (cmyk.float() - rgb.float()).abs().max() < 12
+
+
+def test_photos_are_turned_the_right_way_up(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = saved(Image.fromarray(GRADIENT), ".png", tmp_path, exif=exif)
+    assert torch.equal(turned, channels_last(np.rot90(GRADIENT, k=-1)))
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_part_of_a_large_photo_is_decoded_at_a_smaller_size(tmp_path: Path, orientation: int) -> None:
+    rows, columns = np.mgrid[0:256, 0:320]
+    smooth = np.stack([rows * 0.9, columns * 0.7, rows * 0 + 80], axis=2).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(smooth).save(tmp_path / "large.jpg", quality=98, exif=exif)
+    box = Box(top=64, left=32, height=128, width=160)
+    with open_photo(tmp_path / "large.jpg") as photo:
+        whole = photo.decode(box)
+    with open_photo(tmp_path / "large.jpg") as photo:
+        small = photo.decode(box, shrink=5.0)
+    assert (whole.shape, small.shape) == ((3, 128, 160), (3, 32, 40))
+    expected = torch.nn.functional.avg_pool2d(whole.float(), 4)
+    assert (small.float() - expected).abs().max() < 4
+
+
+def test_a_center_view_is_that_of_torchvision_on_pillow_images(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[0:60, 0:90]
+    image = Image.fromarray(np.stack([rows * 4, columns * 2, rows + columns], axis=2).astype(np.uint8))
+    image.save(tmp_path / "one.png")
+    plain = v2.Compose([v2.Resize(round(28 / 0.875)), v2.CenterCrop(28), v2.PILToTensor()])
+    with open_photo(tmp_path / "one.png") as photo:
+        view = CenterView(28)(photo, 0)
+    assert (view.int() - plain(image).int()).abs().max() <= 1
+
+
+def test_a_training_view_is_that_of_torchvision_for_the_same_seed(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[0:60, 0:90]
+    image = Image.fromarray(np.stack([rows * 4, columns * 2, rows + columns], axis=2).astype(np.uint8))
+    image.save(tmp_path / "one.png")
+    plain = v2.Compose([v2.RandomResizedCrop(28), v2.RandomHorizontalFlip(), v2.PILToTensor()])
+    for seed in range(5):
+        with open_photo(tmp_path / "one.png") as photo:
+            view = TrainingView(28, PhotoAugmentation())(photo, seed)
+        torch.manual_seed(seed)
+        assert (view.int() - plain(image).int()).abs().max() <= 1
+
+
+def test_what_is_no_image_is_said_without_the_file_being_left_open(tmp_path: Path) -> None:
+    (tmp_path / "empty.jpg").touch()
+    with pytest.raises(UnreadablePhotoError, match="cannot identify"), open_photo(tmp_path / "empty.jpg"):
+        pass
+    stream = io.BytesIO()
+    Image.fromarray(GRADIENT).save(stream, "png")
+    (tmp_path / "half.png").write_bytes(stream.getvalue()[:-30])
+    with pytest.raises(UnreadablePhotoError), open_photo(tmp_path / "half.png") as photo:
+        photo.decode()

@@ -1,0 +1,175 @@
+"""Training, searching and their checkpoints."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from attrs import evolve
+
+from apps.interruption import Interrupted
+from pnas_apps.cli.presets import read_preset
+from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.progress import Reporter
+from pnas_apps.ground.randomness import seeded_generator
+from pnas_apps.images.augmentation import Augmentation
+from pnas_apps.images.image_set import ImageSet, measure_preprocessing
+from pnas_apps.images.memory_source import MemorySource
+from pnas_apps.run.folder import RunFolder
+from pnas_apps.run.run import Run
+from pnas_apps.run.settings import ImagePreset, Task, structure_preset
+from pnas_apps.steps.search import biggest, expected_history_ms, fastest, run_search
+from pnas_apps.steps.train import load_network, retrain
+from pnas_apps.training.training import TrainConfig, accuracy
+from pnas_cifar10.cli import PRESETS
+from pnas_latency import LatencyTable, TableEntry
+from pnas_ops import (
+    DeviceInfo,
+    Measurement,
+    SearchSpace,
+    architecture_macs,
+    digits_mbconv_space,
+    workloads,
+)
+
+MakeRun = Callable[..., Run]
+
+
+@pytest.fixture
+def space() -> SearchSpace:
+    return evolve(digits_mbconv_space(0.5, classes=3, resolution=8), candidates=digits_mbconv_space().candidates[::3])
+
+
+@pytest.fixture
+def preset() -> ImagePreset:
+    preset = structure_preset(read_preset("digits", PRESETS), "digits", ImagePreset)
+    return evolve(
+        preset,
+        resolution=8,
+        batch_size=8,
+        search=evolve(preset.search, warmup_epochs=1, epochs=2),
+        train=evolve(preset.train, epochs=4, warmup_epochs=1),
+    )
+
+
+@pytest.fixture
+def table(space: SearchSpace) -> LatencyTable:
+    """Latencies that are the number of the entry."""
+    info = DeviceInfo(device="d", runtime="r", runtime_version="1", threads=1, dtype="float32")
+    wanted = dict.fromkeys(w for row in workloads(space) for w in row if not w.block.computes_nothing)
+    entries = tuple(
+        TableEntry(
+            workload=workload,
+            measurement=Measurement(latency_ms=float(index), p25_ms=0.0, median_ms=0.0, p75_ms=0.0, count=2),
+        )
+        for index, workload in enumerate(wanted, start=1)
+    )
+    return LatencyTable(device=info, measured_on="2026-01-01", entries=entries)
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, image_set: ImageSet, space: SearchSpace, preset: ImagePreset, reporter: Reporter):
+    """Runs that differ by their folders, and by what the test changes."""
+
+    def make(name: str, *, preset: ImagePreset = preset, reporter: Reporter = reporter) -> Run:
+        images = MemorySource(
+            images=image_set, augmentation=preset.augmentation, preprocessing=measure_preprocessing(image_set)
+        )
+        return Run(
+            task=Task(name="test", train=images, test=images, space=space),
+            preset=preset,
+            folder=RunFolder(tmp_path / name),
+            seed=0,
+            reporter=reporter,
+            cache=tmp_path / "cache",
+        )
+
+    return make
+
+
+@pytest.mark.parametrize("step", [3, 9, 15])
+def test_an_interrupted_search_ends_as_one_that_never_stopped(
+    make_run: MakeRun, table: LatencyTable, reporter: Reporter, step: int
+) -> None:
+    whole, history = run_search(make_run("whole"), table, table.predict_ms)
+    with pytest.raises(KeyboardInterrupt):
+        run_search(make_run("stopped", reporter=Interrupted(reporter, step)), table, table.predict_ms)
+    resumed, resumed_history = run_search(make_run("stopped"), table, table.predict_ms)
+    assert history == resumed_history
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+    lines = make_run("stopped").folder.history.read_text()
+    assert lines == make_run("whole").folder.history.read_text()
+    assert lines.count("\n") == 3
+
+
+def test_an_interrupted_training_ends_as_one_that_never_stopped_and_learns(
+    make_run: MakeRun, space: SearchSpace, table: LatencyTable, reporter: Reporter
+) -> None:
+    whole_run = make_run("whole")
+    supernet, _ = run_search(whole_run, table, table.predict_ms)
+    net = space.architecture([0] * len(space.mixed), name="net")
+    whole = retrain(whole_run, supernet, net, whole_run.preset.train)
+    with pytest.raises(KeyboardInterrupt):
+        retrain(make_run("stopped", reporter=Interrupted(reporter, 20)), supernet, net, whole_run.preset.train)
+    resumed = retrain(make_run("stopped"), supernet, net, whole_run.preset.train)
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+    read = load_network(whole_run.folder.network("net"))
+    batches = whole_run.ordered_batches(whole_run.task.test)
+    assert accuracy(read.eval(), batches) == accuracy(whole.eval(), batches) > 0.9
+
+
+def test_the_extreme_nets_are_those_of_a_search_over_all_nets(space: SearchSpace, table: LatencyTable) -> None:
+    small = evolve(space, stages=space.stages[:1], head=evolve(space.head, in_channels=space.stages[0].width))
+    rows = [range(len(blocks)) for blocks in small.mixed]
+    nets = [small.architecture(choices) for choices in itertools.product(*rows)]
+    assert architecture_macs(biggest(small)) == max(map(architecture_macs, nets))
+    whole = [space.architecture(c) for c in itertools.product(*[range(len(blocks)) for blocks in space.mixed])]
+    assert table.predict_ms(fastest(space, table)) == min(table.predict_ms(net) for net in whole)
+
+
+def test_the_expected_latency_of_an_epoch_is_that_of_its_probabilities(
+    make_run: MakeRun, space: SearchSpace, table: LatencyTable
+) -> None:
+    _, history = run_search(make_run("run"), table, table.predict_ms)
+    uniform = [sum(row) / len(row) for row in table.costs(space)]
+    expected = expected_history_ms(history, space, table)
+    # alpha begins at N(0, 1e-6), not at zero.
+    assert expected[0] == pytest.approx(table.fixed_ms(space) + sum(uniform), rel=1e-3)
+    assert expected[-1] < expected[0]
+
+
+def test_a_trained_net_has_the_statistics_of_the_images_as_they_are(
+    make_run: MakeRun, space: SearchSpace, table: LatencyTable
+) -> None:
+    run = make_run("run")
+    supernet, _ = run_search(run, table, table.predict_ms)
+    network = retrain(run, supernet, space.architecture([0] * len(space.mixed), name="net"), run.preset.train)
+    first = network[0].op
+    batches = list(run.shuffled_batches(run.task.train, "recalibrate"))
+    with torch.no_grad():
+        outputs = [first[0](images) for images, _ in batches]
+    means = torch.stack([output.mean((0, 2, 3)) for output in outputs])
+    torch.testing.assert_close(first[1].running_mean, means.mean(0), rtol=1e-4, atol=1e-5)
+
+
+def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine() -> None:
+    config = TrainConfig(epochs=6, warmup_epochs=2, lr=0.4, momentum=0.9, weight_decay=0.0, label_smoothing=0.0)
+    assert [config.lr_at(epoch) for epoch in (0, 1, 2, 4, 6)] == pytest.approx([0.0, 0.2, 0.4, 0.2, 0.0])
+
+
+def test_a_diverging_training_names_the_step_and_the_flag(
+    make_run: MakeRun, space: SearchSpace, preset: ImagePreset, table: LatencyTable
+) -> None:
+    run = make_run("run", preset=evolve(preset, train=evolve(preset.train, lr=1e20)))
+    supernet, _ = run_search(run, table, table.predict_ms)
+    net = space.architecture([0] * len(space.mixed), name="wild")
+    with pytest.raises(UserError, match=r"the loss is (nan|inf) at epoch \d, step \d+: lower --train-lr"):
+        retrain(run, supernet, net, run.preset.train)
+
+
+def test_augmentation_of_nothing_changes_nothing(image_set: ImageSet) -> None:
+    nothing = Augmentation(crop_padding=0, horizontal_flip=False, cutout=0)
+    assert torch.equal(nothing(image_set.images, seeded_generator(0)), image_set.images)

@@ -1,0 +1,324 @@
+"""A net to proven files in one call: all of them, or none."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from attrs import evolve
+from torch import Tensor, nn
+
+from pnas_export import (
+    FORMATS,
+    AiEdgeLitert,
+    Bundle,
+    Format,
+    Metadata,
+    ParityError,
+    TFLiteRuntime,
+    export_bundle,
+    format_of,
+    installed_runtimes,
+    read_metadata,
+)
+from pnas_export.quantizing.formats import base_format, file_name
+from pnas_ops import Architecture, Preprocessing
+
+METADATA = Metadata(
+    labels=("a", "b", "c", "d", "e"),
+    preprocessing=Preprocessing(height=8, width=8, channels="RGB", mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4)),
+)
+PIXELS = torch.randint(0, 256, (40, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def expected_classes(net: nn.Module) -> Tensor:
+    with torch.no_grad():
+        return net.eval()(METADATA.preprocessing(PIXELS)).argmax(1)
+
+
+def batches(labels: Tensor) -> list[tuple[Tensor, Tensor]]:
+    return list(zip(PIXELS.split(16), labels.split(16), strict=True))
+
+
+@pytest.fixture(autouse=True)
+def one_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each file, for all but the bundle that the tests share: timing is not what they are about."""
+    monkeypatch.setattr("pnas_export.proving.proof._TIMED_SESSIONS", 1)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("cache")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def labels(net: nn.Module) -> Tensor:
+    """Three quarters of them are the classes that the net says."""
+    labels = expected_classes(net).clone()
+    labels[:10] = (labels[:10] + 1) % 5
+    return labels
+
+
+@pytest.fixture(scope="module")
+def bundle(
+    net: nn.Module, architecture: Architecture, labels: Tensor, cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Bundle:
+    """Every format, of raw pixels."""
+    return export_bundle(
+        net,
+        tmp_path_factory.mktemp("bundles") / "bundle",
+        FORMATS,
+        metadata=evolve(METADATA, raw_pixels=True),
+        test=batches(labels),
+        calibration=PIXELS,
+        architecture=architecture,
+        cache=cache,
+    )
+
+
+def test_a_bundle_holds_every_format_and_says_what_it_holds(bundle: Bundle) -> None:
+    assert sorted(map(format_of, bundle.files)) == sorted(FORMATS)
+    for file in bundle.files:
+        assert read_metadata(file) == bundle.metadata
+        assert bundle.metadata.raw_pixels
+    standing = {"architecture.json", "bundle.json", "labels.txt", "metadata.json", "parity.json", "weights.safetensors"}
+    assert {path.name for path in bundle.path.iterdir()} == standing | {file.name for file in bundle.files}
+    assert [path.name for path in bundle.path.parent.iterdir()] == ["bundle"]
+    bundle.check()
+
+
+def test_the_proof_covers_every_file_on_every_runtime_that_runs_it(bundle: Bundle) -> None:
+    found = {(one.parity.file, one.parity.runtime) for one in bundle.proof.files}
+    expected = {
+        (file.name, runtime.name) for file in bundle.files for runtime in installed_runtimes() if runtime.supports(file)
+    }
+    assert found == expected
+    assert json.loads((bundle.path / "parity.json").read_text())["images"] == len(PIXELS)
+
+
+def test_the_proof_says_what_each_file_does(bundle: Bundle, labels: Tensor) -> None:
+    assert bundle.proof.net_accuracy == 0.75
+    for one in bundle.proof.files:
+        file = bundle.path / one.parity.file
+        (runtime,) = (runtime for runtime in installed_runtimes() if runtime.name == one.parity.runtime)
+        classes = runtime.load(file)(PIXELS).argmax(1)
+        assert one.accuracy == float((classes == labels).double().mean())
+        assert one.size_bytes == file.stat().st_size
+        assert [timing.threads for timing in one.timings] == [1, 2]
+        assert all(timing.measurement.latency_ms > 0 for timing in one.timings)
+        assert one.peak_memory_bytes > 0
+        assert one.parity.images == len(PIXELS)
+        if format_of(file) == base_format(format_of(file)):
+            assert one.parity.max_relative_difference <= 1e-4
+        else:
+            assert one.parity.max_relative_difference > 1e-6
+
+
+def test_a_kept_net_is_not_converted_again(
+    net: nn.Module, bundle: Bundle, labels: Tensor, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*arguments: object, **options: object) -> None:
+        raise AssertionError("converted again")
+
+    monkeypatch.setattr("pnas_export.converting.tflite_file._convert", forbidden)
+    monkeypatch.setattr("pnas_export.converting.onnx_file._convert", forbidden)
+    again = export_bundle(
+        net, tmp_path / "again", ["onnx", "tflite"], metadata=bundle.metadata, test=batches(labels), cache=cache
+    )
+    for file in again.files:
+        assert file.read_bytes() == (bundle.path / file.name).read_bytes()
+
+
+def test_a_damaged_conversion_is_made_again(
+    net: nn.Module, bundle: Bundle, labels: Tensor, cache: Path, tmp_path: Path
+) -> None:
+    kept = list(cache.iterdir())
+    assert kept
+    before = {path: path.read_bytes() for path in kept}
+    for path, content in before.items():
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    export_bundle(net, tmp_path / "b", ["onnx"], metadata=bundle.metadata, test=batches(labels), cache=cache)
+    onnx = next(path for path in kept if path.suffix == ".onnx")
+    assert onnx.read_bytes() == before[onnx]
+
+
+def test_one_weight_more_or_less_is_another_conversion(net: nn.Module, other_net: nn.Module, cache: Path) -> None:
+    from pnas_export.ground.conversion_cache import fingerprint
+    from pnas_export.ground.inference_copy import inference_copy
+
+    def key(module: nn.Module, *, size: int = 8, option: str = "") -> str:
+        return fingerprint(inference_copy(module), [torch.zeros(1, 3, size, size)], option, libraries=["onnx"])
+
+    nudged = inference_copy(net)
+    parameter = next(nudged.parameters())
+    parameter.view(-1)[0] = torch.nextafter(parameter.view(-1)[0], torch.tensor(torch.inf))
+    slope = nn.Sequential(nn.LeakyReLU(0.1)), nn.Sequential(nn.LeakyReLU(0.2))
+    keys = [key(net), key(other_net), key(nudged), key(net, size=16), key(net, option="x"), *map(key, slope)]
+    assert len(set(keys)) == len(keys)
+    assert key(net) == keys[0]
+
+
+class WrongRuntime(AiEdgeLitert):
+    """Loads a file that answers something else."""
+
+    def load(self, path: Path, *, threads: int = 1):
+        right = super().load(path, threads=threads)
+        return lambda images: right(images) * (1 + 2e-4)
+
+
+def test_a_float_file_that_is_another_net_keeps_nothing(
+    net: nn.Module, labels: Tensor, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "note.txt").write_text("mine")
+    monkeypatch.setattr("pnas_export.runtimes.parity.installed_runtimes", lambda: (WrongRuntime(),))
+    with pytest.raises(ParityError, match=r"^model\.tflite on ai-edge-litert .*, more than 0\.0001$"):
+        export_bundle(net, tmp_path / "bundle", ["tflite"], metadata=METADATA, test=batches(labels), cache=cache)
+    assert [path.name for path in tmp_path.rglob("*")] == ["bundle", "note.txt"]
+
+
+class UnwillingRuntime(TFLiteRuntime):
+    """Refuses every file that it supports."""
+
+    def load(self, path: Path, *, threads: int = 1):
+        raise ValueError(f"unwilling cannot load {path.name}")
+
+
+def test_a_runtime_that_refuses_a_file_is_reported_unless_it_is_the_only_one(
+    net: nn.Module, labels: Tensor, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def export() -> Bundle:
+        return export_bundle(net, tmp_path / "bundle", ["tflite"], metadata=METADATA, test=batches(labels), cache=cache)
+
+    monkeypatch.setattr("pnas_export.runtimes.parity.installed_runtimes", lambda: (UnwillingRuntime(), AiEdgeLitert()))
+    (refusal,) = export().proof.refused
+    assert (refusal.file, refusal.runtime, refusal.reason) == (
+        "model.tflite",
+        "tflite-runtime",
+        "unwilling cannot load model.tflite",
+    )
+    monkeypatch.setattr("pnas_export.runtimes.parity.installed_runtimes", lambda: (UnwillingRuntime(),))
+    with pytest.raises(ValueError, match=r"^unwilling cannot load model\.tflite$"):
+        export()
+
+
+def test_a_bundle_made_anew_holds_nothing_of_the_old_one(
+    net: nn.Module, architecture: Architecture, labels: Tensor, cache: Path, tmp_path: Path
+) -> None:
+    for formats in (["onnx", "onnx-int8"], ["onnx"]):
+        bundle = export_bundle(
+            net,
+            tmp_path / "bundle",
+            formats,
+            metadata=METADATA,
+            test=batches(labels),
+            calibration=PIXELS,
+            architecture=architecture,
+            cache=cache,
+        )
+        assert sorted(map(format_of, bundle.files)) == formats
+    assert not (tmp_path / "bundle" / "model-int8.onnx").exists()
+
+
+class TwoScales(nn.Module):
+    """A net whose second layer int8 cannot hold: one of its inputs is 10,000 times the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.second = nn.Conv2d(8, 8, 1)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.last = nn.Linear(8, 5)
+        generator = torch.Generator().manual_seed(3)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.normal_(generator=generator)
+            self.second.weight[0] *= 1e4
+            self.last.weight[:, 0] *= 1e-4
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.pool(self.second(self.first(x).relu()).relu()).flatten(1))
+
+
+@pytest.mark.parametrize("name", ["tflite-int8", "onnx-int8"])
+def test_a_file_that_int8_ruins_names_its_layers(name: Format, cache: Path, tmp_path: Path) -> None:
+    net = TwoScales()
+    bundle = export_bundle(
+        net,
+        tmp_path / "bundle",
+        [name],
+        metadata=METADATA,
+        test=batches(expected_classes(net)),
+        calibration=PIXELS,
+        cache=cache,
+    )
+    assert bundle.proof.net_accuracy == 1.0
+    (lossy,) = bundle.proof.lossy
+    assert lossy.file == file_name(name)
+    errors = [layer.relative_error for layer in lossy.layers]
+    assert errors == sorted(errors, reverse=True)
+    # What comes out is nothing but error; the convolutions still hold their largest channel.
+    assert {layer.layer for layer in lossy.layers} >= {"first", "second", "last"}
+    assert (lossy.layers[0].layer, errors[0] > 0.5, max(errors[1:]) < 0.1) == ("last", True, True)
+    with pytest.raises(ValueError, match="does not say what the net is"):
+        bundle.network()
+
+
+@pytest.mark.parametrize(
+    ("formats", "calibration", "message"),
+    [
+        (["tflite", "int4"], None, r"^unknown format 'int4': use some of onnx, onnx-int8, tflite, "),
+        (["onnx-int8"], None, r"^format 'onnx-int8' needs calibration images: pass some of the training split$"),
+        (["onnx-int8"], PIXELS[:4], r"^4 calibration images are too few: pass at least 16$"),
+        (["onnx"], PIXELS.float(), r"^images must be uint8 pixels \(N, C, H, W\), got torch\.float32$"),
+    ],
+)
+def test_bad_input_is_named_and_leaves_nothing(
+    formats: Sequence[Format],
+    calibration: Tensor | None,
+    message: str,
+    net: nn.Module,
+    labels: Tensor,
+    cache: Path,
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        export_bundle(
+            net,
+            tmp_path / "bundle",
+            formats,
+            metadata=METADATA,
+            test=batches(labels),
+            calibration=calibration,
+            cache=cache,
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_test_images_prove_nothing(net: nn.Module, cache: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a proof needs at least one test image"):
+        export_bundle(net, tmp_path / "bundle", ["onnx"], metadata=METADATA, test=[], cache=cache)
+
+
+def test_names_and_formats_are_one_to_one() -> None:
+    assert [format_of(Path("anywhere", file_name(name))) for name in FORMATS] == list(FORMATS)
+    with pytest.raises(ValueError, match=r"net\.onnx has not the name of a bundle's file: model\.onnx, "):
+        format_of(Path("net.onnx"))
+
+
+def test_progress_reaches_its_end(net: nn.Module, labels: Tensor, cache: Path, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    export_bundle(
+        net,
+        tmp_path / "bundle",
+        ["tflite"],
+        metadata=METADATA,
+        test=batches(labels),
+        cache=cache,
+        progress=lambda *step: told.append(step),
+    )
+    assert list(dict.fromkeys(what for what, _, _ in told)) == ["exporting", "proving", "measuring", "measuring memory"]
+    last = {what: (done, total) for what, done, total in told}
+    assert all(done == total for done, total in last.values())

@@ -1,0 +1,162 @@
+"""Measuring in several processes, and what an interruption leaves."""
+
+import itertools
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from pnas_export.timing import sessions, walk_session
+from pnas_export.timing.sessions import Plan, measure_in_sessions
+from pnas_ops import Call, Workload
+from pnas_ops.timing import measurement
+
+KEY = "block"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, blocks_model: bytes, onnx_path: Path, tflite_path: Path) -> Path:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "blocks.tflite").write_bytes(blocks_model)
+    for path in (onnx_path, tflite_path):
+        (folder / f"net{path.suffix}").write_bytes(path.read_bytes())
+    return folder
+
+
+@pytest.fixture
+def plan(blocks: list[Workload]) -> Plan:
+    return Plan(
+        module="ai_edge_litert.interpreter",
+        threads=1,
+        rows=tuple(((str(block), "blocks.tflite", str(block)),) for block in blocks),
+        idle=(("blocks.tflite", "idle"),),
+        nets=(("net", "net.tflite", None),),
+        samples=10,
+        whole_samples=6,
+        sessions=2,
+    )
+
+
+def fake_session(latencies: list[float]) -> Callable[..., object]:
+    """A session that finds the latency of its number."""
+
+    def session(plan: Plan, folder: Path, number: int, *rest: object) -> object:
+        values = {"latency_ms": latencies[number], "p25_ms": 0.0, "median_ms": 0.0, "p75_ms": 0.0, "count": 2}
+        return {KEY: values}
+
+    return session
+
+
+def test_blocks_and_nets_are_timed_in_every_session(plan: Plan, folder: Path, blocks: list[Workload]) -> None:
+    told: list[tuple[str, int, int]] = []
+    found = measure_in_sessions(plan, folder, progress=lambda *step: told.append(step))
+    assert list(found) == [*map(str, blocks), "net"]
+    assert all(found[str(block)].count >= 10 for block in blocks)
+    assert found["net"].count >= 6
+    assert found["net"].latency_ms > max(found[str(block)].latency_ms for block in blocks)
+    what, done, total = told[-1]
+    assert (what, done) == ("measuring", total)
+    assert [step for _, step, _ in told] == sorted(step for _, step, _ in told)
+
+
+def test_onnx_files_are_timed_alike(folder: Path) -> None:
+    net = ("net", "net.onnx", None)
+    plan = Plan(module="onnxruntime", threads=1, rows=((net,), (net,)), samples=4, sessions=1)
+    assert measure_in_sessions(plan, folder)["net"].latency_ms > 0
+
+
+def test_sessions_that_disagree_are_followed_by_two_more(
+    plan: Plan, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for latencies, count, expected in (([1.0, 1.01, 9.0], 2, 1.005), ([1.0, 2.0, 1.0, 1.0, 9.0], 4, 1.0)):
+        monkeypatch.setattr(sessions, "_session", fake_session(latencies))
+        found = measure_in_sessions(plan, folder)[KEY]
+        assert (found.count, found.latency_ms) == (2 * count, expected)
+    assert found.noisy
+
+
+def test_an_interruption_loses_one_session_at_most(
+    plan: Plan, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[int] = []
+
+    def session(interrupted_at: int | None) -> Callable[..., object]:
+        def run(plan: Plan, folder: Path, number: int, *rest: object) -> object:
+            if number == interrupted_at:
+                raise KeyboardInterrupt
+            ran.append(number)
+            return fake_session([1.0, 1.01, 1.02])(plan, folder, number)
+
+        return run
+
+    kept, three = tmp_path / "kept", evolve(plan, sessions=3)
+    monkeypatch.setattr(sessions, "_session", session(2))
+    with pytest.raises(KeyboardInterrupt):
+        measure_in_sessions(three, folder, kept=kept)
+    assert (ran, len(list(kept.iterdir()))) == ([0, 1], 2)
+    monkeypatch.setattr(sessions, "_session", session(None))
+    found = measure_in_sessions(three, folder, kept=kept)[KEY]
+    assert ran[:3] == [0, 1, 2]
+    assert found.latency_ms == 1.01
+    assert not list(kept.iterdir())
+
+
+def test_what_other_files_gave_is_not_taken(
+    plan: Plan, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(plan: Plan, folder: Path, number: int, *rest: object) -> object:
+        if number == 1:
+            raise KeyboardInterrupt
+        return fake_session([1.0])(plan, folder, number)
+
+    kept = tmp_path / "kept"
+    monkeypatch.setattr(sessions, "_session", failing)
+    with pytest.raises(KeyboardInterrupt):
+        measure_in_sessions(plan, folder, kept=kept)
+    (folder / "net.tflite").write_bytes(b"another")
+    monkeypatch.setattr(sessions, "_session", fake_session([5.0, 5.0]))
+    assert measure_in_sessions(plan, folder, kept=kept)[KEY].latency_ms == 5.0
+
+
+def test_a_file_that_does_not_run_is_one_line(plan: Plan, folder: Path) -> None:
+    (folder / "net.tflite").write_bytes(b"not a model")
+    with pytest.raises(
+        ValueError, match=r"^ai_edge_litert\.interpreter cannot run what is to be timed: ValueError: [^\n]+$"
+    ):
+        measure_in_sessions(plan, folder)
+
+
+def test_a_session_takes_nothing_from_the_working_directory(plan: Plan, folder: Path) -> None:
+    (folder / "json.py").write_text("raise RuntimeError")
+    assert measure_in_sessions(evolve(plan, sessions=1), folder)
+
+
+@pytest.mark.parametrize(("nets", "size_mb", "copies"), [(1, 1, 20), (1, 16, 5), (5, 1, 4), (25, 1, 1), (1, 200, 1)])
+def test_few_nets_in_turns_stand_in_several_copies(
+    nets: int, size_mb: int, copies: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a net alone would find its weights in the cache, and be faster than the sum of its blocks."""
+    for number in range(nets):
+        with (tmp_path / f"{number}.tflite").open("wb") as file:
+            file.truncate(size_mb * 2**20)
+    paths = [str(path) for path in tmp_path.iterdir()]
+    files = walk_session.Files(measurement, import_module("ai_edge_litert.interpreter"), 1, paths)
+    runs: list[int] = []
+    numbers = itertools.count()
+
+    def block(file: str, signature: str | None) -> Call:
+        number = next(numbers)
+        return Call(lambda: runs.append(number))
+
+    monkeypatch.setattr(files, "block", block)
+    call = files.net(paths[0])
+    assert sorted(runs) == sorted([*range(copies)] * 2)  # warm-up
+    runs.clear()
+    for turn in range(1, 2 * copies + 1):
+        call.prepare()
+        call.run()
+        assert (files._other_work == turn).all()
+    assert runs == [*range(copies)] * 2

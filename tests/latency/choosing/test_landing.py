@@ -1,0 +1,131 @@
+"""Landing on a budget: which net is taken, measured, and what is taken where it misses."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+import torch
+from attrs import evolve
+from torch import Tensor
+
+from pnas_latency import MACS, Budget, InfeasibleBudgetError, Landing, LatencyTable, TableEntry, check_budget, land
+from pnas_latency.choosing.landing import MOST_BELOW
+from pnas_ops import Architecture, architecture_macs, digits_mbconv_space, from_json, to_json, workloads
+from tables import DEVICE, measurement
+
+SPACE = digits_mbconv_space()
+
+
+@pytest.fixture(scope="module")
+def table() -> LatencyTable:
+    """Latencies between 0.1 and 1.1 ms."""
+    found = list(dict.fromkeys(w for row in workloads(SPACE) for w in row if not w.block.computes_nothing))
+    values = torch.rand(len(found), generator=torch.Generator().manual_seed(1)).tolist()
+    entries = tuple(
+        TableEntry(workload=w, measurement=measurement(0.1 + v)) for w, v in zip(found, values, strict=True)
+    )
+    return LatencyTable(device=DEVICE, measured_on="2026-01-02", entries=entries)
+
+
+@pytest.fixture(scope="module")
+def probs() -> list[Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(len(row), generator=generator, dtype=torch.float64).softmax(0) for row in SPACE.mixed]
+
+
+def of_all_nets(rows: list[list[float]]) -> Tensor:
+    """The sum of one value a block for every net: a tensor with a dimension a block."""
+    total = torch.zeros([len(row) for row in rows], dtype=torch.float64)
+    for index, row in enumerate(rows):
+        shape = [1] * len(rows)
+        shape[index] = len(row)
+        total = total + torch.tensor(row, dtype=torch.float64).view(shape)
+    return total
+
+
+def best_between(probs: list[Tensor], table: LatencyTable, least_ms: float, most_ms: float) -> Architecture:
+    """The most probable net of such a latency, among all nets."""
+    costs = of_all_nets([list(row) for row in table.costs(SPACE)]) + table.fixed_ms(SPACE)
+    log_probs = of_all_nets([row.log().tolist() for row in probs])
+    log_probs[(costs < least_ms) | (costs > most_ms)] = -torch.inf
+    best = torch.unravel_index(log_probs.argmax(), log_probs.shape)
+    return SPACE.architecture([int(choice) for choice in best], name="net")
+
+
+def land_on(
+    target_ms: float | None,
+    probs: list[Tensor],
+    table: LatencyTable,
+    measure: Callable[[Architecture], float] | None,
+    **limits: float,
+) -> Landing:
+    return land(probs, SPACE, table, Budget(latency_ms=target_ms, **limits), measure, name="net")
+
+
+def test_without_a_budget_it_is_the_most_probable_net(probs: list[Tensor], table: LatencyTable) -> None:
+    landing = land_on(None, probs, table, table.predict_ms)
+    assert landing.result.architecture == SPACE.architecture([int(row.argmax()) for row in probs], name="net")
+    assert len(landing.attempts) == 1
+
+
+@pytest.mark.parametrize("target_ms", [3.0, 4.0, 5.0])
+def test_a_table_that_is_right_needs_one_attempt(probs: list[Tensor], table: LatencyTable, target_ms: float) -> None:
+    landing = land_on(target_ms, probs, table, table.predict_ms)
+    assert len(landing.attempts) == 1
+    assert landing.result.architecture == best_between(probs, table, 0.965 * target_ms, target_ms)
+
+
+@pytest.mark.parametrize("factor", [0.8, 0.93, 1.04, 1.3])
+def test_a_table_that_is_wrong_is_corrected_by_what_was_measured(
+    probs: list[Tensor], table: LatencyTable, factor: float
+) -> None:
+    landing = land_on(4.0, probs, table, lambda net: factor * table.predict_ms(net))
+    assert len(landing.attempts) == 2
+    assert 4.0 * (1 - MOST_BELOW) <= landing.result.measured_ms <= 4.0
+    assert landing.result == landing.attempts[1]
+
+
+def test_of_several_misses_the_nearest_is_taken(probs: list[Tensor], table: LatencyTable) -> None:
+    factors = iter([1.2, 0.7, 1.1, 0.9])
+    landing = land_on(4.0, probs, table, lambda net: next(factors) * table.predict_ms(net))
+    missed = [max(one.measured_ms / 4 - 1, 1 - MOST_BELOW - one.measured_ms / 4) for one in landing.attempts]
+    assert landing.chosen == missed.index(min(missed))
+
+
+def test_a_device_too_slow_for_any_other_net_keeps_the_first(probs: list[Tensor], table: LatencyTable) -> None:
+    landing = land_on(3.0, probs, table, lambda net: 2 * table.predict_ms(net))
+    assert len(landing.attempts) == 1
+
+
+def test_where_the_device_is_not_here_the_prediction_counts(probs: list[Tensor], table: LatencyTable) -> None:
+    landing = land_on(4.0, probs, table, None)
+    assert landing.result.measured_ms is None
+    assert landing.result.architecture == best_between(probs, table, 0.965 * 4, 4.0)
+
+
+def test_other_limits_hold_too_and_may_keep_a_net_from_its_target(probs: list[Tensor], table: LatencyTable) -> None:
+    free = land_on(5.0, probs, table, table.predict_ms).result.architecture
+    most_macs = 0.6 * architecture_macs(free)
+    bound = land_on(5.0, probs, table, table.predict_ms, macs=most_macs).result
+    assert architecture_macs(bound.architecture) <= most_macs
+    least_macs = architecture_macs(SPACE.architecture([row.index(min(row)) for row in MACS.costs(SPACE)]))
+    nearly = land_on(5.0, probs, table, table.predict_ms, macs=least_macs).result
+    assert architecture_macs(nearly.architecture) == least_macs
+    assert nearly.predicted_ms < 0.965 * 5.0
+
+
+def test_a_budget_that_no_net_is_within_is_told_with_the_cheapest(table: LatencyTable) -> None:
+    cheapest = sum(min(row) for row in table.costs(SPACE)) + table.fixed_ms(SPACE)
+    with pytest.raises(InfeasibleBudgetError, match=r"at most 0\.2 ms") as refused:
+        check_budget(SPACE, table, Budget(latency_ms=0.2))
+    named = re.search(r"the cheapest takes ([\d.]+) ms", str(refused.value))
+    assert named is not None
+    assert float(named[1]) == pytest.approx(cheapest, rel=1e-5)
+    check_budget(SPACE, table, Budget(latency_ms=1.001 * cheapest))
+
+
+def test_a_landing_goes_through_json(probs: list[Tensor], table: LatencyTable) -> None:
+    for measure in (None, table.predict_ms):
+        landing = land_on(4.0, probs, table, measure)
+        assert from_json(to_json(landing), Landing) == landing
+    assert evolve(landing, target_ms=None).target_ms is None

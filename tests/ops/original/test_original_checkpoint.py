@@ -1,0 +1,192 @@
+"""The original's checkpoints: the outputs are the original's, and what does not fit is named."""
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from attrs import evolve
+from torch import Tensor, nn
+
+from original_nets import CIFAR, MOBILE, REASON, REFERENCE, OriginalNet, weights
+from pnas_ops import (
+    Architecture,
+    BlockSpec,
+    ClassifierSpec,
+    ConvSpec,
+    IdentitySpec,
+    MBConvSpec,
+    PoolSpec,
+    PreActivationSeparableConvSpec,
+    SeparableConvSpec,
+    ZeroSpec,
+    build_network,
+    load_original_checkpoint,
+    pyramid_tree_architecture,
+    read_original_config,
+    released,
+)
+from pnas_ops.original.checkpoint import original_keys
+
+HAS_FILES = pytest.mark.skipif(not MOBILE.exists(), reason=REASON)
+NET = Architecture(
+    name="small",
+    resolution=8,
+    blocks=(
+        BlockSpec(op=ConvSpec(kernel_size=3), in_channels=3, out_channels=4),
+        BlockSpec(op=MBConvSpec(kernel_size=3, expansion=1), in_channels=4, out_channels=4),
+        BlockSpec(op=ZeroSpec(), in_channels=4, out_channels=4, residual=True),
+        BlockSpec(op=ClassifierSpec(hidden_channels=6), in_channels=4, out_channels=2),
+    ),
+)
+FIRST, LAST = "first_conv.conv.weight", "classifier.linear.bias"
+
+
+def difference(output: Tensor, expected: Tensor) -> float:
+    """The largest, by the largest logit."""
+    return float((output - expected).abs().max() / expected.abs().max())
+
+
+def checkpoint(net: Architecture = NET) -> dict[str, Tensor]:
+    """What the original would have saved of a net with random weights."""
+    state = build_network(net, generator=torch.Generator().manual_seed(0)).state_dict()
+    return {theirs: state[ours] for ours, theirs in original_keys(net).items()}
+
+
+@HAS_FILES
+def test_proxyless_mobile_computes_what_the_original_does(tmp_path: Path) -> None:
+    fixture = json.loads((REFERENCE / "proxyless_mobile.fixture.json").read_text())
+    state = weights({key: tuple(shape) for key, (shape, _) in fixture["keys"].items()})
+    torch.save({"state_dict": state}, tmp_path / "proxyless_mobile.pth")
+    network = load_original_checkpoint(tmp_path / "proxyless_mobile.pth", released("proxyless_mobile"))
+    x = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(7))
+    expected = torch.from_numpy(np.load(REFERENCE / "proxyless_mobile.out.npy"))
+    original = OriginalNet(MOBILE, state)
+    with torch.no_grad():
+        assert difference(network(x), expected) < 1e-4
+        # The interpreter by which the other net is judged is right here too.
+        assert difference(original(x), expected) < 1e-4
+    assert set(original.read) == set(fixture["keys"]) == set(original_keys(released("proxyless_mobile")).values())
+
+
+@HAS_FILES
+def test_proxyless_cifar_computes_what_its_config_says(tmp_path: Path) -> None:
+    x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(7))
+    made = OriginalNet(CIFAR)
+    with torch.no_grad():
+        made(x)
+    torch.save(made.state, tmp_path / "proxyless_cifar.pth")
+    network = load_original_checkpoint(tmp_path / "proxyless_cifar.pth", read_original_config(CIFAR))
+    # In double precision: 54 blocks of random weights enlarge the rounding errors of single precision to 1e-4.
+    original = OriginalNet(CIFAR, {key: value.double() for key, value in made.state.items()})
+    with torch.no_grad():
+        assert difference(network.double()(x.double()), original(x.double())) < 1e-9
+    assert set(original.read) == set(made.state)
+    assert not any(part.training for part in network.modules())
+
+
+@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"state_dict": s, "epoch": 3}], ids=["plain", "wrapped"])
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_every_form_of_the_file_is_read(
+    wrap: Callable[[dict[str, Tensor]], dict[str, Any]], prefix: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "net.pth"
+    state = checkpoint()
+    torch.save(wrap({prefix + key: value for key, value in state.items()}), path)
+    before = torch.random.get_rng_state()
+    network = load_original_checkpoint(path, NET)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    found = network.state_dict()
+    assert all(torch.equal(found[ours], state[theirs]) for ours, theirs in original_keys(NET).items())
+
+
+def test_batch_counters_may_be_missing(tmp_path: Path) -> None:
+    state = {key: value for key, value in checkpoint().items() if not key.endswith("num_batches_tracked")}
+    torch.save(state, tmp_path / "old.pth")
+    network = load_original_checkpoint(tmp_path / "old.pth", NET)
+    counters = [part.num_batches_tracked for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
+    assert counters
+    assert not any(counters)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.pop(LAST), rf"keys missing \(1\): {LAST}$"),
+        (lambda s: s.update(extra=torch.zeros(1)), r"keys unexpected \(1\): extra$"),
+        (
+            lambda s: s.update({FIRST: torch.zeros(4, 3, 5, 5)}),
+            rf"keys of another shape \(1\): {FIRST} is \(4, 3, 5, 5\) instead of \(4, 3, 3, 3\)$",
+        ),
+        (lambda s: s.clear(), "holds no state dict"),
+        (lambda s: s.update(epoch=3), "holds no state dict"),
+        (
+            lambda s: [s.pop(key) for key in list(s) if key.startswith("first_conv.bn") and "batches" not in key],
+            r"'small': keys missing \(4\): first_conv\.bn\.weight, .*, \.\.\.$",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named(change: Callable[[dict[str, Any]], Any], message: str, tmp_path: Path) -> None:
+    state: dict[str, Any] = checkpoint()
+    change(state)
+    torch.save(state, tmp_path / "net.pth")
+    with pytest.raises(ValueError, match=message) as caught:
+        load_original_checkpoint(tmp_path / "net.pth", NET)
+    assert str(caught.value).startswith(str(tmp_path / "net.pth"))
+    assert "\n" not in str(caught.value)
+
+
+class Harmful:
+    """What a malicious file would hold."""
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return print, ("code from a checkpoint was run",)
+
+
+@pytest.mark.parametrize("content", [{"state_dict": Harmful()}, None], ids=["code", "no checkpoint"])
+def test_code_is_not_run_and_other_files_are_refused(
+    content: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "net.pth"
+    if content is None:
+        path.write_text("no checkpoint")
+    else:
+        torch.save(content, path, pickle_module=pickle)
+    with pytest.raises(ValueError, match=r"net\.pth: not a checkpoint of weights alone: .") as caught:
+        load_original_checkpoint(path, NET)
+    assert "\n" not in str(caught.value)
+    assert "was run" not in capsys.readouterr().out
+
+
+def test_the_names_of_all_layers_that_the_original_has() -> None:
+    ops = [
+        SeparableConvSpec(kernel_size=3),
+        MBConvSpec(kernel_size=3, expansion=3),
+        PoolSpec(mode="max", kernel_size=3),
+    ]
+    blocks = [BlockSpec(op=op, in_channels=4, out_channels=4) for op in ops]
+    mobile = evolve(NET, blocks=(NET.blocks[0], *blocks, NET.blocks[-1]))
+    names = {key.rsplit(".", 1)[0] for key in original_keys(mobile).values()}
+    inner = {f"blocks.0.mobile_inverted_conv.{name}" for name in ("depth_conv", "point_conv", "bn")}
+    inner |= {
+        f"blocks.1.mobile_inverted_conv.{part}.{layer}"
+        for part in ("inverted_bottleneck", "depth_conv", "point_linear")
+        for layer in ("conv", "bn")
+    }
+    ends = {"first_conv.conv", "first_conv.bn", "feature_mix_layer.conv", "feature_mix_layer.bn", "classifier.linear"}
+    assert names == inner | ends
+
+
+def test_a_net_that_the_original_cannot_have_is_refused() -> None:
+    op = MBConvSpec(kernel_size=3, expansion=3, squeeze_excitation=True)
+    squeezed = evolve(NET.blocks[1], op=op)
+    message = "the original's checkpoints have no name for mb3-3x3-se at this place"
+    with pytest.raises(ValueError, match=message):
+        original_keys(evolve(NET, blocks=(NET.blocks[0], squeezed, NET.blocks[-1])))
+    edges = [PreActivationSeparableConvSpec(kernel_size=3), *[IdentitySpec()] * 10, ConvSpec(kernel_size=3)]
+    with pytest.raises(ValueError, match="no name for conv3 at this place"):
+        original_keys(pyramid_tree_architecture([edges], name="pyramid"))
