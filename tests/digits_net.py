@@ -28,8 +28,8 @@ class Digits:
     labels: Tensor
 
 
-def make_digits(folder: Path) -> Digits:
-    """Trains the net and exports its float files into the folder."""
+def make_digits(folder: Path, *, cache: Path | None = None) -> Digits:
+    """Trains the net and exports its float files into the folder; the cache keeps what was converted."""
     data = load_digits()
     images, labels = torch.tensor(data.images, dtype=torch.float32)[:, None] / 8 - 1, torch.tensor(data.target)
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
@@ -43,8 +43,8 @@ def make_digits(folder: Path) -> Digits:
     generator = torch.Generator().manual_seed(0)
     net = build_network(Architecture(name="digits", resolution=8, blocks=blocks), generator=generator)
     train(net, images[TRAINING], labels[TRAINING], generator)
-    export_tflite(net, (1, 1, 8, 8), folder / "net.tflite")
-    export_onnx(net, (1, 1, 8, 8), folder / "net.onnx")
+    export_tflite(net, (1, 1, 8, 8), folder / "net.tflite", cache=cache)
+    export_onnx(net, (1, 1, 8, 8), folder / "net.onnx", cache=cache)
     return Digits(net, folder / "net.tflite", folder / "net.onnx", images[CALIBRATION], images[1200:], labels[1200:])
 
 

@@ -1,5 +1,6 @@
 """A tiny net, its files and a model of its blocks; a trained net and its quantized files: made once for all tests."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -65,16 +66,25 @@ def images() -> Tensor:
 
 
 @pytest.fixture(scope="session")
-def onnx_path(net: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def conversions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What any test has converted, for the processes of all of them: files are written atomically."""
+    folder: Path = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    return folder / "conversions"
+
+
+@pytest.fixture(scope="session")
+def onnx_path(net: nn.Module, conversions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path: Path = tmp_path_factory.mktemp("onnx") / "tiny.onnx"
-    export_onnx(net, (1, 3, 8, 8), path)
+    export_onnx(net, (1, 3, 8, 8), path, cache=conversions)
     return path
 
 
 @pytest.fixture(scope="session")
-def tflite_path(net: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tflite_path(net: nn.Module, conversions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path: Path = tmp_path_factory.mktemp("tflite") / "tiny.tflite"
-    export_tflite(net, (1, 3, 8, 8), path)
+    export_tflite(net, (1, 3, 8, 8), path, cache=conversions)
     return path
 
 
@@ -85,13 +95,13 @@ def blocks(architecture: Architecture) -> list[Workload]:
 
 
 @pytest.fixture(scope="session")
-def blocks_model(blocks: list[Workload]) -> bytes:
-    return convert_workloads(blocks)
+def blocks_model(blocks: list[Workload], conversions: Path) -> bytes:
+    return convert_workloads(blocks, cache=conversions)
 
 
 @pytest.fixture(scope="session")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Digits:
-    return make_digits(tmp_path_factory.mktemp("digits"))
+def digits(conversions: Path, tmp_path_factory: pytest.TempPathFactory) -> Digits:
+    return make_digits(tmp_path_factory.mktemp("digits"), cache=conversions)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from pnas_export.ground.programs import DeviceError
 from pnas_export.ground.raw_pixels import RawPixels
 from pnas_export.ground.silence import ConversionError, quiet
 from pnas_export.proving.proof import MAX_ACCURACY_LOSS, FileProof, LossyFile, Proof, Refusal, Timing, prove
+from pnas_export.quantizing.file_export import export_file
 from pnas_export.quantizing.formats import BUNDLE_FILES, FORMATS, Format, file_name, format_of
 from pnas_export.quantizing.layer_errors import LayerError, layer_errors
 from pnas_export.quantizing.quantization import MIN_CALIBRATION_IMAGES, Scheme, quantize_onnx, quantize_tflite
@@ -38,6 +39,7 @@ __all__ = [
     "Bundle",
     "BundleError",
     # a net to a file
+    "export_file",
     "export_onnx",
     "export_tflite",
     "ConversionError",

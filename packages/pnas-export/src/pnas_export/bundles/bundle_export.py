@@ -10,34 +10,24 @@ from torch import Tensor, nn
 
 from pnas_export.bundles.bundle import Bundle
 from pnas_export.bundles.metadata import Metadata, write_metadata
-from pnas_export.converting.onnx_file import export_onnx
-from pnas_export.converting.tflite_file import export_tflite
 from pnas_export.ground.raw_pixels import RawPixels
 from pnas_export.proving.proof import prove
-from pnas_export.quantizing.formats import (
-    FORMATS,
-    Format,
-    base_format,
-    file_name,
-    is_float32,
-    needs_calibration,
-    tflite_scheme,
-)
-from pnas_export.quantizing.quantization import quantize_onnx, quantize_tflite
-from pnas_ops import Architecture, Batches, Progress, report_progress
+from pnas_export.quantizing.file_export import export_file
+from pnas_export.quantizing.formats import FORMATS, Format, base_format, file_name
+from pnas_ops import Architecture, Batches, FilePath, Progress, report_progress
 
 
 def export_bundle(
     network: nn.Module,
-    path: Path,
+    path: FilePath,
     formats: Sequence[Format],
     *,
     metadata: Metadata,
     test: Batches,
     calibration: Tensor | None = None,
     architecture: Architecture | None = None,
-    cache: Path | None = None,
-    log: Path | None = None,
+    cache: FilePath | None = None,
+    log: FilePath | None = None,
     progress: Progress | None = None,
 ) -> Bundle:
     """Writes a net in all formats, proves every file on every installed runtime, and keeps them only if all pass.
@@ -62,6 +52,7 @@ def export_bundle(
         ConversionError: naming the layer or the file that a converter refuses.
         ValueError: for an unknown format, and for calibration or test images that are missing or do not fit.
     """
+    path = Path(path)
     for name in formats:
         if name not in FORMATS:
             raise ValueError(f"unknown format {name!r}: use some of {', '.join(FORMATS)}")
@@ -74,27 +65,21 @@ def export_bundle(
         files = {name: Path(folder, file_name(name)) for name in wanted}
         for done, (name, file) in enumerate(files.items()):
             report_progress(progress, "exporting", done, len(files))
-            if is_float32(name):
-                export = export_onnx if name == "onnx" else export_tflite
-                export(module, metadata.preprocessing.input_shape, file, cache=cache, log=log)
-            else:
-                _quantize(files[base_format(name)], file, name, images, log)
+            export_file(
+                module,
+                metadata.preprocessing.input_shape,
+                file,
+                name,
+                calibration=images,
+                exact=files[base_format(name)],
+                cache=cache,
+                log=log,
+            )
         report_progress(progress, "exporting", len(files), len(files))
         for file in files.values():
             write_metadata(file, metadata)
         proof = prove(module, files, inputs, progress=progress)
         return Bundle.save(path, network, metadata, list(files.values()), architecture=architecture, proof=proof)
-
-
-def _quantize(source: Path, target: Path, name: Format, images: Tensor | None, log: Path | None) -> None:
-    if needs_calibration(name) and images is None:
-        raise ValueError(f"format {name!r} needs calibration images: pass some of the training split")
-    if name == "onnx-int8":
-        assert images is not None
-        quantize_onnx(source, target, calibration=images, log=log)
-    else:
-        calibration = images if needs_calibration(name) else None
-        quantize_tflite(source, target, tflite_scheme(name), calibration=calibration, log=log)
 
 
 @frozen

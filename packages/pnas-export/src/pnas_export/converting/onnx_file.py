@@ -10,17 +10,17 @@ from pnas_export.ground.conversion_cache import cached_conversion, fingerprint
 from pnas_export.ground.inference_copy import check_input, example_images, inference_copy
 from pnas_export.ground.refused_layer import naming_layer
 from pnas_export.ground.silence import ConversionError, converting
-from pnas_ops import write_atomically
+from pnas_ops import FilePath, write_atomically
 
 
 def export_onnx(
     module: nn.Module,
     input_shape: tuple[int, int, int, int],
-    path: Path,
+    path: FilePath,
     *,
     fixed_batch: bool = False,
-    cache: Path | None = None,
-    log: Path | None = None,
+    cache: FilePath | None = None,
+    log: FilePath | None = None,
 ) -> None:
     """Writes the net as a float32 ONNX file: "images" (batch, C, H, W) to "logits" (batch, classes).
 
@@ -38,6 +38,7 @@ def export_onnx(
         ValueError: for an input shape that is none, or that the net does not take.
         ConversionError: naming the net and the layer, where the exporter refuses it.
     """
+    path = Path(path)
     net = inference_copy(module)
     images = example_images(net, input_shape)
     check_input(net, images)
@@ -45,7 +46,7 @@ def export_onnx(
         # torch.export takes a dimension of size 1 for a constant.
         images = torch.cat([images[:1]] * 2)
 
-    def attempt(part: nn.Module, inputs: Sequence[Tensor], cache: Path | None = None) -> bytes:
+    def attempt(part: nn.Module, inputs: Sequence[Tensor], cache: FilePath | None = None) -> bytes:
         with converting(f"net {path.stem} to ONNX", log=log):
             return cached_conversion(
                 cache,

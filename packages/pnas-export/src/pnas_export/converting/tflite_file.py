@@ -9,16 +9,16 @@ from pnas_export.ground.conversion_cache import cached_conversion, fingerprint
 from pnas_export.ground.inference_copy import check_input, example_images, inference_copy
 from pnas_export.ground.refused_layer import naming_layer
 from pnas_export.ground.silence import ConversionError, converting
-from pnas_ops import write_atomically
+from pnas_ops import FilePath, write_atomically
 
 
 def export_tflite(
     module: nn.Module,
     input_shape: tuple[int, int, int, int],
-    path: Path,
+    path: FilePath,
     *,
-    cache: Path | None = None,
-    log: Path | None = None,
+    cache: FilePath | None = None,
+    log: FilePath | None = None,
 ) -> None:
     """Writes the net as a float32 TFLite file: "args_0" (1, H, W, C) to "output_0" (1, classes).
 
@@ -40,7 +40,7 @@ def export_tflite(
     net = inference_copy(module)
     images = example_images(net, input_shape)
     check_input(net, images)
-    write_atomically(path, convert(net, [images], what=f"net {path.stem} to TFLite", cache=cache, log=log))
+    write_atomically(path, convert(net, [images], what=f"net {Path(path).stem} to TFLite", cache=cache, log=log))
 
 
 def convert(
@@ -48,8 +48,8 @@ def convert(
     examples: Sequence[Tensor],
     *,
     what: str,
-    cache: Path | None = None,
-    log: Path | None = None,
+    cache: FilePath | None = None,
+    log: FilePath | None = None,
 ) -> bytes:
     """A TFLite model of a module of one or many inputs and outputs; those of 4 dimensions become channel-last.
 
@@ -64,7 +64,7 @@ def convert(
         ConversionError: naming `what` and the layer, where the converter refuses it.
     """
 
-    def attempt(part: nn.Module, inputs: Sequence[Tensor], cache: Path | None = None) -> bytes:
+    def attempt(part: nn.Module, inputs: Sequence[Tensor], cache: FilePath | None = None) -> bytes:
         with converting(what, log=log):
             return cached_conversion(
                 cache,

@@ -8,19 +8,19 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pnas_ops import write_atomically
+from pnas_ops import FilePath, write_atomically
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
-def cached_conversion(folder: Path | None, key: Callable[[], str], convert: Callable[[], bytes]) -> bytes:
+def cached_conversion(folder: FilePath | None, key: Callable[[], str], convert: Callable[[], bytes]) -> bytes:
     """What `convert` returns, from the folder where it was kept before; without a folder it is always made.
 
     A file in the folder that has been damaged is made anew. The folder may be deleted at any time.
     """
     if folder is None:
         return convert()
-    path = folder / key()
+    path = Path(folder, key())
     if path.exists():
         digest, content = path.read_bytes()[:_DIGEST_BYTES], path.read_bytes()[_DIGEST_BYTES:]
         if hashlib.sha256(content).digest() == digest:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from pnas_ops import PnasError
+from pnas_ops import FilePath, PnasError
 
 # Read by litert_torch, by the C++ libraries under it, and by those of TensorFlow where they are installed.
 _ENVIRONMENT = {
@@ -26,7 +26,7 @@ class ConversionError(PnasError, ValueError):
 
 
 @contextlib.contextmanager
-def quiet(log: Path | None = None) -> Iterator[IO[bytes]]:
+def quiet(log: FilePath | None = None) -> Iterator[IO[bytes]]:
     """Sends everything printed inside, by Python or by C++, to the end of `log`, or nowhere.
 
     Process-wide while it lasts: a progress bar that is to stay visible writes to a duplicate of its descriptor
@@ -40,6 +40,7 @@ def quiet(log: Path | None = None) -> Iterator[IO[bytes]]:
         if log is None:
             noise = stack.enter_context(tempfile.TemporaryFile())
         else:
+            log = Path(log)
             log.parent.mkdir(parents=True, exist_ok=True)
             noise = stack.enter_context(log.open("a+b"))
         stack.enter_context(_environment(_ENVIRONMENT))
@@ -54,7 +55,7 @@ def quiet(log: Path | None = None) -> Iterator[IO[bytes]]:
 
 
 @contextlib.contextmanager
-def converting(what: str, *, log: Path | None = None) -> Iterator[None]:
+def converting(what: str, *, log: FilePath | None = None) -> Iterator[None]:
     """`quiet`, for the conversion of `what`.
 
     Raises:

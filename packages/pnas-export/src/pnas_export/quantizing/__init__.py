@@ -1,4 +1,4 @@
-"""A float file to a smaller or faster one, the formats that there are, and where a quantized file goes wrong.
+"""A float file to a smaller or faster one, a net to a file of any format, and where a quantized file goes wrong.
 
-Imports `ground` and `runtimes`.
+Imports `ground`, `runtimes` and `converting`.
 """

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from pnas_export.quantizing.quantization import Scheme
+from pnas_ops import FilePath
 
 Format = Literal[
     "onnx", "onnx-int8", "tflite", "tflite-float16", "tflite-dynamic-int8", "tflite-int8", "tflite-int8-float-io"
@@ -19,19 +20,24 @@ def file_name(name: Format) -> str:
     return f"model-{scheme}.{suffix}" if scheme else f"model.{suffix}"
 
 
-def format_of(file: Path) -> Format:
+def format_of(file: FilePath) -> Format:
     """The inverse of `file_name`.
 
     Raises:
         ValueError: for a file of another name.
     """
     for name in FORMATS:
-        if file_name(name) == file.name:
+        if file_name(name) == Path(file).name:
             return name
     raise ValueError(f"{file} has not the name of a bundle's file: {', '.join(BUNDLE_FILES)}")
 
 
 BUNDLE_FILES: tuple[str, ...] = tuple(map(file_name, FORMATS))
+
+
+def suffix_of(name: Format) -> str:
+    """Of a file's name: ".onnx" or ".tflite"."""
+    return f".{base_format(name)}"
 
 
 def base_format(name: Format) -> Format:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pnas_export.ground.silence import converting
 from pnas_export.runtimes.tflite_runtimes import AiEdgeLitert
-from pnas_ops import write_atomically
+from pnas_ops import FilePath, write_atomically
 
 Scheme = Literal["float16", "dynamic-int8", "int8", "int8-float-io"]
 """How a TFLite file is quantized:
@@ -27,7 +27,12 @@ MIN_CALIBRATION_IMAGES = 16
 
 
 def quantize_tflite(
-    source: Path, target: Path, scheme: Scheme, *, calibration: Tensor | None = None, log: Path | None = None
+    source: FilePath,
+    target: FilePath,
+    scheme: Scheme,
+    *,
+    calibration: Tensor | None = None,
+    log: FilePath | None = None,
 ) -> None:
     """Writes a quantized TFLite file. Int8 weights have one scale an output channel.
 
@@ -50,6 +55,7 @@ def quantize_tflite(
     static = scheme in ("int8", "int8-float-io")
     if not static and calibration is not None:
         raise ValueError(f"scheme {scheme!r} takes no calibration images: leave them out")
+    source = Path(source)
     what = f"{source.name} to {scheme} TFLite"
     with converting(what, log=log):
         content = source.read_bytes()
@@ -71,7 +77,7 @@ def quantize_tflite(
     write_atomically(target, quantized)
 
 
-def quantize_signatures(model: bytes, *, log: Path | None = None) -> bytes:
+def quantize_signatures(model: bytes, *, log: FilePath | None = None) -> bytes:
     """A model of `convert_workloads` with every signature quantized as by scheme "int8", for timing.
 
     Ranges come from random inputs, so that its outputs are rough.
@@ -99,7 +105,7 @@ def quantize_signatures(model: bytes, *, log: Path | None = None) -> bytes:
         return bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model)
 
 
-def quantize_onnx(source: Path, target: Path, *, calibration: Tensor, log: Path | None = None) -> None:
+def quantize_onnx(source: FilePath, target: FilePath, *, calibration: Tensor, log: FilePath | None = None) -> None:
     """Writes an int8 ONNX file (QDQ): weights int8 with one scale an output channel, activations uint8.
 
     Input and output stay float32. Processors for x86 without VNNI, which are older than about 2019, may saturate in
@@ -117,6 +123,7 @@ def quantize_onnx(source: Path, target: Path, *, calibration: Tensor, log: Path 
             already.
         ConversionError: naming the file, where it is damaged or the quantizer refuses it.
     """
+    source = Path(source)
     what = f"{source.name} to int8 ONNX"
     with converting(what, log=log):
         import onnx

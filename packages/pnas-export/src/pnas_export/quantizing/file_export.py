@@ -1,0 +1,74 @@
+"""A net to one file, in any format."""
+
+import tempfile
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from pnas_export.converting.onnx_file import export_onnx
+from pnas_export.converting.tflite_file import export_tflite
+from pnas_export.quantizing.formats import (
+    FORMATS,
+    Format,
+    base_format,
+    is_float32,
+    needs_calibration,
+    suffix_of,
+    tflite_scheme,
+)
+from pnas_export.quantizing.quantization import quantize_onnx, quantize_tflite
+from pnas_ops import FilePath
+
+
+def export_file(
+    network: nn.Module,
+    input_shape: tuple[int, int, int, int],
+    path: FilePath,
+    format_: Format,
+    *,
+    calibration: Tensor | None = None,
+    exact: FilePath | None = None,
+    cache: FilePath | None = None,
+    log: FilePath | None = None,
+) -> None:
+    """Writes a net as a file, float32 or quantized; nothing else is left.
+
+    Args:
+        network: the net, in any mode, on any device; not changed. A `RawPixels` makes a file that takes uint8.
+        input_shape: (1, C, H, W).
+        path: where to write, atomically; ends with ".onnx" or ".tflite", as the format does.
+        format_: which file.
+        calibration: images (N, C, H, W) from the training split, as the net takes them, for the formats that quantize
+            activations; the others leave them alone.
+        exact: the float32 file of the same net, for a quantized one to be made of; where it is not there already, the
+            net is converted first.
+        cache: a folder that keeps what was converted; the same net is then not converted twice.
+        log: a file that receives what converters print; dropped if None.
+
+    Raises:
+        ValueError: for an unknown format, a path of another, calibration images that are missing or do not fit, and an
+            input shape that is none, or that the net does not take.
+        ConversionError: naming the net and the layer, or the file, that a converter refuses.
+    """
+    path = Path(path)
+    if format_ not in FORMATS:
+        raise ValueError(f"unknown format {format_!r}: use one of {', '.join(FORMATS)}")
+    if path.suffix != suffix_of(format_):
+        raise ValueError(f"{path} is no name for a file of format {format_!r}: end it with {suffix_of(format_)}")
+    if is_float32(format_):
+        export = export_onnx if format_ == "onnx" else export_tflite
+        export(network, input_shape, path, cache=cache, log=log)
+        return
+    if not needs_calibration(format_):
+        calibration = None
+    elif calibration is None:
+        raise ValueError(f"format {format_!r} needs calibration images: pass some of the training split")
+    with tempfile.TemporaryDirectory(prefix="pnas-") as folder:
+        if exact is None:
+            exact = Path(folder, path.name)
+            export_file(network, input_shape, exact, base_format(format_), cache=cache, log=log)
+        if format_ == "onnx-int8":
+            assert calibration is not None
+            quantize_onnx(exact, path, calibration=calibration, log=log)
+        else:
+            quantize_tflite(exact, path, tflite_scheme(format_), calibration=calibration, log=log)
