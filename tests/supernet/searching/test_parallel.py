@@ -22,7 +22,7 @@ TIMEOUT_S = 180
 # In float64 what is seen is below 2e-15, and above 0.1 where BatchNorm is not synchronized.
 ROUNDING = 1e-12
 Result = dict[str, Any]
-LOST = r"LostProcessError: another process of the search is gone or does not answer \(.*\): start all of them again"
+LOST = r"LostProcessError: another process is gone or does not answer \(.*\): start all of them again"
 needs_two_gpus = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="nccl needs 2 GPUs")
 
 
@@ -164,7 +164,10 @@ def test_another_number_of_processes_goes_on_from_the_checkpoint(
 @pytest.mark.parametrize(
     ("what", "message"),
     [
-        ("alpha", r"process 1 differs from process 0 in network/network\.4\.op\.alpha: start all with the same"),
+        (
+            "alpha",
+            r"process 1 differs from process 0 in network/network\.4\.op\.alpha: start all with the same",
+        ),
         ("weight", r"process 1 differs from process 0 in network/network\.0\.op\.0\.weight: "),
         ("generator", r"process 1 differs from process 0 in generator: "),
         ("batches", r"process 1 differs from process 0 in batches of the epoch: .* equally many batches"),

@@ -29,6 +29,7 @@ from pnas_supernet.gates.path import (
     take_sum,
 )
 from pnas_supernet.gates.supernet import SuperNet, derive, extract, extract_candidates
+from pnas_supernet.gates.surroundings import seeded
 from pnas_supernet.running.checkpoint import (
     CheckpointError,
     delete_checkpoint,
@@ -48,7 +49,14 @@ from pnas_supernet.searching.arch_steps import (
 )
 from pnas_supernet.searching.execution import DivergenceError, Execution, Loss, StepResult
 from pnas_supernet.searching.history import EpochRecord, relative_entropy
-from pnas_supernet.searching.parallel import DesynchronizedError, LostProcessError
+from pnas_supernet.searching.parallel import (
+    DesynchronizedError,
+    LostProcessError,
+    average,
+    check_identical,
+    exchange,
+)
+from pnas_supernet.searching.precision import AUTOCAST_DTYPES, Precision
 from pnas_supernet.searching.search_config import SearchConfig
 from pnas_supernet.searching.steps import Objective, arch_step, weight_step
 
@@ -106,6 +114,12 @@ __all__ = [
     "DivergenceError",
     "DesynchronizedError",
     "LostProcessError",
+    "average",
+    "check_identical",
+    "exchange",
+    "seeded",
+    "Precision",
+    "AUTOCAST_DTYPES",
     # checkpoints
     "save_checkpoint",
     "load_checkpoint",

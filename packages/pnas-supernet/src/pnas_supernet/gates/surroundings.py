@@ -47,9 +47,16 @@ class Surroundings:
 
 
 @contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Inside the `with` block dropout draws from `seed`; after it, PyTorch's generators are as they were before."""
-    devices = [device] if device.type == "cuda" else []
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Inside the `with` block what draws from PyTorch's own generators, such as dropout, draws from `seed`.
+
+    After it, they are as they were before.
+
+    Args:
+        seed: of the CPU's generator, and of the GPU's where there is one.
+        device: a GPU that is drawn on too; None, or a CPU, for none.
+    """
+    devices = [device] if device is not None and device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.default_generator.manual_seed(seed)
         for cuda in devices:

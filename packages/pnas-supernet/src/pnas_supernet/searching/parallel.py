@@ -1,4 +1,4 @@
-"""Several processes that search as one: equal paths from equal generators, and averages of what differs."""
+"""Several processes that search, or train, as one: equal draws from equal generators, and means of what differs."""
 
 import hashlib
 import re
@@ -22,6 +22,24 @@ class DesynchronizedError(PnasError, RuntimeError):
     """Processes that must hold the same values do not."""
 
 
+@contextmanager
+def exchange() -> Iterator[None]:
+    """Around an exchange of `torch.distributed`: that another process has gone is told in one line.
+
+    Raises:
+        LostProcessError: for any RuntimeError of the `with` block.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        # The first sentence, without the place in gloo's sources that stands before it.
+        reason = re.sub(r"^\[\S+\] ", "", str(error).splitlines()[0]).split(". ")[0]
+        raise LostProcessError(
+            f"another process is gone or does not answer ({reason})",
+            "start all of them again to go on from the last checkpoint",
+        ) from error
+
+
 def average(tensors: Sequence[Tensor], group: dist.ProcessGroup) -> None:
     """Replaces tensors, in place, by their means over the processes of `group`, in one exchange.
 
@@ -37,7 +55,7 @@ def average(tensors: Sequence[Tensor], group: dist.ProcessGroup) -> None:
     joined = torch.cat(
         [tensor.detach().flatten().to(torch.promote_types(tensor.dtype, torch.float32)) for tensor in tensors]
     )
-    with _exchange():
+    with exchange():
         dist.all_reduce(joined, group=group)
     joined /= group.size()
     for tensor, mean in zip(tensors, torch.split(joined, [tensor.numel() for tensor in tensors]), strict=True):
@@ -62,14 +80,15 @@ def check_identical(state: dict[str, Any], group: dist.ProcessGroup) -> None:
         LostProcessError: where a process has ended.
     """
     everyone: list[dict[str, str]] = [{}] * group.size()
-    with _exchange():
+    with exchange():
         dist.all_gather_object(everyone, dict(_digests("", state)), group=group)
     for rank, theirs in enumerate(everyone):
         for name in sorted(everyone[0].keys() | theirs.keys()):
             if theirs.get(name) != everyone[0].get(name):
                 raise DesynchronizedError(
-                    f"process {rank} differs from process 0 in {name}: start all with the same software, from the same "
-                    "seed or checkpoint, and give them equally many batches"
+                    f"process {rank} differs from process 0 in {name}",
+                    "start all with the same options and software, from the same seed or checkpoint, and give them "
+                    "equally many batches",
                 )
 
 
@@ -86,16 +105,3 @@ def _digests(name: str, value: Any) -> Iterator[tuple[str, str]]:
         yield name, f"{value.dtype} {tuple(value.shape)} {hashlib.sha256(content.data).hexdigest()}"
     else:
         yield name, repr(value)
-
-
-@contextmanager
-def _exchange() -> Iterator[None]:
-    try:
-        yield
-    except RuntimeError as error:
-        # The first sentence, without the place in gloo's sources that stands before it.
-        reason = re.sub(r"^\[\S+\] ", "", str(error).splitlines()[0]).split(". ")[0]
-        raise LostProcessError(
-            f"another process of the search is gone or does not answer ({reason}): "
-            "start all of them again to go on from the last checkpoint"
-        ) from error

@@ -8,8 +8,8 @@ from attrs import field, frozen
 from attrs.validators import deep_iterable, ge, gt, in_, le, lt
 
 from pnas_supernet.gates.path import Sampler, sample_exact_gate, sample_two_path_gate
+from pnas_supernet.searching.precision import AUTOCAST_DTYPES, Precision
 
-_AUTOCAST = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _GATES: dict[str, Sampler] = {"exact": sample_exact_gate, "two-path": sample_two_path_gate}
 
 
@@ -42,7 +42,7 @@ class SearchConfig:
     label_smoothing: float = field(default=0.1, validator=[ge(0.0), le(1.0)])
     alpha_lr: float = field(default=1e-3, validator=gt(0.0))
     alpha_betas: tuple[float, float] = field(default=(0.0, 0.999), validator=deep_iterable([ge(0.0), lt(1.0)]))
-    precision: Literal["float32", "bfloat16", "float16"] = field(default="float32", validator=in_(tuple(_AUTOCAST)))
+    precision: Precision = field(default="float32", validator=in_(tuple(AUTOCAST_DTYPES)))
     micro_batches: int = field(default=1, validator=ge(1))
 
     @property
@@ -53,7 +53,7 @@ class SearchConfig:
     @property
     def autocast(self) -> torch.dtype | None:
         """The type that forward passes are cast to, if any."""
-        return _AUTOCAST[self.precision]
+        return AUTOCAST_DTYPES[self.precision]
 
     def is_warm_up(self, epoch: int) -> bool:
         """Whether the architecture does not learn yet in this epoch, counted from 0 over both phases."""
