@@ -5,7 +5,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pnas_latency import Calibration, MissingWorkloadsError, NetEntry
+from pnas_latency import Calibration, ForeignTableError, MissingWorkloadsError, NetEntry
 from pnas_ops import (
     DeviceInfo,
     digits_mbconv_space,
@@ -59,8 +59,9 @@ def test_merging_parts_gives_the_whole() -> None:
 )
 def test_does_not_merge_tables_of_two_devices(other: DeviceInfo, message: str) -> None:
     table = uniform_table(digits_mbconv_space())
-    with pytest.raises(ValueError, match=f"^tables of two devices cannot be merged: {message}$"):
+    with pytest.raises(ForeignTableError, match=f"^tables of two devices cannot be merged: {message}$") as caught:
         table.merge(evolve(table, device=other))
+    assert (caught.value.have, caught.value.want, caught.value.way_out) == (DEVICE, other, "")
 
 
 def test_refuses_a_net_twice_whatever_its_name() -> None:
@@ -88,8 +89,11 @@ def test_refuses_another_device_unless_told_otherwise(name: str, value: str | in
         rf"^the table was measured with {name} {getattr(DEVICE, name)}, not {value}: "
         rf"measure one on .*, or say allow=\['{name}'\] to use it nevertheless$"
     )
-    with pytest.raises(ValueError, match=expected):
+    with pytest.raises(ForeignTableError, match=expected) as caught:
         table.check_fits(space, other)
+    error = caught.value
+    assert (error.have, error.want, error.differing) == (DEVICE, other, (name,))
+    assert error.what == f"the table was measured with {name} {getattr(DEVICE, name)}, not {value}"
     table.check_fits(space, other, allow=[name])
     with pytest.raises(ValueError, match=r"allow may name device, .*, got 'colour'"):
         table.check_fits(space, other, allow=["colour"])

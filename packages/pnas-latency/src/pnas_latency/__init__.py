@@ -9,7 +9,7 @@ from pnas_latency.devices.torch_device import TorchDevice
 from pnas_latency.drawing.validation import draw_validation
 from pnas_latency.metrics.counts import MACS, PARAMETERS, peak_activation_bytes, weight_bytes
 from pnas_latency.metrics.expectation import expected_cost, expected_max
-from pnas_latency.metrics.metric import Metric
+from pnas_latency.metrics.metric import Metric, UnknownCostError
 from pnas_latency.objectives.objective import (
     AbsolutePenalty,
     Constraint,
@@ -23,7 +23,8 @@ from pnas_latency.tables.calibration import Calibration, fit_calibration
 from pnas_latency.tables.device import Device
 from pnas_latency.tables.entries import NetEntry, TableEntry
 from pnas_latency.tables.measuring import measure_table
-from pnas_latency.tables.missing import MissingWorkloadsError
+from pnas_latency.tables.missing import MissingNetsError, MissingWorkloadsError
+from pnas_latency.tables.provenance import ForeignTableError
 from pnas_latency.tables.table import LatencyTable
 from pnas_latency.tables.validation import Validation, compare_predictions
 from pnas_latency.tables.validation_nets import ValidationNet, validation_nets
@@ -44,6 +45,8 @@ __all__ = [
     "TableEntry",
     "NetEntry",
     "MissingWorkloadsError",
+    "MissingNetsError",
+    "ForeignTableError",
     # tables of other projects
     "read_proxylessnas_yaml",
     "write_proxylessnas_yaml",
@@ -81,6 +84,7 @@ __all__ = [
     "absolute_reward",
     # anything else that a net costs
     "Metric",
+    "UnknownCostError",
     "MACS",
     "PARAMETERS",
     "weight_bytes",

@@ -20,8 +20,8 @@ class InfeasibleBudgetError(PnasError, ValueError):
             can be kept but not all together.
     """
 
-    def __init__(self, message: str, cheapest: Architecture) -> None:
-        super().__init__(message)
+    def __init__(self, what: str, way_out: str, cheapest: Architecture) -> None:
+        super().__init__(what, way_out)
         self.cheapest = cheapest
 
 
@@ -32,34 +32,37 @@ def explain(space: Space, limits: Sequence[Limit]) -> InfeasibleBudgetError:
     """
     for limit in limits:
         if reason := _why_not_alone(space, limit):
-            return InfeasibleBudgetError(f"no net of {space.name!r} takes {reason}", limit.metric.cheapest(space))
+            what, way_out = reason
+            what = f"no net of {space.name!r} takes {_described(limit)}: {what}"
+            return InfeasibleBudgetError(what, way_out, limit.metric.cheapest(space))
     each = ", ".join(
         f"{_described(limit)} (the cheapest takes {_up(limit.metric, _cheapest_cost(space, limit.metric))})"
         for limit in limits
     )
     return InfeasibleBudgetError(
-        f"no net of {space.name!r} keeps all limits at once, though each can be kept alone: {each}: loosen one of them",
+        f"no net of {space.name!r} keeps all limits at once, though each can be kept alone: {each}",
+        "loosen one of them",
         limits[0].metric.cheapest(space),
     )
 
 
-def _why_not_alone(space: Space, limit: Limit) -> str | None:
-    """Why no net keeps this one limit, or None if some net does."""
-    metric, described = limit.metric, _described(limit)
+def _why_not_alone(space: Space, limit: Limit) -> tuple[str, str] | None:
+    """Why no net keeps this one limit, and what to do; or None if some net does."""
+    metric = limit.metric
     least = _cheapest_cost(space, metric)
     if least > limit.at_most:
         common = f"without the searched blocks {_up(metric, metric.fixed(space))}"
-        return f"{described}: the cheapest takes {_up(metric, least)} ({common}): raise the limit"
+        return f"the cheapest takes {_up(metric, least)} ({common})", "raise the limit"
     most = metric.of(space.architecture([row.index(max(row)) for row in metric.costs(space)]))
     if limit.at_least is None or limit.at_least <= most <= limit.at_most:
         return None
     if most < limit.at_least:
-        return f"{described}: the dearest takes {_down(metric, most)}: lower the limit"
+        return f"the dearest takes {_down(metric, most)}", "lower the limit"
     # There are nets on both sides of `at_least`, but perhaps none that is not above `at_most`.
     below, above = _nearest(space, limit)
     if above <= limit.at_most:
         return None
-    return f"{described}: the nearest take {_down(metric, below)} and {_up(metric, above)}: widen the window"
+    return f"the nearest take {_down(metric, below)} and {_up(metric, above)}", "widen the window"
 
 
 def _nearest(space: Space, limit: Limit) -> tuple[float, float]:

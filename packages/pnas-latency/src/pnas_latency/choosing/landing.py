@@ -55,7 +55,7 @@ def check_budget(space: Space, table: LatencyTable, budget: Budget) -> None:
 
     Raises:
         InfeasibleBudgetError: naming the budget, and the cheapest net.
-        ValueError: for a limit that the space's costs cannot tell, see `Metric.parts`.
+        UnknownCostError: for a limit that the space's costs cannot tell, see `Metric.parts`.
         MissingWorkloadsError: for a table that lacks a workload of the space.
     """
     uniform = [torch.full((len(row),), 1 / len(row)) for row in space.mixed]

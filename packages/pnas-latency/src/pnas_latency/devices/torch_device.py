@@ -8,15 +8,15 @@ from torch import Tensor, nn
 
 from pnas_ops import (
     Architecture,
-    Call,
     DeviceInfo,
     Measurement,
     Progress,
+    TimedCall,
     Workload,
     build_block,
     build_network,
     processor_name,
-    walk,
+    time_walks,
 )
 
 
@@ -61,14 +61,14 @@ class TorchDevice:
         nets: Sequence[Architecture] = (),
         progress: Progress | None = None,
     ) -> Iterator[tuple[Workload | Architecture, Measurement]]:
-        """Measures every workload of `rows`, and every net, by `pnas_ops.walk`; the thread count is restored."""
+        """Measures every workload of `rows`, and every net, by `pnas_ops.time_walks`; the thread count is restored."""
         tiny = torch.zeros(1, device=self._device)
-        places: list[dict[Workload | Architecture, Call]] = [{key: self._call(key) for key in row} for row in rows]
-        wholes: dict[Workload | Architecture, Call] = {net: self._call(net) for net in nets}
+        places: list[dict[Workload | Architecture, TimedCall]] = [{key: self._call(key) for key in row} for row in rows]
+        wholes: dict[Workload | Architecture, TimedCall] = {net: self._call(net) for net in nets}
         # A net waits for the GPU once. On a CPU it saves nothing: `tiny + 1` would deduct what every operator pays.
-        idle = [Call(lambda: self._finished(tiny + 1))] if self._device.type == "cuda" else []
+        idle = [TimedCall(lambda: self._finished(tiny + 1))] if self._device.type == "cuda" else []
         with _threads(self.info.threads), torch.inference_mode():
-            measurements = walk(
+            measurements = time_walks(
                 places,
                 idle=idle,
                 wholes=wholes,
@@ -77,10 +77,10 @@ class TorchDevice:
             )
         return iter(measurements.items())
 
-    def _call(self, key: Workload | Architecture) -> Call:
+    def _call(self, key: Workload | Architecture) -> TimedCall:
         module = self._module(key)
         images = torch.full(key.input_shape, 0.5, device=self._device).to(memory_format=torch.channels_last)
-        return Call(lambda: self._finished(module(images)), lambda: images.mul_(1.0))
+        return TimedCall(lambda: self._finished(module(images)), lambda: images.mul_(1.0))
 
     def _module(self, key: Workload | Architecture) -> nn.Module:
         # Measuring must not change the random numbers of the program around it.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
+from pnas_latency.tables.missing import MissingNetsError
 from pnas_latency.tables.table import LatencyTable
 from pnas_ops import KERNEL_COLORS, new_figure
 
@@ -18,11 +19,11 @@ def draw_validation(table: LatencyTable) -> "Figure":
     Where the table is calibrated, the predictions without that are rings.
 
     Raises:
-        ValueError: for a table without whole nets.
+        MissingNetsError: for a table without whole nets.
         ModuleNotFoundError: where matplotlib is not installed.
     """
     if not table.nets:
-        raise ValueError("the table holds no whole nets to compare its predictions with: measure some")
+        raise MissingNetsError("the table holds no whole nets to compare its predictions with", "measure some")
     figure = new_figure(10, 5)
     latency, error = figure.subplots(1, 2)
     summed = evolve(table, calibration=None)

@@ -9,10 +9,14 @@ from attrs.validators import in_
 from torch import Tensor
 
 from pnas_latency.metrics.expectation import expected_cost, expected_max
-from pnas_ops import Architecture, Space, Workload, workloads
+from pnas_ops import Architecture, PnasError, Space, Workload, workloads
 
 Rows = Sequence[Sequence[Workload]]
 Costs = tuple[tuple[float, ...], ...]
+
+
+class UnknownCostError(PnasError, ValueError):
+    """A metric cannot say what the candidates of a space cost one by one."""
 
 
 @frozen(kw_only=True)
@@ -53,12 +57,13 @@ class Metric:
         """The costs of what is not searched, one by one and without the constant, and the `costs` of what is.
 
         Raises:
-            ValueError: for the largest of a net's workloads in a space of edges, where other edges' results are held
+            UnknownCostError: for the largest of a net's workloads in a space of edges, where other edges' results are held
                 beside that of each: that takes whole blocks.
         """
         if self.combine == "max" and not space.of_whole_blocks:
-            raise ValueError(
-                f"{self.name} of {space.name!r} is not known edge by edge: leave out this limit, or search whole blocks"
+            raise UnknownCostError(
+                f"{self.name} of {space.name!r} is not known edge by edge",
+                "leave out this limit, or search whole blocks",
             )
         rows = self.rows(workloads(space))
         searched = set(space.searched)

@@ -8,6 +8,7 @@ from attrs import evolve
 
 from pnas_latency.tables.device import Device
 from pnas_latency.tables.entries import NetEntry, TableEntry
+from pnas_latency.tables.provenance import ForeignTableError, differing_fields
 from pnas_latency.tables.table import LatencyTable
 from pnas_latency.tables.validation_nets import ValidationNet
 from pnas_ops import Architecture, Progress, Space, workloads
@@ -34,12 +35,18 @@ def measure_table(
         progress: told how far it is.
 
     Raises:
-        ValueError: for a `known` table of another device.
+        ForeignTableError: for a `known` table of another device.
     """
     today = date.today().isoformat()
     table = known or LatencyTable(device=device.info, measured_on=today, entries=())
     if table.device != device.info:
-        raise ValueError(f"a table of {table.device} cannot be continued on {device.info}: start a new table")
+        raise ForeignTableError(
+            f"a table of {table.device} cannot be continued on {device.info}",
+            "start a new table",
+            have=table.device,
+            want=device.info,
+            differing=differing_fields(table.device, device.info),
+        )
     rows = workloads(net)
     missing = set(table.missing(rows))
     had = {(entry.architecture.resolution, entry.architecture.blocks) for entry in table.nets}

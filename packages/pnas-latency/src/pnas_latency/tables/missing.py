@@ -8,10 +8,16 @@ _NAMED_IN_AN_ERROR = 10
 
 
 class MissingWorkloadsError(PnasError, LookupError):
-    """A table lacks workloads that a prediction needs; `missing` holds them."""
+    """A table lacks workloads that a prediction needs.
+
+    Attributes:
+        missing: these workloads.
+        device: that of the table.
+    """
 
     def __init__(self, missing: Sequence[Workload], device: DeviceInfo, *, why: str = "", column: str = "") -> None:
         self.missing = tuple(missing)
+        self.device = device
         named = "; ".join(map(str, self.missing[:_NAMED_IN_AN_ERROR]))
         more = len(self.missing) - _NAMED_IN_AN_ERROR
         super().__init__(
@@ -19,3 +25,7 @@ class MissingWorkloadsError(PnasError, LookupError):
             f"{len(self.missing)} workloads: {named}{f'; and {more} more' if more > 0 else ''}",
             "measure them on that device with measure_table(known=...)",
         )
+
+
+class MissingNetsError(PnasError, ValueError):
+    """A table lacks whole nets that calibrate it, or judge it."""

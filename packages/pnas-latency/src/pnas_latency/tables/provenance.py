@@ -4,9 +4,27 @@ from collections.abc import Collection
 
 from attrs import fields
 
-from pnas_ops import DeviceInfo
+from pnas_ops import DeviceInfo, PnasError
 
 _FIELDS = tuple(attribute.name for attribute in fields(DeviceInfo))
+
+
+class ForeignTableError(PnasError, ValueError):
+    """A table of one device is taken for one of another.
+
+    Attributes:
+        have: where the table was measured.
+        want: the device that it is taken for.
+        differing: the names of the fields in which they differ, but for those that may.
+    """
+
+    def __init__(
+        self, what: str, way_out: str = "", *, have: DeviceInfo, want: DeviceInfo, differing: Collection[str]
+    ) -> None:
+        super().__init__(what, way_out)
+        self.have = have
+        self.want = want
+        self.differing = tuple(differing)
 
 
 def differing_fields(have: DeviceInfo, want: DeviceInfo) -> tuple[str, ...]:
@@ -23,13 +41,16 @@ def check_device(have: DeviceInfo, want: DeviceInfo, *, allow: Collection[str]) 
     """Refuses a table of the device `have` for use on `want`, but for the fields that `allow` names.
 
     Raises:
-        ValueError: in one line, naming each differing field with both values and the way out; or naming what `allow`
-            holds that is not a field of `DeviceInfo`.
+        ForeignTableError: naming each differing field with both values.
+        ValueError: naming what `allow` holds that is not a field of `DeviceInfo`.
     """
     if unknown := sorted(set(allow) - set(_FIELDS)):
         raise ValueError(f"allow may name {', '.join(_FIELDS)}, got {', '.join(map(repr, unknown))}")
     if differing := [name for name in differing_fields(have, want) if name not in allow]:
-        raise ValueError(
-            f"the table was measured with {describe_differences(have, want, differing)}: measure one on {want}, "
-            f"or say allow={differing!r} to use it nevertheless"
+        raise ForeignTableError(
+            f"the table was measured with {describe_differences(have, want, differing)}",
+            f"measure one on {want}, or say allow={differing!r} to use it nevertheless",
+            have=have,
+            want=want,
+            differing=differing,
         )

@@ -14,9 +14,9 @@ from attrs.validators import ge, optional
 from pnas_latency.metrics.metric import Costs, Metric, Rows
 from pnas_latency.tables.calibration import Calibration, fit_calibration
 from pnas_latency.tables.entries import NetEntry, TableEntry
-from pnas_latency.tables.missing import MissingWorkloadsError
+from pnas_latency.tables.missing import MissingNetsError, MissingWorkloadsError
 from pnas_latency.tables.pricing import lacking, summed, terms
-from pnas_latency.tables.provenance import check_device, describe_differences, differing_fields
+from pnas_latency.tables.provenance import ForeignTableError, check_device, describe_differences, differing_fields
 from pnas_latency.tables.validation import Validation, compare_predictions
 from pnas_ops import Architecture, DeviceInfo, Measurement, PricedNet, Space, Workload, load_json, save_json, workloads
 
@@ -100,7 +100,7 @@ class LatencyTable:
             allow: names of those fields of `DeviceInfo` that may differ: allow=["runtime_version"].
 
         Raises:
-            ValueError: naming the fields of the device that differ, with both values and the way out.
+            ForeignTableError: naming the fields of the device that differ, with both values and the way out.
             MissingWorkloadsError: listing the workloads that the table lacks, and the resolution where that is why.
         """
         if device is not None:
@@ -186,11 +186,16 @@ class LatencyTable:
         the entries of one table, is dropped: call `calibrated` again.
 
         Raises:
-            ValueError: for a table of another device, naming the fields that differ.
+            ForeignTableError: for a table of another device, naming the fields that differ.
         """
         if differing := differing_fields(self.device, other.device):
             differences = describe_differences(self.device, other.device, differing)
-            raise ValueError(f"tables of two devices cannot be merged: {differences}")
+            raise ForeignTableError(
+                f"tables of two devices cannot be merged: {differences}",
+                have=self.device,
+                want=other.device,
+                differing=differing,
+            )
         older, newer = sorted((self, other), key=lambda table: table.measured_on)
         floors = [table.noise_floor for table in (self, other) if table.noise_floor is not None]
         return LatencyTable(
@@ -205,12 +210,12 @@ class LatencyTable:
         """A table whose predictions, costs and `fixed_ms` are corrected by those of its nets that are not held out.
 
         Raises:
-            ValueError: where all nets are held out.
+            MissingNetsError: where all nets are held out.
             MissingWorkloadsError: for a net with workloads that were not measured.
         """
         fitted = [entry for entry in self.nets if not entry.held_out]
         if not fitted:
-            raise ValueError("the table holds no net to calibrate it with: measure some that are not held out")
+            raise MissingNetsError("the table holds no net to calibrate it with", "measure some that are not held out")
         return evolve(self, calibration=fit_calibration(*evolve(self, calibration=None)._pairs(fitted)))
 
     def validate(self, *, band: bool = False) -> Validation:
@@ -220,12 +225,13 @@ class LatencyTable:
             band: take only those of the band of nearly equal cost, among which ranking is hard.
 
         Raises:
-            ValueError: where there is no such net.
+            MissingNetsError: where there is no such net.
             MissingWorkloadsError: for a net with workloads that were not measured.
         """
         judges = [entry for entry in self.nets if entry.held_out and (entry.band or not band)]
         if not judges:
-            raise ValueError(f"the table holds no net {'of the band ' if band else ''}that is held out: measure some")
+            what = f"the table holds no net {'of the band ' if band else ''}that is held out"
+            raise MissingNetsError(what, "measure some")
         return compare_predictions(*self._pairs(judges), noise_floor=self.noise_floor)
 
     def save(self, path: Path) -> None:
