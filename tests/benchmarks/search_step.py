@@ -24,7 +24,7 @@ from torch.optim import Optimizer
 from pnas_ops import imagenet_mbconv_space
 from pnas_supernet import (
     Execution,
-    Path,
+    GatePath,
     ProxylessNAS,
     Sampler,
     SearchConfig,
@@ -182,7 +182,7 @@ def kept(network: nn.Module, batch: Batch) -> int:
         return saved_bytes(lambda: network(batch.images), besides=exist)
 
 
-def _along(path: Path, choice: int) -> Path:
+def _along(path: GatePath, choice: int) -> Path:
     match path:
         case TwoPathGate():
             return TwoPathGate(choice, path.active if path.other == choice else path.other)

@@ -11,9 +11,9 @@ from torch.nn.functional import cross_entropy
 from pnas_ops import MBConvSpec, OpSpec, SearchSpace, Zero, imagenet_mbconv_space
 from pnas_supernet import (
     ExactGate,
+    GatePath,
     MixedOp,
     Mixture,
-    Path,
     SinglePath,
     SuperNet,
     TwoPathGate,
@@ -32,13 +32,13 @@ RESOLUTION, BATCH = 64, 2
 FLOAT = 4
 
 
-def kept(network: nn.Module, images: Tensor, paths: Sequence[Path] = ()) -> int:
+def kept(network: nn.Module, images: Tensor, paths: Sequence[GatePath] = ()) -> int:
     """Bytes kept for the backward pass, parameters, buffers and images apart."""
     with active_paths(network, paths):
         return saved_bytes(lambda: network(images), besides=[*network.parameters(), *network.buffers(), images])
 
 
-def kept_in_arch_step(supernet: SuperNet, images: Tensor, paths: Sequence[Path]) -> int:
+def kept_in_arch_step(supernet: SuperNet, images: Tensor, paths: Sequence[GatePath]) -> int:
     with frozen_parameters(weight_parameters(supernet)):
         return kept(supernet, images, paths)
 
@@ -159,7 +159,7 @@ def test_saved_bytes_counts_storages_once_and_leaves_out_what_exists() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 @pytest.mark.parametrize("path", [ExactGate, lambda choice: TwoPathGate(choice, 0)], ids=["exact", "two-path"])
-def test_the_peak_on_a_gpu_is_that_of_ordinary_training(path: Callable[[int], Path]) -> None:
+def test_the_peak_on_a_gpu_is_that_of_ordinary_training(path: Callable[[int], GatePath]) -> None:
     supernet = make_supernet().cuda()
     images = torch.randn(64, 3, 224, 224, device="cuda").to(memory_format=torch.channels_last)
     labels = torch.randint(1000, (64,), device="cuda")

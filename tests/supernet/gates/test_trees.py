@@ -13,8 +13,8 @@ from materialized import StraightThrough
 from pnas_ops import Tree, TreeSpace, build_network, build_op, cifar_tree_space, tree_edges
 from pnas_supernet import (
     ExactGate,
+    GatePath,
     MixedOp,
-    Path,
     ProxylessNAS,
     SearchConfig,
     SinglePath,
@@ -53,7 +53,7 @@ def sampled(supernet: SuperNet, seed: int) -> list[int]:
     return [path.members[0] for path in paths]
 
 
-def kept(network: nn.Module, images: Tensor, paths: Sequence[Path] = ()) -> int:
+def kept(network: nn.Module, images: Tensor, paths: Sequence[GatePath] = ()) -> int:
     with active_paths(network, paths):
         return saved_bytes(lambda: network(images), besides=[*network.parameters(), *network.buffers(), images])
 

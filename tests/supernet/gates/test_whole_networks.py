@@ -17,8 +17,8 @@ from pnas_ops import MBConv, Zero
 from pnas_supernet import (
     ExactGate,
     Execution,
+    GatePath,
     MixedOp,
-    Path,
     TwoPathGate,
     active_paths,
     alpha_parameters,
@@ -79,7 +79,7 @@ def make_batch(seed: int) -> tuple[Tensor, Tensor]:
 
 
 def alpha_gradients(
-    net: nn.Module, batch: tuple[Tensor, Tensor], paths: Sequence[Path], execution: Execution = PLAIN
+    net: nn.Module, batch: tuple[Tensor, Tensor], paths: Sequence[GatePath], execution: Execution = PLAIN
 ) -> Tensor:
     """What an architecture step gives all alphas, one after the other; from the same random state each time."""
     net = copy.deepcopy(net)
@@ -110,8 +110,8 @@ def examples(count: int) -> settings:
 
 
 def check(
-    exact: Sequence[Path],
-    oracle: Sequence[Path],
+    exact: Sequence[GatePath],
+    oracle: Sequence[GatePath],
     seed: int,
     dtype: torch.dtype,
     layout: torch.memory_format,

@@ -14,9 +14,9 @@ from pnas_supernet import (
     DivergenceError,
     ExactGate,
     Execution,
+    GatePath,
     Loss,
     MixedOp,
-    Path,
     SinglePath,
     StepResult,
     TwoPathGate,
@@ -124,7 +124,7 @@ def loss_of(batch: tuple[Tensor, Tensor]) -> Tensor:
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
 @pytest.mark.parametrize("paths", [[ExactGate(1), ExactGate(3)], [TwoPathGate(3, 0), TwoPathGate(2, 1)]], ids=str)
 def test_only_the_forward_pass_is_cast(
-    network: nn.Module, batch: tuple[Tensor, Tensor], paths: list[Path], dtype: torch.dtype
+    network: nn.Module, batch: tuple[Tensor, Tensor], paths: list[GatePath], dtype: torch.dtype
 ) -> None:
     network.float()
     inputs, targets = batch[0].float(), batch[1]

@@ -13,8 +13,8 @@ from pnas_ops import Zero
 from pnas_supernet import (
     ExactGate,
     Execution,
+    GatePath,
     MixedOp,
-    Path,
     SinglePath,
     TwoPathGate,
     active_paths,
@@ -50,7 +50,7 @@ def objective(loss: Tensor, probs: Sequence[Tensor]) -> Tensor:
     return (1 + loss) ** 1.5 * sum((p @ cost for p in probs), torch.ones(()))
 
 
-def take(step: str, count: int, paths: Sequence[Path], parts: int) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+def take(step: str, count: int, paths: Sequence[GatePath], parts: int) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Loss, outputs and all gradients of a step."""
     network, execution = make_network(), Execution(micro_batches=parts)
     parameters = weight_parameters(network) if step == "weight" else alpha_parameters(network)
@@ -78,7 +78,7 @@ def take(step: str, count: int, paths: Sequence[Path], parts: int) -> tuple[Tens
     ],
     ids=["weight", "exact", "two-path"],
 )
-def test_parts_add_up_to_the_whole(step: str, paths: list[Path], count: int, parts: int) -> None:
+def test_parts_add_up_to_the_whole(step: str, paths: list[GatePath], count: int, parts: int) -> None:
     """The objective sees the loss of the whole batch."""
     whole, in_parts = take(step, count, paths, 1), take(step, count, paths, parts)
     assert whole[2]
@@ -128,7 +128,7 @@ def mean_square(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("paths", [[SinglePath(1), SinglePath(2)], [ExactGate(1), ExactGate(2)]], ids=str)
-def test_each_of_n_parts_keeps_an_nth(paths: list[Path]) -> None:
+def test_each_of_n_parts_keeps_an_nth(paths: list[GatePath]) -> None:
     network = make_network()
     inputs, targets = make_batch(12)
 

@@ -15,10 +15,10 @@ from torch.nn.functional import cross_entropy
 from bits import bits
 from pnas_supernet import (
     ExactGate,
+    GatePath,
     MixedOp,
     Mixture,
     OneShotSum,
-    Path,
     SinglePath,
     TwoPathGate,
     alpha_parameters,
@@ -60,12 +60,12 @@ def make_optimizer(choice: tuple[str, bool], parameters: Sequence[nn.Parameter])
     return optimizer
 
 
-def learns(path: Path) -> bool:
+def learns(path: GatePath) -> bool:
     """Whether the output's gradient reaches alpha."""
     return type(path) in (ExactGate, TwoPathGate, Mixture)
 
 
-def running(path: Path) -> Sequence[int]:
+def running(path: GatePath) -> Sequence[int]:
     """The candidates that a weight step runs."""
     return path.members if isinstance(path, Mixture) else path.members[:1]
 
@@ -103,7 +103,7 @@ def any_network(request: pytest.FixtureRequest, network: nn.Module) -> nn.Module
 def test_a_step_changes_what_it_is_for_and_nothing_else(
     any_network: nn.Module,
     batch: tuple[Tensor, Tensor],
-    steps: list[tuple[str, list[Path]]],
+    steps: list[tuple[str, list[GatePath]]],
     for_weights: tuple[str, bool],
     for_alphas: tuple[str, bool],
 ) -> None:
@@ -134,7 +134,7 @@ def assert_equal(before: dict[str, Any], after: dict[str, Any], names: Sequence[
 
 
 def assert_only_what_ran_changed(
-    network: nn.Module, paths: Sequence[Path], before: dict[str, Any], after: dict[str, Any]
+    network: nn.Module, paths: Sequence[GatePath], before: dict[str, Any], after: dict[str, Any]
 ) -> None:
     idle = tuple(
         f"{place}.candidates.{index}."
@@ -157,7 +157,7 @@ def assert_only_what_ran_changed(
 
 def assert_only_what_was_weighed_changed(
     network: nn.Module,
-    paths: Sequence[Path],
+    paths: Sequence[GatePath],
     before: dict[str, Any],
     after: dict[str, Any],
     probs_before: Sequence[Tensor],

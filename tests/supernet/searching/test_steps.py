@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 
 from pnas_supernet import (
     ExactGate,
-    Path,
+    GatePath,
     SinglePath,
     TwoPathGate,
     alpha_parameters,
@@ -49,7 +49,7 @@ def test_with_zero_sampled_every_gate_still_learns(network: nn.Module, batch: tu
 
 @pytest.mark.parametrize("paths", [[ExactGate(ZERO), ExactGate(1)], [TwoPathGate(ZERO, 1), TwoPathGate(0, 2)]], ids=str)
 def test_the_objective_reaches_alpha_whatever_is_sampled(
-    network: nn.Module, batch: tuple[Tensor, Tensor], paths: list[Path]
+    network: nn.Module, batch: tuple[Tensor, Tensor], paths: list[GatePath]
 ) -> None:
     cost = torch.tensor([1.0, 2.0, 4.0, 0.0], dtype=torch.float64)
     optimizer = torch.optim.SGD(alpha_parameters(network), lr=0.0)
