@@ -182,7 +182,7 @@ def kept(network: nn.Module, batch: Batch) -> int:
         return saved_bytes(lambda: network(batch.images), besides=exist)
 
 
-def _along(path: GatePath, choice: int) -> Path:
+def _along(path: GatePath, choice: int) -> GatePath:
     match path:
         case TwoPathGate():
             return TwoPathGate(choice, path.active if path.other == choice else path.other)
