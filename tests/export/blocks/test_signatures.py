@@ -13,7 +13,7 @@ from pnas_export.blocks import signatures
 from pnas_export.blocks.subgraphs import replicate, split_outputs
 from pnas_export.converting.tflite_file import convert
 from pnas_export.timing.walk_session import random_values, signature_call
-from pnas_ops import BlockSpec, Call, ClassifierSpec, ConvSpec, Workload, ZeroSpec
+from pnas_ops import BlockSpec, ClassifierSpec, ConvSpec, TimedCall, Workload, ZeroSpec
 
 TFLITE_RUNTIMES = [runtime for runtime in installed_runtimes() if isinstance(runtime, TFLite)]
 
@@ -41,7 +41,7 @@ def test_a_call_computes_on_the_input_that_was_prepared(
     runtime: TFLite, blocks: list[Workload], blocks_model: bytes
 ) -> None:
     interpreter = runtime.interpreter(blocks_model)
-    calls = {str(block): signature_call(interpreter, str(block), Call) for block in blocks}
+    calls = {str(block): signature_call(interpreter, str(block), TimedCall) for block in blocks}
     for _ in range(2):
         for block in blocks:
             key = str(block)
@@ -66,7 +66,7 @@ def test_a_call_goes_through_the_public_runner_where_the_private_wrapper_is_gone
         def __call__(self, args_0: np.ndarray) -> None:
             ran.append(args_0)
 
-    call = signature_call(SimpleNamespace(get_signature_runner=lambda key: Runner()), "a", Call)
+    call = signature_call(SimpleNamespace(get_signature_runner=lambda key: Runner()), "a", TimedCall)
     call.prepare()
     assert ran == []
     call.run()

@@ -10,7 +10,7 @@ from attrs import evolve
 
 from pnas_export.timing import sessions, walk_session
 from pnas_export.timing.sessions import Plan, measure_in_sessions
-from pnas_ops import Call, Workload
+from pnas_ops import TimedCall, Workload
 from pnas_ops.timing import measurement
 
 KEY = "block"
@@ -147,9 +147,9 @@ def test_few_nets_in_turns_stand_in_several_copies(
     runs: list[int] = []
     numbers = itertools.count()
 
-    def block(file: str, signature: str | None) -> Call:
+    def block(file: str, signature: str | None) -> TimedCall:
         number = next(numbers)
-        return Call(lambda: runs.append(number))
+        return TimedCall(lambda: runs.append(number))
 
     monkeypatch.setattr(files, "block", block)
     call = files.net(paths[0])

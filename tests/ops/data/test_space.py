@@ -20,8 +20,8 @@ from pnas_ops import (
     cifar_mbconv_space,
     digits_mbconv_space,
     imagenet_mbconv_space,
-    scale_width,
 )
+from pnas_ops.data.spaces import scale_width
 from strategies import choices, fits, search_spaces
 
 

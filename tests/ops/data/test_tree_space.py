@@ -25,9 +25,9 @@ from pnas_ops import (
     cifar_mbconv_space,
     cifar_tree_space,
     digits_mbconv_space,
+    from_dict,
     pyramid_tree_architecture,
     released,
-    structure,
     to_json,
     tree_edges,
     workload_parts,
@@ -153,11 +153,11 @@ def test_a_space_is_read_back_as_what_it_is(space: Space) -> None:
 
     document = json.loads(to_json(Holder(space)))
     assert document["space"]["kind"] == type(space).__name__
-    assert structure({"space": document["space"]}, Holder).space == space
+    assert from_dict({"space": document["space"]}, Holder).space == space
     if isinstance(space, SearchSpace):
         # As it was written before there was another kind.
         del document["space"]["kind"]
-        assert structure({"space": document["space"]}, Holder).space == space
+        assert from_dict({"space": document["space"]}, Holder).space == space
 
 
 @pytest.mark.parametrize("build", [cifar_mbconv_space, digits_mbconv_space])

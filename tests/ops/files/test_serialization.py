@@ -20,10 +20,10 @@ from pnas_ops import (
     Stage,
     Workload,
     digits_mbconv_space,
+    from_dict,
     from_json,
     load_json,
     save_json,
-    structure,
     to_json,
 )
 from strategies import (
@@ -69,7 +69,7 @@ def test_a_document_says_what_it_is() -> None:
 
 def test_an_operation_is_written_without_the_options_that_it_does_not_use() -> None:
     plain = MBConvSpec(kernel_size=3, expansion=6)
-    assert structure(BLOCK, BlockSpec).op == plain
+    assert from_dict(BLOCK, BlockSpec).op == plain
     chosen = json.loads(to_json(BlockSpec(op=evolve(plain, activation="hswish"), in_channels=8, out_channels=8)))
     assert chosen["op"] == MBCONV | {"activation": "hswish"}
     pool = json.loads(to_json(BlockSpec(op=PoolSpec(mode="max", kernel_size=3), in_channels=8, out_channels=8)))
@@ -105,27 +105,27 @@ def test_an_operation_is_written_without_the_options_that_it_does_not_use() -> N
     ids=str,
 )
 def test_a_wrong_field_is_named(change: dict[str, Any], message: str) -> None:
-    assert structure(BLOCK, BlockSpec)
+    assert from_dict(BLOCK, BlockSpec)
     with pytest.raises(ValueError, match=message) as caught:
-        structure(BLOCK | change, BlockSpec)
+        from_dict(BLOCK | change, BlockSpec)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("field", ["op", "in_channels", "out_channels"])
 def test_a_missing_field_is_named(field: str) -> None:
     with pytest.raises(ValueError, match=rf"'{field}' is missing or unknown @ BlockSpec\.{field}"):
-        structure({key: value for key, value in BLOCK.items() if key != field}, BlockSpec)
+        from_dict({key: value for key, value in BLOCK.items() if key != field}, BlockSpec)
 
 
 def test_all_that_is_wrong_is_named_at_once() -> None:
     document = {"name": "net", "resolution": 0, "blocks": [BLOCK, BLOCK | {"stride": "a"}, BLOCK | {"depth": 1}]}
     with pytest.raises(ValueError, match=r"'a' @ Architecture\.blocks\[1\]\.stride; .*\(depth\) @ .*blocks\[2\]"):
-        structure(document, Architecture)
+        from_dict(document, Architecture)
 
 
 def test_whole_numbers_are_floats_too() -> None:
     measurement = {"latency_ms": 1, "p25_ms": 1, "median_ms": 2, "p75_ms": 3, "count": 2}
-    assert structure(measurement, Measurement).latency_ms == 1.0
+    assert from_dict(measurement, Measurement).latency_ms == 1.0
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_another_document_is_refused(text: str, message: str) -> None:
 
 def test_a_document_that_is_no_object_is_refused() -> None:
     with pytest.raises(ValueError, match="needs named fields @ BlockSpec"):
-        structure([1], BlockSpec)
+        from_dict([1], BlockSpec)
 
 
 def test_saves_and_loads_and_names_the_file(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pnas_ops import (
     build_block,
     build_network,
     build_op,
-    initialize,
+    initialize_weights,
 )
 from strategies import architectures, block_specs
 
@@ -76,7 +76,7 @@ def test_weights_depend_on_the_generator_alone(net: Architecture, seed: int) -> 
 
 def test_weights_have_the_spread_of_the_original() -> None:
     conv, linear = nn.Conv2d(64, 128, 3, groups=2), nn.Linear(256, 512)
-    initialize(nn.Sequential(conv, linear), generator=torch.Generator().manual_seed(0))
+    initialize_weights(nn.Sequential(conv, linear), generator=torch.Generator().manual_seed(0))
     assert conv.weight.std().item() == pytest.approx((2 / (128 * 9)) ** 0.5, rel=0.02)
     assert conv.weight.mean().item() == pytest.approx(0, abs=1e-3)
     assert linear.weight.abs().max().item() == pytest.approx(1 / 16, rel=0.01)

@@ -23,10 +23,10 @@ from pnas_ops import (
     build_network,
     build_op,
     pyramid_tree_architecture,
-    pyramid_widths,
     tree_edges,
     workloads,
 )
+from pnas_ops.data.pyramid_nets import pyramid_widths
 from strategies import kernel_sizes, strides
 
 SEPARABLE = PreActivationSeparableConvSpec(kernel_size=3)

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pnas_ops import Call, DeviceInfo, Measurement, combine, summarize, walk
+from pnas_ops import DeviceInfo, Measurement, TimedCall, combine_sessions, summarize_samples, time_walks
 
 Key = TypeVar("Key", bound=Hashable)
 row_lists = st.lists(st.lists(st.integers(0, 9), max_size=4, unique=True), min_size=1, max_size=5)
 
 
-def calling(rows: Iterable[Iterable[Key]], run: Callable[[Key], object]) -> list[dict[Key, Call]]:
-    """Rows for `walk` in which every key is computed by `run`."""
-    return [{key: Call(partial(run, key)) for key in row} for row in rows]
+def calling(rows: Iterable[Iterable[Key]], run: Callable[[Key], object]) -> list[dict[Key, TimedCall]]:
+    """Rows for `time_walks` in which every key is computed by `run`."""
+    return [{key: TimedCall(partial(run, key)) for key in row} for row in rows]
 
 
 class Clock:
@@ -37,7 +37,7 @@ class Clock:
 @given(samples_ms=st.lists(st.floats(0, 1e3), min_size=2, max_size=50), overhead_ms=st.floats(0, 10))
 def test_summary_agrees_with_numpy(samples_ms: list[float], overhead_ms: float) -> None:
     p10, p25, p50, p75 = np.percentile(samples_ms, [10, 25, 50, 75])
-    measurement = summarize(samples_ms, overhead_ms=overhead_ms)
+    measurement = summarize_samples(samples_ms, overhead_ms=overhead_ms)
     assert measurement.latency_ms == pytest.approx(max(0.0, p10 - overhead_ms), abs=1e-9)
     assert (measurement.p25_ms, measurement.median_ms, measurement.p75_ms) == pytest.approx((p25, p50, p75))
     assert (measurement.overhead_ms, measurement.count) == (overhead_ms, len(samples_ms))
@@ -47,7 +47,9 @@ def test_summary_agrees_with_numpy(samples_ms: list[float], overhead_ms: float) 
 def test_walks_through_random_nets_in_their_order(rows: list[list[int]], samples: int, seed: int) -> None:
     calls: list[int] = []
     done: list[tuple[str, int, int]] = []
-    measured = walk(calling(rows, calls.append), samples=samples, seed=seed, progress=lambda *step: done.append(step))
+    measured = time_walks(
+        calling(rows, calls.append), samples=samples, seed=seed, progress=lambda *step: done.append(step)
+    )
 
     keys = list(dict.fromkeys(key for row in rows for key in row))
     assert list(measured) == keys
@@ -67,7 +69,7 @@ def test_walks_through_random_nets_in_their_order(rows: list[list[int]], samples
 def test_the_order_depends_on_the_seed_alone() -> None:
     def order(seed: int) -> list[int]:
         calls: list[int] = []
-        walk(calling([range(9)], calls.append), samples=2, seed=seed)
+        time_walks(calling([range(9)], calls.append), samples=2, seed=seed)
         return calls
 
     assert order(1) == order(1)
@@ -79,9 +81,9 @@ def test_latency_is_the_tenth_percentile_less_that_of_the_idle_call(monkeypatch:
     durations = {"a": iter(range(10**6, 10**8, 10**5)), "b": iter(range(3 * 10**6, 10**8, 10**5))}
     idles = iter(range(10**5, 10**7, 10**4))
 
-    measured = walk(
+    measured = time_walks(
         calling([["a", "b"]], lambda key: clock.spend(key, next(durations[key]))),
-        idle=[Call(lambda: clock.spend("idle", next(idles)))],
+        idle=[TimedCall(lambda: clock.spend("idle", next(idles)))],
         samples=20,
         max_repeats=0,
     )
@@ -101,7 +103,7 @@ def test_whole_nets_are_timed_between_the_walks(rows: list[list[int]], wholes: i
     nets = [f"net {index}" for index in range(wholes)]
     calls: list[int | str] = []
     (whole_calls,) = calling([nets], calls.append)
-    measured = walk(calling(rows, calls.append), wholes=whole_calls, samples=3, whole_samples=whole_samples)
+    measured = time_walks(calling(rows, calls.append), wholes=whole_calls, samples=3, whole_samples=whole_samples)
 
     assert all(measured[net].count == calls.count(net) - 2 >= whole_samples for net in nets)
     timed = calls[2 * (sum(map(len, rows)) + len(nets)) :]
@@ -130,7 +132,7 @@ def test_what_drifts_is_measured_again_and_marked_when_it_still_does(
         slower = key == "drifting" and 10 <= number < noisy_rounds
         clock.spend(key, 1_000_000 + (50_000 * number if slower else 0))
 
-    measured = walk(calling([["steady"], ["drifting"]], run), samples=20)
+    measured = time_walks(calling([["steady"], ["drifting"]], run), samples=20)
     assert {one.count for one in measured.values()} == {expected_rounds}
     assert not measured["steady"].noisy
     assert measured["steady"].drift == 0.0
@@ -139,16 +141,16 @@ def test_what_drifts_is_measured_again_and_marked_when_it_still_does(
 
 def test_what_prepares_a_call_runs_before_it_and_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    call = Call(lambda: clock.spend("run", 1_000_000), lambda: clock.spend("prepare", 7_000_000))
-    measured = walk([{"a": call}], samples=3)
+    call = TimedCall(lambda: clock.spend("run", 1_000_000), lambda: clock.spend("prepare", 7_000_000))
+    measured = time_walks([{"a": call}], samples=3)
     assert measured["a"].latency_ms == 1.0
     assert clock.calls == ["run", "run", *["prepare", "run"] * 3]
 
 
 def test_idle_calls_take_turns() -> None:
     calls: list[str] = []
-    idle = [Call(partial(calls.append, name)) for name in ("first", "second", "third")]
-    walk(calling([["a", "b"]], lambda key: None), idle=idle, samples=3)
+    idle = [TimedCall(partial(calls.append, name)) for name in ("first", "second", "third")]
+    time_walks(calling([["a", "b"]], lambda key: None), idle=idle, samples=3)
     assert calls == ["first", "second", "third"] * 2
 
 
@@ -161,7 +163,7 @@ def test_sessions_are_combined_by_their_medians(latencies: list[float], overhead
         Measurement(latency_ms=ms, overhead_ms=overhead_ms, p25_ms=2 * ms, median_ms=3 * ms, p75_ms=4 * ms, count=5)
         for ms in latencies
     ]
-    found = combine(sessions)
+    found = combine_sessions(sessions)
     middle = np.median(latencies)
     assert (found.latency_ms, found.overhead_ms, found.count) == (middle, overhead_ms, 5 * len(sessions))
     assert (found.p25_ms, found.median_ms, found.p75_ms) == pytest.approx((2 * middle, 3 * middle, 4 * middle))
@@ -174,33 +176,33 @@ def test_sessions_are_combined_by_their_medians(latencies: list[float], overhead
 def test_drift_is_the_difference_of_the_two_halves() -> None:
     first, second = [2.0, 3.0, 4.0, 5.0], [4.0, 5.0, 6.0, 7.0]
     expected = 1 - np.percentile(first, 10) / np.percentile(second, 10)
-    assert summarize(first + second).drift == pytest.approx(expected)
-    assert summarize(second + first).drift == pytest.approx(expected)
-    assert summarize([0.0, 0.0]).drift == 0.0
+    assert summarize_samples(first + second).drift == pytest.approx(expected)
+    assert summarize_samples(second + first).drift == pytest.approx(expected)
+    assert summarize_samples([0.0, 0.0]).drift == 0.0
 
 
 def test_differences_below_the_clock_are_no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     durations = iter(range(1000, 10**6, 10))
-    measured = walk(calling([["tiny"]], lambda key: clock.spend(key, next(durations))), samples=20)
+    measured = time_walks(calling([["tiny"]], lambda key: clock.spend(key, next(durations))), samples=20)
     assert measured["tiny"].drift > 0.05
     assert (measured["tiny"].count, measured["tiny"].noisy) == (20, False)
 
 
 def test_without_an_idle_call_nothing_is_deducted(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    measured = walk(calling([["a"]], lambda key: clock.spend(key, 2_000_000)), samples=3)
+    measured = time_walks(calling([["a"]], lambda key: clock.spend(key, 2_000_000)), samples=3)
     expected = Measurement(latency_ms=2.0, overhead_ms=0.0, p25_ms=2.0, median_ms=2.0, p75_ms=2.0, count=3)
     assert measured == {"a": expected}
 
 
 def test_a_latency_below_the_overhead_is_zero() -> None:
-    assert summarize([1.0, 1.0], overhead_ms=2.0).latency_ms == 0.0
+    assert summarize_samples([1.0, 1.0], overhead_ms=2.0).latency_ms == 0.0
 
 
 def test_nothing_to_measure_is_an_empty_result() -> None:
-    assert walk([]) == {}
-    assert walk([{}]) == {}
+    assert time_walks([]) == {}
+    assert time_walks([{}]) == {}
 
 
 def test_a_device_is_described_in_a_line() -> None:

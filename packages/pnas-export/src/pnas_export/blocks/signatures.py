@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from pnas_export.blocks.subgraphs import split_outputs
 from pnas_export.converting.tflite_file import convert
-from pnas_export.ground.silence import ConversionError
-from pnas_ops import Architecture, Workload, build_block, initialize, workloads
+from pnas_export.ground.conversion import ConversionError
+from pnas_ops import Architecture, Workload, build_block, initialize_weights, workloads
 
 IDLE = "idle"
 """The signature that computes x + 1: its time is the cost of a call."""
@@ -43,7 +43,7 @@ def convert_workloads(workloads: Sequence[Workload], *, cache: Path | None = Non
             log=log,
         )
     except ConversionError:
-        # Together they fail without a name, so the culprit is sought alone.
+        # Together they fail without a name, so the one that is refused is sought alone.
         for name, block, example in zip(names, blocks, examples, strict=True):
             convert(block, [example], what=f"block {name}", log=log)
         raise
@@ -80,7 +80,7 @@ def workload_blocks(workloads: Sequence[Workload]) -> list[nn.Module]:
     generator = torch.Generator().manual_seed(0)
     blocks: list[nn.Module] = [build_block(workload.block).eval() for workload in workloads]
     for block in blocks:
-        initialize(block, generator=generator)
+        initialize_weights(block, generator=generator)
         for part in block.modules():
             if isinstance(part, nn.BatchNorm2d):
                 for values in (part.weight, part.bias, part.running_mean, part.running_var):

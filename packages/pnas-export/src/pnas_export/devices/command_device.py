@@ -15,7 +15,7 @@ from attrs.validators import ge, gt, in_, instance_of
 from pnas_export.devices.benchmark_report import Statistic, has_benchmark_report, read_benchmark_report
 from pnas_export.devices.file_device import FileDtype, measure_as_files, measure_paths
 from pnas_export.ground.programs import DeviceError, run_program
-from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Workload, summarize
+from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Workload, summarize_samples
 
 
 @frozen(kw_only=True)
@@ -138,7 +138,7 @@ def _read_last_line(text: str) -> Measurement:
         found = None
     match found:
         case {"samples_ms": [_, _, *_] as samples, **others} if not others:
-            return summarize([_milliseconds(sample, last) for sample in samples])
+            return summarize_samples([_milliseconds(sample, last) for sample in samples])
         case {"latency_ms": latency, **others} if not others:
             return _single(latency, last)
     raise ValueError(

@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 from attrs import asdict, evolve, field, frozen
 from attrs.validators import ge
 
-from pnas_ops import Measurement, Progress, combine, report_progress, write_atomically
+from pnas_ops import Measurement, Progress, combine_sessions, report_progress, write_atomically
 from pnas_ops.timing import measurement
 
 _SESSION = Path(__file__).with_name("walk_session.py")
@@ -22,7 +22,7 @@ Entry = tuple[str, str, str | None]
 
 @frozen(kw_only=True)
 class Plan:
-    """What a session walks through (`pnas_ops.walk`).
+    """What a session walks through (`pnas_ops.time_walks`).
 
     Attributes:
         module: of the runtime: "ai_edge_litert.interpreter", "tflite_runtime.interpreter" or "onnxruntime".
@@ -85,7 +85,7 @@ def measure_in_sessions(
 
 
 def _combined(found: Sequence[Mapping[str, Measurement]]) -> dict[str, Measurement]:
-    return {key: combine([session[key] for session in found]) for key in found[0]}
+    return {key: combine_sessions([session[key] for session in found]) for key in found[0]}
 
 
 def _digest(plan: Plan, folder: Path) -> str:

@@ -45,7 +45,7 @@ class Files:
         self._other_work = np.zeros(_OTHER_WORK_BYTES, np.uint8)
 
     def block(self, file: str, signature: str | None) -> Any:
-        """A `pnas_ops.Call` that runs a file, or one signature of a TFLite file, on random numbers.
+        """A `pnas_ops.TimedCall` that runs a file, or one signature of a TFLite file, on random numbers.
 
         Args:
             file: its path.
@@ -58,7 +58,7 @@ class Files:
         if file not in self._interpreters:
             # All signatures in one interpreter share the scratch memory, as the blocks of a net do.
             self._interpreters[file] = self._interpreter(file)
-        return signature_call(self._interpreters[file], signature, self._measurement.Call)
+        return signature_call(self._interpreters[file], signature, self._measurement.TimedCall)
 
     def net(self, file: str) -> Any:
         """A call that runs a whole net after other work, such as a program does between two images."""
@@ -75,7 +75,7 @@ class Files:
             self._other_work += 1
             current.prepare()
 
-        return self._measurement.Call(lambda: current.run(), prepare)
+        return self._measurement.TimedCall(lambda: current.run(), prepare)
 
     def _interpreter(self, file: str) -> Any:
         interpreter = self._runtime.Interpreter(model_path=file, num_threads=self._threads)
@@ -86,7 +86,7 @@ class Files:
         (source,) = interpreter.get_input_details()
         values = random_values(source["shape"], source["dtype"])
 
-        return self._measurement.Call(interpreter.invoke, lambda: interpreter.set_tensor(source["index"], values))
+        return self._measurement.TimedCall(interpreter.invoke, lambda: interpreter.set_tensor(source["index"], values))
 
     def _onnx_call(self, file: str) -> Any:
         options = self._runtime.SessionOptions()
@@ -100,7 +100,9 @@ class Files:
         binding.bind_cpu_input(source.name, images)
         binding.bind_output(result.name)
 
-        return self._measurement.Call(lambda: session.run_with_iobinding(binding), lambda: np.copyto(images, values))
+        return self._measurement.TimedCall(
+            lambda: session.run_with_iobinding(binding), lambda: np.copyto(images, values)
+        )
 
 
 def signature_call(interpreter: Any, signature: str, make: Callable[..., Any]) -> Any:
@@ -114,7 +116,7 @@ def signature_call(interpreter: Any, signature: str, make: Callable[..., Any]) -
     Args:
         interpreter: of `ai-edge-litert` or `tflite-runtime`, its tensors allocated.
         signature: takes "args_0".
-        make: `pnas_ops.Call`.
+        make: `pnas_ops.TimedCall`.
     """
     runner = interpreter.get_signature_runner(signature)
     (details,) = runner.get_input_details().values()
@@ -155,7 +157,7 @@ def main() -> None:
         if done % _ROUNDS_BETWEEN_REPORTS == 0 or done == total:
             print(f"progress {done} {total}", flush=True)
 
-    measured = measurement.walk(
+    measured = measurement.time_walks(
         [{key: files.block(file, signature) for key, file, signature in row} for row in plan["rows"]],
         idle=[files.block(file, signature) for file, signature in plan["idle"]],
         wholes={key: files.net(file) for key, file, _ in plan["nets"]},

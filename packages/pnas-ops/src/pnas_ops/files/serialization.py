@@ -83,10 +83,10 @@ def from_json(text: str, cls: type[T]) -> T:
         raise ValueError(
             f"holds {schema or 'no schema'} version {version}, expected {cls.__name__} version {SCHEMA_VERSION}"
         )
-    return structure(document, cls)
+    return from_dict(document, cls)
 
 
-def structure(document: Any, cls: type[T], *, converter: cattrs.Converter | None = None) -> T:
+def from_dict(document: Any, cls: type[T], *, converter: cattrs.Converter | None = None) -> T:
     """`document` (what `json.loads` or `tomllib.loads` returns) as an instance of an attrs class.
 
     Args:

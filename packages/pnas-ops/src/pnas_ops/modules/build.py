@@ -29,13 +29,13 @@ from pnas_ops.modules.layers import (
     Block,
     Bottleneck,
     Classifier,
-    Conv,
     GroupedConv,
     MBConv,
     SeparableConv,
     Zero,
+    conv_norm,
 )
-from pnas_ops.modules.trees import LinearConv, PreActivationSeparableConv, TreeBlock
+from pnas_ops.modules.trees import PreActivationSeparableConv, TreeBlock, linear_conv
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu6": nn.ReLU6, "relu": nn.ReLU, "hswish": nn.Hardswish}
 
@@ -48,18 +48,16 @@ def build_op(spec: OpSpec, *, in_channels: int, out_channels: int, stride: int =
     """
     match spec:
         case ConvSpec():
-            conv: nn.Module = Conv(
+            return conv_norm(
                 in_channels,
                 out_channels,
                 spec.kernel_size,
                 stride,
                 dilation=spec.dilation,
-                activation_layer=_ACTIVATIONS[spec.activation],
+                activation=_ACTIVATIONS[spec.activation],
             )
-            return conv
         case LinearConvSpec():
-            linear: nn.Module = LinearConv(in_channels, out_channels, spec.kernel_size, stride)
-            return linear
+            return linear_conv(in_channels, out_channels, spec.kernel_size, stride)
         case PreActivationSeparableConvSpec():
             return PreActivationSeparableConv(
                 in_channels, out_channels, kernel_size=spec.kernel_size, stride=stride, dilation=spec.dilation
@@ -133,7 +131,7 @@ def build_network(architecture: Architecture, *, generator: torch.Generator | No
         generator: source of the initial weights; PyTorch's global one if None.
     """
     network = nn.Sequential(*(build_block(block) for block in architecture.blocks))
-    initialize(network, generator=generator)
+    initialize_weights(network, generator=generator)
     return network
 
 
@@ -160,7 +158,7 @@ def build_space(space: Space, mix: Mix, *, generator: torch.Generator | None = N
         case _:
             raise TypeError(f"{space!r} is not a space that pnas_ops can build")
     network = nn.Sequential(*map(build_block, space.stem), *body, build_block(space.head))
-    initialize(network, generator=generator)
+    initialize_weights(network, generator=generator)
     return network
 
 
@@ -180,7 +178,7 @@ def _candidates(row: Row) -> list[nn.Module]:
     return [build_op(b.op, in_channels=b.in_channels, out_channels=b.out_channels, stride=b.stride) for b in row]
 
 
-def initialize(module: nn.Module, *, generator: torch.Generator | None = None) -> None:
+def initialize_weights(module: nn.Module, *, generator: torch.Generator | None = None) -> None:
     """Draws all weights as the original does.
 
     Convolutions from N(0, 2 / fan_out) (He et al. 2015), linear layers uniformly within 1 / sqrt(inputs), biases zero.

@@ -2,7 +2,6 @@
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from pnas_ops.data.space import Architecture
 from pnas_ops.modules.build import build_network
@@ -15,6 +14,9 @@ def count_parameters(module: nn.Module) -> int:
 
 def count_macs(module: nn.Module, input_shape: tuple[int, ...]) -> int:
     """Multiply-accumulates of convolutions and matrix products for one input of `input_shape` (N, C, H, W)."""
+    # Late: it imports a compiler.
+    from torch.utils.flop_counter import FlopCounterMode
+
     device = next((parameter.device for parameter in module.parameters()), torch.device("meta"))
     training = module.training
     counter = FlopCounterMode(display=False)

@@ -4,21 +4,40 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import Conv2dNormActivation, SqueezeExcitation
 
 from pnas_ops.data.spaces import scale_width
 
-# eps and momentum are the original's: they matter to anyone who loads its weights.
-Conv = partial(
-    Conv2dNormActivation,
-    norm_layer=partial(nn.BatchNorm2d, eps=1e-3, momentum=0.1),
-    activation_layer=nn.ReLU6,
-)
-"""Convolution, BatchNorm, ReLU6: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
+
+def conv_norm(
+    in_channels: int,
+    out_channels: int,
+    kernel_size: int,
+    stride: int = 1,
+    *,
+    dilation: int = 1,
+    groups: int = 1,
+    activation: type[nn.Module] | None = nn.ReLU6,
+) -> nn.Sequential:
+    """Convolution, BatchNorm, activation: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
+    # Late: torchvision takes longer to import than everything else here together.
+    from torchvision.ops import Conv2dNormActivation
+
+    conv: nn.Sequential = Conv2dNormActivation(
+        in_channels,
+        out_channels,
+        kernel_size,
+        stride,
+        dilation=dilation,
+        groups=groups,
+        # eps and momentum are the original's: they matter to anyone who loads its weights.
+        norm_layer=partial(nn.BatchNorm2d, eps=1e-3, momentum=0.1),
+        activation_layer=activation,
+    )
+    return conv
 
 
 class SeparableConv(nn.Sequential):
-    """Depthwise convolution, then `Conv` 1x1: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
+    """Depthwise convolution, then `conv_norm` 1x1: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
 
     def __init__(
         self, in_channels: int, out_channels: int, *, kernel_size: int, stride: int = 1, dilation: int = 1
@@ -34,18 +53,18 @@ class SeparableConv(nn.Sequential):
                 groups=in_channels,
                 bias=False,
             ),
-            Conv(in_channels, out_channels, 1),
+            conv_norm(in_channels, out_channels, 1),
         )
 
 
 class GroupedConv(nn.Sequential):
-    """`Conv` in groups, then interleaved: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
+    """`conv_norm` in groups, then interleaved: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
 
     def __init__(
         self, in_channels: int, out_channels: int, *, kernel_size: int, groups: int, shuffle: bool, stride: int = 1
     ) -> None:
         interleave = [nn.ChannelShuffle(groups)] if shuffle else []
-        super().__init__(Conv(in_channels, out_channels, kernel_size, stride, groups=groups), *interleave)
+        super().__init__(conv_norm(in_channels, out_channels, kernel_size, stride, groups=groups), *interleave)
 
 
 class Bottleneck(nn.Sequential):
@@ -55,9 +74,9 @@ class Bottleneck(nn.Sequential):
         self, in_channels: int, out_channels: int, *, hidden_channels: int, kernel_size: int, stride: int = 1
     ) -> None:
         super().__init__(
-            Conv(in_channels, hidden_channels, 1),
-            Conv(hidden_channels, hidden_channels, kernel_size, stride),
-            Conv(hidden_channels, out_channels, 1, activation_layer=None),
+            conv_norm(in_channels, hidden_channels, 1),
+            conv_norm(hidden_channels, hidden_channels, kernel_size, stride),
+            conv_norm(hidden_channels, out_channels, 1, activation=None),
         )
 
 
@@ -76,16 +95,23 @@ class MBConv(nn.Sequential):
         activation: type[nn.Module] = nn.ReLU6,
     ) -> None:
         hidden = in_channels * expansion
-        expand = [Conv(in_channels, hidden, 1, activation_layer=activation)] if expansion > 1 else []
+        expand = [conv_norm(in_channels, hidden, 1, activation=activation)] if expansion > 1 else []
         # A quarter, rounded as MobileNetV3 rounds it.
         squeezed = scale_width(hidden // 4, 1.0)
-        gate = [SqueezeExcitation(hidden, squeezed, scale_activation=nn.Hardsigmoid)] if squeeze_excitation else []
+        gate = [_squeeze_excitation(hidden, squeezed)] if squeeze_excitation else []
         super().__init__(
             *expand,
-            Conv(hidden, hidden, kernel_size, stride, groups=hidden, activation_layer=activation),
+            conv_norm(hidden, hidden, kernel_size, stride, groups=hidden, activation=activation),
             *gate,
-            Conv(hidden, out_channels, 1, activation_layer=None),
+            conv_norm(hidden, out_channels, 1, activation=None),
         )
+
+
+def _squeeze_excitation(channels: int, squeezed: int) -> nn.Module:
+    from torchvision.ops import SqueezeExcitation
+
+    gate: nn.Module = SqueezeExcitation(channels, squeezed, scale_activation=nn.Hardsigmoid)
+    return gate
 
 
 class AveragePool(nn.Sequential):
@@ -114,7 +140,7 @@ class Classifier(nn.Sequential):
         self, in_channels: int, classes: int, *, hidden_channels: int | None, pre_activation: bool = False
     ) -> None:
         before: list[nn.Module] = [nn.BatchNorm2d(in_channels), nn.ReLU()] if pre_activation else []
-        conv = [] if hidden_channels is None else [Conv(in_channels, hidden_channels, 1)]
+        conv = [] if hidden_channels is None else [conv_norm(in_channels, hidden_channels, 1)]
         super().__init__(
             *before,
             *conv,

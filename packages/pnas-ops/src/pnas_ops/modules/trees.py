@@ -7,14 +7,18 @@ References:
 """
 
 from collections.abc import Sequence
-from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import Conv2dNormActivation
 
-LinearConv = partial(Conv2dNormActivation, activation_layer=None)
-"""Convolution, BatchNorm: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
+
+def linear_conv(in_channels: int, out_channels: int, kernel_size: int, stride: int = 1) -> nn.Sequential:
+    """Convolution, BatchNorm: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
+    # Late, as in `layers`.
+    from torchvision.ops import Conv2dNormActivation
+
+    conv: nn.Sequential = Conv2dNormActivation(in_channels, out_channels, kernel_size, stride, activation_layer=None)
+    return conv
 
 
 class PreActivationConv(nn.Sequential):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import BlockSpec, ClassifierSpec, ZeroSpec
-from pnas_ops.files.serialization import structure
+from pnas_ops.files.serialization import from_dict
 from pnas_ops.original.layers import (
     Config,
     ConvLayer,
@@ -40,7 +40,7 @@ def read_original_config(path: Path, *, resolution: int | None = None) -> Archit
             document = json.loads(path.read_text(encoding="utf-8"))
         except (UnicodeDecodeError, json.JSONDecodeError) as error:
             raise ValueError(f"not JSON: {error}") from None
-        net = structure({"net": document}, Config, converter=original_converter()).net
+        net = from_dict({"net": document}, Config, converter=original_converter()).net
         if isinstance(net, ProxylessNASNets):
             return _read_mobile_net(net, path.stem, IMAGENET_RESOLUTION if resolution is None else resolution)
         architecture = read_tree_net(net, path.stem)
@@ -51,7 +51,7 @@ def read_original_config(path: Path, *, resolution: int | None = None) -> Archit
 
 def _read_mobile_net(net: ProxylessNASNets, name: str, resolution: int) -> Architecture:
     with at("bn"):
-        # What `Conv` has.
+        # What `conv_norm` has.
         demand(net.bn, momentum=0.1, eps=1e-3)
     with at("first_conv"):
         blocks = [read_block(of_kind(net.first_conv, ConvLayer))]

@@ -78,7 +78,7 @@ class Measurement:
     noisy: bool = False
 
 
-def summarize(samples_ms: Sequence[float], *, overhead_ms: float = 0.0) -> Measurement:
+def summarize_samples(samples_ms: Sequence[float], *, overhead_ms: float = 0.0) -> Measurement:
     """The measurement that at least two samples, in the order of time, amount to."""
     percentiles = statistics.quantiles(samples_ms, n=20, method="inclusive")
     return Measurement(
@@ -92,7 +92,7 @@ def summarize(samples_ms: Sequence[float], *, overhead_ms: float = 0.0) -> Measu
     )
 
 
-def combine(sessions: Sequence[Measurement]) -> Measurement:
+def combine_sessions(sessions: Sequence[Measurement]) -> Measurement:
     """What several sessions that measured the same thing agree on: the medians.
 
     Their drift is the mean relative difference of the latency, overhead included, between two of them.
@@ -118,7 +118,7 @@ def _drift(samples_ms: Sequence[float]) -> float:
     return abs(first - second) / max(first, second) if max(first, second) else 0.0
 
 
-class Call(NamedTuple):
+class TimedCall(NamedTuple):
     """Something to time.
 
     Attributes:
@@ -130,11 +130,11 @@ class Call(NamedTuple):
     prepare: Callable[[], object] = lambda: None
 
 
-def walk(
-    rows: Sequence[Mapping[Key, Call]],
+def time_walks(
+    rows: Sequence[Mapping[Key, TimedCall]],
     *,
-    idle: Sequence[Call] = (),
-    wholes: Mapping[Key, Call] = MappingProxyType({}),
+    idle: Sequence[TimedCall] = (),
+    wholes: Mapping[Key, TimedCall] = MappingProxyType({}),
     samples: int = 200,
     whole_samples: int = 100,
     max_repeats: int = 2,
@@ -190,10 +190,10 @@ def walk(
         if done == rounds and repeats < max_repeats and _drifting(times):
             repeats += 1
             rounds += rounds // 2
-    overhead_ms = summarize(idle_times).latency_ms if idle_times else 0.0
+    overhead_ms = summarize_samples(idle_times).latency_ms if idle_times else 0.0
     noisy = _drifting(times)
     return {
-        key: evolve(summarize(samples_ms, overhead_ms=overhead_ms), noisy=key in noisy)
+        key: evolve(summarize_samples(samples_ms, overhead_ms=overhead_ms), noisy=key in noisy)
         for key, samples_ms in times.items()
     }
 
@@ -206,7 +206,7 @@ def _drifting(times: Mapping[Key, Sequence[float]]) -> set[Key]:
     }
 
 
-def _time_ms(call: Call) -> float:
+def _time_ms(call: TimedCall) -> float:
     call.prepare()
     start = time.perf_counter_ns()
     call.run()
