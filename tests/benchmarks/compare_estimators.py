@@ -19,13 +19,16 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from pnas_apps.cli.runner import default_cache
+from pnas_apps.ground.cache import find_cache
 from pnas_apps.ground.progress import reporter_on_stdout
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.images.augmentation import Augmentation
 from pnas_apps.images.batches import ImageBatches
 from pnas_apps.images.image_set import ImageSet, measure_preprocessing
-from pnas_apps.training.training import TrainConfig, Training, accuracy
+from pnas_apps.images.splitting import split_share
+from pnas_apps.training.config import TrainConfig
+from pnas_apps.training.judging import accuracy
+from pnas_apps.training.training import Training
 from pnas_cifar10.datasets import read_images
 from pnas_export import TFLiteDevice
 from pnas_latency import (
@@ -69,8 +72,8 @@ def main(data: Path, seconds: float, seeds: tuple[int, ...], target_ms: float) -
     with reporter_on_stdout() as reporter:
         train, test = read_images(data, resolution=RESOLUTION, download=False, track=reporter.track)
         with reporter.phases() as progress:
-            table = measure_table(TFLiteDevice(cache=default_cache() / "conversions"), space, progress=progress)
-    _, train = train.split(SHARE, seeded_generator(0, "share"))
+            table = measure_table(TFLiteDevice(cache=find_cache(None).conversions), space, progress=progress)
+    _, train = split_share(train, SHARE, seeded_generator(0, "share"))
     preprocessing = measure_preprocessing(train)
     augmentation = Augmentation(crop_padding=2, horizontal_flip=True, cutout=0)
     latency = table.metric()
@@ -92,7 +95,7 @@ def main(data: Path, seconds: float, seeds: tuple[int, ...], target_ms: float) -
 
     found: dict[str, list[tuple[int, float, float, float]]] = {}
     for seed in seeds:
-        weights, alphas = train.split(VALIDATION_SHARE, seeded_generator(seed, "split"))
+        weights, alphas = split_share(train, VALIDATION_SHARE, seeded_generator(seed, "split"))
         warm = ProxylessNAS(
             SuperNet(space, generator=seeded_generator(seed, "supernet")).to(memory_format=torch.channels_last),
             CONFIG,

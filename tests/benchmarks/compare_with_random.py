@@ -21,7 +21,10 @@ from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.images.augmentation import Augmentation
 from pnas_apps.images.batches import ImageBatches
 from pnas_apps.images.image_set import ImageSet, measure_preprocessing
-from pnas_apps.training.training import TrainConfig, Training, accuracy
+from pnas_apps.images.splitting import split_share
+from pnas_apps.training.config import TrainConfig
+from pnas_apps.training.judging import accuracy
+from pnas_apps.training.training import Training
 from pnas_cifar10.datasets import read_images
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, SearchSpace, architecture_macs, build_network, cifar_mbconv_space, load_json
@@ -56,7 +59,7 @@ def main(
     space = cifar_mbconv_space()
     with reporter_on_stdout() as reporter:
         train, test = read_images(data, resolution=space.resolution, download=False, track=reporter.track)
-    _, train = train.split(share, seeded_generator(0, "share"))
+    _, train = split_share(train, share, seeded_generator(0, "share"))
     preprocessing = measure_preprocessing(train)
     augmentation = Augmentation(crop_padding=4, horizontal_flip=True, cutout=0)
     config = TrainConfig(epochs=epochs, warmup_epochs=1, lr=0.1, momentum=0.9, weight_decay=5e-4, label_smoothing=0.05)

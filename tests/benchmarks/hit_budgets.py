@@ -14,7 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from pnas_apps.cli.runner import default_cache
+from pnas_apps.ground.cache import find_cache
 from pnas_export import TFLiteDevice
 from pnas_latency import Landing
 from pnas_ops import load_json
@@ -39,7 +39,7 @@ def main(data: Path, out: Path, targets: tuple[float, ...], weights: tuple[float
         command = [sys.executable, "-m", "pnas_cifar10", "search", "--preset", "quick", "--data-dir", str(data)]
         subprocess.run([*command, "--run-dir", str(folder), *options], check=True)
     found = {folder: load_json(folder / "landing.json", Landing).result for folder in runs | fixed}
-    device = TFLiteDevice(cache=default_cache() / "conversions")
+    device = TFLiteDevice(cache=find_cache(None).conversions)
     measured = {
         net: one.latency_ms + one.overhead_ms
         for net, one in device.measure([], nets=list(dict.fromkeys(one.architecture for one in found.values())))

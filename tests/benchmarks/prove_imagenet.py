@@ -13,12 +13,12 @@ import click
 import torch
 from rich.console import Console
 
-from pnas_apps.cli.runner import default_cache
+from pnas_apps.ground.cache import find_cache
 from pnas_apps.ground.progress import reporter_on_stdout
 from pnas_apps.images.folders import read_image_folder
 from pnas_apps.images.image_set import measure_preprocessing
-from pnas_apps.showing.terminal_tables import proof_table
-from pnas_apps.steps.search import biggest
+from pnas_apps.showing.file_tables import proof_table
+from pnas_apps.steps.reference_nets import biggest
 from pnas_export import FORMATS, Metadata, export_bundle
 from pnas_ops import build_network, imagenet_mbconv_space
 
@@ -54,7 +54,7 @@ def main(photos: Path, out: Path) -> None:
                 test=list(zip(test.split(32), labels.split(32), strict=True)),
                 calibration=calibration,
                 architecture=architecture,
-                cache=default_cache() / "conversions",
+                cache=find_cache(None).conversions,
                 progress=progress,
             )
         Console(width=80).print(proof_table(bundle.proof))

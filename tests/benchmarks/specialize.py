@@ -12,7 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from pnas_apps.cli.runner import default_cache
+from pnas_apps.ground.cache import find_cache
 from pnas_export import OnnxDevice, TFLiteDevice
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, architecture_macs, draw_architectures, load_json, save_figure
@@ -23,7 +23,7 @@ from pnas_ops import Architecture, architecture_macs, draw_architectures, load_j
 @click.option("--picture", type=click.Path(path_type=Path), default=Path("specialized.png"))
 def main(runs: tuple[Path, Path], picture: Path) -> None:
     """Prints the table of nets and devices, and draws both nets with the costs of both."""
-    cache = default_cache() / "conversions"
+    cache = find_cache(None).conversions
     devices = {one.info.runtime: one for one in (TFLiteDevice(cache=cache), OnnxDevice(cache=cache))}
     tables = {run: LatencyTable.load(run / "table.json") for run in runs}
     nets = {

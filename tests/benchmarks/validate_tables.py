@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from pnas_apps.cli.runner import default_cache
+from pnas_apps.cli.table_command import make_table
 from pnas_apps.devices.device_names import parse_device
+from pnas_apps.ground.cache import find_cache
 from pnas_apps.ground.progress import reporter_on_stdout
-from pnas_apps.steps.table import make_table
 from pnas_ops import cifar_mbconv_space, imagenet_mbconv_space
 
 SPACES = {"cifar": cifar_mbconv_space, "imagenet": imagenet_mbconv_space}
@@ -31,9 +31,7 @@ def main(folder: Path, spaces: tuple[str, ...], devices: tuple[str, ...], held_o
         for space in spaces:
             for name in devices:
                 runtime, dtype = DEVICES[name]
-                device = parse_device(
-                    runtime, threads=1, dtype=dtype, cache=default_cache() / "conversions", log=folder / "log.txt"
-                )
+                device = parse_device(runtime, threads=1, dtype=dtype, cache=find_cache(None), log=folder / "log.txt")
                 start = time.perf_counter()
                 path = folder / f"{space}-{name}.json"
                 make_table(device, SPACES[space](), path, fit=6, held_out=held_out, reporter=reporter)

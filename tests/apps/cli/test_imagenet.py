@@ -20,13 +20,16 @@ import pnas_apps.steps.search
 from apps.interruption import Interrupted
 from command_line import assert_refused
 from pnas_apps.cli.presets import read_preset
+from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.photos.photo_set import find_train_and_val
 from pnas_apps.photos.photo_source import PhotoSource
 from pnas_apps.run.folder import RunFolder
+from pnas_apps.run.preset import ImagePreset, PhotoPreset, structure_preset
 from pnas_apps.run.run import Run
-from pnas_apps.run.settings import ImagePreset, PhotoPreset, RunSettings, Task, structure_preset
-from pnas_apps.steps.search import run_search
+from pnas_apps.run.settings import RunSettings
+from pnas_apps.run.task import Task
+from pnas_apps.steps.supernet_search import run_search
 from pnas_cifar10.cli import PRESETS as CIFAR_PRESETS
 from pnas_export import TFLiteDevice
 from pnas_imagenet.cli import APP, main
@@ -178,7 +181,7 @@ def make_run(folder: Path, shallow: SearchSpace, tmp_path: Path, reporter: Repor
     def make(name: str, *, reporter: Reporter = reporter) -> Run:
         task = Task(name="photos", train=train, test=val, space=shallow)
         folder = RunFolder(tmp_path / name)
-        return Run(task=task, preset=preset, folder=folder, seed=0, reporter=reporter, cache=tmp_path / "cache")
+        return Run(task=task, preset=preset, folder=folder, seed=0, reporter=reporter, cache=Cache(tmp_path / "cache"))
 
     return make
 

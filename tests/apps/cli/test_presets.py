@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from pnas_apps.cli.presets import preset_flags, read_preset, with_flags
 from pnas_apps.ground.errors import UserError
-from pnas_apps.run.settings import ImagePreset, structure_preset
+from pnas_apps.run.preset import ImagePreset, structure_preset
 from pnas_cifar10.cli import PRESETS, main
 
 SHIPPED = sorted(path.stem for path in PRESETS.glob("*.toml"))

@@ -10,6 +10,7 @@ import torch
 from click.testing import CliRunner
 
 from pnas_apps.devices.device_names import DEVICES_HELP, device_report, parse_device
+from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_cifar10.cli import main
 from pnas_export import AdbDevice, CommandDevice, TFLiteDevice, TFLiteRuntime
@@ -20,7 +21,7 @@ NAMES = ["torch-cpu", "torch-cuda", "tflite", "tflite-runtime", "onnxruntime", "
 
 
 def parse(text: str, *, threads: int = 1, dtype: str = "float32") -> Device:
-    return parse_device(text, threads=threads, dtype=dtype, cache=None, log=None)
+    return parse_device(text, threads=threads, dtype=dtype, cache=Cache(Path("nowhere")), log=None)
 
 
 @pytest.fixture
@@ -59,9 +60,9 @@ def test_int8() -> None:
 
 
 def test_folders_reach_the_device(tmp_path: Path) -> None:
-    one = parse_device("tflite", threads=1, dtype="float32", cache=tmp_path / "cache", log=tmp_path / "log.txt")
+    one = parse_device("tflite", threads=1, dtype="float32", cache=Cache(tmp_path / "cache"), log=tmp_path / "log.txt")
     assert isinstance(one, TFLiteDevice)
-    assert (one.cache, one.log) == (tmp_path / "cache", tmp_path / "log.txt")
+    assert (one.cache, one.log) == (tmp_path / "cache" / "conversions", tmp_path / "log.txt")
 
 
 def test_a_phone(phone: PhoneStandIn) -> None:

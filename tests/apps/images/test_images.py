@@ -11,6 +11,7 @@ from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.images.augmentation import Augmentation
 from pnas_apps.images.batches import ImageBatches
 from pnas_apps.images.image_set import ImageSet, measure_preprocessing
+from pnas_apps.images.splitting import split_share
 from pnas_ops import Preprocessing
 
 NOTHING = {"crop_padding": 0, "horizontal_flip": False, "cutout": 0}
@@ -109,13 +110,13 @@ def test_normalized_training_images_have_mean_0_and_deviation_1() -> None:
 
 
 def test_a_split_holds_out_the_share_of_every_class_and_loses_nothing(image_set: ImageSet) -> None:
-    rest, held_out = image_set.split(0.25, seeded_generator(0, "split"))
+    rest, held_out = split_share(image_set, 0.25, seeded_generator(0, "split"))
     assert torch.equal(held_out.labels.bincount(), torch.tensor([5, 5, 5]))
     both = torch.cat([rest.images, held_out.images]).flatten(1)
     assert torch.equal(both.unique(dim=0), image_set.images.flatten(1).unique(dim=0))
     assert len(both) == 60
     with pytest.raises(UserError, match="class 'dark' has 20 images: too few to hold out 1%"):
-        image_set.split(0.01, seeded_generator(0, "split"))
+        split_share(image_set, 0.01, seeded_generator(0, "split"))
 
 
 def test_generators_differ_by_seed_and_purpose() -> None:

@@ -17,6 +17,7 @@ from torchvision.transforms import v2
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.images.loading import Loading, UnreadablePhotos
+from pnas_apps.images.splitting import split_count, split_share
 from pnas_apps.photos.batches import PhotoBatches
 from pnas_apps.photos.photo_file import Box, UnreadablePhotoError, open_photo
 from pnas_apps.photos.photo_set import PhotoSet, find_photos, find_train_and_val
@@ -78,8 +79,8 @@ def test_photos_are_found_by_class_and_held_out_by_share_and_by_number(photos: P
     assert photos.classes == ("ants", "bees")
     assert photos.labels.bincount().tolist() == [9, 12]
     assert photos.path(10) == folder / "bees" / "01.jpg"
-    by_share = photos.split(1 / 3, seeded_generator(0, "split"))
-    by_number = photos.split_count(5, seeded_generator(0, "split"))
+    by_share = split_share(photos, 1 / 3, seeded_generator(0, "split"))
+    by_number = split_count(photos, 5, seeded_generator(0, "split"))
     assert [part.labels.bincount().tolist() for part in by_share] == [[6, 8], [3, 4]]
     assert [part.labels.bincount().tolist() for part in by_number] == [[6, 10], [3, 2]]
     for parts in (by_share, by_number):
@@ -94,7 +95,7 @@ def _paths(photos: PhotoSet) -> list[tuple[int, Path]]:
 
 def test_too_few_photos_to_hold_out_and_a_missing_part_are_named(photos: PhotoSet, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="class 'ants' has 9 images: too few to hold out 18 images of 2 classes"):
-        photos.split_count(18, seeded_generator(0))
+        split_count(photos, 18, seeded_generator(0))
     with pytest.raises(UserError, match=r"no sub-folder train: expected train/CLASS/\* and val/CLASS/\* with images"):
         find_train_and_val(tmp_path)
 
@@ -166,6 +167,7 @@ from pathlib import Path
 from pnas_apps.photos.batches import PhotoBatches
 from pnas_apps.images.loading import Loading
 from pnas_apps.photos.views import CenterView
+from pnas_apps.images.splitting import split_count, split_share
 from pnas_apps.photos.photo_set import find_photos
 from pnas_apps.images.loading import UnreadablePhotos
 

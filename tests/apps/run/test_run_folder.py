@@ -8,7 +8,8 @@ from attrs import evolve
 from pnas_apps.cli.presets import read_preset
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.folder import RunFolder, unfinished_folder
-from pnas_apps.run.settings import ImagePreset, RunSettings, structure_preset
+from pnas_apps.run.preset import ImagePreset, structure_preset
+from pnas_apps.run.settings import RunSettings
 from pnas_cifar10.cli import PRESETS
 from pnas_ops import digits_mbconv_space
 

@@ -78,9 +78,9 @@ def test_bytes_are_those_of_the_dtype_of_the_device() -> None:
     budget = Budget(peak_activation_bytes=1.0)
     for dtype in ("float32", "int8"):
         table = evolve(TABLE, device=evolve(TABLE.device, dtype=dtype))
-        ((metric, _),) = budget.counts(table)
+        (limit,) = budget.counts(table)
         net = SPACE.architecture([0] * len(SPACE.mixed))
-        assert metric.of(net) == peak_activation_bytes(dtype).of(net)  # type: ignore[arg-type]
+        assert limit.metric.of(net) == peak_activation_bytes(dtype).of(net)  # type: ignore[arg-type]
 
 
 def test_the_average_is_that_of_all_nets() -> None:

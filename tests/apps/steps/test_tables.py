@@ -10,8 +10,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from command_line import assert_refused
+from pnas_apps.devices.cached_tables import cached_table
+from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.progress import Reporter
-from pnas_apps.steps.table import cached_table
 from pnas_cifar10.cli import main
 from pnas_export import CommandDevice, TFLiteDevice, convert_workloads
 from pnas_export.devices import file_device, tflite_device
@@ -306,14 +307,14 @@ class SlowNets:
 
 def test_a_cached_table_is_calibrated_with_nets_of_its_own_space(tmp_path: Path, reporter: Reporter) -> None:
     device = SlowNets()
-    first = cached_table(device, SPACE, tmp_path, reporter)
+    first = cached_table(device, SPACE, Cache(tmp_path), reporter)
     assert sum(isinstance(one, Architecture) for one in device.measured) == len(first.nets) > 3
     other_space = digits_mbconv_space(0.5)
-    other = cached_table(device, other_space, tmp_path, reporter)
+    other = cached_table(device, other_space, Cache(tmp_path), reporter)
     for space, table in ((SPACE, first), (other_space, other)):
         net = space.architecture([0] * 6)
         assert table.predict_ms(net) == pytest.approx(1.1 * len(net.blocks))
         assert all(space.has(entry.architecture) for entry in table.nets)
     device.measured.clear()
-    assert cached_table(device, SPACE, tmp_path, reporter).nets == first.nets
+    assert cached_table(device, SPACE, Cache(tmp_path), reporter).nets == first.nets
     assert not device.measured

@@ -10,18 +10,22 @@ from attrs import evolve
 
 from apps.interruption import Interrupted
 from pnas_apps.cli.presets import read_preset
-from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.images.augmentation import Augmentation
 from pnas_apps.images.image_set import ImageSet, measure_preprocessing
 from pnas_apps.images.memory_source import MemorySource
 from pnas_apps.run.folder import RunFolder
+from pnas_apps.run.preset import ImagePreset, structure_preset
 from pnas_apps.run.run import Run
-from pnas_apps.run.settings import ImagePreset, Task, structure_preset
-from pnas_apps.steps.search import biggest, expected_history_ms, fastest, run_search
-from pnas_apps.steps.train import load_network, retrain
-from pnas_apps.training.training import TrainConfig, accuracy
+from pnas_apps.run.task import Task
+from pnas_apps.steps.net_training import load_network, retrain
+from pnas_apps.steps.reference_nets import biggest, fastest
+from pnas_apps.steps.supernet_search import expected_history_ms, run_search
+from pnas_apps.training.config import TrainConfig
+from pnas_apps.training.judging import accuracy
+from pnas_apps.training.training import TrainingDivergedError
 from pnas_cifar10.cli import PRESETS
 from pnas_latency import LatencyTable, TableEntry
 from pnas_ops import (
@@ -82,7 +86,7 @@ def make_run(tmp_path: Path, image_set: ImageSet, space: SearchSpace, preset: Im
             folder=RunFolder(tmp_path / name),
             seed=0,
             reporter=reporter,
-            cache=tmp_path / "cache",
+            cache=Cache(tmp_path / "cache"),
         )
 
     return make
@@ -166,7 +170,9 @@ def test_a_diverging_training_names_the_step_and_the_flag(
     run = make_run("run", preset=evolve(preset, train=evolve(preset.train, lr=1e20)))
     supernet, _ = run_search(run, table, table.predict_ms)
     net = space.architecture([0] * len(space.mixed), name="wild")
-    with pytest.raises(UserError, match=r"the loss is (nan|inf) at epoch \d, step \d+: lower --train-lr"):
+    with pytest.raises(
+        TrainingDivergedError, match=r"the loss is (nan|inf) at epoch \d, step \d+: lower the learning rate"
+    ):
         retrain(run, supernet, net, run.preset.train)
 
 

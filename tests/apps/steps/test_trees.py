@@ -10,18 +10,21 @@ from attrs import evolve
 from torch import Tensor, nn
 
 from pnas_apps.cli.presets import read_preset
-from pnas_apps.cli.runner import check_space
+from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.images.image_set import ImageSet, measure_preprocessing
 from pnas_apps.images.memory_source import MemorySource
 from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.named_spaces import named_space
+from pnas_apps.run.preset import ImagePreset, structure_preset
 from pnas_apps.run.run import Run
-from pnas_apps.run.settings import ImagePreset, RunSettings, Task, structure_preset
-from pnas_apps.showing.terminal_tables import architecture_table
+from pnas_apps.run.settings import RunSettings
+from pnas_apps.run.task import Task, check_task
+from pnas_apps.showing.run_tables import architecture_table
+from pnas_apps.steps.net_training import load_network, retrain
+from pnas_apps.steps.reference_nets import biggest, fastest
 from pnas_apps.steps.rewards import file_bytes
-from pnas_apps.steps.search import biggest, fastest, run_search
-from pnas_apps.steps.train import load_network, retrain
+from pnas_apps.steps.supernet_search import run_search
 from pnas_apps.training.regularization import training_view
 from pnas_cifar10.cli import PRESETS
 from pnas_cifar10.tasks import SPACES, images_task
@@ -93,12 +96,12 @@ def test_the_presets_search_trees(name: str, edges: int, image_folder: Path) -> 
     task = images_task(image_folder, False, preset, lambda items, total: items)
     assert len(task.space.mixed) == edges
     grey = evolve(preset, space="digits")
-    check_space(task, preset)
+    check_task(task, preset)
     with pytest.raises(UserError, match="'digits' is for images of 1 channels, these have 3: name another --space"):
-        check_space(images_task(image_folder, False, grey, lambda items, total: items), grey)
+        check_task(images_task(image_folder, False, grey, lambda items, total: items), grey)
     blocks = evolve(preset, space="cifar", train=evolve(preset.train, path_dropping=0.1))
     with pytest.raises(UserError, match="'cifar' has no trees of which paths could be dropped: set path_dropping to 0"):
-        check_space(images_task(image_folder, False, blocks, lambda items, total: items), blocks)
+        check_task(images_task(image_folder, False, blocks, lambda items, total: items), blocks)
 
 
 def test_what_cannot_be_known_of_trees_is_refused_before_the_search(tmp_path: Path) -> None:
@@ -129,7 +132,7 @@ def test_a_search_and_a_training_of_trees(tmp_path: Path, image_set: ImageSet, r
         folder=RunFolder(tmp_path / "run"),
         seed=0,
         reporter=reporter,
-        cache=tmp_path / "cache",
+        cache=Cache(tmp_path / "cache"),
         budget=Budget(latency_ms=0.2),
     )
     supernet, history = run_search(run, TABLE, TABLE.predict_ms)

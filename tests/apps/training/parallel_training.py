@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.processes import Processes, joined_processes
 from pnas_apps.ground.progress import Reporter
-from pnas_apps.training.training import TrainConfig, Training
+from pnas_apps.training.config import TrainConfig
+from pnas_apps.training.training import Training
+from pnas_supernet import DesynchronizedError
 
 EPOCHS = 2
 CONFIG = TrainConfig(
@@ -62,7 +64,7 @@ def refused(processes: Processes, *, weight: float = 0.0, count: int = 5) -> str
     training.network[0].weight.detach()[0, 0, 0, 0] += weight * processes.rank  # type: ignore[index, union-attr]
     try:
         training.run_epoch(Batches(processes, 0, count + processes.rank * (count - 5)), on_step=lambda: None)
-    except UserError as error:
+    except DesynchronizedError as error:
         return str(error)
     return "nothing"
 

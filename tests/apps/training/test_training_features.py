@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bits import bits
-from pnas_apps.ground.randomness import seeded
+from pnas_apps.training.config import TrainConfig
 from pnas_apps.training.regularization import DroppedBlock, make_mixing, training_view
-from pnas_apps.training.training import TrainConfig, Training
+from pnas_apps.training.training import Training
 from pnas_ops import Block, Zero, build_network, digits_mbconv_space
+from pnas_supernet import seeded
 
 PLAIN = TrainConfig(epochs=4, warmup_epochs=1, lr=0.1, momentum=0.9, weight_decay=1e-3, label_smoothing=0.1)
 EVERYTHING = evolve(

@@ -6,20 +6,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pnas_apps.cli.presets import Options, read_preset, with_flags
-from pnas_apps.cli.program import Program
-from pnas_apps.cli.verbs import App, add_verbs, run_options
+from pnas_apps.cli.app import App
+from pnas_apps.cli.options import RunOptions, SessionOptions, run_options
+from pnas_apps.cli.presets import Flags, read_preset, with_flags
+from pnas_apps.cli.program import Program, add_verbs
 
 if TYPE_CHECKING:
     from pnas_apps.images.folders import Track
     from pnas_apps.run.named_spaces import NamedSpace
-    from pnas_apps.run.settings import ImagePreset, Preset, Task
+    from pnas_apps.run.preset import ImagePreset, Preset
+    from pnas_apps.run.task import Task
 
 PRESETS = Path(__file__).parent / "presets"
 
 
 def _preset_type() -> "type[ImagePreset]":
-    from pnas_apps.run.settings import ImagePreset
+    from pnas_apps.run.preset import ImagePreset
 
     return ImagePreset
 
@@ -58,15 +60,19 @@ def main() -> None:
 
 @main.command()
 @run_options(APP)
-def demo(common: Options, session: Options, flags: Options) -> None:
+def demo(options: RunOptions, session: SessionOptions, flags: Flags) -> None:
     """The whole road on handwritten digits that come with scikit-learn: a few minutes on two cores."""
-    from pnas_apps.cli.runner import run_task
+    from pnas_apps.cli.runs import begin_run, go_on
     from pnas_apps.ground.session import started_session
+    from pnas_apps.run.preset import ImagePreset, structure_preset
     from pnas_cifar10.tasks import digits_task
 
-    options = with_flags(read_preset("digits", PRESETS), flags)
-    with started_session(**session) as started:
-        run_task("demo", "digits", options, _preset_type(), digits_task, session=started, **common)
+    document = with_flags(read_preset("digits", PRESETS), flags)
+    with started_session(accelerator=session.accelerator, workers=session.workers) as started:
+        run = begin_run(
+            "demo", lambda: structure_preset(document, "digits", ImagePreset), digits_task, options, started
+        )
+        go_on(run, "report", table=options.table, foreign_table=options.foreign_table)
 
 
 add_verbs(main, APP)

@@ -6,7 +6,8 @@ from pnas_apps.images.folders import Track
 from pnas_apps.images.image_set import ImageSet, measure_preprocessing
 from pnas_apps.images.memory_source import MemorySource
 from pnas_apps.run.named_spaces import NamedSpace, space_of
-from pnas_apps.run.settings import ImagePreset, Preset, Task, preset_of
+from pnas_apps.run.preset import ImagePreset, Preset, preset_of
+from pnas_apps.run.task import Task
 from pnas_cifar10.datasets import read_digits, read_images
 from pnas_ops import cifar_mbconv_space, cifar_tree_space, digits_mbconv_space
 

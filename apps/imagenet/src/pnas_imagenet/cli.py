@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pnas_apps.cli.program import Program
-from pnas_apps.cli.verbs import App, add_verbs
+from pnas_apps.cli.app import App
+from pnas_apps.cli.program import Program, add_verbs
 
 if TYPE_CHECKING:
     from pnas_apps.images.folders import Track
     from pnas_apps.run.named_spaces import NamedSpace
-    from pnas_apps.run.settings import PhotoPreset, Preset, Task
+    from pnas_apps.run.preset import PhotoPreset, Preset
+    from pnas_apps.run.task import Task
 
 
 def _preset_type() -> "type[PhotoPreset]":
-    from pnas_apps.run.settings import PhotoPreset
+    from pnas_apps.run.preset import PhotoPreset
 
     return PhotoPreset
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from pnas_apps.photos.photo_set import find_train_and_val
 from pnas_apps.photos.photo_source import PhotoSource
 from pnas_apps.run.named_spaces import NamedSpace, space_of
-from pnas_apps.run.settings import PhotoPreset, Preset, Task, preset_of
+from pnas_apps.run.preset import PhotoPreset, Preset, preset_of
+from pnas_apps.run.task import Task
 from pnas_ops import imagenet_mbconv_space
 
 SPACES = {"imagenet": NamedSpace(build=imagenet_mbconv_space, resolution=224, blocks_per_stage=4)}

@@ -4,22 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pnas_apps.devices.device_names import parse_device
+from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
-from pnas_apps.run.folder import NetworkFolder
+from pnas_apps.run.folder import NetworkFolder, holds_bundle
 from pnas_apps.run.run import Run
-from pnas_apps.showing.terminal_tables import accuracy_table, proof_table, timing_table
-from pnas_apps.steps.export import export_network, spread
-from pnas_apps.steps.train import load_network
-from pnas_apps.training.training import accuracy
+from pnas_apps.showing.file_tables import accuracy_table, proof_table, timing_table
+from pnas_apps.steps.net_export import export_network, spread
+from pnas_apps.steps.net_training import load_network
+from pnas_apps.training.judging import accuracy
 from pnas_export import (
     FORMATS,
     Bundle,
-    BundleError,
-    ConversionError,
     FileDevice,
     Format,
-    ParityError,
     format_of,
     installed_runtimes,
     read_metadata,
@@ -64,7 +62,7 @@ def export_run(
             images=images,
             calibration_images=calibration_images,
         )
-    except (BundleError, ConversionError, ParityError, ValueError) as error:
+    except ValueError as error:
         raise UserError(str(error)) from error
     run.reporter.console.print(proof_table(bundle.proof))
     run.reporter.console.print(f"The files are in {path}")
@@ -96,20 +94,20 @@ def eval_run(run: Run, name: str, files: Sequence[Path], *, runtime: str | None,
     run.reporter.console.print(accuracy_table(rows, len(test)))
 
 
-def bench_files(paths: Sequence[Path], device: str, *, threads: int, cache: Path, reporter: Reporter) -> None:
+def bench_files(paths: Sequence[Path], device: str, *, threads: int, cache: Cache, reporter: Reporter) -> None:
     """Prints the latency of files, timed in turns on one device.
 
     Args:
         paths: files, or folders of which all files that the device runs are timed.
         device: see `pnas_apps.devices.parse_device`.
         threads: of the device.
-        cache: folder of what can be made again.
+        cache: of conversions.
         reporter: shows progress.
 
     Raises:
         UserError: for anything that the user can mend.
     """
-    one = parse_device(device, threads=threads, dtype="float32", cache=cache / "conversions", log=None)
+    one = parse_device(device, threads=threads, dtype="float32", cache=cache, log=None)
     if not isinstance(one, FileDevice):
         raise UserError(f"{device} runs no files: name one of tflite, tflite-runtime, onnxruntime, adb, cmd:...")
     files = [file for path in paths for file in _files(path, one.suffix)]
@@ -150,7 +148,7 @@ def _format(text: str) -> Format:
 
 
 def _kept_formats(path: Path, raw_pixels: bool) -> list[Format]:
-    if not (path / "bundle.json").exists():
+    if not holds_bundle(path):
         return []
     bundle = Bundle.load(path)
     return [format_of(file) for file in bundle.files] if bundle.metadata.raw_pixels == raw_pixels else []

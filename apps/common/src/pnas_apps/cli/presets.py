@@ -2,20 +2,29 @@
 
 import copy
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 
 from pnas_apps.ground.errors import UserError
 
-Options = dict[str, Any]
+Document = dict[str, object]
+"""What a TOML file holds: values, and sections of values, by their names."""
+
+Flags = Mapping[str, object]
+"""What a command line says of a preset's options; None where it says nothing."""
+
+VERSION = 1
+"""Of presets; a file without one has this, since the first had none."""
+
+_PREFIX = "preset__"
 _SEPARATOR = "__"
-Command = TypeVar("Command", bound=Callable[..., Any])
+Command = TypeVar("Command", bound=Callable[..., object])
 
 
-def read_preset(name: str, folder: Path) -> Options:
+def read_preset(name: str, folder: Path) -> Document:
     """The options of a shipped preset, or of a TOML file.
 
     Args:
@@ -23,25 +32,32 @@ def read_preset(name: str, folder: Path) -> Options:
         folder: where the shipped presets are.
 
     Raises:
-        UserError: naming the preset or file that is not there or not TOML.
+        UserError: naming the preset or file that is not there, not TOML, or of another version.
     """
     path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
     if not path.is_file():
         shipped = ", ".join(sorted(preset.stem for preset in folder.glob("*.toml")))
         raise UserError(f"there is no preset {name!r}: name one of {shipped}, or a file that ends in .toml")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        document: Document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a TOML file: {error}") from None
+    version = document.pop("version", VERSION)
+    if version != VERSION:
+        raise UserError(
+            f"{path} has version {version} of presets, this software {VERSION}: use the software that it was written "
+            "for, or begin with a shipped preset"
+        )
+    return document
 
 
-def preset_flags(options: Options) -> Callable[[Command], Command]:
+def preset_flags(options: Document) -> Callable[[Command], Command]:
     """A decorator that gives a click command one flag an option: `search.epochs` becomes `--search-epochs`."""
 
     def decorate(command: Command) -> Command:
         for path, value in reversed(list(_flatten(options))):
             flag = "--" + "-".join(path).replace("_", "-")
-            name = _SEPARATOR.join(path)
+            name = _PREFIX + _SEPARATOR.join(path)
             what = "preset's " + ".".join(path)
             if isinstance(value, bool):
                 command = click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=what)(command)
@@ -54,8 +70,14 @@ def preset_flags(options: Options) -> Callable[[Command], Command]:
     return decorate
 
 
-def with_flags(options: Options, flags: dict[str, Any]) -> Options:
-    """The options, changed where a flag of `preset_flags` was given.
+def split_flags(given: Mapping[str, object]) -> tuple[Flags, dict[str, object]]:
+    """The flags of `preset_flags` among the options of a command, and the others."""
+    flags = {name: value for name, value in given.items() if name.startswith(_PREFIX)}
+    return flags, {name: value for name, value in given.items() if name not in flags}
+
+
+def with_flags(options: Document, flags: Flags) -> Document:
+    """The options, changed where a flag was given.
 
     Raises:
         UserError: where a file has a value in the place of a section.
@@ -64,18 +86,19 @@ def with_flags(options: Options, flags: dict[str, Any]) -> Options:
     for name, value in flags.items():
         if value is None:
             continue
-        *sections, key = name.split(_SEPARATOR)
+        *sections, key = name.removeprefix(_PREFIX).split(_SEPARATOR)
         section = changed
         for name_of_section in sections:
-            section = section.setdefault(name_of_section, {})
-            if not isinstance(section, dict):
-                raise UserError(f"{name_of_section} must be a section of the preset, got {section!r}")
+            inner = section.setdefault(name_of_section, {})
+            if not isinstance(inner, dict):
+                raise UserError(f"{name_of_section} must be a section of the preset, got {inner!r}")
+            section = inner
         section[key] = list(value) if isinstance(value, tuple) else value
     return changed
 
 
-def _flatten(options: Options, prefix: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
-    flat = []
+def _flatten(options: Document, prefix: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], object]]:
+    flat: list[tuple[tuple[str, ...], object]] = []
     for key, value in options.items():
         if isinstance(value, dict):
             flat.extend(_flatten(value, (*prefix, key)))

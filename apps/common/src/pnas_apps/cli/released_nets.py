@@ -6,11 +6,13 @@ import torch
 from rich.console import Console
 
 from pnas_apps.devices.device_names import parse_device
+from pnas_apps.devices.known_tables import read_table
+from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
-from pnas_apps.showing.terminal_tables import architecture_table, parity_table
-from pnas_apps.steps.table import read_table
-from pnas_export import export_onnx, export_tflite, verify
+from pnas_apps.showing.file_tables import parity_table
+from pnas_apps.showing.run_tables import architecture_table
+from pnas_export import Format, export_file, verify
 from pnas_latency import LatencyTable, ValidationNet, measure_table
 from pnas_ops import (
     RELEASED,
@@ -37,7 +39,7 @@ def show_released(
     table: Path | None,
     device: str,
     threads: int,
-    cache: Path,
+    cache: Cache,
     reporter: Reporter,
 ) -> None:
     """Leaves a net in a folder: architecture.json, architecture.png and table.json; net.onnx and net.tflite of weights.
@@ -51,7 +53,7 @@ def show_released(
         table: what prices it; measured on the device, block by block and as a whole, if None.
         device: see `pnas_apps.devices.parse_device`.
         threads: of the device.
-        cache: folder of what can be made again.
+        cache: of conversions.
         reporter: shows progress.
 
     Raises:
@@ -94,7 +96,7 @@ def _find(name: str) -> Architecture:
 
 
 def _priced(
-    net: Architecture, table: Path | None, device: str, threads: int, cache: Path, reporter: Reporter
+    net: Architecture, table: Path | None, device: str, threads: int, cache: Cache, reporter: Reporter
 ) -> LatencyTable:
     if table is not None:
         found = read_table(table)
@@ -104,14 +106,14 @@ def _priced(
                 "leave out --table to measure them, or name another"
             )
         return found
-    one = parse_device(device, threads=threads, dtype="float32", cache=cache / "conversions", log=None)
+    one = parse_device(device, threads=threads, dtype="float32", cache=cache, log=None)
     whole = ValidationNet(architecture=net, held_out=True, band=False)
     with reporter.phases() as progress:
         return measure_table(one, net, validation=[whole], progress=progress)
 
 
 def _tell(net: Architecture, table: LatencyTable, console: Console) -> None:
-    console.print(architecture_table(net, table))
+    console.print(architecture_table(table.priced(net)))
     measured = [entry.total_ms for entry in table.nets if entry.architecture.blocks == net.blocks]
     console.print(
         f"{net.name}: {architecture_parameters(net):,} parameters, {architecture_macs(net):,} MACs, "
@@ -122,16 +124,16 @@ def _tell(net: Architecture, table: LatencyTable, console: Console) -> None:
     )
 
 
-def _ship(network: torch.nn.Module, net: Architecture, folder: Path, cache: Path, reporter: Reporter) -> None:
-    files = [folder / "net.onnx", folder / "net.tflite"]
+def _ship(network: torch.nn.Module, net: Architecture, folder: Path, cache: Cache, reporter: Reporter) -> None:
+    formats: dict[Path, Format] = {folder / "net.onnx": "onnx", folder / "net.tflite": "tflite"}
     images = torch.randn(PROOF_IMAGES, *net.input_shape[1:], generator=torch.Generator().manual_seed(0))
     try:
-        for path, export in zip(files, (export_onnx, export_tflite), strict=True):
+        for path, format_ in formats.items():
             with reporter.bar(f"writing {path.name}", 1) as advance:
-                export(network, net.input_shape, path, cache=cache / "conversions")
+                export_file(network, net.input_shape, path, format_, cache=cache.conversions)
                 advance()
-        reporter.console.print(parity_table(verify(network, files, images)))
+        reporter.console.print(parity_table(verify(network, list(formats), images)))
     except BaseException:  # Ctrl-C too: nobody should take an unproven file for a proven one
-        for path in files:
+        for path in formats:
             path.unlink(missing_ok=True)
         raise

@@ -5,13 +5,16 @@ import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import frozen
 
+from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
+from pnas_apps.run.device_settings import Dtype
 
 if TYPE_CHECKING:
+    from pnas_export import Statistic
     from pnas_latency import Device
 
 DEVICES_HELP = """\
@@ -29,26 +32,21 @@ class _Request:
     """What is asked of a device."""
 
     threads: int
-    dtype: str
-    cache: Path | None
+    dtype: Dtype
+    cache: Path
     log: Path | None
     rest: str | None
     options: dict[str, str]
 
     @property
-    def floats(self) -> dict[str, Any]:
-        """What every device takes that converts."""
-        return {"threads": self.threads, "cache": self.cache, "log": self.log}
-
-    @property
-    def files(self) -> dict[str, Any]:
-        """What every device takes that quantizes too."""
-        return self.floats | {"dtype": self.dtype}
-
-    @property
-    def reports(self) -> dict[str, Any]:
-        """What every device takes that reads a report of `benchmark_model`."""
-        return self.files | {name: value for name, value in self.options.items() if name == "statistic"}
+    def statistic(self) -> "Statistic":
+        """What stands for the latency in a report of `benchmark_model`."""
+        found = self.options.get("statistic", "p10")
+        known: tuple[Statistic, ...] = ("p10", "avg")
+        for statistic in known:
+            if found == statistic:
+                return statistic
+        raise ValueError(f"statistic={found}: it is {' or '.join(known)}")
 
 
 @frozen(kw_only=True)
@@ -56,19 +54,19 @@ class _Kind:
     """A device of the command line: which dtypes and options it knows, whether text may follow the colon."""
 
     make: Callable[[_Request], "Device"]
-    dtypes: tuple[str, ...] = ("float32",)
+    dtypes: tuple[Dtype, ...] = ("float32",)
     options: tuple[str, ...] = ()
     takes_rest: bool = False
 
 
-def parse_device(text: str, *, threads: int, dtype: str, cache: Path | None, log: Path | None) -> "Device":
+def parse_device(text: str, *, threads: int, dtype: Dtype, cache: Cache, log: Path | None) -> "Device":
     """The device that a command line names, ready to measure with.
 
     Args:
         text: see `DEVICES_HELP`.
         threads: of its runtime.
         dtype: "float32", or "int8" where the device has it.
-        cache: a folder that keeps what was converted.
+        cache: of conversions.
         log: a file that receives what converters print; dropped if None.
 
     Raises:
@@ -89,7 +87,7 @@ def parse_device(text: str, *, threads: int, dtype: str, cache: Path | None, log
         known = ", ".join(kind.options) or "none"
         raise UserError(f"device {text!r} has the unknown option {unknown[0]!r}: {name} has {known}")
     request = _Request(
-        threads=threads, dtype=dtype, cache=cache, log=log, rest=rest if colon else None, options=options
+        threads=threads, dtype=dtype, cache=cache.conversions, log=log, rest=rest if colon else None, options=options
     )
     try:
         return kind.make(request)
@@ -156,7 +154,7 @@ def _torch(device: str) -> Callable[[_Request], "Device"]:
 def _tflite(request: _Request) -> "Device":
     from pnas_export import TFLiteDevice
 
-    return TFLiteDevice(**request.files)
+    return TFLiteDevice(threads=request.threads, dtype=request.dtype, cache=request.cache, log=request.log)
 
 
 def _tflite_runtime(request: _Request) -> "Device":
@@ -164,7 +162,9 @@ def _tflite_runtime(request: _Request) -> "Device":
 
     if not TFLiteRuntime().installed:
         raise ValueError(f"it is not installed: {_INSTALL['tflite-runtime']}")
-    return TFLiteDevice(runtime=TFLiteRuntime(), **request.files)
+    return TFLiteDevice(
+        runtime=TFLiteRuntime(), threads=request.threads, dtype=request.dtype, cache=request.cache, log=request.log
+    )
 
 
 def _onnxruntime(request: _Request) -> "Device":
@@ -172,14 +172,22 @@ def _onnxruntime(request: _Request) -> "Device":
 
     if not OnnxRuntime().installed:
         raise ValueError(f"it is not installed: {_INSTALL['onnxruntime']}")
-    return OnnxDevice(**request.floats)
+    return OnnxDevice(threads=request.threads, cache=request.cache, log=request.log)
 
 
 def _adb(request: _Request) -> "Device":
     from pnas_export import AdbDevice
 
     cpus = _cpus(request.options["cpus"]) if "cpus" in request.options else ()
-    device = AdbDevice(serial=request.rest or None, cpus=cpus, **request.reports)
+    device = AdbDevice(
+        serial=request.rest or None,
+        cpus=cpus,
+        threads=request.threads,
+        dtype=request.dtype,
+        statistic=request.statistic,
+        cache=request.cache,
+        log=request.log,
+    )
     _ = device.info  # asks the phone
     return device
 
@@ -187,7 +195,14 @@ def _adb(request: _Request) -> "Device":
 def _command(request: _Request) -> "Device":
     from pnas_export import CommandDevice
 
-    device = CommandDevice(template=request.rest or "", **request.reports)
+    device = CommandDevice(
+        template=request.rest or "",
+        threads=request.threads,
+        dtype=request.dtype,
+        statistic=request.statistic,
+        cache=request.cache,
+        log=request.log,
+    )
     program = shlex.split(device.template)[0]
     if shutil.which(program) is None:
         raise ValueError(f"there is no program {program!r} here")

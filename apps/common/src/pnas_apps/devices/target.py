@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from pnas_apps.devices.device_names import parse_device
+from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
-from pnas_apps.run.settings import DeviceSettings
+from pnas_apps.run.device_settings import DeviceSettings
 from pnas_export import FileDevice, Format
 from pnas_latency import Device
 
@@ -21,18 +22,18 @@ class TargetDevice(Device, FileDevice, Protocol):
     """Measures blocks for the table and files for the report."""
 
 
-def target_device(target: DeviceSettings, *, cache: Path, log: Path | None) -> TargetDevice:
+def target_device(target: DeviceSettings, *, cache: Cache, log: Path | None) -> TargetDevice:
     """The device that a run names, ready to measure with.
 
     Args:
         target: its name and options.
-        cache: folder of what can be made again.
+        cache: of conversions.
         log: a file that receives what converters print; dropped if None.
 
     Raises:
         UserError: for one that cannot be used here, or runs no files.
     """
-    device = parse_device(target.name, threads=target.threads, dtype=target.dtype, cache=cache / "conversions", log=log)
+    device = parse_device(target.name, threads=target.threads, dtype=target.dtype, cache=cache, log=log)
     if not isinstance(device, TargetDevice):
         raise UserError(f"{target.name} runs no exported files, which a run ends with: name another --device")
     return device

@@ -1,25 +1,31 @@
 """Several processes that work as one, as torchrun starts them."""
 
-import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 import torch.distributed as dist
 from attrs import frozen
 from rich.console import Console
-from torch import Tensor
 
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
+from pnas_supernet import LostProcessError, exchange
 
 Result = TypeVar("Result")
 
 TIMEOUT = timedelta(minutes=30)
 """How long one waits for the others: the first of them also converts and measures."""
+
+
+@frozen
+class _Outcome(Generic[Result]):
+    """What some work in the first process came to: its result, or None where it failed."""
+
+    result: tuple[Result] | None = None
 
 
 @frozen(kw_only=True, eq=False)
@@ -52,29 +58,29 @@ class Processes:
 
         Raises:
             SystemExit: in the others, where it fails in the first, which is the one that tells why.
-            UserError: where another process has ended.
+            LostProcessError: where another process has ended.
         """
         if self.group is None:
             return work()
         if not self.is_first:
-            done, result = self._from_first(None)
-            if not done:
+            outcome = self._from_first(_Outcome[Result]())
+            if outcome.result is None:
                 raise SystemExit(1)
-            return result  # type: ignore[no-any-return]
+            return outcome.result[0]
         try:
             result = work()
         except Exception:
-            with suppress(UserError):  # of the others, who may be gone, nobody wants to hear now
-                self._from_first((False, None))
+            with suppress(LostProcessError):  # of the others, who may be gone, nobody wants to hear now
+                self._from_first(_Outcome[Result]())
             raise
-        self._from_first((True, result))
+        self._from_first(_Outcome((result,)))
         return result
 
     def sums(self, values: Sequence[float]) -> list[float]:
         """The sums of what every process has."""
         joined = torch.tensor(values, dtype=torch.float64, device=self.device)
         if self.group is not None:
-            with _told_lost():
+            with exchange():
                 dist.all_reduce(joined, group=self.group)
         return joined.tolist()
 
@@ -88,9 +94,9 @@ class Processes:
         dist.destroy_process_group()
         return Processes(device=self.device) if self.is_first else None
 
-    def _from_first(self, outcome: Any) -> Any:
+    def _from_first(self, outcome: "_Outcome[Result]") -> "_Outcome[Result]":
         held = [outcome]
-        with _told_lost():
+        with exchange():
             dist.broadcast_object_list(held, src=0, group=self.group)
         return held[0]
 
@@ -122,55 +128,3 @@ def joined_processes(device: torch.device) -> Iterator[Processes]:
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
-
-
-def average(tensors: Sequence[Tensor], group: dist.ProcessGroup) -> None:
-    """Replaces floating-point tensors of one device, in place, by their means over the processes.
-
-    Raises:
-        UserError: where another process has ended.
-    """
-    if not tensors:
-        return
-    joined = torch.cat([tensor.detach().flatten() for tensor in tensors])
-    with _told_lost():
-        dist.all_reduce(joined, group=group)
-    joined /= group.size()
-    for tensor, mean in zip(tensors, torch.split(joined, [tensor.numel() for tensor in tensors]), strict=True):
-        tensor.detach().copy_(mean.view(tensor.shape))
-
-
-def refuse_different(state: Mapping[str, Tensor | int], group: dist.ProcessGroup) -> None:
-    """Compares what all processes hold, bit for bit.
-
-    Raises:
-        UserError: naming what differs, or where another process has ended.
-    """
-    digests = {name: _digest(value) for name, value in state.items()}
-    everyone: list[dict[str, str]] = [{}] * group.size()
-    with _told_lost():
-        dist.all_gather_object(everyone, digests, group=group)
-    for rank, theirs in enumerate(everyone):
-        for name, digest in everyone[0].items():
-            if theirs.get(name) != digest:
-                raise UserError(
-                    f"process {rank} differs from process 0 in {name}: start all with the same options and software"
-                )
-
-
-def _digest(value: Tensor | int) -> str:
-    if isinstance(value, int):
-        return str(value)
-    content = value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
-    return hashlib.sha256(content.data).hexdigest()
-
-
-@contextmanager
-def _told_lost() -> Iterator[None]:
-    try:
-        yield
-    except RuntimeError as error:
-        raise UserError(
-            f"another process of the training is gone or does not answer ({str(error).splitlines()[0]}): "
-            "start all of them again to go on from the last checkpoint"
-        ) from error

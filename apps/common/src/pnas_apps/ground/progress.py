@@ -1,6 +1,7 @@
 """Progress bars on the terminal."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +62,15 @@ class Reporter:
             for item in items:
                 yield item
                 advance()
+
+    @contextmanager
+    def warnings_as_lines(self) -> Iterator[None]:
+        """Inside the `with` block warnings become lines of the program."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield
+        for warning in caught:
+            self.console.print(f"  warning: {warning.message}", style="yellow")
 
     def track(self, paths: Iterable[Path], total: int) -> Iterator[Path]:
         """The paths, with a bar for how many of them have been read."""

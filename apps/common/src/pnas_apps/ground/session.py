@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import torch
 from attrs import evolve, frozen
@@ -10,6 +11,9 @@ from attrs import evolve, frozen
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.processes import Processes, joined_processes
 from pnas_apps.ground.progress import Reporter, reporter_on_stdout
+
+Accelerator = Literal["auto", "cpu", "cuda"]
+"""Where networks are trained; "auto" takes a GPU if there is one."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -33,11 +37,11 @@ class Session:
 
 
 @contextmanager
-def started_session(*, accelerator: str, workers: int | None) -> Iterator[Session]:
+def started_session(*, accelerator: Accelerator, workers: int | None) -> Iterator[Session]:
     """A session on stdout, with the processes that torchrun has started if it was torchrun.
 
     Args:
-        accelerator: "auto", "cpu" or "cuda".
+        accelerator: where networks are trained.
         workers: of each process; its share of the processor's cores if None.
 
     Raises:
@@ -49,7 +53,7 @@ def started_session(*, accelerator: str, workers: int | None) -> Iterator[Sessio
         yield Session(reporter=processes.reporter(reporter), processes=processes, workers=workers)
 
 
-def _training_device(accelerator: str) -> torch.device:
+def _training_device(accelerator: Accelerator) -> torch.device:
     available = torch.cuda.is_available()
     if accelerator == "cuda" and not available:
         raise UserError("PyTorch finds no CUDA GPU here: leave out --accelerator, or give --accelerator cpu")

@@ -1,10 +1,8 @@
 """Images in memory as uint8. Shapes: N images, C channels, H x W pixels."""
 
-import torch
 from attrs import frozen
 from torch import Tensor
 
-from pnas_apps.images.splitting import split_count, split_share
 from pnas_ops import Preprocessing
 
 
@@ -28,24 +26,6 @@ class ImageSet:
     def subset(self, indices: Tensor) -> "ImageSet":
         """The images at `indices`, in that order."""
         return ImageSet(images=self.images[indices], labels=self.labels[indices], classes=self.classes)
-
-    def split(self, share: float, generator: torch.Generator) -> tuple["ImageSet", "ImageSet"]:
-        """The rest, and `share` of every class at random.
-
-        Raises:
-            UserError: where a class has too few images to stand on both sides.
-        """
-        rest, held_out = split_share(self.labels, self.classes, share, generator)
-        return self.subset(rest), self.subset(held_out)
-
-    def split_count(self, count: int, generator: torch.Generator) -> tuple["ImageSet", "ImageSet"]:
-        """The rest, and `count` images at random, as many of every class.
-
-        Raises:
-            UserError: where a class has too few images to stand on both sides, and where it would get none.
-        """
-        rest, held_out = split_count(self.labels, self.classes, count, generator)
-        return self.subset(rest), self.subset(held_out)
 
 
 def measure_preprocessing(images: ImageSet) -> Preprocessing:

@@ -31,19 +31,15 @@ class MemorySource:
     def classes(self) -> tuple[str, ...]:
         return self.images.classes
 
+    @property
+    def labels(self) -> Tensor:
+        return self.images.labels
+
     def __len__(self) -> int:
         return len(self.images)
 
     def subset(self, indices: Tensor) -> Self:
         return evolve(self, images=self.images.subset(indices))
-
-    def split(self, share: float, generator: torch.Generator) -> tuple[Self, Self]:
-        rest, held_out = self.images.split(share, generator)
-        return evolve(self, images=rest), evolve(self, images=held_out)
-
-    def split_count(self, count: int, generator: torch.Generator) -> tuple[Self, Self]:
-        rest, held_out = self.images.split_count(count, generator)
-        return evolve(self, images=rest), evolve(self, images=held_out)
 
     def training_batches(
         self, *, batch_size: int, generator: torch.Generator, loading: Loading, device: torch.device, start: int = 0

@@ -20,24 +20,14 @@ class ImageSource(Protocol):
     def preprocessing(self) -> Preprocessing:
         """From pixels to the input of a net."""
 
+    @property
+    def labels(self) -> Tensor:
+        """Indices into the classes, int64, (N,)."""
+
     def __len__(self) -> int: ...
 
     def subset(self, indices: Tensor) -> Self:
         """The images at `indices`, in that order."""
-
-    def split(self, share: float, generator: torch.Generator) -> tuple[Self, Self]:
-        """The rest, and `share` of every class at random.
-
-        Raises:
-            UserError: where a class has too few images to stand on both sides.
-        """
-
-    def split_count(self, count: int, generator: torch.Generator) -> tuple[Self, Self]:
-        """The rest, and `count` images at random, as many of every class.
-
-        Raises:
-            UserError: where a class has too few images to stand on both sides, and where it would get none.
-        """
 
     def training_batches(
         self, *, batch_size: int, generator: torch.Generator, loading: Loading, device: torch.device, start: int = 0

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from pnas_apps.ground.errors import UserError
 from pnas_apps.images.folders import find_classes, image_names
-from pnas_apps.images.splitting import split_count, split_share
 
 
 @frozen(kw_only=True, eq=False)
@@ -41,24 +40,6 @@ class PhotoSet:
     def subset(self, indices: Tensor) -> "PhotoSet":
         """The photos at `indices`, in that order."""
         return evolve(self, names=self.names[indices.numpy()], labels=self.labels[indices])
-
-    def split(self, share: float, generator: torch.Generator) -> tuple["PhotoSet", "PhotoSet"]:
-        """The rest, and `share` of every class at random.
-
-        Raises:
-            UserError: where a class has too few photos to stand on both sides.
-        """
-        rest, held_out = split_share(self.labels, self.classes, share, generator)
-        return self.subset(rest), self.subset(held_out)
-
-    def split_count(self, count: int, generator: torch.Generator) -> tuple["PhotoSet", "PhotoSet"]:
-        """The rest, and `count` photos at random, as many of every class, as the original holds out 50,000.
-
-        Raises:
-            UserError: where a class has too few photos to stand on both sides, and where it would get none.
-        """
-        rest, held_out = split_count(self.labels, self.classes, count, generator)
-        return self.subset(rest), self.subset(held_out)
 
 
 def find_photos(folder: Path, *, classes: tuple[str, ...] | None = None) -> PhotoSet:

@@ -32,6 +32,10 @@ class PhotoSource:
         return self.photos.classes
 
     @property
+    def labels(self) -> Tensor:
+        return self.photos.labels
+
+    @property
     def preprocessing(self) -> Preprocessing:
         return photo_preprocessing(self.resolution)
 
@@ -40,14 +44,6 @@ class PhotoSource:
 
     def subset(self, indices: Tensor) -> Self:
         return evolve(self, photos=self.photos.subset(indices))
-
-    def split(self, share: float, generator: torch.Generator) -> tuple[Self, Self]:
-        rest, held_out = self.photos.split(share, generator)
-        return evolve(self, photos=rest), evolve(self, photos=held_out)
-
-    def split_count(self, count: int, generator: torch.Generator) -> tuple[Self, Self]:
-        rest, held_out = self.photos.split_count(count, generator)
-        return evolve(self, photos=rest), evolve(self, photos=held_out)
 
     def training_batches(
         self, *, batch_size: int, generator: torch.Generator, loading: Loading, device: torch.device, start: int = 0

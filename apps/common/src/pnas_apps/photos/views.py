@@ -9,9 +9,9 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from pnas_apps.ground.randomness import seeded
 from pnas_apps.photos.photo_file import Box, PhotoFile
 from pnas_ops import Preprocessing
+from pnas_supernet import seeded
 
 _CENTER_SHARE = 0.875
 """Of the shorter side that a net is judged on: 224 of 256 pixels."""

@@ -109,6 +109,11 @@ class RunFolder:
         return seconds
 
 
+def holds_bundle(path: Path) -> bool:
+    """Whether a folder holds a bundle that was finished."""
+    return (path / "bundle.json").exists()
+
+
 def write_history(path: Path, records: Sequence[Any]) -> None:
     """One line of JSON for every record of a search's or a training's history."""
     write_atomically(path, "".join(json.dumps(asdict(record)) + "\n" for record in records))

@@ -7,7 +7,7 @@ from typing import Protocol
 from attrs import frozen
 
 from pnas_apps.ground.errors import UserError
-from pnas_apps.run.settings import Preset
+from pnas_apps.run.preset import Preset
 from pnas_ops import Space, workloads
 
 

@@ -1,19 +1,21 @@
 """One run: what it works on, where it leaves its files, and where its randomness comes from."""
 
 from functools import partial
-from pathlib import Path
 
 import torch
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from torch import Tensor
 
+from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.processes import Processes
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.images.loading import Loading, UnreadablePhotos
 from pnas_apps.images.source import ImageSource
+from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.folder import RunFolder
-from pnas_apps.run.settings import DeviceSettings, Preset, Task
+from pnas_apps.run.preset import Preset
+from pnas_apps.run.task import Task
 from pnas_latency import Budget
 from pnas_ops import Batches, Preprocessing
 
@@ -34,7 +36,7 @@ class Run:
         processes: that work on it, and where networks are trained.
         workers: processes that read photos for this one.
         reporter: shows progress.
-        cache: folder of what can be made again: latency tables and conversions.
+        cache: of latency tables and conversions.
         loading: how images are read.
     """
 
@@ -43,7 +45,7 @@ class Run:
     folder: RunFolder
     seed: int
     reporter: Reporter
-    cache: Path
+    cache: Cache
     budget: Budget = field(factory=Budget)
     target: DeviceSettings = field(factory=DeviceSettings)
     processes: Processes = field(factory=lambda: Processes(device=torch.device("cpu")))
@@ -71,10 +73,10 @@ class Run:
         """That of the training images."""
         return self.task.train.preprocessing
 
-    @property
-    def conversions(self) -> Path:
-        """Where converted nets are kept, by their content."""
-        return self.cache / "conversions"
+    def alone(self) -> "Run | None":
+        """The run in the first process, which the others leave, and None in those: for what one does for all."""
+        alone = self.processes.parted()
+        return None if alone is None else evolve(self, processes=alone)
 
     def generator(self, *purpose: str | int) -> torch.Generator:
         """The source of randomness for one purpose, on the CPU."""

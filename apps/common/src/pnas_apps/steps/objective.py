@@ -74,7 +74,7 @@ def make_arch_step(
             term = MultiplicativeLog(reference=reference, unit=config.log_unit_ms)
         case _:
             term = LinearPenalty(weight=config.weight, reference=reference)
-    terms = [(latency, term), *((metric, constraint(limit)) for metric, limit in budget.counts(table))]
+    terms = [(latency, term), *((limit.metric, constraint(limit.at_most)) for limit in budget.counts(table))]
     return GateStep(search.gate_sampler, ExpectedObjective(space, terms))
 
 

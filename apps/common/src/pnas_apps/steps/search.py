@@ -1,98 +1,71 @@
-"""The search of a run: a checkpoint every minute and every epoch, taken up where it was left."""
+"""The second step: a supernet is searched, and a net of it taken that is within the budget."""
 
-import time
-from collections.abc import Sequence
+from attrs import frozen
+from rich.console import Console
 
-import torch
-
-from pnas_apps.run.checkpoints import told_to_user
-from pnas_apps.run.folder import write_history
 from pnas_apps.run.run import Run
-from pnas_apps.steps.objective import Cost, make_arch_step
-from pnas_latency import MACS, LatencyTable
-from pnas_ops import Architecture, Space
-from pnas_supernet import EpochRecord, ProxylessNAS, SuperNet
-
-SECONDS_BETWEEN_CHECKPOINTS = 60.0
-
-
-def biggest(space: Space) -> Architecture:
-    """The net that takes the candidate with most multiply-accumulates at every block."""
-    return space.architecture([row.index(max(row)) for row in MACS.costs(space)], name="biggest")
+from pnas_apps.showing.run_tables import architecture_table, landing_table
+from pnas_apps.steps.land import land_run
+from pnas_apps.steps.rewards import make_cost
+from pnas_apps.steps.supernet_search import expected_history_ms, run_search
+from pnas_apps.steps.table import Tabled
+from pnas_latency import Landing
+from pnas_ops import Architecture, draw_architectures, save_figure, save_json
+from pnas_supernet import SuperNet, draw_search
 
 
-def fastest(space: Space, table: LatencyTable) -> Architecture:
-    """The net that takes the candidate with least latency at every block."""
-    return table.metric().cheapest(space, name="fastest")
+@frozen(kw_only=True, eq=False)
+class Searched:
+    """The supernet at the end of a search, and the net that was taken."""
+
+    tabled: Tabled
+    supernet: SuperNet
+    landing: Landing
+
+    @property
+    def architecture(self) -> Architecture:
+        """The net that was taken."""
+        return self.landing.result.architecture
+
+    def show(self, console: Console) -> None:
+        """Prints the net that was taken, block by block."""
+        console.print(architecture_table(self.tabled.table.priced(self.architecture)))
 
 
-def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, list[EpochRecord]]:
-    """The supernet at the end of its search, and the history; goes on from the run folder's checkpoint, if any.
+def search(run: Run, tabled: Tabled) -> Searched:
+    """Goes on with the search where the run's folder has a checkpoint, and with its landing where that is there.
 
-    Args:
-        run: images, space, options, folder.
-        table: with all of the space's workloads.
-        cost: of a net, for rewards; see `ObjectiveConfig.form`.
+    Leaves in the folder the history, the landing, the net that was taken, and pictures of both.
 
     Raises:
-        UserError: for a checkpoint that cannot be gone on from.
+        CheckpointError: for a checkpoint that cannot be gone on from.
+        InfeasibleBudgetError: for a budget that no net is within.
+        DivergenceError: where a loss or a weight is not finite.
     """
-    preset, space, seen = run.preset, run.task.space, run.task.train
-    config = preset.search
-    if preset.search_share < 1:
-        _, seen = seen.split(preset.search_share, run.generator("search images"))
-    weights_split, alpha_split = preset.hold_out(seen, run.generator("split"))
-    supernet = SuperNet(space, generator=run.generator("supernet")).to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    steps = len(run.training_batches(weights_split))
-    search = ProxylessNAS(
-        supernet,
-        config,
-        arch_step=make_arch_step(
-            space,
-            table,
-            config,
-            preset.objective,
-            run.budget,
-            cost,
-            steps=config.epochs * (steps // config.arch_interval),
-        ),
-        generator=run.generator("paths"),
-        group=run.processes.group,
+    table, space, objective = tabled.table, run.task.space, run.preset.objective
+    # Made and asked in one process alone, while the others wait.
+    measures = objective.form == "reinforce" and run.processes.is_first
+    cost = make_cost(
+        objective.reward_cost if measures else "table",
+        space,
+        table,
+        tabled.device,
+        conversions=run.cache.conversions,
+        log=run.folder.converter_log,
     )
-    checkpoint = run.folder.search_checkpoint
-    with told_to_user(run.reporter):
-        search.resume(checkpoint)
-    saved_at = time.monotonic()
-    with run.reporter.bar("searching", (config.warmup_epochs + config.epochs) * steps) as advance:
-        advance(len(search.history) * steps + search.step)
+    supernet, history = run_search(run, table, lambda net: run.processes.first(lambda: cost(net)))
 
-        def after_step() -> None:
-            nonlocal saved_at
-            if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
-                search.save(checkpoint)
-                saved_at = time.monotonic()
-            advance()
+    def land_and_draw() -> Landing:
+        landing = land_run(run, tabled, supernet)
+        searched = landing.result.architecture
+        save_json(searched, run.folder.architecture)
+        expected_ms = expected_history_ms(history, space, table)
+        curves = draw_search(history, expected_ms=expected_ms, target_ms=run.budget.latency_ms)
+        save_figure(curves, run.folder.curves)
+        save_figure(draw_architectures([table.priced(searched)]), run.folder.picture)
+        return landing
 
-        while search.epochs_left:
-            epoch = len(search.history)
-            arch_steps = 0 if config.is_warm_up(epoch) else search.step // config.arch_interval
-            record = search.run_epoch(
-                run.training_batches(weights_split, "search", "weights", epoch, start=search.step),
-                run.training_batches(alpha_split, "search", "alpha", epoch, start=arch_steps),
-                on_step=after_step,
-            )
-            search.save(checkpoint)
-            if run.processes.is_first:
-                write_history(run.folder.history, search.history)
-            latency_ms = expected_history_ms([record], space, table)[0]
-            advance(
-                0,
-                text=f"{record.phase}: {record.train_accuracy:.1%}, {latency_ms:.3f} ms, entropy {record.entropy:.2f}",
-            )
-    return supernet, search.history
-
-
-def expected_history_ms(history: Sequence[EpochRecord], space: Space, table: LatencyTable) -> list[float]:
-    """The expected latency of a sampled net after each epoch."""
-    expected_ms = table.metric().expectation(space)
-    return [float(expected_ms([torch.tensor(row) for row in record.probs])) for record in history]
+    landing = run.processes.first(land_and_draw)
+    if landing.target_ms is not None:
+        run.reporter.console.print(landing_table(landing))
+    return Searched(tabled=tabled, supernet=supernet, landing=landing)

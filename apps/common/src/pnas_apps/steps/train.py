@@ -1,62 +1,69 @@
-"""The training of a run's nets, from the supernet's weights."""
+"""The third step: the net that was found is trained, and those that it is compared with."""
 
-import torch
-from safetensors.torch import load_file, save
+from attrs import frozen
+from rich.console import Console
 from torch import nn
-from torch.optim.swa_utils import update_bn
 
-from pnas_apps.ground.processes import average
-from pnas_apps.run.checkpoints import told_to_user
-from pnas_apps.run.folder import NetworkFolder, write_history
 from pnas_apps.run.run import Run
-from pnas_apps.training.training import TrainConfig, Training
-from pnas_ops import Architecture, build_network, load_json, save_json, write_atomically
-from pnas_supernet import SuperNet, delete_checkpoint, extract, has_checkpoint, load_checkpoint, save_checkpoint
+from pnas_apps.steps.net_training import retrain
+from pnas_apps.steps.reference_nets import biggest, fastest
+from pnas_apps.steps.search import Searched
+from pnas_apps.training.judging import accuracy
+from pnas_ops import Architecture
 
 
-def retrain(run: Run, supernet: SuperNet, architecture: Architecture, config: TrainConfig) -> nn.Module:
-    """A net of the supernet, trained on all training images, with the BatchNorm statistics of unchanged images.
+@frozen(kw_only=True, eq=False)
+class TrainedNet:
+    """A net with its weights.
 
-    Goes on from the net's checkpoint where there is one, and reads the weights where they are.
+    Attributes:
+        architecture: what it is.
+        network: the module, in evaluation mode.
+        epochs: of its training.
+        accuracy: share of the test images that it puts into their class.
     """
-    folder, train, processes = run.folder.network(architecture.name), run.task.train, run.processes
-    if processes.first(folder.weights.exists):
-        return load_network(folder).to(run.device)
-    if processes.is_first:
-        save_json(architecture, folder.architecture)
-    network = extract(supernet, architecture)
-    training = Training(network, config, seed=run.seed, classes=len(train.classes), group=processes.group)
-    if processes.first(lambda: has_checkpoint(folder.checkpoint)):
-        with told_to_user(run.reporter):
-            training.load_state_dict(load_checkpoint(folder.checkpoint, kind="training"))
-    steps = len(run.training_batches(train))
-    with run.reporter.bar(f"{architecture.name} net", config.epochs * steps) as advance:
-        advance(len(training.history) * steps)
-        while training.epochs_left:
-            batches = run.training_batches(train, "train", len(training.history))
-            record = training.run_epoch(batches, on_step=advance)
-            if processes.is_first:
-                save_checkpoint(training.state_dict(), folder.checkpoint, kind="training")
-                write_history(folder.history, training.history)
-            advance(0, text=f"accuracy {record.accuracy:.1%}, loss {record.loss:.3f}")
-    trained = training.trained
-    _recalibrate(run, trained)
-    if processes.is_first:
-        weights = {name: tensor.cpu().contiguous() for name, tensor in trained.state_dict().items()}
-        write_atomically(folder.weights, save(weights))
-        delete_checkpoint(folder.checkpoint)
-    return trained
+
+    architecture: Architecture
+    network: nn.Module
+    epochs: int
+    accuracy: float
 
 
-def _recalibrate(run: Run, network: nn.Module) -> None:
-    """Replaces BatchNorm's statistics of augmented images by those of a pass over the images as they are."""
-    update_bn(run.shuffled_batches(run.task.train, "recalibrate"), network)
-    if run.processes.group is not None:
-        average([buffer for buffer in network.buffers() if buffer.is_floating_point()], run.processes.group)
+@frozen(kw_only=True, eq=False)
+class Trained:
+    """The nets of a run; the one that was searched is the first."""
+
+    searched: Searched
+    nets: tuple[TrainedNet, ...]
+    test_images: int
+
+    def show(self, console: Console) -> None:
+        """Prints how good the nets are."""
+        for net in self.nets:
+            console.print(f"  {net.architecture.name}: {net.accuracy:.2%} of {self.test_images} test images")
 
 
-def load_network(folder: NetworkFolder) -> nn.Module:
-    """The net that `retrain` left in a folder."""
-    network = build_network(load_json(folder.architecture, Architecture))
-    network.load_state_dict(load_file(folder.weights))
-    return network.to(memory_format=torch.channels_last)
+def train(run: Run, searched: Searched) -> Trained:
+    """Trains the searched, the fastest and the biggest net of the space; those whose weights are there are read.
+
+    Raises:
+        CheckpointError: for a checkpoint that cannot be gone on from.
+        TrainingDivergedError: where a loss is not finite.
+    """
+    configs = {
+        searched.architecture: run.preset.train,
+        fastest(run.task.space, searched.tabled.table): run.preset.reference_train,
+        biggest(run.task.space): run.preset.reference_train,
+    }
+    networks = {net: retrain(run, searched.supernet, net, config).eval() for net, config in configs.items()}
+    test = run.ordered_batches(run.task.test)
+    nets = tuple(
+        TrainedNet(
+            architecture=net,
+            network=network,
+            epochs=configs[net].epochs,
+            accuracy=accuracy(network, test, processes=run.processes),
+        )
+        for net, network in networks.items()
+    )
+    return Trained(searched=searched, nets=nets, test_images=len(run.task.test))

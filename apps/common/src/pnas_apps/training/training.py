@@ -1,69 +1,25 @@
-"""Training of one net from scratch, and judging it."""
+"""Training of one net."""
 
-import math
-from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.distributed as dist
-from attrs import asdict, field, frozen
-from attrs.validators import ge, gt, in_, le, lt
+from attrs import asdict, frozen
 from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pnas_apps.ground.errors import UserError
-from pnas_apps.ground.processes import Processes, average, refuse_different
-from pnas_apps.ground.randomness import seed_of, seeded
+from pnas_apps.ground.randomness import seed_of
+from pnas_apps.training.config import TrainConfig
 from pnas_apps.training.regularization import make_mixing, training_view
 from pnas_ops import Batches
-from pnas_supernet import DivergenceError, Execution, LostProcessError
-
-_AUTOCAST = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+from pnas_supernet import AUTOCAST_DTYPES, DivergenceError, Execution, average, check_identical, seeded
 
 
-@frozen(kw_only=True)
-class TrainConfig:
-    """Hyper-parameters of a training by SGD with Nesterov momentum.
-
-    Attributes:
-        epochs: passes over the training images.
-        warmup_epochs: the learning rate rises from zero over the first of them, then falls to zero as a cosine.
-        lr: the highest learning rate.
-        precision: of the forward passes; "float16" scales the loss.
-        micro_batches: parts that each batch is cut into, whose gradients add up, for less memory.
-        ema_decay: of the average of the weights and statistics over the steps, which is what is judged and shipped
-            then; 0 for none. The average goes back about 1 / (1 - ema_decay) steps.
-        dropout: share of the features before the classifier.
-        stochastic_depth: share of the images that the last residual block is left out for; earlier ones less.
-        path_dropping: share of the images that an edge of a tree is left out for; 0 in nets without trees.
-        mixup, cutmix: alpha of these ways of mixing the images of a batch; 0 for none, see `make_mixing`.
-        sync_batch_norm: whether several processes, on CUDA, take BatchNorm's statistics over their joined batch.
-    """
-
-    epochs: int = field(validator=ge(1))
-    warmup_epochs: int = field(validator=ge(0))
-    lr: float = field(validator=gt(0.0))
-    momentum: float = field(validator=ge(0.0))
-    weight_decay: float = field(validator=ge(0.0))
-    label_smoothing: float = field(validator=[ge(0.0), le(1.0)])
-    precision: Literal["float32", "bfloat16", "float16"] = field(default="float32", validator=in_(tuple(_AUTOCAST)))
-    micro_batches: int = field(default=1, validator=ge(1))
-    ema_decay: float = field(default=0.0, validator=[ge(0.0), lt(1.0)])
-    dropout: float = field(default=0.0, validator=[ge(0.0), lt(1.0)])
-    stochastic_depth: float = field(default=0.0, validator=[ge(0.0), lt(1.0)])
-    path_dropping: float = field(default=0.0, validator=[ge(0.0), lt(1.0)])
-    mixup: float = field(default=0.0, validator=ge(0.0))
-    cutmix: float = field(default=0.0, validator=ge(0.0))
-    sync_batch_norm: bool = False
-
-    def lr_at(self, epoch: float) -> float:
-        """The learning rate after `epoch` epochs."""
-        if epoch < self.warmup_epochs:
-            return self.lr * epoch / self.warmup_epochs
-        progress = (epoch - self.warmup_epochs) / max(1, self.epochs - self.warmup_epochs)
-        return self.lr * (1 + math.cos(math.pi * progress)) / 2
+class TrainingDivergedError(DivergenceError):
+    """The loss of a training is not a finite number."""
 
 
 @frozen(kw_only=True)
@@ -123,7 +79,7 @@ class Training:
             synchronized_in=group if config.sync_batch_norm and self._device.type == "cuda" else None,
         )
         self._execution = Execution(
-            autocast=_AUTOCAST[config.precision],
+            autocast=AUTOCAST_DTYPES[config.precision],
             scaler=GradScaler(self._device.type) if config.precision == "float16" else None,
             micro_batches=config.micro_batches,
             group=group,
@@ -155,7 +111,8 @@ class Training:
             on_step: called after every step.
 
         Raises:
-            UserError: where the loss is not finite, and where the processes do not hold together.
+            TrainingDivergedError: where the loss is not finite, naming the step.
+            DesynchronizedError, LostProcessError: where the processes do not hold together.
         """
         epoch = len(self.history)
         self.network.train()
@@ -212,9 +169,7 @@ class Training:
             self._execution.average_gradients(self.optimizer)
             self._execution.step(self.optimizer)
         except DivergenceError as error:
-            raise UserError(f"{error} at {where}: lower --train-lr") from None
-        except LostProcessError as error:
-            raise UserError(str(error)) from error
+            raise TrainingDivergedError(f"{error} at {where}", "lower the learning rate") from None
         if self._average is not None:
             self._average.update_parameters(self.network)
         return float(result.loss), int((result.outputs.argmax(dim=1) == labels).sum())
@@ -233,28 +188,4 @@ class Training:
 
     def _check_processes(self, batches: int) -> None:
         if self._group is not None:
-            state: dict[str, Tensor | int] = dict(self.network.state_dict())
-            refuse_different(state | {"the number of batches": batches}, self._group)
-
-
-def accuracy(
-    predict: Callable[[Tensor], Tensor],
-    batches: Iterable[tuple[Tensor, Tensor]],
-    *,
-    processes: Processes | None = None,
-) -> float:
-    """Share of the images whose largest logit is that of their class.
-
-    Args:
-        predict: a net in evaluation mode, or a loaded file: images (N, C, H, W) to logits (N, classes).
-        batches: images and labels.
-        processes: each of which has a part of every batch; the share is that of all.
-    """
-    correct, total = 0.0, 0.0
-    with torch.inference_mode():
-        for images, labels in batches:
-            correct += int((predict(images).argmax(dim=1) == labels).sum())
-            total += len(labels)
-    if processes is not None:
-        correct, total = processes.sums((correct, total))
-    return correct / total
+            check_identical(self.network.state_dict() | {"the number of batches": batches}, self._group)

@@ -1,0 +1,44 @@
+"""What one program knows that the others do not."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from pnas_apps.images.folders import Track
+    from pnas_apps.run.named_spaces import NamedSpace
+    from pnas_apps.run.preset import ImagePreset, PhotoPreset, Preset
+    from pnas_apps.run.task import Task
+
+
+@frozen(kw_only=True)
+class App:
+    """A program. What is heavy to import it gives when it is called.
+
+    Attributes:
+        name: begins the names of its runs' folders.
+        presets: folder of its presets.
+        preset: the one that it takes by default, whose options are its flags.
+        data_help: what may be in the folder of images.
+        can_download: whether it can fetch images itself.
+        reads_photos: whether images are read all the time, which workers can do, and not once.
+        preset_type: what its presets are.
+        read_task: images and space: of a folder, which may be filled first, or of none where they come with a library.
+        spaces: names of its search spaces.
+        classes: that these have where the command line names no number.
+        named_spaces: them, by these names.
+    """
+
+    name: str
+    presets: Path
+    preset: str
+    data_help: str
+    can_download: bool
+    reads_photos: bool
+    preset_type: "Callable[[], type[ImagePreset] | type[PhotoPreset]]"
+    read_task: "Callable[[Path | None, bool, Preset, Track], Task]"
+    spaces: tuple[str, ...]
+    classes: int
+    named_spaces: "Callable[[], Mapping[str, NamedSpace]]"

@@ -1,0 +1,163 @@
+"""The commands that begin a run, go on with one, or work on what it left."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pnas_apps.cli.app import App
+from pnas_apps.cli.options import DEVICES, RunOptions, SessionOptions, data_options, opened_run, run_options
+from pnas_apps.cli.presets import Flags, read_preset, with_flags
+
+if TYPE_CHECKING:
+    from pnas_apps.run.run import Run
+    from pnas_apps.steps.pipeline import StepName
+
+
+def run_verbs(app: App) -> tuple[click.Command, ...]:
+    """All of them, for one program."""
+    return _search(app), _train(app), _evaluate(app), _export(app), _report(app), _run(app)
+
+
+def _run(app: App) -> click.Command:
+    @click.command(epilog=DEVICES)
+    @data_options(app)
+    @run_options(app)
+    def run(
+        data_dir: Path,
+        preset: str,
+        options: RunOptions,
+        session: SessionOptions,
+        flags: Flags,
+        download: bool = False,
+    ) -> None:
+        """The whole road: table, search, train, export, report."""
+        _start(app, "report", data_dir, preset, options, session, flags, download=download)
+
+    return run
+
+
+def _search(app: App) -> click.Command:
+    @click.command(epilog=DEVICES)
+    @data_options(app)
+    @run_options(app)
+    def search(
+        data_dir: Path,
+        preset: str,
+        options: RunOptions,
+        session: SessionOptions,
+        flags: Flags,
+        download: bool = False,
+    ) -> None:
+        """Search a net within a budget: table and search alone; train and report go on."""
+        _start(app, "search", data_dir, preset, options, session, flags, download=download)
+
+    return search
+
+
+def _start(
+    app: App,
+    until: "StepName",
+    data_dir: Path,
+    preset: str,
+    options: RunOptions,
+    session: SessionOptions,
+    flags: Flags,
+    *,
+    download: bool,
+) -> None:
+    from pnas_apps.cli.runs import begin_run, go_on
+    from pnas_apps.ground.session import started_session
+    from pnas_apps.run.preset import structure_preset
+
+    document = with_flags(read_preset(preset, app.presets), flags)
+    with started_session(accelerator=session.accelerator, workers=session.workers) as started:
+        run = begin_run(
+            app.name,
+            lambda: structure_preset(document, preset, app.preset_type()),
+            partial(app.read_task, data_dir, download),
+            options,
+            started,
+        )
+        go_on(run, until, table=options.table, foreign_table=options.foreign_table)
+
+
+def _train(app: App) -> click.Command:
+    @click.command()
+    @opened_run(app, judges=False)
+    def train(run: "Run") -> None:
+        """Train the nets of a search: the one that it found, the fastest and the biggest."""
+        from pnas_apps.cli.runs import go_on
+
+        go_on(run, "train")
+
+    return train
+
+
+def _report(app: App) -> click.Command:
+    @click.command()
+    @opened_run(app, judges=False)
+    def report(run: "Run") -> None:
+        """Finish a run: whatever it lacks of training and export, then the report."""
+        from pnas_apps.cli.runs import go_on
+
+        run.processes.first(run.folder.refuse_finished)
+        go_on(run, "report")
+
+    return report
+
+
+def _export(app: App) -> click.Command:
+    @click.command()
+    @opened_run(app)
+    @click.option(
+        "--format",
+        "formats",
+        multiple=True,
+        required=True,
+        help="onnx, onnx-int8, tflite, tflite-float16, tflite-dynamic-int8, tflite-int8 or tflite-int8-float-io; give "
+        "it several times for several.",
+    )
+    @click.option("--out", type=click.Path(path_type=Path), help="Folder of the bundle; inside RUN by default.")
+    @click.option("--raw-pixels/--normalized", help="Whether the files take uint8 pixels and normalize by themselves.")
+    @click.option(
+        "--calibration-images",
+        type=click.IntRange(16),
+        default=512,
+        show_default=True,
+        help="Number of training images that show an int8 file the ranges of its activations.",
+    )
+    def export(
+        run: "Run",
+        name: str,
+        images: int | None,
+        formats: tuple[str, ...],
+        out: Path | None,
+        raw_pixels: bool,
+        calibration_images: int,
+    ) -> None:
+        """Write a trained net of RUN in more formats, each with its proof."""
+        from pnas_apps.cli.file_commands import export_run
+
+        export_run(
+            run, name, formats, out=out, raw_pixels=raw_pixels, images=images, calibration_images=calibration_images
+        )
+
+    return export
+
+
+def _evaluate(app: App) -> click.Command:
+    @click.command("eval")
+    @opened_run(app)
+    @click.option(
+        "--file", "files", multiple=True, type=click.Path(path_type=Path), help="An exported file, or its name in RUN."
+    )
+    @click.option("--runtime", help="ai-edge-litert, tflite-runtime or onnxruntime; all that are installed by default.")
+    def evaluate(run: "Run", name: str, images: int | None, files: tuple[Path, ...], runtime: str | None) -> None:
+        """Judge files on RUN's test images, or the trained net where no file is named."""
+        from pnas_apps.cli.file_commands import eval_run
+
+        eval_run(run, name, files, runtime=runtime, images=images)
+
+    return evaluate

@@ -1,0 +1,33 @@
+"""Tables that are there already."""
+
+from pathlib import Path
+
+from pnas_apps.ground.errors import UserError
+from pnas_latency import LatencyTable
+from pnas_ops import DeviceInfo
+
+
+def read_table(path: Path) -> LatencyTable:
+    """A table that `LatencyTable.save` wrote.
+
+    Raises:
+        UserError: naming a file that is not there or not a table.
+    """
+    try:
+        return LatencyTable.load(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): name another table") from None
+    except ValueError as error:
+        raise UserError(f"{error}: delete it to measure anew, or name another table") from None
+
+
+def read_table_of(device: DeviceInfo, path: Path) -> LatencyTable:
+    """The same, of one device.
+
+    Raises:
+        UserError: as `read_table`, and for a table of another device.
+    """
+    table = read_table(path)
+    if table.device != device:
+        raise UserError(f"{path} is a table of {table.device}, not of {device}: name another file, or its device")
+    return table

@@ -1,0 +1,126 @@
+"""The options of a run."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import torch
+from attrs import Attribute, evolve, field, frozen
+from attrs.validators import and_, ge, gt, le, lt
+
+from pnas_apps.ground.errors import UserError
+from pnas_apps.images.augmentation import Augmentation
+from pnas_apps.images.source import ImageSource
+from pnas_apps.images.splitting import split_count, split_share
+from pnas_apps.photos.views import PhotoAugmentation
+from pnas_apps.run.objective_config import ObjectiveConfig
+from pnas_apps.training.config import TrainConfig
+from pnas_ops import from_dict
+from pnas_supernet import SearchConfig
+
+
+@frozen(kw_only=True)
+class CommonPreset:
+    """Options of a run on images of any kind.
+
+    Attributes:
+        space: name of the search space, one of those that the program has.
+        blocks_per_stage: of the search space.
+        width_mult: scales its channels.
+        resolution: side of the images in pixels.
+        batch_size: images in a batch, of the search and of the training, in all processes together.
+        search_share: share of the training images that the search sees, the same of every class; the training of the
+            net that it finds sees all of them.
+        objective: how latency and other costs enter the search.
+        search: of the architecture.
+        train: of the net that the search found.
+        reference_epochs: epochs of the same training for the space's fastest and biggest net, to compare with.
+    """
+
+    space: str
+    blocks_per_stage: int = field(validator=ge(1))
+    width_mult: float = field(validator=gt(0.0))
+    resolution: int = field(validator=ge(1))
+    batch_size: int = field(validator=ge(2))
+    reference_epochs: int = field(validator=ge(1))
+    search_share: float = field(validator=and_(gt(0.0), le(1.0)))
+    objective: ObjectiveConfig
+    search: SearchConfig
+    train: TrainConfig
+
+    @property
+    def reference_train(self) -> TrainConfig:
+        """The training of the fastest and of the biggest net."""
+        warmup_epochs = min(self.train.warmup_epochs, self.reference_epochs // 2)
+        return evolve(self.train, epochs=self.reference_epochs, warmup_epochs=warmup_epochs)
+
+
+@frozen(kw_only=True)
+class ImagePreset(CommonPreset):
+    """All options of a run on images in memory.
+
+    Attributes:
+        validation_share: share of the search's images that the architecture learns on, not the weights.
+        augmentation: of training images.
+    """
+
+    validation_share: float = field(validator=and_(gt(0.0), lt(1.0)))
+    augmentation: Augmentation
+
+    def hold_out(self, images: ImageSource, generator: torch.Generator) -> tuple[ImageSource, ImageSource]:
+        """The images for the weights, and those for the architecture."""
+        return split_share(images, self.validation_share, generator)
+
+
+def _whole_from_1_on(instance: object, attribute: "Attribute[float]", value: float) -> None:
+    if value >= 1 and value != int(value):
+        raise ValueError(f"{attribute.name} must be a share below 1 or a whole number of images, got {value}")
+
+
+@frozen(kw_only=True)
+class PhotoPreset(CommonPreset):
+    """All options of a run on photos in files.
+
+    Attributes:
+        validation_size: what the architecture learns on, not the weights: below 1 a share of the search's photos, from
+            1 on their number; the same of every class.
+        max_corrupt_share: of all photos, how many may be unreadable; more stop the run, which may go on with another
+            share.
+        augmentation: of training photos.
+    """
+
+    validation_size: float = field(validator=[gt(0.0), _whole_from_1_on])
+    max_corrupt_share: float = field(eq=False, validator=and_(ge(0.0), le(1.0)))
+    augmentation: PhotoAugmentation
+
+    def hold_out(self, images: ImageSource, generator: torch.Generator) -> tuple[ImageSource, ImageSource]:
+        """The photos for the weights, and those for the architecture."""
+        if self.validation_size < 1:
+            return split_share(images, self.validation_size, generator)
+        return split_count(images, int(self.validation_size), generator)
+
+
+Preset = ImagePreset | PhotoPreset
+AnyPreset = TypeVar("AnyPreset", bound=Preset)
+
+
+def structure_preset(options: Mapping[str, object], name: str, kind: type[AnyPreset]) -> AnyPreset:
+    """The preset that these options amount to.
+
+    Raises:
+        UserError: naming every option that is missing, unknown or out of range.
+    """
+    try:
+        return from_dict(options, kind)
+    except ValueError as error:
+        raise UserError(f"preset {name!r}: {error}") from None
+
+
+def preset_of(preset: Preset, kind: type[AnyPreset]) -> AnyPreset:
+    """The preset, which must be of one kind.
+
+    Raises:
+        UserError: for a run of another program.
+    """
+    if isinstance(preset, kind):
+        return preset
+    raise UserError("the run is one of another program, for images of another kind: give its folder to that one")

@@ -1,0 +1,96 @@
+"""Exported files, as tables for the terminal."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from pnas_export import BUNDLE_FILES, MAX_ACCURACY_LOSS, LossyFile, Parity, Proof
+from pnas_ops import DeviceInfo, Measurement
+
+_FILE_WIDTH = max(len(name) for name in BUNDLE_FILES)
+
+
+def parity_table(proofs: Sequence[Parity]) -> Table:
+    """Files beside PyTorch, on images of which nobody knows the class."""
+    table = Table(
+        title=f"Files beside PyTorch on {proofs[0].images} random images", title_justify="left", box=SIMPLE_HEAD
+    )
+    table.add_column("file")
+    table.add_column("runtime")
+    table.add_column("differs, of the largest logit", justify="right")
+    for proof in proofs:
+        table.add_row(proof.file, f"{proof.runtime} {proof.runtime_version}", f"{proof.max_relative_difference:.1e}")
+    return table
+
+
+def proof_table(proof: Proof) -> Table:
+    """Every file on every runtime beside PyTorch; it fits 80 columns."""
+    threads = "/".join(f"{timing.threads}" for timing in proof.files[0].timings)
+    table = Table(
+        title=f"Files beside PyTorch, {proof.net_accuracy:.2%} right, on {proof.images} test images\n"
+        "(differs: of the largest logit; memory: beside the runtime)",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        caption="\n".join([*map(_lossy_line, proof.lossy), *(refusal.reason for refusal in proof.refused)]),
+        caption_justify="left",
+    )
+    table.add_column("file, runtime", min_width=_FILE_WIDTH)
+    for heading in ("differs", "same\nclass", "accuracy", f"ms, {threads}\nthreads", "size,\nmemory"):
+        table.add_column(heading, justify="right")
+    for name, files in groupby(proof.files, key=lambda file: file.parity.file):
+        for index, file in enumerate(files):
+            if index == 0:
+                table.add_row(Text(name, style="bold"), *[""] * 4, f"{file.size_bytes / 1e6:.2f} MB")
+            table.add_row(
+                f"  {file.parity.runtime} {file.parity.runtime_version}",
+                f"{file.parity.max_relative_difference:.1e}",
+                f"{file.parity.top1_agreement:.2%}",
+                f"{file.accuracy:.2%}",
+                "/".join(_three_digits(timing.measurement.latency_ms) for timing in file.timings),
+                f"{file.peak_memory_bytes / 1e6:.1f} MB",
+            )
+    return table
+
+
+def accuracy_table(rows: Sequence[tuple[str, str, float]], images: int) -> Table:
+    """What was evaluated, on which runtime, and how it did."""
+    table = Table(title=f"Accuracy on {images} test images", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("what", "runtime"):
+        table.add_column(heading)
+    table.add_column("accuracy", justify="right")
+    for what, runtime, found in rows:
+        table.add_row(what, runtime, f"{found:.2%}")
+    return table
+
+
+def timing_table(measured: Mapping[Path, Measurement], device: DeviceInfo) -> Table:
+    """Files timed on a device."""
+    table = Table(
+        title=f"Latency of one image, ms, on {device.device}\n"
+        f"({device.runtime} {device.runtime_version}, threads: {device.threads})",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("file", min_width=_FILE_WIDTH)
+    for heading in ("p10", "p25", "median", "p75", "samples"):
+        table.add_column(heading, justify="right")
+    for path, one in measured.items():
+        times = (one.latency_ms, one.p25_ms, one.median_ms, one.p75_ms)
+        table.add_row(path.name, *(f"{value:.4f}" for value in times), f"{one.count}")
+    return table
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.3f}" if value < 1 else f"{value:.3g}"
+
+
+def _lossy_line(lossy: LossyFile) -> str:
+    layers = ", ".join(f"layer {layer.layer} ({layer.relative_error:.0%} off)" for layer in lossy.layers)
+    return f"{lossy.file} loses more than {MAX_ACCURACY_LOSS:.0%}; it computes worst: {layers}"

@@ -1,0 +1,90 @@
+"""What a run found, as tables for the terminal."""
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from pnas_apps.run.results import NetResult
+from pnas_latency import Landing
+from pnas_ops import OpSpec, PricedNet, TreeBlockSpec, half_edges, kernel_color, tree_text, workloads
+
+
+def architecture_table(net: PricedNet) -> Table:
+    """A net block by block, with a bar for what each costs."""
+    architecture = net.architecture
+    drawing = Table(title=f"The {architecture.name} net, block by block", title_justify="left", box=None)
+    for heading in ("block", "input", "operation", "channels", "ms", ""):
+        drawing.add_column(
+            heading, justify="right" if heading in ("block", "ms") else "left", no_wrap=heading == "operation"
+        )
+    rows = [row[0] for row in workloads(architecture)]
+    # Trees take more of the 80 columns.
+    bar = 9 if any(isinstance(workload.block.op, TreeBlockSpec) for workload in rows) else 24
+    longest = max(net.block_ms)
+    for index, (workload, cost_ms) in enumerate(zip(rows, net.block_ms, strict=True)):
+        block = workload.block
+        color = kernel_color(block.op.kernel_size)
+        drawing.add_row(
+            f"{index}",
+            f"{workload.height}x{workload.width}",
+            Text(_op_text(block.op), style=color),
+            f"{block.in_channels}->{block.out_channels}{' /' + str(block.stride) if block.stride > 1 else ''}",
+            f"{cost_ms:.4f}",
+            Text("█" * max(1, round(bar * cost_ms / longest)) if cost_ms else "", style=color),
+        )
+    return drawing
+
+
+def landing_table(landing: Landing) -> Table:
+    """What was asked for, and the nets that were tried for it."""
+    table = Table(title=f"Landing on {landing.target_ms:.4f} ms", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("net", "predicted ms", "measured ms", "of the target", ""):
+        table.add_column(heading, justify="right")
+    for index, attempt in enumerate(landing.attempts):
+        found = attempt.predicted_ms if attempt.measured_ms is None else attempt.measured_ms
+        table.add_row(
+            f"{index + 1}",
+            f"{attempt.predicted_ms:.4f}",
+            "-" if attempt.measured_ms is None else f"{attempt.measured_ms:.4f}",
+            f"{found / (landing.target_ms or found):.1%}",
+            "taken" if index == landing.chosen else "",
+        )
+    return table
+
+
+def results_table(nets: Sequence[NetResult], *, file: str, measured_elsewhere: bool = False) -> Table:
+    """The nets side by side.
+
+    Args:
+        nets: one line each.
+        file: the name of the file that was measured.
+        measured_elsewhere: whether the table that predicts is that of another device, so that nothing is off.
+    """
+    title = f"Nets, trained on from the supernet (latency of {file}, one image)"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table.add_column("net")
+    for heading in ("epochs", "accuracy", "params", "MACs", "predicted ms", "measured ms", "off by"):
+        table.add_column(heading, justify="right")
+    for net in nets:
+        measured_ms = net.measured.latency_ms
+        table.add_row(
+            net.name,
+            f"{net.epochs}",
+            f"{net.test_accuracy:.2%}",
+            f"{net.parameters / 1e3:.0f} k",
+            f"{net.macs / 1e6:.1f} M",
+            f"{net.predicted_ms:.4f}",
+            f"{measured_ms:.4f}",
+            "-" if measured_elsewhere else f"{net.predicted_ms / measured_ms - 1:+.1%}",
+        )
+    return table
+
+
+def _op_text(op: OpSpec) -> str:
+    """The operation; one of trees on a line for each of them."""
+    if not isinstance(op, TreeBlockSpec):
+        return str(op)
+    first, second = (tree_text(edges) for edges in half_edges(op))
+    return f"{first}\n{second}"
