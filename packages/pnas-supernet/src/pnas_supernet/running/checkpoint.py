@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from pnas_ops import PnasError, write_atomically
+from pnas_ops import FilePath, PnasError, write_atomically
 
 _MAGIC = b"PNAS checkpoint\n"
 _PAYLOAD = len(_MAGIC) + hashlib.sha256().digest_size
@@ -20,7 +20,7 @@ class CheckpointError(PnasError, ValueError):
     """A checkpoint that cannot be gone on from; the message names the file, the reason and the way out."""
 
 
-def save_checkpoint(state: dict[str, Any], path: Path, *, kind: str) -> None:
+def save_checkpoint(state: dict[str, Any], path: FilePath, *, kind: str) -> None:
     """Writes tensors and plain values with a checksum, and keeps what was in the file before beside it.
 
     The new file is complete and synced before it takes the name `path`; the file before it is then `previous(path)`.
@@ -30,6 +30,7 @@ def save_checkpoint(state: dict[str, Any], path: Path, *, kind: str) -> None:
         path: the file.
         kind: what the state is of, such as "search".
     """
+    path = Path(path)
     buffer = io.BytesIO()
     torch.save({"version": _VERSION, "kind": kind, "state": state}, buffer)
     payload = buffer.getvalue()
@@ -42,13 +43,14 @@ def save_checkpoint(state: dict[str, Any], path: Path, *, kind: str) -> None:
     following.replace(path)
 
 
-def load_checkpoint(path: Path, *, kind: str) -> dict[str, Any]:
+def load_checkpoint(path: FilePath, *, kind: str) -> dict[str, Any]:
     """What `save_checkpoint` wrote last, or, with a warning, what it wrote before where that file is damaged.
 
     Raises:
         FileNotFoundError: where there is neither file.
         CheckpointError: for a file of another kind or version, or with code in it, and where both are damaged.
     """
+    path = Path(path)
     damages = []
     for candidate in (path, previous(path)):
         if not candidate.exists():
@@ -63,23 +65,24 @@ def load_checkpoint(path: Path, *, kind: str) -> dict[str, Any]:
             warnings.warn(f"{damages[0]}: going on from the one before it, {candidate}", stacklevel=2)
         return state
     if damages:
-        raise CheckpointError(f"{'; '.join(damages)}: delete what is there to begin again")
+        raise CheckpointError("; ".join(damages), "delete what is there to begin again")
     raise FileNotFoundError(f"there is no checkpoint {path}")
 
 
-def has_checkpoint(path: Path) -> bool:
+def has_checkpoint(path: FilePath) -> bool:
     """Whether there is anything for `load_checkpoint` to read."""
-    return path.exists() or previous(path).exists()
+    return Path(path).exists() or previous(path).exists()
 
 
-def delete_checkpoint(path: Path) -> None:
+def delete_checkpoint(path: FilePath) -> None:
     """Removes both files."""
-    path.unlink(missing_ok=True)
+    Path(path).unlink(missing_ok=True)
     previous(path).unlink(missing_ok=True)
 
 
-def previous(path: Path) -> Path:
+def previous(path: FilePath) -> Path:
     """Where the checkpoint before the last one is: `search.pt` gives `search.previous.pt`."""
+    path = Path(path)
     return path.with_suffix(f".previous{path.suffix}")
 
 
@@ -96,15 +99,15 @@ def _state(payload: bytes, path: Path, kind: str) -> dict[str, Any]:
         content = torch.load(io.BytesIO(payload), weights_only=True, map_location="cpu")
     except pickle.UnpicklingError:
         raise CheckpointError(
-            f"{path} holds more than tensors and plain values, which is not loaded, for it could run code: "
-            "take a checkpoint that this software wrote, or delete it to begin again"
+            f"{path} holds more than tensors and plain values, which is not loaded, for it could run code",
+            "take a checkpoint that this software wrote, or delete it to begin again",
         ) from None
     if content["version"] != _VERSION:
         raise CheckpointError(
-            f"{path} has version {content['version']} of the checkpoints' format, this software {_VERSION}: "
-            "go on with the software that wrote it, or delete it to begin again"
+            f"{path} has version {content['version']} of the checkpoints' format, this software {_VERSION}",
+            "go on with the software that wrote it, or delete it to begin again",
         )
     if content["kind"] != kind:
-        raise CheckpointError(f"{path} is a checkpoint of a {content['kind']}, not of a {kind}: name another file")
+        raise CheckpointError(f"{path} is a checkpoint of a {content['kind']}, not of a {kind}", "name another file")
     state: dict[str, Any] = content["state"]
     return state

@@ -1,6 +1,5 @@
 """The search as a whole: warm-up of the weights, then weights and architecture in turn."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -9,22 +8,21 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from attrs import asdict
 from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.nn import functional
 
-from pnas_ops import Batches, to_json
+from pnas_ops import Batches, FilePath
 from pnas_supernet.gates.mixed_op import alpha_parameters, mixed_ops, sample_paths
 from pnas_supernet.gates.path import sample_single, sample_uniform
-from pnas_supernet.gates.supernet import SuperNet
 from pnas_supernet.gates.surroundings import seeded
 from pnas_supernet.running.checkpoint import CheckpointError, has_checkpoint, load_checkpoint, save_checkpoint
+from pnas_supernet.running.search_state import Progress, SearchState, refuse_not_finite
 from pnas_supernet.searching.arch_steps import ArchStep, GateStep
-from pnas_supernet.searching.execution import DivergenceError, Execution, StepResult
-from pnas_supernet.searching.history import EpochMean, EpochRecord, relative_entropy
+from pnas_supernet.searching.execution import DivergenceError, Execution
+from pnas_supernet.searching.history import EpochRecord
 from pnas_supernet.searching.optimizers import lay_out_momentum, make_alpha_optimizer, make_weight_optimizer
-from pnas_supernet.searching.parallel import average, check_identical
+from pnas_supernet.searching.parallel import check_identical
 from pnas_supernet.searching.search_config import SearchConfig
 from pnas_supernet.searching.steps import weight_step
 
@@ -40,10 +38,6 @@ class ProxylessNAS:
         arch_step: how alpha learns; by the gradient of the gates that `config` names, and of the loss alone, if None.
         generator: source of the sampled paths and of dropout, on the CPU, in the same state in every process.
         group: processes that search as one, each on its own part of every batch.
-
-    Attributes:
-        history: a record of every finished epoch.
-        step: weight steps of the epoch that is under way.
 
     Raises:
         ValueError: for a network without a `MixedOp`.
@@ -65,15 +59,30 @@ class ProxylessNAS:
         self.arch_step = GateStep(config.gate_sampler) if arch_step is None else arch_step
         self.generator = generator
         self.group = group
-        self.history: list[EpochRecord] = []
-        self.step = 0
         self.weight_optimizer = make_weight_optimizer(network, config)
         self.alpha_optimizer = make_alpha_optimizer(network, config)
         self._device = alpha_parameters(network)[0].device
         self._weight_execution = self._make_execution()
         self._alpha_execution = self._make_execution()
-        self._train_mean, self._validation_mean = EpochMean(), EpochMean()
+        self._progress = Progress()
         self._checkpoint: Path | None = None
+
+    def __repr__(self) -> str:
+        config, epochs = self.config, self.config.warmup_epochs + self.config.epochs
+        return (
+            f"ProxylessNAS({type(self.network).__name__} of {len(mixed_ops(self.network))} mixed operations, "
+            f"{config.gate} gates, {len(self.history)} of {epochs} epochs done, step {self.step})"
+        )
+
+    @property
+    def history(self) -> list[EpochRecord]:
+        """A record of every finished epoch."""
+        return self._progress.history
+
+    @property
+    def step(self) -> int:
+        """Weight steps of the epoch that is under way."""
+        return self._progress.step
 
     @property
     def epochs_left(self) -> int:
@@ -100,26 +109,24 @@ class ProxylessNAS:
         """
         if not len(train) or not len(validation):
             raise ValueError("there is no training or no validation batch: are there fewer images than in one batch?")
-        config, epoch = self.config, len(self.history)
+        config, progress = self.config, self._progress
+        warm_up = config.is_warm_up(progress.epoch)
         self.network.train()
         self._check_processes(batches=len(train))
         lay_out_momentum(self.weight_optimizer)
-        arch_steps = 0 if config.is_warm_up(epoch) else self.step // config.arch_interval
+        arch_steps = 0 if warm_up else progress.step // config.arch_interval
         validation_stream = islice(_repeat(validation), arch_steps, None)
-        for inputs, labels in islice(train, self.step, None):
-            self._weight_step(inputs, labels, progress=self.step / len(train))
-            self.step += 1
-            if not config.is_warm_up(epoch) and self.step % config.arch_interval == 0:
+        for inputs, labels in islice(train, progress.step, None):
+            self._weight_step(inputs, labels, progress=progress.step / len(train))
+            progress.step += 1
+            if not warm_up and progress.step % config.arch_interval == 0:
                 self._arch_step(*next(validation_stream))
             if on_step is not None:
                 on_step()
         self._check_processes(batches=len(train))
-        self.history.append(self._record())
-        self.step = 0
-        self._train_mean, self._validation_mean = EpochMean(), EpochMean()
-        return self.history[-1]
+        return progress.finish_epoch(config, self.network)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: FilePath) -> None:
         """Writes all that changes in a search, with a checksum, and keeps the checkpoint before it.
 
         With several processes, which all hold the same, one of them writes.
@@ -128,14 +135,12 @@ class ProxylessNAS:
             DivergenceError: where a weight or a statistic is not finite; the checkpoint before is still there.
         """
         with self._named_on_divergence(f"epoch {len(self.history)}, after weight step {self.step - 1}"):
-            for name, tensor in self.network.state_dict().items():
-                if not tensor.isfinite().all():
-                    raise DivergenceError(f"{name} is not finite")
+            refuse_not_finite(self.network)
         if self.group is None or self.group.rank() == 0:
             save_checkpoint(self.state_dict(), path, kind="search")
-        self._checkpoint = path
+        self._checkpoint = Path(path)
 
-    def resume(self, path: Path) -> bool:
+    def resume(self, path: FilePath) -> bool:
         """Goes on from a checkpoint, bit for bit, if there is one.
 
         A damaged checkpoint gives a warning, and the one before it is taken. The number of processes may differ.
@@ -146,6 +151,7 @@ class ProxylessNAS:
         Raises:
             CheckpointError: for one of another search, and where nothing undamaged is left.
         """
+        path = Path(path)
         if not has_checkpoint(path):
             return False
         state = load_checkpoint(path, kind="search")
@@ -153,26 +159,14 @@ class ProxylessNAS:
             self.load_state_dict(state)
         except ValueError as error:
             raise CheckpointError(
-                f"{path} is of another search ({error}): give it what it was begun with, or delete it"
+                f"{path} is of another search ({error})", "give it what it was begun with, or delete it"
             ) from None
         self._checkpoint = path
         return True
 
     def state_dict(self) -> dict[str, Any]:
         """All that changes in a search, as tensors and plain values: enough to go on bit for bit."""
-        return {
-            "config": asdict(self.config),
-            "spaces": self._spaces,
-            "network": self.network.state_dict(),
-            "weight_optimizer": self.weight_optimizer.state_dict(),
-            "alpha_optimizer": self.alpha_optimizer.state_dict(),
-            "arch_step": self.arch_step.state_dict(),
-            "scalers": [scaler.state_dict() for scaler in self._scalers],
-            "generator": self.generator.get_state(),
-            "history": [asdict(record) for record in self.history],
-            "step": self.step,
-            "means": [asdict(self._train_mean), asdict(self._validation_mean)],
-        }
+        return self._state.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from what `state_dict` returned.
@@ -180,17 +174,21 @@ class ProxylessNAS:
         Raises:
             ValueError: for the state of another configuration, space or network; nothing has changed.
         """
-        self._refuse_another(state)
-        self.arch_step.load_state_dict(state["arch_step"])
-        self.network.load_state_dict(state["network"])
-        self.weight_optimizer.load_state_dict(state["weight_optimizer"])
-        self.alpha_optimizer.load_state_dict(state["alpha_optimizer"])
-        for scaler, scaler_state in zip(self._scalers, state["scalers"], strict=True):
-            scaler.load_state_dict(scaler_state)
-        self.generator.set_state(state["generator"])
-        self.history = [EpochRecord(**record) for record in state["history"]]
-        self.step = state["step"]
-        self._train_mean, self._validation_mean = (EpochMean(**mean) for mean in state["means"])
+        self._state.load_state_dict(state)
+
+    @property
+    def _state(self) -> SearchState:
+        executions = (self._weight_execution, self._alpha_execution)
+        return SearchState(
+            config=self.config,
+            network=self.network,
+            weight_optimizer=self.weight_optimizer,
+            alpha_optimizer=self.alpha_optimizer,
+            arch_step=self.arch_step,
+            scalers=tuple(execution.scaler for execution in executions if execution.scaler is not None),
+            generator=self.generator,
+            progress=self._progress,
+        )
 
     def _weight_step(self, inputs: Tensor, labels: Tensor, *, progress: float) -> None:
         epoch = len(self.history)
@@ -210,7 +208,7 @@ class ProxylessNAS:
                 optimizer=self.weight_optimizer,
                 execution=self._weight_execution,
             )
-        self._count(self._train_mean, result, labels)
+        self._progress.train.add(result, labels, self.group)
 
     def _arch_step(self, inputs: Tensor, labels: Tensor) -> None:
         where = f"epoch {len(self.history)}, architecture step after weight step {self.step - 1}"
@@ -224,7 +222,7 @@ class ProxylessNAS:
                 generator=self.generator,
                 execution=self._alpha_execution,
             )
-        self._count(self._validation_mean, result, labels)
+        self._progress.validation.add(result, labels, self.group)
 
     def _check_processes(self, *, batches: int) -> None:
         if self.group is not None:
@@ -232,36 +230,6 @@ class ProxylessNAS:
 
     def _loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
         return functional.cross_entropy(outputs, labels, label_smoothing=self.config.label_smoothing)
-
-    def _count(self, mean: EpochMean, result: StepResult, labels: Tensor) -> None:
-        correct = (result.outputs.argmax(dim=1) == labels).sum().double()
-        processes = 1
-        if self.group is not None:
-            average([correct], self.group)
-            processes = self.group.size()
-        mean.add(loss=float(result.loss), correct=float(correct) * processes, count=len(labels) * processes)
-
-    def _record(self) -> EpochRecord:
-        epoch, validation = len(self.history), self._validation_mean
-        return EpochRecord(
-            epoch=epoch,
-            phase="warm-up" if self.config.is_warm_up(epoch) else "search",
-            train_loss=self._train_mean.loss,
-            train_accuracy=self._train_mean.accuracy,
-            validation_loss=validation.loss if validation.count else None,
-            validation_accuracy=validation.accuracy if validation.count else None,
-            entropy=relative_entropy(self.network),
-            probs=tuple(tuple(op.probs.tolist()) for op in mixed_ops(self.network)),
-        )
-
-    @property
-    def _spaces(self) -> list[str]:
-        return [to_json(module.space) for module in self.network.modules() if isinstance(module, SuperNet)]
-
-    @property
-    def _scalers(self) -> list[GradScaler]:
-        executions = (self._weight_execution, self._alpha_execution)
-        return [execution.scaler for execution in executions if execution.scaler is not None]
 
     def _make_execution(self) -> Execution:
         scaler = GradScaler(self._device.type) if self.config.precision == "float16" else None
@@ -284,28 +252,9 @@ class ProxylessNAS:
                 if self._checkpoint is None
                 else f"the last good checkpoint is {self._checkpoint}"
             )
-            raise DivergenceError(f"{error}, {where}; {last}: lower the learning rate or look at the data") from None
-
-    def _refuse_another(self, state: dict[str, Any]) -> None:
-        config = asdict(self.config)
-        changed = [
-            f"{key} is {config.get(key)!r}, was {was!r}"
-            for key, was in state["config"].items()
-            if config.get(key) != was
-        ]
-        if changed:
-            raise ValueError(", ".join(changed))
-        for now, before in zip(map(json.loads, self._spaces), map(json.loads, state["spaces"]), strict=False):
-            if now != before:
-                fields = [key for key in now if now[key] != before.get(key)]
-                raise ValueError(f"the search space is another, in {', '.join(fields)}")
-        ours, theirs = self.network.state_dict(), state["network"]
-        for name in sorted(ours.keys() | theirs.keys()):
-            if name not in ours or name not in theirs:
-                raise ValueError(f"only one of the networks has {name}")
-            now, before = ((tuple(t.shape), t.dtype) for t in (ours[name], theirs[name]))
-            if now != before:
-                raise ValueError(f"{name} is {now[0]} in {now[1]}, was {before[0]} in {before[1]}")
+            raise DivergenceError(
+                f"{error.what}, {where}; {last}", "lower the learning rate or look at the data"
+            ) from None
 
 
 def _repeat(batches: Iterable[Batch]) -> Iterator[Batch]:

@@ -4,10 +4,13 @@ import math
 from typing import Literal
 
 import torch
+import torch.distributed as dist
 from attrs import define, frozen
-from torch import nn
+from torch import Tensor, nn
 
 from pnas_supernet.gates.mixed_op import mixed_ops
+from pnas_supernet.searching.execution import StepResult
+from pnas_supernet.searching.parallel import average
 
 
 @frozen(kw_only=True)
@@ -53,14 +56,28 @@ class EpochMean:
 
     @property
     def loss(self) -> float:
+        """Of a sample."""
         return self.total_loss / self.count
 
     @property
     def accuracy(self) -> float:
+        """Share of the samples that were put into their class."""
         return self.total_correct / self.count
 
-    def add(self, *, loss: float, correct: float, count: int) -> None:
-        """Counts a step: its mean loss, and how many of its samples were put into their class."""
+    def add(self, result: StepResult, labels: Tensor, group: dist.ProcessGroup | None) -> None:
+        """Counts a step, and with it those of the other processes, whose batches are as large.
+
+        Args:
+            result: of the step.
+            labels: of this process's batch, (N,).
+            group: the processes; None where this is the only one.
+        """
+        correct = (result.outputs.argmax(dim=1) == labels).sum().double()
+        processes = 1
+        if group is not None:
+            average([correct], group)
+            processes = group.size()
+        count = len(labels) * processes
         self.count += count
-        self.total_loss += loss * count
-        self.total_correct += correct
+        self.total_loss += float(result.loss) * count
+        self.total_correct += float(correct) * processes

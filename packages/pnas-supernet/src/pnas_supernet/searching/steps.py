@@ -155,7 +155,7 @@ def _named_on_divergence(paths: Sequence[GatePath]) -> Iterator[None]:
     try:
         yield
     except DivergenceError as error:
-        raise DivergenceError(f"{error} on the paths {' '.join(map(_short, paths))}") from None
+        raise DivergenceError(f"{error.what} on the paths {' '.join(map(_short, paths))}") from None
 
 
 def _short(path: GatePath) -> str:

@@ -1,0 +1,142 @@
+"""What of a search is saved, compared and refused; what happens between two saves is `ProxylessNAS`."""
+
+import json
+from typing import Any
+
+import torch
+from attrs import Factory, asdict, define, frozen
+from torch import nn
+from torch.amp import GradScaler
+from torch.optim import Optimizer
+
+from pnas_ops import to_json
+from pnas_supernet.gates.mixed_op import mixed_ops
+from pnas_supernet.gates.supernet import SuperNet
+from pnas_supernet.searching.arch_steps import ArchStep
+from pnas_supernet.searching.execution import DivergenceError
+from pnas_supernet.searching.history import EpochMean, EpochRecord, relative_entropy
+from pnas_supernet.searching.search_config import SearchConfig
+
+
+@define
+class Progress:
+    """How far a search is.
+
+    Attributes:
+        history: a record of every finished epoch.
+        step: weight steps of the epoch that is under way.
+        train, validation: means over that epoch's steps, of the weights and of the architecture.
+    """
+
+    history: list[EpochRecord] = Factory(list)
+    step: int = 0
+    train: EpochMean = Factory(EpochMean)
+    validation: EpochMean = Factory(EpochMean)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is under way, counted from 0 over both phases."""
+        return len(self.history)
+
+    def finish_epoch(self, config: SearchConfig, network: nn.Module) -> EpochRecord:
+        """Puts the epoch on record, with the probabilities that it led to, and begins the next."""
+        record = EpochRecord(
+            epoch=self.epoch,
+            phase="warm-up" if config.is_warm_up(self.epoch) else "search",
+            train_loss=self.train.loss,
+            train_accuracy=self.train.accuracy,
+            validation_loss=self.validation.loss if self.validation.count else None,
+            validation_accuracy=self.validation.accuracy if self.validation.count else None,
+            entropy=relative_entropy(network),
+            probs=tuple(tuple(op.probs.tolist()) for op in mixed_ops(network)),
+        )
+        self.history.append(record)
+        self.step = 0
+        self.train, self.validation = EpochMean(), EpochMean()
+        return record
+
+
+@frozen(kw_only=True, eq=False)
+class SearchState:
+    """All that decides how a search goes on: what it was begun with, and what has changed since."""
+
+    config: SearchConfig
+    network: nn.Module
+    weight_optimizer: Optimizer
+    alpha_optimizer: Optimizer
+    arch_step: ArchStep
+    scalers: tuple[GradScaler, ...]
+    generator: torch.Generator
+    progress: Progress
+
+    def state_dict(self) -> dict[str, Any]:
+        """As tensors and plain values: enough to go on bit for bit."""
+        return {
+            "config": asdict(self.config),
+            "spaces": _spaces(self.network),
+            "network": self.network.state_dict(),
+            "weight_optimizer": self.weight_optimizer.state_dict(),
+            "alpha_optimizer": self.alpha_optimizer.state_dict(),
+            "arch_step": self.arch_step.state_dict(),
+            "scalers": [scaler.state_dict() for scaler in self.scalers],
+            "generator": self.generator.get_state(),
+            "history": [asdict(record) for record in self.progress.history],
+            "step": self.progress.step,
+            "means": [asdict(self.progress.train), asdict(self.progress.validation)],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Changes all parts to what `state_dict` returned.
+
+        Raises:
+            ValueError: for the state of another configuration, space or network; nothing has changed.
+        """
+        refuse_another_search(self.config, self.network, state)
+        self.arch_step.load_state_dict(state["arch_step"])
+        self.network.load_state_dict(state["network"])
+        self.weight_optimizer.load_state_dict(state["weight_optimizer"])
+        self.alpha_optimizer.load_state_dict(state["alpha_optimizer"])
+        for scaler, scaler_state in zip(self.scalers, state["scalers"], strict=True):
+            scaler.load_state_dict(scaler_state)
+        self.generator.set_state(state["generator"])
+        self.progress.history = [EpochRecord(**record) for record in state["history"]]
+        self.progress.step = state["step"]
+        self.progress.train, self.progress.validation = (EpochMean(**mean) for mean in state["means"])
+
+
+def refuse_another_search(config: SearchConfig, network: nn.Module, state: dict[str, Any]) -> None:
+    """Compares a state with the configuration, the spaces and the tensors of the search that is to go on from it.
+
+    Raises:
+        ValueError: naming the first thing that differs, as it is and as it was.
+    """
+    options, options_before = asdict(config), state["config"]
+    changed = [key for key, before in options_before.items() if options.get(key) != before]
+    if changed:
+        raise ValueError(", ".join(f"{key} is {options.get(key)!r}, was {options_before[key]!r}" for key in changed))
+    for now, before in zip(map(json.loads, _spaces(network)), map(json.loads, state["spaces"]), strict=False):
+        if now != before:
+            fields = [key for key in now if now[key] != before.get(key)]
+            raise ValueError(f"the search space is another, in {', '.join(fields)}")
+    tensors, tensors_before = network.state_dict(), state["network"]
+    for name in sorted(tensors.keys() | tensors_before.keys()):
+        if name not in tensors or name not in tensors_before:
+            raise ValueError(f"only one of the networks has {name}")
+        now, before = ((tuple(t.shape), t.dtype) for t in (tensors[name], tensors_before[name]))
+        if now != before:
+            raise ValueError(f"{name} is {now[0]} in {now[1]}, was {before[0]} in {before[1]}")
+
+
+def refuse_not_finite(network: nn.Module) -> None:
+    """Looks through all weights and statistics.
+
+    Raises:
+        DivergenceError: naming the first that holds a number that is not finite.
+    """
+    for name, tensor in network.state_dict().items():
+        if not tensor.isfinite().all():
+            raise DivergenceError(f"{name} is not finite")
+
+
+def _spaces(network: nn.Module) -> list[str]:
+    return [to_json(module.space) for module in network.modules() if isinstance(module, SuperNet)]
