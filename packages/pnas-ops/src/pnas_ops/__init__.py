@@ -4,6 +4,7 @@ from importlib.metadata import version
 
 from pnas_ops.data.batches import Batches
 from pnas_ops.data.errors import PnasError
+from pnas_ops.data.html_table import html_table
 from pnas_ops.data.preprocessing import Preprocessing
 from pnas_ops.data.priced_net import PricedNet
 from pnas_ops.data.pyramid_nets import cifar_tree_space, pyramid_tree_architecture, tree_edges
@@ -28,10 +29,10 @@ from pnas_ops.data.specs import (
     ZeroSpec,
 )
 from pnas_ops.data.tree_space import Space, TreeSpace, TreeStage
+from pnas_ops.data.tree_texts import edge_name, half_edges, tree_text
 from pnas_ops.data.workload import Workload, workload_parts, workloads
 from pnas_ops.drawing.architectures import draw_architectures
 from pnas_ops.drawing.figures import KERNEL_COLORS, kernel_color, new_figure, save_figure
-from pnas_ops.drawing.tree_texts import edge_name, half_edges, tree_text
 from pnas_ops.files.atomic import FilePath, write_atomically
 from pnas_ops.files.serialization import from_dict, from_json, load_json, save_json, to_json
 from pnas_ops.modules.build import Mix, build_block, build_network, build_op, build_space, initialize_weights
@@ -96,6 +97,11 @@ __all__ = [
     "Preprocessing",
     "Batches",
     "PnasError",
+    # nets as texts
+    "tree_text",
+    "edge_name",
+    "half_edges",
+    "html_table",
     # files: JSON, and files that are whole or not there
     "to_json",
     "from_json",
@@ -138,13 +144,10 @@ __all__ = [
     "released",
     "read_original_config",
     "load_original_checkpoint",
-    # drawing: nets as pictures and as short texts
+    # drawing: nets as pictures
     "draw_architectures",
     "new_figure",
     "save_figure",
     "KERNEL_COLORS",
     "kernel_color",
-    "tree_text",
-    "edge_name",
-    "half_edges",
 ]

@@ -3,10 +3,20 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
+from math import log10, prod
 
 from attrs import field, frozen
 from attrs.validators import ge, instance_of, min_len
 
+from pnas_ops.data.listings import (
+    block_rows,
+    counted,
+    html_listing,
+    images_to_classes,
+    listing,
+    net_rows,
+    shortened,
+)
 from pnas_ops.data.specs import BlockSpec, ClassifierSpec, GlobalPoolSpec, IdentitySpec, OpSpec, ZeroSpec, misfit
 
 
@@ -31,7 +41,7 @@ def check_chain(blocks: Sequence[BlockSpec]) -> None:
             raise ValueError(f"block {index} is a classifier, which can only be the last block")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Architecture:
     """A net: its blocks from first to last, for square images of `resolution` pixels."""
 
@@ -62,12 +72,25 @@ class Architecture:
         """The blocks as a space with one candidate a position."""
         return tuple((block,) for block in self.blocks)
 
+    def __repr__(self) -> str:
+        return f"<Architecture {shortened(self.name)!r}: {self._outline()}>"
+
+    def __str__(self) -> str:
+        return listing(f"{self.name}: {self._outline()}", net_rows(self.blocks, self.resolution))
+
+    def _repr_html_(self) -> str:
+        return html_listing(f"{self.name}: {self._outline()}", net_rows(self.blocks, self.resolution))
+
+    def _outline(self) -> str:
+        images = images_to_classes(self.resolution, self.in_channels, self.classes)
+        return f"{counted(len(self.blocks), 'block')}, {images}"
+
 
 Row = tuple[BlockSpec, ...]
 """The candidates of one position."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class BaseSpace(ABC):
     """What all spaces of nets have in common.
 
@@ -108,6 +131,10 @@ class BaseSpace(ABC):
     @abstractmethod
     def _taken(self, architecture: Architecture) -> tuple[BlockSpec, ...]:
         """What the net has at every position; anything where it is of another space."""
+
+    @abstractmethod
+    def _shown(self) -> Sequence[tuple[str, BlockSpec]]:
+        """The blocks of a net, each with what can stand there in words."""
 
     @property
     def in_channels(self) -> int:
@@ -164,8 +191,23 @@ class BaseSpace(ABC):
             return False
         return True
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {shortened(self.name)!r}: {self._outline()}>"
 
-@frozen(kw_only=True)
+    def __str__(self) -> str:
+        return listing(f"{self.name}: {self._outline()}", block_rows(self._shown(), self.resolution))
+
+    def _repr_html_(self) -> str:
+        return html_listing(f"{self.name}: {self._outline()}", block_rows(self._shown(), self.resolution))
+
+    def _outline(self) -> str:
+        nets = prod(map(len, self.mixed))
+        some = counted(nets, "net") if nets < 10**6 else f"about 10^{log10(nets):.0f} nets"
+        searched = counted(len(self.searched), "searched block" if self.of_whole_blocks else "searched edge")
+        return f"{searched}, {some}, {images_to_classes(self.resolution, self.in_channels, self.classes)}"
+
+
+@frozen(kw_only=True, repr=False)
 class SearchSpace(BaseSpace):
     """All nets of `stem`, then one of `candidates` at each block of `stages`, then `head`.
 
@@ -219,6 +261,13 @@ class SearchSpace(BaseSpace):
 
     def _taken(self, architecture: Architecture) -> tuple[BlockSpec, ...]:
         return architecture.blocks
+
+    def _shown(self) -> Sequence[tuple[str, BlockSpec]]:
+        searched = frozenset(self.searched)
+        return [
+            (f"one of {' '.join(str(block.op) for block in row)}" if index in searched else str(row[0].op), row[0])
+            for index, row in enumerate(self.positions)
+        ]
 
     def _candidate_blocks(self, in_channels: int, out_channels: int, stride: int) -> Row:
         keeps_shape = stride == 1 and in_channels == out_channels

@@ -216,7 +216,7 @@ def _fills_two_trees(instance: object, attribute: object, edges: tuple[EdgeSpec,
         )
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class TreeBlockSpec:
     """A pre-activation bottleneck whose 3x3 convolution is a cell of two trees, with the block's own shortcut.
 
@@ -246,6 +246,12 @@ class TreeBlockSpec:
     def kernel_size(self) -> int:
         """The largest kernel of the cell."""
         return max(3, *(edge.kernel_size for edge in self.edges))
+
+    def __repr__(self) -> str:
+        # Late: the listings know these classes.
+        from pnas_ops.data.listings import operation_text, shortened
+
+        return f"<TreeBlockSpec {shortened(operation_text(self), 100)}>"
 
     def __str__(self) -> str:
         return f"tree{self.hidden_channels}({' '.join(map(str, self.edges))})"

@@ -11,6 +11,7 @@ from attrs.validators import deep_iterable, ge, instance_of, min_len
 from pnas_ops.data.block_parts import block_parts
 from pnas_ops.data.space import Architecture, BaseSpace, Row, SearchSpace, check_candidates, check_chain
 from pnas_ops.data.specs import BlockSpec, EdgeSpec, IdentitySpec, TreeBlockSpec
+from pnas_ops.data.tree_texts import edge_name
 
 _NUMBER: Any = [instance_of(int), ge(1)]
 
@@ -23,7 +24,7 @@ class TreeStage:
     stride: int = field(validator=_NUMBER)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class TreeSpace(BaseSpace):
     """All nets of `stem`, then blocks of trees with one of `candidates` at every edge, then `head`.
 
@@ -98,6 +99,11 @@ class TreeSpace(BaseSpace):
         edges = [chosen[start : start + self.edges] for start in range(0, len(chosen), self.edges)]
         trees = (_with_edges(block, row) for block, row in zip(self.blocks, edges, strict=True))
         return (*self.stem, *trees, self.head)
+
+    def _shown(self) -> Sequence[tuple[str, BlockSpec]]:
+        ends = [(str(block.op), block) for block in (*self.stem, self.head)]
+        words = f"one of {' '.join(map(edge_name, self.candidates))} at each of {self.edges} edges"
+        return [*ends[:-1], *((words, block) for block in self.blocks), ends[-1]]
 
     def _taken(self, architecture: Architecture) -> tuple[BlockSpec, ...]:
         return tuple(chain.from_iterable(map(block_parts, architecture.blocks)))

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from pnas_ops.data.priced_net import PricedNet
 from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import EdgeSpec, IdentitySpec, PoolSpec, TreeBlockSpec
+from pnas_ops.data.tree_texts import edge_name, half_edges
 from pnas_ops.data.workload import Workload, workloads
 from pnas_ops.drawing.captions import architecture_of, block_prices, common_device, net_title
 from pnas_ops.drawing.figures import KERNEL_COLORS, kernel_color, new_figure
-from pnas_ops.drawing.tree_texts import edge_name, half_edges
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

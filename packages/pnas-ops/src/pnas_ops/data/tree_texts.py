@@ -29,6 +29,11 @@ def tree_text(edges: tuple[EdgeSpec, ...]) -> str:
     return " + ".join(_branches(edges, 0))
 
 
+def trees_text(spec: TreeBlockSpec) -> str:
+    """Both trees as sums, with a bar between them."""
+    return " | ".join(map(tree_text, half_edges(spec)))
+
+
 def _branches(edges: tuple[EdgeSpec, ...], node: int) -> Iterator[str]:
     # As in `pnas_ops.Tree`: node n has the edges 2 n and 2 n + 1, and edge e ends at node e + 1.
     for edge in (2 * node, 2 * node + 1):

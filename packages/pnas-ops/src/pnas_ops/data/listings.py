@@ -1,0 +1,63 @@
+"""Blocks as lines of a table, for people at a prompt and in notebooks."""
+
+from collections.abc import Iterable, Sequence
+
+from pnas_ops.data.html_table import html_table
+from pnas_ops.data.specs import BlockSpec, OpSpec, TreeBlockSpec
+from pnas_ops.data.tree_texts import trees_text
+
+_HEADINGS = ("block", "image", "operation", "channels", "stride", "shortcut")
+
+
+def shortened(text: str, longest: int = 40) -> str:
+    """At most so many characters of a text that someone else chose, such as the name of a net."""
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: "1 block", "2 blocks"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def images_to_classes(resolution: int, in_channels: int, classes: int) -> str:
+    """What goes into a net and what comes out: "224x224x3 to 1000 classes"."""
+    return f"{resolution}x{resolution}x{in_channels} to {classes} classes"
+
+
+def operation_text(op: OpSpec) -> str:
+    """An operation by its name; one with trees as the sums that they are."""
+    return f"tree{op.hidden_channels}: {trees_text(op)}" if isinstance(op, TreeBlockSpec) else str(op)
+
+
+def listing(title: str, rows: Iterable[Sequence[str]]) -> str:
+    """The title, and each row as a line with its columns below one another."""
+    table = list(rows)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in table)
+    return "\n".join([title, *(f"  {line}".rstrip() for line in lines)])
+
+
+def html_listing(title: str, rows: Iterable[Sequence[str]], *more: str) -> str:
+    """The same for a notebook; `more` are the headings of columns that follow those of `block_rows`."""
+    return html_table(title, (*_HEADINGS, *more), list(rows))
+
+
+def net_rows(blocks: Sequence[BlockSpec], resolution: int) -> list[tuple[str, ...]]:
+    """The `block_rows` of a net."""
+    return block_rows([(operation_text(block.op), block) for block in blocks], resolution)
+
+
+def block_rows(blocks: Iterable[tuple[str, BlockSpec]], resolution: int) -> list[tuple[str, ...]]:
+    """Number, size of the image, operation, channels, stride and shortcut of each block of a net.
+
+    Args:
+        blocks: each with the text for its operation.
+        resolution: of the images, in pixels.
+    """
+    rows: list[tuple[str, ...]] = []
+    for number, (text, block) in enumerate(blocks):
+        image, channels = f"{resolution}x{resolution}", f"{block.in_channels}->{block.out_channels}"
+        stride, shortcut = f"s{block.stride}" if block.stride > 1 else "", "+x" if block.residual else ""
+        rows.append((str(number), image, text, channels, stride, shortcut))
+        resolution = block.output_size(resolution)
+    return rows
