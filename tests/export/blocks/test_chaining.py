@@ -70,7 +70,7 @@ def operators(model: bytes) -> list[tuple[int, int, int]]:
 
 
 @pytest.mark.parametrize("runtime", TFLITE_RUNTIMES, ids=lambda runtime: runtime.name)
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=["dense", "sparse"])
 def test_a_chain_gives_bit_for_bit_what_its_blocks_give_one_by_one(
     runtime: TFLite, architecture: Architecture, model: bytes, image: Tensor
 ) -> None:
@@ -85,7 +85,7 @@ def test_a_chain_gives_bit_for_bit_what_its_blocks_give_one_by_one(
     assert (result == expected).all()
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=["dense", "sparse"])
 def test_a_chain_computes_what_pytorch_does(
     architecture: Architecture, model: bytes, blocks: dict[str, nn.Module], image: Tensor, tmp_path: Path
 ) -> None:
