@@ -34,7 +34,7 @@ from pnas_ops.data.workload import Workload, workload_parts, workloads
 from pnas_ops.drawing.architectures import draw_architectures
 from pnas_ops.drawing.figures import KERNEL_COLORS, kernel_color, new_figure, save_figure
 from pnas_ops.files.atomic import FilePath, write_atomically
-from pnas_ops.files.serialization import from_dict, from_json, load_json, save_json, to_json
+from pnas_ops.files.serialization import FormatError, from_dict, from_json, load_json, save_json, to_json
 from pnas_ops.modules.build import Mix, build_block, build_network, build_op, build_space, initialize_weights
 from pnas_ops.modules.counting import architecture_macs, architecture_parameters, count_macs, count_parameters
 from pnas_ops.modules.layers import Block, Classifier, MBConv, Zero
@@ -105,6 +105,7 @@ __all__ = [
     # files: JSON, and files that are whole or not there
     "to_json",
     "from_json",
+    "FormatError",
     "from_dict",
     "save_json",
     "load_json",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pnas_apps.ground.errors import UserError
 from pnas_latency import LatencyTable
-from pnas_ops import DeviceInfo
+from pnas_ops import DeviceInfo, FormatError
 
 
 def read_table(path: Path) -> LatencyTable:
@@ -17,8 +17,8 @@ def read_table(path: Path) -> LatencyTable:
         return LatencyTable.load(path)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): name another table") from None
-    except ValueError as error:
-        raise UserError(f"{error}: delete it to measure anew, or name another table") from None
+    except FormatError as error:
+        raise UserError(f"{error.what}: delete it to measure anew, or name another table") from None
 
 
 def read_table_of(device: DeviceInfo, path: Path) -> LatencyTable:

@@ -9,7 +9,7 @@ from attrs import asdict
 
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.settings import RunSettings
-from pnas_ops import load_json, save_json, write_atomically
+from pnas_ops import FormatError, load_json, save_json, write_atomically
 
 SEARCHED = "searched"
 """The name of the net that the search found."""
@@ -92,8 +92,8 @@ class RunFolder:
             raise UserError(f"{self.path} holds no run: name the folder that a run printed")
         try:
             return load_json(self.settings, RunSettings)
-        except ValueError as error:
-            raise UserError(f"{error}: give another --run-dir, or delete the folder") from None
+        except FormatError as error:
+            raise UserError(f"{error.what}: give another --run-dir, or delete the folder") from None
 
     def add_seconds(self, step: str, seconds: float) -> None:
         """Adds to the time that a step took, over all sessions of the run."""

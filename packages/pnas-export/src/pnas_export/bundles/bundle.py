@@ -5,12 +5,21 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from attrs import frozen
+from attrs import field, frozen
 from torch import Tensor, nn
 
 from pnas_export.bundles.metadata import Metadata
 from pnas_export.proving.proof import Proof
-from pnas_ops import Architecture, PnasError, build_network, load_json, save_json, write_atomically
+from pnas_ops import (
+    Architecture,
+    FilePath,
+    FormatError,
+    PnasError,
+    build_network,
+    load_json,
+    save_json,
+    write_atomically,
+)
 
 _CONTENTS = "bundle.json"
 
@@ -26,7 +35,7 @@ class Contents:
     sha256: dict[str, str]
 
 
-@frozen
+@frozen(repr=False)
 class Bundle:
     """A folder with the exported files, weights.safetensors, labels.txt, metadata.json and, where known, more.
 
@@ -34,15 +43,18 @@ class Bundle:
     bundle.json holds a hash of everything. `save` makes one, `load` finds one, `check` looks at the hashes.
     """
 
-    path: Path
+    path: Path = field(converter=Path)
+
+    def __repr__(self) -> str:
+        return f"Bundle({str(self.path)!r})"
 
     @classmethod
     def save(
         cls,
-        path: Path,
+        path: FilePath,
         network: nn.Module,
         metadata: Metadata,
-        files: Sequence[Path],
+        files: Sequence[FilePath],
         *,
         architecture: Architecture | None = None,
         proof: Proof | None = None,
@@ -62,7 +74,8 @@ class Bundle:
         """
         from safetensors.torch import save
 
-        names = [file.name for file in files]
+        path, sources = Path(path), [Path(file) for file in files]
+        names = [source.name for source in sources]
         if len(set(names)) != len(names):
             raise ValueError(f"two files of one name cannot stand in one bundle: {', '.join(sorted(names))}")
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
@@ -76,9 +89,9 @@ class Bundle:
             save_json(documents[name], path / name)
         write_atomically(path / "labels.txt", "".join(f"{label}\n" for label in metadata.labels))
         write_atomically(path / "weights.safetensors", save(weights))
-        for file in files:
-            if file.resolve() != (path / file.name).resolve():
-                shutil.copyfile(file, path / file.name)
+        for source in sources:
+            if source.resolve() != (path / source.name).resolve():
+                shutil.copyfile(source, path / source.name)
         now = sorted([*standing, "labels.txt", "weights.safetensors", *names])
         for name in old.keys() - set(now):
             (path / name).unlink(missing_ok=True)
@@ -86,7 +99,7 @@ class Bundle:
         return cls(path)
 
     @classmethod
-    def load(cls, path: Path) -> "Bundle":
+    def load(cls, path: FilePath) -> "Bundle":
         """The bundle in a folder, with every file as it was saved.
 
         Raises:
@@ -110,7 +123,7 @@ class Bundle:
             elif _sha256(file) != expected:
                 wrong.append(f"{name} has changed")
         if wrong:
-            raise BundleError(f"{self.path}: {', '.join(wrong)}: export the net again")
+            raise BundleError(f"{self.path}: {', '.join(wrong)}", "export the net again")
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -125,7 +138,7 @@ class Bundle:
             BundleError: for a bundle that was saved without.
         """
         if "architecture.json" not in self._contents.sha256:
-            raise BundleError(f"{self.path} does not say what the net is: save it with its architecture")
+            raise BundleError(f"{self.path} does not say what the net is", "save it with its architecture")
         return load_json(self.path / "architecture.json", Architecture)
 
     @property
@@ -136,7 +149,7 @@ class Bundle:
             BundleError: for a bundle that was saved without.
         """
         if "parity.json" not in self._contents.sha256:
-            raise BundleError(f"{self.path} holds no proof: make it with export_bundle")
+            raise BundleError(f"{self.path} holds no proof", "make it with export_bundle")
         return load_json(self.path / "parity.json", Proof)
 
     @property
@@ -155,8 +168,11 @@ class Bundle:
     @property
     def _contents(self) -> Contents:
         if not (self.path / _CONTENTS).is_file():
-            raise BundleError(f"{self.path} holds no bundle, or one that was never finished: export the net again")
-        return load_json(self.path / _CONTENTS, Contents)
+            raise BundleError(f"{self.path} holds no bundle, or one that was never finished", "export the net again")
+        try:
+            return load_json(self.path / _CONTENTS, Contents)
+        except FormatError as error:
+            raise BundleError(error.what, "export the net again") from None
 
 
 def _fill(network: nn.Module, weights: Mapping[str, Tensor]) -> None:

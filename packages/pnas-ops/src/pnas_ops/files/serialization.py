@@ -9,6 +9,7 @@ from cattrs.gen import make_dict_unstructure_fn
 from cattrs.strategies import configure_tagged_union
 from cattrs.v import format_exception
 
+from pnas_ops.data.errors import PnasError
 from pnas_ops.data.space import SearchSpace
 from pnas_ops.data.specs import EdgeSpec, OpSpec
 from pnas_ops.data.tree_space import Space
@@ -60,6 +61,10 @@ def _one_of(value: Any, literal: Any) -> Any:
     return value
 
 
+class FormatError(PnasError, ValueError):
+    """A text or a file that does not hold what it should, or holds it in another version."""
+
+
 def to_json(value: Any) -> str:
     """An instance of one of the project's attrs classes as a JSON document with a schema header."""
     header = {"schema": type(value).__name__, "schema_version": SCHEMA_VERSION}
@@ -70,18 +75,19 @@ def from_json(text: str, cls: type[T]) -> T:
     """The inverse of `to_json`.
 
     Raises:
-        ValueError: in one line, for a text that is not such a document; it names the field where there is one.
+        FormatError: in one line, for a text that is not such a document; it names the field where there is one.
     """
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error}") from None
+        raise FormatError(f"not JSON: {error}") from None
     if not isinstance(document, dict):
-        raise ValueError("not a JSON object")
+        raise FormatError("not a JSON object")
     schema, version = document.pop("schema", None), document.pop("schema_version", None)
     if (schema, version) != (cls.__name__, SCHEMA_VERSION):
-        raise ValueError(
-            f"holds {schema or 'no schema'} version {version}, expected {cls.__name__} version {SCHEMA_VERSION}"
+        raise FormatError(
+            f"holds {schema or 'no schema'} version {version}, expected {cls.__name__} version {SCHEMA_VERSION}",
+            "read it with the software that wrote it, or make it anew",
         )
     return from_dict(document, cls)
 
@@ -95,12 +101,12 @@ def from_dict(document: Any, cls: type[T], *, converter: cattrs.Converter | None
         converter: knows the unions inside the class; that of `make_converter` if None.
 
     Raises:
-        ValueError: in one line, naming every field that is missing, unknown or wrong.
+        FormatError: in one line, naming every field that is missing, unknown or wrong.
     """
     try:
         return (converter or make_converter()).structure(document, cls)
     except (cattrs.BaseValidationError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError("; ".join(cattrs.transform_error(error, cls.__name__, _explain))) from None
+        raise FormatError("; ".join(cattrs.transform_error(error, cls.__name__, _explain))) from None
 
 
 def _explain(error: BaseException, cls: type[Any] | None) -> str:
@@ -123,9 +129,11 @@ def load_json(path: FilePath, cls: type[T]) -> T:
     """Reads what `save_json` wrote.
 
     Raises:
-        ValueError: naming the file, for one that does not hold a `cls`.
+        FormatError: naming the file, for one that does not hold a `cls`.
     """
     try:
         return from_json(Path(path).read_text(encoding="utf-8"), cls)
-    except (UnicodeDecodeError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from None
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path}: not JSON: {error}") from None
+    except FormatError as error:
+        raise FormatError(f"{path}: {error.what}", error.way_out) from None
