@@ -94,7 +94,7 @@ def test_a_command(tmp_path: Path) -> None:
         ("tflite,cpus=1", "device 'tflite,cpus=1' has the unknown option 'cpus': tflite has none"),
         ("adb,core=1", "device 'adb,core=1' has the unknown option 'core': adb has cpus, statistic"),
         ("adb,cpus=fast", "device 'adb,cpus=fast' cannot be used: cpus=fast: write them as 4-7, or 4+6"),
-        ("adb,statistic=p5", "device 'adb,statistic=p5' cannot be used: 'statistic' must be in"),
+        ("adb,statistic=p5", "device 'adb,statistic=p5' cannot be used: statistic=p5: it is p10 or avg"),
         ("cmd:bench", "device 'cmd:bench' cannot be used: command 'bench' lacks {model}"),
         ("cmd", "device 'cmd' cannot be used: command '' lacks {model}"),
         ("cmd:no-bench {model}", "device 'cmd:no-bench {model}' cannot be used: there is no program 'no-bench' here"),

@@ -69,7 +69,7 @@ def test_a_net_of_trees_is_drawn_and_listed_edge_by_edge(tmp_path: Path) -> None
     picture = matplotlib.image.imread(tmp_path / "trees.png")
     assert picture.shape[0] > 400
     assert picture.std() > 0.01
-    operations = list(architecture_table(net, TABLE).columns[2].cells)
+    operations = list(architecture_table(TABLE.priced(net)).columns[2].cells)
     assert str(operations[1]) == "id(max3+sep3) + avg3(dil3+sep5)\nsep7(avg3+max3) + id(sep3+dil3)"
     assert [str(operations[0]), str(operations[-1])] == ["linearconv3", "classifier-preact"]
 

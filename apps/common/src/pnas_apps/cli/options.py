@@ -16,6 +16,7 @@ from attrs import frozen
 from pnas_apps.cli.app import App
 from pnas_apps.cli.presets import preset_flags, read_preset, split_flags
 from pnas_apps.devices.device_names import DEVICES_HELP
+from pnas_apps.ground.errors import UserError
 from pnas_apps.run.device_settings import DeviceSettings, Dtype
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ class _PositiveNumber(click.FloatRange):
     def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = float(super().convert(value, param, ctx))
         if not isfinite(number):
-            self.fail(f"{value} is not a finite number", param, ctx)
+            flag = "a number" if param is None else param.opts[0]
+            raise UserError(f"{flag} must be finite, got {value}: give another number")
         return number
 
 

@@ -86,6 +86,8 @@ def parse_device(text: str, *, threads: int, dtype: Dtype, cache: Cache, log: Pa
     if unknown := sorted(options.keys() - set(kind.options)):
         known = ", ".join(kind.options) or "none"
         raise UserError(f"device {text!r} has the unknown option {unknown[0]!r}: {name} has {known}")
+    from pnas_ops import PnasError
+
     request = _Request(
         threads=threads, dtype=dtype, cache=cache.conversions, log=log, rest=rest if colon else None, options=options
     )
@@ -93,7 +95,8 @@ def parse_device(text: str, *, threads: int, dtype: Dtype, cache: Cache, log: Pa
         return kind.make(request)
     except ValueError as error:
         # The validators of attrs put more into an error than its message.
-        raise UserError(f"device {text!r} cannot be used: {error.args[0]}") from None
+        reason = error if isinstance(error, PnasError) else error.args[0]
+        raise UserError(f"device {text!r} cannot be used: {reason}") from None
 
 
 class DeviceStatus(NamedTuple):
