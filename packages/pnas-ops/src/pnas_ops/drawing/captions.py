@@ -5,26 +5,32 @@ from collections.abc import Sequence
 
 from pnas_ops.data.priced_net import PricedNet
 from pnas_ops.data.space import Architecture
-
-_LINE = 130
-
-
-def architecture_of(net: Architecture | PricedNet) -> Architecture:
-    """The net without its price."""
-    return net.architecture if isinstance(net, PricedNet) else net
+from pnas_ops.data.specs import TreeBlockSpec
+from pnas_ops.data.workload import Workload, workloads
 
 
-def block_prices(net: Architecture | PricedNet) -> tuple[str, ...]:
-    """The latency of each block as a text; empty ones where it is not known."""
+def has_trees(net: Architecture | PricedNet) -> bool:
+    """Whether any block of the net has trees."""
+    return any(isinstance(block.op, TreeBlockSpec) for block in _architecture(net).blocks)
+
+
+def priced_workloads(net: Architecture | PricedNet) -> list[tuple[Workload, str]]:
+    """The blocks of a net at their shapes, each with its latency as a text; an empty one where it is not known.
+
+    Raises:
+        ValueError: for images that are too small for the net.
+    """
+    found = [workload for (workload,) in workloads(_architecture(net))]
+    prices = [""] * len(found)
     if isinstance(net, PricedNet):
-        return tuple(f"{block_ms:.3f} ms" for block_ms in net.block_ms)
-    return ("",) * len(net.blocks)
+        prices = [f"{block_ms:.3f} ms" for block_ms in net.block_ms]
+    return list(zip(found, prices, strict=True))
 
 
 def common_device(nets: Sequence[Architecture | PricedNet]) -> str:
     """The device that all of these nets are priced for; empty where there are several, or none."""
     devices = {net.device for net in nets if isinstance(net, PricedNet)}
-    return textwrap.fill(devices.pop(), _LINE) if len(devices) == 1 else ""
+    return devices.pop() if len(devices) == 1 else ""
 
 
 def net_title(net: Architecture | PricedNet, common: str) -> str:
@@ -32,4 +38,14 @@ def net_title(net: Architecture | PricedNet, common: str) -> str:
     if not isinstance(net, PricedNet):
         return net.name
     where = "" if common else f" on {net.device}"
-    return textwrap.fill(f"{net.architecture.name}: {net.total_ms:.3f} ms predicted{where}", _LINE)
+    return f"{net.architecture.name}: {net.total_ms:.3f} ms predicted{where}"
+
+
+def wrapped(text: str, inches: float, *, points: float) -> str:
+    """A text in lines that are not wider than that, in letters of that size."""
+    # A letter is a bit more than half as wide as it is high; a point is 1/72 inch.
+    return textwrap.fill(text, int(inches * 72 / (0.6 * points)))
+
+
+def _architecture(net: Architecture | PricedNet) -> Architecture:
+    return net.architecture if isinstance(net, PricedNet) else net

@@ -1,11 +1,9 @@
 """Figures of matplotlib, which is imported here alone, and the colours that all pictures share."""
 
 from io import BytesIO
-from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pnas_ops.files.atomic import write_atomically
+from pnas_ops.files.atomic import FilePath, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,8 +32,8 @@ def new_figure(width: float, height: float) -> "Figure":
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def save_figure(figure: "Figure", path: str | PathLike[str]) -> None:
+def save_figure(figure: "Figure", path: FilePath) -> None:
     """Writes a figure as PNG, atomically."""
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=_DPI)
-    write_atomically(Path(path), buffer.getvalue())
+    write_atomically(path, buffer.getvalue())

@@ -7,59 +7,45 @@ from pnas_ops.data.priced_net import PricedNet
 from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import EdgeSpec, IdentitySpec, PoolSpec, TreeBlockSpec
 from pnas_ops.data.tree_texts import edge_name, half_edges
-from pnas_ops.data.workload import Workload, workloads
-from pnas_ops.drawing.captions import architecture_of, block_prices, common_device, net_title
-from pnas_ops.drawing.figures import KERNEL_COLORS, kernel_color, new_figure
+from pnas_ops.data.workload import Workload
+from pnas_ops.drawing.captions import priced_workloads
+from pnas_ops.drawing.figures import KERNEL_COLORS, kernel_color
+from pnas_ops.drawing.panels import Panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import SubFigure
 
-_ACROSS = 6
+_MOST_ACROSS = 6
 _CELL_INCHES = (2.6, 2.3)
-_TITLE_INCHES = 0.45
 _LABEL = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
 
 
-def draw_trees(nets: Sequence[Architecture | PricedNet]) -> "Figure":
-    """Each net as its cells in reading order, each with both its trees and the operation of every edge.
+def trees_panel(net: Architecture | PricedNet) -> Panel:
+    """A net's cells in reading order, each with both its trees and the operation of every edge.
 
     Colour is for the kernel; a pooling is dashed, an identity thin and grey. Blocks without trees are left out.
-    """
-    from matplotlib.lines import Line2D
 
-    device = common_device(nets)
+    Raises:
+        ValueError: for images that are too small for the net.
+    """
     cells = [
-        [
-            (number, workload, price)
-            for number, ((workload,), price) in enumerate(
-                zip(workloads(architecture_of(net)), block_prices(net), strict=True)
-            )
-            if isinstance(workload.block.op, TreeBlockSpec)
-        ]
-        for net in nets
+        (number, workload, price)
+        for number, (workload, price) in enumerate(priced_workloads(net))
+        if isinstance(workload.block.op, TreeBlockSpec)
     ]
-    lines = [-(-len(row) // _ACROSS) for row in cells]
-    across = min(_ACROSS, max(map(len, cells)))
-    heights = [count * _CELL_INCHES[1] + _TITLE_INCHES for count in lines]
-    figure = new_figure(max(8.0, across * _CELL_INCHES[0]), sum(heights) + 2 * _TITLE_INCHES)
-    parts = figure.subfigures(len(nets), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for part, net, row, count in zip(parts, nets, cells, lines, strict=True):
-        part.suptitle(net_title(net, device), x=0.01, ha="left", fontsize=12, parse_math=False)
-        places = list(part.subplots(count, across, squeeze=False).flat) if row else []
+    across = min(_MOST_ACROSS, len(cells))
+    down = -(-len(cells) // across)
+
+    def draw(part: "SubFigure", width: float) -> None:
+        grid = part.subplots(down, max(across, int(width / _CELL_INCHES[0])), squeeze=False)
+        places = list(grid.flat)
         for axes in places:
             axes.set_axis_off()
-        for axes, (number, workload, price) in zip(places, row, strict=False):
-            _draw_cell(axes, number, workload, price)
-    legend = [Line2D([], [], color=color, linewidth=3, label=f"{k}x{k}") for k, color in KERNEL_COLORS.items() if k > 1]
-    legend += [
-        Line2D([], [], color=KERNEL_COLORS[3], linewidth=2, linestyle="--", label="pooling 3x3"),
-        Line2D([], [], color=KERNEL_COLORS[1], linewidth=1, label="identity"),
-    ]
-    if device:
-        figure.suptitle(device, fontsize=9, parse_math=False)
-    figure.legend(handles=legend, loc="outside lower center", ncols=len(legend), frameon=False)
-    return figure
+        for axes, cell in zip(places, cells, strict=False):
+            _draw_cell(axes, *cell)
+
+    return Panel((across * _CELL_INCHES[0], down * _CELL_INCHES[1]), draw)
 
 
 def _draw_cell(axes: "Axes", number: int, workload: Workload, price: str) -> None:
