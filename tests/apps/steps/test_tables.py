@@ -16,8 +16,8 @@ from pnas_apps.ground.progress import Reporter
 from pnas_cifar10.cli import main
 from pnas_export import CommandDevice, TFLiteDevice, convert_workloads
 from pnas_export.devices import file_device, tflite_device
-from pnas_latency import Calibration, LatencyTable, NetEntry, draw_validation
-from pnas_ops import Architecture, Measurement, Workload, digits_mbconv_space, save_figure, workloads
+from pnas_latency import LatencyTable
+from pnas_ops import Architecture, Measurement, Workload, digits_mbconv_space, workloads
 from stand_ins import write_bench
 from tables import DEVICE, measurement, uniform_table
 
@@ -248,43 +248,6 @@ def test_noisy_measurements_are_named(
     names = "; ".join(str(entry.workload) for entry in noisy[:5])
     printed = capfd.readouterr().out
     assert f"  6 of them still noisy when measured again: {names} and 1 more. Measure a new table" in printed
-
-
-@pytest.mark.parametrize("calibration", [None, Calibration(scale=2.0, offset_ms=0.5)])
-@pytest.mark.parametrize("roles", [[(False, False), (True, False), (True, True)], [(True, False)], [(False, False)]])
-def test_the_picture_shows_every_net(
-    roles: list[tuple[bool, bool]],
-    calibration: Calibration | None,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    nets = tuple(
-        NetEntry(
-            architecture=SPACE.architecture([index] * 6),
-            measurement=measurement(10.0 + index),
-            held_out=held_out,
-            band=band,
-        )
-        for index, (held_out, band) in enumerate(roles)
-    )
-    # A command may hold what matplotlib takes for a formula.
-    table = uniform_table(SPACE)
-    table = evolve(table, nets=nets, calibration=calibration, device=evolve(table.device, device="$HOME/a_{ $B^"))
-    table = evolve(table, noise_floor=0.02)
-    figure = draw_validation(table)
-
-    save_figure(figure, tmp_path / "picture.png")
-    Image.open(tmp_path / "picture.png").verify()
-    latency, error = figure.axes
-    points = [tuple(map(float, point)) for dots in latency.collections for point in dots.get_offsets()]
-    # The space has nine blocks of 1 ms.
-    predictions = [9.0] if calibration is None else [9.0, 18.5]
-    assert sorted(points) == sorted((entry.total_ms, one) for entry in nets for one in predictions)
-    errors = [tuple(map(float, point)) for dots in error.collections for point in dots.get_offsets()]
-    assert [y for _, y in sorted(errors)] == pytest.approx([100 * (y / x - 1) for x, y in sorted(points)])
-    (floor,) = error.patches
-    assert (floor.get_y(), floor.get_height()) == pytest.approx((-2, 4))
-    assert all(floor.get_zorder() < dots.get_zorder() for dots in error.collections)
 
 
 class SlowNets:

@@ -1,8 +1,9 @@
 """The most probable net within a budget against going through all nets."""
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from itertools import product
-from math import inf, log, nextafter
+from math import inf, log, nextafter, prod
 
 import pytest
 import torch
@@ -146,6 +147,39 @@ def test_differences_far_below_those_of_float32_decide(data: st.DataObject) -> N
     assert net.blocks == best.blocks
 
 
+def test_the_product_of_the_probabilities_decides_and_not_their_sum() -> None:
+    space = small_space(2, 2)
+    # One dear candidate is allowed: 0.5 * 0.4 is four times 0.05 * 0.9, though 0.05 + 0.9 is above 0.5 + 0.4.
+    limit = Limit(metric=metric_of(space, [0.0, 1.0, 2.0, 1.0, 2.0, 0.0]), at_most=3.0)
+    probs = [torch.tensor([0.5, 0.9]), torch.tensor([0.05, 0.4])]
+    assert space.choices(choose_within_budget(probs, space, [limit])) == (0, 1)
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_of_spread_probabilities_the_largest_product_within_a_binding_limit_is_taken(data: st.DataObject) -> None:
+    """The dearer candidate is the more probable one; the sum of probabilities differs in two of five such cases."""
+    space = small_space(3, 3)
+    spread = st.permutations([Fraction(1, 2), Fraction(1, 20), Fraction(1, 200), Fraction(9, 10), Fraction(2, 5)])
+    rows = [sorted(data.draw(spread)[:3]) for _ in space.mixed]
+    steps = [sorted(data.draw(st.permutations([1.0, 2.0, 4.0, 7.0]))[:3]) for _ in space.mixed]
+    metric = metric_of(space, [0.0, *(cost for row in steps for cost in row), 0.0])
+
+    def probability(net: Architecture) -> Fraction:
+        return prod((row[i] for row, i in zip(rows, space.choices(net), strict=True)), start=Fraction(1))
+
+    likeliest = max(nets(space), key=probability)
+    below = [cost for cost in costs_of(space, metric) if cost < metric.of(likeliest)]
+    assume(below)
+    limit = Limit(metric=metric, at_most=data.draw(st.sampled_from(below)))
+
+    probs = [torch.tensor([float(p) for p in row], dtype=torch.float64) for row in rows]
+    net = choose_within_budget(probs, space, [limit])
+
+    assert keeps(net, [limit])
+    assert probability(net) == max(probability(other) for other in nets(space) if keeps(other, [limit]))
+
+
 def test_without_limits_it_takes_the_most_probable_candidates() -> None:
     space = small_space(2, 3)
     probs = [torch.tensor([0.2, 0.5, 0.3]), torch.tensor([0.1, 0.1, 0.8], requires_grad=True)]
@@ -279,6 +313,8 @@ def test_messages() -> None:
         with pytest.raises(InfeasibleBudgetError) as caught:
             choose_within_budget([torch.full((2,), 0.5)] * 2, space, given_limits)
         assert str(caught.value) == message
+        assert caught.value.way_out == message.rpartition(": ")[2]
+        assert caught.value.what == message.rpartition(": ")[0]
     # That of the last case, in the metric of its first limit.
     assert space.choices(caught.value.cheapest) == (0, 0)
 

@@ -8,7 +8,16 @@ import torch
 from attrs import evolve
 from torch import Tensor
 
-from pnas_latency import MACS, Budget, InfeasibleBudgetError, Landing, LatencyTable, TableEntry, check_budget, land
+from pnas_latency import (
+    MACS,
+    Budget,
+    InfeasibleBudgetError,
+    Landing,
+    LatencyTable,
+    TableEntry,
+    check_budget,
+    land_on_budget,
+)
 from pnas_latency.choosing.landing import MOST_BELOW
 from pnas_ops import Architecture, architecture_macs, digits_mbconv_space, from_json, to_json, workloads
 from tables import DEVICE, measurement
@@ -59,7 +68,7 @@ def land_on(
     measure: Callable[[Architecture], float] | None,
     **limits: float,
 ) -> Landing:
-    return land(probs, SPACE, table, Budget(latency_ms=target_ms, **limits), measure, name="net")
+    return land_on_budget(probs, SPACE, table, Budget(latency_ms=target_ms, **limits), measure, name="net")
 
 
 def test_without_a_budget_it_is_the_most_probable_net(probs: list[Tensor], table: LatencyTable) -> None:

@@ -1,8 +1,10 @@
 """Latency tables measured on your device, and the differentiable expectation of them."""
 
+from importlib.metadata import version
+
 from pnas_latency.choosing.budget import Budget
 from pnas_latency.choosing.infeasible import InfeasibleBudgetError
-from pnas_latency.choosing.landing import Attempt, Landing, check_budget, land
+from pnas_latency.choosing.landing import Attempt, Landing, check_budget, land_on_budget
 from pnas_latency.choosing.limit import Limit
 from pnas_latency.choosing.within_budget import choose_within_budget
 from pnas_latency.devices.torch_device import TorchDevice
@@ -10,19 +12,14 @@ from pnas_latency.drawing.validation import draw_validation
 from pnas_latency.metrics.counts import MACS, PARAMETERS, peak_activation_bytes, weight_bytes
 from pnas_latency.metrics.expectation import expected_cost, expected_max
 from pnas_latency.metrics.metric import Metric, UnknownCostError
-from pnas_latency.objectives.objective import (
-    AbsolutePenalty,
-    Constraint,
-    ExpectedObjective,
-    LinearPenalty,
-    MultiplicativeLog,
-    Term,
-)
+from pnas_latency.objectives.constraint import Constraint
+from pnas_latency.objectives.expected_objective import ExpectedObjective
+from pnas_latency.objectives.penalties import AbsolutePenalty, LinearPenalty, MultiplicativeLog, Term
 from pnas_latency.objectives.reinforce import MovingBaseline, absolute_reward, mnasnet_reward, reinforce_loss
 from pnas_latency.tables.calibration import Calibration, fit_calibration
 from pnas_latency.tables.device import Device
 from pnas_latency.tables.entries import NetEntry, TableEntry
-from pnas_latency.tables.measuring import measure_table
+from pnas_latency.tables.measuring import measure_net_ms, measure_table
 from pnas_latency.tables.missing import MissingNetsError, MissingWorkloadsError
 from pnas_latency.tables.provenance import ForeignTableError
 from pnas_latency.tables.table import LatencyTable
@@ -35,60 +32,61 @@ from pnas_latency.tables.yaml_tables import (
     write_proxylessnas_yaml,
 )
 
+__version__ = version("pnas-latency")
+
 __all__ = [
-    # measuring
+    "__version__",
+    # metrics: anything that a net may cost, and its differentiable expectation
+    "Metric",
+    "MACS",
+    "PARAMETERS",
+    "weight_bytes",
+    "peak_activation_bytes",
+    "expected_cost",
+    "expected_max",
+    "UnknownCostError",
+    # tables: measured latencies, what they predict and how wrong that is, other projects' files
     "Device",
-    "TorchDevice",
     "measure_table",
-    # tables
+    "measure_net_ms",
     "LatencyTable",
     "TableEntry",
     "NetEntry",
-    "MissingWorkloadsError",
-    "MissingNetsError",
-    "ForeignTableError",
-    # tables of other projects
-    "read_proxylessnas_yaml",
-    "write_proxylessnas_yaml",
-    "read_ofa_yaml",
-    "write_ofa_yaml",
-    # how good a table is
     "ValidationNet",
     "validation_nets",
     "Calibration",
     "fit_calibration",
     "Validation",
     "compare_predictions",
-    # the search's objective
-    "expected_cost",
-    "expected_max",
-    "ExpectedObjective",
+    "read_proxylessnas_yaml",
+    "write_proxylessnas_yaml",
+    "read_ofa_yaml",
+    "write_ofa_yaml",
+    "MissingWorkloadsError",
+    "MissingNetsError",
+    "ForeignTableError",
+    # objectives: what alpha minimizes where costs matter
     "Term",
     "LinearPenalty",
     "AbsolutePenalty",
     "MultiplicativeLog",
     "Constraint",
-    # the most probable net that a budget allows
-    "Limit",
-    "choose_within_budget",
-    "InfeasibleBudgetError",
-    "Budget",
-    "check_budget",
-    "land",
-    "Landing",
-    "Attempt",
-    # rewards instead of gradients
+    "ExpectedObjective",
     "reinforce_loss",
     "MovingBaseline",
     "mnasnet_reward",
     "absolute_reward",
-    # anything else that a net costs
-    "Metric",
-    "UnknownCostError",
-    "MACS",
-    "PARAMETERS",
-    "weight_bytes",
-    "peak_activation_bytes",
-    # a table as a picture
+    # choosing: from probabilities and limits to a net
+    "Limit",
+    "choose_within_budget",
+    "Budget",
+    "check_budget",
+    "land_on_budget",
+    "Landing",
+    "Attempt",
+    "InfeasibleBudgetError",
+    # devices: those that need nothing but PyTorch
+    "TorchDevice",
+    # drawing: tables as pictures
     "draw_validation",
 ]

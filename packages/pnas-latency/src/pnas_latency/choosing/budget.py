@@ -7,13 +7,15 @@ from attrs.validators import gt, optional
 
 from pnas_latency.choosing.limit import Limit
 from pnas_latency.metrics.counts import MACS, PARAMETERS, peak_activation_bytes, weight_bytes
-from pnas_latency.metrics.metric import Metric
 from pnas_latency.tables.table import LatencyTable
 
 
 @frozen(kw_only=True)
 class Budget:
     """What the net may cost at most; None where it does not matter.
+
+    `Budget(latency_ms=5.0, weight_bytes=300_000)` says it without a table, such as on a command line; a table's device
+    gives the two of bytes their dtype, and the latency its metric.
 
     Attributes:
         latency_ms: the target, on the device of the latency table.
@@ -29,8 +31,8 @@ class Budget:
     weight_bytes: float | None = field(default=None, validator=optional(gt(0.0)))
     peak_activation_bytes: float | None = field(default=None, validator=optional(gt(0.0)))
 
-    def counts(self, table: LatencyTable) -> tuple[tuple[Metric, float], ...]:
-        """The limits beside latency, each with its metric."""
+    def counts(self, table: LatencyTable) -> tuple[Limit, ...]:
+        """The limits on what is counted and not measured: all but latency, bytes in the dtype of the table's device."""
         dtype: Literal["float32", "int8"] = "int8" if table.device.dtype == "int8" else "float32"
         pairs = (
             (MACS, self.macs),
@@ -38,14 +40,16 @@ class Budget:
             (weight_bytes(dtype), self.weight_bytes),
             (peak_activation_bytes(dtype), self.peak_activation_bytes),
         )
-        return tuple((metric, limit) for metric, limit in pairs if limit is not None)
+        return tuple(Limit(metric=metric, at_most=at_most) for metric, at_most in pairs if at_most is not None)
 
-    def limits(
-        self, table: LatencyTable, *, latency_ms: float | None = None, least_ms: float | None = None
-    ) -> tuple[Limit, ...]:
-        """All limits; that of the latency is `latency_ms`, if given, and `least_ms` is its lower end."""
-        limits = [Limit(metric=metric, at_most=limit) for metric, limit in self.counts(table)]
-        if self.latency_ms is not None:
-            at_most = self.latency_ms if latency_ms is None else latency_ms
-            limits.insert(0, Limit(metric=table.metric(), at_most=at_most, at_least=least_ms))
-        return tuple(limits)
+    def limits(self, table: LatencyTable, *, least_ms: float | None = None) -> tuple[Limit, ...]:
+        """All limits, as `choose_within_budget` takes them; that of the latency first.
+
+        Args:
+            table: predicts the latency; its device's dtype is that of the bytes.
+            least_ms: what the net must take at least, so that it makes use of a budget for latency.
+        """
+        if self.latency_ms is None:
+            return self.counts(table)
+        latency = Limit(metric=table.metric(), at_most=self.latency_ms, at_least=least_ms)
+        return (latency, *self.counts(table))

@@ -1,14 +1,17 @@
 """From probabilities to a net that runs in the time that was asked for: chosen, measured, perhaps chosen anew."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import torch
-from attrs import frozen
+from attrs import evolve, frozen
 from torch import Tensor
 
 from pnas_latency.choosing.budget import Budget
 from pnas_latency.choosing.infeasible import InfeasibleBudgetError
 from pnas_latency.choosing.within_budget import choose_within_budget
+from pnas_latency.tables.descriptions import shortened
+from pnas_latency.tables.html import html_table
 from pnas_latency.tables.table import LatencyTable
 from pnas_ops import Architecture, Space
 
@@ -21,16 +24,30 @@ _AIM_BELOW = 0.035
 _ATTEMPTS = 4
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Attempt:
-    """A net that was chosen, and what it takes; None where it was not measured."""
+    """A net that was chosen, and what it takes.
+
+    Attributes:
+        architecture: the net.
+        predicted_ms: its latency by the table.
+        measured_ms: its latency on the device; None where it was not measured.
+    """
 
     architecture: Architecture
     predicted_ms: float
     measured_ms: float | None = None
 
+    def __repr__(self) -> str:
+        return f"<Attempt {_described(self)}>"
 
-@frozen(kw_only=True)
+    @property
+    def latency_ms(self) -> float:
+        """What it takes as far as is known: measured, or else predicted."""
+        return self.predicted_ms if self.measured_ms is None else self.measured_ms
+
+
+@frozen(kw_only=True, repr=False)
 class Landing:
     """How a search came down on its budget.
 
@@ -43,6 +60,25 @@ class Landing:
     target_ms: float | None
     attempts: tuple[Attempt, ...]
     chosen: int
+
+    def __repr__(self) -> str:
+        asked = "without a target" if self.target_ms is None else f"on {self.target_ms:.4g} ms"
+        return f"<Landing {asked}: net {self.chosen + 1} of {len(self.attempts)}, {_described(self.result)}>"
+
+    def _repr_html_(self) -> str:
+        target_ms = self.target_ms
+        rows = [
+            [
+                attempt.architecture.name,
+                f"{attempt.predicted_ms:.4f}",
+                "" if attempt.measured_ms is None else f"{attempt.measured_ms:.4f}",
+                "" if target_ms is None else f"{attempt.latency_ms / target_ms:.1%}",
+                "taken" if index == self.chosen else "",
+            ]
+            for index, attempt in enumerate(self.attempts)
+        ]
+        caption = "Landing without a target" if target_ms is None else f"Landing on {target_ms:.4f} ms"
+        return html_table(caption, ["net", "predicted ms", "measured ms", "of the target", ""], rows)
 
     @property
     def result(self) -> Attempt:
@@ -59,17 +95,17 @@ def check_budget(space: Space, table: LatencyTable, budget: Budget) -> None:
         MissingWorkloadsError: for a table that lacks a workload of the space.
     """
     uniform = [torch.full((len(row),), 1 / len(row)) for row in space.mixed]
-    _choose(uniform, space, table, budget, budget.latency_ms, None, name="")
+    choose_within_budget(uniform, space, budget.limits(table))
 
 
-def land(
+def land_on_budget(
     probs: Sequence[Tensor],
     space: Space,
     table: LatencyTable,
     budget: Budget,
-    measure: Callable[[Architecture], float] | None,
+    measure: Callable[[Architecture], float] | None = None,
     *,
-    name: str,
+    name: str = "",
 ) -> Landing:
     """The most probable net within the budget that makes use of it.
 
@@ -81,24 +117,30 @@ def land(
         space: of the nets.
         table: predicts them.
         budget: what is asked for; without any limit the most probable net is taken.
-        measure: the latency of a whole net in milliseconds, on the device of the table; None where that is not here.
-        name: of the net.
+        measure: the latency of a whole net in milliseconds, on the device of the table, such as
+            `partial(measure_net_ms, device)`; None where that device is not here.
+        name: of the net; the space's by default.
+
+    Returns:
+        At most four attempts. The one that is taken is the first that keeps the target and uses 95 % of it; where none
+        does, the one that is nearest to that, which may be above the target.
 
     Raises:
         InfeasibleBudgetError: naming the budget that no net is within, and the cheapest net.
+        UnknownCostError: for a limit that the space's costs cannot tell, see `Metric.parts`.
+        MissingWorkloadsError: for a table that lacks a workload of the space.
     """
     target_ms = budget.latency_ms
     if target_ms is None:
-        architecture = _choose(probs, space, table, budget, None, None, name=name)
+        architecture = choose_within_budget(probs, space, budget.limits(table), name=name)
         only = Attempt(architecture=architecture, predicted_ms=table.predict_ms(architecture))
         return Landing(target_ms=None, attempts=(only,), chosen=0)
     attempts: list[Attempt] = []
     measured_per_predicted = 1.0
     while len(attempts) < _ATTEMPTS:
-        latency_ms = target_ms / measured_per_predicted
-        least_ms = (1 - _AIM_BELOW) * latency_ms
+        corrected = evolve(budget, latency_ms=target_ms / measured_per_predicted)
         try:
-            architecture = _choose(probs, space, table, budget, latency_ms, least_ms, name=name)
+            architecture = _choose_near(probs, space, table, corrected, name=name)
         except InfeasibleBudgetError:
             if not attempts:
                 raise
@@ -115,26 +157,24 @@ def land(
     return Landing(target_ms=target_ms, attempts=tuple(attempts), chosen=best)
 
 
+def _described(attempt: Attempt) -> str:
+    measured = "not measured" if attempt.measured_ms is None else f"{attempt.measured_ms:.4g} ms measured"
+    return f"{shortened(attempt.architecture.name)!r}: {attempt.predicted_ms:.4g} ms predicted, {measured}"
+
+
 def _excess(attempt: Attempt, target_ms: float) -> float:
     """How far a net is outside the window below the target, of the target."""
-    share = (attempt.predicted_ms if attempt.measured_ms is None else attempt.measured_ms) / target_ms
+    share = attempt.latency_ms / target_ms
     return max(share - 1, 1 - MOST_BELOW - share, 0.0)
 
 
-def _choose(
-    probs: Sequence[Tensor],
-    space: Space,
-    table: LatencyTable,
-    budget: Budget,
-    latency_ms: float | None,
-    least_ms: float | None,
-    *,
-    name: str,
+def _choose_near(
+    probs: Sequence[Tensor], space: Space, table: LatencyTable, budget: Budget, *, name: str
 ) -> Architecture:
-    if least_ms is not None:
-        try:
-            limits = budget.limits(table, latency_ms=latency_ms, least_ms=least_ms)
-            return choose_within_budget(probs, space, limits, name=name)
-        except InfeasibleBudgetError:
-            pass  # There may be no net so near to the target, such as when other limits bind.
-    return choose_within_budget(probs, space, budget.limits(table, latency_ms=latency_ms), name=name)
+    """The most probable net of those that make use of the budget's latency; of all within it, where none does."""
+    assert budget.latency_ms is not None
+    # There may be no net so near to the target, such as when other limits bind.
+    with suppress(InfeasibleBudgetError):
+        limits = budget.limits(table, least_ms=(1 - _AIM_BELOW) * budget.latency_ms)
+        return choose_within_budget(probs, space, limits, name=name)
+    return choose_within_budget(probs, space, budget.limits(table), name=name)

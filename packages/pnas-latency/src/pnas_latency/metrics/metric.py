@@ -19,7 +19,7 @@ class UnknownCostError(PnasError, ValueError):
     """A metric cannot say what the candidates of a space cost one by one."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Metric:
     """A cost that a net has by its workloads: their sum, or the largest of them.
 
@@ -39,6 +39,10 @@ class Metric:
     constant: float = 0.0
     terms: Callable[[Workload], Sequence[Workload]] = lambda workload: (workload,)
 
+    def __repr__(self) -> str:
+        how = "the largest" if self.combine == "max" else "the sum"
+        return f"<Metric {self.name}: {how} over a net's workloads, in {self.unit}>"
+
     def of(self, architecture: Architecture) -> float:
         """What a net costs."""
         # One sum of all terms, not one of sums: rounded as a search rounds it, so that limits are kept exactly.
@@ -57,8 +61,8 @@ class Metric:
         """The costs of what is not searched, one by one and without the constant, and the `costs` of what is.
 
         Raises:
-            UnknownCostError: for the largest of a net's workloads in a space of edges, where other edges' results are held
-                beside that of each: that takes whole blocks.
+            UnknownCostError: for the largest of a net's workloads in a space of edges, where other edges' results are
+                held beside that of each: that takes whole blocks.
         """
         if self.combine == "max" and not space.of_whole_blocks:
             raise UnknownCostError(

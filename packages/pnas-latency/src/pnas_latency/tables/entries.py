@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from pnas_latency.tables.descriptions import shortened
 from pnas_ops import Architecture, Measurement, Workload
 
 
@@ -15,7 +16,7 @@ def _finite(instance: object, attribute: Any, value: Mapping[str, float]) -> Non
             raise ValueError(f"{attribute.name}[{name!r}] must be finite, got {number}")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class TableEntry:
     """One line of a table.
 
@@ -30,8 +31,14 @@ class TableEntry:
     # A dict has no hash.
     columns: Mapping[str, float] = field(factory=dict, validator=_finite, hash=False)
 
+    def __repr__(self) -> str:
+        more = "".join(f", {name} {value:.4g}" for name, value in self.columns.items())
+        noisy = ", noisy" if self.measurement.noisy else ""
+        said = shortened(f"{self.measurement.latency_ms:.4g} ms{noisy}{more}")
+        return f"<TableEntry {shortened(self.workload.name)}: {said}>"
 
-@frozen(kw_only=True)
+
+@frozen(kw_only=True, repr=False)
 class NetEntry:
     """A whole net, measured end to end.
 
@@ -46,6 +53,11 @@ class NetEntry:
     measurement: Measurement
     held_out: bool
     band: bool = False
+
+    def __repr__(self) -> str:
+        role = "held out" if self.held_out else "to calibrate with"
+        band = ", of the band" if self.band else ""
+        return f"<NetEntry {shortened(self.architecture.name)!r}: {self.total_ms:.4g} ms, {role}{band}>"
 
     @property
     def total_ms(self) -> float:

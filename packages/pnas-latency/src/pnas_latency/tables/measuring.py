@@ -1,4 +1,4 @@
-"""From a device to a table."""
+"""From a device to a table, or to the latency of one net."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -65,6 +65,18 @@ def measure_table(
         if keep is not None:
             keep(table)
     return table
+
+
+def measure_net_ms(device: Device, architecture: Architecture, *, progress: Progress | None = None) -> float:
+    """The latency of one whole net, the cost of a call included: what `LatencyTable.predict_ms` predicts.
+
+    Args:
+        device: where to measure.
+        architecture: the net.
+        progress: told how far it is.
+    """
+    ((_, measurement),) = device.measure([], nets=[architecture], progress=progress)
+    return measurement.latency_ms + measurement.overhead_ms
 
 
 def _noise_floor(entries: Sequence[TableEntry], nets: Sequence[NetEntry]) -> float:

@@ -4,7 +4,6 @@ import statistics
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from functools import cached_property, partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -13,12 +12,24 @@ from attrs.validators import ge, optional
 
 from pnas_latency.metrics.metric import Costs, Metric, Rows
 from pnas_latency.tables.calibration import Calibration, fit_calibration
+from pnas_latency.tables.descriptions import table_as_html, table_in_a_line, table_in_lines
 from pnas_latency.tables.entries import NetEntry, TableEntry
 from pnas_latency.tables.missing import MissingNetsError, MissingWorkloadsError
 from pnas_latency.tables.pricing import lacking, summed, terms
 from pnas_latency.tables.provenance import ForeignTableError, check_device, describe_differences, differing_fields
 from pnas_latency.tables.validation import Validation, compare_predictions
-from pnas_ops import Architecture, DeviceInfo, Measurement, PricedNet, Space, Workload, load_json, save_json, workloads
+from pnas_ops import (
+    Architecture,
+    DeviceInfo,
+    FilePath,
+    Measurement,
+    PricedNet,
+    Space,
+    Workload,
+    load_json,
+    save_json,
+    workloads,
+)
 
 
 def _iso_date(instance: object, attribute: Any, value: str) -> None:
@@ -50,7 +61,7 @@ def _unique_nets(instance: object, attribute: Any, value: tuple[NetEntry, ...]) 
         seen[key] = name
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class LatencyTable:
     """The latencies of workloads on one device, in milliseconds.
 
@@ -71,6 +82,15 @@ class LatencyTable:
     nets: tuple[NetEntry, ...] = field(default=(), validator=_unique_nets)
     calibration: Calibration | None = None
     noise_floor: float | None = field(default=None, validator=optional(ge(0.0)))
+
+    def __repr__(self) -> str:
+        return table_in_a_line(self)
+
+    def __str__(self) -> str:
+        return table_in_lines(self)
+
+    def _repr_html_(self) -> str:
+        return table_as_html(self)
 
     @cached_property
     def measurements(self) -> Mapping[Workload, Measurement]:
@@ -216,7 +236,7 @@ class LatencyTable:
         fitted = [entry for entry in self.nets if not entry.held_out]
         if not fitted:
             raise MissingNetsError("the table holds no net to calibrate it with", "measure some that are not held out")
-        return evolve(self, calibration=fit_calibration(*evolve(self, calibration=None)._pairs(fitted)))
+        return evolve(self, calibration=fit_calibration(*_pairs(evolve(self, calibration=None), fitted)))
 
     def validate(self, *, band: bool = False) -> Validation:
         """Judges the predictions by the nets that are held out.
@@ -232,14 +252,14 @@ class LatencyTable:
         if not judges:
             what = f"the table holds no net {'of the band ' if band else ''}that is held out"
             raise MissingNetsError(what, "measure some")
-        return compare_predictions(*self._pairs(judges), noise_floor=self.noise_floor)
+        return compare_predictions(*_pairs(self, judges), noise_floor=self.noise_floor)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: FilePath) -> None:
         """Writes the table as JSON, atomically."""
         save_json(self, path)
 
     @classmethod
-    def load(cls, path: Path) -> "LatencyTable":
+    def load(cls, path: FilePath) -> "LatencyTable":
         """Reads what `save` wrote.
 
         Raises:
@@ -257,7 +277,8 @@ class LatencyTable:
         scale, _ = self._correction
         return summed(rows, {workload: scale * found.latency_ms for workload, found in self.measurements.items()})
 
-    def _pairs(self, nets: Iterable[NetEntry]) -> tuple[list[float], list[float]]:
-        """Predicted and measured latencies, in the order of the nets."""
-        pairs = [(self.predict_ms(entry.architecture), entry.total_ms) for entry in nets]
-        return [predicted for predicted, _ in pairs], [measured for _, measured in pairs]
+
+def _pairs(table: LatencyTable, nets: Iterable[NetEntry]) -> tuple[list[float], list[float]]:
+    """Predicted and measured latencies, in the order of the nets."""
+    pairs = [(table.predict_ms(entry.architecture), entry.total_ms) for entry in nets]
+    return [predicted for predicted, _ in pairs], [measured for _, measured in pairs]

@@ -11,7 +11,7 @@ import yaml
 from pnas_latency.tables.entries import TableEntry
 from pnas_latency.tables.table import LatencyTable
 from pnas_latency.tables.yaml_keys import ONCE_FOR_ALL, PROXYLESSNAS, Dialect
-from pnas_ops import BlockSpec, ClassifierSpec, ConvSpec, DeviceInfo, Measurement, Workload, write_atomically
+from pnas_ops import BlockSpec, ClassifierSpec, ConvSpec, DeviceInfo, FilePath, Measurement, Workload, write_atomically
 
 _QUARTILE = NormalDist().inv_cdf(0.75)
 _COLUMNS = {"var": "variance_ms2", "std": "deviation_ms"}
@@ -19,7 +19,7 @@ _NAMED_IN_AN_ERROR = 10
 
 
 def read_proxylessnas_yaml(
-    path: Path, *, device: DeviceInfo | None = None, measured_on: str | None = None
+    path: FilePath, *, device: DeviceInfo | None = None, measured_on: str | None = None
 ) -> LatencyTable:
     """The table in a file like the original's mobile_trim.yaml.
 
@@ -37,21 +37,23 @@ def read_proxylessnas_yaml(
     Raises:
         ValueError: in one line that names the file and the key, for one that is damaged or unknown.
     """
+    path = Path(path)
     entries = _read(path, PROXYLESSNAS)
     return _table(path, (*entries, *_classifiers(entries)), PROXYLESSNAS, device, measured_on)
 
 
-def read_ofa_yaml(path: Path, *, device: DeviceInfo | None = None, measured_on: str | None = None) -> LatencyTable:
+def read_ofa_yaml(path: FilePath, *, device: DeviceInfo | None = None, measured_on: str | None = None) -> LatencyTable:
     """The table in a file like Once-for-All's note10_lookup_table.yaml.
 
     As `read_proxylessnas_yaml`, with the standard deviation in the column "deviation_ms". MobileNetV3 ends with two
     convolutions around the average of all pixels, and a linear layer: four blocks, which an `Architecture` can have.
     "Conv_2" has no BatchNorm there and one here; on a device, with BatchNorm folded in, it is the same.
     """
+    path = Path(path)
     return _table(path, _read(path, ONCE_FOR_ALL), ONCE_FOR_ALL, device, measured_on)
 
 
-def write_proxylessnas_yaml(table: LatencyTable, path: Path) -> None:
+def write_proxylessnas_yaml(table: LatencyTable, path: FilePath) -> None:
     """Writes what `read_proxylessnas_yaml` reads, atomically: means, variances and counts.
 
     The file has no place for the device, the date, other columns, whole nets and the calibration. Where an entry does
@@ -65,7 +67,7 @@ def write_proxylessnas_yaml(table: LatencyTable, path: Path) -> None:
     _write([entry for entry in table.entries if entry.workload not in composed], path, PROXYLESSNAS)
 
 
-def write_ofa_yaml(table: LatencyTable, path: Path) -> None:
+def write_ofa_yaml(table: LatencyTable, path: FilePath) -> None:
     """Writes what `read_ofa_yaml` reads, atomically; as `write_proxylessnas_yaml`, with "deviation_ms"."""
     _write(table.entries, path, ONCE_FOR_ALL)
 
@@ -163,7 +165,7 @@ def _deviation(measurement: Measurement) -> float:
     return (measurement.p75_ms - measurement.p25_ms) / (2 * _QUARTILE)
 
 
-def _write(entries: Iterable[TableEntry], path: Path, dialect: Dialect) -> None:
+def _write(entries: Iterable[TableEntry], path: FilePath, dialect: Dialect) -> None:
     keys = {entry.workload: dialect.key(entry.workload) for entry in entries}
     if unnamed := [str(workload) for workload, key in keys.items() if key is None]:
         more = len(unnamed) - _NAMED_IN_AN_ERROR

@@ -1,0 +1,58 @@
+"""What alpha minimizes where a net's cost matters beside its loss."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from pnas_latency.metrics.metric import Metric
+from pnas_latency.objectives.constraint import Constraint
+from pnas_latency.objectives.penalties import Term
+from pnas_ops import Space
+
+
+class ExpectedObjective:
+    """The objective of a search of `space`: its terms in turn, each by the expectation of its metric (eq. 5, 6).
+
+    Args:
+        space: whose probabilities are given.
+        terms: each with the metric that it is about; several may be about one metric, and any number constraints.
+
+    Raises:
+        MissingWorkloadsError: for a metric that lacks some of the space's workloads.
+    """
+
+    def __init__(self, space: Space, terms: Sequence[tuple[Metric, Term]]) -> None:
+        self.terms = tuple((metric.expectation(space), term) for metric, term in terms)
+
+    def __call__(self, loss: Tensor, probs: Sequence[Tensor]) -> Tensor:
+        """The objective for the task's loss and the probabilities of each searched block, each (candidates,)."""
+        for expectation, term in self.terms:
+            loss = term(loss, expectation(probs))
+        return loss
+
+    def adapt(self, probs: Sequence[Tensor]) -> None:
+        """A step of the multipliers, after each architecture step."""
+        for expectation, term in self.terms:
+            if isinstance(term, Constraint):
+                term.adapt(float(expectation(probs)))
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the constraints have come to."""
+        return {"constraints": [term.state_dict() for term in self._constraints]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from what `state_dict` returned.
+
+        Raises:
+            ValueError: for the state of an objective with other terms.
+        """
+        found, ours = len(state.get("constraints", ())), len(self._constraints)
+        if found != ours:
+            raise ValueError(f"the objective has {ours} constraints, had {found}")
+        for constraint, one in zip(self._constraints, state["constraints"], strict=True):
+            constraint.load_state_dict(one)
+
+    @property
+    def _constraints(self) -> list[Constraint]:
+        return [term for _, term in self.terms if isinstance(term, Constraint)]

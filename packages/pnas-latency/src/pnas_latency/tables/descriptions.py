@@ -1,0 +1,73 @@
+"""Tables and their lines in a few words, for a prompt and for notebooks."""
+
+from typing import TYPE_CHECKING
+
+from pnas_latency.tables.html import html_table
+
+if TYPE_CHECKING:
+    from pnas_latency.tables.table import LatencyTable
+
+_ROWS_SHOWN = 20
+
+
+def shortened(text: str, longest: int = 40) -> str:
+    """A text of any length, such as a device that is named by its command, in one line of at most `longest`."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else f"{line[: longest - 3]}..."
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: 1 net, 2 nets."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def table_in_a_line(table: "LatencyTable") -> str:
+    """What `repr` says."""
+    calibrated = "" if table.calibration is None else ", calibrated"
+    return (
+        f"<LatencyTable {counted(len(table.entries), 'workload')}, {counted(len(table.nets), 'net')}, "
+        f"{table.measured_on}{calibrated}, {shortened(str(table.device), 60)}>"
+    )
+
+
+def table_in_lines(table: "LatencyTable") -> str:
+    """What `print` says."""
+    latencies_ms = [entry.measurement.latency_ms for entry in table.entries]
+    span = f" of {min(latencies_ms):.4g} to {max(latencies_ms):.4g} ms" if latencies_ms else ""
+    held_out = sum(entry.held_out for entry in table.nets)
+    nets = f", {held_out} of them held out" if table.nets else ""
+    calibration = "none"
+    if table.calibration is not None:
+        calibration = f"{table.calibration.scale:.4g} x the sum {table.calibration.offset_ms:+.4g} ms"
+    noise_floor = "not measured" if table.noise_floor is None else f"{table.noise_floor:.2%}"
+    return "\n".join(
+        [
+            f"LatencyTable of {table.device}",
+            f"  measured on: {table.measured_on}",
+            f"  workloads:   {len(table.entries)}{span}",
+            f"  nets:        {len(table.nets)}{nets}",
+            f"  calibration: {calibration}",
+            f"  noise floor: {noise_floor}",
+        ]
+    )
+
+
+def table_as_html(table: "LatencyTable") -> str:
+    """What a notebook shows: the first workloads, as they were measured, and how many more there are."""
+    columns = list(dict.fromkeys(name for entry in table.entries for name in entry.columns))
+    rows = [
+        [
+            entry.workload.name,
+            f"{entry.measurement.latency_ms:.4f}",
+            "noisy" if entry.measurement.noisy else "",
+            *(f"{entry.columns[name]:.4g}" if name in entry.columns else "" for name in columns),
+        ]
+        for entry in table.entries[:_ROWS_SHOWN]
+    ]
+    more = len(table.entries) - _ROWS_SHOWN
+    return html_table(
+        f"{table.device}, {table.measured_on}",
+        ["workload", "ms", "", *columns],
+        rows,
+        below=f"and {counted(more, 'more workload')}" if more > 0 else "",
+    )
