@@ -1,6 +1,7 @@
 """A tiny net, its files and a model of its blocks; a trained net and its quantized files: made once for all tests."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,14 @@ from torch import Tensor, nn
 
 from digits_net import INT8, SCHEMES, Digits, make_digits
 from pnas_export import Scheme, convert_workloads, export_onnx, export_tflite, quantize_onnx, quantize_tflite
+from pnas_export.proving import proof
 from pnas_ops import (
     Architecture,
     BlockSpec,
     ClassifierSpec,
     ConvSpec,
     MBConvSpec,
+    Measurement,
     Workload,
     ZeroSpec,
     build_network,
@@ -72,6 +75,17 @@ def conversions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
     return folder / "conversions"
+
+
+@pytest.fixture
+def unmeasured_proofs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of proofs the fields that take most of their time, filled in: for tests that are about something else."""
+
+    def measure_files(files: Mapping[object, object], **options: object) -> dict[object, Measurement]:
+        return {key: Measurement(latency_ms=1.0, p25_ms=1.0, median_ms=1.0, p75_ms=1.0, count=2) for key in files}
+
+    monkeypatch.setattr(proof, "measure_files", measure_files)
+    monkeypatch.setattr(proof, "peak_memory_bytes", lambda file, runtime: 1)
 
 
 @pytest.fixture(scope="session")

@@ -35,14 +35,14 @@ def every_workload(space: SearchSpace) -> list[Workload]:
 
 
 @pytest.fixture(scope="module")
-def model() -> bytes:
-    return convert_workloads(every_workload(SPACE))
+def model(conversions: Path) -> bytes:
+    return convert_workloads(every_workload(SPACE), cache=conversions)
 
 
 @pytest.fixture(scope="module")
 def blocks() -> dict[str, nn.Module]:
     found = every_workload(SPACE)
-    return dict(zip(map(str, found), workload_blocks(found), strict=True))
+    return dict(zip((workload.name for workload in found), workload_blocks(found), strict=True))
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_in_int8_too(runtime: TFLite, chain: bytes, exported: Path, tmp_path: Pa
 
 
 def test_tensor_names_are_unique_and_every_buffer_is_used(model: bytes) -> None:
-    name = str(every_workload(SPACE)[1])
+    name = every_workload(SPACE)[1].name
     tree = read(chain_signatures(model, [name, name, name]))
     (graph,) = tree.subgraphs
     names = [tensor.name for tensor in graph.tensors]
@@ -151,7 +151,7 @@ def test_tensor_names_are_unique_and_every_buffer_is_used(model: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["first", "idle"])
 def test_one_name_is_the_file_of_one_block(name: str, model: bytes) -> None:
-    key = str(every_workload(SPACE)[0]) if name == "first" else name
+    key = every_workload(SPACE)[0].name if name == "first" else name
     interpreter, whole = (TFLITE_RUNTIMES[0].interpreter(one) for one in (chain_signatures(model, [key]), model))
     (source,) = interpreter.get_input_details()
     x = torch.randn(source["shape"].tolist()).numpy()

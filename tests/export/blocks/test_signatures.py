@@ -25,12 +25,12 @@ def channel_last(x: Tensor) -> Tensor:
 @pytest.mark.parametrize("runtime", TFLITE_RUNTIMES, ids=lambda runtime: runtime.name)
 def test_every_signature_is_its_block(runtime: TFLite, blocks: list[Workload], blocks_model: bytes) -> None:
     interpreter = runtime.interpreter(blocks_model)
-    assert interpreter.get_signature_list().keys() == {*map(str, blocks), "idle"}
+    assert interpreter.get_signature_list().keys() == {*(block.name for block in blocks), "idle"}
     for workload, block in zip(blocks, workload_blocks(blocks), strict=True):
         x = torch.randn(workload.input_shape, generator=torch.Generator().manual_seed(3))
         with torch.no_grad():
             expected = channel_last(block(x))
-        result = interpreter.get_signature_runner(str(workload))(args_0=channel_last(x).numpy())
+        result = interpreter.get_signature_runner(workload.name)(args_0=channel_last(x).numpy())
         torch.testing.assert_close(torch.from_numpy(result["output_0"]), expected, rtol=1e-5, atol=1e-5)
     one = interpreter.get_signature_runner("idle")(args_0=torch.zeros(1, 1).numpy())["output_0"]
     assert one.tolist() == [[1.0]]
@@ -41,10 +41,10 @@ def test_a_call_computes_on_the_input_that_was_prepared(
     runtime: TFLite, blocks: list[Workload], blocks_model: bytes
 ) -> None:
     interpreter = runtime.interpreter(blocks_model)
-    calls = {str(block): signature_call(interpreter, str(block), TimedCall) for block in blocks}
+    calls = {block.name: signature_call(interpreter, block.name, TimedCall) for block in blocks}
     for _ in range(2):
         for block in blocks:
-            key = str(block)
+            key = block.name
             calls[key].prepare()
             calls[key].run()
             wrapper = interpreter._interpreter

@@ -90,7 +90,7 @@ def test_files_take_raw_pixels_where_they_are_asked_to(files: list[Path], networ
 
 
 def test_files_that_take_integers_are_timed(files: list[Path]) -> None:
-    measured = TFLiteDevice().measure_files([files[1]])
+    measured = TFLiteDevice(sessions=1).measure_files([files[1]])
     assert measured[files[1]].latency_ms > 0
 
 

@@ -131,9 +131,9 @@ def test_every_operation_agrees_at_every_stride(runtime: TFLite, places: list[Wo
         x = torch.randn(workload.input_shape, generator=torch.Generator().manual_seed(3))
         with torch.no_grad():
             expected = channel_last(block(x)).numpy()
-        result = interpreter.get_signature_runner(str(workload))(args_0=channel_last(x).numpy())["output_0"]
-        assert result.shape == expected.shape, str(workload)
-        assert abs(result - expected).max() <= 1e-4 * abs(expected).max(), str(workload)
+        result = interpreter.get_signature_runner(workload.name)(args_0=channel_last(x).numpy())["output_0"]
+        assert result.shape == expected.shape, workload.name
+        assert abs(result - expected).max() <= 1e-4 * abs(expected).max(), workload.name
 
 
 def test_every_operation_is_the_operators_it_has_to_be(places: list[Workload], model: bytes) -> None:
@@ -145,9 +145,9 @@ def test_every_operation_is_the_operators_it_has_to_be(places: list[Workload], m
         for graph in [tree.subgraphs[signature.subgraphIndex]]
     }
     for workload in places:
-        op, found = workload.block.op, Counter(graphs[str(workload)])
+        op, found = workload.block.op, Counter(graphs[workload.name])
         added = STRIDE_ADDS.get(op, "PAD") if workload.block.stride > 1 else ""
-        assert found == Counter(f"{OPERATORS[op]} {added}".split()), str(workload)
+        assert found == Counter(f"{OPERATORS[op]} {added}".split()), workload.name
 
 
 def test_a_net_of_every_operation_agrees_on_every_runtime(tmp_path: Path) -> None:

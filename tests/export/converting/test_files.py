@@ -93,7 +93,12 @@ def test_the_layer_that_is_refused_is_named(export: Callable[..., None], tmp_pat
     message = r"^cannot convert net odd to (ONNX|TFLite): layer 'blocks\.1\.1' \(DataDependent\): .*data-dependent"
     with pytest.raises(ConversionError, match=message) as caught:
         export(Net(), (1, 1, 4, 4), tmp_path / "odd.file")
-    assert "\n" not in str(caught.value)
+    error = caught.value
+    assert "\n" not in str(error)
+    assert (error.layer, error.layer_type) == ("blocks.1.1", "DataDependent")
+    assert str(error) == f"cannot convert {error.converted}: layer 'blocks.1.1' (DataDependent): {error.reason}"
+    assert error.converted in ("net odd to ONNX", "net odd to TFLite")
+    assert error.__notes__
 
 
 @pytest.mark.parametrize("export", EXPORTS)

@@ -21,7 +21,7 @@ from pnas_ops import (
 
 SPACE = digits_mbconv_space()
 CANDIDATES = {
-    str(workload): workload for row in workloads(SPACE) for workload in row if not workload.block.computes_nothing
+    workload.name: workload for row in workloads(SPACE) for workload in row if not workload.block.computes_nothing
 }
 CONVOLUTIONS = {"CONV_2D", "DEPTHWISE_CONV_2D"}
 
@@ -78,8 +78,8 @@ def expected_operators(block: BlockSpec) -> Counter[str]:
 
 
 @pytest.fixture(scope="module")
-def candidate_operators() -> dict[str, Counter[str]]:
-    tree = read(convert_workloads(list(CANDIDATES.values())))
+def candidate_operators(conversions: Path) -> dict[str, Counter[str]]:
+    tree = read(convert_workloads(list(CANDIDATES.values()), cache=conversions))
     return {
         signature.signatureKey.decode(): operators(tree, tree.subgraphs[signature.subgraphIndex])
         for signature in tree.signatureDefs
@@ -95,7 +95,7 @@ def test_the_model_holds_every_candidate(candidate_operators: dict[str, Counter[
 def test_a_candidate_has_the_operators_that_it_needs(
     workload: Workload, candidate_operators: dict[str, Counter[str]]
 ) -> None:
-    assert candidate_operators[str(workload)] == expected_operators(workload.block)
+    assert candidate_operators[workload.name] == expected_operators(workload.block)
 
 
 def test_a_net_has_the_operators_of_its_blocks(tmp_path: Path) -> None:

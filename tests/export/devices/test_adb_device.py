@@ -95,7 +95,7 @@ def test_int8_files(phone: PhoneStandIn, blocks: list[Workload], blocks_model: b
     block = blocks[1]
     ((_, measurement),) = device(phone, dtype="int8").measure([[block]])
     path = tmp_path / "block.tflite"
-    path.write_bytes(chain_signatures(blocks_model, [str(block)]))
+    path.write_bytes(chain_signatures(blocks_model, [block.name]))
     images = torch.rand(MIN_CALIBRATION_IMAGES, *block.input_shape[1:])
     quantize_tflite(path, path, "int8", calibration=images)
     assert measurement.latency_ms + measurement.overhead_ms == pytest.approx(path.stat().st_size / 1000)

@@ -38,7 +38,7 @@ def test_blocks_and_nets(
     assert list(found) == [*blocks, architecture]
     idle, *sizes, net = (
         len(chain_signatures(blocks_model, names))
-        for names in (["idle"], *([str(block)] for block in blocks), list(map(str, blocks)))
+        for names in (["idle"], *([block.name] for block in blocks), [block.name for block in blocks])
     )
     assert [one.latency_ms for one in found.values()] == [size - idle for size in (*sizes, net)]
     assert {one.overhead_ms for one in found.values()} == {float(idle)}

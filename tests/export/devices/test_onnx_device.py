@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pnas_export import ConversionError, OnnxDevice, workload_blocks
 from pnas_export.blocks import onnx_signatures, signatures
 from pnas_export.blocks.onnx_signatures import chain_onnx, convert_onnx_workloads
-from pnas_export.devices import onnx_device
+from pnas_export.devices import runtime_device
 from pnas_export.timing.sessions import Plan
 from pnas_ops import Architecture, BlockSpec, ClassifierSpec, ConvSpec, Measurement, Workload, ZeroSpec, processor_name
 
@@ -52,21 +52,21 @@ def random_input(shape: Sequence[int]) -> Tensor:
 
 
 def test_every_model_is_its_block(blocks: list[Workload], models: dict[str, bytes]) -> None:
-    assert list(models) == [*map(str, blocks), "idle"]
+    assert list(models) == [*(block.name for block in blocks), "idle"]
     for workload, block in zip(blocks, workload_blocks(blocks), strict=True):
-        (source,), (result,) = session(models[str(workload)]).get_inputs(), session(models[str(workload)]).get_outputs()
+        (source,), (result,) = session(models[workload.name]).get_inputs(), session(models[workload.name]).get_outputs()
         assert source.shape == list(workload.input_shape)
         x = random_input(workload.input_shape)
         with torch.no_grad():
             expected = block(x)
         assert result.shape == list(expected.shape)
-        torch.testing.assert_close(run(models[str(workload)], x), expected, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(run(models[workload.name], x), expected, rtol=1e-5, atol=1e-5)
     assert run(models["idle"], torch.tensor([[2.5]])).tolist() == [[3.5]]
 
 
 def test_a_model_holds_the_weights_of_its_block_alone(blocks: list[Workload], models: dict[str, bytes]) -> None:
     for workload, block in zip(blocks, workload_blocks(blocks), strict=True):
-        initializers = onnx.load_from_string(models[str(workload)]).graph.initializer
+        initializers = onnx.load_from_string(models[workload.name]).graph.initializer
         stored = sum(onnx.numpy_helper.to_array(entry).size for entry in initializers if len(entry.dims) > 1)
         layers = [part for part in block.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
         assert stored == sum(part.weight.numel() for part in layers)
@@ -88,12 +88,12 @@ def test_the_cache_spares_the_conversion(
 
 
 def test_a_chain_computes_what_its_blocks_do(blocks: list[Workload], models: dict[str, bytes]) -> None:
-    chain = chain_onnx([models[str(workload)] for workload in blocks])
+    chain = chain_onnx([models[workload.name] for workload in blocks])
     onnx.checker.check_model(onnx.load_from_string(chain))
     x = random_input(blocks[0].input_shape)
     one_by_one = x
     for workload in blocks:
-        one_by_one = run(models[str(workload)], one_by_one)
+        one_by_one = run(models[workload.name], one_by_one)
     with torch.no_grad():
         expected = nn.Sequential(*workload_blocks(blocks))(x)
     assert expected.std() > 0
@@ -105,7 +105,7 @@ def test_a_block_that_stands_several_times_has_weights_of_its_own_each_time(
     blocks: list[Workload], models: dict[str, bytes]
 ) -> None:
     workload, block = blocks[1], workload_blocks(blocks)[1]
-    once = models[str(workload)]
+    once = models[workload.name]
     chain = chain_onnx([once, once, once])
     x = random_input(workload.input_shape)
     with torch.no_grad():
@@ -163,7 +163,7 @@ def test_what_is_asked_of_the_device_reaches_the_sessions(
         files = {name for row in plan.rows for name, *_ in row}
         return {name: Measurement(latency_ms=5.0, p25_ms=0, median_ms=0, p75_ms=0, count=1) for name in files}
 
-    monkeypatch.setattr(onnx_device, "measure_in_sessions", remember)
+    monkeypatch.setattr(runtime_device, "measure_in_sessions", remember)
     found = dict(OnnxDevice(threads=2, sessions=7, cache=device_cache).measure([[block] for block in blocks]))
     (plan,) = plans
     assert (plan.module, plan.threads, plan.sessions) == ("onnxruntime", 2, 7)
@@ -194,7 +194,7 @@ def test_threads_are_positive() -> None:
 def test_files(onnx_path: Path, tmp_path: Path) -> None:
     copy, bad = tmp_path / "copy.onnx", tmp_path / "bad.onnx"
     copy.write_bytes(onnx_path.read_bytes())
-    measured = OnnxDevice().measure_files([onnx_path, copy])
+    measured = OnnxDevice(sessions=1).measure_files([onnx_path, copy])
     assert list(measured) == [onnx_path, copy]
     assert all(one.latency_ms > 0 and one.overhead_ms == 0 and one.count >= 200 for one in measured.values())
     bad.write_bytes(b"not a model")

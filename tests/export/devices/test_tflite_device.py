@@ -66,7 +66,7 @@ def channel_last(x: Tensor) -> Tensor:
 def test_int8_blocks_compute_in_int8(blocks: list[Workload], blocks_model: bytes) -> None:
     interpreter = AiEdgeLitert().interpreter(quantize_signatures(blocks_model))
     for block in blocks:
-        runner = interpreter.get_signature_runner(str(block))
+        runner = interpreter.get_signature_runner(block.name)
         (source,), (result,) = runner.get_input_details().values(), runner.get_output_details().values()
         assert source["dtype"].__name__ == result["dtype"].__name__ == "int8"
         assert source["shape"].tolist() == [1, block.height, block.width, block.block.in_channels]
@@ -78,7 +78,7 @@ def test_int8_blocks_compute_about_what_the_blocks_do(blocks: list[Workload], bl
         x = torch.randn(workload.input_shape, generator=torch.Generator().manual_seed(7))
         with torch.no_grad():
             expected = block(x)
-        runner = interpreter.get_signature_runner(str(workload))
+        runner = interpreter.get_signature_runner(workload.name)
         (source,), (result,) = runner.get_input_details().values(), runner.get_output_details().values()
         scale, zero_point = source["quantization"]
         steps = ((x / scale).round() + zero_point).clamp(-128, 127).to(torch.int8)
@@ -103,7 +103,7 @@ def test_what_computes_nothing_is_refused_at_once(blocks: list[Workload]) -> Non
 def test_whole_nets(tflite_path: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.tflite"
     copy.write_bytes(tflite_path.read_bytes())
-    measured = TFLiteDevice().measure_files([tflite_path, copy])
+    measured = TFLiteDevice(sessions=1).measure_files([tflite_path, copy])
     assert list(measured) == [tflite_path, copy]
     assert all(one.latency_ms > 0 and one.overhead_ms == 0 and one.count >= 200 for one in measured.values())
 

@@ -1,6 +1,7 @@
 """Measuring in several processes, and what an interruption leaves."""
 
 import itertools
+import json
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -31,7 +32,7 @@ def plan(blocks: list[Workload]) -> Plan:
     return Plan(
         module="ai_edge_litert.interpreter",
         threads=1,
-        rows=tuple(((str(block), "blocks.tflite", str(block)),) for block in blocks),
+        rows=tuple(((block.name, "blocks.tflite", block.name),) for block in blocks),
         idle=(("blocks.tflite", "idle"),),
         nets=(("net", "net.tflite", None),),
         samples=10,
@@ -53,10 +54,14 @@ def fake_session(latencies: list[float]) -> Callable[..., object]:
 def test_blocks_and_nets_are_timed_in_every_session(plan: Plan, folder: Path, blocks: list[Workload]) -> None:
     told: list[tuple[str, int, int]] = []
     found = measure_in_sessions(plan, folder, progress=lambda *step: told.append(step))
-    assert list(found) == [*map(str, blocks), "net"]
-    assert all(found[str(block)].count >= 10 for block in blocks)
+    assert list(found) == [*(block.name for block in blocks), "net"]
+    assert all(found[block.name].count >= 10 for block in blocks)
     assert found["net"].count >= 6
-    assert found["net"].latency_ms > max(found[str(block)].latency_ms for block in blocks)
+    # What was asked of the last session: a share of the samples.
+    asked = json.loads((folder / "plan.json").read_text())
+    assert (asked["samples"], asked["whole_samples"], asked["threads"]) == (5, 3, 1)
+    assert asked["seed"] in (1, 2, 3)  # up to two more sessions where they do not agree
+    assert found["net"].latency_ms > max(found[block.name].latency_ms for block in blocks)
     what, done, total = told[-1]
     assert (what, done) == ("measuring", total)
     assert [step for _, step, _ in told] == sorted(step for _, step, _ in told)

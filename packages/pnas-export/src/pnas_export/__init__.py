@@ -1,5 +1,7 @@
 """ONNX and TFLite files of PyTorch nets, proven against PyTorch on every installed runtime."""
 
+from importlib.metadata import version
+
 from pnas_export.blocks.chaining import architecture_signatures, chain_signatures
 from pnas_export.blocks.signatures import convert_workloads, workload_blocks
 from pnas_export.bundles.bundle import Bundle, BundleError
@@ -12,9 +14,9 @@ from pnas_export.devices.benchmark_report import Statistic
 from pnas_export.devices.command_device import CommandDevice
 from pnas_export.devices.onnx_device import OnnxDevice
 from pnas_export.devices.tflite_device import TFLiteDevice
+from pnas_export.ground.conversion import ConversionError
 from pnas_export.ground.programs import DeviceError
 from pnas_export.ground.raw_pixels import RawPixels
-from pnas_export.ground.silence import ConversionError, quiet
 from pnas_export.proving.proof import MAX_ACCURACY_LOSS, FileProof, LossyFile, Proof, Refusal, Timing, prove
 from pnas_export.quantizing.file_export import export_file
 from pnas_export.quantizing.formats import BUNDLE_FILES, FORMATS, Format, file_name, format_of
@@ -28,46 +30,15 @@ from pnas_export.runtimes.tflite_runtimes import AiEdgeLitert, TFLite, TFLiteRun
 from pnas_export.timing.file_timing import FileDevice, measure_files
 from pnas_export.timing.memory import peak_memory_bytes
 
+__version__ = version("pnas-export")
+
 __all__ = [
-    # a net to proven files, in one call
-    "export_bundle",
-    "Format",
-    "FORMATS",
-    "BUNDLE_FILES",
-    "file_name",
-    "format_of",
-    "Bundle",
-    "BundleError",
-    # a net to a file
-    "export_file",
-    "export_onnx",
-    "export_tflite",
-    "ConversionError",
-    "quiet",
-    # what a file needs beside the net
+    "__version__",
+    # ground: what a net needs to start from pixels, and what is raised where a converter or a device fails
     "RawPixels",
-    "Metadata",
-    "write_metadata",
-    "read_metadata",
-    # a float file to a smaller or faster one
-    "quantize_tflite",
-    "quantize_onnx",
-    "Scheme",
-    "MIN_CALIBRATION_IMAGES",
-    # the proof of a file
-    "verify",
-    "Parity",
-    "ParityError",
-    "prove",
-    "Proof",
-    "FileProof",
-    "Timing",
-    "Refusal",
-    "LossyFile",
-    "MAX_ACCURACY_LOSS",
-    "layer_errors",
-    "LayerError",
-    # runtimes
+    "ConversionError",
+    "DeviceError",
+    # runtimes: the libraries that run files, and a file beside its net
     "Runtime",
     "LoadedFile",
     "TFLite",
@@ -75,18 +46,53 @@ __all__ = [
     "TFLiteRuntime",
     "OnnxRuntime",
     "installed_runtimes",
-    # latency and memory
-    "measure_files",
-    "FileDevice",
-    "peak_memory_bytes",
-    "TFLiteDevice",
-    "OnnxDevice",
-    "AdbDevice",
-    "CommandDevice",
-    "DeviceError",
-    "Statistic",
+    "verify",
+    "Parity",
+    "ParityError",
+    # converting: a net to a float32 file
+    "export_onnx",
+    "export_tflite",
+    # quantizing: a net to a file of any format, a float file to a smaller or faster one, and where that goes wrong
+    "export_file",
+    "Format",
+    "FORMATS",
+    "BUNDLE_FILES",
+    "file_name",
+    "format_of",
+    "quantize_tflite",
+    "quantize_onnx",
+    "Scheme",
+    "MIN_CALIBRATION_IMAGES",
+    "layer_errors",
+    "LayerError",
+    # blocks: many blocks converted at once, and nets chained of them
     "convert_workloads",
     "workload_blocks",
     "chain_signatures",
     "architecture_signatures",
+    # timing: latency and memory of files
+    "measure_files",
+    "FileDevice",
+    "peak_memory_bytes",
+    # devices: what measures blocks and nets
+    "TFLiteDevice",
+    "OnnxDevice",
+    "AdbDevice",
+    "CommandDevice",
+    "Statistic",
+    # proving: all that is measured of the files of a net
+    "prove",
+    "Proof",
+    "FileProof",
+    "Timing",
+    "LossyFile",
+    "Refusal",
+    "MAX_ACCURACY_LOSS",
+    # bundles: a net and all that is needed to use it, in one folder
+    "export_bundle",
+    "Bundle",
+    "BundleError",
+    "Metadata",
+    "write_metadata",
+    "read_metadata",
 ]

@@ -1,24 +1,23 @@
 """Many blocks converted to ONNX at once, and nets chained of them."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pnas_export.blocks.signatures import IDLE, AddOne, SideBySide, distinct_names, workload_blocks
+from pnas_export.ground.conversion import ConversionError, converting
 from pnas_export.ground.conversion_cache import cached_conversion, fingerprint
-from pnas_export.ground.silence import ConversionError, converting
-from pnas_ops import Workload
+from pnas_ops import FilePath, Workload
 
 IMAGES, RESULT = "images", "result"
 
 
 def convert_onnx_workloads(
-    workloads: Sequence[Workload], *, cache: Path | None = None, log: Path | None = None
+    workloads: Sequence[Workload], *, cache: FilePath | None = None, log: FilePath | None = None
 ) -> dict[str, bytes]:
-    """ONNX models by `str(workload)`, and one more by "idle": "images" to "result", weights as in `workload_blocks`.
+    """ONNX models by `Workload.name`, and one more by "idle": "images" to "result", weights as in `workload_blocks`.
 
     All are converted as one module and cut apart after it.
 
@@ -45,7 +44,7 @@ def convert_onnx_workloads(
                 lambda: _convert(module, examples),
             )
     except ConversionError:
-        # Together they fail without a name, so the culprit is sought alone.
+        # Together they fail without a name, so the one that is refused is sought alone.
         for name, block, example in zip(names, blocks, inputs, strict=True):
             with converting(f"block {name} to ONNX", log=log):
                 _convert(block, [example])

@@ -1,7 +1,6 @@
 """Many blocks in one TFLite model, a signature each."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -9,14 +8,16 @@ from torch import Tensor, nn
 from pnas_export.blocks.subgraphs import split_outputs
 from pnas_export.converting.tflite_file import convert
 from pnas_export.ground.conversion import ConversionError
-from pnas_ops import Architecture, Workload, build_block, initialize_weights, workloads
+from pnas_ops import Architecture, FilePath, Workload, build_block, initialize_weights, workloads
 
 IDLE = "idle"
 """The signature that computes x + 1: its time is the cost of a call."""
 
 
-def convert_workloads(workloads: Sequence[Workload], *, cache: Path | None = None, log: Path | None = None) -> bytes:
-    """A TFLite model with one signature a workload, named `str(workload)`, and one more named "idle".
+def convert_workloads(
+    workloads: Sequence[Workload], *, cache: FilePath | None = None, log: FilePath | None = None
+) -> bytes:
+    """A TFLite model with one signature a workload, named by `Workload.name`, and one more named "idle".
 
     Each takes "args_0" (1, H, W, C) and gives "output_0", channel-last where it is an image, shortcut included; the
     weights are those of `workload_blocks`. All are converted as one module and cut apart after it, four times faster
@@ -56,7 +57,7 @@ def distinct_names(workloads: Sequence[Workload]) -> list[str]:
     Raises:
         ValueError: for a workload that stands twice or computes nothing.
     """
-    names = [str(workload) for workload in workloads]
+    names = [workload.name for workload in workloads]
     for index, (name, workload) in enumerate(zip(names, workloads, strict=True)):
         if workload.block.computes_nothing:
             raise ValueError(f"{name} computes nothing: its latency is 0, leave it out")

@@ -1,18 +1,20 @@
 """What travels inside a file beside the net: how to prepare an image, and what the outputs mean."""
 
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from attrs import field, frozen
 from attrs.validators import min_len
 
 from pnas_export.blocks.subgraphs import finish, read_tree
-from pnas_ops import Preprocessing, from_json, to_json, write_atomically
+from pnas_ops import FilePath, Preprocessing, from_json, to_json, write_atomically
 
 _KEY = "pnas"
+_SHOWN_CHARACTERS = 50
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Metadata:
     """What a program needs to use a net's file.
 
@@ -26,14 +28,19 @@ class Metadata:
     preprocessing: Preprocessing
     raw_pixels: bool = False
 
+    def __repr__(self) -> str:
+        shown = shorten(", ".join(self.labels), _SHOWN_CHARACTERS, placeholder=" ...")
+        takes = "pixels" if self.raw_pixels else "floats"
+        return f"Metadata({len(self.labels)} labels: {shown}; {takes} {self.preprocessing.input_shape})"
 
-def write_metadata(path: Path, metadata: Metadata) -> None:
+
+def write_metadata(path: FilePath, metadata: Metadata) -> None:
     """Puts the metadata, as JSON, into an ONNX file (property "pnas") or a TFLite file (metadata buffer "pnas").
 
     Raises:
         ValueError: for a file of another kind, or a damaged one.
     """
-    text = to_json(metadata)
+    path, text = Path(path), to_json(metadata)
     if path.suffix == ".onnx":
         model = _read_onnx(path)
         kept = [entry for entry in model.metadata_props if entry.key != _KEY]
@@ -45,12 +52,13 @@ def write_metadata(path: Path, metadata: Metadata) -> None:
         write_atomically(path, _with_buffer(_read_tflite(path), text.encode()))
 
 
-def read_metadata(path: Path) -> Metadata:
+def read_metadata(path: FilePath) -> Metadata:
     """The inverse of `write_metadata`.
 
     Raises:
         ValueError: for a file of another kind, a damaged one, or one without metadata.
     """
+    path = Path(path)
     if path.suffix == ".onnx":
         texts = [entry.value for entry in _read_onnx(path).metadata_props if entry.key == _KEY]
     else:

@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from pnas_export.ground.conversion import ConversionError, converting
 from pnas_export.ground.conversion_cache import cached_conversion, fingerprint
 from pnas_export.ground.inference_copy import check_input, example_images, inference_copy
-from pnas_export.ground.refused_layer import naming_layer
-from pnas_export.ground.silence import ConversionError, converting
+from pnas_export.ground.refused_layer import name_refused_layer
 from pnas_ops import FilePath, write_atomically
 
 
@@ -57,7 +57,7 @@ def export_onnx(
     try:
         content = attempt(net, [images], cache)
     except ConversionError as error:
-        raise naming_layer(net, [images], attempt, error) from error
+        raise name_refused_layer(net, [images], attempt, error) from error
     write_atomically(path, content)
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from pnas_export.ground.conversion import ConversionError, converting
 from pnas_export.ground.conversion_cache import cached_conversion, fingerprint
 from pnas_export.ground.inference_copy import check_input, example_images, inference_copy
-from pnas_export.ground.refused_layer import naming_layer
-from pnas_export.ground.silence import ConversionError, converting
+from pnas_export.ground.refused_layer import name_refused_layer
 from pnas_ops import FilePath, write_atomically
 
 
@@ -75,7 +75,7 @@ def convert(
     try:
         return attempt(module, examples, cache)
     except ConversionError as error:
-        raise naming_layer(module, examples, attempt, error) from error
+        raise name_refused_layer(module, examples, attempt, error) from error
 
 
 def _convert(module: nn.Module, examples: Sequence[Tensor]) -> bytes:

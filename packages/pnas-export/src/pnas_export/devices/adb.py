@@ -47,12 +47,12 @@ class Phone:
         try:
             finished = self.call(*arguments, timeout_s=timeout_s)
         except DeviceError as error:
-            raise DeviceError(f"{self}, asked to {what}: {error}") from None
+            raise DeviceError(f"{self}, asked to {what}: {error.what}", error.way_out) from None
         if finished.code == 0:
             return finished.output
         state = self.call("get-state")
         if state.code != 0 or state.output.strip() != "device":
-            raise DeviceError(f"{self} is gone, asked to {what}: connect it and run again to go on")
+            raise DeviceError(f"{self} is gone, asked to {what}", "connect it and run again to go on")
         raise DeviceError(f"{self}, asked to {what}, ended with code {finished.code} and printed {finished.last_line}")
 
 
@@ -63,7 +63,7 @@ def find_phone(adb: str, serial: str | None) -> Phone:
         DeviceError: for no adb, no phone, more than one, and one that does not let this machine in.
     """
     if shutil.which(adb) is None:
-        raise DeviceError(f"there is no program {adb!r} here: install adb, of Android's platform tools")
+        raise DeviceError(f"there is no program {adb!r} here", "install adb, of Android's platform tools")
     listed = run_program([adb, "devices"], timeout_s=QUICK_S)
     if listed.code != 0:
         raise DeviceError(f"{adb} devices ended with code {listed.code} and printed {listed.last_line}")
@@ -71,14 +71,14 @@ def find_phone(adb: str, serial: str | None) -> Phone:
     lines = [line for line in listed.output.splitlines() if "\t" in line and not line.startswith("*")]
     states = {name.strip(): state.strip() for name, _, state in (line.partition("\t") for line in lines)}
     if not states:
-        raise DeviceError("adb sees no phone: connect one and allow USB debugging in its developer options")
+        raise DeviceError("adb sees no phone", "connect one and allow USB debugging in its developer options")
     if serial is None and len(states) > 1:
-        raise DeviceError(f"adb sees the phones {', '.join(states)}: give the serial number of one")
+        raise DeviceError(f"adb sees the phones {', '.join(states)}", "give the serial number of one")
     serial = serial or next(iter(states))
     if serial not in states:
-        raise DeviceError(f"adb sees no phone {serial}, only {', '.join(states)}: give the serial number of one")
+        raise DeviceError(f"adb sees no phone {serial}, only {', '.join(states)}", "give the serial number of one")
     if states[serial] == "unauthorized":
-        raise DeviceError(f"phone {serial} is unauthorized: unlock it and allow this computer on its screen")
+        raise DeviceError(f"phone {serial} is unauthorized", "unlock it and allow this computer on its screen")
     if states[serial] != "device":
-        raise DeviceError(f"phone {serial} is {states[serial]!r}: connect it anew")
+        raise DeviceError(f"phone {serial} is {states[serial]!r}", "connect it anew")
     return Phone(serial=serial, adb=adb)

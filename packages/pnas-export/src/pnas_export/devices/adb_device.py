@@ -3,60 +3,47 @@
 import contextlib
 import shlex
 import uuid
-from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from attrs import field, frozen
-from attrs.validators import and_, deep_iterable, ge, gt, in_, instance_of
+from attrs.validators import and_, deep_iterable, ge, instance_of
 
 from pnas_export.devices.adb import Phone, find_phone
-from pnas_export.devices.benchmark_report import Statistic, read_benchmark_report
-from pnas_export.devices.file_device import FileDtype, measure_as_files, measure_paths
+from pnas_export.devices.benchmark_report import read_benchmark_report
+from pnas_export.devices.file_device import FileByFileDevice
 from pnas_export.ground.programs import DeviceError
-from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Workload
+from pnas_ops import DeviceInfo, Measurement
 
 _FOLDER = "/data/local/tmp"
 
 
 @frozen(kw_only=True)
-class AdbDevice:
+class AdbDevice(FileByFileDevice):
     """Times each block and each net as a file, with `benchmark_model` on an Android phone.
 
-    Blocks are timed alone and over and over, which is faster than among others: calibrate the table with whole nets.
     Tested with a stand-in for adb that prints what the real one is documented to print, never with a phone.
 
     Attributes:
         serial: of the phone, as `adb devices` shows it; the only one that is connected if None.
-        threads: of the runtime.
         cpus: the numbers of the phone's CPUs to run on; whichever it likes if empty. They differ in speed, so that a
             table is good for those that it was measured on.
-        dtype: of the files.
-        statistic: what stands for the latency in the report.
         binary: `benchmark_model`, on the phone.
         adb: the program on this machine.
         use_xnnpack: whether XNNPACK computes what it can.
         runs, warmup_runs: least number of each; `benchmark_model` runs for at least a second and half a second.
-        timeout_s: seconds after which a run is given up.
-        cache: a folder that keeps what was converted.
-        log: a file that receives what the converter prints; dropped if None.
+        threads, dtype, statistic, timeout_s, cache, log: see `FileByFileDevice`.
     """
 
     serial: str | None = None
-    threads: int = field(default=1, validator=[instance_of(int), ge(1)])
     cpus: tuple[int, ...] = field(
         default=(), validator=deep_iterable(and_(instance_of(int), ge(0)), instance_of(tuple))
     )
-    dtype: FileDtype = field(default="float32", validator=in_(("float32", "int8")))
-    statistic: Statistic = field(default="p10", validator=in_(("p10", "avg")))
     binary: str = f"{_FOLDER}/benchmark_model"
     adb: str = "adb"
     use_xnnpack: bool = True
     runs: int = field(default=50, validator=[instance_of(int), ge(2)])
     warmup_runs: int = field(default=2, validator=[instance_of(int), ge(1)])
-    timeout_s: float = field(default=300.0, validator=gt(0.0))
-    cache: Path | None = None
-    log: Path | None = None
 
     @cached_property
     def info(self) -> DeviceInfo:
@@ -79,54 +66,12 @@ class AdbDevice:
             dtype=self.dtype,
         )
 
-    @property
-    def suffix(self) -> str:
-        """Of the files that it runs."""
-        return ".tflite"
-
-    def measure(
-        self,
-        rows: Sequence[Sequence[Workload]],
-        *,
-        nets: Sequence[Architecture] = (),
-        progress: Progress | None = None,
-    ) -> Iterator[tuple[Workload | Architecture, Measurement]]:
-        """Times each workload once, then each net, one file after the other; see `measure_as_files`.
+    def time_file(self, path: Path, what: str) -> Measurement:
+        """Copies a TFLite file to the phone, times it there and removes it.
 
         Raises:
-            DeviceError: at once for a phone or a `benchmark_model` that is not there; when a measurement is asked for,
-                naming the block or the net; those before it are good.
+            DeviceError: naming the phone and what it was to time.
         """
-        _ = self.info  # before the minutes of converting
-        return measure_as_files(
-            self._time, rows, nets, dtype=self.dtype, cache=self.cache, log=self.log, progress=progress
-        )
-
-    def measure_files(self, paths: Sequence[Path], *, progress: Progress | None = None) -> dict[Path, Measurement]:
-        """Times TFLite files of one image, the cost of a call included.
-
-        Raises:
-            DeviceError: naming the phone and the file.
-        """
-        _ = self.info
-        return measure_paths(self._time, paths, progress=progress)
-
-    @cached_property
-    def _phone(self) -> Phone:
-        return find_phone(self.adb, self.serial)
-
-    def _binary_hash(self) -> str:
-        quoted = shlex.quote(self.binary)
-        found = self._phone.call("shell", f"test -x {quoted} && sha256sum {quoted}")
-        if found.code != 0 or not found.output.strip():
-            raise DeviceError(
-                f"{self._phone} has no program {self.binary}: get benchmark_model for Android from "
-                "https://ai.google.dev/edge/litert/models/measurement, then "
-                f"adb push benchmark_model {self.binary} && adb shell chmod +x {self.binary}"
-            )
-        return found.output.split()[0][:12]
-
-    def _time(self, path: Path, what: str) -> Measurement:
         remote = f"{_FOLDER}/pnas-{uuid.uuid4().hex}.tflite"
         try:
             self._phone.ask("push", str(path), remote, what=f"take {what}", timeout_s=self.timeout_s)
@@ -140,6 +85,22 @@ class AdbDevice:
             # A phone that is gone keeps the file, and the first error is the one that matters.
             with contextlib.suppress(DeviceError):
                 self._phone.call("shell", f"rm -f {remote}")
+
+    @cached_property
+    def _phone(self) -> Phone:
+        return find_phone(self.adb, self.serial)
+
+    def _binary_hash(self) -> str:
+        quoted = shlex.quote(self.binary)
+        found = self._phone.call("shell", f"test -x {quoted} && sha256sum {quoted}")
+        if found.code != 0 or not found.output.strip():
+            raise DeviceError(
+                f"{self._phone} has no program {self.binary}",
+                "get benchmark_model for Android from "
+                "https://ai.google.dev/edge/litert/models/measurement, then "
+                f"adb push benchmark_model {self.binary} && adb shell chmod +x {self.binary}",
+            )
+        return found.output.split()[0][:12]
 
     def _benchmark(self, remote: str) -> list[str]:
         mask = sum(1 << cpu for cpu in set(self.cpus))

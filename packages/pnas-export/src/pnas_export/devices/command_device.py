@@ -5,21 +5,19 @@ import json
 import math
 import re
 import shlex
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
-from attrs.validators import ge, gt, in_, instance_of
 
-from pnas_export.devices.benchmark_report import Statistic, has_benchmark_report, read_benchmark_report
-from pnas_export.devices.file_device import FileDtype, measure_as_files, measure_paths
+from pnas_export.devices.benchmark_report import has_benchmark_report, read_benchmark_report
+from pnas_export.devices.file_device import FileByFileDevice
 from pnas_export.ground.programs import DeviceError, run_program
-from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Workload, summarize_samples
+from pnas_ops import DeviceInfo, Measurement, summarize_samples
 
 
 @frozen(kw_only=True)
-class CommandDevice:
+class CommandDevice(FileByFileDevice):
     """Runs a command for each block and each net, which times one file and prints what it took.
 
     The command prints one of:
@@ -29,30 +27,18 @@ class CommandDevice:
       `{"latency_ms": 1.3}`;
     - as its last line, a number of milliseconds: `1.3` or `1.3 ms`.
 
-    A single number counts as one sample. Blocks are timed alone and over and over, which is faster than among others:
-    calibrate the table with whole nets. Tested with stand-ins for a board, never with one.
+    A single number counts as one sample. Tested with stand-ins for a board, never with one.
 
     Attributes:
         template: the command, with {model} where the path of the file is to stand and, if it likes, {threads}. It is
             split as a shell would, but run without one. The file is its standard input too, so that the other end of
             an ssh can read it from there.
         name: of the device, for the table.
-        threads: what the command runs with.
-        dtype: of the files.
-        statistic: what stands for the latency in a report of `benchmark_model`.
-        timeout_s: seconds after which the command is killed.
-        cache: a folder that keeps what was converted.
-        log: a file that receives what the converter prints; dropped if None.
+        threads, dtype, statistic, timeout_s, cache, log: see `FileByFileDevice`.
     """
 
     template: str
     name: str = field()
-    threads: int = field(default=1, validator=[instance_of(int), ge(1)])
-    dtype: FileDtype = field(default="float32", validator=in_(("float32", "int8")))
-    statistic: Statistic = field(default="p10", validator=in_(("p10", "avg")))
-    timeout_s: float = field(default=300.0, validator=gt(0.0))
-    cache: Path | None = None
-    log: Path | None = None
 
     @name.default
     def _template_as_name(self) -> str:
@@ -65,7 +51,7 @@ class CommandDevice:
             raise DeviceError(f"command {self.template!r} cannot be split: {str(error).lower()}") from None
         if not any("{model}" in word for word in words):
             raise DeviceError(
-                f"command {self.template!r} lacks {{model}}: write it where the path of the file is to stand"
+                f"command {self.template!r} lacks {{model}}", "write it where the path of the file is to stand"
             )
 
     @property
@@ -79,36 +65,12 @@ class CommandDevice:
             dtype=self.dtype,
         )
 
-    @property
-    def suffix(self) -> str:
-        """Of the files that it runs."""
-        return ".tflite"
-
-    def measure(
-        self,
-        rows: Sequence[Sequence[Workload]],
-        *,
-        nets: Sequence[Architecture] = (),
-        progress: Progress | None = None,
-    ) -> Iterator[tuple[Workload | Architecture, Measurement]]:
-        """Times each workload once, then each net, one file after the other; see `measure_as_files`.
+    def time_file(self, path: Path, what: str) -> Measurement:
+        """Runs the command on a TFLite file.
 
         Raises:
-            DeviceError: when a measurement is asked for, naming the block or the net; those before it are good.
+            DeviceError: naming the command and what it was to time.
         """
-        return measure_as_files(
-            self._time, rows, nets, dtype=self.dtype, cache=self.cache, log=self.log, progress=progress
-        )
-
-    def measure_files(self, paths: Sequence[Path], *, progress: Progress | None = None) -> dict[Path, Measurement]:
-        """Times TFLite files of one image, the cost of a call included.
-
-        Raises:
-            DeviceError: naming the file.
-        """
-        return measure_paths(self._time, paths, progress=progress)
-
-    def _time(self, path: Path, what: str) -> Measurement:
         values = {"{model}": str(path), "{threads}": str(self.threads)}
         command = [
             re.sub(r"\{model\}|\{threads\}", lambda found: values[found[0]], word)
@@ -123,7 +85,7 @@ class CommandDevice:
             return _read_last_line(finished.output)
         except ValueError as error:
             raise DeviceError(
-                f"command {self.template!r} did not time {what}: {error}: run it by hand to see why"
+                f"command {self.template!r} did not time {what}: {error}", "run it by hand to see why"
             ) from None
 
 

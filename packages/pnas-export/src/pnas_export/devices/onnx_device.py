@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from attrs import frozen
 
@@ -16,8 +16,10 @@ from pnas_export.runtimes.runtime import runtime_module
 from pnas_export.timing.sessions import Entry, Plan
 from pnas_ops import Architecture, Measurement, Progress, Workload, report_progress
 
+Key = TypeVar("Key", Workload, Architecture)
+
 Role = Literal["block", "once", "twice", "net", "idle"]
-"""What is timed of a workload: itself, or the convolutions P and PP of `layout_changes`."""
+"""What a file is timed for: "once" and "twice" are the convolutions P and PP of `layout_changes`."""
 
 
 @frozen(kw_only=True)
@@ -91,8 +93,12 @@ class _Files:
     def read(self, measured: Mapping[str, Measurement]) -> Iterable[Measured]:
         """The blocks as they are inside a net, and the nets."""
 
-        def of_role(role: Role) -> dict[Workload | Architecture | None, Measurement]:
-            return {key: measured[name] for (one, key), (name, _, _) in self._entries.items() if one == role}
+        def found(role: Role, kind: type[Key]) -> dict[Key, Measurement]:
+            return {
+                key: measured[name]
+                for (one, key), (name, _, _) in self._entries.items()
+                if one == role and isinstance(key, kind)
+            }
 
-        inside = without_changes(of_role("block"), of_role("once"), of_role("twice"))
-        return [*inside.items(), *of_role("net").items()]
+        blocks, once, twice = found("block", Workload), found("once", Workload), found("twice", Workload)
+        return [*without_changes(blocks, once, twice).items(), *found("net", Architecture).items()]

@@ -46,7 +46,7 @@ def run_program(command: Sequence[str], *, timeout_s: float, source: Path | None
             finished = subprocess.run(command, stdin=stdin, stdout=output, stderr=output, timeout=timeout_s)
         except subprocess.TimeoutExpired:
             raise DeviceError(
-                f"{command[0]} did not end within {timeout_s:g} s: see why, or allow it more (timeout_s)"
+                f"{command[0]} did not end within {timeout_s:g} s", "see why, or allow it more (timeout_s)"
             ) from None
         except OSError as error:
             raise DeviceError(f"cannot run {command[0]}: {error.strerror}") from None

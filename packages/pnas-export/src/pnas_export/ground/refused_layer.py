@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pnas_export.ground.silence import ConversionError
+from pnas_export.ground.conversion import ConversionError
 
 Convert = Callable[[nn.Module, Sequence[Tensor]], object]
 
 
-def naming_layer(
+def name_refused_layer(
     module: nn.Module, examples: Sequence[Tensor], convert: Convert, error: ConversionError
 ) -> ConversionError:
     """The error, naming the smallest layer of the module that `convert` refuses alone, if there is one.
@@ -22,7 +22,7 @@ def naming_layer(
         convert: tries a module on its inputs, and raises ConversionError.
         error: of the whole module.
     """
-    name, found = "", error
+    name, layer, found = "", module, error
     inputs = _inputs(module, examples)
     children = list(module.named_children())
     while children:
@@ -39,9 +39,7 @@ def naming_layer(
             children = below
     if not name:
         return error
-    what, _, reason = str(error).partition(": ")
-    _, _, layer_reason = str(found).partition(": ")
-    named = ConversionError(f"{what}: layer {name!r} ({type(layer).__name__}): {layer_reason or reason}")
+    named = ConversionError(error.converted, found.reason, name, type(layer).__name__)
     for note in getattr(error, "__notes__", ()):
         named.add_note(note)
     return named

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from pnas_ops import FilePath, PnasError
+from pnas_ops import FilePath
 
 # Read by litert_torch, by the C++ libraries under it, and by those of TensorFlow where they are installed.
 _ENVIRONMENT = {
@@ -18,19 +18,17 @@ _ENVIRONMENT = {
     "TF_ENABLE_ONEDNN_OPTS": "0",
     "GLOG_minloglevel": "2",
 }
-_NOTE_CHARACTERS = 4000
-
-
-class ConversionError(PnasError, ValueError):
-    """A net or a block that a converter refuses; its notes hold the end of what the converter printed."""
 
 
 @contextlib.contextmanager
-def quiet(log: FilePath | None = None) -> Iterator[IO[bytes]]:
-    """Sends everything printed inside, by Python or by C++, to the end of `log`, or nowhere.
+def redirect_output(log: FilePath | None = None) -> Iterator[IO[bytes]]:
+    """Sends all output inside, by Python or by C++, to the end of `log`, or nowhere.
 
     Process-wide while it lasts: a progress bar that is to stay visible writes to a duplicate of its descriptor
     (`os.dup`). Warnings are dropped, the environment variables that calm the converters are set and set back.
+
+    Args:
+        log: the file, made where it is not there.
 
     Yields:
         The file that the noise goes to, readable.
@@ -52,35 +50,6 @@ def quiet(log: FilePath | None = None) -> Iterator[IO[bytes]]:
         stack.enter_context(contextlib.redirect_stdout(text))
         stack.enter_context(contextlib.redirect_stderr(text))
         yield noise
-
-
-@contextlib.contextmanager
-def converting(what: str, *, log: FilePath | None = None) -> Iterator[None]:
-    """`quiet`, for the conversion of `what`.
-
-    Raises:
-        ConversionError: in one line, for whatever the converter raises inside.
-    """
-    with quiet(log) as noise:
-        try:
-            yield
-        except Exception as error:  # a converter is many libraries, and any of them raises its own
-            failure = ConversionError(f"cannot convert {what}: {_reason(error)}")
-            sys.stdout.flush()
-            size = noise.seek(0, os.SEEK_END)
-            noise.seek(max(0, size - _NOTE_CHARACTERS))
-            failure.add_note(noise.read().decode(errors="replace"))
-            raise failure from error
-
-
-def _reason(error: BaseException) -> str:
-    # The outermost message says which step failed, the innermost why.
-    while error.__cause__ is not None:
-        error = error.__cause__
-    # A KeyError's text is the representation of its key, in which line breaks are escaped.
-    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    first_line = next(iter(text.strip().splitlines()), "no message")
-    return f"{type(error).__name__}: {first_line}"
 
 
 @contextlib.contextmanager

@@ -8,13 +8,14 @@ from attrs import frozen
 from torch import Tensor, nn
 
 from pnas_export.ground.inference_copy import inference_copy
+from pnas_export.proving.proof_table import file_cells, proof_as_html, proof_as_text
 from pnas_export.quantizing.formats import Format, base_format, is_float32
 from pnas_export.quantizing.layer_errors import LayerError, layer_errors
 from pnas_export.runtimes.parity import FLOAT_TOLERANCE, Parity, compare, suitable_runtimes
 from pnas_export.runtimes.runtime import LoadedFile, Runtime
 from pnas_export.timing.file_timing import measure_files
 from pnas_export.timing.memory import peak_memory_bytes
-from pnas_ops import Batches, Measurement, Progress, processor_name, report_progress
+from pnas_ops import Batches, FilePath, Measurement, Progress, processor_name, report_progress
 
 MAX_ACCURACY_LOSS = 0.01
 """Of a quantized file: more, and its proof names the layers that it computes worst."""
@@ -35,7 +36,7 @@ class Timing:
     measurement: Measurement
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class FileProof:
     """A file on a runtime.
 
@@ -52,6 +53,10 @@ class FileProof:
     size_bytes: int
     timings: tuple[Timing, ...]
     peak_memory_bytes: int
+
+    def __repr__(self) -> str:
+        file, runtime, difference, _, accuracy, latencies, size, _ = file_cells(self)
+        return f"FileProof({file} on {runtime}: {accuracy} right, {difference} off, {latencies} ms, {size})"
 
 
 @frozen(kw_only=True)
@@ -71,7 +76,7 @@ class Refusal:
     reason: str
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Proof:
     """What is known of the files of one net.
 
@@ -91,8 +96,20 @@ class Proof:
     refused: tuple[Refusal, ...] = ()
     lossy: tuple[LossyFile, ...] = ()
 
+    def __repr__(self) -> str:
+        files = len({one.parity.file for one in self.files})
+        return f"Proof({files} files on {self.images} images, the net {self.net_accuracy:.2%} right, {self.processor})"
 
-def prove(module: nn.Module, files: Mapping[Format, Path], test: Batches, *, progress: Progress | None = None) -> Proof:
+    def __str__(self) -> str:
+        return proof_as_text(self)
+
+    def _repr_html_(self) -> str:
+        return proof_as_html(self)
+
+
+def prove(
+    module: nn.Module, files: Mapping[Format, FilePath], test: Batches, *, progress: Progress | None = None
+) -> Proof:
     """Compares, judges and times every file on every installed runtime that supports it.
 
     Args:
@@ -106,14 +123,15 @@ def prove(module: nn.Module, files: Mapping[Format, Path], test: Batches, *, pro
         ParityError: for a float32 file that differs by more than `FLOAT_TOLERANCE` of the largest logit.
         ValueError: for no test images, images of another shape, and a file that no installed runtime runs.
     """
-    models, refused = _load(files)
+    paths = {name: Path(file) for name, file in files.items()}
+    models, refused = _load(paths)
     runs = list(models)
     expected, found, labels = _answers(inference_copy(module), list(models.values()), test, progress)
     parities = [
-        compare(files[name], runtime, logits, expected, tolerance=FLOAT_TOLERANCE if is_float32(name) else None)
+        compare(paths[name], runtime, logits, expected, tolerance=FLOAT_TOLERANCE if is_float32(name) else None)
         for (name, runtime), logits in zip(runs, found, strict=True)
     ]
-    timings = _timings(files, runs, progress)
+    timings = _timings(paths, runs, progress)
     proofs = []
     for index, (name, runtime) in enumerate(runs):
         report_progress(progress, "measuring memory", index, len(runs))
@@ -121,9 +139,9 @@ def prove(module: nn.Module, files: Mapping[Format, Path], test: Batches, *, pro
             FileProof(
                 parity=parities[index],
                 accuracy=_accuracy(found[index], labels),
-                size_bytes=files[name].stat().st_size,
+                size_bytes=paths[name].stat().st_size,
                 timings=timings[index],
-                peak_memory_bytes=peak_memory_bytes(files[name], runtime),
+                peak_memory_bytes=peak_memory_bytes(paths[name], runtime),
             )
         )
     report_progress(progress, "measuring memory", len(runs), len(runs))
@@ -134,7 +152,7 @@ def prove(module: nn.Module, files: Mapping[Format, Path], test: Batches, *, pro
         net_accuracy=net_accuracy,
         files=tuple(proofs),
         refused=refused,
-        lossy=_lossy(files, proofs, net_accuracy, test),
+        lossy=_lossy(paths, proofs, net_accuracy, test),
     )
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from attrs import frozen
 from torch import Tensor
 
-from pnas_export.ground.silence import converting
+from pnas_export.ground.conversion import converting
+from pnas_ops import FilePath
 
 Array = np.ndarray[Any, Any]
 
@@ -28,7 +29,9 @@ class LayerError:
     relative_error: float
 
 
-def layer_errors(exact: Path, quantized: Path, images: Tensor, *, log: Path | None = None) -> tuple[LayerError, ...]:
+def layer_errors(
+    exact: FilePath, quantized: FilePath, images: Tensor, *, log: FilePath | None = None
+) -> tuple[LayerError, ...]:
     """The layers of a quantized file, the largest error first.
 
     Compared by the quantizers' own tools: ai-edge-quantizer's for TFLite, onnxruntime's for ONNX.
@@ -42,6 +45,7 @@ def layer_errors(exact: Path, quantized: Path, images: Tensor, *, log: Path | No
     Raises:
         ConversionError: naming the file that cannot be compared.
     """
+    exact, quantized = Path(exact), Path(quantized)
     compared = _tflite_errors if exact.suffix == ".tflite" else _onnx_errors
     with converting(f"{quantized.name} to a comparison with {exact.name}", log=log):
         errors = compared(exact, quantized, images)

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from pnas_export.ground.silence import converting
+from pnas_export.ground.conversion import converting
 from pnas_export.runtimes.tflite_runtimes import AiEdgeLitert
 from pnas_ops import FilePath, write_atomically
 

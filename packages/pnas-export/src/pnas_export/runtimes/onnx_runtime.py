@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from attrs import frozen
 from torch import Tensor
 
-from pnas_export.ground.silence import quiet
+from pnas_export.ground.silence import redirect_output
 from pnas_export.runtimes.runtime import check_images
+from pnas_ops import FilePath
 
 _BATCH = 64
 """Images that a file of a free batch dimension gets at once: more only take memory."""
@@ -44,6 +46,7 @@ class OnnxFile:
         return _TYPES[self._source.type]
 
 
+@frozen
 class OnnxRuntime:
     """`onnxruntime` on the CPU."""
 
@@ -59,25 +62,25 @@ class OnnxRuntime:
     def version(self) -> str:
         return version(self.name)
 
-    def supports(self, path: Path) -> bool:
+    def supports(self, path: FilePath) -> bool:
         """Whether it runs files of this kind and computes them rightly."""
-        return path.suffix == self.suffix
+        return Path(path).suffix == self.suffix
 
-    def load(self, path: Path, *, threads: int = 1) -> OnnxFile:
+    def load(self, path: FilePath, *, threads: int = 1) -> OnnxFile:
         """The file, ready to run.
 
         Raises:
             ValueError: naming the file, for one that is missing or damaged or takes no images.
         """
-        return OnnxFile(self.session(path, threads=threads), path.name)
+        return OnnxFile(self.session(path, threads=threads), Path(path).name)
 
-    def session(self, model: Path | bytes, *, threads: int = 1) -> Any:
+    def session(self, model: FilePath | bytes, *, threads: int = 1) -> Any:
         """The library's `InferenceSession` of a file or its content.
 
         Raises:
             ValueError: naming the file, for one that is missing or damaged.
         """
-        with quiet():
+        with redirect_output():
             import onnxruntime
 
             options = onnxruntime.SessionOptions()
@@ -87,5 +90,5 @@ class OnnxRuntime:
             try:
                 return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
             except Exception as error:  # the library's errors have no base class of their own
-                name = "the model" if isinstance(model, bytes) else model.name
+                name = "the model" if isinstance(model, bytes) else Path(model).name
                 raise ValueError(f"{self.name} cannot load {name}: {' '.join(str(error).split())}") from error

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pnas_export.ground.inference_copy import inference_copy
 from pnas_export.runtimes.installed_runtimes import installed_runtimes
 from pnas_export.runtimes.runtime import Runtime
-from pnas_ops import PnasError
+from pnas_ops import FilePath, PnasError
 
 FLOAT_TOLERANCE = 1e-4
 """Largest difference, relative to the largest logit, that a float32 file may have."""
@@ -43,7 +43,7 @@ class Parity:
 
 
 def verify(
-    module: nn.Module, files: Sequence[Path], images: Tensor, *, tolerance: float | None = FLOAT_TOLERANCE
+    module: nn.Module, files: Sequence[FilePath], images: Tensor, *, tolerance: float | None = FLOAT_TOLERANCE
 ) -> tuple[Parity, ...]:
     """Runs every file on every installed runtime that supports it and compares with PyTorch in float32.
 
@@ -69,7 +69,7 @@ def verify(
     with torch.no_grad():
         expected = inference_copy(module)(images)
     proofs: list[Parity] = []
-    for file in files:
+    for file in map(Path, files):
         for runtime in suitable_runtimes(file):
             proofs.append(compare(file, runtime, runtime.load(file)(images), expected, tolerance=tolerance))
     return tuple(proofs)

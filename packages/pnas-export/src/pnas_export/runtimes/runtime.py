@@ -1,10 +1,11 @@
 """The libraries that run the exported files."""
 
-from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from pnas_ops import FilePath
 
 
 class LoadedFile(Protocol):
@@ -43,11 +44,11 @@ class Runtime(Protocol):
     @property
     def version(self) -> str: ...
 
-    def supports(self, path: Path) -> bool:
+    def supports(self, path: FilePath) -> bool:
         """Whether it runs files of this kind and computes them rightly."""
         ...
 
-    def load(self, path: Path, *, threads: int = 1) -> LoadedFile:
+    def load(self, path: FilePath, *, threads: int = 1) -> LoadedFile:
         """The file, ready to run.
 
         Raises:

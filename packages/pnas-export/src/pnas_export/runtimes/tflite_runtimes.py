@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from attrs import frozen
 from torch import Tensor
 
-from pnas_export.ground.silence import quiet
+from pnas_export.ground.silence import redirect_output
 from pnas_export.runtimes.runtime import check_images
+from pnas_ops import FilePath
 
 
 class TFLiteFile:
@@ -44,6 +46,7 @@ class TFLiteFile:
         return dtype
 
 
+@frozen
 class TFLite:
     """What the runtimes of TFLite files have in common: a module with an `Interpreter`."""
 
@@ -59,14 +62,14 @@ class TFLite:
     def version(self) -> str:
         return version(self.name)
 
-    def interpreter(self, model: Path | bytes, *, threads: int = 1) -> Any:
+    def interpreter(self, model: FilePath | bytes, *, threads: int = 1) -> Any:
         """The library's `Interpreter` of a file or its content, ready to run.
 
         Raises:
             ValueError: naming the file, for one that is damaged or that the library cannot run.
         """
         source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
-        with quiet():
+        with redirect_output():
             library = importlib.import_module(f"{self.module}.interpreter")
             try:
                 interpreter = library.Interpreter(num_threads=threads, **source)
@@ -77,19 +80,20 @@ class TFLite:
                 raise ValueError(f"{self.name} cannot load {_model_name(model)}: {reason}") from error
         return interpreter
 
-    def supports(self, path: Path) -> bool:
+    def supports(self, path: FilePath) -> bool:
         """Whether it runs files of this kind and computes them rightly."""
-        return path.suffix == self.suffix
+        return Path(path).suffix == self.suffix
 
-    def load(self, path: Path, *, threads: int = 1) -> TFLiteFile:
+    def load(self, path: FilePath, *, threads: int = 1) -> TFLiteFile:
         """The file, ready to run.
 
         Raises:
             ValueError: naming the file, for one that is missing or damaged or that it does not support.
         """
-        return TFLiteFile(self.interpreter(path, threads=threads), path.name)
+        return TFLiteFile(self.interpreter(path, threads=threads), Path(path).name)
 
 
+@frozen
 class AiEdgeLitert(TFLite):
     """`ai-edge-litert`, TensorFlow Lite's maintained runtime."""
 
@@ -97,6 +101,7 @@ class AiEdgeLitert(TFLite):
     module = "ai_edge_litert"
 
 
+@frozen
 class TFLiteRuntime(TFLite):
     """`tflite-runtime`, its predecessor, up to Python 3.11.
 
@@ -106,11 +111,11 @@ class TFLiteRuntime(TFLite):
     name = "tflite-runtime"
     module = "tflite_runtime"
 
-    def supports(self, path: Path) -> bool:
+    def supports(self, path: FilePath) -> bool:
         """Whether it runs files of this kind and computes them rightly."""
-        return super().supports(path) and not _has_dynamic_range(path.read_bytes())
+        return super().supports(path) and not _has_dynamic_range(Path(path).read_bytes())
 
-    def interpreter(self, model: Path | bytes, *, threads: int = 1) -> Any:
+    def interpreter(self, model: FilePath | bytes, *, threads: int = 1) -> Any:
         """The library's `Interpreter` of a file or its content, ready to run.
 
         Raises:
@@ -118,14 +123,14 @@ class TFLiteRuntime(TFLite):
         """
         # This library verifies nothing, so that a damaged file ends the process.
         AiEdgeLitert().interpreter(model)
-        if _has_dynamic_range(model if isinstance(model, bytes) else model.read_bytes()):
+        if _has_dynamic_range(model if isinstance(model, bytes) else Path(model).read_bytes()):
             name = _model_name(model)
             raise ValueError(f"{self.name} computes dynamic-range files wrongly: run {name} on ai-edge-litert")
         return super().interpreter(model, threads=threads)
 
 
-def _model_name(model: Path | bytes) -> str:
-    return "the model" if isinstance(model, bytes) else model.name
+def _model_name(model: FilePath | bytes) -> str:
+    return "the model" if isinstance(model, bytes) else Path(model).name
 
 
 def _quantized(images: Tensor, details: Any) -> Tensor:

@@ -7,9 +7,12 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from pnas_export.runtimes.runtime import Runtime, runtime_module
 from pnas_export.timing.sessions import Entry, Plan, measure_in_sessions
-from pnas_ops import DeviceInfo, Measurement, Progress, report_progress
+from pnas_ops import DeviceInfo, FilePath, Measurement, Progress, report_progress
 
 Key = TypeVar("Key", bound=Hashable)
+
+PathKey = TypeVar("PathKey", bound=str | Path)
+"""A path as the caller writes it, by which its measurement is found."""
 
 
 @runtime_checkable
@@ -26,8 +29,13 @@ class FileDevice(Protocol):
     @property
     def suffix(self) -> str: ...
 
-    def measure_files(self, paths: Sequence[Path], *, progress: Progress | None = None) -> dict[Path, Measurement]:
+    def measure_files(
+        self, paths: Sequence[PathKey], *, progress: Progress | None = None
+    ) -> dict[PathKey, Measurement]:
         """Times whole nets for one image each, the cost of a call included.
+
+        Returns:
+            What was measured, by the path of each file as it was given.
 
         Raises:
             ValueError: naming the file that the device cannot run.
@@ -36,7 +44,7 @@ class FileDevice(Protocol):
 
 
 def measure_files(
-    files: Mapping[Key, tuple[Runtime, Path]],
+    files: Mapping[Key, tuple[Runtime, FilePath]],
     *,
     threads: int = 1,
     samples: int = 200,
@@ -60,8 +68,8 @@ def measure_files(
     runtimes = list(dict.fromkeys(runtime for runtime, _ in files.values()))
     measured: dict[Key, Measurement] = {}
     for index, runtime in enumerate(runtimes):
-        keys = {f"{number}": key for number, key in enumerate(files) if files[key][0] is runtime}
-        nets: tuple[Entry, ...] = tuple((name, str(files[key][1].resolve()), None) for name, key in keys.items())
+        keys = {f"{number}": key for number, key in enumerate(files) if files[key][0] == runtime}
+        nets: tuple[Entry, ...] = tuple((name, str(Path(files[key][1]).resolve()), None) for name, key in keys.items())
         plan = Plan(
             module=runtime_module(runtime),
             threads=threads,

@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 from pnas_export.runtimes.runtime import Runtime, runtime_module
+from pnas_ops import FilePath
 
 _PROBE = Path(__file__).with_name("memory_probe.py")
 _TIMEOUT_S = 300
 
 
-def peak_memory_bytes(file: Path, runtime: Runtime, *, threads: int = 1) -> int:
+def peak_memory_bytes(file: FilePath, runtime: Runtime, *, threads: int = 1) -> int:
     """What a process takes at most to load a file and run it a few times, beside the runtime itself.
 
     Measured in a process of its own. Includes the file's own bytes, as far as the runtime touches them.

@@ -1,6 +1,7 @@
 """Silence: everything printed inside goes where it was sent, and everything is set back."""
 
 import os
+import pickle
 import subprocess
 import sys
 import warnings
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from digits_net import INT8, SCHEMES, Digits
-from pnas_export import ConversionError, quantize_onnx, quantize_tflite, quiet
-from pnas_export.ground.silence import converting
+from pnas_export import ConversionError, quantize_onnx, quantize_tflite
+from pnas_export.ground.conversion import converting
+from pnas_export.ground.silence import redirect_output
 
 
 def make_noise() -> None:
@@ -29,7 +31,7 @@ def fail_noisily() -> None:
 def test_noise_goes_to_the_log_and_appends(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "logs" / "converter.log"
     for _ in range(2):
-        with quiet(log):
+        with redirect_output(log):
             make_noise()
     print("after")
     assert sorted(log.read_text().splitlines()) == sorted(["python out", "python err", "c out", "c err"] * 2)
@@ -37,7 +39,7 @@ def test_noise_goes_to_the_log_and_appends(tmp_path: Path, capfd: pytest.Capture
 
 
 def test_noise_is_dropped_without_a_log(capfd: pytest.CaptureFixture[str]) -> None:
-    with quiet():
+    with redirect_output():
         make_noise()
     assert capfd.readouterr() == ("", "")
 
@@ -55,7 +57,7 @@ def test_everything_is_set_back_after_an_error(
         seen.append(os.environ["TF_CPP_MIN_LOG_LEVEL"])
         raise KeyError
 
-    with pytest.raises(KeyError), quiet():
+    with pytest.raises(KeyError), redirect_output():
         fail()
     assert seen == ["3"]
     assert dict(os.environ) == environment
@@ -71,6 +73,20 @@ def test_a_failure_is_one_line_with_the_noise_in_its_notes(logged: bool, tmp_pat
     assert str(caught.value) == "cannot convert net x to Y: KeyError: inner"
     assert "c err" in caught.value.__notes__[0]
     assert "python out" in caught.value.__notes__[0]
+
+
+def test_a_failure_survives_another_process_with_its_parts() -> None:
+    error = ConversionError("net x to Y", "KeyError: inner", "blocks.1", "Conv2d")
+    error.add_note("noise")
+    assert str(error) == "cannot convert net x to Y: layer 'blocks.1' (Conv2d): KeyError: inner"
+    for again in (error, pickle.loads(pickle.dumps(error))):
+        assert (again.converted, again.reason, again.layer, again.layer_type) == (
+            "net x to Y",
+            "KeyError: inner",
+            "blocks.1",
+            "Conv2d",
+        )
+        assert (str(again), again.__notes__) == (str(error), ["noise"])
 
 
 def test_a_failure_shows_its_first_line_only() -> None:

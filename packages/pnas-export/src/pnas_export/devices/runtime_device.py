@@ -1,0 +1,120 @@
+"""A runtime of this machine as a device to measure with: what those of TFLite and of ONNX have in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from attrs import field, frozen
+from attrs.converters import optional
+from attrs.validators import ge, instance_of
+
+from pnas_export.blocks.signatures import needed_workloads
+from pnas_export.runtimes.runtime import Runtime
+from pnas_export.timing.file_timing import PathKey, measure_files
+from pnas_export.timing.sessions import Plan, measure_in_sessions
+from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Workload, processor_name
+
+Measured = tuple[Workload | Architecture, Measurement]
+
+ReadSessions = Callable[[Mapping[str, Measurement]], Iterable[Measured]]
+"""What the names of a plan stand for, with what was measured of each."""
+
+
+@frozen(kw_only=True)
+class RuntimeDevice(ABC):
+    """Times blocks and whole nets with a runtime on this machine's CPU; what it is made of writes the files.
+
+    Attributes:
+        threads: of the runtime.
+        sessions: number of processes that time everything; see `Plan`.
+        cache: a folder that keeps what was converted, and what was measured before an interruption.
+        log: a file that receives what the converter prints; dropped if None.
+    """
+
+    threads: int = field(default=1, validator=[instance_of(int), ge(1)])
+    sessions: int = field(default=5, validator=[instance_of(int), ge(1)])
+    cache: Path | None = field(default=None, converter=optional(Path))
+    log: Path | None = field(default=None, converter=optional(Path))
+
+    @property
+    @abstractmethod
+    def runtime(self) -> Runtime:
+        """The library that runs the files."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> str:
+        """Of the files."""
+
+    @abstractmethod
+    def prepare(
+        self,
+        folder: Path,
+        rows: Sequence[Sequence[Workload]],
+        nets: Sequence[Architecture],
+        progress: Progress | None,
+    ) -> tuple[Plan, ReadSessions]:
+        """Converts the blocks and writes the files into a folder; what is to be timed there, and how to read it."""
+
+    @property
+    def info(self) -> DeviceInfo:
+        """What the measurements are good for."""
+        return DeviceInfo(
+            device=processor_name(),
+            runtime=self.runtime.name,
+            runtime_version=self.runtime.version,
+            threads=self.threads,
+            dtype=self.dtype,
+        )
+
+    @property
+    def suffix(self) -> str:
+        """Of the files that it runs."""
+        return self.runtime.suffix
+
+    def measure(
+        self,
+        rows: Sequence[Sequence[Workload]],
+        *,
+        nets: Sequence[Architecture] = (),
+        progress: Progress | None = None,
+    ) -> Iterator[Measured]:
+        """Times every workload as part of random nets (`pnas_ops.walk`), in several processes, and nets among them.
+
+        Whole nets are the same converted blocks, chained into a file each.
+
+        Args:
+            rows: the workloads at each position of the net, in its order; a workload may stand in several rows.
+            nets: to be timed whole.
+            progress: told about "converting", then about "measuring".
+
+        Returns:
+            Each workload and each net once, with its latency less the cost of a call.
+
+        Raises:
+            ValueError: for a workload that computes nothing.
+            ConversionError: naming the workload that the converter refuses.
+        """
+        if not needed_workloads(rows, nets):
+            return iter(())
+        with TemporaryDirectory(prefix="pnas-") as temporary:
+            plan, read = self.prepare(Path(temporary), rows, nets, progress)
+            kept = None if self.cache is None else self.cache / "sessions"
+            measured = measure_in_sessions(plan, Path(temporary), kept=kept, progress=progress)
+        return iter([*read(measured)])
+
+    def measure_files(
+        self, paths: Sequence[PathKey], *, progress: Progress | None = None
+    ) -> dict[PathKey, Measurement]:
+        """Times whole nets side by side, the cost of a call included.
+
+        Args:
+            paths: files of the runtime, of one image, float32 or quantized.
+            progress: told about "measuring".
+
+        Raises:
+            ValueError: naming the file that the runtime cannot load.
+        """
+        files = {path: (self.runtime, path) for path in paths}
+        return measure_files(files, threads=self.threads, sessions=self.sessions, progress=progress)

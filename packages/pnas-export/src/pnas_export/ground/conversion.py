@@ -1,0 +1,61 @@
+"""What a converter does, silenced, and the error where it fails."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+from pnas_export.ground.silence import redirect_output
+from pnas_ops import FilePath, PnasError
+
+_NOTE_CHARACTERS = 4000
+
+
+class ConversionError(PnasError, ValueError):
+    """A net, a block or a file that a converter refuses; its notes hold the end of what the converter printed.
+
+    Attributes:
+        converted: what was to be converted to what, such as "net found to TFLite".
+        reason: what the converter says.
+        layer: the name of the smallest layer that it refuses alone; empty where none is known.
+        layer_type: of that layer.
+    """
+
+    def __init__(self, converted: str, reason: str, layer: str = "", layer_type: str = "") -> None:
+        place = f"layer {layer!r} ({layer_type}): " if layer else ""
+        super().__init__(f"cannot convert {converted}: {place}{reason}")
+        # What an exception is unpickled with.
+        self.args = (converted, reason, layer, layer_type)
+        self.converted = converted
+        self.reason = reason
+        self.layer = layer
+        self.layer_type = layer_type
+
+
+@contextlib.contextmanager
+def converting(what: str, *, log: FilePath | None = None) -> Iterator[None]:
+    """`redirect_output`, for the conversion of `what`.
+
+    Raises:
+        ConversionError: in one line, for whatever the converter raises inside.
+    """
+    with redirect_output(log) as noise:
+        try:
+            yield
+        except Exception as error:  # a converter is many libraries, and any of them raises its own
+            failure = ConversionError(what, _reason(error))
+            sys.stdout.flush()
+            size = noise.seek(0, os.SEEK_END)
+            noise.seek(max(0, size - _NOTE_CHARACTERS))
+            failure.add_note(noise.read().decode(errors="replace"))
+            raise failure from error
+
+
+def _reason(error: BaseException) -> str:
+    # The outermost message says which step failed, the innermost why.
+    while error.__cause__ is not None:
+        error = error.__cause__
+    # A KeyError's text is the representation of its key, in which line breaks are escaped.
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    first_line = next(iter(text.strip().splitlines()), "no message")
+    return f"{type(error).__name__}: {first_line}"

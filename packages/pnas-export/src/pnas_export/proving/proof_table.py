@@ -1,0 +1,52 @@
+"""What a proof says, as a table for a terminal and for a notebook."""
+
+from typing import TYPE_CHECKING
+
+from pnas_ops import html_table
+
+if TYPE_CHECKING:
+    from pnas_export.proving.proof import FileProof, Proof
+
+
+def file_cells(one: "FileProof") -> tuple[str, ...]:
+    """File, runtime, difference, agreement, accuracy, latency, size and memory."""
+    return (
+        one.parity.file,
+        f"{one.parity.runtime} {one.parity.runtime_version}",
+        f"{one.parity.max_relative_difference:.1e}",
+        f"{one.parity.top1_agreement:.2%}",
+        f"{one.accuracy:.2%}",
+        "/".join(f"{timing.measurement.latency_ms:.3g}" for timing in one.timings),
+        f"{one.size_bytes / 1e6:.2f} MB",
+        f"{one.peak_memory_bytes / 1e6:.1f} MB",
+    )
+
+
+def proof_as_text(proof: "Proof") -> str:
+    """A line a file and runtime, in columns."""
+    rows = [_headings(proof), *map(file_cells, proof.files)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join([_title(proof), *lines, *_notes(proof)])
+
+
+def proof_as_html(proof: "Proof") -> str:
+    """The same as an HTML table."""
+    return html_table(
+        _title(proof), _headings(proof), [file_cells(one) for one in proof.files], below="; ".join(_notes(proof))
+    )
+
+
+def _title(proof: "Proof") -> str:
+    return f"The net in PyTorch: {proof.net_accuracy:.2%} of {proof.images} test images right; {proof.processor}"
+
+
+def _headings(proof: "Proof") -> tuple[str, ...]:
+    threads = "/".join(str(timing.threads) for timing in proof.files[0].timings) if proof.files else ""
+    return ("file", "runtime", "differs", "same class", "accuracy", f"ms, {threads} threads", "size", "memory")
+
+
+def _notes(proof: "Proof") -> list[str]:
+    worst = (", ".join(f"{layer.layer} ({layer.relative_error:.0%})" for layer in one.layers) for one in proof.lossy)
+    lossy = (f"{one.file} is furthest off at {layers}" for one, layers in zip(proof.lossy, worst, strict=True))
+    return [*lossy, *(refusal.reason for refusal in proof.refused)]

@@ -1,0 +1,117 @@
+"""Proofs, bundles and metadata at a prompt and in a notebook: short lines, and a table."""
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from pnas_export import Bundle, FileProof, LayerError, LossyFile, Metadata, Parity, Proof, Refusal, Timing
+from pnas_ops import Measurement, Preprocessing
+
+
+def file_proof(file: str, runtime: str, latencies: tuple[float, ...]) -> FileProof:
+    return FileProof(
+        parity=Parity(
+            file=file,
+            runtime=runtime,
+            runtime_version="2.0",
+            images=40,
+            max_abs_difference=0.5,
+            max_relative_difference=0.00123,
+            top1_agreement=0.975,
+        ),
+        accuracy=0.725,
+        size_bytes=1_234_567,
+        timings=tuple(
+            Timing(
+                threads=threads,
+                measurement=Measurement(latency_ms=latency_ms, p25_ms=0, median_ms=0, p75_ms=0, count=9),
+            )
+            for threads, latency_ms in enumerate(latencies, start=1)
+        ),
+        peak_memory_bytes=8_900_000,
+    )
+
+
+@pytest.fixture
+def proof() -> Proof:
+    return Proof(
+        processor="A <fast> processor",
+        images=40,
+        net_accuracy=0.75,
+        files=(
+            file_proof("model.tflite", "ai-edge-litert", (5.9123, 3.1)),
+            file_proof("model-int8.tflite", "ai-edge-litert", (2.5, 1.75)),
+            file_proof("model-int8.tflite", "tflite-runtime", (78.0, 40.0)),
+        ),
+        refused=(Refusal(file="model.tflite", runtime="tflite-runtime", reason="it cannot load model.tflite"),),
+        lossy=(LossyFile(file="model-int8.tflite", layers=(LayerError(layer="3.op", relative_error=0.25),)),),
+    )
+
+
+def test_a_proof_is_one_short_line_and_its_files_are(proof: Proof) -> None:
+    # The accuracy of the net; two files, three runs.
+    assert repr(proof) == "Proof(2 files on 40 images, the net 75.00% right, A <fast> processor)"
+    assert repr(proof.files[0]) == (
+        "FileProof(model.tflite on ai-edge-litert 2.0: 72.50% right, 1.2e-03 off, 5.91/3.1 ms, 1.23 MB)"
+    )
+    assert all(len(repr(one)) <= 120 and "\n" not in repr(one) for one in (proof, *proof.files))
+
+
+def test_a_printed_proof_is_a_table(proof: Proof) -> None:
+    assert str(proof).splitlines() == [
+        "The net in PyTorch: 75.00% of 40 test images right; A <fast> processor",
+        "file               runtime             differs  same class  accuracy  ms, 1/2 threads  size     memory",
+        "model.tflite       ai-edge-litert 2.0  1.2e-03  97.50%      72.50%    5.91/3.1         1.23 MB  8.9 MB",
+        "model-int8.tflite  ai-edge-litert 2.0  1.2e-03  97.50%      72.50%    2.5/1.75         1.23 MB  8.9 MB",
+        "model-int8.tflite  tflite-runtime 2.0  1.2e-03  97.50%      72.50%    78/40            1.23 MB  8.9 MB",
+        "model-int8.tflite is furthest off at 3.op (25%)",
+        "it cannot load model.tflite",
+    ]
+
+
+class Cells(HTMLParser):
+    """The texts of a table, row by row."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag == "tr":
+            self.rows.append([])
+
+    def handle_data(self, data: str) -> None:
+        if self.rows:
+            self.rows[-1].append(data)
+
+
+def test_a_notebook_shows_the_same_as_html(proof: Proof) -> None:
+    html = proof._repr_html_()
+    assert "A &lt;fast&gt; processor" in html
+    assert "<fast>" not in html
+    lines = str(proof).splitlines()
+    assert [" ".join(row) for row in Cells(html).rows[:3]] == [" ".join(line.split()) for line in lines[1:4]]
+    for note in lines[-2:]:
+        assert note in html
+
+
+def test_a_proof_of_no_file_is_a_table_too() -> None:
+    empty = Proof(processor="x", images=1, net_accuracy=1.0, files=())
+    assert len(str(empty).splitlines()) == 2
+    assert empty._repr_html_().startswith("<table>")
+
+
+def test_a_thousand_labels_are_one_short_line() -> None:
+    preprocessing = Preprocessing(height=224, width=224, channels="RGB", mean=(0.5,) * 3, std=(0.25,) * 3)
+    many = Metadata(labels=tuple(f"a shark, or number {index}" for index in range(1000)), preprocessing=preprocessing)
+    assert repr(many) == (
+        "Metadata(1000 labels: a shark, or number 0, a shark, or number 1, a ...; floats (1, 3, 224, 224))"
+    )
+    two = Metadata(labels=("cat", "dog"), preprocessing=preprocessing, raw_pixels=True)
+    assert repr(two) == "Metadata(2 labels: cat, dog; pixels (1, 3, 224, 224))"
+
+
+def test_a_bundle_says_where_it_is() -> None:
+    assert repr(Bundle("runs/found")) == repr(Bundle(Path("runs", "found"))) == "Bundle('runs/found')"
