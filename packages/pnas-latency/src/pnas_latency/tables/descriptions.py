@@ -38,7 +38,8 @@ def table_in_lines(table: "LatencyTable") -> str:
     nets = f", {held_out} of them held out" if table.nets else ""
     calibration = "none"
     if table.calibration is not None:
-        calibration = f"{table.calibration.scale:.4g} x the sum {table.calibration.offset_ms:+.4g} ms"
+        offset_ms = table.calibration.offset_ms
+        calibration = f"{table.calibration.scale:.4g} x the sum{f' {offset_ms:+.4g} ms' if offset_ms else ''}"
     noise_floor = "not measured" if table.noise_floor is None else f"{table.noise_floor:.2%}"
     return "\n".join(
         [
