@@ -1,8 +1,11 @@
 """Names of operations, and what their specs refuse."""
 
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from pnas_ops import (
     BlockSpec,
@@ -20,8 +23,9 @@ from pnas_ops import (
     SeparableConvSpec,
     TreeBlockSpec,
     ZeroSpec,
+    build_op,
 )
-from strategies import computing_ops, trees
+from strategies import block_specs, computing_ops, trees
 
 
 @given(st.lists(st.one_of(computing_ops, trees), min_size=2, max_size=2, unique=True))
@@ -113,6 +117,22 @@ def test_refuses_trees_that_are_not_full_or_cannot_stand() -> None:
     thirds = TreeBlockSpec(hidden_channels=2, edges=(same, same, GroupedConvSpec(kernel_size=3, groups=3), same))
     with pytest.raises(ValueError, match=r"^group3-3x3 needs channels that are multiples of 3, .* at edge 2 of tree2"):
         BlockSpec(op=thirds, in_channels=4, out_channels=4)
+
+
+@given(block_specs())
+def test_the_kernel_of_an_operation_is_the_largest_of_its_module(block: BlockSpec) -> None:
+    op = build_op(block.op, in_channels=block.in_channels, out_channels=block.out_channels, stride=block.stride)
+    sizes = [
+        max(part.kernel_size if isinstance(part.kernel_size, tuple) else (part.kernel_size,))
+        for part in op.modules()
+        if isinstance(part, nn.Conv2d | nn.AvgPool2d | nn.MaxPool2d)
+    ]
+    assert block.op.kernel_size == max(sizes, default=1)
+
+
+@pytest.mark.parametrize("spec", get_args(OpSpec))
+def test_every_operation_says_its_kernel(spec: type) -> None:
+    assert hasattr(spec, "kernel_size")
 
 
 def test_the_kernel_of_a_tree_is_its_largest() -> None:

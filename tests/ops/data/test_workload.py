@@ -7,8 +7,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from pnas_ops import Architecture, Block, build_block, build_network, digits_mbconv_space, workloads
-from strategies import architectures, search_spaces
+from pnas_ops import (
+    RELEASED,
+    Architecture,
+    Block,
+    BlockSpec,
+    Workload,
+    build_block,
+    build_network,
+    cifar_mbconv_space,
+    cifar_tree_space,
+    digits_mbconv_space,
+    imagenet_mbconv_space,
+    released,
+    workload_parts,
+    workloads,
+)
+from strategies import architectures, block_specs, search_spaces
 
 
 @settings(max_examples=40)
@@ -56,3 +71,45 @@ def test_a_block_that_computes_nothing_returns_its_input(data: st.DataObject) ->
 def test_refuses_an_image_that_the_strides_use_up() -> None:
     with pytest.raises(ValueError, match="resolution 2 of 'small' is used up before block 5"):
         workloads(evolve(digits_mbconv_space(), name="small", resolution=2))
+
+
+def test_the_name_says_the_block_and_its_image() -> None:
+    _, _, (workload, *_), *_ = workloads(digits_mbconv_space())
+    assert workload.name == "mb3-3x3 16->24 s2 @16x16"
+    assert evolve(workload, width=8).name == "mb3-3x3 16->24 s2 @16x8"
+    assert evolve(workload, block=released("proxyless_mobile").blocks[3]).name == "mb3-3x3 32->32 s1 +x @16x16"
+
+
+def test_no_two_workloads_of_the_named_spaces_and_nets_share_a_name() -> None:
+    spaces = [imagenet_mbconv_space(), cifar_mbconv_space(), digits_mbconv_space(), cifar_tree_space()]
+    found = {workload for net in (*spaces, *map(released, RELEASED)) for row in workloads(net) for workload in row}
+    found |= {part for workload in found for part in workload_parts(workload)}
+    assert len(found) > 500
+    assert len({workload.name for workload in found}) == len(found)
+
+
+@given(block_specs(), block_specs(), st.integers(1, 9), st.integers(1, 9), st.data())
+def test_workloads_that_differ_anywhere_differ_in_name(
+    block: BlockSpec, other: BlockSpec, height: int, width: int, data: st.DataObject
+) -> None:
+    first = Workload(block=block, height=height, width=width)
+    changed = [
+        evolve(first, block=other),
+        evolve(first, height=height + 1),
+        evolve(first, width=width + 1),
+        *(evolve(first, block=nearby) for nearby in neighbours(block)),
+    ]
+    second = data.draw(st.sampled_from(changed))
+    assert (first == second) == (first.name == second.name)
+
+
+def neighbours(block: BlockSpec) -> list[BlockSpec]:
+    """Blocks that differ from this one in one field."""
+    found = []
+    changes = (("stride", block.stride + 1), ("residual", not block.residual), ("out_channels", 2 * block.out_channels))
+    for name, value in changes:
+        try:
+            found.append(evolve(block, **{name: value}))
+        except ValueError:
+            continue
+    return found

@@ -9,13 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from pnas_ops.data.space import Architecture
+from pnas_ops.files.atomic import FilePath
+from pnas_ops.files.serialization import FormatError
 from pnas_ops.modules.build import build_network
 from pnas_ops.original.keys import layer_names
 
 _COUNTER = "num_batches_tracked"
 
 
-def load_original_checkpoint(path: Path, architecture: Architecture) -> nn.Sequential:
+def load_original_checkpoint(path: FilePath, architecture: Architecture) -> nn.Sequential:
     """The net with the weights of a checkpoint of the original, as `build_network` makes it, in evaluation mode.
 
     The file holds a state dict, or a dict with one as "state_dict"; a prefix "module." of all keys is dropped. It is
@@ -26,17 +28,18 @@ def load_original_checkpoint(path: Path, architecture: Architecture) -> nn.Seque
         architecture: of that net, as `read_original_config` or `released` gives it.
 
     Raises:
-        ValueError: in one line, naming the file and the keys that are missing, unexpected or of another shape.
+        FormatError: in one line, naming the file and the keys that are missing, unexpected or of another shape.
     """
+    path = Path(path)
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ValueError(f"{path}: not a checkpoint of weights alone: {reason}") from None
+        raise FormatError(f"{path}: not a checkpoint of weights alone: {reason}") from None
     try:
         return _network(_state_dict(found), architecture)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise FormatError(f"{path}: {error}") from None
 
 
 def original_keys(architecture: Architecture) -> dict[str, str]:

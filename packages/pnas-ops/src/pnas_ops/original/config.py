@@ -5,7 +5,8 @@ from pathlib import Path
 
 from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import BlockSpec, ClassifierSpec, ZeroSpec
-from pnas_ops.files.serialization import from_dict
+from pnas_ops.files.atomic import FilePath
+from pnas_ops.files.serialization import FormatError, from_dict
 from pnas_ops.original.layers import (
     Config,
     ConvLayer,
@@ -21,7 +22,7 @@ from pnas_ops.original.trees import read_tree_net
 IMAGENET_RESOLUTION = 224
 
 
-def read_original_config(path: Path, *, resolution: int | None = None) -> Architecture:
+def read_original_config(path: FilePath, *, resolution: int | None = None) -> Architecture:
     """The net that a `net.config` of the original describes, for ImageNet or CIFAR-10, named after the file.
 
     Rates of dropout are left out: they are of training, and change nothing in evaluation.
@@ -32,14 +33,15 @@ def read_original_config(path: Path, *, resolution: int | None = None) -> Archit
             CIFAR-10 does, and takes no other.
 
     Raises:
-        ValueError: in one line, naming the file, the place in it, and the layer kind or field that is unknown or that
+        FormatError: in one line, naming the file, the place in it, and the layer kind or field that is unknown or that
             an `Architecture` cannot express.
     """
+    path = Path(path)
     with at(str(path)):
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
         except (UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise ValueError(f"not JSON: {error}") from None
+            raise FormatError(f"not JSON: {error}") from None
         net = from_dict({"net": document}, Config, converter=original_converter()).net
         if isinstance(net, ProxylessNASNets):
             return _read_mobile_net(net, path.stem, IMAGENET_RESOLUTION if resolution is None else resolution)

@@ -14,6 +14,7 @@ from pnas_ops.data.specs import (
     PoolSpec,
     SeparableConvSpec,
 )
+from pnas_ops.files.serialization import FormatError
 from pnas_ops.original.layers import (
     ConvLayer,
     DepthConvLayer,
@@ -34,11 +35,13 @@ POST_ACTIVATION = {"bias": False, "use_bn": True, "ops_order": "weight_bn_act"}
 
 @contextmanager
 def at(place: str) -> Iterator[None]:
-    """Puts the place in the file before the message of a `ValueError`."""
+    """Makes a `FormatError` of a `ValueError`, with the place in the file before its message."""
     try:
         yield
+    except FormatError as error:
+        raise FormatError(f"{place}: {error.what}", error.way_out) from None
     except ValueError as error:
-        raise ValueError(f"{place}: {error}") from None
+        raise FormatError(f"{place}: {error}") from None
 
 
 def of_kind(layer: Any, kind: type[T]) -> T:
