@@ -11,6 +11,7 @@ beside them.
 import copy
 import statistics
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -43,6 +44,7 @@ from pnas_latency import (
 )
 from pnas_ops import Architecture, build_network, cifar_mbconv_space
 from pnas_supernet import (
+    ArchStep,
     GateStep,
     ProxylessNAS,
     ReinforceStep,
@@ -78,8 +80,8 @@ def main(data: Path, seconds: float, seeds: tuple[int, ...], target_ms: float) -
     augmentation = Augmentation(crop_padding=2, horizontal_flip=True, cutout=0)
     latency = table.metric()
 
-    def batches(images: ImageSet, *purpose: str | int) -> ImageBatches:
-        generator = seeded_generator(*purpose) if purpose else None
+    def batches(images: ImageSet, seed: int | None = None, *purpose: str | int) -> ImageBatches:
+        generator = None if seed is None else seeded_generator(seed, *purpose)
         return ImageBatches(images, preprocessing, batch_size=64, generator=generator, augmentation=augmentation)
 
     def land(probs: list[torch.Tensor]) -> Architecture:
@@ -107,10 +109,10 @@ def main(data: Path, seconds: float, seeds: tuple[int, ...], target_ms: float) -
         def constrained() -> ExpectedObjective:
             return ExpectedObjective(space, [(latency, Constraint(at_most=target_ms, tightening=150))])
 
-        def reward(accuracy: float, choices: list[int]) -> float:
+        def reward(accuracy: float, choices: Sequence[int]) -> float:
             return mnasnet_reward(accuracy, table.predict_ms(space.architecture(choices)), target=target_ms)
 
-        steps = {
+        steps: dict[str, ArchStep] = {
             "exact": GateStep(sample_exact_gate, constrained()),
             "two-path": GateStep(sample_two_path_gate, constrained()),
             "REINFORCE": ReinforceStep(reward=reward, estimator=reinforce_loss, baseline=MovingBaseline(), samples=10),

@@ -64,8 +64,8 @@ def main(
     augmentation = Augmentation(crop_padding=4, horizontal_flip=True, cutout=0)
     config = TrainConfig(epochs=epochs, warmup_epochs=1, lr=0.1, momentum=0.9, weight_decay=5e-4, label_smoothing=0.05)
 
-    def batches(images: ImageSet, *purpose: str | int) -> ImageBatches:
-        generator = seeded_generator(*purpose) if purpose else None
+    def batches(images: ImageSet, seed: int | None = None, *purpose: str | int) -> ImageBatches:
+        generator = None if seed is None else seeded_generator(seed, *purpose)
         return ImageBatches(images, preprocessing, batch_size=64, generator=generator, augmentation=augmentation)
 
     def judge(net: Architecture, seed: int) -> float:

@@ -55,8 +55,8 @@ def main(count: int, blocks_per_stage: int, width_mult: float, cache: Path | Non
     print(f"{space.name}: {len(rows)} rows, {len(entries)} workloads")
     print(f"{'net':10} {'MACs, M':>8} {'measured':>9} {'edges':>9} {'blocks':>9}")
     for number, net in enumerate(nets):
-        values = (found[number], predicted["edges"][number], predicted["whole blocks"][number])
-        print(f"{net.name:10} {MACS.of(net) / 1e6:8.1f} " + " ".join(f"{value:9.4f}" for value in values))
+        numbers = (found[number], predicted["edges"][number], predicted["whole blocks"][number])
+        print(f"{net.name:10} {MACS.of(net) / 1e6:8.1f} " + " ".join(f"{value:9.4f}" for value in numbers))
     for name, values in predicted.items():
         print(f"{name}: {compare_predictions(values, found, noise_floor=noise)}")
         print(

@@ -229,7 +229,7 @@ def main(resolution: int, batch_size: int, threads: int, rounds: int, warm_up: i
     torch.set_num_threads(threads)
     space = imagenet_mbconv_space(resolution=resolution)
     generator = torch.Generator().manual_seed(0)
-    supernet = SuperNet(space, generator=generator).to(device, memory_format=torch.channels_last)
+    supernet = SuperNet(space, generator=generator).to(device).to(memory_format=torch.channels_last)
     images = torch.randn(batch_size, 3, resolution, resolution, generator=generator)
     labels = torch.randint(space.classes, (batch_size,), generator=generator)
     batch = Batch(images.to(device, memory_format=torch.channels_last), labels.to(device))

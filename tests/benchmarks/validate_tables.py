@@ -13,10 +13,15 @@ from pnas_apps.cli.table_command import make_table
 from pnas_apps.devices.device_names import parse_device
 from pnas_apps.ground.cache import find_cache
 from pnas_apps.ground.progress import reporter_on_stdout
+from pnas_apps.run.device_settings import Dtype
 from pnas_ops import cifar_mbconv_space, imagenet_mbconv_space
 
 SPACES = {"cifar": cifar_mbconv_space, "imagenet": imagenet_mbconv_space}
-DEVICES = {"float32": ("tflite", "float32"), "int8": ("tflite", "int8"), "onnxruntime": ("onnxruntime", "float32")}
+DEVICES: dict[str, tuple[str, Dtype]] = {
+    "float32": ("tflite", "float32"),
+    "int8": ("tflite", "int8"),
+    "onnxruntime": ("onnxruntime", "float32"),
+}
 
 
 @click.command()

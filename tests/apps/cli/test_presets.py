@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from pnas_apps.cli.presets import preset_flags, read_preset, with_flags
+from pnas_apps.cli.presets import Document, preset_flags, read_preset, with_flags
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.preset import ImagePreset, structure_preset
 from pnas_cifar10.cli import PRESETS, main
@@ -25,7 +25,8 @@ def test_shipped_presets_are_complete_and_every_option_is_a_flag(name: str) -> N
 
 
 def test_a_flag_changes_its_option_alone() -> None:
-    options = {"a": 1, "search": {"lr": 0.5, "betas": [0.0, 0.9], "on": True}}
+    search = {"lr": 0.5, "betas": [0.0, 0.9], "on": True}
+    options: Document = {"a": 1, "search": search}
 
     @click.command()
     @preset_flags(options)
@@ -36,9 +37,9 @@ def test_a_flag_changes_its_option_alone() -> None:
         return CliRunner().invoke(command, arguments).output.strip()
 
     assert run() == str(options)
-    assert run("--search-lr", "0.25") == str(options | {"search": options["search"] | {"lr": 0.25}})
-    assert run("--search-betas", "0.1", "0.2") == str(options | {"search": options["search"] | {"betas": [0.1, 0.2]}})
-    assert run("--no-search-on") == str(options | {"search": options["search"] | {"on": False}})
+    assert run("--search-lr", "0.25") == str(options | {"search": search | {"lr": 0.25}})
+    assert run("--search-betas", "0.1", "0.2") == str(options | {"search": search | {"betas": [0.1, 0.2]}})
+    assert run("--no-search-on") == str(options | {"search": search | {"on": False}})
     assert "'x' is not a valid integer" in CliRunner().invoke(command, ["--a", "x"]).output
 
 

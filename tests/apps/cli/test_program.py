@@ -23,6 +23,8 @@ from pnas_supernet import load_checkpoint
 from tables import uniform_table
 
 SHORT = ["--search-warmup-epochs", "1", "--search-epochs", "1", "--train-epochs", "2", "--reference-epochs", "1"]
+# Two searched blocks, half as wide: most of a demo's time goes into converting and measuring.
+SMALL = ["--blocks-per-stage", "1", "--width-mult", "0.5"]
 TARGET_MS = 0.06
 TARGET = ["--target-latency-ms", f"{TARGET_MS}"]
 NETS = ("searched", "fastest", "biggest")
@@ -44,7 +46,7 @@ def printed_by(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
     """A short demo: its run folder, its cache, and what it printed."""
     folder = tmp_path_factory.mktemp("demo")
-    arguments = command("demo", "--run-dir", folder / "run", "--cache-dir", folder / "cache", *SHORT, *TARGET)
+    arguments = command("demo", "--run-dir", folder / "run", "--cache-dir", folder / "cache", *SMALL, *SHORT, *TARGET)
     finished = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     return folder / "run", folder / "cache", finished.stdout
@@ -52,7 +54,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
 
 def test_the_demo_leaves_everything_in_its_folder(demo: tuple[Path, Path, str]) -> None:
     run, _, printed = demo
-    space = digits_mbconv_space()
+    space = digits_mbconv_space(0.5, blocks_per_stage=1)
     results = load_json(run / "results.json", RunResults)
     table = LatencyTable.load(run / "table.json")
     assert [(net.name, net.epochs) for net in results.nets] == list(zip(NETS, (2, 1, 1), strict=True))
@@ -76,7 +78,7 @@ def test_the_demo_leaves_everything_in_its_folder(demo: tuple[Path, Path, str]) 
     assert load_checkpoint(run / "search.pt", kind="search")["arch_step"]["constraints"][0]["steps"] > 0
     for picture in ("architectures.png", "search.png"):
         Image.open(run / picture).verify()
-    assert "27 workloads: 27 measured now" in printed
+    assert "15 workloads: 15 measured now" in printed
     assert "skip" in printed or "mb" in printed
     bundle = Bundle.load(run / "bundle")
     assert {file.name for file in bundle.files} == {"model.onnx", "model.tflite", "model-int8.tflite"}
@@ -102,8 +104,9 @@ def test_the_files_have_the_reported_accuracy(demo: tuple[Path, Path, str]) -> N
 
 
 def test_export_adds_formats_and_keeps_those_that_are_there(
-    demo: tuple[Path, Path, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    demo: tuple[Path, Path, str], tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("pnas_export.proving.proof._TIMED_SESSIONS", 1)
     run, cache, _ = demo
     out = tmp_path / "out"
     shutil.copytree(run / "bundle", out)
@@ -173,7 +176,7 @@ def test_bad_input_to_a_finished_run_is_named(
 
 def test_a_second_run_measures_nothing_and_ctrl_c_loses_nothing(demo: tuple[Path, Path, str], tmp_path: Path) -> None:
     _, cache, _ = demo
-    arguments = command("demo", "--run-dir", tmp_path / "run", "--cache-dir", cache, "--seed", "1")
+    arguments = command("demo", "--run-dir", tmp_path / "run", "--cache-dir", cache, "--seed", "1", *SMALL)
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     printed = []
@@ -183,7 +186,7 @@ def test_a_second_run_measures_nothing_and_ctrl_c_loses_nothing(demo: tuple[Path
             process.send_signal(signal.SIGINT)
             break
     _, errors = process.communicate(timeout=60)
-    assert "27 workloads: 0 measured now, 27 from" in "".join(printed)
+    assert "15 workloads: 0 measured now, 15 from" in "".join(printed)
     assert process.returncode == 130
     assert errors == "error: interrupted: what is done is kept; run the same command again to go on\n"
     kept = load_checkpoint(tmp_path / "run" / "search.pt", kind="search")
@@ -207,7 +210,7 @@ def test_a_table_of_another_device_needs_permission_and_judges_no_file(
     foreign = tmp_path / "phone.json"
     evolve(own, device=evolve(own.device, device="Test Phone 7", threads=4)).save(foreign)
     arguments = ["demo", "--run-dir", str(tmp_path / "run"), "--cache-dir", str(cache), "--table", str(foreign)]
-    arguments += [*SHORT, *TARGET]
+    arguments += [*SMALL, *SHORT, *TARGET]
     assert_refused(
         CliRunner().invoke(main, arguments),
         rf"^error: {foreign} is a table of another device: the table was measured with device Test Phone 7, not "

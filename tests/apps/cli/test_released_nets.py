@@ -16,7 +16,7 @@ from pnas_apps.cli import released_nets
 from pnas_cifar10.cli import main
 from pnas_export import ParityError, installed_runtimes
 from pnas_latency import LatencyTable
-from pnas_ops import Architecture, load_json, read_original_config, released
+from pnas_ops import Architecture, ReleasedName, load_json, read_original_config, released
 from tables import uniform_table
 
 
@@ -81,7 +81,9 @@ def test_a_file_that_is_not_proven_is_not_left(
 
 
 @pytest.mark.parametrize("name", ["proxyless_gpu", "proxyless_cifar"])
-def test_a_table_prices_a_net_by_its_name(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_table_prices_a_net_by_its_name(
+    name: ReleasedName, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     net = released(name)
     uniform_table(net, 0.25).save(tmp_path / "mine.json")
     result = show(name, tmp_path / "out", "--table", tmp_path / "mine.json")

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from pnas_apps.devices.device_names import DEVICES_HELP, device_report, parse_device
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
+from pnas_apps.run.device_settings import Dtype
 from pnas_cifar10.cli import main
 from pnas_export import AdbDevice, CommandDevice, TFLiteDevice, TFLiteRuntime
 from pnas_latency import Device
@@ -20,7 +21,7 @@ from stand_ins import PhoneStandIn, write_adb, write_bench
 NAMES = ["torch-cpu", "torch-cuda", "tflite", "tflite-runtime", "onnxruntime", "adb", "cmd"]
 
 
-def parse(text: str, *, threads: int = 1, dtype: str = "float32") -> Device:
+def parse(text: str, *, threads: int = 1, dtype: Dtype = "float32") -> Device:
     return parse_device(text, threads=threads, dtype=dtype, cache=Cache(Path("nowhere")), log=None)
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
@@ -14,7 +15,7 @@ from pnas_apps.images.image_set import ImageSet, measure_preprocessing
 from pnas_apps.images.splitting import split_share
 from pnas_ops import Preprocessing
 
-NOTHING = {"crop_padding": 0, "horizontal_flip": False, "cutout": 0}
+NOTHING = Augmentation(crop_padding=0, horizontal_flip=False, cutout=0)
 
 
 def random_images(count: int, seed: int = 0) -> Tensor:
@@ -25,7 +26,7 @@ def random_images(count: int, seed: int = 0) -> Tensor:
 @given(st.integers(1, 4), st.integers(0, 2**20))
 def test_every_crop_is_a_window_of_its_reflected_image(padding: int, seed: int) -> None:
     images = random_images(12, seed)
-    crops = Augmentation(**NOTHING | {"crop_padding": padding})(images, torch.Generator().manual_seed(seed))
+    crops = evolve(NOTHING, crop_padding=padding)(images, torch.Generator().manual_seed(seed))
     places = set()
     for image, crop in zip(images, crops, strict=True):
         padded = torch.nn.functional.pad(image.float(), (padding,) * 4, mode="reflect").to(torch.uint8)
@@ -42,7 +43,7 @@ def test_every_crop_is_a_window_of_its_reflected_image(padding: int, seed: int) 
 
 def test_about_half_of_the_images_are_mirrored_and_the_others_untouched() -> None:
     images = random_images(400)
-    flipped = Augmentation(**NOTHING | {"horizontal_flip": True})(images, torch.Generator().manual_seed(0))
+    flipped = evolve(NOTHING, horizontal_flip=True)(images, torch.Generator().manual_seed(0))
     mirrored = 0
     for before, after in zip(images, flipped, strict=True):
         assert torch.equal(after, before) or torch.equal(after, before.flip(2))
@@ -52,7 +53,7 @@ def test_about_half_of_the_images_are_mirrored_and_the_others_untouched() -> Non
 
 def test_cutout_blanks_one_square_that_may_leave_the_image() -> None:
     images = random_images(200)
-    cut = Augmentation(**NOTHING | {"cutout": 3})(images, torch.Generator().manual_seed(0))
+    cut = evolve(NOTHING, cutout=3)(images, torch.Generator().manual_seed(0))
     sizes = set()
     for before, after in zip(images, cut, strict=True):
         blank = (after == 0).all(dim=0)
@@ -120,8 +121,8 @@ def test_a_split_holds_out_the_share_of_every_class_and_loses_nothing(image_set:
 
 
 def test_generators_differ_by_seed_and_purpose() -> None:
-    def draw(*key: str | int) -> int:
-        return int(torch.randint(2**60, (1,), generator=seeded_generator(*key)))
+    def draw(seed: int, what: str, number: int) -> int:
+        return int(torch.randint(2**60, (1,), generator=seeded_generator(seed, what, number)))
 
     keys = [(0, "train", 1), (0, "train", 2), (1, "train", 1), (0, "search", 1)]
     assert len({draw(*key) for key in keys}) == len(keys)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -253,7 +254,7 @@ def test_the_share_of_unreadable_photos_is_that_of_all_and_a_batch_without_any_i
 GRADIENT = np.stack(np.broadcast_arrays(np.arange(12)[:, None] * 20, np.arange(16) * 15, 7), axis=2).astype(np.uint8)
 
 
-def saved(image: Image.Image, suffix: str, folder: Path, **options: object) -> Tensor:
+def saved(image: Image.Image, suffix: str, folder: Path, **options: Any) -> Tensor:
     path = folder / f"one{suffix}"
     image.save(path, **options)
     with open_photo(path) as photo:

@@ -80,7 +80,7 @@ def test_bytes_are_those_of_the_dtype_of_the_device() -> None:
         table = evolve(TABLE, device=evolve(TABLE.device, dtype=dtype))
         (limit,) = budget.counts(table)
         net = SPACE.architecture([0] * len(SPACE.mixed))
-        assert limit.metric.of(net) == peak_activation_bytes(dtype).of(net)  # type: ignore[arg-type]
+        assert limit.metric.of(net) == peak_activation_bytes(dtype).of(net)
 
 
 def test_the_average_is_that_of_all_nets() -> None:

@@ -61,7 +61,7 @@ def train(processes: Processes, *, norm: bool) -> dict[str, Any]:
 def refused(processes: Processes, *, weight: float = 0.0, count: int = 5) -> str:
     """What a process is told where process 1 has another weight, or another number of batches."""
     training = make_training(processes, norm=False)
-    training.network[0].weight.detach()[0, 0, 0, 0] += weight * processes.rank  # type: ignore[index, union-attr]
+    next(training.network.parameters()).detach()[0, 0, 0, 0] += weight * processes.rank
     try:
         training.run_epoch(Batches(processes, 0, count + processes.rank * (count - 5)), on_step=lambda: None)
     except DesynchronizedError as error:
@@ -86,7 +86,7 @@ def told_by_first(processes: Processes) -> dict[str, Any]:
 def main() -> None:
     with joined_processes(torch.device("cpu")) as processes:
         processes.reporter(Reporter(Console())).console.print(f"{processes.size} processes")
-        result = {
+        result: dict[str, object] = {
             "plain": train(processes, norm=False),
             "norm": train(processes, norm=True),
             "weight": refused(processes, weight=1e-9),

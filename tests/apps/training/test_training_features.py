@@ -2,11 +2,13 @@
 
 import copy
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 import torch
 from attrs import evolve, frozen
 from torch import Tensor, nn
+from torch.distributed import ProcessGroup
 from torch.nn import functional
 
 from bits import bits
@@ -14,7 +16,7 @@ from pnas_apps.training.config import TrainConfig
 from pnas_apps.training.regularization import DroppedBlock, make_mixing, training_view
 from pnas_apps.training.training import Training
 from pnas_ops import Block, Zero, build_network, digits_mbconv_space
-from pnas_supernet import seeded
+from pnas_supernet import Precision, seeded
 
 PLAIN = TrainConfig(epochs=4, warmup_epochs=1, lr=0.1, momentum=0.9, weight_decay=1e-3, label_smoothing=0.1)
 EVERYTHING = evolve(
@@ -62,7 +64,7 @@ def run(training: Training, epochs: int) -> Training:
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_a_training_with_everything_resumes_bit_for_bit_whatever_was_drawn_in_between(precision: str) -> None:
+def test_a_training_with_everything_resumes_bit_for_bit_whatever_was_drawn_in_between(precision: Precision) -> None:
     config = evolve(EVERYTHING, precision=precision)
     whole = run(make_training(config), 4)
     stopped = run(make_training(config), 2)
@@ -172,8 +174,8 @@ def test_a_view_computes_the_same_in_evaluation_and_has_the_same_state() -> None
     with seeded(0):
         assert not torch.equal(view(images), network(images))
     # What the view's BatchNorm has seen is what the network's has.
-    assert torch.equal(view[0].op[1].running_mean, network[0].op[1].running_mean)  # type: ignore[index]
-    assert network[0].op[1].num_batches_tracked == 1  # type: ignore[union-attr, index]
+    assert torch.equal(view[0].op[1].running_mean, network[0].op[1].running_mean)
+    assert network[0].op[1].num_batches_tracked == 1
 
 
 def test_drop_rates_grow_linearly_with_depth_and_a_block_drops_whole_images() -> None:
@@ -210,7 +212,7 @@ def test_dropout_stands_before_the_linear_layer() -> None:
 
 def test_synchronized_statistics_are_those_of_the_network() -> None:
     network = make_network()
-    view = training_view(network, synchronized_in=object())  # type: ignore[arg-type] (only kept)
+    view = training_view(network, synchronized_in=cast(ProcessGroup, object()))  # only kept
     norms = [module for module in view.modules() if isinstance(module, nn.SyncBatchNorm)]
     plain = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     assert len(norms) == len(plain) > 0
