@@ -35,7 +35,7 @@ from pnas_export import (
     quantize_onnx,
     quantize_tflite,
     read_metadata,
-    verify,
+    verify_files,
     write_metadata,
 )
 from pnas_ops import FilePath, Preprocessing, Workload
@@ -195,7 +195,7 @@ CALLS: dict[str, Callable[[Case], object]] = {
     "peak_memory_bytes": memory_is_measured,
     "prove": proven,
     "TFLiteDevice, OnnxDevice, CommandDevice, AdbDevice, FileDevice": devices_measure,
-    "verify": lambda case: verify(case.net, [case.of("net.onnx"), case.of("net.tflite")], case.images),
+    "verify_files": lambda case: verify_files(case.net, [case.of("net.onnx"), case.of("net.tflite")], case.images),
     "layer_errors": lambda case: layer_errors(
         case.of("net.tflite"), case.of("net-int8.tflite"), case.images[:2], log=case.new("log")
     ),

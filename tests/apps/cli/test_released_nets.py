@@ -74,7 +74,7 @@ def test_a_file_that_is_not_proven_is_not_left(
     original(torch.randn(2, 3, 224, 224))
     torch.save(original.state, tmp_path / "small.pth")
     uniform_table(read_original_config(config)).save(tmp_path / "mine.json")
-    monkeypatch.setattr(released_nets, "verify", fail)
+    monkeypatch.setattr(released_nets, "verify_files", fail)
     out = tmp_path / "out"
     assert show(config, out, "--weights", tmp_path / "small.pth", "--table", tmp_path / "mine.json").exit_code != 0
     assert not list(out.glob("net.*"))

@@ -17,7 +17,7 @@ from pnas_export import (
     export_tflite,
     installed_runtimes,
     quantize_tflite,
-    verify,
+    verify_files,
     workload_blocks,
 )
 from pnas_ops import Architecture, SearchSpace, Workload, build_network, digits_mbconv_space, workloads
@@ -92,8 +92,8 @@ def test_a_chain_computes_what_pytorch_does(
     names = architecture_signatures(architecture)
     path = tmp_path / "chain.tflite"
     path.write_bytes(chain_signatures(model, names))
-    # `verify` runs the file as images (1, C, H, W) on every installed runtime, and raises above the tolerance.
-    proofs = verify(nn.Sequential(*(blocks[name] for name in names)), [path], image, tolerance=1e-5)
+    # `verify_files` runs the file as images (1, C, H, W) on every installed runtime, and raises above the tolerance.
+    proofs = verify_files(nn.Sequential(*(blocks[name] for name in names)), [path], image, tolerance=1e-5)
     assert len(proofs) == len(TFLITE_RUNTIMES)
 
 

@@ -15,7 +15,7 @@ from pnas_export import (
     export_onnx,
     export_tflite,
     installed_runtimes,
-    verify,
+    verify_files,
     workload_blocks,
 )
 from pnas_ops import (
@@ -106,7 +106,9 @@ def proves(architecture: Architecture, folder: Path) -> None:
     shape = (1, architecture.in_channels, 16, 16)
     export_onnx(net, shape, folder / "net.onnx")
     export_tflite(net, shape, folder / "net.tflite")
-    proofs = verify(net, [folder / "net.onnx", folder / "net.tflite"], torch.randn(2, *shape[1:], generator=generator))
+    proofs = verify_files(
+        net, [folder / "net.onnx", folder / "net.tflite"], torch.randn(2, *shape[1:], generator=generator)
+    )
     assert {proof.runtime for proof in proofs} == {runtime.name for runtime in installed_runtimes()}
 
 

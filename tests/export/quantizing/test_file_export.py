@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pnas_export import FORMATS, Format, RawPixels, export_file, quantize_onnx, quantize_tflite, verify
+from pnas_export import FORMATS, Format, RawPixels, export_file, quantize_onnx, quantize_tflite, verify_files
 from pnas_ops import Preprocessing
 
 SHAPE = (1, 3, 8, 8)
@@ -72,7 +72,7 @@ def test_a_quantized_file_of_raw_pixels_is_calibrated_with_pixels(
     preprocessing = Preprocessing(height=8, width=8, channels="RGB", mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
     module = RawPixels(net, preprocessing)
     export_file(module, SHAPE, tmp_path / "net.onnx", "onnx-int8", calibration=pixels, cache=conversions)
-    (parity,) = verify(module, [tmp_path / "net.onnx"], pixels, tolerance=0.2)
+    (parity,) = verify_files(module, [tmp_path / "net.onnx"], pixels, tolerance=0.2)
     assert parity.max_relative_difference > 1e-4
 
 

@@ -20,7 +20,7 @@ from pnas_export import (
     installed_runtimes,
     quantize_onnx,
     quantize_tflite,
-    verify,
+    verify_files,
 )
 from pnas_ops import Preprocessing
 
@@ -37,7 +37,7 @@ def test_tflite_recognizes_what_the_net_does(scheme: Scheme, digits: Digits, qua
     with torch.no_grad():
         accuracy = fraction(digits.net.eval()(digits.images), digits.labels)
     assert accuracy > 0.95
-    proofs = verify(digits.net, [quantized[scheme]], digits.images, tolerance=None)
+    proofs = verify_files(digits.net, [quantized[scheme]], digits.images, tolerance=None)
     fit = {runtime.name for runtime in TFLITE_RUNTIMES} - ({"tflite-runtime"} if scheme == "dynamic-int8" else set())
     assert {proof.runtime for proof in proofs} == fit
     for proof in proofs:
@@ -60,7 +60,7 @@ def test_predict_quantizes_as_the_file_with_float_io_does(
 
 
 def test_onnx_recognizes_what_the_net_does(digits: Digits, quantized_onnx: Path) -> None:
-    (proof,) = verify(digits.net, [quantized_onnx], digits.images, tolerance=None)
+    (proof,) = verify_files(digits.net, [quantized_onnx], digits.images, tolerance=None)
     assert proof.runtime == "onnxruntime"
     assert proof.top1_agreement >= 0.99  # measured: 1.000
     assert 1e-5 < proof.max_relative_difference < 0.1
@@ -82,10 +82,10 @@ def test_files_that_take_raw_pixels_are_quantized_too(digits: Digits, tmp_path: 
     export_onnx(raw, (1, 1, 8, 8), files[1])
     quantize_tflite(files[0], files[2], "int8", calibration=calibration)
     quantize_onnx(files[1], files[3], calibration=calibration)
-    proofs = verify(raw, files[2:], pixels, tolerance=None)
+    proofs = verify_files(raw, files[2:], pixels, tolerance=None)
     assert len(proofs) == len(installed_runtimes())
     assert all(proof.top1_agreement >= 0.99 for proof in proofs)
-    verify(raw, files[:2], pixels)
+    verify_files(raw, files[:2], pixels)
     with pytest.raises(ValueError, match=r"^calibration images must be uint8 pixels, .*, got torch\.float32$"):
         quantize_tflite(files[0], files[2], "int8", calibration=digits.calibration)
 

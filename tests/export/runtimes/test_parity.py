@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from pnas_export import Parity, ParityError, Runtime, installed_runtimes, verify
+from pnas_export import Parity, ParityError, Runtime, installed_runtimes, verify_files
 from pnas_export.runtimes import parity
 
 
@@ -33,17 +33,17 @@ class FixedRuntime:
 
 
 def verify_with(runtime: Runtime, images: Tensor, *, tolerance: float | None = 1e-4) -> Parity:
-    """`verify` of the identity on logits, with one runtime."""
+    """`verify_files` of the identity on logits, with one runtime."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parity, "installed_runtimes", lambda: (runtime,))
-        (proof,) = verify(nn.Identity(), [Path("net.fixed")], images, tolerance=tolerance)
+        (proof,) = verify_files(nn.Identity(), [Path("net.fixed")], images, tolerance=tolerance)
     return proof
 
 
 def test_every_file_on_every_runtime(net: nn.Module, onnx_path: Path, tflite_path: Path, images: Tensor) -> None:
     files = [onnx_path, tflite_path]
     net.train()
-    proofs = verify(net, files, images)
+    proofs = verify_files(net, files, images)
     expected = [
         (file.name, runtime.name) for file in files for runtime in installed_runtimes() if runtime.suffix == file.suffix
     ]
@@ -63,7 +63,7 @@ def test_other_weights_do_not_pass(
         ParityError,
         match=rf"^{path.name} on \S+ \S+ differs from PyTorch by \S+ of the largest logit, more than 0.0001$",
     ):
-        verify(other_net, [path], images)
+        verify_files(other_net, [path], images)
 
 
 @given(factor=st.floats(0.0, 2e-4), scale=st.floats(1e-3, 1e3))
@@ -117,9 +117,9 @@ def test_another_shape_does_not_pass() -> None:
 
 def test_a_format_that_nothing_runs_is_named() -> None:
     with pytest.raises(ValueError, match=r"no installed runtime runs net.pt; installed are .*onnxruntime \(.onnx\)"):
-        verify(nn.Identity(), [Path("net.pt")], torch.zeros(1, 2))
+        verify_files(nn.Identity(), [Path("net.pt")], torch.zeros(1, 2))
 
 
 def test_no_images_prove_nothing() -> None:
-    with pytest.raises(ValueError, match="verify needs at least one image"):
-        verify(nn.Identity(), [], torch.zeros(0, 2))
+    with pytest.raises(ValueError, match="verify_files needs at least one image"):
+        verify_files(nn.Identity(), [], torch.zeros(0, 2))

@@ -24,7 +24,7 @@ from pnas_export.quantizing.layer_errors import LayerError, layer_errors
 from pnas_export.quantizing.quantization import MIN_CALIBRATION_IMAGES, Scheme, quantize_onnx, quantize_tflite
 from pnas_export.runtimes.installed_runtimes import installed_runtimes
 from pnas_export.runtimes.onnx_runtime import OnnxRuntime
-from pnas_export.runtimes.parity import Parity, ParityError, verify
+from pnas_export.runtimes.parity import Parity, ParityError, verify_files
 from pnas_export.runtimes.runtime import LoadedFile, Runtime
 from pnas_export.runtimes.tflite_runtimes import AiEdgeLitert, TFLite, TFLiteRuntime
 from pnas_export.timing.file_timing import FileDevice, measure_files
@@ -46,7 +46,7 @@ __all__ = [
     "TFLiteRuntime",
     "OnnxRuntime",
     "installed_runtimes",
-    "verify",
+    "verify_files",
     "Parity",
     "ParityError",
     # converting: a net to a float32 file

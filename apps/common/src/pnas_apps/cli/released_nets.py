@@ -12,7 +12,7 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.showing.file_tables import parity_table
 from pnas_apps.showing.run_tables import architecture_table
-from pnas_export import Format, export_file, verify
+from pnas_export import Format, export_file, verify_files
 from pnas_latency import LatencyTable, ValidationNet, measure_table
 from pnas_ops import (
     RELEASED,
@@ -132,7 +132,7 @@ def _ship(network: torch.nn.Module, net: Architecture, folder: Path, cache: Cach
             with reporter.bar(f"writing {path.name}", 1) as advance:
                 export_file(network, net.input_shape, path, format_, cache=cache.conversions)
                 advance()
-        reporter.console.print(parity_table(verify(network, list(formats), images)))
+        reporter.console.print(parity_table(verify_files(network, list(formats), images)))
     except BaseException:  # Ctrl-C too: nobody should take an unproven file for a proven one
         for path in formats:
             path.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from pnas_export import (
     export_bundle,
     export_file,
     file_name,
-    verify,
+    verify_files,
 )
 from pnas_ops import Architecture
 
@@ -98,9 +98,9 @@ def export_reference(run: Run, network: nn.Module, name: str, format_: Format) -
             advance()
     try:
         if quantized:
-            verify(network, [path], images, tolerance=None)
+            verify_files(network, [path], images, tolerance=None)
         else:
-            verify(network, [path], images)
+            verify_files(network, [path], images)
     except ParityError:
         path.unlink()
         raise

@@ -42,7 +42,7 @@ class Parity:
     top1_agreement: float
 
 
-def verify(
+def verify_files(
     module: nn.Module, files: Sequence[FilePath], images: Tensor, *, tolerance: float | None = FLOAT_TOLERANCE
 ) -> tuple[Parity, ...]:
     """Runs every file on every installed runtime that supports it and compares with PyTorch in float32.
@@ -62,7 +62,7 @@ def verify(
         ValueError: for no images, or a file that no installed runtime runs.
     """
     if not len(images):
-        raise ValueError("verify needs at least one image")
+        raise ValueError("verify_files needs at least one image")
     images = images.detach().cpu()
     # A net that starts from raw pixels takes them as they are.
     images = images if images.dtype == torch.uint8 else images.float()
@@ -93,7 +93,7 @@ def compare(file: Path, runtime: Runtime, logits: Tensor, expected: Tensor, *, t
     """The logits of a file on a runtime against those of the net, both (N, classes).
 
     Raises:
-        ParityError: as `verify`.
+        ParityError: as `verify_files`.
     """
     where = f"{file.name} on {runtime.name} {runtime.version}"
     if logits.shape != expected.shape:
