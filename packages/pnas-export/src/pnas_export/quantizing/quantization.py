@@ -109,8 +109,8 @@ def quantize_onnx(source: FilePath, target: FilePath, *, calibration: Tensor, lo
     """Writes an int8 ONNX file (QDQ): weights int8 with one scale an output channel, activations uint8.
 
     Input and output stay float32. Processors for x86 without VNNI, which are older than about 2019, may saturate in
-    onnxruntime's product of uint8 and int8; `verify_files` on such a machine shows it. Activations in int8 do not saturate,
-    but are 1.7 times slower where VNNI is.
+    onnxruntime's product of uint8 and int8; `verify_files` on such a machine shows it. Activations in int8 do not
+    saturate, but are 1.7 times slower where VNNI is.
 
     Args:
         source: a float32 file of `export_onnx`.
