@@ -16,7 +16,7 @@ STEPS = 22
 SAVED_EVERY = 3
 
 
-def run(folder: Path, gate: Literal["exact", "two-path"], connection: Connection) -> None:
+def run(folder: Path, gate: Literal["exact", "two-path"], connection: Connection, *, saves: bool = True) -> None:
     """Begins the search in `folder` or takes it up, tells of it, and leaves `final.pt` when it is complete.
 
     Sends whether there was a checkpoint, then the number of every weight step, counted from 1 over all epochs.
@@ -33,14 +33,15 @@ def run(folder: Path, gate: Literal["exact", "two-path"], connection: Connection
     connection.send(search.resume(checkpoint))
 
     def on_step() -> None:
-        if search.step % SAVED_EVERY == 0:
+        if saves and search.step % SAVED_EVERY == 0:
             search.save(checkpoint)
         connection.send(len(search.history) * STEPS + search.step)
 
     while search.epochs_left:
         epoch = len(search.history)
         search.run_epoch(make_batches(epoch, STEPS), make_batches(100 + epoch, 7), on_step=on_step)
-        search.save(checkpoint)
+        if saves:
+            search.save(checkpoint)
     torch.save({"search": search.state_dict(), "architecture": to_json(derive(network))}, folder / "final.pt")
 
 

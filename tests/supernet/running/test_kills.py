@@ -1,6 +1,5 @@
 """A search that is killed again and again ends as one that never was."""
 
-import multiprocessing
 import random
 import signal
 import time
@@ -12,22 +11,20 @@ import pytest
 import torch
 
 from bits import bits
+from supernet.forked import forking
 from supernet.running import killed_search
 
 KILLS_AT_ANY_TIME, KILLS_AT_A_WRITE, KILLS_AFTER_ITS_BEGINNING = 12, 6, 6
 
 
-def begin(folder: Path, gate: str) -> tuple[BaseProcess, Connection]:
-    """A process that searches in `folder`, and the end of the pipe at which it tells of its steps.
-
-    The server that forks it has imported what takes seconds. (Only what is installed: its `sys.path` lacks what pytest
-    has added.)
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", "pnas_supernet"])
+def begin(folder: Path, gate: str, *, saves: bool = True) -> tuple[BaseProcess, Connection]:
+    """A process that searches in `folder`, and the end of the pipe at which it tells of its steps."""
+    context = forking()
     receiver, sender = context.Pipe(duplex=False)
     folder.mkdir(exist_ok=True)
-    process = context.Process(target=killed_search.run, args=(folder, gate, sender), daemon=True)
+    process = context.Process(
+        target=killed_search.run, args=(folder, gate, sender), kwargs={"saves": saves}, daemon=True
+    )
     process.start()
     sender.close()
     return process, receiver
@@ -70,7 +67,7 @@ def test_a_search_killed_at_random_moments_ends_bit_for_bit_as_one_that_never_wa
     plan += [(True, rng.uniform(0, 0.04)) for _ in range(KILLS_AFTER_ITS_BEGINNING)]
     rng.shuffle(plan)
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    whole, whole_receiver = begin(undisturbed, gate)
+    whole, whole_receiver = begin(undisturbed, gate, saves=False)
     taken_up = left_in_a_write = last = 0
     for at_a_write, pause_s in plan:
         process, receiver = begin(killed, gate)

@@ -4,7 +4,7 @@ import argparse
 import copy
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -128,8 +128,11 @@ def run_search(
         gate: of the search's configuration.
         synchronize: BatchNorm.
         checkpoint: written after every seventh step.
-        kill: a rank, and the step after which it gets SIGKILL.
+        kill: a rank, and the step after which it gets SIGKILL; the others do not let torchrun end them before they have
+            found out by themselves, which may take a while on a busy machine.
     """
+    if kill is not None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     search = make_search(processes, gate=gate, synchronize=synchronize)
     search.resume(checkpoint)
     sampled: list[list[tuple[int, ...]]] = []
@@ -231,7 +234,21 @@ def normalize(processes: Processes) -> list[tuple[dict[str, Any], dict[str, Any]
     return cases
 
 
-def main() -> None:
+def work(environment: dict[str, str], errors: Path, arguments: Sequence[str]) -> None:
+    """The program in a process that was forked instead of started by torchrun, with what torchrun would tell it.
+
+    Args:
+        environment: additions to the environment.
+        errors: the file that takes standard error.
+        arguments: of the program.
+    """
+    with errors.open("w") as file:
+        os.dup2(file.fileno(), 2)
+    os.environ.update(environment)
+    main(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--backend", required=True)
@@ -239,7 +256,7 @@ def main() -> None:
     parser.add_argument("--synchronize", action="store_true")
     parser.add_argument("--kill", type=int, nargs=2)
     parser.add_argument("--checks", action="store_true", help="more than the search")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     processes = Processes.join(options.backend)
     result = run_search(

@@ -1,4 +1,4 @@
-"""Several processes under torchrun search as one: equal to each other, to one process, and to never having died."""
+"""Several processes search as one: equal to each other, to one process, and, under torchrun, to never having died."""
 
 import os
 import re
@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 
-from supernet.searching.parallel_search import Processes, run_search
+from supernet.forked import forking
+from supernet.searching.parallel_search import Processes, run_search, work
 
 TESTS = Path(__file__).resolve().parents[2]
 PROGRAM = TESTS / "supernet" / "searching" / "parallel_search.py"
@@ -26,9 +28,7 @@ LOST = r"LostProcessError: another process is gone or does not answer \(.*\): st
 needs_two_gpus = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="nccl needs 2 GPUs")
 
 
-def torchrun(
-    folder: Path, backend: str, processes: int, *options: object, interval_s: float = 0.1
-) -> subprocess.CompletedProcess[str]:
+def torchrun(folder: Path, backend: str, processes: int, *options: object) -> subprocess.CompletedProcess[str]:
     """Runs the program; a hang fails.
 
     Args:
@@ -36,19 +36,49 @@ def torchrun(
         backend: of the exchange.
         processes: how many.
         options: of the program.
-        interval_s: between two looks of torchrun whether a process has died, whereupon it ends the others.
     """
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--monitor-interval", interval_s]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--monitor-interval", 0.1]
     command += ["--nproc-per-node", processes, PROGRAM, folder, "--backend", backend, *options]
     return subprocess.run(
         list(map(str, command)), env=ENVIRONMENT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
 
 
-def results(folder: Path, backend: str, processes: int, *options: object) -> list[Result]:
-    """What each process ends with."""
-    done = torchrun(folder, backend, processes, *options)
-    assert done.returncode == 0, done.stderr
+def fork(folder: Path, backend: str, processes: int, *options: object) -> None:
+    """Runs the program to its end in processes as torchrun sets them up, but without the seconds that all of it takes.
+
+    Args:
+        folder: of the checkpoint and the results.
+        backend: of the exchange.
+        processes: how many.
+        options: of the program.
+    """
+    store = dist.TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+    common = {
+        "MASTER_ADDR": "localhost",
+        "MASTER_PORT": str(store.port),
+        "WORLD_SIZE": str(processes),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "TORCHELASTIC_RESTART_COUNT": "0",
+        "CUBLAS_WORKSPACE_CONFIG": ENVIRONMENT["CUBLAS_WORKSPACE_CONFIG"],
+    }
+    arguments = [str(folder), "--backend", backend, *map(str, options)]
+    context, errors = forking(), [folder / f"errors{rank}.txt" for rank in range(processes)]
+    started = [
+        context.Process(
+            target=work, args=(common | {"RANK": f"{rank}", "LOCAL_RANK": f"{rank}"}, file, arguments), daemon=True
+        )
+        for rank, file in enumerate(errors)
+    ]
+    for process in started:
+        process.start()
+    for process, file in zip(started, errors, strict=True):
+        process.join(TIMEOUT_S)
+        assert process.exitcode == 0, file.read_text()
+
+
+def results(folder: Path, processes: int) -> list[Result]:
+    """What each process ended with."""
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True, map_location="cpu") for rank in range(processes)]
 
 
@@ -66,13 +96,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def synchronized(folder: Path, backend: str) -> list[Result]:
     """Two processes, the exact gate, synchronized BatchNorm."""
-    return results(folder, backend, 2, "--gate", "exact", "--synchronize")
+    fork(folder, backend, 2, "--gate", "exact", "--synchronize")
+    return results(folder, 2)
 
 
 @pytest.fixture(scope="module")
 def checks(tmp_path_factory: pytest.TempPathFactory, backend: str) -> list[Result]:
     """Two processes, two-path gates, BatchNorm in each by itself, and checks besides the search."""
-    return results(tmp_path_factory.mktemp("two-path"), backend, 2, "--gate", "two-path", "--checks")
+    folder = tmp_path_factory.mktemp("two-path")
+    fork(folder, backend, 2, "--gate", "two-path", "--checks")
+    return results(folder, 2)
 
 
 @pytest.fixture(scope="module")
@@ -144,12 +177,14 @@ def test_processes_that_are_not_synchronized_differ_from_one(two_path: list[Resu
 def test_a_killed_process_ends_all_with_a_clear_error_and_the_search_goes_on(
     tmp_path: Path, backend: str, two_path: list[Result]
 ) -> None:
-    killed = torchrun(tmp_path, backend, 2, "--gate", "two-path", "--kill", 1, 11, interval_s=5)
+    killed = torchrun(tmp_path, backend, 2, "--gate", "two-path", "--kill", 1, 11)
     assert killed.returncode != 0
     assert re.search(LOST, killed.stderr), killed.stderr
     assert re.search(rf"rank +: 1 .*\n +exitcode +: -{signal.SIGKILL:d} ", killed.stderr), killed.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["search.pt"]
-    for uninterrupted, resumed in zip(two_path, results(tmp_path, backend, 2, "--gate", "two-path"), strict=True):
+    done = torchrun(tmp_path, backend, 2, "--gate", "two-path")
+    assert done.returncode == 0, done.stderr
+    for uninterrupted, resumed in zip(two_path, results(tmp_path, 2), strict=True):
         assert differences(since(uninterrupted, resumed), resumed) == []
 
 
@@ -157,7 +192,8 @@ def test_another_number_of_processes_goes_on_from_the_checkpoint(
     tmp_path: Path, folder: Path, backend: str, synchronized: list[Result], alone: dict[str, Result]
 ) -> None:
     shutil.copy(folder / "search.pt", tmp_path)
-    (resumed,) = results(tmp_path, backend, 1, "--gate", "exact", "--synchronize")
+    fork(tmp_path, backend, 1, "--gate", "exact", "--synchronize")
+    (resumed,) = results(tmp_path, 1)
     assert differences(since(alone["exact"], resumed), resumed, tolerance=ROUNDING) == []
 
 

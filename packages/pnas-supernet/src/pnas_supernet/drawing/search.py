@@ -18,19 +18,22 @@ def draw_search(
     Args:
         history: of a `ProxylessNAS`.
         expected_ms: the expected latency of a sampled net after each epoch; left out if None.
-        target_ms: the latency that was asked for.
+        target_ms: the latency that was asked for, drawn beside the expected ones.
 
     Raises:
-        ValueError: for no epoch, and for expected latencies that are not one an epoch.
+        ValueError: for no epoch, for expected latencies that are not one an epoch, and for a target without them.
         ModuleNotFoundError: where matplotlib is not installed.
     """
     if not history or (expected_ms is not None and len(expected_ms) != len(history)):
         latencies = "" if expected_ms is None else f" and {len(expected_ms)} expected latencies"
         raise ValueError(f"a search is drawn by its epochs, got {len(history)} of them{latencies}")
+    if target_ms is not None and expected_ms is None:
+        raise ValueError("a target is drawn beside expected latencies: give expected_ms too")
     columns = 2 if expected_ms is None else 3
     figure = new_figure(4 * columns, 3.2)
     accuracy, *middle, entropy = figure.subplots(1, columns)
     epochs = [record.epoch for record in history]
+    warm_up = sum(record.phase == "warm-up" for record in history)
     accuracy.plot(epochs, [record.train_accuracy for record in history], label="weights, training split")
     searched = [record for record in history if record.validation_accuracy is not None]
     accuracy.plot(
@@ -50,6 +53,6 @@ def draw_search(
     entropy.set_title("relative entropy of the gates", loc="left")
     for axes in (accuracy, *middle, entropy):
         axes.set_xlabel("epoch")
-        if len(searched) < len(history):
-            axes.axvspan(0, len(history) - len(searched) - 0.5, color="#eeeeee")
+        if warm_up:
+            axes.axvspan(0, warm_up - 0.5, color="#eeeeee")
     return figure

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from pnas_ops import Architecture, Space, build_space
 from pnas_supernet.gates.mixed_op import MixedOp, alpha_parameters, initialize_alphas, mixed_ops
+from pnas_supernet.gates.preferences import Preference, preferences, preferences_as_html, preferences_as_lines
 
 
 class SuperNet(nn.Module):
@@ -27,6 +28,22 @@ class SuperNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, classes), along the active paths."""
         return self.network(x)  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        """One line; PyTorch's thousands, with every layer of every candidate, are those of `network`."""
+        counts = sorted({len(row) for row in self.space.mixed})
+        candidates = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
+        name = self.space.name if len(self.space.name) <= 40 else f"{self.space.name[:37]}..."
+        return f"<SuperNet of {name!r}: {len(self.space.mixed)} mixed operations of {candidates} candidates>"
+
+    def __str__(self) -> str:
+        return preferences_as_lines(repr(self), self._preferences())
+
+    def _repr_html_(self) -> str:
+        return preferences_as_html(repr(self), self._preferences())
+
+    def _preferences(self) -> list[Preference]:
+        return preferences(self.space, [op.probs.tolist() for op in mixed_ops(self)])
 
 
 def derive(supernet: SuperNet, *, name: str = "") -> Architecture:

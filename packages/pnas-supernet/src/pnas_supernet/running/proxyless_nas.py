@@ -20,7 +20,7 @@ from pnas_supernet.running.checkpoint import CheckpointError, has_checkpoint, lo
 from pnas_supernet.running.search_state import Progress, SearchState, refuse_not_finite
 from pnas_supernet.searching.arch_steps import ArchStep, GateStep
 from pnas_supernet.searching.execution import DivergenceError, Execution
-from pnas_supernet.searching.history import EpochRecord
+from pnas_supernet.searching.history import EpochRecord, history_as_html
 from pnas_supernet.searching.optimizers import lay_out_momentum, make_alpha_optimizer, make_weight_optimizer
 from pnas_supernet.searching.parallel import check_identical
 from pnas_supernet.searching.search_config import SearchConfig
@@ -68,11 +68,12 @@ class ProxylessNAS:
         self._checkpoint: Path | None = None
 
     def __repr__(self) -> str:
-        config, epochs = self.config, self.config.warmup_epochs + self.config.epochs
-        return (
-            f"ProxylessNAS({type(self.network).__name__} of {len(mixed_ops(self.network))} mixed operations, "
-            f"{config.gate} gates, {len(self.history)} of {epochs} epochs done, step {self.step})"
-        )
+        done = f"{len(self.history)} of {self.config.warmup_epochs + self.config.epochs} epochs"
+        network = f"{type(self.network).__name__} with {len(mixed_ops(self.network))} mixed operations"
+        return f"<ProxylessNAS of a {network}: {done} and {self.step} steps>"
+
+    def _repr_html_(self) -> str:
+        return history_as_html(repr(self), self.history)
 
     @property
     def history(self) -> list[EpochRecord]:

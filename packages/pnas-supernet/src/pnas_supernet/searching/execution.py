@@ -23,12 +23,15 @@ class DivergenceError(PnasError, ArithmeticError):
     """The loss, a gradient or a weight is not a finite number."""
 
 
-@frozen
+@frozen(repr=False, eq=False)
 class StepResult:
     """What a step saw: the mean loss over all processes, and this one's outputs (N, classes), both without a graph."""
 
     loss: Tensor
     outputs: Tensor
+
+    def __repr__(self) -> str:
+        return f"<StepResult: loss {float(self.loss):.4g}, outputs of shape {tuple(self.outputs.shape)}>"
 
 
 @frozen(kw_only=True, eq=False)

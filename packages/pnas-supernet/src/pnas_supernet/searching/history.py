@@ -1,6 +1,7 @@
 """What a search records of its epochs."""
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -8,12 +9,13 @@ import torch.distributed as dist
 from attrs import define, frozen
 from torch import Tensor, nn
 
+from pnas_ops import html_table
 from pnas_supernet.gates.mixed_op import mixed_ops
 from pnas_supernet.searching.execution import StepResult
 from pnas_supernet.searching.parallel import average
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class EpochRecord:
     """What one epoch of a search did.
 
@@ -34,6 +36,25 @@ class EpochRecord:
     validation_accuracy: float | None
     entropy: float
     probs: tuple[tuple[float, ...], ...]
+
+    def __repr__(self) -> str:
+        epoch, phase, training, validation, entropy = history_row(self)
+        return f"<EpochRecord {epoch}, {phase}: training {training}; validation {validation}; entropy {entropy}>"
+
+
+def history_row(record: EpochRecord) -> tuple[str, str, str, str, str]:
+    """Epoch, phase, loss and accuracy of training and of validation, and entropy, as texts."""
+    validation = "none"
+    if record.validation_loss is not None and record.validation_accuracy is not None:
+        validation = f"{record.validation_loss:.4g}, {record.validation_accuracy:.1%}"
+    training = f"{record.train_loss:.4g}, {record.train_accuracy:.1%}"
+    return f"{record.epoch}", record.phase, training, validation, f"{record.entropy:.3f}"
+
+
+def history_as_html(title: str, history: Sequence[EpochRecord]) -> str:
+    """A table for a notebook, with a row for every epoch."""
+    headings = ("epoch", "phase", "training: loss, accuracy", "validation: loss, accuracy", "relative entropy")
+    return html_table(title, headings, [history_row(record) for record in history])
 
 
 def relative_entropy(network: nn.Module) -> float:
