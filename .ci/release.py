@@ -65,10 +65,11 @@ def build(package: str, out: Path, scratch: Path, url: str | None, tag: str) -> 
         target = copy / file.relative_to(place)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(file.read_bytes())
-    (copy / "README.md").write_text(page((place / "README.md").read_text(encoding="utf-8"), package, url, tag))
+    readme = (place / "README.md").read_text(encoding="utf-8")
+    (copy / "README.md").write_text(page(readme, package, url, tag), encoding="utf-8")
     if url is not None:
-        with (copy / "pyproject.toml").open("a", encoding="utf-8") as file:
-            file.write(f'\n[project.urls]\nRepository = "{url}"\nChangelog = "{url}/blob/{tag}/CHANGELOG.md"\n')
+        with (copy / "pyproject.toml").open("a", encoding="utf-8") as written:
+            written.write(f'\n[project.urls]\nRepository = "{url}"\nChangelog = "{url}/blob/{tag}/CHANGELOG.md"\n')
     uv("build", "--out-dir", out, copy)
     check_contents(package, out)
 
@@ -149,7 +150,9 @@ def examples(package: str) -> list[str]:
 
 def project(package: str) -> dict[str, Any]:
     """What a package says of itself."""
-    return tomllib.loads((ROOT / "packages" / package / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    file = ROOT / "packages" / package / "pyproject.toml"
+    said: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
+    return said
 
 
 def repository_url() -> str | None:
