@@ -107,7 +107,7 @@ def merit(net: Architecture, probs: Sequence[Tensor], space: SearchSpace) -> tup
     return -chosen.count(0.0), sum(log(p) for p in chosen if p)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(st.data())
 def test_is_the_most_probable_net_that_keeps_all_limits(data: st.DataObject) -> None:
     space = data.draw(spaces)
@@ -228,9 +228,9 @@ def test_a_probability_of_zero_is_a_last_resort() -> None:
 
 
 def test_is_the_same_each_time() -> None:
-    space = small_space(4, 4)
-    limit = Limit(metric=MACS, at_most=sum(costs_of(space, MACS)[100:101]))
-    probs = [torch.full((4,), 0.25)] * 4
+    space = small_space(3, 3)
+    limit = Limit(metric=MACS, at_most=costs_of(space, MACS)[13])
+    probs = [torch.full((3,), 1 / 3)] * 3
     assert len({choose_within_budget(probs, space, [limit]) for _ in range(5)}) == 1
 
 

@@ -1,7 +1,7 @@
 """Landing on a budget: which net is taken, measured, and what is taken where it misses."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pnas_latency import (
     MACS,
+    Attempt,
     Budget,
     InfeasibleBudgetError,
     Landing,
@@ -17,9 +18,19 @@ from pnas_latency import (
     TableEntry,
     check_budget,
     land_on_budget,
+    measure_net_ms,
 )
 from pnas_latency.choosing.landing import MOST_BELOW
-from pnas_ops import Architecture, architecture_macs, digits_mbconv_space, from_json, to_json, workloads
+from pnas_ops import (
+    Architecture,
+    Measurement,
+    Workload,
+    architecture_macs,
+    digits_mbconv_space,
+    from_json,
+    to_json,
+    workloads,
+)
 from tables import DEVICE, measurement
 
 SPACE = digits_mbconv_space()
@@ -131,6 +142,76 @@ def test_a_budget_that_no_net_is_within_is_told_with_the_cheapest(table: Latency
     assert named is not None
     assert float(named[1]) == pytest.approx(cheapest, rel=1e-5)
     check_budget(SPACE, table, Budget(latency_ms=1.001 * cheapest))
+
+
+def test_the_nearest_may_be_the_first_that_was_tried(probs: list[Tensor], table: LatencyTable) -> None:
+    factors = iter([1.06, 1.2, 0.8, 1.3])
+    landing = land_on(4.0, probs, table, lambda net: next(factors) * table.predict_ms(net))
+    assert len(landing.attempts) == 4
+    assert landing.chosen == 0
+    assert landing.result.latency_ms == landing.attempts[0].measured_ms
+
+
+def test_each_choice_is_corrected_by_the_last_measurement_alone(probs: list[Tensor], table: LatencyTable) -> None:
+    factors = [1.2, 0.8, 1.1, 1.3]
+    measured = iter(factors)
+    landing = land_on(4.0, probs, table, lambda net: next(measured) * table.predict_ms(net))
+    assert len(landing.attempts) == 4
+    for attempt, factor in zip(landing.attempts, [1.0, *factors[:3]], strict=True):
+        net = best_between(probs, table, 0.965 * 4.0 / factor, 4.0 / factor)
+        assert attempt.architecture == net
+        assert attempt.predicted_ms == table.predict_ms(net)
+
+
+@pytest.mark.parametrize(("share", "attempts"), [(0.951, 1), (0.949, 2), (1.001, 2), (0.999, 1)])
+def test_the_window_is_the_target_and_a_twentieth_below_it(
+    probs: list[Tensor], table: LatencyTable, share: float, attempts: int
+) -> None:
+    shares = iter([share, 0.97])
+    assert len(land_on(4.0, probs, table, lambda net: 4.0 * next(shares)).attempts) == attempts
+
+
+def test_without_a_name_and_a_device_the_net_is_the_spaces(probs: list[Tensor], table: LatencyTable) -> None:
+    landing = land_on_budget(probs, SPACE, table, Budget(latency_ms=4.0))
+    assert landing.result.architecture.name == SPACE.name
+    assert landing.result.measured_ms is None
+    assert landing.result.latency_ms == landing.result.predicted_ms
+
+
+def test_a_whole_net_is_measured_with_the_cost_of_a_call() -> None:
+    net = SPACE.architecture([0] * 6)
+
+    class Board:
+        """Takes 3 ms for a net, and 0.25 ms for a call."""
+
+        info = DEVICE
+
+        def measure(
+            self, rows: Sequence[Sequence[Workload]], *, nets: Sequence[Architecture] = (), progress: object = None
+        ) -> Iterator[tuple[Workload | Architecture, Measurement]]:
+            assert (rows, nets) == ([], [net])
+            yield net, measurement(3.0, overhead_ms=0.25)
+
+    assert measure_net_ms(Board(), net) == 3.25
+
+
+def test_a_landing_says_in_a_line_and_in_a_table_what_was_tried() -> None:
+    net = SPACE.architecture([0] * 6, name="<net>")
+    attempts = (
+        Attempt(architecture=net, predicted_ms=3.75, measured_ms=4.25),
+        Attempt(architecture=net, predicted_ms=3.5, measured_ms=3.9),
+    )
+    landing = Landing(target_ms=4.0, attempts=attempts, chosen=1)
+    assert repr(landing) == "<Landing on 4 ms: net 2 of 2, '<net>': 3.5 ms predicted, 3.9 ms measured>"
+    assert repr(attempts[0]) == "<Attempt '<net>': 3.75 ms predicted, 4.25 ms measured>"
+    cells = re.findall("<td>(.*?)</td>", landing._repr_html_())
+    assert cells == [
+        *("&lt;net&gt;", "3.7500", "4.2500", "106.2%", ""),
+        *("&lt;net&gt;", "3.5000", "3.9000", "97.5%", "taken"),
+    ]
+    free = Landing(target_ms=None, attempts=(Attempt(architecture=net, predicted_ms=3.5),), chosen=0)
+    assert repr(free) == "<Landing without a target: net 1 of 1, '<net>': 3.5 ms predicted, not measured>"
+    assert re.findall("<td>(.*?)</td>", free._repr_html_()) == ["&lt;net&gt;", "3.5000", "", "", "taken"]
 
 
 def test_a_landing_goes_through_json(probs: list[Tensor], table: LatencyTable) -> None:

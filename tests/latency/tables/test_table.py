@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from attrs import evolve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pnas_latency import LatencyTable, MissingWorkloadsError, TableEntry, expected_cost
@@ -108,12 +108,14 @@ def test_a_very_long_list_of_missing_workloads_is_cut() -> None:
     assert "\n" not in str(caught.value)
 
 
+@settings(max_examples=30)
 @given(st.data())
 def test_survives_a_round_trip_through_json(data: st.DataObject) -> None:
     table = data.draw(full_tables(data.draw(search_spaces())))
     assert from_json(to_json(table), LatencyTable) == table
 
 
+@settings(max_examples=20)
 @given(st.data())
 def test_a_file_from_before_there_were_nets_and_columns_is_read(data: st.DataObject) -> None:
     table = data.draw(latency_tables(data.draw(search_spaces())))

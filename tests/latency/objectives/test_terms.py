@@ -98,12 +98,40 @@ def minimize(term: Constraint, slope: float, steps: int) -> tuple[float, float]:
     return cost.item(), term.multiplier
 
 
-@given(slope=st.floats(0.1, 2), at_most=st.floats(1, 3))
+@pytest.mark.parametrize(("slope", "at_most"), [(0.1, 1.0), (0.3, 2.0), (2.0, 1.0)])
 def test_a_constraint_lands_on_its_budget_whatever_the_loss_is_worth(slope: float, at_most: float) -> None:
     """The multiplier is known: at the optimum, minus the slope of the loss by the relative cost."""
+    cost, multiplier = minimize(Constraint(at_most=at_most, rate=0.2), slope, 600)
+    assert cost == pytest.approx(at_most, rel=1e-5)
+    assert multiplier == pytest.approx(slope * (4 - at_most) * at_most, rel=1e-4)
+
+
+@pytest.mark.slow
+@given(slope=st.floats(0.1, 2), at_most=st.floats(1, 3))
+def test_a_constraint_lands_on_any_budget_in_the_end(slope: float, at_most: float) -> None:
     cost, multiplier = minimize(Constraint(at_most=at_most, rate=0.2), slope, 3000)
     assert cost == pytest.approx(at_most, rel=1e-3)
     assert multiplier == pytest.approx(slope * (4 - at_most) * at_most, rel=1e-2)
+
+
+@given(slope=st.floats(0.1, 2), at_most=st.floats(1, 3), damping=st.floats(0.1, 5), rate=st.floats(0.01, 1))
+def test_only_the_constrained_optimum_is_at_rest(slope: float, at_most: float, damping: float, rate: float) -> None:
+    """Of the loss slope (cost - 4)^2 / 2 under cost <= at_most < 4: that cost, with its multiplier."""
+    best = slope * (4 - at_most) * at_most
+
+    def moved(cost: float, multiplier: float) -> tuple[float, float]:
+        """The slope by the cost, and how far the multiplier goes in a step."""
+        leaf = torch.tensor(cost, dtype=torch.float64, requires_grad=True)
+        term = Constraint(at_most=at_most, multiplier=multiplier, damping=damping, rate=rate)
+        term(slope * (leaf - 4) ** 2 / 2, leaf).backward()  # type: ignore[no-untyped-call]
+        assert leaf.grad is not None
+        term.adapt(cost)
+        return leaf.grad.item(), term.multiplier - multiplier
+
+    assert moved(at_most, best) == pytest.approx((0, 0), abs=1e-9)
+    # Too cheap: pushed up, and the multiplier falls. Too dear: the other way.
+    assert max(moved(0.99 * at_most, best)) < 0 < min(moved(1.01 * at_most, best))
+    assert moved(at_most, 0.9 * best)[0] < 0 < moved(at_most, 1.1 * best)[0]
 
 
 def test_a_constraint_that_does_not_bind_changes_nothing() -> None:
