@@ -164,18 +164,18 @@ def proven(case: Case) -> object:
 
 def devices_measure(case: Case) -> object:
     command = f"{write_bench(case.folder, 'SIZE')} {{model}}"
-    options = {"cache": case.new("cache"), "log": case.new("log")}
-    devices = [
-        TFLiteDevice(sessions=1, **options),
-        OnnxDevice(sessions=1, **options),
-        CommandDevice(template=command, **options),
-        AdbDevice(**options),
+    cache, log = case.new("cache"), case.new("log")
+    devices: list[TFLiteDevice | OnnxDevice | CommandDevice | AdbDevice] = [
+        TFLiteDevice(sessions=1, cache=cache, log=log),
+        OnnxDevice(sessions=1, cache=cache, log=log),
+        CommandDevice(template=command, cache=cache, log=log),
+        AdbDevice(cache=cache, log=log),
     ]
     for device in devices:
         assert (device.cache, device.log) == (case.folder / "cache", case.folder / "log")
     for device in devices[:3]:
-        path = case.of(f"net{device.suffix}")
-        # A measurement is found by its path as it was given.
+        # A measurement is found by its path as it was given, which is a text or a Path.
+        path: Any = case.of(f"net{device.suffix}")
         assert device.measure_files([path])[path].latency_ms > 0
     return devices
 

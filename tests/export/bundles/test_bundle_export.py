@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -24,7 +25,7 @@ from pnas_export import (
     read_metadata,
 )
 from pnas_export.quantizing.formats import base_format, file_name
-from pnas_ops import Architecture, Preprocessing
+from pnas_ops import Architecture, FilePath, Preprocessing
 
 METADATA = Metadata(
     labels=("a", "b", "c", "d", "e"),
@@ -144,7 +145,7 @@ def test_a_kept_net_is_not_converted_again(
 class WrongRuntime(AiEdgeLitert):
     """Loads a file that answers something else."""
 
-    def load(self, path: Path, *, threads: int = 1):
+    def load(self, path: FilePath, *, threads: int = 1) -> Any:
         right = super().load(path, threads=threads)
         return lambda images: right(images) * (1 + 2e-4)
 
@@ -163,8 +164,8 @@ def test_a_float_file_that_is_another_net_keeps_nothing(
 class UnwillingRuntime(TFLiteRuntime):
     """Refuses every file that it supports."""
 
-    def load(self, path: Path, *, threads: int = 1):
-        raise ValueError(f"unwilling cannot load {path.name}")
+    def load(self, path: FilePath, *, threads: int = 1) -> Any:
+        raise ValueError(f"unwilling cannot load {Path(path).name}")
 
 
 def test_a_runtime_that_refuses_a_file_is_reported_unless_it_is_the_only_one(
@@ -190,7 +191,8 @@ def test_a_runtime_that_refuses_a_file_is_reported_unless_it_is_the_only_one(
 def test_a_bundle_made_anew_holds_nothing_of_the_old_one(
     net: nn.Module, architecture: Architecture, labels: Tensor, conversions: Path, tmp_path: Path
 ) -> None:
-    for formats in (["onnx", "onnx-int8"], ["onnx"]):
+    both: list[list[Format]] = [["onnx", "onnx-int8"], ["onnx"]]
+    for formats in both:
         bundle = export_bundle(
             net,
             tmp_path / "bundle",

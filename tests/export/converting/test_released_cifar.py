@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pnas_export import export_onnx, export_tflite, installed_runtimes
 from pnas_ops import TreeBlock, build_network, released
@@ -23,7 +23,9 @@ def test_the_cifar_net_agrees_on_every_runtime(tmp_path: Path) -> None:
             part.momentum = 1.0
         elif isinstance(part, TreeBlock):
             # Blocks that change little, as after a training: random ones enlarge every rounding error.
-            nn.init.constant_(list(part.body.children())[-1].weight, 0.1)
+            last = list(part.body.children())[-1]
+            assert isinstance(last.weight, Tensor)
+            nn.init.constant_(last.weight, 0.1)
     with torch.no_grad():
         net(images)
         net.eval()

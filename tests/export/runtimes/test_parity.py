@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pnas_export import Parity, ParityError, Runtime, installed_runtimes, verify_files
 from pnas_export.runtimes import parity
+from pnas_ops import FilePath
 
 
 @frozen
@@ -21,14 +22,15 @@ class FixedRuntime:
 
     logits: Tensor
     name: str = "fixed"
+    module: str = "fixed"
     suffix: str = ".fixed"
     version: str = "1.0"
     installed: bool = True
 
-    def supports(self, path: Path) -> bool:
-        return path.suffix == self.suffix
+    def supports(self, path: FilePath) -> bool:
+        return Path(path).suffix == self.suffix
 
-    def load(self, path: Path, *, threads: int = 1) -> Callable[[Tensor], Tensor]:
+    def load(self, path: FilePath, *, threads: int = 1) -> Callable[[Tensor], Tensor]:
         return lambda images: self.logits
 
 

@@ -1,21 +1,22 @@
 """Files side by side: what is asked of the sessions, and whose measurement is whose."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import frozen
 
-from pnas_export import AiEdgeLitert, OnnxRuntime, measure_files
+from pnas_export import AiEdgeLitert, OnnxRuntime, Runtime, measure_files
 from pnas_export.timing import file_timing
 from pnas_export.timing.sessions import Plan
-from pnas_ops import Measurement, Progress, report_progress
+from pnas_ops import FilePath, Measurement, Progress, report_progress
 
 
 @frozen
 class Trusting(AiEdgeLitert):
     """Loads anything."""
 
-    def load(self, path: object, *, threads: int = 1) -> None:  # type: ignore[override]
+    def load(self, path: FilePath, *, threads: int = 1) -> Any:
         return None
 
 
@@ -23,7 +24,7 @@ class Trusting(AiEdgeLitert):
 class TrustingOnnx(OnnxRuntime):
     """Loads anything."""
 
-    def load(self, path: object, *, threads: int = 1) -> None:  # type: ignore[override]
+    def load(self, path: FilePath, *, threads: int = 1) -> Any:
         return None
 
 
@@ -47,7 +48,7 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
 
 
 def test_every_file_gets_its_own_latency_in_the_order_of_the_asking(plans: list[Plan], tmp_path: Path) -> None:
-    files = {
+    files: dict[str, tuple[Runtime, FilePath]] = {
         "b": (Trusting(), tmp_path / "2.tflite"),
         "onnx": (TrustingOnnx(), tmp_path / "3.onnx"),
         "a": (Trusting(), tmp_path / "1.tflite"),

@@ -98,6 +98,7 @@ class SideBySide(nn.Module):
         self.parts = nn.ModuleList(parts)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Each input through its module."""
         return tuple(part(x) for part, x in zip(self.parts, inputs, strict=True))
 
 
@@ -105,4 +106,5 @@ class AddOne(nn.Module):
     """x + 1: what is timed for the cost of a call."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Of any shape."""
         return x + 1

@@ -34,7 +34,7 @@ class TFLiteDevice(RuntimeDevice):
     dtype: FileDtype = field(default="float32", validator=in_(("float32", "int8")))
 
     @runtime.validator
-    def _check_installed(self, attribute: object, runtime: TFLite) -> None:
+    def _check_installed(self, _: object, runtime: TFLite) -> None:
         if not runtime.installed:
             raise ValueError(f"runtime {runtime.name} is not installed here")
 

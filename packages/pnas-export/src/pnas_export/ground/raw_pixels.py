@@ -14,4 +14,5 @@ class RawPixels(nn.Module):
         self.preprocessing = preprocessing
 
     def forward(self, pixels: Tensor) -> Tensor:
+        """What the net gives for pixels, uint8 (N, C, H, W)."""
         return self.net(self.preprocessing(pixels))  # type: ignore[no-any-return]

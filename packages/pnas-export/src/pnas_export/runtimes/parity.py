@@ -70,8 +70,10 @@ def verify_files(
         expected = inference_copy(module)(images)
     proofs: list[Parity] = []
     for file in map(Path, files):
-        for runtime in suitable_runtimes(file):
-            proofs.append(compare(file, runtime, runtime.load(file)(images), expected, tolerance=tolerance))
+        proofs.extend(
+            compare(file, runtime, runtime.load(file)(images), expected, tolerance=tolerance)
+            for runtime in suitable_runtimes(file)
+        )
     return tuple(proofs)
 
 

@@ -21,28 +21,32 @@ class LoadedFile(Protocol):
 
 
 class Runtime(Protocol):
-    """A library that runs files of one format.
-
-    Attributes:
-        name: as on PyPI.
-        module: what is imported.
-        suffix: of the files that it runs, with its dot.
-    """
+    """A library that runs files of one format."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """As on PyPI."""
+        ...
 
     @property
-    def module(self) -> str: ...
+    def module(self) -> str:
+        """What is imported."""
+        ...
 
     @property
-    def suffix(self) -> str: ...
+    def suffix(self) -> str:
+        """Of the files that it runs, with its dot."""
+        ...
 
     @property
-    def installed(self) -> bool: ...
+    def installed(self) -> bool:
+        """Whether it is here."""
+        ...
 
     @property
-    def version(self) -> str: ...
+    def version(self) -> str:
+        """That is installed here."""
+        ...
 
     def supports(self, path: FilePath) -> bool:
         """Whether it runs files of this kind and computes them rightly."""

@@ -56,10 +56,12 @@ class TFLite:
 
     @property
     def installed(self) -> bool:
+        """Whether it is here."""
         return find_spec(self.module) is not None
 
     @property
     def version(self) -> str:
+        """That is installed here."""
         return version(self.name)
 
     def interpreter(self, model: FilePath | bytes, *, threads: int = 1) -> Any:

@@ -17,17 +17,17 @@ PathKey = TypeVar("PathKey", bound=str | Path)
 
 @runtime_checkable
 class FileDevice(Protocol):
-    """A device that times exported files.
-
-    Attributes:
-        suffix: of the files that it runs, with its dot.
-    """
+    """A device that times exported files."""
 
     @property
-    def info(self) -> DeviceInfo: ...
+    def info(self) -> DeviceInfo:
+        """What the measurements are good for."""
+        ...
 
     @property
-    def suffix(self) -> str: ...
+    def suffix(self) -> str:
+        """Of the files that it runs, with its dot."""
+        ...
 
     def measure_files(
         self, paths: Sequence[PathKey], *, progress: Progress | None = None

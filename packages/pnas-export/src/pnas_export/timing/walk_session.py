@@ -153,7 +153,7 @@ def main() -> None:
     plan = json.loads(Path(plan_path).read_text())
     files = Files(measurement, import_module(plan["module"]), plan["threads"], [file for _, file, _ in plan["nets"]])
 
-    def tell(what: str, done: int, total: int) -> None:
+    def tell(_: str, done: int, total: int) -> None:
         if done % _ROUNDS_BETWEEN_REPORTS == 0 or done == total:
             print(f"progress {done} {total}", flush=True)
 
