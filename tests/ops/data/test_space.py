@@ -2,8 +2,9 @@
 
 import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from torchvision.models._utils import _make_divisible
 
 from pnas_ops import (
     Architecture,
@@ -78,6 +79,12 @@ def test_a_scaled_width_is_a_multiple_of_eight_near_the_wanted(channels: int, wi
     assert scaled % 8 == 0
     assert scaled >= 0.9 * wanted
     assert scaled == 8 or scaled - wanted <= 8
+
+
+@given(st.integers(1, 2000), st.floats(0.01, 4))
+@example(8, 10 / 9)  # 8 is 90 % of what is wanted, and no less
+def test_a_scaled_width_is_that_of_torchvisions_mobile_nets(channels: int, width_mult: float) -> None:
+    assert scale_width(channels, width_mult) == _make_divisible(channels * width_mult, 8)
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,14 @@ def test_the_name_says_the_block_and_its_image() -> None:
     assert evolve(workload, block=released("proxyless_mobile").blocks[3]).name == "mb3-3x3 32->32 s1 +x @16x16"
 
 
+def test_the_edges_of_a_block_see_the_image_that_its_stride_leaves() -> None:
+    block = next(block for block in released("proxyless_cifar").blocks if block.stride == 2)
+    first, *edges = workload_parts(Workload(block=block, height=6, width=9))
+    assert (first.height, first.width) == (6, 9)
+    assert {(edge.height, edge.width) for edge in edges} == {(3, 5)}
+    assert len(edges) == 12
+
+
 def test_no_two_workloads_of_the_named_spaces_and_nets_share_a_name() -> None:
     spaces = [imagenet_mbconv_space(), cifar_mbconv_space(), digits_mbconv_space(), cifar_tree_space()]
     found = {workload for net in (*spaces, *map(released, RELEASED)) for row in workloads(net) for workload in row}

@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torchvision.models._utils import _make_divisible
 from torchvision.models.mobilenetv3 import InvertedResidual, InvertedResidualConfig
+from torchvision.ops import SqueezeExcitation
 
 from pnas_ops import (
     BottleneckSpec,
@@ -17,9 +19,11 @@ from pnas_ops import (
     ConvSpec,
     GlobalPoolSpec,
     GroupedConvSpec,
+    LinearConvSpec,
     MBConvSpec,
     OpSpec,
     PoolSpec,
+    PreActivationSeparableConvSpec,
     SeparableConvSpec,
     build_op,
     count_macs,
@@ -150,6 +154,41 @@ def test_mbconv_is_the_block_of_torchvisions_mobilenet_v3(
     theirs.load_state_dict(dict(zip(theirs.state_dict(), op.state_dict().values(), strict=True)))
     x = torch.randn(2, in_channels, 7, 7)
     torch.testing.assert_close(op(x), theirs(x))
+
+
+@pytest.mark.parametrize("hidden", [16, 72, 144, 240, 576, 960])
+def test_a_gate_is_as_wide_as_torchvisions(hidden: int) -> None:
+    spec = MBConvSpec(kernel_size=3, expansion=4, squeeze_excitation=True)
+    with torch.device("meta"):
+        op = build_op(spec, in_channels=hidden // 4, out_channels=8)
+    (gate,) = (part for part in op.modules() if isinstance(part, SqueezeExcitation))
+    assert gate.fc1.out_channels == gate.fc2.in_channels == _make_divisible(hidden // 4, 8)
+
+
+@pytest.mark.parametrize(
+    ("spec", "eps"),
+    [
+        (ConvSpec(kernel_size=3), 1e-3),
+        (MBConvSpec(kernel_size=3, expansion=3), 1e-3),
+        (ClassifierSpec(hidden_channels=4), 1e-3),
+        (LinearConvSpec(kernel_size=3), 1e-5),
+        (PreActivationSeparableConvSpec(kernel_size=3), 1e-5),
+    ],
+    ids=str,
+)
+def test_statistics_are_kept_as_the_original_keeps_them(spec: OpSpec, eps: float) -> None:
+    op = build_op(spec, in_channels=4, out_channels=4)
+    inputs: list[tuple[nn.BatchNorm2d, Tensor]] = []
+    for part in op.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            # Clones, since what follows may change them in place.
+            part.register_forward_pre_hook(lambda norm, args: inputs.append((norm, args[0].clone())))
+    op.train()(torch.randn(2, 4, 5, 5, generator=torch.Generator().manual_seed(0)))
+    assert inputs
+    for norm, x in inputs:
+        assert norm.eps == eps
+        torch.testing.assert_close(norm.running_mean, 0.1 * x.mean((0, 2, 3)))
+        torch.testing.assert_close(norm.running_var, 0.9 + 0.1 * x.var((0, 2, 3)))
 
 
 @pytest.mark.parametrize(

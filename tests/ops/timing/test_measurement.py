@@ -1,8 +1,10 @@
 """The walk, on a clock that the test moves."""
 
+import platform
 import time
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pnas_ops import DeviceInfo, Measurement, TimedCall, combine_sessions, summarize_samples, time_walks
+from pnas_ops import DeviceInfo, Measurement, TimedCall, combine_sessions, processor_name, summarize_samples, time_walks
 
 Key = TypeVar("Key", bound=Hashable)
 row_lists = st.lists(st.lists(st.integers(0, 9), max_size=4, unique=True), min_size=1, max_size=5)
@@ -187,6 +189,34 @@ def test_differences_below_the_clock_are_no_noise(monkeypatch: pytest.MonkeyPatc
     measured = time_walks(calling([["tiny"]], lambda key: clock.spend(key, next(durations))), samples=20)
     assert measured["tiny"].drift > 0.05
     assert (measured["tiny"].count, measured["tiny"].noisy) == (20, False)
+
+
+@pytest.mark.parametrize(("later_ns", "noisy"), [(10_900, False), (11_300, True)])
+def test_a_microsecond_is_where_noise_begins(later_ns: int, noisy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Drifts of 8.3 and 11.5 % of 10 us: 0.8 and 1.2 us.
+    clock = Clock(monkeypatch)
+    durations = iter([10_000] * (2 + 10) + [later_ns] * 10)
+    measured = time_walks(calling([["tiny"]], lambda key: clock.spend(key, next(durations))), samples=20, max_repeats=0)
+    assert measured["tiny"].drift > 0.05
+    assert measured["tiny"].noisy == noisy
+
+
+@pytest.mark.parametrize(("first_ms", "second_ms", "noisy"), [(0.0088, 0.0099, False), (0.0099, 0.0111, True)])
+def test_sessions_that_differ_below_the_clock_agree(first_ms: float, second_ms: float, noisy: bool) -> None:
+    # The drift of the shorter: 0.98 and 1.07 us.
+    sessions = [summarize_samples([one_ms] * 2) for one_ms in (first_ms, second_ms)]
+    assert combine_sessions(sessions).drift > 0.05
+    assert combine_sessions(sessions).noisy == noisy
+
+
+def test_the_processor_is_what_the_system_calls_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "exists", lambda path: True)
+    monkeypatch.setattr(Path, "read_text", lambda path: "model\t: 85\nmodel name\t: Fast One @ 2 GHz \nflags\t: fpu\n")
+    assert processor_name() == "Fast One @ 2 GHz"
+    monkeypatch.setattr(Path, "read_text", lambda path: "CPU part\t: 0xd0c\n")
+    assert processor_name() == (platform.processor() or platform.machine())
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    assert processor_name() == (platform.processor() or platform.machine())
 
 
 def test_without_an_idle_call_nothing_is_deducted(monkeypatch: pytest.MonkeyPatch) -> None:
