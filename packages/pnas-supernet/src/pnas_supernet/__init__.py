@@ -1,5 +1,7 @@
 """ProxylessNAS for any PyTorch module: binary gates, exact gate gradients, alternating search, derivation."""
 
+from importlib.metadata import version
+
 from pnas_supernet.drawing.search import draw_search
 from pnas_supernet.gates.estimators import gated_output, mixture_output, sum_output, two_path_output
 from pnas_supernet.gates.freezing import batch_statistics_untouched, frozen_parameters
@@ -60,8 +62,11 @@ from pnas_supernet.searching.precision import AUTOCAST_DTYPES, Precision
 from pnas_supernet.searching.search_config import SearchConfig
 from pnas_supernet.searching.steps import Objective, arch_step, weight_step
 
+__version__ = version("pnas-supernet")
+
 __all__ = [
-    # the over-parameterized operation, and the path that is alive in it
+    "__version__",
+    # gates: the over-parameterized operation, and the path that is alive in it,
     "MixedOp",
     "mixed_ops",
     "alpha_parameters",
@@ -74,7 +79,7 @@ __all__ = [
     "TwoPathGate",
     "Mixture",
     "OneShotSum",
-    # sampling
+    # how paths are sampled,
     "Sampler",
     "sample_paths",
     "sample_uniform",
@@ -83,22 +88,32 @@ __all__ = [
     "sample_two_path_gate",
     "take_mixture",
     "take_sum",
-    # estimators of alpha's gradient
+    # estimators of alpha's gradient,
     "gated_output",
     "two_path_output",
     "mixture_output",
     "sum_output",
-    # steps
+    # the network of a space, and the nets in it,
+    "SuperNet",
+    "derive",
+    "extract",
+    "extract_candidates",
+    # what a step leaves as it was, keeps in memory and draws from
+    "frozen_parameters",
+    "batch_statistics_untouched",
+    "saved_bytes",
+    "seeded",
+    # searching: single steps, and how they are computed,
     "weight_step",
     "arch_step",
     "Loss",
     "Objective",
-    "Execution",
     "StepResult",
-    "frozen_parameters",
-    "batch_statistics_untouched",
-    "saved_bytes",
-    # how alpha learns in a search
+    "Execution",
+    "Precision",
+    "AUTOCAST_DTYPES",
+    "DivergenceError",
+    # how alpha learns in a search,
     "ArchStep",
     "GateStep",
     "AdaptiveObjective",
@@ -106,31 +121,23 @@ __all__ = [
     "Reward",
     "Estimator",
     "RewardBaseline",
-    # the search
-    "ProxylessNAS",
+    # hyper-parameters and records,
     "SearchConfig",
     "EpochRecord",
     "relative_entropy",
-    "DivergenceError",
-    "DesynchronizedError",
-    "LostProcessError",
+    # several processes that work as one
     "average",
     "check_identical",
     "exchange",
-    "seeded",
-    "Precision",
-    "AUTOCAST_DTYPES",
-    # checkpoints
+    "DesynchronizedError",
+    "LostProcessError",
+    # running: the search from beginning to end, and its checkpoints
+    "ProxylessNAS",
     "save_checkpoint",
     "load_checkpoint",
     "has_checkpoint",
     "delete_checkpoint",
     "CheckpointError",
-    # the network of a space, and what is found in it
-    "SuperNet",
-    "derive",
-    "extract",
-    "extract_candidates",
-    # a search as a picture
+    # drawing: a search as a picture
     "draw_search",
 ]

@@ -30,29 +30,32 @@ def draw_search(
     if target_ms is not None and expected_ms is None:
         raise ValueError("a target is drawn beside expected latencies: give expected_ms too")
     columns = 2 if expected_ms is None else 3
-    figure = new_figure(4 * columns, 3.2)
+    figure = new_figure(4 * columns, 3.5)
     accuracy, *middle, entropy = figure.subplots(1, columns)
     epochs = [record.epoch for record in history]
-    warm_up = sum(record.phase == "warm-up" for record in history)
-    accuracy.plot(epochs, [record.train_accuracy for record in history], label="weights, training split")
+    # Points, as a search of one epoch has no line.
+    accuracy.plot(epochs, [record.train_accuracy for record in history], ".-", label="weights, training split")
     searched = [record for record in history if record.validation_accuracy is not None]
-    accuracy.plot(
-        [record.epoch for record in searched],
-        [record.validation_accuracy for record in searched],
-        label="architecture, validation split",
-    )
-    accuracy.legend(frameon=False)
+    if searched:
+        accuracy.plot(
+            [record.epoch for record in searched],
+            [record.validation_accuracy for record in searched],
+            ".-",
+            label="architecture, validation split",
+        )
     for latency in middle:
-        latency.plot(epochs, expected_ms)
+        latency.plot(epochs, expected_ms, ".-")
         latency.set_title("expected latency, ms", loc="left")
         if target_ms is not None:
             latency.axhline(target_ms, color=KERNEL_COLORS[7], linewidth=0.8, label=f"target, {target_ms:g} ms")
-            latency.legend(frameon=False)
-    entropy.plot(epochs, [record.entropy for record in history])
+    entropy.plot(epochs, [record.entropy for record in history], ".-")
     accuracy.set_title("accuracy of sampled paths", loc="left")
     entropy.set_title("relative entropy of the gates", loc="left")
+    warm_up = sum(record.phase == "warm-up" for record in history)
     for axes in (accuracy, *middle, entropy):
         axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         if warm_up:
-            axes.axvspan(0, warm_up - 0.5, color="#eeeeee")
+            axes.axvspan(-0.5, warm_up - 0.5, color="#eeeeee", label="warm-up" if axes is accuracy else None)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
     return figure

@@ -33,7 +33,7 @@ def exchange() -> Iterator[None]:
         yield
     except RuntimeError as error:
         # The first sentence, without the place in gloo's sources that stands before it.
-        reason = re.sub(r"^\[\S+\] ", "", str(error).splitlines()[0]).split(". ")[0]
+        reason = re.sub(r"^\[\S+\] ", "", str(error)).split("\n")[0].split(". ")[0] or type(error).__name__
         raise LostProcessError(
             f"another process is gone or does not answer ({reason})",
             "start all of them again to go on from the last checkpoint",
