@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import frozen
 
 from pnas_export import CommandDevice, DeviceError, chain_signatures
 from pnas_export.devices import file_device
-from pnas_ops import Architecture, Workload
+from pnas_export.devices.file_device import FileByFileDevice
+from pnas_ops import Architecture, DeviceInfo, Measurement, Workload
 from stand_ins import write_bench
 
 
@@ -42,6 +44,27 @@ def test_blocks_and_nets(
     )
     assert [one.latency_ms for one in found.values()] == [size - idle for size in (*sizes, net)]
     assert {one.overhead_ms for one in found.values()} == {float(idle)}
+
+
+@frozen(kw_only=True)
+class SlowEmptyCall(FileByFileDevice):
+    """Whatever it times takes 1 ms, but an empty call 2."""
+
+    @property
+    def info(self) -> DeviceInfo:
+        return DeviceInfo(device="slow", runtime="none", runtime_version="0", threads=1, dtype="float32")
+
+    def time_file(self, path: Path, what: str) -> Measurement:
+        latency_ms = 2.0 if what == "an empty call" else 1.0
+        return Measurement(latency_ms=latency_ms, p25_ms=0, median_ms=0, p75_ms=0, count=1)
+
+
+def test_a_block_that_is_faster_than_an_empty_call_costs_nothing(
+    monkeypatch: pytest.MonkeyPatch, blocks: list[Workload], blocks_model: bytes
+) -> None:
+    monkeypatch.setattr(file_device, "convert_workloads", lambda workloads, **options: blocks_model)
+    found = dict(SlowEmptyCall().measure([blocks]))
+    assert [(one.latency_ms, one.overhead_ms) for one in found.values()] == [(0.0, 2.0)] * len(blocks)
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,9 @@ def test_what_is_asked_of_the_device_reaches_the_sessions(
     assert [len(row) for row in plan.rows] == [3] * (len(blocks) - 1) + [1]
     # P and PP take 5 ms: r = 2 P - PP = 5 ms, of which half is deducted at each end that has a neighbour.
     assert [found[block].latency_ms for block in blocks] == [2.5] + [0.0] * (len(blocks) - 2) + [2.5]
+    # As many empty calls in turns as the longest row has blocks.
+    list(OnnxDevice(cache=device_cache).measure([blocks[:3], blocks[3:]]))
+    assert [len(plan.idle) for plan in plans] == [1, 3]
 
 
 def test_nothing_asked_nothing_done() -> None:
