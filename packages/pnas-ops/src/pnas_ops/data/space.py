@@ -254,6 +254,7 @@ class SearchSpace(BaseSpace):
 
     @property
     def of_whole_blocks(self) -> bool:
+        """True."""
         return True
 
     def _blocks(self, chosen: Sequence[BlockSpec]) -> tuple[BlockSpec, ...]:

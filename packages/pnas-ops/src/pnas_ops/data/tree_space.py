@@ -87,6 +87,7 @@ class TreeSpace(BaseSpace):
 
     @property
     def of_whole_blocks(self) -> bool:
+        """False: blocks are searched edge by edge."""
         return False
 
     def edge_candidates(self, block: BlockSpec) -> Row:

@@ -127,6 +127,7 @@ class Zero(nn.Module):
     """Zeros of the shape of the input."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Any shape to the same."""
         return torch.zeros_like(x)
 
 
@@ -159,6 +160,7 @@ class Block(nn.Module):
         self.residual = residual
 
     def forward(self, x: Tensor) -> Tensor:
+        """What `op` takes to what it gives; the same shape where residual."""
         if not self.residual:
             return self.op(x)  # type: ignore[no-any-return]
         # Adding the zeros would leave an operation in every exported file.

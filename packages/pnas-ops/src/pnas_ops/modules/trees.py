@@ -82,6 +82,7 @@ class Tree(nn.Module):
         self.edges = nn.ModuleList(edges)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same."""
         return self._node(0, x)
 
     def _node(self, number: int, x: Tensor) -> Tensor:
@@ -113,6 +114,7 @@ class TreeCell(nn.Module):
         self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, ceil(H / stride), ceil(W / stride))."""
         wide = self.widen(x)
         # Slices rather than chunks, which return a tuple: those who trace a net see tensors alone.
         first, second = wide[:, : self.channels], wide[:, self.channels :]
@@ -157,6 +159,7 @@ class TreeBlock(nn.Module):
         self.grows = out_channels > in_channels
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
         kept: Tensor = self.shortcut(x)
         change: Tensor = self.body(x)
         if self.grows:
