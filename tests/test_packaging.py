@@ -2,7 +2,9 @@
 
 import importlib.util
 import re
+import tarfile
 import tomllib
+import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -164,6 +166,31 @@ def test_a_release_that_is_ready_passes(release: ModuleType, tmp_path: Path, mon
     monkeypatch.setattr(release, "project", lambda package: {"version": "0.1.0"})
     monkeypatch.setattr(release, "ROOT", tmp_path)
     release.check_tag("v0.1.0", "https://example.org/who/what")
+
+
+def test_a_wheel_or_sdist_without_the_licence_is_refused(release: ModuleType, tmp_path: Path) -> None:
+    version = VERSIONS["pnas-ops"]
+    module, about = "src/pnas_ops/py.typed", f"pnas_ops-{version}"
+    inside = {
+        "sdist": {f"{about}/{name}" for name in ("LICENSE", "README.md", module)},
+        "wheel": {"pnas_ops/py.typed", f"{about}.dist-info/licenses/LICENSE"},
+    }
+
+    def built(left_out: str) -> Path:
+        out = tmp_path / left_out.replace("/", "-")
+        out.mkdir()
+        with tarfile.open(out / f"{about}.tar.gz", "w:gz") as sdist:
+            for name in inside["sdist"] - {left_out}:
+                sdist.addfile(tarfile.TarInfo(name))
+        with zipfile.ZipFile(out / f"{about}-py3-none-any.whl", "w") as wheel:
+            for name in inside["wheel"] - {left_out}:
+                wheel.writestr(name, "")
+        return out
+
+    release.check_contents("pnas-ops", built("nothing"))
+    for name in inside["sdist"] | inside["wheel"]:
+        with pytest.raises(SystemExit, match=f"pnas-ops was built without {name}"):
+            release.check_contents("pnas-ops", built(name))
 
 
 @pytest.fixture(scope="module")
