@@ -30,37 +30,19 @@ from pnas_cifar10.cli import PRESETS
 from pnas_cifar10.tasks import SPACES, images_task
 from pnas_latency import Budget, check_budget
 from pnas_ops import (
-    ConvSpec,
-    PreActivationSeparableConvSpec,
     Tree,
     TreeBlock,
-    TreeBlockSpec,
     build_network,
     cifar_tree_space,
     draw_architectures,
-    edge_name,
     from_json,
-    half_edges,
     save_figure,
     to_json,
-    tree_edges,
-    tree_text,
 )
 from tables import uniform_table
 
 SPACE = cifar_tree_space(0.25, blocks_per_stage=1, classes=3, resolution=8)
 TABLE = uniform_table(SPACE, 0.01)
-
-
-def test_edges_have_short_names_and_a_tree_is_a_sum() -> None:
-    assert [edge_name(edge) for edge in tree_edges()] == ["id", "avg3", "max3", "sep3", "dil3", "sep5", "sep7"]
-    assert edge_name(PreActivationSeparableConvSpec(kernel_size=3, dilation=4)) == "d4-3"
-    assert edge_name(ConvSpec(kernel_size=5)) == "conv5"
-    same, average, largest, three, dilated, five, seven = tree_edges()
-    tree = (seven, same, largest, three, five, average)
-    assert tree_text(tree) == "sep7(max3+sep3) + id(sep5+avg3)"
-    assert half_edges(TreeBlockSpec(hidden_channels=2, edges=(*tree, *tree[::-1]))) == (tree, tree[::-1])
-    assert tree_text((dilated, same)) == "dil3 + id"
 
 
 def test_a_net_of_trees_is_drawn_and_listed_edge_by_edge(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Preprocessing, what travels inside a file, and the folder that holds everything."""
+"""What travels inside a file, and the folder that holds everything."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,6 @@ import onnxruntime
 import pytest
 import torch
 from torch import Tensor, nn
-from torchvision.transforms.v2 import functional
 
 from pnas_export.bundles.bundle import Bundle, BundleError
 from pnas_export.bundles.metadata import Metadata, read_metadata, write_metadata
@@ -46,30 +45,6 @@ def files(network: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> list[
     export_onnx(raw, PREPROCESSING.input_shape, folder / "model.onnx")
     export_tflite(raw, PREPROCESSING.input_shape, folder / "model.tflite")
     return [folder / "model.onnx", folder / "model.tflite"]
-
-
-def test_preprocessing_is_what_torchvision_does() -> None:
-    preprocessing = Preprocessing(height=4, width=6, channels="RGB", mean=(0.485, 0.456, 0.406), std=(0.2, 0.3, 0.4))
-    pixels = torch.randint(0, 256, (3, *preprocessing.input_shape[1:]), dtype=torch.uint8)
-    scaled = functional.to_dtype(pixels, torch.float32, scale=True)
-    expected = functional.normalize(scaled, list(preprocessing.mean), list(preprocessing.std))
-    torch.testing.assert_close(preprocessing(pixels), expected, rtol=1e-5, atol=1e-6)
-    assert preprocessing(pixels).is_contiguous(memory_format=torch.channels_last)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"mean": (0.5, 0.5)}, "mean needs 1 values for grey, got 2"),
-        ({"std": (0.0,)}, "std must be positive"),
-        ({"channels": "BGR"}, "channels"),
-        ({"height": 0}, "height"),
-    ],
-)
-def test_preprocessing_that_means_nothing_is_refused(changes: dict[str, object], message: str) -> None:
-    values = {"height": 16, "width": 16, "channels": "grey", "mean": (0.4,), "std": (0.25,)}
-    with pytest.raises(ValueError, match=message):
-        Preprocessing(**(values | changes))  # type: ignore[arg-type]
 
 
 def test_files_take_raw_pixels_where_they_are_asked_to(files: list[Path], network: nn.Module, pixels: Tensor) -> None:
