@@ -9,10 +9,10 @@ from attrs import evolve
 from torch import Tensor
 
 from pnas_export import AiEdgeLitert, TFLite, TFLiteDevice, installed_runtimes, workload_blocks
-from pnas_export.devices import tflite_device
+from pnas_export.devices import runtime_device, tflite_device
 from pnas_export.devices.file_device import FileDtype
 from pnas_export.quantizing.quantization import quantize_signatures
-from pnas_ops import Architecture, BlockSpec, Workload, ZeroSpec, processor_name
+from pnas_ops import Architecture, BlockSpec, Measurement, Workload, ZeroSpec, processor_name
 
 
 class Missing(TFLite):
@@ -124,3 +124,16 @@ def test_a_missing_runtime_is_refused() -> None:
 def test_threads_are_positive() -> None:
     with pytest.raises(ValueError, match="'threads' must be >= 1"):
         TFLiteDevice(threads=0)
+
+
+def test_what_is_asked_of_the_device_reaches_the_timing_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, dict[str, object]]] = []
+
+    def measure_files(files: object, **options: object) -> dict[str, Measurement]:
+        asked.append((files, options))
+        return {}
+
+    monkeypatch.setattr(runtime_device, "measure_files", measure_files)
+    TFLiteDevice(threads=3, sessions=7).measure_files(["net.tflite"])
+    files = {"net.tflite": (AiEdgeLitert(), "net.tflite")}
+    assert asked == [(files, {"threads": 3, "sessions": 7, "progress": None})]
