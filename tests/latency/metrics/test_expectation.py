@@ -21,7 +21,7 @@ def test_gradient_is_p_times_cost_above_the_mean(blocks: list[list[tuple[float, 
     costs = [[cost for cost, _ in block] for block in blocks]
     alphas = [torch.tensor([a for _, a in block], dtype=torch.float64, requires_grad=True) for block in blocks]
 
-    expected_cost([alpha.softmax(0) for alpha in alphas], costs).backward()  # type: ignore[no-untyped-call]
+    expected_cost([alpha.softmax(0) for alpha in alphas], costs).backward()
 
     for alpha, row in zip(alphas, costs, strict=True):
         p, f = alpha.detach().softmax(0), torch.tensor(row, dtype=torch.float64)

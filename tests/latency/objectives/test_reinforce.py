@@ -91,7 +91,7 @@ def test_the_mean_of_many_estimates_comes_to_the_gradient() -> None:
 
 def test_no_gradient_goes_through_rewards_and_baseline() -> None:
     logs, rewards, baseline = (torch.ones(2, requires_grad=True) for _ in range(3))
-    reinforce_loss(logs, rewards * 3, baseline).backward()  # type: ignore[no-untyped-call]
+    reinforce_loss(logs, rewards * 3, baseline).backward()
     torch.testing.assert_close(logs.grad, torch.full((2,), -1.0))
     assert rewards.grad is None
     assert baseline.grad is None

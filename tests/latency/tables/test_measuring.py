@@ -32,7 +32,8 @@ class CountingDevice:
     ) -> Iterator[tuple[Workload | Architecture, Measurement]]:
         self.calls.append(rows)
         self.nets.append(list(nets))
-        for index, key in enumerate([*dict.fromkeys(workload for row in rows for workload in row), *nets]):
+        keys: list[Workload | Architecture] = [*dict.fromkeys(workload for row in rows for workload in row), *nets]
+        for index, key in enumerate(keys):
             yield key, Measurement(latency_ms=index, p25_ms=1, median_ms=1, p75_ms=1, count=2, drift=index / 1000)
 
 

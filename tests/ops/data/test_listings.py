@@ -15,6 +15,7 @@ from pnas_ops import (
     ConvSpec,
     IdentitySpec,
     PricedNet,
+    SearchSpace,
     TreeBlockSpec,
     cifar_mbconv_space,
     cifar_tree_space,
@@ -74,8 +75,8 @@ def test_reprs_say_what_it_is() -> None:
 
 
 @given(search_spaces())
-def test_a_small_space_says_how_many_nets_it_has(space: object) -> None:
-    count = prod(len(row) for row in space.mixed)  # type: ignore[attr-defined]
+def test_a_small_space_says_how_many_nets_it_has(space: SearchSpace) -> None:
+    count = prod(len(row) for row in space.mixed)
     assert f", {count} net{'s' if count > 1 else ''}, " in repr(space)
 
 

@@ -12,6 +12,7 @@ from pnas_ops import (
     BottleneckSpec,
     ClassifierSpec,
     ConvSpec,
+    EdgeSpec,
     GlobalPoolSpec,
     GroupedConvSpec,
     IdentitySpec,
@@ -136,6 +137,10 @@ def test_every_operation_says_its_kernel(spec: type) -> None:
 
 
 def test_the_kernel_of_a_tree_is_its_largest() -> None:
-    edges = [IdentitySpec(), PreActivationSeparableConvSpec(kernel_size=7), PoolSpec(mode="max", kernel_size=5)]
+    edges: list[EdgeSpec] = [
+        IdentitySpec(),
+        PreActivationSeparableConvSpec(kernel_size=7),
+        PoolSpec(mode="max", kernel_size=5),
+    ]
     assert TreeBlockSpec(hidden_channels=2, edges=(*edges, edges[0])).kernel_size == 7
     assert TreeBlockSpec(hidden_channels=2, edges=(IdentitySpec(),) * 4).kernel_size == 3

@@ -1,6 +1,7 @@
 """The space of trees: its nets, its positions and its parts."""
 
 import json
+from collections.abc import Callable
 from itertools import product
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from pnas_ops import (
+    Architecture,
     ConvSpec,
     GroupedConvSpec,
     IdentitySpec,
@@ -96,7 +98,7 @@ def test_the_parts_of_a_nets_workloads_are_those_of_its_choices(data: st.DataObj
 
 @settings(max_examples=25)
 @given(architectures())
-def test_other_workloads_are_their_own_parts(net) -> None:  # type: ignore[no-untyped-def]
+def test_other_workloads_are_their_own_parts(net: Architecture) -> None:
     for (workload,) in workloads(net):
         assert workload_parts(workload) == (workload,)
 
@@ -161,7 +163,7 @@ def test_a_space_is_read_back_as_what_it_is(space: Space) -> None:
 
 
 @pytest.mark.parametrize("build", [cifar_mbconv_space, digits_mbconv_space])
-def test_any_number_of_blocks_a_stage(build) -> None:  # type: ignore[no-untyped-def]
+def test_any_number_of_blocks_a_stage(build: Callable[..., SearchSpace]) -> None:
     space, own = build(blocks_per_stage=1), build()
     assert [stage.depth for stage in space.stages] == [1] * len(own.stages)
     assert build(blocks_per_stage=3) == own

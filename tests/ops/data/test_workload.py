@@ -1,5 +1,7 @@
 """The shape walk against PyTorch's own shapes."""
 
+from typing import Any
+
 import pytest
 import torch
 from attrs import evolve
@@ -12,6 +14,7 @@ from pnas_ops import (
     Architecture,
     Block,
     BlockSpec,
+    Space,
     Workload,
     build_block,
     build_network,
@@ -89,8 +92,9 @@ def test_the_edges_of_a_block_see_the_image_that_its_stride_leaves() -> None:
 
 
 def test_no_two_workloads_of_the_named_spaces_and_nets_share_a_name() -> None:
-    spaces = [imagenet_mbconv_space(), cifar_mbconv_space(), digits_mbconv_space(), cifar_tree_space()]
-    found = {workload for net in (*spaces, *map(released, RELEASED)) for row in workloads(net) for workload in row}
+    nets: list[Space | Architecture] = [imagenet_mbconv_space(), cifar_mbconv_space(), digits_mbconv_space()]
+    nets += [cifar_tree_space(), *map(released, RELEASED)]
+    found = {workload for net in nets for row in workloads(net) for workload in row}
     found |= {part for workload in found for part in workload_parts(workload)}
     assert len(found) > 500
     assert len({workload.name for workload in found}) == len(found)
@@ -114,10 +118,14 @@ def test_workloads_that_differ_anywhere_differ_in_name(
 def neighbours(block: BlockSpec) -> list[BlockSpec]:
     """Blocks that differ from this one in one field."""
     found = []
-    changes = (("stride", block.stride + 1), ("residual", not block.residual), ("out_channels", 2 * block.out_channels))
-    for name, value in changes:
+    changes: list[dict[str, Any]] = [
+        {"stride": block.stride + 1},
+        {"residual": not block.residual},
+        {"out_channels": 2 * block.out_channels},
+    ]
+    for change in changes:
         try:
-            found.append(evolve(block, **{name: value}))
+            found.append(evolve(block, **change))
         except ValueError:
             continue
     return found

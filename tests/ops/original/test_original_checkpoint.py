@@ -18,8 +18,10 @@ from pnas_ops import (
     BlockSpec,
     ClassifierSpec,
     ConvSpec,
+    EdgeSpec,
     IdentitySpec,
     MBConvSpec,
+    OpSpec,
     PoolSpec,
     PreActivationSeparableConvSpec,
     SeparableConvSpec,
@@ -163,7 +165,7 @@ def test_code_is_not_run_and_other_files_are_refused(
 
 
 def test_the_names_of_all_layers_that_the_original_has() -> None:
-    ops = [
+    ops: list[OpSpec] = [
         SeparableConvSpec(kernel_size=3),
         MBConvSpec(kernel_size=3, expansion=3),
         PoolSpec(mode="max", kernel_size=3),
@@ -187,6 +189,10 @@ def test_a_net_that_the_original_cannot_have_is_refused() -> None:
     message = "the original's checkpoints have no name for mb3-3x3-se at this place"
     with pytest.raises(ValueError, match=message):
         original_keys(evolve(NET, blocks=(NET.blocks[0], squeezed, NET.blocks[-1])))
-    edges = [PreActivationSeparableConvSpec(kernel_size=3), *[IdentitySpec()] * 10, ConvSpec(kernel_size=3)]
+    edges: list[EdgeSpec] = [
+        PreActivationSeparableConvSpec(kernel_size=3),
+        *[IdentitySpec()] * 10,
+        ConvSpec(kernel_size=3),
+    ]
     with pytest.raises(ValueError, match="no name for conv3 at this place"):
         original_keys(pyramid_tree_architecture([edges], name="pyramid"))

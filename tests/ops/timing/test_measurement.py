@@ -101,8 +101,8 @@ def test_latency_is_the_tenth_percentile_less_that_of_the_idle_call(monkeypatch:
 
 
 @given(rows=row_lists, wholes=st.integers(1, 5), whole_samples=st.integers(2, 9))
-def test_whole_nets_are_timed_between_the_walks(rows: list[list[int]], wholes: int, whole_samples: int) -> None:
-    nets = [f"net {index}" for index in range(wholes)]
+def test_whole_nets_are_timed_between_the_walks(rows: list[list[int | str]], wholes: int, whole_samples: int) -> None:
+    nets: list[int | str] = [f"net {index}" for index in range(wholes)]
     calls: list[int | str] = []
     (whole_calls,) = calling([nets], calls.append)
     measured = time_walks(calling(rows, calls.append), wholes=whole_calls, samples=3, whole_samples=whole_samples)

@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
+import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from pnas_ops import save_figure
@@ -33,16 +37,17 @@ def make_history(phases: str, *, idle: Sequence[int] = ()) -> list[EpochRecord]:
 
 def lines(axes: Axes) -> list[list[tuple[float, float]]]:
     """The points of every line."""
-    return [[tuple(point) for point in line.get_xydata()] for line in axes.lines]
+    return [[tuple(point) for point in np.asarray(line.get_xydata())] for line in axes.lines]
 
 
 def shaded(axes: Axes) -> list[tuple[float, float, str]]:
     """Begin, end and colour of what is shaded."""
-    return [(patch.get_x(), patch.get_x() + patch.get_width(), to_hex(patch.get_facecolor())) for patch in axes.patches]
+    spans = [cast(Rectangle, patch) for patch in axes.patches]
+    return [(span.get_x(), span.get_x() + span.get_width(), to_hex(span.get_facecolor())) for span in spans]
 
 
-def legend(figure: object) -> list[str]:
-    (found,) = figure.legends  # type: ignore[attr-defined]
+def legend(figure: Figure) -> list[str]:
+    (found,) = figure.legends
     return [text.get_text() for text in found.get_texts()]
 
 

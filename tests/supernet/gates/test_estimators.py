@@ -61,9 +61,8 @@ def test_equals_equation_4_written_out(problem: tuple[Tensor, int, list[nn.Modul
     gate = materialized_gate_gradient(active, candidates, x, loss)
     p = alpha.softmax(0)
     count = len(alpha)
-    expected = torch.stack(
-        [sum(gate[j] * p[j] * ((1.0 if i == j else 0.0) - p[i]) for j in range(count)) for i in range(count)]
-    )
+    terms = [[gate[j] * p[j] * ((1.0 if i == j else 0.0) - p[i]) for j in range(count)] for i in range(count)]
+    expected = torch.stack([torch.stack(row).sum() for row in terms])
     torch.testing.assert_close(exact_gradient(*problem), expected, rtol=1e-10, atol=1e-10)
 
 
@@ -106,10 +105,9 @@ def test_sums_to_zero_over_the_candidates(problem: tuple[Tensor, int, list[nn.Mo
 def test_is_invariant_to_a_shift_of_alpha(
     problem: tuple[Tensor, int, list[nn.Module], Tensor, str], shift: float
 ) -> None:
-    alpha, *rest = problem
-    torch.testing.assert_close(
-        exact_gradient(alpha + shift, *rest), exact_gradient(alpha, *rest), rtol=1e-9, atol=1e-11
-    )
+    alpha, active, candidates, x, loss = problem
+    shifted = exact_gradient(alpha + shift, active, candidates, x, loss)
+    torch.testing.assert_close(shifted, exact_gradient(*problem), rtol=1e-9, atol=1e-11)
 
 
 @given(problems(smallest=2), st.data())
@@ -137,6 +135,8 @@ def test_output_and_input_gradient_are_those_of_the_active_candidate(
     assert torch.equal(gated, plain)
     LOSSES[loss](gated).backward()
     LOSSES[loss](plain).backward()
+    assert gated_input.grad is not None
+    assert plain_input.grad is not None
     assert torch.equal(gated_input.grad, plain_input.grad)
 
 
@@ -156,6 +156,7 @@ def test_gate_products_are_reduced_in_float32(dtype: torch.dtype) -> None:
     alpha = torch.zeros(2, requires_grad=True)
     gated_output(alpha, [nn.Identity(), Double()], 0, ones).backward(ones)
     gates = torch.tensor([90_000.0, 180_000.0])
+    assert alpha.grad is not None
     assert torch.equal(alpha.grad, 0.5 * (gates - gates.mean()))
 
 

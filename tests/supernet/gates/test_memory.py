@@ -8,7 +8,7 @@ from attrs import evolve
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from pnas_ops import MBConvSpec, OpSpec, SearchSpace, Zero, imagenet_mbconv_space
+from pnas_ops import MBConvSpec, OpSpec, Space, Zero, imagenet_mbconv_space
 from pnas_supernet import (
     ExactGate,
     GatePath,
@@ -68,7 +68,7 @@ def sampled(supernet: SuperNet, seed: int) -> list[int]:
     return [path.members[0] for path in paths]
 
 
-def other_than(choices: Sequence[int], space: SearchSpace) -> list[int]:
+def other_than(choices: Sequence[int], space: Space) -> list[int]:
     return [(choice + 1) % len(blocks) for choice, blocks in zip(choices, space.mixed, strict=True)]
 
 

@@ -124,6 +124,7 @@ def test_a_single_candidate_is_an_ordinary_layer() -> None:
         gradient = layer.weight.grad.clone()
         layer.zero_grad()
         layer(x).square().sum().backward()
+        assert layer.weight.grad is not None
         assert torch.equal(gradient, layer.weight.grad)
         assert op.alpha.grad is None or float(op.alpha.grad) == 0.0
 

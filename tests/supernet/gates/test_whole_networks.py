@@ -4,6 +4,7 @@ import copy
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import pytest
 import torch
@@ -87,7 +88,7 @@ def alpha_gradients(
     with torch.random.fork_rng():
         torch.manual_seed(7)
         arch_step(net, *batch, paths=paths, loss=cross_entropy, optimizer=optimizer, execution=execution)
-    return torch.cat([alpha.grad for alpha in alpha_parameters(net)])
+    return torch.cat([cast(Tensor, alpha.grad) for alpha in alpha_parameters(net)])
 
 
 def relative_error(found: Tensor, expected: Tensor) -> float:
@@ -118,7 +119,7 @@ def check(
     dropout: float,
     execution: Execution = PLAIN,
 ) -> None:
-    net = make_net(seed, dropout).to(dtype=dtype, memory_format=layout)
+    net = make_net(seed, dropout).to(dtype).to(memory_format=layout)
     images, labels = make_batch(seed + 1)
     batch = images.to(dtype=dtype, memory_format=layout), labels
     found = alpha_gradients(net, batch, exact, execution)
@@ -243,11 +244,11 @@ def test_the_mean_sampled_gradient_is_that_of_all_paths_enumerated(
 
     draws = 3000
     optimizer = torch.optim.SGD(alpha_parameters(tiny), lr=0.0)
-    total = torch.zeros_like(mean)
+    total = torch.zeros_like(whole[0][1])
     for _ in range(draws):
         paths = sample_paths(tiny, sampler, generator)
         arch_step(tiny, *batch, paths=paths, loss=cross_entropy, optimizer=optimizer)
-        total += torch.cat([alpha.grad for alpha in alpha_parameters(tiny)])
+        total += torch.cat([cast(Tensor, alpha.grad) for alpha in alpha_parameters(tiny)])
     # Five standard deviations: by chance once in a million.
     assert ((total / draws - mean).abs() <= 5 * (variance / draws).sqrt() + 1e-15).all()
     assert (variance > 0).all()

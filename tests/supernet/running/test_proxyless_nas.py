@@ -137,8 +137,9 @@ def test_an_objective_makes_the_search_prefer_what_is_cheap(network: nn.Module) 
 
 @pytest.fixture
 def dropping_network(network: nn.Module) -> nn.Module:
-    network.first.candidates[1] = nn.Sequential(network.first.candidates[1], nn.Dropout(0.3))
-    network.head = nn.Sequential(nn.Dropout(0.2), network.head)
+    candidates = mixed_ops(network)[0].candidates
+    candidates[1] = nn.Sequential(candidates[1], nn.Dropout(0.3))
+    network.head = nn.Sequential(nn.Dropout(0.2), network.get_submodule("head"))
     return network
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bits import bits
-from pnas_supernet import GateStep, ProxylessNAS, SearchConfig
+from pnas_supernet import GateStep, ProxylessNAS, SearchConfig, mixed_ops
 
 STEPS = 4
 OVERFLOWING = 2.0**24
@@ -20,8 +20,9 @@ OVERFLOWING = 2.0**24
 @pytest.fixture
 def dropping_network(network: nn.Module) -> nn.Module:
     """The network in float32, as mixed precision takes it, with dropout inside and outside of a candidate."""
-    network.first.candidates[1] = nn.Sequential(network.first.candidates[1], nn.Dropout(0.3))
-    network.head = nn.Sequential(nn.Dropout(0.2), network.head)
+    candidates = mixed_ops(network)[0].candidates
+    candidates[1] = nn.Sequential(candidates[1], nn.Dropout(0.3))
+    network.head = nn.Sequential(nn.Dropout(0.2), network.get_submodule("head"))
     return network.float()
 
 

@@ -155,6 +155,7 @@ def test_gate_products_are_reduced_in_float32(dtype: torch.dtype) -> None:
     alpha = torch.zeros(2, requires_grad=True)
     ExactGate(0)([nn.Identity(), nn.Hardtanh(max_val=1.0)], alpha, x).float().sum().backward()
     products = torch.tensor([3.0, 1.0]) * x.numel()
+    assert alpha.grad is not None
     assert torch.equal(alpha.grad, 0.5 * (products - products.mean()))
 
 

@@ -3,8 +3,9 @@
 import copy
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -59,8 +60,8 @@ def make_batch(seed: int) -> tuple[Tensor, Tensor]:
     return images, torch.randint(5, (8,), generator=generator)
 
 
-def make_step(**options: object) -> ReinforceStep:
-    return ReinforceStep(**{"reward": reward, "estimator": reinforce, "baseline": Mean(), "samples": 5} | options)
+def make_step(estimator: Callable[[Tensor, Tensor, Tensor], Tensor] = reinforce) -> ReinforceStep:
+    return ReinforceStep(reward=reward, estimator=estimator, baseline=Mean(), samples=5)
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def test_the_mean_of_many_estimates_is_the_gradient_of_the_expected_reward(skewe
             generator=generator,
             execution=Execution(),
         )
-        estimates.append(torch.cat([alpha.grad for alpha in alpha_parameters(skewed)]))
+        estimates.append(torch.cat([cast(Tensor, alpha.grad) for alpha in alpha_parameters(skewed)]))
     found = torch.stack(estimates)
     error = found.std(0) / len(found) ** 0.5
     assert wanted.abs().max() > 20 * error.max()
