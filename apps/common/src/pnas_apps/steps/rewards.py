@@ -1,25 +1,18 @@
 """What a net costs by means that have no gradient: measured whole, or the size of its file."""
 
-from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from pnas_apps.ground.errors import UserError
 from pnas_apps.steps.objective import Cost
 from pnas_export import architecture_signatures, chain_signatures, convert_workloads
-from pnas_latency import Device, LatencyTable
+from pnas_latency import Device, LatencyTable, measure_net_ms
 from pnas_ops import Architecture, Space, workloads
 
 
-def measured_ms(device: Device) -> Callable[[Architecture], float]:
+def measured_ms(device: Device) -> Cost:
     """The latency of a whole net on a device, with the cost of a call, in milliseconds; each net is measured once."""
-
-    @cache
-    def measure(architecture: Architecture) -> float:
-        ((_, measurement),) = device.measure([], nets=[architecture])
-        return measurement.latency_ms + measurement.overhead_ms
-
-    return measure
+    return cache(partial(measure_net_ms, device))
 
 
 def file_bytes(space: Space, *, conversions: Path | None, log: Path | None) -> Cost:
