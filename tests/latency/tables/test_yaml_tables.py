@@ -112,6 +112,22 @@ def test_a_net_costs_what_the_originals_walk_over_the_keys_finds(seed: int) -> N
     assert table.predict_ms(space.architecture(choices)) == pytest.approx(total, rel=1e-12)
 
 
+def test_a_classifier_is_the_sum_of_its_two_keys_as_independent_measurements(tmp_path: Path) -> None:
+    path = tmp_path / "mobile.yaml"
+    path.write_text(
+        "Conv_1-input:7x7x8-output:7x7x16: {count: 50, mean: 2.0, var: 0.09}\n"
+        "Logits-input:7x7x16-output:10: {count: 40, mean: 1.0, var: 0.16}\n"
+    )
+    convolution, linear, both = read_proxylessnas_yaml(path).entries
+    assert [entry.workload.block.out_channels for entry in (convolution, linear, both)] == [16, 10, 10]
+    assert both.workload.block.op == ClassifierSpec(hidden_channels=16)
+    assert (both.measurement.latency_ms, both.measurement.count) == (3.0, 40)
+    assert both.columns["variance_ms2"] == pytest.approx(0.25)
+    # The quartiles of a normal distribution are 0.6745 standard deviations from its mean.
+    assert both.measurement.p75_ms == pytest.approx(3 + 0.5 * 0.6745, abs=1e-4)
+    assert both.measurement.p25_ms == pytest.approx(3 - 0.5 * 0.6745, abs=1e-4)
+
+
 @HAS_TABLES
 def test_the_original_table_covers_its_space_and_no_other() -> None:
     table = read_proxylessnas_yaml(PIXEL_1)
