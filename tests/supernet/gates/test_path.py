@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pnas_supernet import (
     ExactGate,
     MixedOp,
+    Sampler,
     SinglePath,
     TwoPathGate,
     active_paths,
@@ -149,3 +150,19 @@ def test_wrong_paths_are_refused(network: nn.Module) -> None:
         pass
     with pytest.raises(ValueError, match="at least one candidate"):
         MixedOp([])
+
+
+@pytest.mark.parametrize("sampler", [sample_uniform, sample_single, sample_exact_gate, sample_two_path_gate])
+def test_the_same_paths_are_drawn_from_alphas_of_any_precision(sampler: Sampler) -> None:
+    """Of 2000 draws, probabilities in bfloat16, which are off by up to 1/256, change some."""
+    drawn = []
+    for dtype in (torch.float64, torch.float32, torch.bfloat16):
+        alpha, generator = torch.tensor([0.5, -1.25, 1.0, 0.0], dtype=dtype), torch.Generator().manual_seed(0)
+        drawn.append([sampler(alpha, generator) for _ in range(2000)])
+    assert drawn[0] == drawn[1] == drawn[2]
+
+
+def test_a_candidate_too_rare_for_float32_makes_a_pair() -> None:
+    alpha = torch.tensor([0.0, -110.0])
+    assert float(alpha.softmax(0)[1]) == 0.0
+    assert sample_two_path_gate(alpha, torch.Generator().manual_seed(0)) == TwoPathGate(0, 1)

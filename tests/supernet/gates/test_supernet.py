@@ -20,6 +20,7 @@ from pnas_supernet import (
     derive,
     extract,
     extract_candidates,
+    initialize_alphas,
     mixed_ops,
     sample_paths,
     sample_single,
@@ -114,3 +115,20 @@ def test_a_net_of_another_space_is_refused() -> None:
     other = digits_mbconv_space(2.0)
     with pytest.raises(ValueError, match="is not in space 'digits-mbconv-1'"):
         extract(supernet, other.architecture([0] * 6))
+
+
+def test_alphas_start_at_normal_numbers_of_a_thousandth() -> None:
+    network = nn.Sequential(*[MixedOp([nn.ReLU()] * count) for count in (2, 7, 1)])
+    for std in (1e-3, 0.5):
+        generator = torch.Generator().manual_seed(0)
+        expected = [torch.randn(count, generator=generator) * std for count in (2, 7, 1)]
+        torch.manual_seed(0)
+        for source in (None, torch.Generator().manual_seed(0)):
+            if std == 1e-3:
+                initialize_alphas(network, generator=source)
+            else:
+                initialize_alphas(network, std=std, generator=source)
+            assert all(torch.equal(a, b) for a, b in zip(alpha_parameters(network), expected, strict=True))
+    supernet = SuperNet(digits_mbconv_space())
+    drawn = torch.cat([alpha.detach() for alpha in alpha_parameters(supernet)])
+    assert 0 < drawn.abs().max() < 6e-3  # a normal number is beyond 6 std once in 500 million draws

@@ -151,3 +151,12 @@ def test_what_killed_writers_left_is_removed_by_the_next_save(path: Path) -> Non
         file.write_bytes(b"half a checkpoint")
     save_checkpoint(NEXT, path, kind="search")
     assert set(path.parent.iterdir()) == {path, checkpoint.previous(path), of_another}
+
+
+def test_the_previous_checkpoint_is_enough_to_go_on_from(path: Path) -> None:
+    """As a kill between the two renames leaves it."""
+    path.unlink()
+    assert has_checkpoint(path)
+    assert load(path) == bits(OLD)
+    delete_checkpoint(path)
+    assert list(path.parent.iterdir()) == []

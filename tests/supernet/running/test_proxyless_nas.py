@@ -1,14 +1,25 @@
 """The alternation, its history, and its seed."""
 
 import copy
+import math
 from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from bits import bits
-from pnas_supernet import GatePath, GateStep, ProxylessNAS, SearchConfig, alpha_parameters, mixed_ops, relative_entropy
+from pnas_supernet import (
+    GatePath,
+    GateStep,
+    MixedOp,
+    ProxylessNAS,
+    SearchConfig,
+    alpha_parameters,
+    mixed_ops,
+    relative_entropy,
+)
 from pnas_supernet.running import proxyless_nas
 from pnas_supernet.searching import arch_steps
 
@@ -187,3 +198,70 @@ def test_nothing_to_search_or_to_learn_from_is_named(network: nn.Module) -> None
     for train, validation in (([], make_batches(0, 1)), (make_batches(0, 1), [])):
         with pytest.raises(ValueError, match="there is no training or no validation batch"):
             make_search(network).run_epoch(train, validation)
+
+
+def test_entropy_is_a_mean_over_the_operations_that_have_a_choice() -> None:
+    def op(*probs: float) -> MixedOp:
+        found = MixedOp([nn.Identity() for _ in probs])
+        found.alpha.data.copy_(torch.tensor(probs).log())
+        return found
+
+    quarter = -(0.25 * math.log(0.25) + 0.75 * math.log(0.75)) / math.log(2)
+    assert relative_entropy(nn.Sequential(op(0.25, 0.75), op(1.0), op(0.2, 0.2, 0.2, 0.2, 0.2))) == pytest.approx(
+        (quarter + 1.0) / 2
+    )
+    assert relative_entropy(nn.Sequential(op(1.0), nn.ReLU())) == 0.0
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_the_loss_of_both_kinds_of_steps_is_smoothed_by_the_configuration(smoothing: float) -> None:
+    """Of a net that stays as it is but for rounding, with -log p = (1-s) log p_label + s / 5 sum_i log p_i."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), MixedOp([nn.Linear(3 * 8 * 8, 5)]).double())
+    ((images, labels),) = batch = make_batches(0, 1)
+    log_probs = network[1].candidates[0](images.flatten(1)).log_softmax(1).detach()
+    own = log_probs[range(len(labels)), labels]
+    expected = -((1 - smoothing) * own + smoothing / 5 * log_probs.sum(1)).mean()
+    search = make_search(
+        network, label_smoothing=smoothing, warmup_epochs=0, arch_interval=1, weight_lr=1e-12, weight_decay=0.0
+    )
+    record = search.run_epoch(batch, batch)
+    assert record.train_loss == pytest.approx(float(expected), rel=1e-9)
+    assert record.validation_loss == pytest.approx(float(expected), rel=1e-9)
+
+
+class ProcessOf:
+    """A group as the process `rank` sees it."""
+
+    def __init__(self, rank: int) -> None:
+        self._rank = rank
+
+    def rank(self) -> int:
+        return self._rank
+
+    def size(self) -> int:
+        return 1
+
+
+def test_processes_drop_other_things_out_on_the_same_paths(
+    dropping_network: nn.Module, sampled: list[tuple[GatePath, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dist, "all_reduce", lambda joined, group: None)
+    monkeypatch.setattr(dist, "all_gather_object", lambda everyone, mine, group: everyone.__setitem__(0, mine))
+
+    def outcome(rank: int | None) -> tuple[Any, list[tuple[GatePath, ...]]]:
+        sampled.clear()
+        search = make_search(dropping_network)
+        grouped = ProxylessNAS(
+            search.network,
+            search.config,
+            generator=search.generator,
+            group=None if rank is None else ProcessOf(rank),  # type: ignore[arg-type]
+        )
+        grouped.run_epoch(make_batches(0, 2), make_batches(1, 1))
+        return bits(grouped.network.state_dict()), sampled.copy()
+
+    alone, first, second = outcome(None), outcome(0), outcome(1)
+    assert first == alone
+    assert second[1] == first[1]
+    assert second[0] != first[0]

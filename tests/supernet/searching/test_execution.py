@@ -202,9 +202,12 @@ def test_a_float16_search_whose_gradients_never_fit_stops() -> None:
     weight = nn.Parameter(torch.ones(1))
     optimizer = torch.optim.SGD([weight], lr=0.1)
     execution = Execution(scaler=GradScaler("cpu", init_scale=1.0))
-    with pytest.raises(DivergenceError, match="gradients overflow even with the loss scaled by"):
+    scales = []
+    with pytest.raises(DivergenceError, match=r"gradients overflow even with the loss scaled by 0\.0005$"):
         for _ in range(20):
             weight.grad = torch.full((1,), float("inf"))
             execution.scaler.scale(torch.zeros(()))
             execution.step(optimizer)
+            scales.append(execution.scaler.get_scale())
+    assert scales == [0.5**halvings for halvings in range(1, 11)]
     assert torch.equal(weight.detach(), torch.ones(1))

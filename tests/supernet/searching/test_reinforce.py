@@ -25,6 +25,7 @@ from pnas_supernet import (
     mixed_ops,
     weight_parameters,
 )
+from pnas_supernet.searching import arch_steps, execution
 
 
 class Mean:
@@ -175,3 +176,68 @@ def test_a_search_by_rewards_prefers_what_is_rewarded_and_resumes_with_its_basel
     assert bits(whole.state_dict()) == bits(resumed.state_dict())
     # The reward falls with the number of the candidate.
     assert all(op.probs[:2].sum() > 0.6 for op in mixed_ops(whole.network))
+
+
+def test_ten_paths_are_judged_in_a_step_unless_told_otherwise(skewed: nn.Module) -> None:
+    judged: list[Sequence[int]] = []
+
+    def remember(accuracy: float, choices: Sequence[int]) -> float:
+        judged.append(choices)
+        return accuracy
+
+    for step, count in (
+        (ReinforceStep(reward=remember, estimator=reinforce, baseline=Mean()), 10),
+        (ReinforceStep(reward=remember, estimator=reinforce, baseline=Mean(), samples=1), 1),
+    ):
+        judged.clear()
+        step(
+            skewed,
+            *make_batch(0),
+            loss=cross_entropy,
+            optimizer=torch.optim.SGD(alpha_parameters(skewed), lr=0.1),
+            generator=torch.Generator().manual_seed(0),
+            execution=Execution(),
+        )
+        assert len(judged) == count
+    with pytest.raises(ValueError, match="samples"):
+        ReinforceStep(reward=reward, estimator=reinforce, baseline=Mean(), samples=0)
+
+
+def test_several_processes_judge_by_the_mean_accuracy_and_learn_by_the_mean_reward(
+    skewed: nn.Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The means of this process and others are half a unit above what this one has."""
+
+    def half_more(tensors: Sequence[Tensor], group: object) -> None:
+        for tensor in tensors:
+            tensor += 0.5
+
+    seen: list[tuple[list[float], list[float]]] = []
+    for group in (None, object()):
+        accuracies: list[float] = []
+        rewards: list[float] = []
+
+        def reward_of(accuracy: float, choices: Sequence[int], to: list[float] = accuracies) -> float:
+            to.append(accuracy)
+            return 10 * accuracy
+
+        def estimator(log_probs: Tensor, found: Tensor, baselines: Tensor, to: list[float] = rewards) -> Tensor:
+            to.extend(found.tolist())
+            return reinforce(log_probs, found, baselines)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(arch_steps, "average", half_more)
+            patch.setattr(execution, "average", lambda tensors, group: None)
+            ReinforceStep(reward=reward_of, estimator=estimator, baseline=Mean(), samples=5)(
+                skewed,
+                *make_batch(0),
+                loss=cross_entropy,
+                optimizer=torch.optim.SGD(alpha_parameters(skewed), lr=0.0),
+                generator=torch.Generator().manual_seed(0),
+                execution=Execution(group=group),  # type: ignore[arg-type]
+            )
+        seen.append((accuracies, rewards))
+    (alone, rewards_alone), (joined, rewards_joined) = seen
+    assert rewards_alone == pytest.approx([10 * accuracy for accuracy in alone])
+    assert joined == pytest.approx([accuracy + 0.5 for accuracy in alone])
+    assert rewards_joined == pytest.approx([10 * accuracy + 0.5 for accuracy in joined])

@@ -1,15 +1,20 @@
 """What the steps compute; test_step_isolation.py has what they must not change."""
 
+import copy
+from collections.abc import Sequence
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from materialized import StraightThrough
 from pnas_supernet import (
     ExactGate,
     GatePath,
     SinglePath,
     TwoPathGate,
+    active_paths,
     alpha_parameters,
     arch_step,
     frozen_parameters,
@@ -101,3 +106,26 @@ def test_frozen_parameters_are_thawed_after_an_exception() -> None:
         raise KeyError
     assert layer.weight.requires_grad
     assert not layer.bias.requires_grad
+
+
+def test_an_objective_that_is_no_sum_has_the_gradient_of_the_materialized_network(
+    network: nn.Module, batch: tuple[Tensor, Tensor]
+) -> None:
+    """The loss is a factor, and the probabilities are one."""
+    cost = torch.tensor([1.0, 2.0, 4.0, 0.0], dtype=torch.float64)
+
+    def objective(loss: Tensor, probs: Sequence[Tensor]) -> Tensor:
+        return loss**2 * torch.stack([p @ cost for p in probs]).sum()
+
+    paths = [ExactGate(2), ExactGate(1)]
+    of_materialized = copy.deepcopy(network)
+    optimizer = torch.optim.SGD(alpha_parameters(network), lr=0.0)
+    result = arch_step(network, *batch, paths=paths, loss=cross_entropy, optimizer=optimizer, objective=objective)
+
+    alphas = alpha_parameters(of_materialized)
+    with active_paths(of_materialized, [StraightThrough(path.active, (0, 1, 2, 3)) for path in paths]):
+        loss = cross_entropy(of_materialized(batch[0]), batch[1])
+    value = objective(loss, [alpha.softmax(0) for alpha in alphas])
+    torch.testing.assert_close(result.loss, value.detach(), rtol=1e-10, atol=0.0)
+    for found, expected in zip(alpha_parameters(network), torch.autograd.grad(value, alphas), strict=True):
+        torch.testing.assert_close(found.grad, expected, rtol=1e-9, atol=1e-12)
