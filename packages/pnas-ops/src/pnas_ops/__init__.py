@@ -5,6 +5,7 @@ from importlib.metadata import version
 from pnas_ops.data.batches import Batches
 from pnas_ops.data.errors import PnasError
 from pnas_ops.data.html_table import html_table
+from pnas_ops.data.listings import counted, shortened
 from pnas_ops.data.preprocessing import Preprocessing
 from pnas_ops.data.priced_net import PricedNet
 from pnas_ops.data.pyramid_nets import cifar_tree_space, pyramid_tree_architecture, tree_edges
@@ -102,6 +103,8 @@ __all__ = [
     "edge_name",
     "half_edges",
     "html_table",
+    "counted",
+    "shortened",
     # files: JSON, and files that are whole or not there
     "to_json",
     "from_json",

@@ -10,10 +10,8 @@ from torch import Tensor
 from pnas_latency.choosing.budget import Budget
 from pnas_latency.choosing.infeasible import InfeasibleBudgetError
 from pnas_latency.choosing.within_budget import choose_within_budget
-from pnas_latency.tables.descriptions import shortened
-from pnas_latency.tables.html import html_table
 from pnas_latency.tables.table import LatencyTable
-from pnas_ops import Architecture, Space
+from pnas_ops import Architecture, Space, html_table, shortened
 
 MOST_BELOW = 0.05
 """Of the target: a net that leaves more of it unused has been given away."""

@@ -2,23 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from pnas_latency.tables.html import html_table
+from pnas_ops import counted, html_table, shortened
 
 if TYPE_CHECKING:
     from pnas_latency.tables.table import LatencyTable
 
 _ROWS_SHOWN = 20
-
-
-def shortened(text: str, longest: int = 40) -> str:
-    """A text of any length, such as a device that is named by its command, in one line of at most `longest`."""
-    line = " ".join(text.split())
-    return line if len(line) <= longest else f"{line[: longest - 3]}..."
-
-
-def counted(count: int, noun: str) -> str:
-    """A number of things: 1 net, 2 nets."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def table_in_a_line(table: "LatencyTable") -> str:

@@ -6,8 +6,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from pnas_latency.tables.descriptions import shortened
-from pnas_ops import Architecture, Measurement, Workload
+from pnas_ops import Architecture, Measurement, Workload, shortened
 
 
 def _finite(instance: object, attribute: Any, value: Mapping[str, float]) -> None:

@@ -10,8 +10,9 @@ _HEADINGS = ("block", "image", "operation", "channels", "stride", "shortcut")
 
 
 def shortened(text: str, longest: int = 40) -> str:
-    """At most so many characters of a text that someone else chose, such as the name of a net."""
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+    """A text that someone else chose, such as the name of a net, in one line of at most so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else f"{line[: longest - 3]}..."
 
 
 def counted(count: int, noun: str) -> str:
