@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from pnas_export.devices.benchmark_report import has_benchmark_report, read_benchmark_report
 from pnas_export.devices.file_device import FileByFileDevice
-from pnas_export.ground.programs import DeviceError, run_program
+from pnas_export.ground.programs import DeviceError, Finished, run_program
 from pnas_ops import DeviceInfo, Measurement, summarize_samples
 
 
@@ -77,16 +77,21 @@ class CommandDevice(FileByFileDevice):
             for word in shlex.split(self.template)
         ]
         try:
-            finished = run_program(command, timeout_s=self.timeout_s, source=path)
-            if finished.code != 0:
-                raise ValueError(f"it ended with code {finished.code} and printed {finished.last_line}")
-            if has_benchmark_report(finished.output):
-                return read_benchmark_report(finished.output, statistic=self.statistic)
-            return _read_last_line(finished.output)
+            return _read_measurement(
+                run_program(command, timeout_s=self.timeout_s, source=path), statistic=self.statistic
+            )
         except ValueError as error:
             raise DeviceError(
                 f"command {self.template!r} did not time {what}: {error}", "run it by hand to see why"
             ) from None
+
+
+def _read_measurement(finished: Finished, *, statistic: Statistic) -> Measurement:
+    if finished.code != 0:
+        raise ValueError(f"it ended with code {finished.code} and printed {finished.last_line}")
+    if has_benchmark_report(finished.output):
+        return read_benchmark_report(finished.output, statistic=statistic)
+    return _read_last_line(finished.output)
 
 
 def _read_last_line(text: str) -> Measurement:
