@@ -101,14 +101,14 @@ def test_a_table_that_is_wrong_is_corrected_by_what_was_measured(
 ) -> None:
     landing = land_on(4.0, probs, table, lambda net: factor * table.predict_ms(net))
     assert len(landing.attempts) == 2
-    assert 4.0 * (1 - MOST_BELOW) <= landing.result.measured_ms <= 4.0
+    assert 4.0 * (1 - MOST_BELOW) <= landing.result.latency_ms <= 4.0
     assert landing.result == landing.attempts[1]
 
 
 def test_of_several_misses_the_nearest_is_taken(probs: list[Tensor], table: LatencyTable) -> None:
     factors = iter([1.2, 0.7, 1.1, 0.9])
     landing = land_on(4.0, probs, table, lambda net: next(factors) * table.predict_ms(net))
-    missed = [max(one.measured_ms / 4 - 1, 1 - MOST_BELOW - one.measured_ms / 4) for one in landing.attempts]
+    missed = [max(one.latency_ms / 4 - 1, 1 - MOST_BELOW - one.latency_ms / 4) for one in landing.attempts]
     assert landing.chosen == missed.index(min(missed))
 
 
