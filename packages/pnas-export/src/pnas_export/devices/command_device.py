@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from pnas_export.devices.benchmark_report import has_benchmark_report, read_benchmark_report
+from pnas_export.devices.benchmark_report import Statistic, has_benchmark_report, read_benchmark_report
 from pnas_export.devices.file_device import FileByFileDevice
 from pnas_export.ground.programs import DeviceError, Finished, run_program
 from pnas_ops import DeviceInfo, Measurement, summarize_samples
