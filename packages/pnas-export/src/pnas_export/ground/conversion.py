@@ -24,8 +24,6 @@ class ConversionError(PnasError, ValueError):
     def __init__(self, converted: str, reason: str, layer: str = "", layer_type: str = "") -> None:
         place = f"layer {layer!r} ({layer_type}): " if layer else ""
         super().__init__(f"cannot convert {converted}: {place}{reason}")
-        # What an exception is unpickled with.
-        self.args = (converted, reason, layer, layer_type)
         self.converted = converted
         self.reason = reason
         self.layer = layer

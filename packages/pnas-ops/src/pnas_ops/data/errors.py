@@ -1,5 +1,8 @@
 """Mistakes that a user can mend."""
 
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
 
 class PnasError(Exception):
     """What is wrong, and the way out of it, each as a part of one line; the base of all errors of that kind.
@@ -17,5 +20,18 @@ class PnasError(Exception):
         self.what = what
         self.way_out = way_out
 
+    def __reduce__(self) -> tuple[Callable[..., "PnasError"], tuple[object, ...]]:
+        # Subclasses have fields that their constructors ask for, and an error may come out of another process.
+        return _restored, (type(self), self.args, self.__dict__)
+
     def __str__(self) -> str:
         return f"{self.what}: {self.way_out}" if self.way_out else self.what
+
+
+_Error = TypeVar("_Error", bound=PnasError)
+
+
+def _restored(kind: type[_Error], arguments: tuple[object, ...], fields: Mapping[str, object]) -> _Error:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(fields)
+    return error
