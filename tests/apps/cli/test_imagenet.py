@@ -16,7 +16,7 @@ from attrs import evolve
 from click.testing import CliRunner
 from PIL import Image
 
-import pnas_apps.steps.search
+import pnas_apps.steps.supernet_search
 from apps.interruption import Interrupted
 from command_line import assert_refused
 from pnas_apps.cli.presets import read_preset
@@ -194,7 +194,7 @@ def test_a_search_that_is_interrupted_within_an_epoch_ends_as_one_that_never_sto
 ) -> None:
     table = uniform_table(shallow)
     whole, history = run_search(make_run("whole"), table, table.predict_ms)
-    monkeypatch.setattr(pnas_apps.steps.search, "SECONDS_BETWEEN_CHECKPOINTS", 0)
+    monkeypatch.setattr(pnas_apps.steps.supernet_search, "SECONDS_BETWEEN_CHECKPOINTS", 0)
     with pytest.raises(KeyboardInterrupt):
         run_search(make_run("stopped", reporter=Interrupted(reporter, call)), table, table.predict_ms)
     resumed, resumed_history = run_search(make_run("stopped"), table, table.predict_ms)
@@ -263,3 +263,8 @@ def test_help_answers_without_heavy_libraries() -> None:
         "print([name for name in ('torch', 'numpy', 'rich', 'matplotlib') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_run_on_images_of_a_library_is_one_of_another_program() -> None:
+    run = Path(__file__).parents[2] / "samples" / "finished-run"
+    assert_refused(CliRunner().invoke(main, ["eval", str(run)]), "the run is one of another program, with images of a")

@@ -64,3 +64,12 @@ def test_seconds_add_up_over_sessions(tmp_path: Path) -> None:
     folder.add_seconds("search", 3.0)
     folder.add_seconds("train", 1.0)
     assert folder.read_seconds() == {"search": 5.0, "train": 1.0}
+
+
+@pytest.mark.parametrize("damaged", ["junk", "[]", '{"search": "long"}', ""])
+def test_a_run_with_damaged_times_goes_on(damaged: str, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.seconds.write_text(damaged)
+    assert folder.read_seconds() == {}
+    folder.add_seconds("search", 2.5)
+    assert folder.read_seconds() == {"search": 2.5}

@@ -16,6 +16,7 @@ from pnas_latency import (
     Landing,
     LatencyTable,
     TableEntry,
+    UnknownCostError,
     check_budget,
     land_on_budget,
     measure_net_ms,
@@ -219,3 +220,33 @@ def test_a_landing_goes_through_json(probs: list[Tensor], table: LatencyTable) -
         landing = land_on(4.0, probs, table, measure)
         assert from_json(to_json(landing), Landing) == landing
     assert evolve(landing, target_ms=None).target_ms is None
+
+
+@pytest.mark.parametrize("measured_ms", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_measurement_that_is_none_is_refused_by_name(
+    probs: list[Tensor], table: LatencyTable, measured_ms: float
+) -> None:
+    with pytest.raises(UnknownCostError, match=f"net 'net' was measured at {measured_ms} ms: see what the device does"):
+        land_on(4.0, probs, table, lambda net: measured_ms)
+
+
+def test_a_table_of_infinite_latencies_is_refused_in_one_line(table: LatencyTable) -> None:
+    endless = evolve(table.entries[5], measurement=measurement(float("inf")))
+    broken = evolve(table, entries=(*table.entries[:5], endless, *table.entries[6:]))
+    with pytest.raises(UnknownCostError, match=r"latency_ms of .* has costs that are not finite: measure"):
+        check_budget(SPACE, broken, Budget(latency_ms=4.0))
+
+
+@pytest.mark.parametrize("chosen", [-1, 1, 99])
+def test_a_landing_is_one_of_its_attempts(probs: list[Tensor], table: LatencyTable, chosen: int) -> None:
+    landing = land_on(None, probs, table, None)
+    with pytest.raises(ValueError, match=f"chosen must be one of 1 attempts, counted from 0, got {chosen}"):
+        evolve(landing, chosen=chosen)
+    with pytest.raises(ValueError, match="attempts"):
+        evolve(landing, attempts=())
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_budget_is_a_positive_number(limit: float) -> None:
+    with pytest.raises(ValueError, match="latency_ms"):
+        Budget(latency_ms=limit)

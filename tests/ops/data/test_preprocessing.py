@@ -29,3 +29,15 @@ def test_preprocessing_that_means_nothing_is_refused(changes: dict[str, object],
     values = {"height": 16, "width": 16, "channels": "grey", "mean": (0.4,), "std": (0.25,)}
     with pytest.raises(ValueError, match=message):
         Preprocessing(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("mean", "std"), [(float("nan"), 1.0), (float("inf"), 1.0), (0.0, float("nan"))])
+def test_numbers_that_are_none_are_refused(mean: float, std: float) -> None:
+    with pytest.raises(ValueError, match="mean and std must be finite"):
+        Preprocessing(height=4, width=4, channels="grey", mean=(mean,), std=(std,))
+
+
+def test_pixels_of_other_channels_are_refused() -> None:
+    grey = Preprocessing(height=4, width=4, channels="grey", mean=(0.5,), std=(0.5,))
+    with pytest.raises(ValueError, match="grey images have 1 channels, these have 3"):
+        grey(torch.zeros(1, 3, 4, 4, dtype=torch.uint8))

@@ -13,6 +13,7 @@ from pnas_ops import (
     Architecture,
     BlockSpec,
     DeviceInfo,
+    FormatError,
     MBConvSpec,
     Measurement,
     PoolSpec,
@@ -155,3 +156,18 @@ def test_saves_and_loads_and_names_the_file(tmp_path: Path) -> None:
     assert load_json(path, DeviceInfo) == info
     with pytest.raises(ValueError, match=r"device\.json: holds DeviceInfo"):
         load_json(path, SearchSpace)
+
+
+@pytest.mark.parametrize("text", ['{"a":' + "1" * 5000 + "}", "[" * 100_000])
+def test_what_the_parser_itself_refuses_is_told_with_the_file(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "odd.json"
+    path.write_text(text)
+    with pytest.raises(FormatError, match=r"odd\.json: not JSON: "):
+        load_json(path, Architecture)
+
+
+@pytest.mark.parametrize("version", [True, 1.0, "1", None])
+def test_a_version_is_a_whole_number(version: object) -> None:
+    document = json.loads(to_json(digits_mbconv_space()))
+    with pytest.raises(FormatError, match=f"holds SearchSpace version {version}, expected SearchSpace version 1"):
+        from_json(json.dumps(document | {"schema_version": version}), SearchSpace)

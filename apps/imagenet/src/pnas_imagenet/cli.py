@@ -8,6 +8,7 @@ import click
 
 from pnas_apps.cli.app import App
 from pnas_apps.cli.program import Program, add_verbs
+from pnas_apps.ground.errors import UserError
 
 if TYPE_CHECKING:
     from pnas_apps.images.folders import Track
@@ -25,7 +26,10 @@ def _preset_type() -> "type[PhotoPreset]":
 def _read_task(folder: Path | None, download: bool, preset: "Preset", track: "Track") -> "Task":
     from pnas_imagenet.tasks import photos_task
 
-    assert folder is not None  # photos never come with a library
+    if folder is None:  # photos never come with a library
+        raise UserError(
+            "the run is one of another program, whose images come with a library: give its folder to that one"
+        )
     return photos_task(folder, preset)
 
 

@@ -40,12 +40,13 @@ def read_preset(name: str, folder: Path) -> Document:
         raise UserError(f"there is no preset {name!r}: name one of {shipped}, or a file that ends in .toml")
     try:
         document: Document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not a TOML file: {error}") from None
     version = document.pop("version", VERSION)
-    if version != VERSION:
+    # A boolean is a number for Python, and 1.0 is 1.
+    if type(version) is not int or version != VERSION:
         raise UserError(
-            f"{path} has version {version} of presets, this software {VERSION}: use the software that it was written "
+            f"{path} has version {version!r} of presets, this software {VERSION}: use the software that it was written "
             "for, or begin with a shipped preset"
         )
     return document

@@ -219,10 +219,14 @@ def _cpus(text: str) -> tuple[int, ...]:
         found = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
         if not found:
             raise ValueError(f"cpus={text}: write them as 4-7, or 4+6")
-        cpus += range(int(found[1]), int(found[2] or found[1]) + 1)
+        first, last = int(found[1]), int(found[2] or found[1])
+        if last < first or last > _LAST_CPU:
+            raise ValueError(f"cpus={text}: write them from the first to the last, at most {_LAST_CPU}")
+        cpus += range(first, last + 1)
     return tuple(cpus)
 
 
+_LAST_CPU = 1023
 _KINDS = {
     "torch-cpu": _Kind(make=_torch("cpu")),
     "torch-cuda": _Kind(make=_torch("cuda")),

@@ -103,10 +103,12 @@ class RunFolder:
 
     def read_seconds(self) -> dict[str, float]:
         """The time that each step took so far."""
-        seconds: dict[str, float] = {}
-        if self.seconds.exists():
-            seconds = json.loads(self.seconds.read_text(encoding="utf-8"))
-        return seconds
+        try:
+            found = json.loads(self.seconds.read_text(encoding="utf-8"))
+            return {str(step): float(seconds) for step, seconds in found.items()}
+        except (FileNotFoundError, ValueError, TypeError, AttributeError):
+            # Nothing but times: those of a damaged file are gone, and the run is not.
+            return {}
 
 
 def holds_bundle(path: Path) -> bool:

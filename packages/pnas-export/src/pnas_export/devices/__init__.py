@@ -1,4 +1,4 @@
 """Runtimes, phones and command lines as devices that measure blocks and nets.
 
-Imports all wings before it.
+May import all wings before it.
 """

@@ -64,8 +64,8 @@ def export_file(
     elif calibration is None:
         raise ValueError(f"format {format_!r} needs calibration images: pass some of the training split")
     with tempfile.TemporaryDirectory(prefix="pnas-") as folder:
-        if exact is None:
-            exact = Path(folder, path.name)
+        exact = Path(folder, path.name) if exact is None else Path(exact)
+        if not exact.exists():
             export_file(network, input_shape, exact, base_format(format_), cache=cache, log=log)
         if format_ == "onnx-int8":
             assert calibration is not None

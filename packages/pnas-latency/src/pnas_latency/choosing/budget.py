@@ -1,13 +1,16 @@
 """What a net may cost at most."""
 
-from typing import Literal
+from math import inf
+from typing import Any, Literal
 
 from attrs import field, frozen
-from attrs.validators import gt, optional
+from attrs.validators import gt, lt, optional
 
 from pnas_latency.choosing.limit import Limit
 from pnas_latency.metrics.counts import MACS, PARAMETERS, peak_activation_bytes, weight_bytes
 from pnas_latency.tables.table import LatencyTable
+
+_POSITIVE: Any = optional([gt(0.0), lt(inf)])
 
 
 @frozen(kw_only=True)
@@ -25,11 +28,11 @@ class Budget:
         peak_activation_bytes: of the activations at the worst moment, in the device's dtype.
     """
 
-    latency_ms: float | None = field(default=None, validator=optional(gt(0.0)))
-    macs: float | None = field(default=None, validator=optional(gt(0.0)))
-    parameters: float | None = field(default=None, validator=optional(gt(0.0)))
-    weight_bytes: float | None = field(default=None, validator=optional(gt(0.0)))
-    peak_activation_bytes: float | None = field(default=None, validator=optional(gt(0.0)))
+    latency_ms: float | None = field(default=None, validator=_POSITIVE)
+    macs: float | None = field(default=None, validator=_POSITIVE)
+    parameters: float | None = field(default=None, validator=_POSITIVE)
+    weight_bytes: float | None = field(default=None, validator=_POSITIVE)
+    peak_activation_bytes: float | None = field(default=None, validator=_POSITIVE)
 
     def counts(self, table: LatencyTable) -> tuple[Limit, ...]:
         """The limits on what is counted and not measured: all but latency, bytes in the dtype of the table's device."""

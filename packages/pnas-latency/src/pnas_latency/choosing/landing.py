@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from math import inf
 
 import torch
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
+from attrs.validators import min_len
 from torch import Tensor
 
 from pnas_latency.choosing.budget import Budget
 from pnas_latency.choosing.infeasible import InfeasibleBudgetError
 from pnas_latency.choosing.within_budget import choose_within_budget
+from pnas_latency.metrics.metric import UnknownCostError
 from pnas_latency.tables.table import LatencyTable
 from pnas_ops import Architecture, Space, html_table, shortened
 
@@ -56,8 +59,13 @@ class Landing:
     """
 
     target_ms: float | None
-    attempts: tuple[Attempt, ...]
-    chosen: int
+    attempts: tuple[Attempt, ...] = field(validator=min_len(1))
+    chosen: int = field()
+
+    @chosen.validator
+    def _check_chosen(self, attribute: object, chosen: int) -> None:
+        if not 0 <= chosen < len(self.attempts):
+            raise ValueError(f"chosen must be one of {len(self.attempts)} attempts, counted from 0, got {chosen}")
 
     def __repr__(self) -> str:
         asked = "without a target" if self.target_ms is None else f"on {self.target_ms:.4g} ms"
@@ -127,6 +135,7 @@ def land_on_budget(
         InfeasibleBudgetError: naming the budget that no net is within, and the cheapest net.
         UnknownCostError: for a limit that the space's costs cannot tell, see `Metric.parts`.
         MissingWorkloadsError: for a table that lacks a workload of the space.
+        UnknownCostError: for a measurement that is not positive and finite, too.
     """
     target_ms = budget.latency_ms
     if target_ms is None:
@@ -146,13 +155,21 @@ def land_on_budget(
         if any(attempt.architecture == architecture for attempt in attempts):
             break
         predicted_ms = table.predict_ms(architecture)
-        measured_ms = None if measure is None else measure(architecture)
+        measured_ms = None if measure is None else _checked(measure(architecture), architecture)
         attempts.append(Attempt(architecture=architecture, predicted_ms=predicted_ms, measured_ms=measured_ms))
         if measured_ms is None or _excess(attempts[-1], target_ms) == 0:
             break
         measured_per_predicted = measured_ms / predicted_ms
     best = min(range(len(attempts)), key=lambda index: _excess(attempts[index], target_ms))
     return Landing(target_ms=target_ms, attempts=tuple(attempts), chosen=best)
+
+
+def _checked(measured_ms: float, architecture: Architecture) -> float:
+    if not 0 < measured_ms < inf:
+        raise UnknownCostError(
+            f"net {architecture.name!r} was measured at {measured_ms} ms", "see what the device does, and measure again"
+        )
+    return measured_ms
 
 
 def _described(attempt: Attempt) -> str:

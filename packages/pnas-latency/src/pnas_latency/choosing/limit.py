@@ -6,7 +6,7 @@ from attrs import field, frozen
 from attrs.validators import gt, instance_of, lt, optional
 
 from pnas_latency.choosing.knapsack import Bound
-from pnas_latency.metrics.metric import Costs, Metric
+from pnas_latency.metrics.metric import Costs, Metric, UnknownCostError
 from pnas_ops import Space
 
 
@@ -34,12 +34,14 @@ class Limit:
         Kept by the very choices whose net costs, by `Metric.of`, what the limit allows.
 
         Raises:
-            ValueError: for a cost that is not finite.
+            UnknownCostError: for a cost that is not finite.
         """
         fixed, costs = self.metric.parts(space)
         rest = (self.metric.constant, *fixed)
         if not all(map(isfinite, (*rest, *(cost for row in costs for cost in row)))):
-            raise ValueError(f"{self.metric.name} of {space.name!r} has costs that are not finite")
+            raise UnknownCostError(
+                f"{self.metric.name} of {space.name!r} has costs that are not finite", "measure its table anew"
+            )
         upper = _largest_at_most if self.metric.combine == "max" else _sum_at_most
         lower = _largest_at_least if self.metric.combine == "max" else _sum_at_least
         bounds = [upper(rest, costs, self.at_most)]

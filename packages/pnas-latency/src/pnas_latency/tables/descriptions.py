@@ -55,8 +55,9 @@ def table_as_html(table: "LatencyTable") -> str:
         for entry in table.entries[:_ROWS_SHOWN]
     ]
     more = len(table.entries) - _ROWS_SHOWN
+    calibrated = "" if table.calibration is None else f"; nets take {table.calibration.scale:.4g} times the sum"
     return html_table(
-        f"{table.device}, {table.measured_on}",
+        f"{table.device}, {table.measured_on}{calibrated}",
         ["workload", "ms", "", *columns],
         rows,
         below=f"and {counted(more, 'more workload')}" if more > 0 else "",

@@ -12,7 +12,7 @@ _HEADINGS = ("block", "image", "operation", "channels", "stride", "shortcut")
 def shortened(text: str, longest: int = 40) -> str:
     """A text that someone else chose, such as the name of a net, in one line of at most so many characters."""
     line = " ".join(text.split())
-    return line if len(line) <= longest else f"{line[: longest - 3]}..."
+    return line if len(line) <= longest else f"{line[: max(0, longest - 3)]}..."[:longest]
 
 
 def counted(count: int, noun: str) -> str:

@@ -1,5 +1,6 @@
 """What an image goes through before it reaches a net."""
 
+from math import isfinite
 from typing import Literal
 
 import torch
@@ -34,6 +35,8 @@ class Preprocessing:
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) != count:
                 raise ValueError(f"{name} needs {count} values for {self.channels}, got {len(values)}")
+        if not all(map(isfinite, (*self.mean, *self.std))):
+            raise ValueError(f"mean and std must be finite, got {self.mean} and {self.std}")
         if min(self.std) <= 0:
             raise ValueError(f"std must be positive, got {self.std}")
 
@@ -43,7 +46,13 @@ class Preprocessing:
         return (1, _COUNTS[self.channels], self.height, self.width)
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """Pixels 0 to 255, (N, C, H, W), of any type, as float32 in channels_last order, normalized."""
+        """Pixels 0 to 255, (N, C, H, W), of any type, as float32 in channels_last order, normalized.
+
+        Raises:
+            ValueError: for pixels of other channels.
+        """
+        if pixels.shape[1] != len(self.mean):
+            raise ValueError(f"{self.channels} images have {len(self.mean)} channels, these have {pixels.shape[1]}")
         # One multiplication and one addition, which is what a converter makes two operators of.
         scale = torch.tensor([1 / (255 * std) for std in self.std], device=pixels.device)
         shift = torch.tensor([-mean / std for mean, std in zip(self.mean, self.std, strict=True)], device=pixels.device)

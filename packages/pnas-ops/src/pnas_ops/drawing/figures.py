@@ -1,4 +1,4 @@
-"""Figures of matplotlib, which is imported here alone, and the colours that all pictures share."""
+"""Figures of matplotlib, and the colours that all pictures share."""
 
 from io import BytesIO
 from typing import TYPE_CHECKING

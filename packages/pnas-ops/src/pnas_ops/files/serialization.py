@@ -79,12 +79,13 @@ def from_json(text: str, cls: type[T]) -> T:
     """
     try:
         document = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"not JSON: {error}") from None
     if not isinstance(document, dict):
         raise FormatError("not a JSON object")
     schema, version = document.pop("schema", None), document.pop("schema_version", None)
-    if (schema, version) != (cls.__name__, SCHEMA_VERSION):
+    # A boolean is a number for Python, and 1.0 is 1.
+    if schema != cls.__name__ or type(version) is not int or version != SCHEMA_VERSION:
         raise FormatError(
             f"holds {schema or 'no schema'} version {version}, expected {cls.__name__} version {SCHEMA_VERSION}",
             "read it with the software that wrote it, or make it anew",

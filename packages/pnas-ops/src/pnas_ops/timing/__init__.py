@@ -1,5 +1,5 @@
 """What a device reports, and the way of timing that makes blocks predict nets.
 
 The one file here is also run by itself, in processes that import nothing else of the project; so it
-imports nothing.
+imports nothing of ours.
 """
