@@ -267,4 +267,4 @@ def test_help_answers_without_heavy_libraries() -> None:
 
 def test_a_run_on_images_of_a_library_is_one_of_another_program() -> None:
     run = Path(__file__).parents[2] / "samples" / "finished-run"
-    assert_refused(CliRunner().invoke(main, ["eval", str(run)]), "the run is one of another program, with images of a")
+    assert_refused(CliRunner().invoke(main, ["eval", str(run)]), "the run is one of another program, whose images")
