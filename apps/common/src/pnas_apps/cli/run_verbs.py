@@ -17,14 +17,20 @@ if TYPE_CHECKING:
 
 def run_verbs(app: App) -> tuple[click.Command, ...]:
     """All of them, for one program."""
-    return _search(app), _train(app), _evaluate(app), _export(app), _report(app), _run(app)
+    search = _begin(
+        app, "search", "search", "Search a net within a budget: table and search alone; train and report go on."
+    )
+    run = _begin(app, "run", "report", "The whole road: table, search, train, export, report.")
+    return search, _train(app), _evaluate(app), _export(app), _report(app), run
 
 
-def _run(app: App) -> click.Command:
-    @click.command(epilog=DEVICES)
+def _begin(app: App, name: str, until: "StepName", help_text: str) -> click.Command:
+    """A command that begins a run, or goes on with one that was interrupted, up to a step."""
+
+    @click.command(name, help=help_text, epilog=DEVICES)
     @data_options(app)
     @run_options(app)
-    def run(
+    def begin(
         data_dir: Path,
         preset: str,
         options: RunOptions,
@@ -32,28 +38,9 @@ def _run(app: App) -> click.Command:
         flags: Flags,
         download: bool = False,
     ) -> None:
-        """The whole road: table, search, train, export, report."""
-        _start(app, "report", data_dir, preset, options, session, flags, download=download)
+        _start(app, until, data_dir, preset, options, session, flags, download=download)
 
-    return run
-
-
-def _search(app: App) -> click.Command:
-    @click.command(epilog=DEVICES)
-    @data_options(app)
-    @run_options(app)
-    def search(
-        data_dir: Path,
-        preset: str,
-        options: RunOptions,
-        session: SessionOptions,
-        flags: Flags,
-        download: bool = False,
-    ) -> None:
-        """Search a net within a budget: table and search alone; train and report go on."""
-        _start(app, "search", data_dir, preset, options, session, flags, download=download)
-
-    return search
+    return begin
 
 
 def _start(
