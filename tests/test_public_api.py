@@ -3,6 +3,7 @@
 import ast
 import builtins
 import importlib
+import importlib.util
 import re
 import subprocess
 import sys
@@ -112,3 +113,28 @@ def test_the_version_is_that_of_the_distribution() -> None:
 
 def _public(module: ModuleType) -> set[str]:
     return {*getattr(module, "__all__", [name for name in dir(module) if not name.startswith("_")])}
+
+
+def test_every_name_in_a_docstring_or_a_document_is_there() -> None:
+    mentioned: dict[str, Path] = {}
+    texts = ("packages/**/*.py", "apps/**/*.py", "*.md", "packages/*/README.md", "apps/*/README.md")
+    for path in (path for pattern in texts for path in ROOT.glob(pattern)):
+        text = path.read_text(encoding="utf-8")
+        for name in re.findall(r"`(pnas_(?:ops|supernet|latency|export|apps)(?:\.[A-Za-z_]+)+)", text):
+            mentioned[name] = path
+    assert mentioned
+    assert {name: path for name, path in mentioned.items() if not is_there(name)} == {}
+
+
+def is_there(name: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    found: object = importlib.import_module(name.split(".")[0])
+    place = name.split(".")[0]
+    for part in name.split(".")[1:]:
+        place = f"{place}.{part}"
+        if not hasattr(found, part):
+            if importlib.util.find_spec(place) is None:
+                return False
+            importlib.import_module(place)
+        found = getattr(found, part)
+    return True

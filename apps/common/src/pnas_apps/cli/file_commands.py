@@ -99,7 +99,7 @@ def bench_files(paths: Sequence[Path], device: str, *, threads: int, cache: Cach
 
     Args:
         paths: files, or folders of which all files that the device runs are timed.
-        device: see `pnas_apps.devices.parse_device`.
+        device: see `pnas_apps.devices.device_names.parse_device`.
         threads: of the device.
         cache: of conversions.
         reporter: shows progress.

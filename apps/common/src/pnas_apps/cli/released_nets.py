@@ -51,7 +51,7 @@ def show_released(
         folder: must be new or empty.
         weights: the original's checkpoint of the net; without it no file is exported.
         table: what prices it; measured on the device, block by block and as a whole, if None.
-        device: see `pnas_apps.devices.parse_device`.
+        device: see `pnas_apps.devices.device_names.parse_device`.
         threads: of the device.
         cache: of conversions.
         reporter: shows progress.

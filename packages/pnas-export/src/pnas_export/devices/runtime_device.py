@@ -80,7 +80,7 @@ class RuntimeDevice(ABC):
         nets: Sequence[Architecture] = (),
         progress: Progress | None = None,
     ) -> Iterator[Measured]:
-        """Times every workload as part of random nets (`pnas_ops.walk`), in several processes, and nets among them.
+        """Times every workload as part of random nets (`pnas_ops.time_walks`), in several processes; nets among them.
 
         Whole nets are the same converted blocks, chained into a file each.
 
