@@ -1,6 +1,5 @@
 """Whatever takes a path takes a text as well."""
 
-import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,7 @@ from pnas_ops import (
     save_json,
     write_atomically,
 )
+from signatures import names_with_a_path
 
 NET = digits_mbconv_space(blocks_per_stage=1).architecture([0, 0])
 
@@ -67,14 +67,4 @@ def test_a_text_does_the_same_as_a_path(name: str, tmp_path: Path) -> None:
 
 
 def test_no_function_with_a_path_is_left_out() -> None:
-    found = set()
-    for name in pnas_ops.__all__:
-        value = getattr(pnas_ops, name)
-        if not inspect.isfunction(value) and not inspect.isclass(value):
-            continue
-        for function in (value, *(member for _, member in inspect.getmembers(value, inspect.isfunction))):
-            annotations = [parameter.annotation for parameter in inspect.signature(function).parameters.values()]
-            assert Path not in annotations, f"{name} takes no text"
-            if FilePath in annotations:
-                found.add(name)
-    assert found == CALLS.keys()
+    assert names_with_a_path(pnas_ops) == CALLS.keys()

@@ -1,6 +1,5 @@
 """Whatever takes a path takes a text as well."""
 
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from pnas_supernet import (
     save_checkpoint,
 )
 from pnas_supernet.running.checkpoint import previous
+from signatures import names_with_a_path
 
 STATE = {"weight": torch.ones(2, 3)}
 
@@ -98,14 +98,4 @@ def test_the_checkpoint_before_the_last_stands_beside_it() -> None:
 
 
 def test_no_function_with_a_path_is_left_out() -> None:
-    found = set()
-    for name in pnas_supernet.__all__:
-        value = getattr(pnas_supernet, name)
-        if not inspect.isfunction(value) and not inspect.isclass(value):
-            continue
-        for function in (value, *(member for _, member in inspect.getmembers(value, inspect.isfunction))):
-            annotations = [parameter.annotation for parameter in inspect.signature(function).parameters.values()]
-            assert Path not in annotations, f"{name} takes no text"
-            if FilePath in annotations:
-                found.add(name)
-    assert found == CALLS.keys()
+    assert names_with_a_path(pnas_supernet) == CALLS.keys()
