@@ -1,11 +1,13 @@
 """Whatever takes a path takes a text as well."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 import pnas_ops
 from original_configs import mobile
@@ -13,14 +15,22 @@ from pnas_ops import (
     Architecture,
     FilePath,
     FormatError,
+    clear_leftovers,
     digits_mbconv_space,
     draw_architectures,
     load_json,
     load_original_checkpoint,
+    load_weights,
     read_original_config,
+    read_weights,
+    recover,
     released,
+    replaced_folder,
     save_figure,
     save_json,
+    save_weights,
+    sha256_of,
+    staged_file,
     write_atomically,
 )
 from signatures import names_with_a_path
@@ -50,10 +60,37 @@ def refusal(path: FilePath) -> str:
     return str(caught.value)
 
 
+def weights(path: FilePath) -> list[float]:
+    net, halves = nn.Linear(2, 1), nn.Linear(2, 1)
+    nn.init.constant_(halves.weight, 0.5)
+    save_weights(halves, path)
+    load_weights(net, path)
+    return [*net.weight[0].tolist(), *read_weights(path)["weight"][0].tolist()]
+
+
+def staged(path: FilePath) -> str:
+    with staged_file(path) as file:
+        file.write_text("content")
+    return sha256_of(path)
+
+
+def replaced(path: FilePath) -> list[Path]:
+    with replaced_folder(path) as folder:
+        (folder / "file").touch()
+    recover(path)
+    clear_leftovers(path)
+    found = [*Path(path).iterdir()]
+    shutil.rmtree(path)
+    return found
+
+
 CALLS: dict[str, Callable[[FilePath], object]] = {
     "write_atomically": lambda path: saved(lambda path: write_atomically(path, "content"), path),
     "save_json": lambda path: saved(lambda path: save_json(NET, path), path),
     "load_json": document,
+    **dict.fromkeys(["save_weights", "load_weights", "read_weights"], weights),
+    **dict.fromkeys(["staged_file", "sha256_of"], staged),
+    **dict.fromkeys(["replaced_folder", "recover", "clear_leftovers"], replaced),
     "save_figure": lambda path: saved(lambda path: save_figure(draw_architectures([NET]), path), path),
     "read_original_config": config,
     "load_original_checkpoint": refusal,

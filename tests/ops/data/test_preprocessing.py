@@ -23,6 +23,8 @@ def test_preprocessing_is_what_torchvision_does() -> None:
         ({"std": (0.0,)}, "std must be positive"),
         ({"channels": "BGR"}, "channels"),
         ({"height": 0}, "height"),
+        ({"shorter_side": 15}, "shorter_side 15 is less than 16 x 16 pixels"),
+        ({"shorter_side": 0}, "shorter_side"),
     ],
 )
 def test_preprocessing_that_means_nothing_is_refused(changes: dict[str, object], message: str) -> None:

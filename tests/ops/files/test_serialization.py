@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import evolve
+from attrs import evolve, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -171,3 +171,68 @@ def test_a_version_is_a_whole_number(version: object) -> None:
     document = json.loads(to_json(digits_mbconv_space()))
     with pytest.raises(FormatError, match=f"holds SearchSpace version {version}, expected SearchSpace version 1"):
         from_json(json.dumps(document | {"schema_version": version}), SearchSpace)
+
+
+INFO = {"device": "a", "runtime": "b", "runtime_version": "1", "threads": 1, "dtype": "int8"}
+WHOLE = json.dumps({"schema": "DeviceInfo", "schema_version": 1} | INFO)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (WHOLE.replace('"threads": 1', '"threads": NaN'), "not JSON: NaN is no number$"),
+        (WHOLE.replace('"threads": 1', '"threads": -Infinity'), "not JSON: -Infinity is no number$"),
+        (WHOLE.replace('"threads": 1', '"threads": 1e999'), "not JSON: 1e999 is too large a number$"),
+        (WHOLE.replace('"threads": 1', '"threads": 1' + "0" * 400), r"not JSON: 10+\.\.\. is too large a number$"),
+        (WHOLE.replace('"threads": 1', '"threads": 1, "threads": 2'), "not JSON: 'threads' stands there twice$"),
+        (WHOLE.replace('"threads": 1', '"threads": ' + "[" * 400 + "]" * 400), r"needs a value of type int, got \[\["),
+        (WHOLE.replace('"a"', json.dumps(["long"] * 1000)), r".*got \['long', .{20,60}\.\.\. @ DeviceInfo\.device$"),
+        (WHOLE.replace('"DeviceInfo"', json.dumps("x\n" * 1000)), r"holds x x x [x ]*\.\.\. version 1, expected Dev"),
+        (WHOLE.replace('"DeviceInfo"', "[[1]]"), r"holds \[\[1\]\] version 1"),
+        (WHOLE[: len(WHOLE) // 2], "not JSON: "),
+        ("", "not JSON: Expecting value"),
+    ],
+)
+def test_what_is_no_document_is_told_in_one_short_line_with_the_file(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "device.json"
+    path.write_text(text)
+    with pytest.raises(FormatError, match=rf"device\.json: {message}") as caught:
+        load_json(path, DeviceInfo)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < len(str(path)) + 250
+
+
+def test_a_number_that_a_float_cannot_hold_is_named() -> None:
+    measurement = {"latency_ms": 10**400, "p25_ms": 1, "median_ms": 2, "p75_ms": 3, "count": 2}
+    with pytest.raises(FormatError, match="too large"):
+        from_dict(measurement, Measurement)
+
+
+def test_a_document_of_many_faults_names_ten() -> None:
+    document = {"name": "net", "resolution": 1, "blocks": [3] * 1000}
+    with pytest.raises(FormatError, match=r"needs named fields, or a list @ Architecture\.blocks\[9\]; and 990 more$"):
+        from_dict(document, Architecture)
+
+
+def test_a_mark_at_the_beginning_of_a_text_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "device.json").write_text(WHOLE, encoding="utf-8-sig")
+    assert load_json(tmp_path / "device.json", DeviceInfo) == from_dict(INFO, DeviceInfo)
+
+
+def test_what_is_no_text_and_what_is_no_file_are_told(tmp_path: Path) -> None:
+    (tmp_path / "device.json").write_bytes(b"\xff\xfe{}")
+    with pytest.raises(FormatError, match=r"device\.json: not a text in UTF-8: invalid start byte at byte 0$"):
+        load_json(tmp_path / "device.json", DeviceInfo)
+    with pytest.raises(FormatError, match=r"a folder, not a file$"):
+        load_json(tmp_path, DeviceInfo)
+
+
+def test_a_number_that_is_not_finite_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="a number that is not finite cannot be JSON"):
+        save_json(Odd(value=float("nan")), tmp_path / "odd.json")
+    assert not list(tmp_path.iterdir())
+
+
+@frozen
+class Odd:
+    value: float

@@ -3,12 +3,14 @@
 from importlib.metadata import version
 
 from pnas_ops.data.batches import Batches
-from pnas_ops.data.errors import PnasError
+from pnas_ops.data.errors import PnasError, in_one_line
 from pnas_ops.data.html_table import html_table
 from pnas_ops.data.listings import counted, shortened
 from pnas_ops.data.preprocessing import Preprocessing
 from pnas_ops.data.priced_net import PricedNet
 from pnas_ops.data.pyramid_nets import cifar_tree_space, pyramid_tree_architecture, tree_edges
+from pnas_ops.data.ranges import Range
+from pnas_ops.data.runtime_rules import TFLITE_RULES, FileStructure, RuntimeRules
 from pnas_ops.data.space import Architecture, SearchSpace, Stage
 from pnas_ops.data.spaces import cifar_mbconv_space, digits_mbconv_space, imagenet_mbconv_space, mbconv_candidates
 from pnas_ops.data.specs import (
@@ -34,8 +36,11 @@ from pnas_ops.data.tree_texts import edge_name, half_edges, tree_text
 from pnas_ops.data.workload import Workload, workload_parts, workloads
 from pnas_ops.drawing.architectures import draw_architectures
 from pnas_ops.drawing.figures import KERNEL_COLORS, kernel_color, new_figure, save_figure
-from pnas_ops.files.atomic import FilePath, write_atomically
-from pnas_ops.files.serialization import FormatError, from_dict, from_json, load_json, save_json, to_json
+from pnas_ops.files.atomic import FilePath, sha256_of, staged_file, write_atomically
+from pnas_ops.files.folders import replaced_folder
+from pnas_ops.files.leftovers import clear_leftovers, recover
+from pnas_ops.files.serialization import FormatError, from_dict, from_json, load_json, parse_json, save_json, to_json
+from pnas_ops.files.weights import load_weights, read_weights, save_weights
 from pnas_ops.modules.build import Mix, build_block, build_network, build_op, build_space, initialize_weights
 from pnas_ops.modules.counting import architecture_macs, architecture_parameters, count_macs, count_parameters
 from pnas_ops.modules.layers import Block, Classifier, MBConv, Zero
@@ -84,6 +89,7 @@ __all__ = [
     "TreeStage",
     "Architecture",
     "PricedNet",
+    "Range",
     "imagenet_mbconv_space",
     "cifar_mbconv_space",
     "digits_mbconv_space",
@@ -95,9 +101,13 @@ __all__ = [
     "Workload",
     "workloads",
     "workload_parts",
+    "RuntimeRules",
+    "FileStructure",
+    "TFLITE_RULES",
     "Preprocessing",
     "Batches",
     "PnasError",
+    "in_one_line",
     # nets as texts
     "tree_text",
     "edge_name",
@@ -105,14 +115,23 @@ __all__ = [
     "html_table",
     "counted",
     "shortened",
-    # files: JSON, and files that are whole or not there
+    # files: JSON, weights, and files and folders that are whole or not there
     "to_json",
     "from_json",
     "FormatError",
     "from_dict",
     "save_json",
     "load_json",
+    "parse_json",
+    "save_weights",
+    "load_weights",
+    "read_weights",
     "write_atomically",
+    "staged_file",
+    "replaced_folder",
+    "recover",
+    "clear_leftovers",
+    "sha256_of",
     "FilePath",
     # modules: what the data describes, built and counted
     "build_network",

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+_LINE_CHARACTERS = 200
+
 
 class PnasError(Exception):
     """What is wrong, and the way out of it, each as a part of one line; the base of all errors of that kind.
@@ -26,6 +28,15 @@ class PnasError(Exception):
 
     def __str__(self) -> str:
         return f"{self.what}: {self.way_out}" if self.way_out else self.what
+
+
+def in_one_line(error: BaseException) -> str:
+    """What an error of another library says, shortened; its type where it says nothing."""
+    if isinstance(error, KeyError) and error.args:
+        text = f"{error.args[0]} is missing or unknown"
+    else:
+        text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _LINE_CHARACTERS else f"{text[: _LINE_CHARACTERS - 3]}..."
 
 
 _Error = TypeVar("_Error", bound=PnasError)

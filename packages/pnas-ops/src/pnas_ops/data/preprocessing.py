@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 from attrs import field, frozen
-from attrs.validators import ge, in_, instance_of
+from attrs.validators import ge, in_, instance_of, optional
 from torch import Tensor
 
 _COUNTS = {"RGB": 3, "grey": 1}
@@ -19,9 +19,12 @@ class Preprocessing:
         height, width: in pixels.
         channels: "RGB", in this order, or "grey".
         mean, std: of each channel, of pixels scaled to [0, 1].
+        shorter_side: to which that of a photo is brought (bilinear, antialiased), before the middle of `height` x
+            `width` is cut out of it; None where nobody has said.
 
     Raises:
-        ValueError: for means or deviations that do not fit the channels, or a deviation that is not positive.
+        ValueError: for means or deviations that do not fit the channels, a deviation that is not positive, or a photo
+            out of which nothing of the size can be cut.
     """
 
     height: int = field(validator=[instance_of(int), ge(1)])
@@ -29,6 +32,7 @@ class Preprocessing:
     channels: Literal["RGB", "grey"] = field(validator=in_(tuple(_COUNTS)))
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    shorter_side: int | None = field(default=None, validator=optional([instance_of(int), ge(1)]))
 
     def __attrs_post_init__(self) -> None:
         count = _COUNTS[self.channels]
@@ -39,6 +43,8 @@ class Preprocessing:
             raise ValueError(f"mean and std must be finite, got {self.mean} and {self.std}")
         if min(self.std) <= 0:
             raise ValueError(f"std must be positive, got {self.std}")
+        if self.shorter_side is not None and self.shorter_side < max(self.height, self.width):
+            raise ValueError(f"shorter_side {self.shorter_side} is less than {self.height} x {self.width} pixels")
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:

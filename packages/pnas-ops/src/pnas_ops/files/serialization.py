@@ -1,15 +1,19 @@
 """Plain data as JSON: a schema header, tagged operations, unknown keys refused by name."""
 
 import json
+import math
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
 import cattrs
 from cattrs.gen import make_dict_unstructure_fn
 from cattrs.strategies import configure_tagged_union
 from cattrs.v import format_exception
 
-from pnas_ops.data.errors import PnasError
+from pnas_ops.data.errors import PnasError, in_one_line
+from pnas_ops.data.listings import shortened
 from pnas_ops.data.space import SearchSpace
 from pnas_ops.data.specs import EdgeSpec, OpSpec
 from pnas_ops.data.tree_space import Space
@@ -17,6 +21,9 @@ from pnas_ops.files.atomic import FilePath, write_atomically
 
 T = TypeVar("T")
 SCHEMA_VERSION = 1
+_SHOWN_CHARACTERS = 60
+_LARGEST_INTEGER = 2**64
+_NAMED_FAULTS = 10
 
 
 def make_converter() -> cattrs.Converter:
@@ -41,13 +48,19 @@ def make_converter() -> cattrs.Converter:
     return converter
 
 
+@cache
+def _own_converter() -> cattrs.Converter:
+    # Making one takes a tenth of a second, and a class's hooks again as much.
+    return make_converter()
+
+
 def _exactly(value: Any, cls: type[Any]) -> Any:
     # cattrs would call the type, and bool("false") is True.
     if type(value) is cls:
         return value
     if cls is float and type(value) is int:
         return float(value)
-    raise TypeError(f"needs a value of type {cls.__name__}, got {value!r}")
+    raise TypeError(f"needs a value of type {cls.__name__}, got {_shown(value)}")
 
 
 def _is_literal(cls: Any) -> bool:
@@ -57,8 +70,13 @@ def _is_literal(cls: Any) -> bool:
 def _one_of(value: Any, literal: Any) -> Any:
     # cattrs would not say what is possible.
     if value not in get_args(literal):
-        raise ValueError(f"needs one of {', '.join(map(str, get_args(literal)))}, got {value!r}")
+        raise ValueError(f"needs one of {', '.join(map(str, get_args(literal)))}, got {_shown(value)}")
     return value
+
+
+def _shown(value: Any) -> str:
+    # A file that is something else may hold anything, at any length.
+    return shortened(repr(value), _SHOWN_CHARACTERS)
 
 
 class FormatError(PnasError, ValueError):
@@ -66,9 +84,58 @@ class FormatError(PnasError, ValueError):
 
 
 def to_json(value: Any) -> str:
-    """An instance of one of the project's attrs classes as a JSON document with a schema header."""
+    """An instance of one of the project's attrs classes as a JSON document with a schema header.
+
+    Raises:
+        FormatError: for a number that is not finite, for which JSON has no word.
+    """
     header = {"schema": type(value).__name__, "schema_version": SCHEMA_VERSION}
-    return json.dumps(header | make_converter().unstructure(value), indent=1) + "\n"
+    try:
+        return json.dumps(header | _own_converter().unstructure(value), indent=1, allow_nan=False) + "\n"
+    except ValueError:
+        raise FormatError(f"a {type(value).__name__} with a number that is not finite cannot be JSON") from None
+
+
+def parse_json(text: str) -> Any:
+    """What a JSON text holds, if it is JSON: one value for a name, and numbers that are finite.
+
+    Raises:
+        FormatError: in one line, for anything else.
+    """
+    try:
+        return json.loads(
+            text.removeprefix("\ufeff"),  # with which some editors begin a file
+            object_pairs_hook=_named_once,
+            parse_constant=_not_a_number,
+            parse_float=_finite,
+            parse_int=_in_range,
+        )
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"not JSON: {in_one_line(error)}") from None
+
+
+def _named_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{_shown(next(name for name in names if names.count(name) > 1))} stands there twice")
+    return found
+
+
+def _not_a_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{shortened(text)} is too large a number")
+    return number
+
+
+def _in_range(text: str) -> int:
+    if abs(number := int(text)) > _LARGEST_INTEGER:
+        raise ValueError(f"{shortened(text)} is too large a number")
+    return number
 
 
 def from_json(text: str, cls: type[T]) -> T:
@@ -77,17 +144,15 @@ def from_json(text: str, cls: type[T]) -> T:
     Raises:
         FormatError: in one line, for a text that is not such a document; it names the field where there is one.
     """
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"not JSON: {error}") from None
+    document = parse_json(text)
     if not isinstance(document, dict):
         raise FormatError("not a JSON object")
     schema, version = document.pop("schema", None), document.pop("schema_version", None)
     # A boolean is a number for Python, and 1.0 is 1.
     if schema != cls.__name__ or type(version) is not int or version != SCHEMA_VERSION:
+        holds = "no schema" if schema is None else shortened(str(schema), _SHOWN_CHARACTERS)
         raise FormatError(
-            f"holds {schema or 'no schema'} version {version}, expected {cls.__name__} version {SCHEMA_VERSION}",
+            f"holds {holds} version {shortened(str(version))}, expected {cls.__name__} version {SCHEMA_VERSION}",
             "read it with the software that wrote it, or make it anew",
         )
     return from_dict(document, cls)
@@ -102,12 +167,16 @@ def from_dict(document: Any, cls: type[T], *, converter: cattrs.Converter | None
         converter: knows the unions inside the class; that of `make_converter` if None.
 
     Raises:
-        FormatError: in one line, naming every field that is missing, unknown or wrong.
+        FormatError: in one line, naming the fields that are missing, unknown or wrong.
     """
     try:
-        return (converter or make_converter()).structure(document, cls)
-    except (cattrs.BaseValidationError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise FormatError("; ".join(cattrs.transform_error(error, cls.__name__, _explain))) from None
+        return (converter or _own_converter()).structure(document, cls)
+    except RecursionError:
+        raise FormatError(f"nested too deeply for a {cls.__name__}") from None
+    except (cattrs.BaseValidationError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        faults = cattrs.transform_error(error, cls.__name__, _explain)
+        more = f"; and {len(faults) - _NAMED_FAULTS} more" if len(faults) > _NAMED_FAULTS else ""
+        raise FormatError("; ".join(faults[:_NAMED_FAULTS]) + more) from None
 
 
 def _explain(error: BaseException, cls: type[Any] | None) -> str:
@@ -116,6 +185,8 @@ def _explain(error: BaseException, cls: type[Any] | None) -> str:
         return f"{error} is missing or unknown"
     if isinstance(error, AttributeError):  # cattrs took a method of a dict from something else
         return "needs named fields"
+    if isinstance(error, TypeError) and ("not iterable" in str(error) or "not subscriptable" in str(error)):
+        return "needs named fields, or a list"
     if isinstance(error, TypeError | ValueError) and not isinstance(error, cattrs.ForbiddenExtraKeysError):
         return str(error)
     return format_exception(error, cls)
@@ -131,10 +202,27 @@ def load_json(path: FilePath, cls: type[T]) -> T:
 
     Raises:
         FormatError: naming the file, for one that does not hold a `cls`.
+        OSError: for one that is not there, or may not be read.
     """
     try:
-        return from_json(Path(path).read_text(encoding="utf-8"), cls)
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{path}: not JSON: {error}") from None
+        return from_json(read_text(path), cls)
     except FormatError as error:
-        raise FormatError(f"{path}: {error.what}", error.way_out) from None
+        what = error.what if error.what.startswith(f"{path}: ") else f"{path}: {error.what}"
+        raise FormatError(what, error.way_out) from None
+
+
+def read_text(path: FilePath) -> str:
+    """The text in a file, in UTF-8.
+
+    Raises:
+        FormatError: naming the file, for one that holds no text, and for a folder.
+        OSError: for one that is not there, or may not be read.
+    """
+    if Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir():
+        raise FormatError(f"{path}: a pipe, a socket or a device, not a file")  # which might be waited for
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path}: not a text in UTF-8: {error.reason} at byte {error.start}") from None
+    except IsADirectoryError:
+        raise FormatError(f"{path}: a folder, not a file") from None

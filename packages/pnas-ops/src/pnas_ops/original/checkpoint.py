@@ -1,11 +1,12 @@
 """Reads the original's checkpoints: a state dict under its own key names."""
 
-import pickle
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pnas_ops.data.space import Architecture
@@ -15,29 +16,38 @@ from pnas_ops.modules.build import build_network
 from pnas_ops.original.keys import layer_names
 
 _COUNTER = "num_batches_tracked"
+_STRAY = frozenset({"total_ops", "total_params", "n_averaged"})
+"""What counters of operations (thop) and averages of weights leave among the tensors of a net."""
+
+_DEEPEST = 8
 
 
 def load_original_checkpoint(path: FilePath, architecture: Architecture) -> nn.Sequential:
     """The net with the weights of a checkpoint of the original, as `build_network` makes it, in evaluation mode.
 
-    The file holds a state dict, or a dict with one as "state_dict"; a prefix "module." of all keys is dropped. It is
-    read as weights only: code in it is not run.
+    The file holds a state dict, or a dict with one, by any name and at any depth, such as "state_dict" or "model"; of
+    several the one that fits is taken, and an average ("ema" in its name) before another. What all keys begin with,
+    such as "module." or "_orig_mod.", is dropped. It is read as weights only: code in it is not run.
 
     Args:
-        path: what the original saved with `torch.save`.
+        path: what `torch.save` wrote, or a safetensors file.
         architecture: of that net, as `read_original_config` or `released` gives it.
 
     Raises:
         FormatError: in one line, naming the file and the keys that are missing, unexpected or of another shape.
     """
     path = Path(path)
+    states = list(_state_dicts(_read(path)))
+    if not states:
+        raise FormatError(f"{path}: holds no state dict", "save the net's state_dict() with torch.save")
+    with torch.device("meta"):
+        network = build_network(architecture)
+    keys = _keys(network, architecture)
+    fitting = [_without_prefix(state, keys.values()) for state in states]
+    # The first of those that fit best, and they come with averages before others.
+    best = max(fitting, key=lambda state: len(state.keys() & set(keys.values())))
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise FormatError(f"{path}: not a checkpoint of weights alone: {reason}") from None
-    try:
-        return _network(_state_dict(found), architecture)
+        return _filled(network, keys, best, architecture.name)
     except ValueError as error:
         raise FormatError(f"{path}: {error}") from None
 
@@ -62,18 +72,61 @@ def _keys(network: nn.Module, architecture: Architecture) -> dict[str, str]:
     }
 
 
-def _state_dict(found: Any) -> dict[str, Tensor]:
-    state = found.get("state_dict", found) if isinstance(found, dict) else found
-    if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError("holds no state dict: needs tensors by name, or such a dict as 'state_dict'")
-    parallel = all(key.startswith("module.") for key in state)
-    return {key.removeprefix("module.") if parallel else key: value for key, value in state.items()}
+def _read(path: Path) -> object:
+    """What is in the file; PyTorch raises whatever its parts raise on a file that is none of its own."""
+    way_out = "save the net's state_dict() with torch.save, and name that file"
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise FormatError(f"{path}: a pipe, a socket or a device, and no checkpoint", way_out)
+    if path.is_dir():
+        raise FormatError(f"{path}: a folder and no checkpoint", "name the file in it")
+    if path.suffix == ".safetensors":
+        try:
+            return load_file(path)
+        except (SafetensorError, ValueError, KeyError) as error:
+            raise FormatError(f"{path}: not a safetensors file: {' '.join(str(error).split())}", way_out) from None
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of files that hold a scripted module
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename:  # is not there, or may not be read
+            raise
+        # PyTorch's own words advise to run what is in the file.
+        unsafe = "Unsupported global" in str(error) or "weights_only" in str(error)
+        what = "holds more than tensors, which is not run" if unsafe and _is_pickled(path) else "is no checkpoint"
+        raise FormatError(f"{path}: not a checkpoint of weights alone: it {what}", way_out) from None
 
 
-def _network(state: Mapping[str, Tensor], architecture: Architecture) -> nn.Sequential:
-    with torch.device("meta"):
-        network = build_network(architecture)
-    keys = _keys(network, architecture)
+def _is_pickled(path: Path) -> bool:
+    """Whether the file begins as those of `torch.save` do, of now (a zip file) and of earlier (a pickle)."""
+    with path.open("rb") as file:
+        return file.read(4).startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"))
+
+
+def _state_dicts(found: object, depth: int = 0) -> Iterator[dict[str, Tensor]]:
+    """All dicts of tensors inside, those of averages first."""
+    if not isinstance(found, Mapping) or depth > _DEEPEST:
+        return
+    tensors = {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
+    state = {name: value for name, value in tensors.items() if name.rpartition(".")[2] not in _STRAY}
+    if state:
+        yield state
+    for name in sorted(found, key=lambda name: "ema" not in str(name).lower()):
+        yield from _state_dicts(found[name], depth + 1)
+
+
+def _without_prefix(state: Mapping[str, Tensor], names: Iterable[str]) -> dict[str, Tensor]:
+    """The state without what wrappers put before and between the names: DataParallel, torch.compile, a field."""
+    known = {name.partition(".")[0] for name in names}
+
+    def bare(key: str) -> str:
+        parts = key.split(".")
+        first = next((place for place, part in enumerate(parts) if part in known), 0)
+        return ".".join(part for part in parts[first:] if part != "_orig_mod")
+
+    return {bare(key): value for key, value in state.items()}
+
+
+def _filled(network: nn.Sequential, keys: Mapping[str, str], state: Mapping[str, Tensor], name: str) -> nn.Sequential:
     empty = network.state_dict()
     shapes = {theirs: empty[ours].shape for ours, theirs in keys.items()}
     # PyTorch before 0.4.1 did not count batches, and nothing here depends on it.
@@ -91,7 +144,7 @@ def _network(state: Mapping[str, Tensor], architecture: Architecture) -> nn.Sequ
     }
     if any(faults.values()):
         said = (f"keys {fault} ({len(found)}): {_some(found)}" for fault, found in faults.items() if found)
-        raise ValueError(f"does not fit {architecture.name!r}: {'; '.join(said)}")
+        raise ValueError(f"does not fit {name!r}: {'; '.join(said)}")
     network.to_empty(device="cpu")
     network.load_state_dict({ours: state[theirs] for ours, theirs in keys.items()})
     return network.eval()

@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from attrs import evolve, field, frozen
-from attrs.validators import ge
+
+from pnas_ops.data.ranges import Range
 
 Key = TypeVar("Key", bound=Hashable)
 Progress = Callable[[str, int, int], None]
@@ -28,6 +29,7 @@ def report_progress(progress: Progress | None, what: str, done: int, total: int)
 MAX_DRIFT = 0.05
 """A key whose two halves differ by more is measured again."""
 
+_MILLISECONDS = Range(0.0, 1e9)
 _CLOCK_MS = 0.001
 """Differences below a microsecond are the clock's, and of no net's concern."""
 
@@ -39,7 +41,7 @@ class DeviceInfo:
     device: str
     runtime: str
     runtime_version: str
-    threads: int
+    threads: int = field(validator=Range(1, 1024, whole=True))
     dtype: str
 
     def __str__(self) -> str:
@@ -68,13 +70,13 @@ class Measurement:
         noisy: whether the drift stayed large although it was measured again.
     """
 
-    latency_ms: float = field(validator=ge(0.0))
-    overhead_ms: float = field(default=0.0, validator=ge(0.0))
-    p25_ms: float
-    median_ms: float
-    p75_ms: float
-    count: int = field(validator=ge(1))
-    drift: float = field(default=0.0, validator=ge(0.0))
+    latency_ms: float = field(validator=_MILLISECONDS)
+    overhead_ms: float = field(default=0.0, validator=_MILLISECONDS)
+    p25_ms: float = field(validator=_MILLISECONDS)
+    median_ms: float = field(validator=_MILLISECONDS)
+    p75_ms: float = field(validator=_MILLISECONDS)
+    count: int = field(validator=Range(1, 10**12, whole=True))
+    drift: float = field(default=0.0, validator=Range(0.0, 1e9))
     noisy: bool = False
 
 

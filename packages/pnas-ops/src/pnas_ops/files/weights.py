@@ -1,0 +1,65 @@
+"""The weights of nets in safetensors files: the only place that reads or writes them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from pnas_ops.data.errors import in_one_line
+from pnas_ops.files.atomic import FilePath, write_atomically
+from pnas_ops.files.serialization import FormatError
+
+
+def save_weights(network: nn.Module, path: FilePath) -> None:
+    """Writes all parameters and buffers of a network, on whatever device it is, atomically."""
+    from safetensors.torch import save
+
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    write_atomically(path, save(tensors))
+
+
+def read_weights(path: FilePath) -> dict[str, Tensor]:
+    """The tensors of a safetensors file by their names, all of them finite.
+
+    Raises:
+        FormatError: in one line that names the file, for one that is damaged or something else.
+        OSError: for one that cannot be read.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        found = load(Path(path).read_bytes())
+    except (SafetensorError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise FormatError(f"{path}: not weights in safetensors: {in_one_line(error)}") from None
+    except IsADirectoryError:
+        raise FormatError(f"{path}: a folder, not weights in safetensors") from None
+    for name, tensor in found.items():
+        if tensor.is_floating_point() and not tensor.double().isfinite().all():
+            raise FormatError(f"{path}: {name} is not finite")
+    return found
+
+
+def load_weights(network: nn.Module, path: FilePath) -> None:
+    """Gives a network the weights that `save_weights` wrote.
+
+    Raises:
+        FormatError: as `read_weights`, and naming a tensor that is missing or unknown, or of another shape or type.
+        OSError: for a file that cannot be read.
+    """
+    found = read_weights(path)
+    if misfit := _misfit(network.state_dict(), found):
+        raise FormatError(f"{path}: not the weights of this net: {misfit}")
+    network.load_state_dict(found)
+
+
+def _misfit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
+    for name in sorted(wanted.keys() | found.keys()):
+        if name not in found:
+            return f"{name} is missing"
+        if name not in wanted:
+            return f"{name} is unknown"
+        one, other = ((tuple(tensor.shape), tensor.dtype) for tensor in (found[name], wanted[name]))
+        if one != other:
+            return f"{name} is {one[0]} in {one[1]}, not {other[0]} in {other[1]}"
+    return ""
