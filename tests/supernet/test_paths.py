@@ -11,6 +11,7 @@ import pnas_supernet
 from bits import bits
 from pnas_ops import FilePath
 from pnas_supernet import (
+    CheckpointError,
     MixedOp,
     ProxylessNAS,
     SearchConfig,
@@ -18,6 +19,7 @@ from pnas_supernet import (
     has_checkpoint,
     load_checkpoint,
     save_checkpoint,
+    taking_state,
 )
 from pnas_supernet.running.checkpoint import previous
 from signatures import names_with_a_path
@@ -38,6 +40,12 @@ def saved(path: FilePath) -> object:
 def loaded(path: FilePath) -> object:
     save_checkpoint(STATE, Path(path), kind="search")
     return bits(load_checkpoint(path, kind="search"))
+
+
+def told(path: FilePath) -> object:
+    with pytest.raises(CheckpointError) as caught, taking_state(path, kind="search"):
+        raise KeyError("network")
+    return str(caught.value)
 
 
 def had(path: FilePath) -> object:
@@ -70,6 +78,7 @@ def resumed(path: FilePath) -> object:
 
 
 CALLS: dict[str, Callable[[FilePath], object]] = {
+    "taking_state": told,
     "save_checkpoint": saved,
     "load_checkpoint": loaded,
     "has_checkpoint": had,

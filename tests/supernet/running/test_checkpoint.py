@@ -14,6 +14,7 @@ from pnas_supernet import CheckpointError, delete_checkpoint, has_checkpoint, lo
 from pnas_supernet.running import checkpoint
 
 OLD, NEW, NEXT = ({"weight": torch.full((2, 3), float(value)), "step": value} for value in range(3))
+NO_PROCESS = 2**31 - 1
 DAMAGED = r"search\.pt is (no checkpoint of PNAS, or its beginning is damaged|damaged \(its checksum is wrong\))"
 
 
@@ -145,12 +146,13 @@ def test_a_full_disk_leaves_the_checkpoints_as_they_were(path: Path, monkeypatch
 
 
 def test_what_killed_writers_left_is_removed_by_the_next_save(path: Path) -> None:
-    leftovers = [path.parent / f".search.next.pt.{pid}.tmp" for pid in (1, 22)]
-    of_another = path.parent / ".other.next.pt.1.tmp"
-    for file in (*leftovers, of_another, path.parent / "search.next.pt"):
+    leftovers = [path.parent / f".search.next.pt.{pid}.tmp" for pid in (NO_PROCESS, NO_PROCESS - 1)]
+    of_another = path.parent / f".other.next.pt.{NO_PROCESS}.tmp"
+    of_a_living = path.parent / f".search.next.pt.{os.getppid()}.tmp"
+    for file in (*leftovers, of_another, of_a_living, path.parent / "search.next.pt"):
         file.write_bytes(b"half a checkpoint")
     save_checkpoint(NEXT, path, kind="search")
-    assert set(path.parent.iterdir()) == {path, checkpoint.previous(path), of_another}
+    assert set(path.parent.iterdir()) == {path, checkpoint.previous(path), of_another, of_a_living}
 
 
 def test_the_previous_checkpoint_is_enough_to_go_on_from(path: Path) -> None:

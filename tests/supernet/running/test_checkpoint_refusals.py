@@ -1,7 +1,10 @@
 """Checkpoints that are foreign, old, or of another search."""
 
 import copy
+import hashlib
+import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -165,3 +168,73 @@ def test_a_search_goes_on_from_the_previous_checkpoint_and_ends_the_same(tmp_pat
     assert resumed.epochs_left == 1
     run_epoch(resumed)
     assert bits(resumed.state_dict()) == bits(whole.state_dict())
+
+
+def with_state(change: Callable[[dict[str, Any]], object], path: Path) -> None:
+    """Saves a search of one epoch with its state changed: the checksum is right."""
+    search = make_search(make_supernet(SPACE))
+    run_epoch(search)
+    state = search.state_dict()
+    change(state)
+    save_checkpoint(state, path, kind="search")
+
+
+def a_tensor(state: dict[str, Any], ending: str) -> Tensor:
+    found: Tensor = next(tensor for name, tensor in state["network"].items() if name.endswith(ending))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda state: state.pop("alpha_optimizer"), "alpha_optimizer is missing or unknown"),
+        (lambda state: state.update(network=3), "object has no attribute"),
+        (lambda state: state.update(config=[]), "object has no attribute"),
+        (lambda state: a_tensor(state, "alpha").fill_(float("nan")), r"network\..*alpha is not finite"),
+        (lambda state: a_tensor(state, "running_var").fill_(float("inf")), r"network\..*running_var is not finite"),
+        (lambda state: state["history"][0].update(epoch="0"), "needs a value of type int, got '0' @ EpochRecord.epoch"),
+        (lambda state: state["history"][0].update(probs="all"), "EpochRecord.probs"),
+        (lambda state: state.update(history=state["history"] * 3), "its history is not one of at most 2 epochs"),
+        (lambda state: state.update(step="many"), "its step is 'many'"),
+        (lambda state: state.update(step=-1), "its step is -1"),
+        (lambda state: state["means"][0].update(total_loss=None), "EpochMean.total_loss"),
+        (lambda state: state.update(means=[]), "not enough values"),
+        (lambda state: state.update(generator=torch.zeros(3)), "RNG state|generator"),
+        (lambda state: state.update(generator="seed"), "generator is a str, not a Tensor"),
+        (lambda state: state["weight_optimizer"]["param_groups"][0].update(lr="fast"), r"0\.lr is a str, not a float"),
+        (lambda state: state["weight_optimizer"]["state"][0].update(momentum_buffer=torch.zeros(1)), r"is \(1,\)\)"),
+        (lambda state: state["weight_optimizer"]["state"].update({10**6: {"a": torch.zeros(2)}}), "out of range"),
+        (lambda state: state.update(weight_optimizer=None), "not subscriptable"),
+    ],
+)
+def test_a_state_that_is_odd_is_told_in_one_line(
+    change: Callable[[dict[str, Any]], object], reason: str, tmp_path: Path
+) -> None:
+    with_state(lambda state: None, tmp_path / "whole.pt")
+    assert make_search(make_supernet(SPACE)).resume(tmp_path / "whole.pt")
+    with_state(change, tmp_path / "search.pt")
+    with pytest.raises(CheckpointError, match=rf"search\.pt is of another search \(.*{reason}") as caught:
+        make_search(make_supernet(SPACE)).resume(tmp_path / "search.pt")
+    assert "\n" not in str(caught.value)
+    assert caught.value.way_out == "give it what it was begun with, or delete it to begin again"
+
+
+@pytest.mark.parametrize(
+    "content", [None, 3, "text", [], {}, {"version": 2}, {"version": 2, "kind": "search", "state": [1]}, torch.zeros(2)]
+)
+def test_a_file_of_something_else_with_the_right_checksum_is_refused(content: object, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    refuse(buffer.getvalue(), tmp_path / "search.pt")
+
+
+@pytest.mark.parametrize("payload", [b"", b"junk", b"PK\x03\x04junk", b"\x80\x02.", bytes(1000)])
+def test_what_torch_cannot_read_is_refused_whatever_it_raises(payload: bytes, tmp_path: Path) -> None:
+    refuse(payload, tmp_path / "search.pt")
+
+
+def refuse(payload: bytes, path: Path) -> None:
+    path.write_bytes(b"PNAS checkpoint\n" + hashlib.sha256(payload).digest() + payload)
+    with pytest.raises(CheckpointError, match=r"search\.pt holds (no state of a search|more than tensors)") as caught:
+        load_checkpoint(path, kind="search")
+    assert "\n" not in str(caught.value)

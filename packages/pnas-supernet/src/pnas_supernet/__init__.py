@@ -38,8 +38,10 @@ from pnas_supernet.running.checkpoint import (
     has_checkpoint,
     load_checkpoint,
     save_checkpoint,
+    taking_state,
 )
 from pnas_supernet.running.proxyless_nas import ProxylessNAS
+from pnas_supernet.running.state_checks import refuse_not_finite_state, refuse_other_optimizer
 from pnas_supernet.searching.arch_steps import (
     AdaptiveObjective,
     ArchStep,
@@ -135,6 +137,9 @@ __all__ = [
     "ProxylessNAS",
     "save_checkpoint",
     "load_checkpoint",
+    "taking_state",
+    "refuse_not_finite_state",
+    "refuse_other_optimizer",
     "has_checkpoint",
     "delete_checkpoint",
     "CheckpointError",

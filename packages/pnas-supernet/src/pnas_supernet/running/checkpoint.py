@@ -4,12 +4,14 @@ import hashlib
 import io
 import pickle
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from pnas_ops import FilePath, PnasError, write_atomically
+from pnas_ops import FilePath, PnasError, clear_leftovers, in_one_line, write_atomically
 
 _MAGIC = b"PNAS checkpoint\n"
 _PAYLOAD = len(_MAGIC) + hashlib.sha256().digest_size
@@ -35,8 +37,7 @@ def save_checkpoint(state: dict[str, Any], path: FilePath, *, kind: str) -> None
     torch.save({"version": _VERSION, "kind": kind, "state": state}, buffer)
     payload = buffer.getvalue()
     following = path.with_suffix(f".next{path.suffix}")
-    for leftover in path.parent.glob(f".{following.name}.*.tmp"):
-        leftover.unlink()  # of a process that was killed while it wrote
+    clear_leftovers(path.parent, following.name)
     write_atomically(following, _MAGIC + hashlib.sha256(payload).digest() + payload)
     if path.exists() and _damage(path.read_bytes()) is None:
         path.replace(previous(path))
@@ -69,6 +70,22 @@ def load_checkpoint(path: FilePath, *, kind: str) -> dict[str, Any]:
     raise FileNotFoundError(f"there is no checkpoint {path}")
 
 
+@contextmanager
+def taking_state(path: FilePath, *, kind: str) -> Iterator[None]:
+    """For the loading of a state that `load_checkpoint` gave: whatever it raises becomes one line.
+
+    Raises:
+        CheckpointError: naming the file, for a state of something else.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is of another {kind} ({in_one_line(error)})",
+            "give it what it was begun with, or delete it to begin again",
+        ) from None
+
+
 def has_checkpoint(path: FilePath) -> bool:
     """Whether there is anything for `load_checkpoint` to read."""
     return Path(path).exists() or previous(path).exists()
@@ -95,6 +112,7 @@ def _damage(raw: bytes) -> str | None:
 
 
 def _state(payload: bytes, path: Path, kind: str) -> dict[str, Any]:
+    foreign = CheckpointError(f"{path} holds no state of a {kind}", "name another file, or delete it to begin again")
     try:
         content = torch.load(io.BytesIO(payload), weights_only=True, map_location="cpu")
     except pickle.UnpicklingError:
@@ -102,6 +120,10 @@ def _state(payload: bytes, path: Path, kind: str) -> dict[str, Any]:
             f"{path} holds more than tensors and plain values, which is not loaded, for it could run code",
             "take a checkpoint that this software wrote, or delete it to begin again",
         ) from None
+    except Exception:  # PyTorch raises whatever a zip file, a pickle or a tensor's storage raises
+        raise foreign from None
+    if not isinstance(content, dict) or not content.keys() >= {"version", "kind", "state"}:
+        raise foreign
     if content["version"] != _VERSION:
         raise CheckpointError(
             f"{path} has version {content['version']} of the checkpoints' format, this software {_VERSION}",
@@ -109,5 +131,7 @@ def _state(payload: bytes, path: Path, kind: str) -> dict[str, Any]:
         )
     if content["kind"] != kind:
         raise CheckpointError(f"{path} is a checkpoint of a {content['kind']}, not of a {kind}", "name another file")
-    state: dict[str, Any] = content["state"]
+    state = content["state"]
+    if not isinstance(state, dict):
+        raise foreign
     return state

@@ -16,7 +16,7 @@ from pnas_ops import Batches, FilePath
 from pnas_supernet.gates.mixed_op import alpha_parameters, mixed_ops, sample_paths
 from pnas_supernet.gates.path import sample_single, sample_uniform
 from pnas_supernet.gates.surroundings import seeded
-from pnas_supernet.running.checkpoint import CheckpointError, has_checkpoint, load_checkpoint, save_checkpoint
+from pnas_supernet.running.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint, taking_state
 from pnas_supernet.running.search_state import Progress, SearchState, refuse_not_finite
 from pnas_supernet.searching.arch_steps import ArchStep, GateStep
 from pnas_supernet.searching.execution import DivergenceError, Execution
@@ -156,12 +156,8 @@ class ProxylessNAS:
         if not has_checkpoint(path):
             return False
         state = load_checkpoint(path, kind="search")
-        try:
+        with taking_state(path, kind="search"):
             self.load_state_dict(state)
-        except ValueError as error:
-            raise CheckpointError(
-                f"{path} is of another search ({error})", "give it what it was begun with, or delete it"
-            ) from None
         self._checkpoint = path
         return True
 

@@ -9,9 +9,14 @@ from torch import nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
-from pnas_ops import to_json
+from pnas_ops import from_dict, to_json
 from pnas_supernet.gates.mixed_op import mixed_ops
 from pnas_supernet.gates.supernet import SuperNet
+from pnas_supernet.running.state_checks import (
+    refuse_not_finite_state,
+    refuse_other_optimizer,
+    refuse_unlike_state,
+)
 from pnas_supernet.searching.arch_steps import ArchStep
 from pnas_supernet.searching.execution import DivergenceError
 from pnas_supernet.searching.history import EpochMean, EpochRecord, relative_entropy
@@ -89,9 +94,17 @@ class SearchState:
         """Changes all parts to what `state_dict` returned.
 
         Raises:
-            ValueError: for the state of another configuration, space or network; nothing has changed.
+            ValueError: for the state of another configuration, space or network, and for numbers that are not finite;
+            nothing has changed.
         """
         refuse_another_search(self.config, self.network, state)
+        refuse_not_finite_state(state)
+        now = self.state_dict()
+        for part in ("arch_step", "scalers", "generator"):
+            refuse_unlike_state(now[part], state[part], part)
+        refuse_other_optimizer(self.weight_optimizer, state["weight_optimizer"])
+        refuse_other_optimizer(self.alpha_optimizer, state["alpha_optimizer"])
+        history, step, (train, validation) = _progress(self.config, state)
         self.arch_step.load_state_dict(state["arch_step"])
         self.network.load_state_dict(state["network"])
         self.weight_optimizer.load_state_dict(state["weight_optimizer"])
@@ -99,9 +112,19 @@ class SearchState:
         for scaler, scaler_state in zip(self.scalers, state["scalers"], strict=True):
             scaler.load_state_dict(scaler_state)
         self.generator.set_state(state["generator"])
-        self.progress.history = [EpochRecord(**record) for record in state["history"]]
-        self.progress.step = state["step"]
-        self.progress.train, self.progress.validation = (EpochMean(**mean) for mean in state["means"])
+        self.progress.history, self.progress.step = history, step
+        self.progress.train, self.progress.validation = train, validation
+
+
+def _progress(config: SearchConfig, state: dict[str, Any]) -> tuple[list[EpochRecord], int, tuple[EpochMean, ...]]:
+    """The records of all epochs, the step of the one under way, and its two means."""
+    history = [from_dict(record, EpochRecord) for record in state["history"]]
+    most, step = config.warmup_epochs + config.epochs, state["step"]
+    if [record.epoch for record in history] != list(range(len(history))) or len(history) > most:
+        raise ValueError(f"its history is not one of at most {most} epochs")
+    if type(step) is not int or step < 0:
+        raise ValueError(f"its step is {step!r}")
+    return history, step, tuple(from_dict(mean, EpochMean) for mean in state["means"])
 
 
 def refuse_another_search(config: SearchConfig, network: nn.Module, state: dict[str, Any]) -> None:

@@ -5,10 +5,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from attrs import define, field
-from attrs.validators import ge
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from pnas_ops import Range
 from pnas_supernet.gates.freezing import batch_statistics_untouched
 from pnas_supernet.gates.mixed_op import active_modules, active_paths, alpha_parameters, mixed_ops, sample_paths
 from pnas_supernet.gates.path import GatePath, Sampler, sample_single
@@ -137,7 +137,7 @@ class ReinforceStep:
     reward: Reward
     estimator: Estimator
     baseline: RewardBaseline
-    samples: int = field(default=10, validator=ge(1))
+    samples: int = field(default=10, validator=Range(1, 10_000, whole=True))
 
     def __call__(
         self,

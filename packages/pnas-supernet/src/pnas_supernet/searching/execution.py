@@ -5,12 +5,11 @@ from collections.abc import Callable
 import torch
 import torch.distributed as dist
 from attrs import field, frozen
-from attrs.validators import ge
 from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
-from pnas_ops import PnasError
+from pnas_ops import PnasError, Range
 from pnas_supernet.searching.parallel import average
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -49,7 +48,7 @@ class Execution:
 
     autocast: torch.dtype | None = None
     scaler: GradScaler | None = None
-    micro_batches: int = field(default=1, validator=ge(1))
+    micro_batches: int = field(default=1, validator=Range(1, 100_000, whole=True))
     group: dist.ProcessGroup | None = None
 
     def gradients(

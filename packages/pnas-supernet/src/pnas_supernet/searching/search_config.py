@@ -5,11 +5,14 @@ from typing import Literal
 
 import torch
 from attrs import field, frozen
-from attrs.validators import deep_iterable, ge, gt, in_, le, lt
+from attrs.validators import deep_iterable, in_
 
+from pnas_ops import Range
 from pnas_supernet.gates.path import Sampler, sample_exact_gate, sample_two_path_gate
 from pnas_supernet.searching.precision import AUTOCAST_DTYPES, Precision
 
+_EPOCHS = 1_000_000
+_RATE = Range(0.0, 1e4, above=True)
 _GATES: dict[str, Sampler] = {"exact": sample_exact_gate, "two-path": sample_two_path_gate}
 
 
@@ -32,18 +35,18 @@ class SearchConfig:
         micro_batches: parts that each batch is cut into, whose gradients add up, for less memory.
     """
 
-    warmup_epochs: int = field(default=40, validator=ge(0))
-    epochs: int = field(default=120, validator=ge(1))
-    arch_interval: int = field(default=5, validator=ge(1))
+    warmup_epochs: int = field(default=40, validator=Range(0, _EPOCHS, whole=True))
+    epochs: int = field(default=120, validator=Range(1, _EPOCHS, whole=True))
+    arch_interval: int = field(default=5, validator=Range(1, 1_000_000, whole=True))
     gate: Literal["exact", "two-path"] = field(default="exact", validator=in_(tuple(_GATES)))
-    weight_lr: float = field(default=0.025, validator=gt(0.0))
-    weight_momentum: float = field(default=0.9, validator=[ge(0.0), lt(1.0)])
-    weight_decay: float = field(default=4e-5, validator=ge(0.0))
-    label_smoothing: float = field(default=0.1, validator=[ge(0.0), le(1.0)])
-    alpha_lr: float = field(default=1e-3, validator=gt(0.0))
-    alpha_betas: tuple[float, float] = field(default=(0.0, 0.999), validator=deep_iterable([ge(0.0), lt(1.0)]))
+    weight_lr: float = field(default=0.025, validator=_RATE)
+    weight_momentum: float = field(default=0.9, validator=Range(0.0, 1.0, below=True))
+    weight_decay: float = field(default=4e-5, validator=Range(0.0, 1e3))
+    label_smoothing: float = field(default=0.1, validator=Range(0.0, 1.0))
+    alpha_lr: float = field(default=1e-3, validator=_RATE)
+    alpha_betas: tuple[float, float] = field(default=(0.0, 0.999), validator=deep_iterable(Range(0.0, 1.0, below=True)))
     precision: Precision = field(default="float32", validator=in_(tuple(AUTOCAST_DTYPES)))
-    micro_batches: int = field(default=1, validator=ge(1))
+    micro_batches: int = field(default=1, validator=Range(1, 100_000, whole=True))
 
     @property
     def gate_sampler(self) -> Sampler:
