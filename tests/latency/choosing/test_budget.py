@@ -14,6 +14,7 @@ from pnas_latency import (
     Budget,
     LatencyTable,
     Metric,
+    file_bytes,
     land_on_budget,
     peak_activation_bytes,
     weight_bytes,
@@ -52,9 +53,9 @@ def most_probable(metric: Metric, at_most: float) -> Architecture | None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int8"])
-@pytest.mark.parametrize("field", ["weight_bytes", "peak_activation_bytes"])
+@pytest.mark.parametrize("field", ["weight_bytes", "peak_activation_bytes", "file_bytes"])
 def test_bytes_are_those_of_the_dtype_of_the_tables_device(field: str, dtype: Dtype) -> None:
-    metrics = {"weight_bytes": weight_bytes, "peak_activation_bytes": peak_activation_bytes}
+    metrics = {"weight_bytes": weight_bytes, "peak_activation_bytes": peak_activation_bytes, "file_bytes": file_bytes}
     metric = metrics[field](dtype)
     other = metrics[field]("int8" if dtype == "float32" else "float32")
     costs = sorted(set(map(metric.of, NETS)))
@@ -75,6 +76,7 @@ def test_bytes_are_those_of_the_dtype_of_the_tables_device(field: str, dtype: Dt
         ("parameters", PARAMETERS),
         ("weight_bytes", weight_bytes("float32")),
         ("peak_activation_bytes", peak_activation_bytes("float32")),
+        ("file_bytes", file_bytes("float32")),
     ],
 )
 def test_every_limit_is_on_what_it_is_named_after(field: str, metric: Metric) -> None:
@@ -101,7 +103,9 @@ def test_a_budget_without_a_latency_asks_nothing_of_it() -> None:
     assert Budget().limits(table_of("float32")) == ()
 
 
-@pytest.mark.parametrize("field", ["latency_ms", "macs", "parameters", "weight_bytes", "peak_activation_bytes"])
+@pytest.mark.parametrize(
+    "field", ["latency_ms", "macs", "parameters", "weight_bytes", "peak_activation_bytes", "file_bytes"]
+)
 def test_a_limit_that_nothing_can_keep_is_refused_by_name(field: str) -> None:
-    with pytest.raises(ValueError, match=f"'{field}' must be > 0"):
+    with pytest.raises(ValueError, match=f"'{field}' must be a number above 0"):
         Budget(**{field: 0.0})

@@ -230,13 +230,6 @@ def test_a_measurement_that_is_none_is_refused_by_name(
         land_on(4.0, probs, table, lambda net: measured_ms)
 
 
-def test_a_table_of_infinite_latencies_is_refused_in_one_line(table: LatencyTable) -> None:
-    endless = evolve(table.entries[5], measurement=measurement(float("inf")))
-    broken = evolve(table, entries=(*table.entries[:5], endless, *table.entries[6:]))
-    with pytest.raises(UnknownCostError, match=r"latency_ms of .* has costs that are not finite: measure"):
-        check_budget(SPACE, broken, Budget(latency_ms=4.0))
-
-
 @pytest.mark.parametrize("chosen", [-1, 1, 99])
 def test_a_landing_is_one_of_its_attempts(probs: list[Tensor], table: LatencyTable, chosen: int) -> None:
     landing = land_on(None, probs, table, None)

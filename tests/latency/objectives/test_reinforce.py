@@ -150,7 +150,7 @@ def test_refuses_what_has_no_meaning() -> None:
         reinforce_loss(torch.ones(2), torch.ones(2), torch.ones(1))
     with pytest.raises(ValueError, match=r"rewards must be finite and of shape \(M,\), got .*nan"):
         MovingBaseline().step(torch.tensor([1.0, float("nan")]))
-    with pytest.raises(ValueError, match="'decay' must be < 1"):
+    with pytest.raises(ValueError, match="'decay' must be a number from 0 and below 1, got"):
         MovingBaseline(decay=1.0)
     with pytest.raises(ValueError, match="target must be positive, got 0"):
         mnasnet_reward(0.5, 1.0, target=0.0)

@@ -214,9 +214,9 @@ def test_a_limit_does_not_rise_to_the_budget() -> None:
 
 
 def test_refuses_what_has_no_meaning() -> None:
-    with pytest.raises(ValueError, match="'reference' must be > 0"):
+    with pytest.raises(ValueError, match="'reference' must be a number above 0"):
         LinearPenalty(weight=1.0, reference=0.0)
-    with pytest.raises(ValueError, match="'weight' must be >= 0"):
+    with pytest.raises(ValueError, match="'weight' must be a number from 0"):
         LinearPenalty(weight=-1.0, reference=1.0)
-    with pytest.raises(ValueError, match="'at_most' must be > 0"):
+    with pytest.raises(ValueError, match="'at_most' must be a number above 0"):
         Constraint(at_most=0.0)

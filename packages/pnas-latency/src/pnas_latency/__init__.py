@@ -9,7 +9,7 @@ from pnas_latency.choosing.limit import Limit
 from pnas_latency.choosing.within_budget import choose_within_budget
 from pnas_latency.devices.torch_device import TorchDevice
 from pnas_latency.drawing.validation import draw_validation
-from pnas_latency.metrics.counts import MACS, PARAMETERS, peak_activation_bytes, weight_bytes
+from pnas_latency.metrics.counts import MACS, PARAMETERS, file_bytes, peak_activation_bytes, weight_bytes
 from pnas_latency.metrics.expectation import expected_cost, expected_max
 from pnas_latency.metrics.metric import Metric, UnknownCostError
 from pnas_latency.objectives.constraint import Constraint
@@ -41,6 +41,7 @@ __all__ = [
     "MACS",
     "PARAMETERS",
     "weight_bytes",
+    "file_bytes",
     "peak_activation_bytes",
     "expected_cost",
     "expected_max",

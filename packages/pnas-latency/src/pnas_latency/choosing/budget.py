@@ -1,16 +1,15 @@
 """What a net may cost at most."""
 
-from math import inf
-from typing import Any, Literal
-
 from attrs import field, frozen
-from attrs.validators import gt, lt, optional
+from attrs.validators import optional
 
 from pnas_latency.choosing.limit import Limit
-from pnas_latency.metrics.counts import MACS, PARAMETERS, peak_activation_bytes, weight_bytes
+from pnas_latency.metrics.counts import MACS, PARAMETERS, Dtype, file_bytes, peak_activation_bytes, weight_bytes
 from pnas_latency.tables.table import LatencyTable
+from pnas_ops import Range
 
-_POSITIVE: Any = optional([gt(0.0), lt(inf)])
+_TIME = optional(Range(0.0, 1e9, above=True))
+_COUNT = optional(Range(0.0, 1e18, above=True))
 
 
 @frozen(kw_only=True)
@@ -18,30 +17,35 @@ class Budget:
     """What the net may cost at most; None where it does not matter.
 
     `Budget(latency_ms=5.0, weight_bytes=300_000)` says it without a table, such as on a command line; a table's device
-    gives the two of bytes their dtype, and the latency its metric.
+    gives those of bytes their dtype, and the latency its metric. Bytes are those of the net's TFLite file.
 
     Attributes:
         latency_ms: the target, on the device of the latency table.
         macs: multiply-accumulates for one image.
         parameters: trainable values.
-        weight_bytes: of the weights as they ship, in the device's dtype.
-        peak_activation_bytes: of the activations at the worst moment, in the device's dtype.
+        weight_bytes: of the file's constants.
+        peak_activation_bytes: of the activations at the worst moment.
+        file_bytes: of the file as a whole.
+        metadata_bytes: of what the file holds beside the net, for `file_bytes`.
     """
 
-    latency_ms: float | None = field(default=None, validator=_POSITIVE)
-    macs: float | None = field(default=None, validator=_POSITIVE)
-    parameters: float | None = field(default=None, validator=_POSITIVE)
-    weight_bytes: float | None = field(default=None, validator=_POSITIVE)
-    peak_activation_bytes: float | None = field(default=None, validator=_POSITIVE)
+    latency_ms: float | None = field(default=None, validator=_TIME)
+    macs: float | None = field(default=None, validator=_COUNT)
+    parameters: float | None = field(default=None, validator=_COUNT)
+    weight_bytes: float | None = field(default=None, validator=_COUNT)
+    peak_activation_bytes: float | None = field(default=None, validator=_COUNT)
+    file_bytes: float | None = field(default=None, validator=_COUNT)
+    metadata_bytes: float = field(default=0.0, validator=Range(0.0, 1e18))
 
     def counts(self, table: LatencyTable) -> tuple[Limit, ...]:
         """The limits on what is counted and not measured: all but latency, bytes in the dtype of the table's device."""
-        dtype: Literal["float32", "int8"] = "int8" if table.device.dtype == "int8" else "float32"
+        dtype: Dtype = "int8" if table.device.dtype == "int8" else "float32"
         pairs = (
             (MACS, self.macs),
             (PARAMETERS, self.parameters),
             (weight_bytes(dtype), self.weight_bytes),
             (peak_activation_bytes(dtype), self.peak_activation_bytes),
+            (file_bytes(dtype, metadata_bytes=self.metadata_bytes), self.file_bytes),
         )
         return tuple(Limit(metric=metric, at_most=at_most) for metric, at_most in pairs if at_most is not None)
 

@@ -53,7 +53,7 @@ def _why_not_alone(space: Space, limit: Limit) -> tuple[str, str] | None:
     if least > limit.at_most:
         common = f"without the searched blocks {_up(metric, metric.fixed(space))}"
         return f"the cheapest takes {_up(metric, least)} ({common})", "raise the limit"
-    most = metric.of(space.architecture([row.index(max(row)) for row in metric.costs(space)]))
+    most = metric.reckoned(space, [row.index(max(row)) for row in metric.costs(space)])
     if limit.at_least is None or limit.at_least <= most <= limit.at_most:
         return None
     if most < limit.at_least:
@@ -80,11 +80,11 @@ def _nearest(space: Space, limit: Limit) -> tuple[float, float]:
     cheapest = least_choice(costs, [lower])
     assert dearest is not None
     assert cheapest is not None
-    return metric.of(space.architecture(dearest)), metric.of(space.architecture(cheapest))
+    return metric.reckoned(space, dearest), metric.reckoned(space, cheapest)
 
 
 def _cheapest_cost(space: Space, metric: Metric) -> float:
-    return metric.of(metric.cheapest(space))
+    return metric.reckoned(space, [row.index(min(row)) for row in metric.costs(space)])
 
 
 def _described(limit: Limit) -> str:

@@ -1,13 +1,15 @@
 """What a net may cost."""
 
-from math import inf, isfinite
+from math import isfinite
 
 from attrs import field, frozen
-from attrs.validators import gt, instance_of, lt, optional
+from attrs.validators import instance_of, optional
 
 from pnas_latency.choosing.knapsack import Bound
 from pnas_latency.metrics.metric import Costs, Metric, UnknownCostError
-from pnas_ops import Space
+from pnas_ops import Range, Space
+
+_COST = Range(-1e18, 1e18)
 
 
 @frozen(kw_only=True)
@@ -21,8 +23,8 @@ class Limit:
     """
 
     metric: Metric = field(validator=instance_of(Metric))
-    at_most: float = field(validator=[gt(-inf), lt(inf)])
-    at_least: float | None = field(default=None, validator=optional([gt(-inf), lt(inf)]))
+    at_most: float = field(validator=_COST)
+    at_least: float | None = field(default=None, validator=optional(_COST))
 
     def __attrs_post_init__(self) -> None:
         if self.at_least is not None and self.at_least > self.at_most:

@@ -1,35 +1,26 @@
 """Costs that need no device: work, size and memory, counted on the modules themselves."""
 
-from collections.abc import Callable
-from functools import lru_cache
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache, partial
+from math import prod
+from typing import Literal, get_args
 
 import torch
-from torch import nn
 
+from pnas_latency.metrics.file_operators import file_operators
 from pnas_latency.metrics.liveness import peak_values
 from pnas_latency.metrics.metric import Costs, Metric, Rows
-from pnas_ops import Block, Workload, build_block, count_macs, count_parameters
+from pnas_latency.metrics.operators import Constant, Operator
+from pnas_ops import TFLITE_RULES, Block, RuntimeRules, Workload, build_block, count_macs, count_parameters
 
-Dtype = Literal["float32", "float16", "int8"]
-_BYTES: dict[Dtype, int] = {"float32": 4, "float16": 2, "int8": 1}
+Dtype = Literal["float32", "int8"]
 
 # A space has tens to hundreds of workloads, and a search asks for their costs again and again.
 _remember = lru_cache(maxsize=4096)
 
 
-class _Shipped(NamedTuple):
-    """What is left of the parameters when BatchNorm is folded into the convolution before it."""
-
-    weights: int
-    biases: int
-
-
-def _metric(name: str, unit: str, cost: Callable[[Workload], int], combine: Literal["sum", "max"] = "sum") -> Metric:
-    def rows(of: Rows) -> Costs:
-        return tuple(tuple(float(cost(workload)) for workload in row) for row in of)
-
-    return Metric(name=name, unit=unit, rows=rows, combine=combine)
+def _rows(cost: Callable[[Workload], float]) -> Callable[[Rows], Costs]:
+    return lambda rows: tuple(tuple(float(cost(workload)) for workload in row) for row in rows)
 
 
 @_remember
@@ -43,17 +34,8 @@ def _parameters(workload: Workload) -> int:
 
 
 @_remember
-def _shipped(workload: Workload) -> _Shipped:
-    layers = [m for m in _block(workload).modules() if isinstance(m, nn.Conv2d | nn.Linear | nn.BatchNorm2d)]
-    return _Shipped(
-        weights=sum(m.weight.numel() for m in layers if not isinstance(m, nn.BatchNorm2d)),
-        biases=sum(m.bias.numel() for m in layers if m.bias is not None),
-    )
-
-
-@_remember
-def _peak_values(workload: Workload) -> int:
-    return peak_values(_block(workload), workload.input_shape)
+def _operators(rules: RuntimeRules, workload: Workload) -> tuple[Operator, ...]:
+    return file_operators(_block(workload), workload.input_shape, rules)
 
 
 def _block(workload: Workload) -> Block:
@@ -61,48 +43,104 @@ def _block(workload: Workload) -> Block:
         return build_block(workload.block).eval()
 
 
-MACS = _metric("macs", "MACs", _macs)
+MACS = Metric(name="macs", unit="MACs", rows=_rows(_macs))
 """Multiply-accumulates of a net for one image, by PyTorch's own counter: convolutions and matrix products."""
 
-PARAMETERS = _metric("parameters", "values", _parameters)
+PARAMETERS = Metric(name="parameters", unit="values", rows=_rows(_parameters))
 """Trainable values of a net."""
 
 
-def weight_bytes(dtype: Dtype) -> Metric:
-    """Bytes of a net's weights as they ship, without the scales and the structure of a file.
+def weight_bytes(dtype: Dtype, rules: RuntimeRules = TFLITE_RULES) -> Metric:
+    """The constants of a net's file, to the byte: weights, biases, and those that say shapes, paddings and axes.
 
-    BatchNorm is folded into the convolution before it, of which a bias is left for each channel. The biases of an int8
-    net have 4 bytes.
+    BatchNorm is folded into the convolution before it, of which a bias is left for each channel. In an int8 file
+    weights have 1 byte, biases and integers 4; its scales are no constants but structure, see `file_bytes`. Equal
+    constants of several blocks, such as the 32 bytes of a padding, are in a file once. A search counts all that any net
+    of the space may have, so that it is never below. Nor is the sum, though it is above the file where a block that
+    begins with BatchNorm follows one that ends with a convolution: the converter joins them.
 
     Args:
-        dtype: of the weights.
+        dtype: of the file.
+        rules: of its runtime.
     """
-    size = _size(dtype)
-    bias_size = 4 if dtype == "int8" else size
-
-    def cost(workload: Workload) -> int:
-        shipped = _shipped(workload)
-        return shipped.weights * size + shipped.biases * bias_size
-
-    return _metric(f"weight_bytes_{dtype}", "bytes", cost)
+    return Metric(
+        name=f"weight_bytes_{_checked(dtype)}",
+        unit="bytes",
+        rows=_rows(partial(_own_bytes, dtype, rules)),
+        shared=partial(_shared_bytes, dtype, rules),
+    )
 
 
-def peak_activation_bytes(dtype: Dtype) -> Metric:
-    """The memory for activations that a net needs at its worst moment, for one image: a microcontroller's SRAM.
+def file_bytes(dtype: Dtype, rules: RuntimeRules = TFLITE_RULES, *, metadata_bytes: float = 0.0) -> Metric:
+    """The size of a net's file as a whole: its constants, and what its structure takes by the runtime's rules.
 
-    The net runs operation by operation. At each one its inputs and its output are live, and every earlier result that
-    is still to be read, such as the input of a residual block. BatchNorm and activations belong to the convolution
-    before them; a sum or a product is written over an operand that nobody reads later. A runtime that cannot reuse
-    memory so needs more, one that computes by tiles less.
+    The structure is a fit, which is seldom too low; see where the rules stand how it was found, and how far off it is.
+
+    Args:
+        dtype: of the file.
+        rules: of its runtime.
+        metadata_bytes: of what travels in it beside the net, such as the labels.
+    """
+    structure = rules.structure[_checked(dtype)]
+
+    def cost(workload: Workload) -> float:
+        written = _operators(rules, workload)
+        tables = sum(structure.operator.get(one.name, structure.other_operator) for one in written)
+        return _own_bytes(dtype, rules, workload) + tables + structure.channel * sum(one.channels for one in written)
+
+    return Metric(
+        name=f"file_bytes_{dtype}",
+        unit="bytes",
+        rows=_rows(cost),
+        constant=structure.file + metadata_bytes,
+        shared=partial(_shared_bytes, dtype, rules),
+    )
+
+
+def peak_activation_bytes(dtype: Dtype, rules: RuntimeRules = TFLITE_RULES) -> Metric:
+    """The memory for activations that a net's file needs at its worst moment, for one image: a microcontroller's SRAM.
+
+    The file runs operator by operator. At each one its inputs and its output are alive, and every earlier result that
+    is still to be read, such as the input of a residual block. What the rules say of the runtime holds: TFLite has no
+    symmetric padding for a stride of 2, so that a padded copy is alive beside what it is a copy of; a sum or a product
+    is written over an operand that nobody reads later. What a runtime's kernels need besides is not in it.
 
     Args:
         dtype: of the activations. A float16 or dynamic-range TFLite file has activations of float32.
+        rules: of the runtime.
     """
-    size = _size(dtype)
-    return _metric(f"peak_activation_bytes_{dtype}", "bytes", lambda workload: _peak_values(workload) * size, "max")
+    size = 1 if _checked(dtype) == "int8" else 4
+
+    def cost(workload: Workload) -> int:
+        return size * peak_values(_operators(rules, workload), prod(workload.input_shape), in_place=rules.in_place)
+
+    return Metric(name=f"peak_activation_bytes_{dtype}", unit="bytes", rows=_rows(cost), combine="max")
 
 
-def _size(dtype: Dtype) -> int:
-    if dtype not in _BYTES:
-        raise ValueError(f"dtype must be one of {', '.join(_BYTES)}, got {dtype!r}")
-    return _BYTES[dtype]
+def _own_bytes(dtype: Dtype, rules: RuntimeRules, workload: Workload) -> int:
+    return sum(_size(one, dtype) for one in _constants(rules, workload) if not _is_shared(one, dtype, rules))
+
+
+def _shared_bytes(dtype: Dtype, rules: RuntimeRules, workload: Workload) -> Mapping[str, float]:
+    """By content, the constants of which a file has one for all blocks."""
+    shared = (one for one in _constants(rules, workload) if _is_shared(one, dtype, rules))
+    return {f"{one.content}": float(_size(one, dtype)) for one in shared}
+
+
+def _constants(rules: RuntimeRules, workload: Workload) -> Iterator[Constant]:
+    return (constant for one in _operators(rules, workload) for constant in one.constants)
+
+
+def _is_shared(constant: Constant, dtype: Dtype, rules: RuntimeRules) -> bool:
+    # Zeros in int8 have the scale of their layer.
+    return constant.content is not None and (constant.kind != "bias" or dtype in rules.shares_zeros)
+
+
+def _size(constant: Constant, dtype: Dtype) -> int:
+    return constant.values * (1 if dtype == "int8" and constant.kind in ("weight", "value") else 4)
+
+
+def _checked(dtype: Dtype) -> Dtype:
+    if dtype not in get_args(Dtype):
+        raise ValueError(f"dtype must be one of {', '.join(get_args(Dtype))}, got {dtype!r}")
+    return dtype

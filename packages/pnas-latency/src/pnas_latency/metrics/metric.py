@@ -1,6 +1,6 @@
 """Anything that a net may cost."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import fsum
 from typing import Literal
 
@@ -30,6 +30,8 @@ class Metric:
         combine: "sum" where a net costs the sum of its workloads, "max" where it costs as much as its largest.
         constant: what a net costs besides its workloads. For "max" it is the least that any net costs.
         terms: the workloads that a net's workload is the sum of, where it is known by its parts.
+        shared: of a sum: what a workload costs beside its own, by a name. A net pays each name once, however many of
+            its workloads share it; a space counts as fixed what any of its nets may have to pay.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Metric:
     combine: Literal["sum", "max"] = field(default="sum", validator=in_(("sum", "max")))
     constant: float = 0.0
     terms: Callable[[Workload], Sequence[Workload]] = lambda workload: (workload,)
+    shared: Callable[[Workload], Mapping[str, float]] = lambda workload: {}
 
     def __repr__(self) -> str:
         how = "the largest" if self.combine == "max" else "the sum"
@@ -47,18 +50,20 @@ class Metric:
         """What a net costs."""
         # One sum of all terms, not one of sums: rounded as a search rounds it, so that limits are kept exactly.
         rows = [[term] for (workload,) in workloads(architecture) for term in self.terms(workload)]
-        return self._combined([cost for (cost,) in self.rows(rows)])
+        return self._combined([*(cost for (cost,) in self.rows(rows)), *self._paid_once(rows)])
 
     def costs(self, space: Space) -> Costs:
         """The cost of every candidate of every searched position, as `expected_cost` and `expected_max` take them."""
         return self.parts(space)[1]
 
     def fixed(self, space: Space) -> float:
-        """What stem, head, constant and all else cost that the nets of the space have in common."""
+        """What stem, head, constant and all else cost that the nets of the space have, or may have, in common."""
         return self._combined(self.parts(space)[0])
 
     def parts(self, space: Space) -> tuple[tuple[float, ...], Costs]:
         """The costs of what is not searched, one by one and without the constant, and the `costs` of what is.
+
+        What candidates share is not searched: no net costs more than its parts, and one with all of it costs as much.
 
         Raises:
             UnknownCostError: for the largest of a net's workloads in a space of edges, where other edges' results are
@@ -69,10 +74,15 @@ class Metric:
                 f"{self.name} of {space.name!r} is not known edge by edge",
                 "leave out this limit, or search whole blocks",
             )
-        rows = self.rows(workloads(space))
-        searched = set(space.searched)
-        fixed = tuple(row[0] for index, row in enumerate(rows) if index not in searched)
-        return fixed, tuple(row for index, row in enumerate(rows) if index in searched)
+        candidates = workloads(space)
+        rows, searched = self.rows(candidates), set(space.searched)
+        fixed = [row[0] for index, row in enumerate(rows) if index not in searched]
+        return (*fixed, *self._paid_once(candidates)), tuple(row for i, row in enumerate(rows) if i in searched)
+
+    def reckoned(self, space: Space, choices: Sequence[int]) -> float:
+        """What a search takes a net of the space for: what it costs, and what other nets of the space share."""
+        fixed, costs = self.parts(space)
+        return self._combined([*fixed, *(row[i] for row, i in zip(costs, choices, strict=True))])
 
     def cheapest(self, space: Space, *, name: str = "cheapest") -> Architecture:
         """The net that takes the candidate of least cost at every block, of equal ones the first."""
@@ -96,6 +106,14 @@ class Metric:
         if self.combine == "max":
             return lambda probs: expected_max(probs, costs, least=fixed)
         return lambda probs: fixed + expected_cost(probs, costs)
+
+    def _paid_once(self, rows: Iterable[Iterable[Workload]]) -> Iterable[float]:
+        """What the workloads of all rows share, once for each name."""
+        paid: dict[str, float] = {}
+        for row in rows:
+            for workload in row:
+                paid |= self.shared(workload)
+        return paid.values()
 
     def _combined(self, costs: Sequence[float]) -> float:
         return max(self.constant, *costs) if self.combine == "max" else fsum((self.constant, *costs))

@@ -1,11 +1,13 @@
 """A price that adapts until the expected cost is what was asked for."""
 
 import math
+from math import inf
 from typing import Any
 
 from attrs import define, field
-from attrs.validators import ge, gt
 from torch import Tensor
+
+from pnas_ops import Range
 
 
 @define(kw_only=True)
@@ -35,11 +37,11 @@ class Constraint:
         1987, "Constrained differential optimization".
     """
 
-    at_most: float = field(validator=gt(0.0))
-    rate: float = field(default=0.05, validator=gt(0.0))
-    damping: float = field(default=2.0, validator=gt(0.0))
-    tightening: int = field(default=0, validator=ge(0))
-    multiplier: float = field(default=0.0, validator=ge(0.0))
+    at_most: float = field(validator=Range(0.0, 1e18, above=True))
+    rate: float = field(default=0.05, validator=Range(0.0, 1e3, above=True))
+    damping: float = field(default=2.0, validator=Range(0.0, 1e6, above=True))
+    tightening: int = field(default=0, validator=Range(0, 10**12, whole=True))
+    multiplier: float = field(default=0.0, validator=Range(0.0, inf, below=True))
     steps: int = 0
     first_cost: float | None = None
 

@@ -4,8 +4,9 @@ from typing import Protocol
 
 import torch
 from attrs import field, frozen
-from attrs.validators import ge, gt
 from torch import Tensor
+
+from pnas_ops import Range
 
 
 class Term(Protocol):
@@ -27,8 +28,8 @@ class LinearPenalty:
         reference: the cost that adds nothing; a cheaper net is rewarded.
     """
 
-    weight: float = field(validator=ge(0.0))
-    reference: float = field(validator=gt(0.0))
+    weight: float = field(validator=Range(0.0, 1e6))
+    reference: float = field(validator=Range(0.0, 1e18, above=True))
 
     def __call__(self, loss: Tensor, cost: Tensor) -> Tensor:
         """The objective."""
@@ -44,8 +45,8 @@ class AbsolutePenalty:
         target: the cost that is wanted.
     """
 
-    weight: float = field(validator=ge(0.0))
-    target: float = field(validator=gt(0.0))
+    weight: float = field(validator=Range(0.0, 1e6))
+    target: float = field(validator=Range(0.0, 1e18, above=True))
 
     def __call__(self, loss: Tensor, cost: Tensor) -> Tensor:
         """The objective."""
@@ -64,10 +65,10 @@ class MultiplicativeLog:
             nets of less than a few milliseconds need a smaller one.
     """
 
-    reference: float = field(validator=gt(0.0))
-    scale: float = field(default=0.2, validator=gt(0.0))
-    exponent: float = field(default=0.3, validator=ge(0.0))
-    unit: float = field(default=1.0, validator=gt(0.0))
+    reference: float = field(validator=Range(0.0, 1e18, above=True))
+    scale: float = field(default=0.2, validator=Range(0.0, 1e6, above=True))
+    exponent: float = field(default=0.3, validator=Range(0.0, 1e6))
+    unit: float = field(default=1.0, validator=Range(0.0, 1e18, above=True))
 
     def __attrs_post_init__(self) -> None:
         if self.reference <= self.unit:

@@ -5,8 +5,9 @@ from typing import Any, TypeVar
 
 import torch
 from attrs import define, field, fields
-from attrs.validators import ge, lt
 from torch import Tensor
+
+from pnas_ops import Range
 
 _Value = TypeVar("_Value", float, Tensor)
 
@@ -51,7 +52,7 @@ class MovingBaseline:
         value: the average so far; None before the first step.
     """
 
-    decay: float = field(default=0.9, validator=[ge(0.0), lt(1.0)])
+    decay: float = field(default=0.9, validator=Range(0.0, 1.0, below=True))
     value: float | None = None
 
     def step(self, rewards: Tensor) -> Tensor:

@@ -2,27 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from math import fsum, isfinite
-from typing import Any
 
 from attrs import field, frozen
-from attrs.validators import gt
+
+from pnas_ops import Range
 
 _NETS_FOR_AN_OFFSET = 4
 _SPAN_FOR_AN_OFFSET = 1.25
 _GAIN_FOR_AN_OFFSET = 0.5
 
 
-def _finite(instance: object, attribute: Any, value: float) -> None:
-    if not isfinite(value):
-        raise ValueError(f"{attribute.name} must be finite, got {value}")
-
-
 @frozen(kw_only=True)
 class Calibration:
     """A net takes `scale` * the sum of its workloads (and overhead) + `offset_ms`."""
 
-    scale: float = field(validator=[gt(0.0), _finite])
-    offset_ms: float = field(validator=_finite)
+    scale: float = field(validator=Range(0.0, 1e9, above=True))
+    offset_ms: float = field(validator=Range(-1e9, 1e9))
 
 
 def fit_calibration(predicted_ms: Sequence[float], measured_ms: Sequence[float]) -> Calibration:

@@ -1,18 +1,19 @@
 """What a table holds: measured workloads and measured whole nets."""
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any
 
 from attrs import field, frozen
 
-from pnas_ops import Architecture, Measurement, Workload, shortened
+from pnas_ops import Architecture, Measurement, Range, Workload, shortened
+
+_VALUE = Range(-1e18, 1e18)
 
 
 def _finite(instance: object, attribute: Any, value: Mapping[str, float]) -> None:
     for name, number in value.items():
-        if not isfinite(number):
-            raise ValueError(f"{attribute.name}[{name!r}] must be finite, got {number}")
+        if number not in _VALUE:
+            raise ValueError(f"{attribute.name}[{name!r}] must be {_VALUE}, got {number!r}")
 
 
 @frozen(kw_only=True, repr=False)

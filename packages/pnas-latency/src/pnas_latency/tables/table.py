@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from attrs import evolve, field, frozen
-from attrs.validators import ge, optional
+from attrs.validators import optional
 
 from pnas_latency.metrics.metric import Costs, Metric, Rows
 from pnas_latency.tables.calibration import Calibration, fit_calibration
@@ -24,6 +24,7 @@ from pnas_ops import (
     FilePath,
     Measurement,
     PricedNet,
+    Range,
     Space,
     Workload,
     load_json,
@@ -81,7 +82,7 @@ class LatencyTable:
     entries: tuple[TableEntry, ...] = field(validator=_unique)
     nets: tuple[NetEntry, ...] = field(default=(), validator=_unique_nets)
     calibration: Calibration | None = None
-    noise_floor: float | None = field(default=None, validator=optional(ge(0.0)))
+    noise_floor: float | None = field(default=None, validator=optional(Range(0.0, 1e9)))
 
     def __repr__(self) -> str:
         return table_in_a_line(self)

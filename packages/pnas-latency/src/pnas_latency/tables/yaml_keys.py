@@ -10,7 +10,7 @@ from pnas_ops import BlockSpec, ClassifierSpec, ConvSpec, GlobalPoolSpec, MBConv
 
 _SIZE = r"[1-9]\d*"
 _KEY = re.compile(rf"(\w+)-input:({_SIZE})x({_SIZE})x({_SIZE})-output:((?:{_SIZE}x{_SIZE}x)?{_SIZE})((?:-[a-z]+:\d+)*)")
-_EXAMPLE = "Conv-input:224x224x3-output:112x112x32"
+EXAMPLE = "Conv-input:224x224x3-output:112x112x32"
 
 
 @frozen(kw_only=True)
@@ -47,7 +47,7 @@ class Dialect:
         """
         found = _KEY.fullmatch(key)
         if found is None:
-            raise ValueError(f"is no key of a {self.name} table, like {_EXAMPLE}")
+            raise ValueError(f"is no key of a {self.name} table, like {EXAMPLE}")
         height, width, in_channels = map(int, found.group(2, 3, 4))
         output = tuple(map(int, found[5].split("x")))
         options = {name: int(value) for name, value in re.findall(r"-([a-z]+):(\d+)", found[6])}

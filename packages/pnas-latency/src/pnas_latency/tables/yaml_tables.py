@@ -2,17 +2,35 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from math import isfinite, sqrt
+from math import sqrt
 from pathlib import Path
 from statistics import NormalDist
+from typing import Any
 
 import yaml
 
 from pnas_latency.tables.entries import TableEntry
 from pnas_latency.tables.table import LatencyTable
-from pnas_latency.tables.yaml_keys import ONCE_FOR_ALL, PROXYLESSNAS, Dialect
-from pnas_ops import BlockSpec, ClassifierSpec, ConvSpec, DeviceInfo, FilePath, Measurement, Workload, write_atomically
+from pnas_latency.tables.yaml_keys import EXAMPLE, ONCE_FOR_ALL, PROXYLESSNAS, Dialect
+from pnas_ops import (
+    BlockSpec,
+    ClassifierSpec,
+    ConvSpec,
+    DeviceInfo,
+    FilePath,
+    FormatError,
+    Measurement,
+    Range,
+    Workload,
+    shortened,
+    write_atomically,
+)
 
+_OF_THE_READER = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What PyYAML raises on tags that do not fit their values, beside its own errors."""
+_COUNT = Range(1, 10**12, whole=True)
+_MEAN = Range(0.0, 1e9, above=True)
+_SPREAD = Range(0.0, 1e9)
 _QUARTILE = NormalDist().inv_cdf(0.75)
 _COLUMNS = {"var": "variance_ms2", "std": "deviation_ms"}
 _NAMED_IN_AN_ERROR = 10
@@ -84,44 +102,56 @@ def _table(
 
 
 def _read(path: Path, dialect: Dialect) -> tuple[TableEntry, ...]:
+    way_out = f"name a {dialect.name} table, a YAML file of keys like {EXAMPLE}"
     try:
-        document = _load(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
+        document = _load(path.read_text(encoding="utf-8-sig"))
+    except (*_OF_THE_READER, yaml.YAMLError) as error:
+        raise FormatError(f"{path}: not a {dialect.name} table: {_in_a_line(error)}", way_out) from None
     if not isinstance(document, dict) or not document:
-        raise ValueError(f"{path}: not a {dialect.name} table, since it has no keys")
+        raise FormatError(f"{path}: not a {dialect.name} table, since it has no keys", way_out)
     entries = []
     for key, values in document.items():
         try:
             workload = dialect.workload(str(key))
             entries.append(_entry(workload, *_numbers(values, dialect.spread), dialect.spread))
         except ValueError as error:
-            raise ValueError(f"{path}: key {str(key)!r} {error}") from None
+            raise FormatError(f"{path}: key {shortened(str(key))!r} {error}", "mend it, or delete the key") from None
     return tuple(entries)
+
+
+def _in_a_line(error: Exception) -> str:
+    return shortened(" ".join(str(error).split()) or type(error).__name__, 200)
 
 
 def _load(text: str) -> object:
     # PyYAML keeps the last of two equal keys without a word.
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    root = yaml.compose(text, Loader=_Loader)
     children = [value for _, value in root.value] if isinstance(root, yaml.MappingNode) else []
     for node in (root, *children):
         names = [name.value for name, _ in node.value] if isinstance(node, yaml.MappingNode) else []
         if twins := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"holds {twins[0]!r} twice")
-    document: object = yaml.safe_load(text)
+    document: object = yaml.load(text, Loader=_Loader)
     return document
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """Without references to what came before: no table has one, and ten lines of them expand to more than fits."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise ValueError("it refers to another place in it, which no table does")
+        return super().compose_node(parent, index)
 
 
 def _numbers(values: object, spread: str) -> tuple[int, float, float]:
     names = {"count", "mean", spread}
     if not isinstance(values, dict) or values.keys() != names:
-        raise ValueError(f"must have {', '.join(sorted(names))}, got {values!r}")
+        raise ValueError(f"must have {', '.join(sorted(names))}, got {shortened(repr(values))}")
     count, mean, scatter = values["count"], values["mean"], values[spread]
-    if type(count) is not int or count < 1:
-        raise ValueError(f"has the count {count!r}: it must be a positive whole number")
-    for name, value in (("mean", mean), (spread, scatter)):
-        if type(value) not in (int, float) or not isfinite(value) or value < 0:
-            raise ValueError(f"has the {name} {value!r}: it must be a number and not negative")
+    for name, value, possible in (("count", count, _COUNT), ("mean", mean, _MEAN), (spread, scatter, _SPREAD)):
+        if value not in possible:
+            raise ValueError(f"has the {name} {shortened(repr(value))}: it must be {possible}")
     return count, float(mean), float(scatter)
 
 
