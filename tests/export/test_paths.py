@@ -22,6 +22,7 @@ from pnas_export import (
     OnnxRuntime,
     TFLiteDevice,
     TFLiteRuntime,
+    choose_float_layers,
     convert_workloads,
     export_bundle,
     export_file,
@@ -35,6 +36,8 @@ from pnas_export import (
     quantize_onnx,
     quantize_tflite,
     read_metadata,
+    single_layer_errors,
+    tflite_sizes,
     verify_files,
     write_metadata,
 )
@@ -47,6 +50,7 @@ METADATA = Metadata(
     preprocessing=Preprocessing(height=8, width=8, channels="RGB", mean=(0.5,) * 3, std=(0.25,) * 3),
 )
 PIXELS = torch.randint(0, 256, (16, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+NORMALIZED = METADATA.preprocessing(PIXELS)
 TEST = [(PIXELS, torch.zeros(16, dtype=torch.long))]
 
 
@@ -180,6 +184,24 @@ def devices_measure(case: Case) -> object:
     return devices
 
 
+def too_few_are_refused(case: Case) -> object:
+    refused = []
+    for call in (
+        lambda: single_layer_errors(case.of("net.onnx"), NORMALIZED[:1], log=case.new("log")),
+        lambda: choose_float_layers(
+            case.of("net.onnx"),
+            "onnx-int8",
+            calibration=NORMALIZED[:1],
+            test=[(NORMALIZED, TEST[0][1])],
+            log=case.new("log"),
+        ),
+    ):
+        with pytest.raises(ValueError, match="1 calibration images are too few") as error:
+            call()
+        refused.append(str(error.value))
+    return refused
+
+
 CALLS: dict[str, Callable[[Case], object]] = {
     "export_onnx": files_are_written(export_onnx, "net.onnx"),
     "export_tflite": files_are_written(export_tflite, "net.tflite"),
@@ -192,6 +214,7 @@ CALLS: dict[str, Callable[[Case], object]] = {
     "write_metadata, read_metadata": metadata_is_read,
     "Runtime, AiEdgeLitert, TFLiteRuntime, TFLite, OnnxRuntime": runtimes_load,
     "measure_files": files_are_timed,
+    "tflite_sizes": lambda case: tflite_sizes(case.of("net.tflite")),
     "peak_memory_bytes": memory_is_measured,
     "prove": proven,
     "TFLiteDevice, OnnxDevice, CommandDevice, AdbDevice, FileDevice": devices_measure,
@@ -199,6 +222,7 @@ CALLS: dict[str, Callable[[Case], object]] = {
     "layer_errors": lambda case: layer_errors(
         case.of("net.tflite"), case.of("net-int8.tflite"), case.images[:2], log=case.new("log")
     ),
+    "single_layer_errors, choose_float_layers": too_few_are_refused,
     "convert_workloads": lambda case: convert_workloads(case.blocks, cache=case.write(case.cache), log=case.new("log")),
     "format_of": lambda case: format_of(case.write(Path("anywhere", "model-int8.onnx"))),
 }

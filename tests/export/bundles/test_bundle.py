@@ -1,14 +1,18 @@
 """What travels inside a file, and the folder that holds everything."""
 
 import json
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
+from attrs import evolve
 from torch import Tensor, nn
 
+from faults import full_disks, kills
 from pnas_export.bundles.bundle import Bundle, BundleError
 from pnas_export.bundles.metadata import Metadata, read_metadata, write_metadata
 from pnas_export.converting.onnx_file import export_onnx
@@ -16,7 +20,7 @@ from pnas_export.converting.tflite_file import export_tflite
 from pnas_export.devices.tflite_device import TFLiteDevice
 from pnas_export.ground.raw_pixels import RawPixels
 from pnas_export.runtimes.tflite_runtimes import AiEdgeLitert
-from pnas_ops import Architecture, Preprocessing, build_network, digits_mbconv_space
+from pnas_ops import Architecture, Preprocessing, build_network, clear_leftovers, digits_mbconv_space
 
 PREPROCESSING = Preprocessing(height=16, width=16, channels="grey", mean=(0.4,), std=(0.25,))
 METADATA = Metadata(labels=tuple(map(str, range(10))), preprocessing=PREPROCESSING)
@@ -115,7 +119,7 @@ def test_a_bundle_gives_back_what_was_put_in(
 
 
 def test_a_bundle_can_be_read_by_hand(bundle: Bundle) -> None:
-    names = {"architecture.json", "bundle.json", "labels.txt", "metadata.json", "weights.safetensors"}
+    names = {"README.md", "architecture.json", "bundle.json", "labels.txt", "metadata.json", "weights.safetensors"}
     assert {path.name for path in bundle.path.iterdir()} == names | {"model.onnx", "model.tflite"}
     assert (bundle.path / "labels.txt").read_text().split() == list(METADATA.labels)
     assert json.loads((bundle.path / "metadata.json").read_text())["preprocessing"]["mean"] == [0.4]
@@ -143,3 +147,145 @@ def test_weights_of_another_architecture_and_files_of_one_name_are_refused(
     with pytest.raises(ValueError, match="two files of one name"):
         Bundle.save(tmp_path / "bundle", network, METADATA, [files[0], files[0]])
     assert not (tmp_path / "bundle").exists()
+
+
+@pytest.fixture
+def made(files: list[Path], tmp_path: Path) -> list[Path]:
+    """The files in a folder beside the bundle."""
+    (tmp_path / "made").mkdir()
+    return [Path(shutil.copy(file, tmp_path / "made")) for file in files]
+
+
+SMALL = nn.Linear(2, 3)
+OTHER_LABELS = evolve(METADATA, labels=("a", "b", "c"))
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in path.iterdir()}
+
+
+def test_saving_again_keeps_what_others_have_put_there(tmp_path: Path, made: list[Path]) -> None:
+    path = tmp_path / "bundle"
+    Bundle.save(path, SMALL, METADATA, made)
+    (path / "notes.txt").write_text("mine")
+    bundle = Bundle.save(path, SMALL, OTHER_LABELS, [path / "model.onnx"])
+    assert [file.name for file in bundle.files] == ["model.onnx"]
+    assert contents(path).keys() == {
+        "README.md",
+        "bundle.json",
+        "labels.txt",
+        "metadata.json",
+        "model.onnx",
+        "notes.txt",
+        "weights.safetensors",
+    }
+    Bundle.load(path)
+
+
+def test_a_bundle_does_not_take_files_of_others_for_its_own(tmp_path: Path, made: list[Path]) -> None:
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "labels.txt").write_text("mine")
+    bundle = Bundle.save(tmp_path / "bundle", SMALL, METADATA, made)
+    assert (bundle.path / "labels.txt.yours").read_text() == "mine"
+    Bundle.load(bundle.path)
+
+
+def test_a_folder_with_names_of_a_bundle_is_none(tmp_path: Path, made: list[Path]) -> None:
+    mine = {"metadata.json": b'{"labels": ["cat"]}', "labels.txt": b"cat", "model.tflite": b"mine", "README.md": b"#"}
+    (tmp_path / "bundle").mkdir()
+    for name, content in mine.items():
+        (tmp_path / "bundle" / name).write_bytes(content)
+    bundle = Bundle.save(tmp_path / "bundle", SMALL, METADATA, made)
+    assert {name: (bundle.path / f"{name}.yours").read_bytes() for name in mine} == mine
+    # Of its own files none is anybody's, even where it is damaged.
+    (bundle.path / "bundle.json").write_text("{")
+    Bundle.save(bundle.path, SMALL, METADATA, made)
+    assert sorted(path.name for path in bundle.path.glob("*.yours")) == sorted(f"{name}.yours" for name in mine)
+
+
+def test_a_label_has_a_line(tmp_path: Path, made: list[Path]) -> None:
+    labels = (*METADATA.labels[:9], "two\nlines")
+    with pytest.raises(ValueError, match=r"label 'two\\nlines' cannot stand on a line of labels\.txt"):
+        Bundle.save(tmp_path / "bundle", SMALL, evolve(METADATA, labels=labels), made)
+    assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize("failing", [full_disks, kills])
+def test_the_old_bundle_is_whole_until_the_new_one_is(
+    failing: Callable[[Callable[[], object]], Iterator[int]], tmp_path: Path, made: list[Path]
+) -> None:
+    path = tmp_path / "bundle"
+    Bundle.save(path, SMALL, METADATA, made)
+    (path / "notes.txt").write_text("mine")
+    old, moments, was_old = contents(path), 0, 0
+    for moments in failing(lambda: Bundle.save(path, SMALL, OTHER_LABELS, made[:1])):  # noqa: B007
+        loaded = Bundle.load(path)
+        assert (path / "notes.txt").read_text() == "mine"
+        if contents(path) == old:
+            was_old += 1
+        else:
+            assert failing is kills
+            assert loaded.metadata == OTHER_LABELS
+            assert [file.name for file in loaded.files] == ["model.onnx"]
+            clear_leftovers(tmp_path)
+            Bundle.save(path, SMALL, METADATA, made)
+        clear_leftovers(tmp_path)
+        assert {entry.name for entry in tmp_path.iterdir()} == {"bundle", "made"}
+    assert was_old >= 15
+    assert Bundle.load(path).metadata == OTHER_LABELS
+
+
+def test_a_disk_that_is_full_within_a_file_leaves_the_old_bundle(
+    tmp_path: Path, made: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bundle"
+    Bundle.save(path, SMALL, METADATA, made)
+    old = contents(path)
+
+    def copy_half(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes()[:3])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfile", copy_half)
+    with pytest.raises(OSError, match="No space left"):
+        Bundle.save(path, SMALL, OTHER_LABELS, made)
+    assert contents(path) == old
+    assert {entry.name for entry in tmp_path.iterdir()} == {"bundle", "made"}
+
+
+def test_any_changed_byte_of_a_file_in_a_bundle_is_told(tmp_path: Path, made: list[Path]) -> None:
+    bundle = Bundle.save(tmp_path / "bundle", SMALL, METADATA, made)
+    file = bundle.path / "model.onnx"
+    raw = file.read_bytes()
+    Bundle.check_file(str(file))
+    for index in range(0, len(raw), len(raw) // 40):
+        file.write_bytes(raw[:index] + bytes([raw[index] ^ 1]) + raw[index + 1 :])
+        with pytest.raises(BundleError, match=r"model\.onnx has changed since it was exported: export the net again"):
+            Bundle.check_file(file)
+    (bundle.path / "mine.onnx").write_bytes(b"anything")
+    Bundle.check_file(bundle.path / "mine.onnx")  # of someone else
+    Bundle.check_file(made[0])  # in no bundle
+    (bundle.path / "bundle.json").write_text("{")
+    with pytest.raises(BundleError, match=r"bundle\.json: not JSON: .*: export the net again"):
+        Bundle.check_file(bundle.path / "mine.onnx")
+
+
+def test_a_bundle_knows_files_of_its_own_folder_only(tmp_path: Path, made: list[Path]) -> None:
+    bundle = Bundle.save(tmp_path / "bundle", SMALL, METADATA, made)
+    document = json.loads((bundle.path / "bundle.json").read_text())
+    document["sha256"]["../made/model.onnx"] = "0" * 64
+    (bundle.path / "bundle.json").write_text(json.dumps(document))
+    with pytest.raises(BundleError, match=r"files are in its folder, '\.\./made/model\.onnx' is not"):
+        Bundle.load(bundle.path)
+    Bundle.save(bundle.path, SMALL, METADATA, made)
+    assert made[0].exists()
+
+
+def test_weights_that_are_no_more_are_named(
+    tmp_path: Path, network: nn.Module, architecture: Architecture, made: list[Path]
+) -> None:
+    bundle = Bundle.save(tmp_path / "bundle", network, METADATA, made, architecture=architecture)
+    bundle.network()
+    (bundle.path / "weights.safetensors").write_bytes(b"junk")
+    with pytest.raises(ValueError, match=r"weights\.safetensors: not weights in safetensors"):
+        bundle.network()

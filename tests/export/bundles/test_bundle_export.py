@@ -2,17 +2,22 @@
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from attrs import evolve
+from PIL import Image
 from torch import Tensor, nn
 
 from pnas_export import (
     FORMATS,
+    Adjustment,
     AiEdgeLitert,
     Bundle,
     Format,
@@ -95,6 +100,7 @@ def test_a_bundle_holds_every_format_and_says_what_it_holds(bundle: Bundle) -> N
         assert read_metadata(file) == bundle.metadata
         assert bundle.metadata.raw_pixels
     standing = {"architecture.json", "bundle.json", "labels.txt", "metadata.json", "parity.json", "weights.safetensors"}
+    standing |= {"README.md", "sample.json", "sample.png"}
     assert {path.name for path in bundle.path.iterdir()} == standing | {file.name for file in bundle.files}
     assert [path.name for path in bundle.path.parent.iterdir()] == ["bundle"]
     bundle.check()
@@ -107,6 +113,28 @@ def test_the_proof_covers_every_file_on_every_runtime_that_runs_it(bundle: Bundl
     }
     assert found == expected
     assert json.loads((bundle.path / "parity.json").read_text())["images"] == len(PIXELS)
+
+
+def test_the_readme_of_files_that_take_raw_pixels_runs_them_and_says_what_they_did(
+    bundle: Bundle, net: nn.Module, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(bundle.path)
+    text = Path("README.md").read_text(encoding="utf-8")
+    first, *others = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+    pixels = torch.from_numpy(np.array(Image.open("sample.png"))).permute(2, 0, 1)[None]
+    with torch.no_grad():
+        expected = METADATA.labels[int(net.eval()(METADATA.preprocessing(pixels)).argmax())]
+    assert json.loads(Path("sample.json").read_text())["label"] == expected
+    # Files of floats, and int8 ones, which take bytes as well and give int8; ONNX files take and give alike.
+    assert len(others) == 3
+    for code in others:
+        exec(compile(first + code, "README.md", "exec"), {})
+        assert capsys.readouterr().out.startswith(f"{expected}: ")
+    assert "do **not** divide by 255" in text
+    for one in bundle.proof.files:
+        if one.parity.runtime != "tflite-runtime":
+            row = f"| {one.parity.file} | {one.accuracy:.2%} |".replace("%", " %")
+            assert row in text
 
 
 def test_the_proof_says_what_each_file_does(bundle: Bundle, labels: Tensor) -> None:
@@ -147,7 +175,7 @@ class WrongRuntime(AiEdgeLitert):
 
     def load(self, path: FilePath, *, threads: int = 1) -> Any:
         right = super().load(path, threads=threads)
-        return lambda images: right(images) * (1 + 2e-4)
+        return SimpleNamespace(outputs=lambda images: (right(images) * (1 + 2e-4),))
 
 
 def test_a_float_file_that_is_another_net_keeps_nothing(
@@ -156,7 +184,9 @@ def test_a_float_file_that_is_another_net_keeps_nothing(
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle" / "note.txt").write_text("mine")
     monkeypatch.setattr("pnas_export.runtimes.parity.installed_runtimes", lambda: (WrongRuntime(),))
-    with pytest.raises(ParityError, match=r"^model\.tflite on ai-edge-litert .*, more than 0\.0001$"):
+    with pytest.raises(
+        ParityError, match=r"^model\.tflite on ai-edge-litert .* than 0\.0001; the converter gets layer "
+    ):
         export_bundle(net, tmp_path / "bundle", ["tflite"], metadata=METADATA, test=batches(labels), cache=conversions)
     assert [path.name for path in tmp_path.rglob("*")] == ["bundle", "note.txt"]
 
@@ -249,11 +279,29 @@ def test_a_file_that_int8_ruins_names_its_layers(name: Format, conversions: Path
     assert (lossy.layers[0].layer, errors[0] > 0.5, max(errors[1:]) < 0.1) == ("last", True, True)
     with pytest.raises(ValueError, match="does not say what the net is"):
         bundle.network()
+    # Its worst layers in float32 give back what was lost.
+    bundle = export_bundle(
+        net,
+        tmp_path / "bundle",
+        [name],
+        metadata=METADATA,
+        test=batches(expected_classes(net)),
+        calibration=PIXELS,
+        adjustments={name: Adjustment(keep_float="auto", network=net)},
+        cache=conversions,
+    )
+    (adjusted,) = bundle.proof.adjusted
+    assert (adjusted.file, adjusted.fine_tuned, bundle.proof.lossy) == (file_name(name), True, ())
+    assert {"second", "last"} <= set(adjusted.float_layers)
+    assert "first" not in adjusted.float_layers
+    # The float32 file of the fine-tuned net is nobody's.
+    assert {file.name for file in bundle.files} == {file_name(name), file_name(base_format(name))}
 
 
 @pytest.mark.parametrize(
     ("formats", "calibration", "message"),
     [
+        ([], None, r"^a bundle needs at least one format: use some of onnx, "),
         (["tflite", "int4"], None, r"^unknown format 'int4': use some of onnx, onnx-int8, tflite, "),
         (["onnx-int8"], None, r"^format 'onnx-int8' needs calibration images: pass some of the training split$"),
         (["onnx-int8"], PIXELS[:4], r"^4 calibration images are too few: pass at least 16$"),

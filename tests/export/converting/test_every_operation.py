@@ -2,7 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import pytest
 import torch
@@ -11,13 +11,17 @@ from torch import Tensor
 
 from pnas_export import (
     TFLite,
+    chain_signatures,
     convert_workloads,
     export_onnx,
     export_tflite,
     installed_runtimes,
+    tflite_sizes,
     verify_files,
     workload_blocks,
 )
+from pnas_export.quantizing.quantization import quantize_signatures
+from pnas_latency import peak_activation_bytes, weight_bytes
 from pnas_ops import (
     Architecture,
     BlockSpec,
@@ -150,6 +154,20 @@ def test_every_operation_is_the_operators_it_has_to_be(places: list[Workload], m
         op, found = workload.block.op, Counter(graphs[workload.name])
         added = STRIDE_ADDS.get(op, "PAD") if workload.block.stride > 1 else ""
         assert found == Counter(f"{OPERATORS[op]} {added}".split()), workload.name
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_every_operation_has_the_bytes_that_limits_count(
+    dtype: Literal["float32", "int8"], places: list[Workload], model: bytes, tmp_path: Path
+) -> None:
+    written = quantize_signatures(model) if dtype == "int8" else model
+    weights, activations = weight_bytes(dtype), peak_activation_bytes(dtype)
+    for workload in places:
+        (tmp_path / "block.tflite").write_bytes(chain_signatures(written, [workload.name]))
+        sizes = tflite_sizes(tmp_path / "block.tflite")
+        ((own,),), shared = weights.rows([[workload]]), weights.shared(workload)
+        assert own + sum(shared.values()) == sizes.constants, workload.name
+        assert activations.rows([[workload]]) == ((sizes.peak_activations,),), workload.name
 
 
 def test_a_net_of_every_operation_agrees_on_every_runtime(tmp_path: Path) -> None:

@@ -250,12 +250,12 @@ def test_what_computes_nothing_is_refused_at_once(phone: PhoneStandIn, blocks: l
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"threads": 0}, "'threads' must be >= 1"),
-        ({"cpus": (-1,)}, "must be >= 0"),
+        ({"threads": 0}, "'threads' must be a whole number from 1 to 1,024"),
+        ({"cpus": (-1,)}, "must be a whole number from 0 to 1,023"),
         ({"dtype": "float16"}, "'dtype' must be in"),
         ({"statistic": "p5"}, "'statistic' must be in"),
-        ({"runs": 1}, "'runs' must be >= 2"),
-        ({"timeout_s": 0.0}, "'timeout_s' must be > 0"),
+        ({"runs": 1}, "'runs' must be a whole number from 2"),
+        ({"timeout_s": 0.0}, "'timeout_s' must be a number above 0"),
     ],
 )
 def test_options_out_of_range(options: dict[str, Any], message: str) -> None:

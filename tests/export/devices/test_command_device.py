@@ -1,6 +1,7 @@
 """A command that times files, as a device; a script stands in for the board behind it."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,22 @@ def test_the_command_is_split_but_runs_without_a_shell(folder: Path, tflite_path
 
 
 @pytest.mark.parametrize(
+    "inner",
+    ["echo {model}", 'echo "{model}"', "echo '{model}'", "echo '\"''{model}''\"' | tr -d '\"'"],
+    ids=["bare", "double", "single", "mixed"],
+)
+def test_a_path_is_quoted_for_the_shell_that_a_word_is_for(inner: str, tmp_path: Path) -> None:
+    path = tmp_path / """it's $HOME "a  b" `c` \\ {threads}.tflite"""
+    path.write_bytes(b"")
+    seen = tmp_path / "seen"
+    inner = inner.replace("echo", "printf %s")
+    template = shlex.join(["sh", "-c", f"{inner} > {seen}; echo 1.5 # {{threads}}"])
+    (found,) = CommandDevice(template=template).measure_files([path]).values()
+    assert found.latency_ms == 1.5
+    assert seen.read_text().replace('"', "") == str(path).replace('"', "")
+
+
+@pytest.mark.parametrize(
     ("form", "message"),
     [
         ("failure", "it ended with code 3 and printed 'Connection refused'"),
@@ -108,6 +125,11 @@ def test_the_command_is_split_but_runs_without_a_shell(folder: Path, tflite_path
         ('{"latency_ms": -1}', "-1 is no number of milliseconds"),
         ('{"latency_ms": NaN}', "nan is no number of milliseconds"),
         ('{"latency_ms": 1, "unit": "s"}', "it must print a report of benchmark_model"),
+        ('{"latency_ms": true}', "True is no number of milliseconds"),
+        ('{"latency_ms": "1.3"}', "'1.3' is no number of milliseconds"),
+        ("0.00 ms", "0.0 is no number of milliseconds above 0"),
+        ("1e999", "inf is no number of milliseconds"),
+        ("[" * 9999, "it must print a report of benchmark_model"),
         ('{"samples_ms": [1]}', "it must print a report of benchmark_model"),
         ('{"samples_ms": [1, "x"]}', "'x' is no number of milliseconds"),
         ("old", "no p5 and median: take a newer build, or ask for the statistic 'avg'"),

@@ -190,7 +190,7 @@ def test_info_names_everything_that_matters() -> None:
 
 
 def test_threads_are_positive() -> None:
-    with pytest.raises(ValueError, match="'threads' must be >= 1"):
+    with pytest.raises(ValueError, match="'threads' must be a whole number from 1 to 1,024"):
         OnnxDevice(threads=0)
 
 

@@ -122,7 +122,7 @@ def test_a_missing_runtime_is_refused() -> None:
 
 
 def test_threads_are_positive() -> None:
-    with pytest.raises(ValueError, match="'threads' must be >= 1"):
+    with pytest.raises(ValueError, match="'threads' must be a whole number from 1 to 1,024"):
         TFLiteDevice(threads=0)
 
 

@@ -1,11 +1,11 @@
 """Which quantized files a proof calls lossy: those that lose more than a point of accuracy, and no others."""
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import pytest
 import torch
-from attrs import frozen
+from attrs import evolve, frozen
 from torch import Tensor, nn
 
 from pnas_export import MAX_ACCURACY_LOSS, LayerError, prove
@@ -30,14 +30,16 @@ class WrongRuntime:
     def supports(self, path: FilePath) -> bool:
         return True
 
-    def load(self, path: FilePath, *, threads: int = 1) -> Callable[[Tensor], Tensor]:
-        def run(images: Tensor) -> Tensor:
-            logits = images.flatten(1).clone()
-            if "int8" in Path(path).name:
-                logits[: self.wrong] = logits[: self.wrong].flip(1)
-            return logits
+    def load(self, path: FilePath, *, threads: int = 1) -> Self:
+        return evolve(self, wrong=self.wrong if "int8" in Path(path).name else 0)
 
-        return run
+    def __call__(self, images: Tensor) -> Tensor:
+        logits = images.flatten(1).clone()
+        logits[: self.wrong] = logits[: self.wrong].flip(1)
+        return logits
+
+    def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
+        return (self(images),)
 
 
 @pytest.mark.usefixtures("unmeasured_proofs")
@@ -51,7 +53,7 @@ def test_a_file_that_loses_more_than_a_point_is_lossy(
         compared.append((exact.name, quantized.name, len(images)))
         return LAYERS
 
-    monkeypatch.setattr(proof, "suitable_runtimes", lambda path: (WrongRuntime(wrong),))
+    monkeypatch.setattr("pnas_export.runtimes.parity.suitable_runtimes", lambda path: (WrongRuntime(wrong),))
     monkeypatch.setattr(proof, "layer_errors", layer_errors)
     paths = {name: tmp_path / name for name in ("model.tflite", "model-int8.tflite")}
     for path in paths.values():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pnas_export import Bundle, FileProof, LayerError, LossyFile, Metadata, Parity, Proof, Refusal, Timing
+from pnas_export import AdjustedFile, Bundle, FileProof, LayerError, LossyFile, Metadata, Parity, Proof, Refusal, Timing
 from pnas_ops import Measurement, Preprocessing
 
 
@@ -46,6 +46,7 @@ def proof() -> Proof:
         ),
         refused=(Refusal(file="model.tflite", runtime="tflite-runtime", reason="it cannot load model.tflite"),),
         lossy=(LossyFile(file="model-int8.tflite", layers=(LayerError(layer="3.op", relative_error=0.25),)),),
+        adjusted=(AdjustedFile(file="model-int8.tflite", float_layers=("3.op", "4"), fine_tuned=True),),
     )
 
 
@@ -66,6 +67,7 @@ def test_a_printed_proof_is_a_table(proof: Proof) -> None:
         "model-int8.tflite  ai-edge-litert 2.0  1.2e-03  97.50%      72.50%    2.5/1.75         1.23 MB  8.9 MB",
         "model-int8.tflite  tflite-runtime 2.0  1.2e-03  97.50%      72.50%    78/40            1.23 MB  8.9 MB",
         "model-int8.tflite is furthest off at 3.op (25%)",
+        "model-int8.tflite keeps 3.op, 4 in float32, and has weights fine-tuned for int8",
         "it cannot load model.tflite",
     ]
 

@@ -1,8 +1,8 @@
 """The proof of a file: passes for the net that was exported, and only for that."""
 
 import math
-from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import pytest
 import torch
@@ -30,8 +30,14 @@ class FixedRuntime:
     def supports(self, path: FilePath) -> bool:
         return Path(path).suffix == self.suffix
 
-    def load(self, path: FilePath, *, threads: int = 1) -> Callable[[Tensor], Tensor]:
-        return lambda images: self.logits
+    def load(self, path: FilePath, *, threads: int = 1) -> Self:
+        return self
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return self.logits
+
+    def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
+        return (self.logits,)
 
 
 def verify_with(runtime: Runtime, images: Tensor, *, tolerance: float | None = 1e-4) -> Parity:
@@ -124,4 +130,6 @@ def test_a_format_that_nothing_runs_is_named() -> None:
 
 def test_no_images_prove_nothing() -> None:
     with pytest.raises(ValueError, match="verify_files needs at least one image"):
-        verify_files(nn.Identity(), [], torch.zeros(0, 2))
+        verify_files(nn.Identity(), ["net.onnx"], torch.zeros(0, 2))
+    with pytest.raises(ValueError, match="verify_files needs at least one file"):
+        verify_files(nn.Identity(), [], torch.zeros(1, 2))

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from attrs import frozen
+from torch import Tensor, nn
 
-from pnas_export import AiEdgeLitert, OnnxRuntime, Runtime, measure_files
+from pnas_export import AiEdgeLitert, OnnxRuntime, Runtime, export_onnx, measure_files
 from pnas_export.timing import file_timing
 from pnas_export.timing.sessions import Plan
 from pnas_ops import FilePath, Measurement, Progress, report_progress
@@ -68,3 +69,14 @@ def test_a_file_is_found_from_any_folder(plans: list[Plan], tmp_path: Path, monk
     measure_files({"one": (Trusting(), "1.tflite")})
     ((_, file, _),) = plans[0].nets
     assert file == str(tmp_path / "1.tflite")
+
+
+class Twice(nn.Module):
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        return images + 1, images * 2
+
+
+def test_a_file_of_several_outputs_is_timed(tmp_path: Path) -> None:
+    export_onnx(Twice(), (1, 1, 4, 4), tmp_path / "twice.onnx")
+    found = measure_files({"twice": (OnnxRuntime(), tmp_path / "twice.onnx")}, samples=4, sessions=1)
+    assert found["twice"].latency_ms > 0

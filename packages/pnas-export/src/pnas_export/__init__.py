@@ -4,9 +4,11 @@ from importlib.metadata import version
 
 from pnas_export.blocks.chaining import architecture_signatures, chain_signatures
 from pnas_export.blocks.signatures import convert_workloads, workload_blocks
+from pnas_export.bundles.adjustment import Adjustment
 from pnas_export.bundles.bundle import Bundle, BundleError
 from pnas_export.bundles.bundle_export import export_bundle
 from pnas_export.bundles.metadata import Metadata, read_metadata, write_metadata
+from pnas_export.bundles.sample import Sample
 from pnas_export.converting.onnx_file import export_onnx
 from pnas_export.converting.tflite_file import export_tflite
 from pnas_export.devices.adb_device import AdbDevice
@@ -15,18 +17,30 @@ from pnas_export.devices.command_device import CommandDevice
 from pnas_export.devices.onnx_device import OnnxDevice
 from pnas_export.devices.tflite_device import TFLiteDevice
 from pnas_export.ground.conversion import ConversionError
+from pnas_export.ground.net_error import NetError
 from pnas_export.ground.programs import DeviceError
 from pnas_export.ground.raw_pixels import RawPixels
-from pnas_export.proving.proof import MAX_ACCURACY_LOSS, FileProof, LossyFile, Proof, Refusal, Timing, prove
+from pnas_export.proving.labels import LabelError
+from pnas_export.proving.proof import AdjustedFile, FileProof, LossyFile, Proof, Refusal, Timing, prove
+from pnas_export.quantizing.fake_quantization import FakeQuantized
 from pnas_export.quantizing.file_export import export_file
-from pnas_export.quantizing.formats import BUNDLE_FILES, FORMATS, Format, file_name, format_of
+from pnas_export.quantizing.float_layers import (
+    MAX_ACCURACY_LOSS,
+    KeepFloat,
+    choose_float_layers,
+    single_layer_errors,
+)
+from pnas_export.quantizing.formats import BUNDLE_FILES, CALIBRATED_FORMATS, FORMATS, Format, file_name, format_of
 from pnas_export.quantizing.layer_errors import LayerError, layer_errors
-from pnas_export.quantizing.quantization import MIN_CALIBRATION_IMAGES, Scheme, quantize_onnx, quantize_tflite
+from pnas_export.quantizing.quantization import MIN_CALIBRATION_IMAGES, quantize_onnx, quantize_tflite
+from pnas_export.quantizing.tflite_recipe import Scheme
 from pnas_export.runtimes.installed_runtimes import installed_runtimes
+from pnas_export.runtimes.model_files import ModelFileError
 from pnas_export.runtimes.onnx_runtime import OnnxRuntime
 from pnas_export.runtimes.parity import Parity, ParityError, verify_files
 from pnas_export.runtimes.runtime import LoadedFile, Runtime
 from pnas_export.runtimes.tflite_runtimes import AiEdgeLitert, TFLite, TFLiteRuntime
+from pnas_export.timing.file_sizes import FileSizes, tflite_sizes
 from pnas_export.timing.file_timing import FileDevice, measure_files
 from pnas_export.timing.memory import peak_memory_bytes
 
@@ -34,8 +48,9 @@ __version__ = version("pnas-export")
 
 __all__ = [
     "__version__",
-    # ground: what a net needs to start from pixels, and what is raised where a converter or a device fails
+    # ground: what a net needs to start from pixels, and what is raised where a net, a converter or a device fails
     "RawPixels",
+    "NetError",
     "ConversionError",
     "DeviceError",
     # runtimes: the libraries that run files, and a file beside its net
@@ -49,6 +64,7 @@ __all__ = [
     "verify_files",
     "Parity",
     "ParityError",
+    "ModelFileError",
     # converting: a net to a float32 file
     "export_onnx",
     "export_tflite",
@@ -56,6 +72,7 @@ __all__ = [
     "export_file",
     "Format",
     "FORMATS",
+    "CALIBRATED_FORMATS",
     "BUNDLE_FILES",
     "file_name",
     "format_of",
@@ -64,7 +81,13 @@ __all__ = [
     "Scheme",
     "MIN_CALIBRATION_IMAGES",
     "layer_errors",
+    "single_layer_errors",
     "LayerError",
+    # quantizing: what gives back what int8 takes
+    "MAX_ACCURACY_LOSS",
+    "KeepFloat",
+    "choose_float_layers",
+    "FakeQuantized",
     # blocks: many blocks converted at once, and nets chained of them
     "convert_workloads",
     "workload_blocks",
@@ -74,6 +97,8 @@ __all__ = [
     "measure_files",
     "FileDevice",
     "peak_memory_bytes",
+    "tflite_sizes",
+    "FileSizes",
     # devices: what measures blocks and nets
     "TFLiteDevice",
     "OnnxDevice",
@@ -86,12 +111,15 @@ __all__ = [
     "FileProof",
     "Timing",
     "LossyFile",
+    "AdjustedFile",
     "Refusal",
-    "MAX_ACCURACY_LOSS",
+    "LabelError",
     # bundles: a net and all that is needed to use it, in one folder
     "export_bundle",
+    "Adjustment",
     "Bundle",
     "BundleError",
+    "Sample",
     "Metadata",
     "write_metadata",
     "read_metadata",

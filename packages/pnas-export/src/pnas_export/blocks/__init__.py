@@ -1,4 +1,4 @@
 """Many blocks converted at once, cut apart, and chained into files of whole nets.
 
-Imports `ground` and `converting`.
+Imports `ground`, `runtimes` and `converting`.
 """

@@ -4,7 +4,8 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from pnas_export.blocks.subgraphs import finish, named, read_tree
+from pnas_export.blocks.subgraphs import finish, named
+from pnas_export.runtimes.model_files import read_tree
 from pnas_ops import Architecture, workloads
 
 

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
+from pnas_export.runtimes.model_files import read_tree
 
 
 def split_outputs(model: bytes, names: Sequence[str]) -> bytes:
@@ -68,21 +68,6 @@ def replicate(model: bytes, rows: Sequence[Sequence[str]]) -> bytes:
             tree.subgraphs.append(graph)
             tree.signatureDefs.append(entry)
     return finish(tree)
-
-
-def read_tree(content: bytes) -> Any:
-    """The `ModelT` of a file, with the data of all buffers in their place.
-
-    The quantizer puts the weights of larger nets behind the flatbuffer, where writing it anew would lose them.
-    """
-    from ai_edge_litert import schema_py_generated as schema
-
-    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-    for buffer in tree.buffers:
-        if buffer.offset > 1:
-            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
-            buffer.offset = buffer.size = 0
-    return tree
 
 
 def finish(tree: Any) -> bytes:

@@ -1,15 +1,18 @@
 """A net and all that is needed to use it, in one folder that can be read by hand."""
 
-import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from attrs import field, frozen
-from torch import Tensor, nn
+from attrs import Attribute, field, frozen
+from torch import nn
 
+from pnas_export.bundles.documents import user_documents
 from pnas_export.bundles.metadata import Metadata
+from pnas_export.bundles.sample import Sample
 from pnas_export.proving.proof import Proof
+from pnas_export.quantizing.formats import BUNDLE_FILES
 from pnas_ops import (
     Architecture,
     FilePath,
@@ -17,11 +20,27 @@ from pnas_ops import (
     PnasError,
     build_network,
     load_json,
+    load_weights,
+    recover,
+    replaced_folder,
     save_json,
+    save_weights,
+    sha256_of,
     write_atomically,
 )
 
 _CONTENTS = "bundle.json"
+_EXPORTED = (".onnx", ".tflite")
+_DOCUMENTS = (
+    "README.md",
+    "architecture.json",
+    "labels.txt",
+    "metadata.json",
+    "parity.json",
+    "sample.json",
+    "sample.png",
+    "weights.safetensors",
+)
 
 
 class BundleError(PnasError, ValueError):
@@ -32,15 +51,21 @@ class BundleError(PnasError, ValueError):
 class Contents:
     """The SHA-256 of every file of a bundle, by its name."""
 
-    sha256: dict[str, str]
+    sha256: dict[str, str] = field()
+
+    @sha256.validator
+    def _check_names(self, attribute: "Attribute[dict[str, str]]", sha256: dict[str, str]) -> None:
+        if elsewhere := [name for name in sha256 if Path(name).name != name]:
+            raise ValueError(f"a bundle's files are in its folder, {elsewhere[0]!r} is not")
 
 
 @frozen(repr=False)
 class Bundle:
     """A folder with the exported files, weights.safetensors, labels.txt, metadata.json and, where known, more.
 
-    architecture.json says what the net is, if `pnas_ops` built it; parity.json holds the proof of the files;
-    bundle.json holds a hash of everything. `save` makes one, `load` finds one, `check` looks at the hashes.
+    README.md says how to use just these files; sample.png and sample.json are an image to try them with, and what each
+    of them makes of it; architecture.json says what the net is, if `pnas_ops` built it; parity.json holds the proof of
+    the files; bundle.json holds a hash of everything. `save` makes one, `load` finds one, `check` looks at the hashes.
     """
 
     path: Path = field(converter=Path)
@@ -58,44 +83,31 @@ class Bundle:
         *,
         architecture: Architecture | None = None,
         proof: Proof | None = None,
+        sample: Sample | None = None,
     ) -> "Bundle":
-        """Writes a bundle; bundle.json comes last, so that a bundle is whole or not there.
+        """Writes a bundle: all of it beside the folder at first, which then takes the place of the one that was there.
 
         Args:
-            path: the folder; what a bundle had there before is replaced.
+            path: the folder; what a bundle had there before is replaced, and what others have put there is kept.
             network: with the weights of `architecture`.
             metadata: labels and preprocessing.
             files: exported files, which are copied.
             architecture: what the network is; without it `Bundle.network` cannot rebuild the net.
             proof: of the files.
+            sample: an image to try the files with.
 
         Raises:
-            ValueError: for two files of one name, and for weights of another architecture.
+            ValueError: for two files of one name, for weights of another architecture, and for a file that no runtime
+                loads.
         """
-        from safetensors.torch import save
-
-        path, sources = Path(path), [Path(file) for file in files]
+        sources = [Path(file) for file in files]
         names = [source.name for source in sources]
         if len(set(names)) != len(names):
             raise ValueError(f"two files of one name cannot stand in one bundle: {', '.join(sorted(names))}")
-        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-        if architecture is not None:
-            _fill(build_network(architecture), weights)
-        old = load_json(path / _CONTENTS, Contents).sha256 if (path / _CONTENTS).is_file() else {}
-        (path / _CONTENTS).unlink(missing_ok=True)
-        documents = {"architecture.json": architecture, "metadata.json": metadata, "parity.json": proof}
-        standing = [name for name, document in documents.items() if document is not None]
-        for name in standing:
-            save_json(documents[name], path / name)
-        write_atomically(path / "labels.txt", "".join(f"{label}\n" for label in metadata.labels))
-        write_atomically(path / "weights.safetensors", save(weights))
-        for source in sources:
-            if source.resolve() != (path / source.name).resolve():
-                shutil.copyfile(source, path / source.name)
-        now = sorted([*standing, "labels.txt", "weights.safetensors", *names])
-        for name in old.keys() - set(now):
-            (path / name).unlink(missing_ok=True)
-        save_json(Contents(sha256={name: _sha256(path / name) for name in now}), path / _CONTENTS)
+        with staged_bundle(path) as staged:
+            for source in sources:
+                shutil.copyfile(source, staged / source.name)
+            write_documents(staged, network, metadata, architecture=architecture, proof=proof, sample=sample)
         return cls(path)
 
     @classmethod
@@ -105,6 +117,7 @@ class Bundle:
         Raises:
             BundleError: for a folder that holds none, and for a file that is missing or has changed.
         """
+        recover(path)
         bundle = cls(path)
         bundle.check()
         return bundle
@@ -120,15 +133,29 @@ class Bundle:
             file = self.path / name
             if not file.is_file():
                 wrong.append(f"{name} is missing")
-            elif _sha256(file) != expected:
+            elif sha256_of(file) != expected:
                 wrong.append(f"{name} has changed")
         if wrong:
             raise BundleError(f"{self.path}: {', '.join(wrong)}", "export the net again")
 
+    @classmethod
+    def check_file(cls, file: FilePath) -> None:
+        """Compares a file with its hash in the bundle whose folder it is in, if it is in one.
+
+        Raises:
+            BundleError: for a file that has changed, or whose bundle is damaged.
+        """
+        file = Path(file)
+        bundle = cls(file.parent)
+        if (bundle.path / _CONTENTS).exists():
+            expected = bundle._contents.sha256.get(file.name)
+            if expected not in (None, sha256_of(file)):
+                raise BundleError(f"{file} has changed since it was exported", "export the net again")
+
     @property
     def files(self) -> tuple[Path, ...]:
         """The exported files."""
-        return tuple(self.path / name for name in self._contents.sha256 if Path(name).suffix in (".onnx", ".tflite"))
+        return tuple(self.path / name for name in self._contents.sha256 if Path(name).suffix in _EXPORTED)
 
     @property
     def architecture(self) -> Architecture:
@@ -159,10 +186,8 @@ class Bundle:
 
     def network(self) -> nn.Module:
         """The net with its weights, in evaluation mode."""
-        from safetensors.torch import load_file
-
         network = build_network(self.architecture)
-        _fill(network, load_file(self.path / "weights.safetensors"))
+        load_weights(network, self.path / "weights.safetensors")
         return network.eval()
 
     @property
@@ -175,13 +200,60 @@ class Bundle:
             raise BundleError(error.what, "export the net again") from None
 
 
-def _fill(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"the weights are not those of the architecture: {reason}") from None
+@contextmanager
+def staged_bundle(path: FilePath) -> Iterator[Path]:
+    """A folder for the files of a bundle, which takes the place of what is at `path` when the `with` block ends.
+
+    Whatever file is in it by then belongs to the bundle.
+    """
+    with replaced_folder(path, own=_own_names(Path(path))) as staged:
+        yield staged
+        names = sorted(entry.name for entry in staged.iterdir() if entry.is_file())
+        save_json(Contents(sha256={name: sha256_of(staged / name) for name in names}), staged / _CONTENTS)
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def write_documents(
+    folder: Path,
+    network: nn.Module,
+    metadata: Metadata,
+    *,
+    architecture: Architecture | None,
+    proof: Proof | None,
+    sample: Sample | None,
+) -> None:
+    """Puts beside the exported files of a bundle all that says what they are.
+
+    Raises:
+        ValueError: for weights of another architecture, a label of several lines, and a file that no runtime loads.
+    """
+    if odd := [label for label in metadata.labels if not label.isprintable()]:
+        raise ValueError(f"label {odd[0]!r} cannot stand on a line of labels.txt: give it a printable name")
+    files = sorted(entry for entry in folder.iterdir() if entry.suffix in _EXPORTED)
+    for name, content in user_documents(metadata, files, proof=proof, sample=sample).items():
+        write_atomically(folder / name, content)
+    documents = {"architecture.json": architecture, "metadata.json": metadata, "parity.json": proof}
+    for name, document in documents.items():
+        if document is not None:
+            save_json(document, folder / name)
+    write_atomically(folder / "labels.txt", "".join(f"{label}\n" for label in metadata.labels))
+    save_weights(network, folder / "weights.safetensors")
+    if architecture is not None:
+        try:
+            load_weights(build_network(architecture), folder / "weights.safetensors")
+        except FormatError as error:
+            reason = error.what.partition("not the weights of this net: ")[2] or error.what
+            raise ValueError(f"the weights are not those of the architecture: {reason}") from None
+
+
+def _own_names(path: Path) -> set[str]:
+    """The names in a folder that are of the bundle that is there, or was before it was damaged.
+
+    Files of somebody else may have the same names: those of a damaged bundle are known by its metadata alone.
+    """
+    recover(path)
+    with suppress(OSError, FormatError):
+        return {_CONTENTS, *load_json(path / _CONTENTS, Contents).sha256}
+    with suppress(OSError, FormatError):
+        load_json(path / "metadata.json", Metadata)
+        return {_CONTENTS, *_DOCUMENTS, *BUNDLE_FILES}
+    return set()

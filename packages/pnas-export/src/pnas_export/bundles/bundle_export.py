@@ -1,16 +1,19 @@
 """From a net to a bundle of files that are proven to be the same net."""
 
-import tempfile
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import torch
-from attrs import frozen
+from attrs import evolve, frozen
 from torch import Tensor, nn
 
-from pnas_export.bundles.bundle import Bundle
+from pnas_export.bundles.adjustment import Adjustment, adjust, check_adjustments
+from pnas_export.bundles.bundle import Bundle, staged_bundle, write_documents
+from pnas_export.bundles.fitting import check_fit
 from pnas_export.bundles.metadata import Metadata, write_metadata
+from pnas_export.bundles.sample import choose_sample
 from pnas_export.ground.raw_pixels import RawPixels
+from pnas_export.ground.scratch import scratch_folder
 from pnas_export.proving.proof import prove
 from pnas_export.quantizing.file_export import export_file
 from pnas_export.quantizing.formats import FORMATS, Format, base_format, file_name
@@ -25,6 +28,7 @@ def export_bundle(
     metadata: Metadata,
     test: Batches,
     calibration: Tensor | None = None,
+    adjustments: Mapping[Format, Adjustment] | None = None,
     architecture: Architecture | None = None,
     cache: FilePath | None = None,
     log: FilePath | None = None,
@@ -37,11 +41,13 @@ def export_bundle(
 
     Args:
         network: the net, in any mode, on any device; not changed.
-        path: the bundle's folder; what a bundle had there before is replaced.
+        path: the bundle's folder; what a bundle had there before is replaced, and what others have put there is kept.
         formats: which files.
         metadata: labels and preprocessing; with `raw_pixels` the files normalize by themselves.
         test: batches of uint8 pixels (N, C, H, W) of test images in the net's size, and of their labels (N,).
         calibration: uint8 pixels (N, C, H, W) from the training split, for the formats that quantize activations.
+        adjustments: of int8 files, where rounding alone loses too much: layers that stay float32, fine-tuned weights.
+            The proof says what was done; it compares with `network` all the same.
         architecture: what the network is, where `pnas_ops` built it; without it a bundle cannot rebuild the net.
         cache: a folder that keeps what was converted; the same net is then not converted twice.
         log: a file that receives what converters print; dropped if None.
@@ -50,36 +56,63 @@ def export_bundle(
     Raises:
         ParityError: for a float32 file that does not compute what the net does.
         ConversionError: naming the layer or the file that a converter refuses.
-        ValueError: for an unknown format, and for calibration or test images that are missing or do not fit.
+        LabelError: for labels of the metadata or of the test images that do not fit the outputs, before any conversion.
+        NetError: for a net that cannot be exported as it is.
+        ValueError: for no format or an unknown one, and for calibration or test images that are missing or do not fit.
     """
-    path = Path(path)
+    if not formats:
+        raise ValueError(f"a bundle needs at least one format: use some of {', '.join(FORMATS)}")
     for name in formats:
         if name not in FORMATS:
             raise ValueError(f"unknown format {name!r}: use some of {', '.join(FORMATS)}")
     wanted = [name for name in FORMATS if name in {*formats, *map(base_format, formats)}]
-    module = RawPixels(network, metadata.preprocessing) if metadata.raw_pixels else network
+    adjustments = adjustments or {}
+    check_adjustments(adjustments, wanted)
+    module = _from_pixels(network, metadata)
     inputs = _Prepared(metadata, test)
     images = None if calibration is None else inputs.prepare(calibration)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-        files = {name: Path(folder, file_name(name)) for name in wanted}
+    check_fit(module, metadata, inputs)
+    with staged_bundle(path) as folder, scratch_folder() as scratch:
+        files = {name: folder / file_name(name) for name in wanted}
+        export = partial(export_file, input_shape=metadata.preprocessing.input_shape, cache=cache, log=log)
+        adjusted = []
         for done, (name, file) in enumerate(files.items()):
             report_progress(progress, "exporting", done, len(files))
-            export_file(
-                module,
-                metadata.preprocessing.input_shape,
-                file,
-                name,
-                calibration=images,
-                exact=files[base_format(name)],
-                cache=cache,
-                log=log,
-            )
+            exact, kept = files[base_format(name)], tuple[str, ...]()
+            if name in adjustments and images is not None:
+                exact, made = adjust(
+                    adjustments[name],
+                    exact,
+                    name,
+                    scratch,
+                    lambda tuned, path: export(
+                        _from_pixels(tuned, metadata), path=path, format_="onnx" if path.suffix == ".onnx" else "tflite"
+                    ),
+                    calibration=images,
+                    test=inputs,
+                    log=log,
+                    progress=progress,
+                )
+                kept = made.float_layers
+                adjusted.append(made)
+            export(module, path=file, format_=name, calibration=images, exact=exact, keep_float=kept)
         report_progress(progress, "exporting", len(files), len(files))
         for file in files.values():
             write_metadata(file, metadata)
-        proof = prove(module, files, inputs, progress=progress)
-        return Bundle.save(path, network, metadata, list(files.values()), architecture=architecture, proof=proof)
+        proof = evolve(prove(module, files, inputs, progress=progress), adjusted=tuple(adjusted))
+        write_documents(
+            folder,
+            network,
+            metadata,
+            architecture=architecture,
+            proof=proof,
+            sample=choose_sample(module, metadata, test),
+        )
+    return Bundle(path)
+
+
+def _from_pixels(network: nn.Module, metadata: Metadata) -> nn.Module:
+    return RawPixels(network, metadata.preprocessing) if metadata.raw_pixels else network
 
 
 @frozen
@@ -92,7 +125,7 @@ class _Prepared:
     def prepare(self, pixels: Tensor) -> Tensor:
         if pixels.dtype != torch.uint8:
             raise ValueError(f"images must be uint8 pixels (N, C, H, W), got {pixels.dtype}")
-        return pixels if self.metadata.raw_pixels else self.metadata.preprocessing(pixels)
+        return pixels if self.metadata.raw_pixels else self.metadata.preprocessing(pixels).contiguous()
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         return ((self.prepare(pixels), labels) for pixels, labels in self.test)

@@ -7,7 +7,8 @@ from typing import Any
 from attrs import field, frozen
 from attrs.validators import min_len
 
-from pnas_export.blocks.subgraphs import finish, read_tree
+from pnas_export.blocks.subgraphs import finish
+from pnas_export.runtimes.model_files import ModelFileError, read_onnx, read_tflite
 from pnas_ops import FilePath, Preprocessing, from_json, to_json, write_atomically
 
 _KEY = "pnas"
@@ -33,58 +34,50 @@ class Metadata:
         takes = "pixels" if self.raw_pixels else "floats"
         return f"Metadata({len(self.labels)} labels: {shown}; {takes} {self.preprocessing.input_shape})"
 
+    @property
+    def size_bytes(self) -> int:
+        """What it takes in a file."""
+        return len(to_json(self).encode())
+
 
 def write_metadata(path: FilePath, metadata: Metadata) -> None:
     """Puts the metadata, as JSON, into an ONNX file (property "pnas") or a TFLite file (metadata buffer "pnas").
 
     Raises:
-        ValueError: for a file of another kind, or a damaged one.
+        ModelFileError: for a file of another kind, or a damaged one.
     """
     path, text = Path(path), to_json(metadata)
     if path.suffix == ".onnx":
-        model = _read_onnx(path)
+        model = read_onnx(path)
         kept = [entry for entry in model.metadata_props if entry.key != _KEY]
         del model.metadata_props[:]
         model.metadata_props.extend(kept)
         model.metadata_props.add(key=_KEY, value=text)
         write_atomically(path, model.SerializeToString())
     else:
-        write_atomically(path, _with_buffer(_read_tflite(path), text.encode()))
+        write_atomically(path, _with_buffer(read_tflite(path), text.encode()))
 
 
 def read_metadata(path: FilePath) -> Metadata:
     """The inverse of `write_metadata`.
 
     Raises:
-        ValueError: for a file of another kind, a damaged one, or one without metadata.
+        ModelFileError: for a file of another kind, a damaged one, or one without metadata.
     """
     path = Path(path)
     if path.suffix == ".onnx":
-        texts = [entry.value for entry in _read_onnx(path).metadata_props if entry.key == _KEY]
+        texts = [entry.value.encode() for entry in read_onnx(path).metadata_props if entry.key == _KEY]
     else:
-        tree = _read_tflite(path)
-        entries = [entry for entry in tree.metadata or [] if entry.name == _KEY.encode()]
-        texts = [bytes(tree.buffers[entry.buffer].data).decode() for entry in entries]
+        tree = read_tflite(path)
+        buffers = [entry.buffer for entry in tree.metadata or [] if entry.name == _KEY.encode()]
+        texts = [bytes(tree.buffers[index].data) for index in buffers if index < len(tree.buffers)]
     if not texts:
-        raise ValueError(f"{path} holds no metadata of PNAS: write it with write_metadata")
-    return from_json(texts[0], Metadata)
-
-
-def _read_onnx(path: Path) -> Any:
-    import onnx
-    from google.protobuf.message import DecodeError
-
+        raise ModelFileError(f"{path} holds no metadata of PNAS", "write it with write_metadata")
     try:
-        return onnx.load(path)
-    except DecodeError:
-        raise ValueError(f"{path} is no ONNX file, or damaged: export it again") from None
-
-
-def _read_tflite(path: Path) -> Any:
-    content = path.read_bytes()
-    if content[4:8] != b"TFL3":
-        raise ValueError(f"{path} is no TFLite file, or damaged: export it again")
-    return read_tree(content)
+        return from_json(texts[0].decode(), Metadata)
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise ModelFileError(f"{path} holds metadata that cannot be read ({reason})", "export it again") from None
 
 
 def _with_buffer(tree: Any, data: bytes) -> bytes:

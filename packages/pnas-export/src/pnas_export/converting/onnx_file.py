@@ -6,11 +6,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from pnas_export.converting.proven_file import write_proven
 from pnas_export.ground.conversion import ConversionError, converting
 from pnas_export.ground.conversion_cache import cached_conversion, fingerprint
-from pnas_export.ground.inference_copy import check_input, example_images, inference_copy
+from pnas_export.ground.outputs import output_tensors
 from pnas_export.ground.refused_layer import name_refused_layer
-from pnas_ops import FilePath, write_atomically
+from pnas_export.ground.trial import example_images, tried_copy
+from pnas_export.runtimes.parity import FLOAT_TOLERANCE
+from pnas_ops import FilePath
 
 
 def export_onnx(
@@ -19,32 +22,39 @@ def export_onnx(
     path: FilePath,
     *,
     fixed_batch: bool = False,
+    images: Tensor | None = None,
+    tolerance: float | None = FLOAT_TOLERANCE,
     cache: FilePath | None = None,
     log: FilePath | None = None,
 ) -> None:
     """Writes the net as a float32 ONNX file: "images" (batch, C, H, W) to "logits" (batch, classes).
 
-    BatchNorm is folded into the convolutions. The module is copied, not changed.
+    BatchNorm is folded into the convolutions. The module is copied, not changed; see `inference_copy` for what the copy
+    leaves out. Further outputs are "output_1" and so on. What onnxruntime makes of the file is compared with PyTorch
+    before it is written.
 
     Args:
         module: the net, in any mode, on any device; a `RawPixels` makes a file that takes uint8.
         input_shape: (N, C, H, W).
         path: where to write, atomically.
         fixed_batch: whether the file takes exactly N images; any number of them otherwise.
+        images: to compare on, (N, C, H, W), as the net takes them; noise if None.
+        tolerance: of the comparison; see `verify_files`.
         cache: a folder that keeps what was converted; the same net is then not converted twice.
         log: a file that receives what the exporter prints; dropped if None.
 
     Raises:
-        ValueError: for an input shape that is none, or that the net does not take.
+        NetError: for a net that cannot be exported as it is, and images that it does not take.
+        ValueError: for an input shape that is none.
         ConversionError: naming the net and the layer, where the exporter refuses it.
+        ParityError: naming the layer where possible, where the file computes something else.
     """
     path = Path(path)
-    net = inference_copy(module)
-    images = example_images(net, input_shape)
-    check_input(net, images)
+    examples = example_images(module, input_shape)
     if not fixed_batch:
         # torch.export takes a dimension of size 1 for a constant.
-        images = torch.cat([images[:1]] * 2)
+        examples = example_images(module, (2, *input_shape[1:]))
+    net = tried_copy(module, examples)
 
     def attempt(part: nn.Module, inputs: Sequence[Tensor], cache: FilePath | None = None) -> bytes:
         with converting(f"net {path.stem} to ONNX", log=log):
@@ -55,20 +65,31 @@ def export_onnx(
             )
 
     try:
-        content = attempt(net, [images], cache)
+        content = attempt(net, [examples], cache)
     except ConversionError as error:
-        raise name_refused_layer(net, [images], attempt, error) from error
-    write_atomically(path, content)
+        raise name_refused_layer(net, [examples], attempt, error) from error
+    write_proven(
+        path,
+        ".onnx",
+        content,
+        net,
+        examples if images is None else images,
+        tolerance=tolerance,
+        convert=attempt,
+        batch=len(examples),
+    )
 
 
 def _convert(net: nn.Module, examples: Sequence[Tensor], *, fixed_batch: bool) -> bytes:
     batch = torch.export.Dim("batch")
+    with torch.no_grad():
+        count = len(output_tensors(net(*examples)))
     program = torch.onnx.export(
         net,
         tuple(examples),
         dynamo=True,
         input_names=["images"],
-        output_names=["logits"],
+        output_names=["logits", *(f"output_{index}" for index in range(1, count))],
         dynamic_shapes=None if fixed_batch else tuple({0: batch} for _ in examples),
         verbose=False,
     )

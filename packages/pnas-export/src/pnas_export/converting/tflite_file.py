@@ -5,11 +5,15 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from pnas_export.converting.proven_file import write_proven
 from pnas_export.ground.conversion import ConversionError, converting
 from pnas_export.ground.conversion_cache import cached_conversion, fingerprint
-from pnas_export.ground.inference_copy import check_input, example_images, inference_copy
+from pnas_export.ground.inference_copy import inference_copy
+from pnas_export.ground.outputs import output_tensors
 from pnas_export.ground.refused_layer import name_refused_layer
-from pnas_ops import FilePath, write_atomically
+from pnas_export.ground.trial import example_images, tried_copy
+from pnas_export.runtimes.parity import FLOAT_TOLERANCE
+from pnas_ops import FilePath
 
 
 def export_tflite(
@@ -17,30 +21,51 @@ def export_tflite(
     input_shape: tuple[int, int, int, int],
     path: FilePath,
     *,
+    images: Tensor | None = None,
+    tolerance: float | None = FLOAT_TOLERANCE,
     cache: FilePath | None = None,
     log: FilePath | None = None,
 ) -> None:
     """Writes the net as a float32 TFLite file: "args_0" (1, H, W, C) to "output_0" (1, classes).
 
-    BatchNorm is folded into the convolutions and nothing is transposed. The module is copied, not changed.
+    BatchNorm is folded into the convolutions and nothing is transposed. The module is copied, not changed; see
+    `inference_copy` for what the copy leaves out. Further outputs are "output_1" and so on, those of 4 dimensions
+    channel-last. What the runtimes make of the file is compared with PyTorch before it is written.
 
     Args:
         module: the net, in any mode, on any device; a `RawPixels` makes a file that takes uint8.
         input_shape: (1, C, H, W), as PyTorch takes it.
         path: where to write, atomically.
+        images: to compare on, (N, C, H, W), as the net takes them; noise if None.
+        tolerance: of the comparison; see `verify_files`.
         cache: a folder that keeps what was converted; the same net is then not converted twice.
         log: a file that receives what the converter prints; dropped if None.
 
     Raises:
-        ValueError: for an input shape that is none, or that the net does not take.
+        NetError: for a net that cannot be exported as it is, and images that it does not take.
+        ValueError: for an input shape that is none.
         ConversionError: naming the net and the layer, where the converter refuses it.
+        ParityError: naming the layer where possible, where the file computes something else.
     """
     if input_shape[0] != 1:
         raise ValueError(f"input_shape must be (1, C, H, W), got {tuple(input_shape)}")
-    net = inference_copy(module)
-    images = example_images(net, input_shape)
-    check_input(net, images)
-    write_atomically(path, convert(net, [images], what=f"net {Path(path).stem} to TFLite", cache=cache, log=log))
+    # Two, since a net may look from one image to another, which a file that gets them one by one cannot.
+    examples = example_images(module, (2, *input_shape[1:]))
+    net = tried_copy(module, examples)
+
+    def attempt(part: nn.Module, inputs: Sequence[Tensor], cache: FilePath | None = None) -> bytes:
+        return convert(part, inputs, what=f"net {Path(path).stem} to TFLite", cache=cache, log=log)
+
+    write_proven(
+        path,
+        ".tflite",
+        attempt(net, [examples[:1]], cache),
+        net,
+        examples if images is None else images,
+        tolerance=tolerance,
+        convert=attempt,
+        batch=1,
+    )
 
 
 def convert(
@@ -82,14 +107,22 @@ def _convert(module: nn.Module, examples: Sequence[Tensor]) -> bytes:
     import litert_torch
 
     # The converter edits what it is given.
-    module = inference_copy(module)
-    results = module(*examples)
-    outputs = [results] if isinstance(results, Tensor) else results
-    wrapped = litert_torch.to_channel_last_io(module, args=_images(examples), outputs=_images(outputs)).eval()
+    wrapped = _ChannelLast(inference_copy(module)).eval()
     inputs = tuple(x.permute(0, 2, 3, 1).contiguous() if x.ndim == 4 else x for x in examples)
     content: bytes = litert_torch.convert(wrapped, inputs).model_content()
     return content
 
 
-def _images(tensors: Sequence[Tensor]) -> list[int]:
-    return [index for index, tensor in enumerate(tensors) if tensor.ndim == 4]
+class _ChannelLast(nn.Module):
+    """A module whose inputs and outputs of 4 dimensions are channel-last, (N, H, W, C)."""
+
+    def __init__(self, wrapped: nn.Module) -> None:
+        super().__init__()
+        self.wrapped = wrapped
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        # Contiguous, unlike litert_torch.to_channel_last_io: what convolutions make of a permuted image has strides
+        # that a view in the module does not take. In the file nothing is left of it.
+        images = (x.permute(0, 3, 1, 2).contiguous() if x.ndim == 4 else x for x in inputs)
+        outputs = output_tensors(self.wrapped(*images))
+        return tuple(y.permute(0, 2, 3, 1) if y.ndim == 4 else y for y in outputs)

@@ -7,13 +7,13 @@ from functools import cached_property
 from pathlib import Path
 
 from attrs import field, frozen
-from attrs.validators import and_, deep_iterable, ge, instance_of
+from attrs.validators import deep_iterable, instance_of
 
 from pnas_export.devices.adb import Phone, find_phone
 from pnas_export.devices.benchmark_report import read_benchmark_report
 from pnas_export.devices.file_device import FileByFileDevice
 from pnas_export.ground.programs import DeviceError
-from pnas_ops import DeviceInfo, Measurement
+from pnas_ops import DeviceInfo, Measurement, Range
 
 _FOLDER = "/data/local/tmp"
 
@@ -36,14 +36,12 @@ class AdbDevice(FileByFileDevice):
     """
 
     serial: str | None = None
-    cpus: tuple[int, ...] = field(
-        default=(), validator=deep_iterable(and_(instance_of(int), ge(0)), instance_of(tuple))
-    )
+    cpus: tuple[int, ...] = field(default=(), validator=deep_iterable(Range(0, 1023, whole=True), instance_of(tuple)))
     binary: str = f"{_FOLDER}/benchmark_model"
     adb: str = "adb"
     use_xnnpack: bool = True
-    runs: int = field(default=50, validator=[instance_of(int), ge(2)])
-    warmup_runs: int = field(default=2, validator=[instance_of(int), ge(1)])
+    runs: int = field(default=50, validator=Range(2, 1_000_000, whole=True))
+    warmup_runs: int = field(default=2, validator=Range(1, 1_000_000, whole=True))
 
     @cached_property
     def info(self) -> DeviceInfo:

@@ -12,21 +12,32 @@ Statistic = Literal["p10", "avg"]
 - "avg": the mean, for older builds, which print no percentiles.
 """
 
-_LINE = re.compile(r"\bcount=\d.*")
+_LINE = re.compile(
+    r"""
+    \s*
+    (?:[-+\d:.\s]* I(?:NFO)?(?:\b|\d) [^=()]* (?:\(\s*\d+\))? \s*[]:]\s+)?  # a date, a level, a tag, a process
+    (?P<report>count=\d.*)
+    """,
+    re.VERBOSE,
+)
+"""A report, after what a log writes before it. The tables of operators say something else, after the titles "Timings
+(microseconds): " and "Memory (bytes): "."""
+
 _NUMBER = re.compile(r"(\w+)=([0-9][0-9.e+-]*)")
 _QUARTILE_OF_NORMAL = 0.6745
 
 
 def has_benchmark_report(text: str) -> bool:
     """Whether `read_benchmark_report` would find a report in what a program printed."""
-    return _LINE.search(text) is not None
+    return bool(_reports(text))
 
 
 def read_benchmark_report(text: str, *, statistic: Statistic) -> Measurement:
     """The measurement of a report, the cost of a call included.
 
     Of its lines "count=50 first=311 curr=300 min=298 max=340 avg=302.1 std=6 p5=299 median=301 p95=310", in
-    microseconds, the first is of the warm-up and the last of the runs. Where all runs took the same time it is
+    microseconds, each after a log's prefix if there is one, the first is of the warm-up and the last of the runs.
+    Where all runs took the same time it is
     "count=50 curr=3(all same)". Percentiles that it lacks are on straight lines between those that it has; without any
     (older builds), the quartiles are those of a normal distribution of the same mean and standard deviation, within the
     extremes.
@@ -38,14 +49,14 @@ def read_benchmark_report(text: str, *, statistic: Statistic) -> Measurement:
     Raises:
         ValueError: saying what is missing.
     """
-    lines: list[str] = _LINE.findall(text)
+    lines = _reports(text)
     if not lines:
         raise ValueError("it printed no report of benchmark_model")
     if len(lines) == 1:
         raise ValueError(f"the report of benchmark_model breaks off after the warm-up: {lines[0]!r}")
     values = {name: float(value) / 1000 for name, value in _NUMBER.findall(lines[-1])}
     count = round(1000 * values["count"])
-    if values.keys() == {"count", "curr"}:
+    if "curr" in values and not values.keys() - {"count", "curr", "p5", "median", "p95"}:
         # Times are whole microseconds, so this is common for the smallest files.
         same = values["curr"]
         return Measurement(latency_ms=same, p25_ms=same, median_ms=same, p75_ms=same, count=count)
@@ -69,3 +80,8 @@ def read_benchmark_report(text: str, *, statistic: Statistic) -> Measurement:
         p75_ms=min(values["max"], average + spread),
         count=count,
     )
+
+
+def _reports(text: str) -> list[str]:
+    found = (_LINE.fullmatch(line) for line in text.splitlines())
+    return [line["report"] for line in found if line is not None]

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-import math
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from attrs import field, frozen
 from pnas_export.devices.benchmark_report import Statistic, has_benchmark_report, read_benchmark_report
 from pnas_export.devices.file_device import FileByFileDevice
 from pnas_export.ground.programs import DeviceError, Finished, run_program
-from pnas_ops import DeviceInfo, Measurement, summarize_samples
+from pnas_ops import DeviceInfo, Measurement, Range, summarize_samples
+
+_LATENCY_MS = Range(0.0, 1e9, above=True)
 
 
 @frozen(kw_only=True)
@@ -31,8 +33,9 @@ class CommandDevice(FileByFileDevice):
 
     Attributes:
         template: the command, with {model} where the path of the file is to stand and, if it likes, {threads}. It is
-            split as a shell would, but run without one. The file is its standard input too, so that the other end of
-            an ssh can read it from there.
+            split as a shell would, but run without one; in a word that is a command line of its own, as in
+            `ssh board "cd x && bench {model}"`, the path is quoted for the shell that reads it there. The file is its
+            standard input too, so that the other end of an ssh can read it from there.
         name: of the device, for the table.
         threads, dtype, statistic, timeout_s, cache, log: see `FileByFileDevice`.
     """
@@ -72,10 +75,7 @@ class CommandDevice(FileByFileDevice):
             DeviceError: naming the command and what it was to time.
         """
         values = {"{model}": str(path), "{threads}": str(self.threads)}
-        command = [
-            re.sub(r"\{model\}|\{threads\}", lambda found: values[found[0]], word)
-            for word in shlex.split(self.template)
-        ]
+        command = [_filled(word, values) for word in shlex.split(self.template)]
         try:
             return _read_measurement(
                 run_program(command, timeout_s=self.timeout_s, source=path), statistic=self.statistic
@@ -84,6 +84,32 @@ class CommandDevice(FileByFileDevice):
             raise DeviceError(
                 f"command {self.template!r} did not time {what}: {error}", "run it by hand to see why"
             ) from None
+
+
+_FOR_A_SHELL = re.compile(r"""[\s"'`$&|;<>()\\]""")
+_TOKEN = re.compile(r"\{model\}|\{threads\}|\\.|.", re.DOTALL)
+
+
+def _filled(word: str, values: Mapping[str, str]) -> str:
+    """A word of a template with its values, quoted as the place asks for where another shell will read it."""
+    if not _FOR_A_SHELL.search(word):
+        return "".join(values.get(token, token) for token in _TOKEN.findall(word))
+    quote, filled = "", []
+    for token in _TOKEN.findall(word):
+        filled.append(_quoted(values[token], quote) if token in values else token)
+        end = token[-1] if quote == "'" else token  # where a backslash is a character like others
+        if end in ("'", '"') and quote in ("", end):
+            quote = "" if quote else end
+    return "".join(filled)
+
+
+def _quoted(value: str, quote: str) -> str:
+    match quote:
+        case "'":
+            return value.replace("'", "'\"'\"'")
+        case '"':
+            return re.sub(r'([\\"$`])', r"\\\1", value)
+    return shlex.quote(value)
 
 
 def _read_measurement(finished: Finished, *, statistic: Statistic) -> Measurement:
@@ -98,10 +124,10 @@ def _read_last_line(text: str) -> Measurement:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     last = lines[-1] if lines else ""
     if number := re.fullmatch(r"([0-9.]+(?:e[+-]?[0-9]+)?)(?: ?ms)?", last, re.IGNORECASE):
-        return _single(number[1], last)
+        return _single(_parsed(number[1]), last)
     try:
         found = json.loads(last)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         found = None
     match found:
         case {"samples_ms": [_, _, *_] as samples, **others} if not others:
@@ -120,10 +146,13 @@ def _single(value: object, line: str) -> Measurement:
 
 
 def _milliseconds(value: Any, line: str) -> float:
+    if value not in _LATENCY_MS:
+        raise ValueError(f"{value!r} is no number of milliseconds above 0, in what it printed: {line!r}")
+    return float(value)
+
+
+def _parsed(text: str) -> float | str:
     try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not (math.isfinite(number) and number >= 0):
-        raise ValueError(f"{value!r} is no number of milliseconds, in what it printed: {line!r}")
-    return number
+        return float(text)
+    except ValueError:
+        return text

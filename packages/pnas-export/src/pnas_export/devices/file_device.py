@@ -1,6 +1,5 @@
 """Measuring blocks and nets as files, one after the other: for devices that run nothing but files."""
 
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,14 +8,15 @@ from typing import Literal
 import torch
 from attrs import evolve, field, frozen
 from attrs.converters import optional
-from attrs.validators import ge, gt, in_, instance_of
+from attrs.validators import in_
 
 from pnas_export.blocks.chaining import architecture_signatures, chain_signatures
 from pnas_export.blocks.signatures import IDLE, convert_workloads, needed_workloads
 from pnas_export.devices.benchmark_report import Statistic
+from pnas_export.ground.scratch import scratch_folder
 from pnas_export.quantizing.quantization import MIN_CALIBRATION_IMAGES, quantize_tflite
 from pnas_export.timing.file_timing import PathKey
-from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Workload, report_progress
+from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Range, Workload, report_progress
 
 FileDtype = Literal["float32", "int8"]
 
@@ -37,10 +37,10 @@ class FileByFileDevice(ABC):
         log: a file that receives what the converter prints; dropped if None.
     """
 
-    threads: int = field(default=1, validator=[instance_of(int), ge(1)])
+    threads: int = field(default=1, validator=Range(1, 1024, whole=True))
     dtype: FileDtype = field(default="float32", validator=in_(("float32", "int8")))
     statistic: Statistic = field(default="p10", validator=in_(("p10", "avg")))
-    timeout_s: float = field(default=300.0, validator=gt(0.0))
+    timeout_s: float = field(default=300.0, validator=Range(0.0, 1e6, above=True))
     cache: Path | None = field(default=None, converter=optional(Path))
     log: Path | None = field(default=None, converter=optional(Path))
 
@@ -121,8 +121,8 @@ class FileByFileDevice(ABC):
     def _measured(
         self, keys: Sequence[Workload | Architecture], model: bytes, progress: Progress | None
     ) -> Iterator[tuple[Workload | Architecture, Measurement]]:
-        with tempfile.TemporaryDirectory(prefix="pnas-") as folder:
-            path = Path(folder, "model.tflite")
+        with scratch_folder() as folder:
+            path = folder / "model.tflite"
             path.write_bytes(chain_signatures(model, [IDLE]))
             overhead_ms = self.time_file(path, "an empty call").latency_ms
             for done, key in enumerate(keys, start=1):

@@ -3,17 +3,16 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from attrs import field, frozen
 from attrs.converters import optional
-from attrs.validators import ge, instance_of
 
 from pnas_export.blocks.signatures import needed_workloads
+from pnas_export.ground.scratch import scratch_folder
 from pnas_export.runtimes.runtime import Runtime
 from pnas_export.timing.file_timing import PathKey, measure_files
 from pnas_export.timing.sessions import Plan, measure_in_sessions
-from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Workload, processor_name
+from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Range, Workload, processor_name
 
 Measured = tuple[Workload | Architecture, Measurement]
 
@@ -32,8 +31,8 @@ class RuntimeDevice(ABC):
         log: a file that receives what the converter prints; dropped if None.
     """
 
-    threads: int = field(default=1, validator=[instance_of(int), ge(1)])
-    sessions: int = field(default=5, validator=[instance_of(int), ge(1)])
+    threads: int = field(default=1, validator=Range(1, 1024, whole=True))
+    sessions: int = field(default=5, validator=Range(1, 1000, whole=True))
     cache: Path | None = field(default=None, converter=optional(Path))
     log: Path | None = field(default=None, converter=optional(Path))
 
@@ -98,10 +97,10 @@ class RuntimeDevice(ABC):
         """
         if not needed_workloads(rows, nets):
             return iter(())
-        with TemporaryDirectory(prefix="pnas-") as temporary:
-            plan, read = self.prepare(Path(temporary), rows, nets, progress)
+        with scratch_folder() as folder:
+            plan, read = self.prepare(folder, rows, nets, progress)
             kept = None if self.cache is None else self.cache / "sessions"
-            measured = measure_in_sessions(plan, Path(temporary), kept=kept, progress=progress)
+            measured = measure_in_sessions(plan, folder, kept=kept, progress=progress)
         return iter([*read(measured)])
 
     def measure_files(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from pnas_export.ground.children import started
 from pnas_ops import PnasError
 
 
@@ -30,7 +31,7 @@ class Finished:
 
 
 def run_program(command: Sequence[str], *, timeout_s: float, source: Path | None = None) -> Finished:
-    """Runs a program, without a shell.
+    """Runs a program, without a shell; it ends with this one, however that ends.
 
     Args:
         command: the program and its arguments.
@@ -43,7 +44,8 @@ def run_program(command: Sequence[str], *, timeout_s: float, source: Path | None
     # Not a pipe: one that a child of the killed program holds open would be waited for.
     with tempfile.TemporaryFile() as output, (source or Path(os.devnull)).open("rb") as stdin:
         try:
-            finished = subprocess.run(command, stdin=stdin, stdout=output, stderr=output, timeout=timeout_s)
+            with started(command, stdin=stdin, stdout=output, stderr=output) as process:
+                code = process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise DeviceError(
                 f"{command[0]} did not end within {timeout_s:g} s", "see why, or allow it more (timeout_s)"
@@ -51,4 +53,4 @@ def run_program(command: Sequence[str], *, timeout_s: float, source: Path | None
         except OSError as error:
             raise DeviceError(f"cannot run {command[0]}: {error.strerror}") from None
         output.seek(0)
-        return Finished(code=finished.returncode, output=output.read().decode(errors="replace"))
+        return Finished(code=code, output=output.read().decode(errors="replace"))

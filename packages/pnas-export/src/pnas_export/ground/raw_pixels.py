@@ -15,4 +15,5 @@ class RawPixels(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """What the net gives for pixels, uint8 (N, C, H, W)."""
-        return self.net(self.preprocessing(pixels))  # type: ignore[no-any-return]
+        # Contiguous, as what a net takes: a view in it may not take the strides of channel-last images.
+        return self.net(self.preprocessing(pixels).contiguous())  # type: ignore[no-any-return]

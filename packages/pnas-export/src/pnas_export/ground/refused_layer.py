@@ -1,4 +1,4 @@
-"""Which layer a converter refuses."""
+"""Which layer a converter refuses, or gets wrong."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from pnas_export.ground.conversion import ConversionError
 
 Convert = Callable[[nn.Module, Sequence[Tensor]], object]
+"""Tries a module on its inputs, and raises ConversionError."""
 
 
 def name_refused_layer(
@@ -22,7 +23,36 @@ def name_refused_layer(
         convert: tries a module on its inputs, and raises ConversionError.
         error: of the whole module.
     """
-    name, layer, found = "", module, error
+    reasons = [error.reason]
+
+    def refused(part: nn.Module, inputs: Sequence[Tensor]) -> bool:
+        try:
+            convert(part, inputs)
+        except ConversionError as failure:
+            reasons.append(failure.reason)
+            return True
+        return False
+
+    name, layer = find_layer(module, examples, refused)
+    if not name:
+        return error
+    named = ConversionError(error.converted, reasons[-1], name, type(layer).__name__)
+    for note in getattr(error, "__notes__", ()):
+        named.add_note(note)
+    return named
+
+
+def find_layer(
+    module: nn.Module, examples: Sequence[Tensor], fails: Callable[[nn.Module, Sequence[Tensor]], bool]
+) -> tuple[str, nn.Module]:
+    """The smallest layer that fails alone, on what it gets in the module; "" and the module itself if there is none.
+
+    Args:
+        module: of which it is known that it fails; in evaluation mode.
+        examples: its inputs.
+        fails: tries a layer on its inputs.
+    """
+    name, layer = "", module
     inputs = _inputs(module, examples)
     children = list(module.named_children())
     while children:
@@ -31,18 +61,10 @@ def name_refused_layer(
         if child not in inputs:
             # A list of layers, say, which is never called itself.
             children = below + children
-            continue
-        try:
-            convert(child, inputs[child])
-        except ConversionError as failure:
-            name, layer, found = child_name, child, failure
+        elif fails(child, inputs[child]):
+            name, layer = child_name, child
             children = below
-    if not name:
-        return error
-    named = ConversionError(error.converted, found.reason, name, type(layer).__name__)
-    for note in getattr(error, "__notes__", ()):
-        named.add_note(note)
-    return named
+    return name, layer
 
 
 def _inputs(module: nn.Module, examples: Sequence[Tensor]) -> dict[nn.Module, tuple[Tensor, ...]]:

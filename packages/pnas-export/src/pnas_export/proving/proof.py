@@ -1,6 +1,6 @@
 """All that is measured of the files of one net, beside PyTorch and beside one another."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -8,17 +8,17 @@ from attrs import frozen
 from torch import Tensor, nn
 
 from pnas_export.ground.inference_copy import inference_copy
+from pnas_export.ground.outputs import output_tensors
+from pnas_export.proving.labels import check_labels
 from pnas_export.proving.proof_table import file_cells, proof_as_html, proof_as_text
+from pnas_export.quantizing.float_layers import MAX_ACCURACY_LOSS
 from pnas_export.quantizing.formats import Format, base_format, is_float32
 from pnas_export.quantizing.layer_errors import LayerError, layer_errors
-from pnas_export.runtimes.parity import FLOAT_TOLERANCE, Parity, compare, suitable_runtimes
+from pnas_export.runtimes.parity import FLOAT_TOLERANCE, Parity, compare, load_on_runtimes
 from pnas_export.runtimes.runtime import LoadedFile, Runtime
 from pnas_export.timing.file_timing import measure_files
 from pnas_export.timing.memory import peak_memory_bytes
 from pnas_ops import Batches, FilePath, Measurement, Progress, processor_name, report_progress
-
-MAX_ACCURACY_LOSS = 0.01
-"""Of a quantized file: more, and its proof names the layers that it computes worst."""
 
 TIMED_THREADS = (1, 2)
 _TIMED_SAMPLES, _TIMED_SESSIONS = 60, 3
@@ -68,6 +68,25 @@ class LossyFile:
 
 
 @frozen(kw_only=True)
+class AdjustedFile:
+    """An int8 file that is more than the net rounded, so that it loses less.
+
+    Attributes:
+        file: its name.
+        float_layers: layers that are float32 in it, which makes it larger and slower than int8 throughout.
+        fine_tuned: whether its weights are those of a fine-tuning with fake quantization, not those of the net.
+    """
+
+    file: str
+    float_layers: tuple[str, ...]
+    fine_tuned: bool
+
+    def __str__(self) -> str:
+        kept = f"keeps {', '.join(self.float_layers)} in float32" if self.float_layers else "keeps no layer in float32"
+        return f"{self.file} {kept}" + (", and has weights fine-tuned for int8" if self.fine_tuned else "")
+
+
+@frozen(kw_only=True)
 class Refusal:
     """A runtime that should run a file of this kind and does not load this one, and what it says."""
 
@@ -87,6 +106,7 @@ class Proof:
         files: every file on every installed runtime that runs it.
         refused: files that a runtime does not load though it supports their kind; another one does.
         lossy: the quantized files that are clearly worse than the net.
+        adjusted: the int8 files that have layers in float32, or weights of their own.
     """
 
     processor: str
@@ -95,6 +115,7 @@ class Proof:
     files: tuple[FileProof, ...]
     refused: tuple[Refusal, ...] = ()
     lossy: tuple[LossyFile, ...] = ()
+    adjusted: tuple[AdjustedFile, ...] = ()
 
     def __repr__(self) -> str:
         files = len({one.parity.file for one in self.files})
@@ -121,15 +142,16 @@ def prove(
 
     Raises:
         ParityError: for a float32 file that differs by more than `FLOAT_TOLERANCE` of the largest logit.
-        ValueError: for no test images, images of another shape, and a file that no installed runtime runs.
+        ValueError: for no test images, images of another shape, labels that are no classes of the net, and a file that
+            no installed runtime runs.
     """
     paths = {name: Path(file) for name, file in files.items()}
     models, refused = _load(paths)
     runs = list(models)
     expected, found, labels = _answers(inference_copy(module), list(models.values()), test, progress)
     parities = [
-        compare(paths[name], runtime, logits, expected, tolerance=FLOAT_TOLERANCE if is_float32(name) else None)
-        for (name, runtime), logits in zip(runs, found, strict=True)
+        compare(paths[name], runtime, outputs, expected, tolerance=FLOAT_TOLERANCE if is_float32(name) else None)
+        for (name, runtime), outputs in zip(runs, found, strict=True)
     ]
     timings = _timings(paths, runs, progress)
     proofs = []
@@ -138,14 +160,14 @@ def prove(
         proofs.append(
             FileProof(
                 parity=parities[index],
-                accuracy=_accuracy(found[index], labels),
+                accuracy=_accuracy(found[index][0], labels),
                 size_bytes=paths[name].stat().st_size,
                 timings=timings[index],
                 peak_memory_bytes=peak_memory_bytes(paths[name], runtime),
             )
         )
     report_progress(progress, "measuring memory", len(runs), len(runs))
-    net_accuracy = _accuracy(expected, labels)
+    net_accuracy = _accuracy(expected[0], labels)
     return Proof(
         processor=processor_name(),
         images=len(labels),
@@ -160,34 +182,31 @@ def _load(files: Mapping[Format, Path]) -> tuple[dict[Run, LoadedFile], tuple[Re
     models: dict[Run, LoadedFile] = {}
     refused: list[Refusal] = []
     for name, path in files.items():
-        for runtime in suitable_runtimes(path):
-            try:
-                models[name, runtime] = runtime.load(path)
-            except ValueError as error:
-                refused.append(Refusal(file=path.name, runtime=runtime.name, reason=str(error)))
-        if not any(name == loaded for loaded, _ in models):
-            raise ValueError(refused[-1].reason)
+        loaded, reasons = load_on_runtimes(path)
+        models |= {(name, runtime): model for runtime, model in loaded.items()}
+        refused += [Refusal(file=path.name, runtime=one.name, reason=reason) for one, reason in reasons.items()]
     return models, tuple(refused)
 
 
 def _answers(
     net: nn.Module, loaded: Sequence[LoadedFile], test: Batches, progress: Progress | None
-) -> tuple[Tensor, list[Tensor], Tensor]:
-    """The logits of the net and of every loaded file, (N, classes), and the labels (N,)."""
-    models: list[Callable[[Tensor], Tensor]] = [net, *loaded]
+) -> tuple[list[Tensor], list[list[Tensor]], Tensor]:
+    """The outputs of the net and of every loaded file, the first of each (N, classes), and the labels (N,)."""
+    models = [lambda images: output_tensors(net(images)), *(model.outputs for model in loaded)]
     steps = len(test) * len(models)
     labels: list[Tensor] = []
-    logits: list[list[Tensor]] = [[] for _ in models]
+    answers: list[list[tuple[Tensor, ...]]] = [[] for _ in models]
     with torch.no_grad():
         for images, classes in test:
+            for model, rows in zip(models, answers, strict=True):
+                report_progress(progress, "proving", sum(map(len, answers)), steps)
+                rows.append(model(images.cpu().contiguous()))
+            check_labels(classes, rows=answers[0][-1][0])
             labels.append(classes.cpu())
-            for model, rows in zip(models, logits, strict=True):
-                report_progress(progress, "proving", sum(map(len, logits)), steps)
-                rows.append(model(images.cpu()))
     if not labels:
         raise ValueError("a proof needs at least one test image")
     report_progress(progress, "proving", steps, steps)
-    expected, *found = (torch.cat(rows) for rows in logits)
+    expected, *found = ([torch.cat(column) for column in zip(*rows, strict=True)] for rows in answers)
     return expected, found, torch.cat(labels)
 
 

@@ -49,4 +49,4 @@ def _headings(proof: "Proof") -> tuple[str, ...]:
 def _notes(proof: "Proof") -> list[str]:
     worst = (", ".join(f"{layer.layer} ({layer.relative_error:.0%})" for layer in one.layers) for one in proof.lossy)
     lossy = (f"{one.file} is furthest off at {layers}" for one, layers in zip(proof.lossy, worst, strict=True))
-    return [*lossy, *(refusal.reason for refusal in proof.refused)]
+    return [*lossy, *map(str, proof.adjusted), *(refusal.reason for refusal in proof.refused)]

@@ -1,18 +1,19 @@
 """A net to one file, in any format."""
 
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from pnas_export.converting.onnx_file import export_onnx
 from pnas_export.converting.tflite_file import export_tflite
+from pnas_export.ground.scratch import scratch_folder
 from pnas_export.quantizing.formats import (
+    CALIBRATED_FORMATS,
     FORMATS,
     Format,
     base_format,
     is_float32,
-    needs_calibration,
     suffix_of,
     tflite_scheme,
 )
@@ -28,6 +29,7 @@ def export_file(
     *,
     calibration: Tensor | None = None,
     exact: FilePath | None = None,
+    keep_float: Sequence[str] = (),
     cache: FilePath | None = None,
     log: FilePath | None = None,
 ) -> None:
@@ -42,6 +44,7 @@ def export_file(
             activations; the others leave them alone.
         exact: the float32 file of the same net, for a quantized one to be made of; where it is not there already, the
             net is converted first.
+        keep_float: names of layers that stay float32 in a file whose activations are quantized; see `quantize_tflite`.
         cache: a folder that keeps what was converted; the same net is then not converted twice.
         log: a file that receives what converters print; dropped if None.
 
@@ -55,20 +58,23 @@ def export_file(
         raise ValueError(f"unknown format {format_!r}: use one of {', '.join(FORMATS)}")
     if path.suffix != suffix_of(format_):
         raise ValueError(f"{path} is no name for a file of format {format_!r}: end it with {suffix_of(format_)}")
+    if keep_float and format_ not in CALIBRATED_FORMATS:
+        raise ValueError(f"format {format_!r} keeps no layers in float32: use one of {', '.join(CALIBRATED_FORMATS)}")
     if is_float32(format_):
         export = export_onnx if format_ == "onnx" else export_tflite
         export(network, input_shape, path, cache=cache, log=log)
         return
-    if not needs_calibration(format_):
+    if format_ not in CALIBRATED_FORMATS:
         calibration = None
     elif calibration is None:
         raise ValueError(f"format {format_!r} needs calibration images: pass some of the training split")
-    with tempfile.TemporaryDirectory(prefix="pnas-") as folder:
+    with scratch_folder() as folder:
         exact = Path(folder, path.name) if exact is None else Path(exact)
         if not exact.exists():
             export_file(network, input_shape, exact, base_format(format_), cache=cache, log=log)
         if format_ == "onnx-int8":
             assert calibration is not None
-            quantize_onnx(exact, path, calibration=calibration, log=log)
+            quantize_onnx(exact, path, calibration=calibration, keep_float=keep_float, log=log)
         else:
-            quantize_tflite(exact, path, tflite_scheme(format_), calibration=calibration, log=log)
+            scheme = tflite_scheme(format_)
+            quantize_tflite(exact, path, scheme, calibration=calibration, keep_float=keep_float, log=log)

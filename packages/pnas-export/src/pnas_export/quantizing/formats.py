@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from pnas_export.quantizing.quantization import Scheme
+from pnas_export.quantizing.tflite_recipe import Scheme
 from pnas_ops import FilePath
 
 Format = Literal[
@@ -12,6 +12,9 @@ Format = Literal[
 """A file type, and how it is quantized (see `Scheme`); float32 where nothing is said."""
 
 FORMATS: tuple[Format, ...] = get_args(Format)
+
+CALIBRATED_FORMATS: tuple[Format, ...] = ("onnx-int8", "tflite-int8", "tflite-int8-float-io")
+"""Those that quantize activations, so that images must show their ranges."""
 
 
 def file_name(name: Format) -> str:
@@ -53,8 +56,3 @@ def is_float32(name: Format) -> bool:
 def tflite_scheme(name: Format) -> Scheme:
     """How a quantized TFLite format is quantized."""
     return cast(Scheme, name.partition("-")[2])
-
-
-def needs_calibration(name: Format) -> bool:
-    """Whether the format quantizes activations, so that images must show their ranges."""
-    return name in ("onnx-int8", "tflite-int8", "tflite-int8-float-io")

@@ -1,26 +1,19 @@
 """Float files to smaller and faster ones: float16 weights, and int8."""
 
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
 from pnas_export.ground.conversion import converting
+from pnas_export.ground.scratch import scratch_folder
+from pnas_export.quantizing.layers_in_files import check_layers, layers_of_onnx_tensors, layers_of_tflite_tensors
+from pnas_export.quantizing.tflite_recipe import Scheme, tflite_recipe
+from pnas_export.runtimes.checked_file import write_runnable
 from pnas_export.runtimes.tflite_runtimes import AiEdgeLitert
-from pnas_ops import FilePath, write_atomically
-
-Scheme = Literal["float16", "dynamic-int8", "int8", "int8-float-io"]
-"""How a TFLite file is quantized:
-
-- "float16": weights in half precision, computed in float32;
-- "dynamic-int8": weights of dense convolutions and linear layers in int8, their inputs quantized at run time; weights
-  of depthwise convolutions in float16;
-- "int8": everything in int8, input and output too, but for the input of a `RawPixels`, which stays uint8;
-- "int8-float-io": everything inside in int8, input and output in float32.
-"""
+from pnas_ops import FilePath
 
 MIN_CALIBRATION_IMAGES = 16
 """Fewer do not show the range of an activation; some hundreds are better."""
@@ -32,6 +25,7 @@ def quantize_tflite(
     scheme: Scheme,
     *,
     calibration: Tensor | None = None,
+    keep_float: Sequence[str] = (),
     log: FilePath | None = None,
 ) -> None:
     """Writes a quantized TFLite file. Int8 weights have one scale an output channel.
@@ -43,18 +37,25 @@ def quantize_tflite(
         calibration: images (N, C, H, W) from the training split, preprocessed as for the net, for the two schemes that
             quantize activations; uint8 for a `RawPixels`. The range of an activation is from its smallest to its
             largest value over all of them.
+        keep_float: for the two schemes that quantize activations, names of layers that stay
+            float32, as `layer_errors` gives them. Between them and the others the file converts, which takes time; what
+            two of them hand on to one another is never rounded.
         log: a file that receives what the quantizer prints; dropped if None.
 
     Raises:
         ValueError: for calibration images that are missing, too few, of another shape or type or not needed, an unknown
-            scheme, and a file that is quantized already or was not written by `export_tflite`.
+            scheme, layers that the file does not have, and a file that is quantized already or was not written by
+            `export_tflite`.
         ConversionError: naming the file, where it is damaged or the quantizer refuses it.
+        ModelFileError: where no installed runtime runs what the quantizer made; nothing is written.
     """
     if scheme not in get_args(Scheme):
         raise ValueError(f"unknown scheme {scheme!r}: use one of {', '.join(get_args(Scheme))}")
     static = scheme in ("int8", "int8-float-io")
     if not static and calibration is not None:
         raise ValueError(f"scheme {scheme!r} takes no calibration images: leave them out")
+    if not static and keep_float:
+        raise ValueError(f"scheme {scheme!r} keeps no layers in float32: use 'int8' or 'int8-float-io'")
     source = Path(source)
     what = f"{source.name} to {scheme} TFLite"
     with converting(what, log=log):
@@ -64,17 +65,22 @@ def quantize_tflite(
     _, height, width, channels = entry["shape"].tolist()
     pixels = entry["dtype"].__name__ == "uint8"
     images = _check_calibration(calibration, (channels, height, width), scheme, pixels=pixels) if static else None
+    layers = layers_of_tflite_tensors(content) if keep_float else {}
+    check_layers(tuple(keep_float), layers, source.name)
+    float_tensors = [tensor for tensor, layer in layers.items() if layer in keep_float]
     with converting(what, log=log):
         from ai_edge_quantizer.quantizer import Quantizer
 
-        recipe = _recipe(scheme)
+        recipe = tflite_recipe(scheme, float_tensors)
         ranges = None
         if images is not None:
             samples = [{"args_0": image[None].numpy()} for image in images.permute(0, 2, 3, 1).contiguous()]
             ranges = _activation_ranges(content, {"serving_default": samples}, recipe)
         quantizer = Quantizer(content, recipe.get_quantization_recipe())
         quantized = bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model)
-    write_atomically(target, quantized)
+    write_runnable(
+        target, quantized, torch.zeros(1, channels, height, width, dtype=torch.uint8 if pixels else torch.float32)
+    )
 
 
 def quantize_signatures(model: bytes, *, log: FilePath | None = None) -> bytes:
@@ -99,13 +105,20 @@ def quantize_signatures(model: bytes, *, log: FilePath | None = None) -> bytes:
             (details,) = interpreter.get_signature_runner(name).get_input_details().values()
             shape = details["shape"].tolist()
             samples[name] = [{"args_0": torch.randn(shape, generator=generator).numpy()} for _ in range(2)]
-        recipe = _recipe("int8")
+        recipe = tflite_recipe("int8")
         quantizer = Quantizer(model, recipe.get_quantization_recipe())
         ranges = _activation_ranges(model, samples, recipe)
         return bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model)
 
 
-def quantize_onnx(source: FilePath, target: FilePath, *, calibration: Tensor, log: FilePath | None = None) -> None:
+def quantize_onnx(
+    source: FilePath,
+    target: FilePath,
+    *,
+    calibration: Tensor,
+    keep_float: Sequence[str] = (),
+    log: FilePath | None = None,
+) -> None:
     """Writes an int8 ONNX file (QDQ): weights int8 with one scale an output channel, activations uint8.
 
     Input and output stay float32. Processors for x86 without VNNI, which are older than about 2019, may saturate in
@@ -116,12 +129,14 @@ def quantize_onnx(source: FilePath, target: FilePath, *, calibration: Tensor, lo
         source: a float32 file of `export_onnx`.
         target: where to write, atomically.
         calibration: images (N, C, H, W) from the training split, preprocessed as for the net; uint8 for a `RawPixels`.
+        keep_float: names of layers that stay float32, as `layer_errors` gives them.
         log: a file that receives what the quantizer prints; dropped if None.
 
     Raises:
-        ValueError: for calibration images that are too few or of another shape or type, and a file that is quantized
-            already.
+        ValueError: for calibration images that are too few or of another shape or type, layers that the file does not
+            have, and a file that is quantized already.
         ConversionError: naming the file, where it is damaged or the quantizer refuses it.
+        ModelFileError: where onnxruntime does not run what the quantizer made; nothing is written.
     """
     source = Path(source)
     what = f"{source.name} to int8 ONNX"
@@ -136,12 +151,15 @@ def quantize_onnx(source: FilePath, target: FilePath, *, calibration: Tensor, lo
     sizes = tuple(dimension.dim_value for dimension in entry.type.tensor_type.shape.dim)
     pixels = entry.type.tensor_type.elem_type == onnx.TensorProto.UINT8
     images = _check_calibration(calibration, sizes[1:], "int8", pixels=pixels)
-    with converting(what, log=log), tempfile.TemporaryDirectory() as folder:
+    layers = layers_of_onnx_tensors(model.graph)
+    check_layers(tuple(keep_float), layers, source.name)
+    with converting(what, log=log), scratch_folder() as folder:
         from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
         from onnxruntime.quantization.shape_inference import quant_pre_process
 
         prepared, quantized = Path(folder, "prepared.onnx"), Path(folder, "quantized.onnx")
         quant_pre_process(model, prepared)
+        nodes = onnx.load(prepared).graph.node
         quantize_static(
             prepared,
             quantized,
@@ -150,9 +168,10 @@ def quantize_onnx(source: FilePath, target: FilePath, *, calibration: Tensor, lo
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
+            nodes_to_exclude=[node.name for node in nodes if layers.get(node.output[0]) in keep_float],
         )
         content = quantized.read_bytes()
-    write_atomically(target, content)
+    write_runnable(target, content, images)
 
 
 class _CalibrationImages:
@@ -194,39 +213,6 @@ def _check_calibration(calibration: Tensor | None, shape: tuple[int, ...], schem
     if not images.isfinite().all():
         raise ValueError("calibration images hold NaN or infinite values")
     return images.float()
-
-
-def _recipe(scheme: Scheme) -> Any:
-    from ai_edge_quantizer.algorithm_manager import AlgorithmName
-    from ai_edge_quantizer.qtyping import (
-        ComputePrecision,
-        OpQuantizationConfig,
-        TensorDataType,
-        TensorQuantizationConfig,
-        TFLOperationName,
-    )
-    from ai_edge_quantizer.recipe_manager import RecipeManager
-
-    half = OpQuantizationConfig(
-        weight_tensor_config=TensorQuantizationConfig(num_bits=16, dtype=TensorDataType.FLOAT),
-        compute_precision=ComputePrecision.FLOAT,
-        explicit_dequantize=True,
-    )
-    manager = RecipeManager()
-    everything = TFLOperationName.ALL_SUPPORTED
-    match scheme:
-        case "float16":
-            manager.add_quantization_config(".*", everything, half, AlgorithmName.FLOAT_CASTING)
-        case "dynamic-int8":
-            manager.add_dynamic_config(".*", everything, num_bits=8)
-            # LiteRT hands no depthwise convolution of dynamic range to XNNPACK, which makes a net 4 times slower.
-            manager.add_quantization_config(".*", TFLOperationName.DEPTHWISE_CONV_2D, half, AlgorithmName.FLOAT_CASTING)
-        case "int8" | "int8-float-io":
-            manager.add_static_config(".*", everything, activation_num_bits=8, weight_num_bits=8)
-            if scheme == "int8-float-io":
-                for place in (TFLOperationName.INPUT, TFLOperationName.OUTPUT):
-                    manager.add_quantization_config(".*", place, algorithm_key=AlgorithmName.NO_QUANTIZE)
-    return manager
 
 
 def _activation_ranges(content: bytes, samples: dict[str, list[dict[str, Any]]], recipe: Any) -> dict[str, Any]:

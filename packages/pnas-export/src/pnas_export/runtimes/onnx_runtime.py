@@ -10,6 +10,7 @@ from attrs import frozen
 from torch import Tensor
 
 from pnas_export.ground.silence import redirect_output
+from pnas_export.runtimes.model_files import ModelFileError, check_file
 from pnas_export.runtimes.runtime import check_images
 from pnas_ops import FilePath
 
@@ -20,26 +21,39 @@ _TYPES = {"tensor(float)": torch.float32, "tensor(uint8)": torch.uint8}
 
 
 class OnnxFile:
-    """An ONNX file of one input and one output, loaded."""
+    """An ONNX file of one input, loaded."""
 
     def __init__(self, session: Any, name: str) -> None:
         self._session = session
         self._name = name
-        (self._source,) = session.get_inputs()
+        self._source, *others = session.get_inputs()
+        if others:
+            raise ModelFileError(
+                f"{name} takes {1 + len(others)} inputs, not images alone", "export a net of one input"
+            )
         if self._source.type not in _TYPES:
-            raise ValueError(f"{name} takes {self._source.type}, not float32 or uint8 images")
+            raise ModelFileError(
+                f"{name} takes {self._source.type}, not float32 or uint8 images", "export a net of images"
+            )
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Logits (N, classes) of images (N, C, H, W) on the CPU."""
+        """The first output, as a rule logits (N, classes), of images (N, C, H, W) on the CPU."""
+        return self.outputs(images)[0]
+
+    def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
+        """All outputs of images (N, C, H, W) on the CPU, each with a row an image."""
         batch, *shape = self._source.shape
         check_images(self._name, images, tuple(shape), pixels=self._dtype == torch.uint8)
-        logits = []
+        parts = []
         for part in torch.split(images, batch if isinstance(batch, int) else _BATCH):
             padding = batch - len(part) if isinstance(batch, int) else 0
             feed = torch.cat([part, part.new_zeros(padding, *shape)]) if padding else part
-            (result,) = self._session.run(None, {self._source.name: feed.contiguous().numpy()})
-            logits.append(torch.from_numpy(result)[: len(part)])
-        return torch.cat(logits)
+            try:
+                results = self._session.run(None, {self._source.name: feed.contiguous().numpy()})
+            except Exception as error:  # the library's errors have no base class of their own
+                raise ModelFileError(f"{self._name} does not run: {' '.join(str(error).split())}") from error
+            parts.append([torch.from_numpy(result)[: len(part)] for result in results])
+        return tuple(map(torch.cat, zip(*parts, strict=True)))
 
     @property
     def _dtype(self) -> torch.dtype:
@@ -88,9 +102,12 @@ class OnnxRuntime:
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = threads
             options.inter_op_num_threads = 1
+            if not isinstance(model, bytes):
+                check_file(model)
             source = model if isinstance(model, bytes) else str(model)
             try:
                 return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
             except Exception as error:  # the library's errors have no base class of their own
                 name = "the model" if isinstance(model, bytes) else Path(model).name
-                raise ValueError(f"{self.name} cannot load {name}: {' '.join(str(error).split())}") from error
+                reason = " ".join(str(error).split())
+                raise ModelFileError(f"{self.name} cannot load {name}: {reason}", "export it again") from error

@@ -12,10 +12,18 @@ class LoadedFile(Protocol):
     """A file that a runtime is ready to run."""
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Float logits (N, classes) of images (N, C, H, W) on the CPU, preprocessed as the file takes them.
+        """The first output, as a rule logits (N, classes), of images (N, C, H, W) on the CPU, as the file takes them.
 
         Raises:
-            ValueError: naming the file, for images of another shape or type.
+            ValueError: naming the file, for images of another shape or type, and where the runtime fails.
+        """
+        ...
+
+    def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
+        """All outputs, in the order in which the net gives them, each with a row an image; images are (N, C, H, W).
+
+        Raises:
+            ValueError: as a call.
         """
         ...
 

@@ -12,33 +12,54 @@ from attrs import frozen
 from torch import Tensor
 
 from pnas_export.ground.silence import redirect_output
+from pnas_export.runtimes.model_files import ModelFileError, check_file, check_flatbuffer, read_bytes
 from pnas_export.runtimes.runtime import check_images
 from pnas_ops import FilePath
 
 
 class TFLiteFile:
-    """A TFLite file of one input and one output, loaded."""
+    """A TFLite file of one input, loaded."""
 
     def __init__(self, interpreter: Any, name: str) -> None:
         self._interpreter = interpreter
         self._name = name
-        (self._source,), (self._result,) = interpreter.get_input_details(), interpreter.get_output_details()
+        self._source, *others = interpreter.get_input_details()
+        if others:
+            raise ModelFileError(
+                f"{name} takes {1 + len(others)} inputs, not images alone", "export a net of one input"
+            )
         if self._source["shape"][:1].tolist() != [1] or len(self._source["shape"]) != 4:
-            raise ValueError(f"{name} takes {self._source['shape'].tolist()}, not images (1, H, W, C)")
+            raise ModelFileError(
+                f"{name} takes {self._source['shape'].tolist()}, not images (1, H, W, C)", "export a net of images"
+            )
+        self._results = interpreter.get_output_details()
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Float logits (N, classes) of images (N, C, H, W) on the CPU, run one by one in channel-last order.
+        """The first output, as a rule logits (N, classes), of images (N, C, H, W) on the CPU, run one by one.
 
         Where the file takes or gives int8, values go through its own scale and zero point.
         """
+        return self.outputs(images)[0]
+
+    def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
+        """All outputs of images (N, C, H, W) on the CPU, each with a row an image; those of 4 dimensions as PyTorch's.
+
+        Images go in, and come out, in the file's channel-last order.
+        """
         _, height, width, channels = self._source["shape"].tolist()
         check_images(self._name, images, (channels, height, width), pixels=self._dtype == torch.uint8)
-        logits = []
+        rows = []
         for image in _quantized(images, self._source).permute(0, 2, 3, 1).contiguous():
-            self._interpreter.set_tensor(self._source["index"], image[None].numpy())
-            self._interpreter.invoke()
-            logits.append(torch.from_numpy(self._interpreter.get_tensor(self._result["index"])))
-        return _dequantized(torch.cat(logits), self._result)
+            try:
+                self._interpreter.set_tensor(self._source["index"], image[None].numpy())
+                self._interpreter.invoke()
+            except (ValueError, RuntimeError) as error:
+                raise ModelFileError(f"{self._name} does not run: {' '.join(str(error).split())}") from error
+            rows.append([torch.from_numpy(self._interpreter.get_tensor(one["index"])) for one in self._results])
+        return tuple(
+            _channel_first(_dequantized(torch.cat(column), details))
+            for column, details in zip(zip(*rows, strict=True), self._results, strict=True)
+        )
 
     @property
     def _dtype(self) -> torch.dtype:
@@ -70,6 +91,8 @@ class TFLite:
         Raises:
             ValueError: naming the file, for one that is damaged or that the library cannot run.
         """
+        if not isinstance(model, bytes):
+            check_file(model)
         source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
         with redirect_output():
             library = importlib.import_module(f"{self.module}.interpreter")
@@ -79,7 +102,9 @@ class TFLite:
                 interpreter.allocate_tensors()
             except (ValueError, RuntimeError) as error:
                 reason = next(iter(str(error).splitlines()), "no message")
-                raise ValueError(f"{self.name} cannot load {_model_name(model)}: {reason}") from error
+                raise ModelFileError(
+                    f"{self.name} cannot load {_model_name(model)}: {reason}", "export it again"
+                ) from error
         return interpreter
 
     def supports(self, path: FilePath) -> bool:
@@ -115,7 +140,7 @@ class TFLiteRuntime(TFLite):
 
     def supports(self, path: FilePath) -> bool:
         """Whether it runs files of this kind and computes them rightly."""
-        return super().supports(path) and not _has_dynamic_range(Path(path).read_bytes())
+        return super().supports(path) and not _has_dynamic_range(read_bytes(path))
 
     def interpreter(self, model: FilePath | bytes, *, threads: int = 1) -> Any:
         """The library's `Interpreter` of a file or its content, ready to run.
@@ -125,7 +150,7 @@ class TFLiteRuntime(TFLite):
         """
         # This library verifies nothing, so that a damaged file ends the process.
         AiEdgeLitert().interpreter(model)
-        if _has_dynamic_range(model if isinstance(model, bytes) else Path(model).read_bytes()):
+        if _has_dynamic_range(model if isinstance(model, bytes) else read_bytes(model)):
             name = _model_name(model)
             raise ValueError(f"{self.name} computes dynamic-range files wrongly: run {name} on ai-edge-litert")
         return super().interpreter(model, threads=threads)
@@ -153,19 +178,24 @@ def _dequantized(values: Tensor, details: Any) -> Tensor:
     return logits
 
 
+def _channel_first(values: Tensor) -> Tensor:
+    return values.permute(0, 3, 1, 2) if values.ndim == 4 else values
+
+
 def _has_dynamic_range(model: bytes) -> bool:
     """Whether an operator of the TFLite model takes a float32 input and int8 weights."""
     from ai_edge_litert import schema_py_generated as schema
 
     hybrid = [schema.TensorType.FLOAT32, schema.TensorType.INT8]
     try:
+        check_flatbuffer(model)
         tree = schema.Model.GetRootAs(model)
         for graph in map(tree.Subgraphs, range(tree.SubgraphsLength())):
             for operator in map(graph.Operators, range(graph.OperatorsLength())):
                 inputs = map(operator.Inputs, range(min(2, operator.InputsLength())))
                 if [graph.Tensors(index).Type() for index in inputs] == hybrid:
                     return True
-    except struct.error:
+    except (ValueError, TypeError, AttributeError, struct.error):
         # Damaged: loading it will tell.
         return False
     return False

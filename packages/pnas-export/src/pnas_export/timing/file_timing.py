@@ -2,9 +2,9 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Protocol, TypeVar, runtime_checkable
 
+from pnas_export.ground.scratch import scratch_folder
 from pnas_export.runtimes.runtime import Runtime, runtime_module
 from pnas_export.timing.sessions import Entry, Plan, measure_in_sessions
 from pnas_ops import DeviceInfo, FilePath, Measurement, Progress, report_progress
@@ -82,7 +82,7 @@ def measure_files(
         def share(what: str, done: int, total: int, before: int = index) -> None:
             report_progress(progress, what, before * total + done, len(runtimes) * total)
 
-        with TemporaryDirectory(prefix="pnas-") as folder:
-            found = measure_in_sessions(plan, Path(folder), progress=share)
+        with scratch_folder() as folder:
+            found = measure_in_sessions(plan, folder, progress=share)
         measured |= {key: found[name] for name, key in keys.items()}
     return {key: measured[key] for key in files}

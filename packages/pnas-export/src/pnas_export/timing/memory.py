@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pnas_export.ground.children import started
 from pnas_export.runtimes.runtime import Runtime, runtime_module
 from pnas_ops import FilePath
 
@@ -25,15 +26,11 @@ def peak_memory_bytes(file: FilePath, runtime: Runtime, *, threads: int = 1) -> 
     Raises:
         ValueError: where the runtime cannot run the file.
     """
-    done = subprocess.run(
-        [sys.executable, "-I", str(_PROBE), runtime_module(runtime), str(file), str(threads)],
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT_S,
-        check=False,
-    )
-    found = re.search(r"^peak_bytes=(\d+)$", done.stdout, re.MULTILINE)
-    if done.returncode or found is None:
-        reason = next(iter(done.stderr.strip().splitlines()[-1:]), f"exit code {done.returncode}")
+    command = [sys.executable, "-I", str(_PROBE), runtime_module(runtime), str(file), str(threads)]
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        output, errors = process.communicate(timeout=_TIMEOUT_S)
+    found = re.search(r"^peak_bytes=(\d+)$", output, re.MULTILINE)
+    if process.returncode or found is None:
+        reason = next(iter(errors.strip().splitlines()[-1:]), f"exit code {process.returncode}")
         raise ValueError(f"{runtime.name} cannot run {file}: {reason}")
     return int(found[1])

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 from attrs import asdict, evolve, field, frozen
-from attrs.validators import ge
 
-from pnas_ops import Measurement, Progress, combine_sessions, report_progress, write_atomically
+from pnas_export.ground.children import started
+from pnas_ops import Measurement, Progress, Range, combine_sessions, report_progress, write_atomically
 from pnas_ops.timing import measurement
 
 _SESSION = Path(__file__).with_name("walk_session.py")
@@ -41,9 +42,9 @@ class Plan:
     rows: tuple[tuple[Entry, ...], ...]
     idle: tuple[tuple[str, str | None], ...] = ()
     nets: tuple[Entry, ...] = ()
-    samples: int = field(default=200, validator=ge(2))
-    whole_samples: int = field(default=100, validator=ge(2))
-    sessions: int = field(default=5, validator=ge(1))
+    samples: int = field(default=200, validator=Range(2, 1_000_000, whole=True))
+    whole_samples: int = field(default=100, validator=Range(2, 1_000_000, whole=True))
+    sessions: int = field(default=5, validator=Range(1, 1000, whole=True))
 
 
 def measure_in_sessions(
@@ -69,19 +70,30 @@ def measure_in_sessions(
     while len(found) < sessions:
         number = len(found)
         memory = None if kept is None else kept / f"{digest}-{number}.json"
-        if memory is not None and memory.exists():
-            result = json.loads(memory.read_text())
-        else:
-            result = _session(plan, folder, number, sessions, progress)
+        result = None if memory is None else _kept(memory)
+        if result is None:
+            result = _measurements(_session(plan, folder, number, sessions, progress))
             if memory is not None:
-                write_atomically(memory, json.dumps(result))
-        found.append({key: Measurement(**values) for key, values in result.items()})
+                write_atomically(memory, json.dumps({key: asdict(one) for key, one in result.items()}))
+        found.append(result)
         if len(found) == sessions < plan.sessions + 2 and any(one.noisy for one in _combined(found).values()):
             sessions += 1
     if kept is not None:
         for path in kept.glob(f"{digest}-*.json"):
-            path.unlink()
+            path.unlink(missing_ok=True)  # another program may have measured the same
     return _combined(found)
+
+
+def _kept(path: Path) -> dict[str, Measurement] | None:
+    """What an earlier session found; None where there is none, or its file is damaged."""
+    try:
+        return _measurements(json.loads(path.read_text()))
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def _measurements(document: Any) -> dict[str, Measurement]:
+    return {key: Measurement(**values) for key, values in document.items()}
 
 
 def _combined(found: Sequence[Mapping[str, Measurement]]) -> dict[str, Measurement]:
@@ -102,20 +114,16 @@ def _session(plan: Plan, folder: Path, number: int, sessions: int, progress: Pro
     command = [sys.executable, "-I", str(_SESSION), str(measurement.__file__), "plan.json"]
     with (
         TemporaryFile("w+") as errors,
-        subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+        started(command, cwd=folder, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
     ):
         assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                word, _, rest = line.partition(" ")
-                if word == "progress":
-                    done, total = map(int, rest.split())
-                    report_progress(progress, "measuring", number * 1000 + done * 1000 // total, sessions * 1000)
-                elif word == "result":
-                    return json.loads(rest)
-        except BaseException:
-            process.kill()
-            raise
+        for line in process.stdout:
+            word, _, rest = line.partition(" ")
+            if word == "progress":
+                done, total = map(int, rest.split())
+                report_progress(progress, "measuring", number * 1000 + done * 1000 // total, sessions * 1000)
+            elif word == "result":
+                return json.loads(rest)
         errors.seek(0)
         lines = errors.read().strip().splitlines()
     raise ValueError(

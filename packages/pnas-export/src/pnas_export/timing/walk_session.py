@@ -92,13 +92,14 @@ class Files:
         options = self._runtime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
         session = self._runtime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-        (source,), (result,) = session.get_inputs(), session.get_outputs()
+        (source,) = session.get_inputs()
         kind = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}[source.type]
         values = random_values([size if isinstance(size, int) else 1 for size in source.shape], kind)
         images = values.copy()
         binding = session.io_binding()
         binding.bind_cpu_input(source.name, images)
-        binding.bind_output(result.name)
+        for result in session.get_outputs():
+            binding.bind_output(result.name)
 
         return self._measurement.TimedCall(
             lambda: session.run_with_iobinding(binding), lambda: np.copyto(images, values)

@@ -1,0 +1,75 @@
+"""What an int8 file of a bundle gets beyond rounding, where that alone loses too much."""
+
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+from attrs import frozen
+from torch import Tensor, nn
+
+from pnas_export.proving.proof import AdjustedFile
+from pnas_export.quantizing.float_layers import KeepFloat, float_layers
+from pnas_export.quantizing.formats import CALIBRATED_FORMATS, Format, file_name
+from pnas_ops import Batches, FilePath, Progress
+
+
+@frozen(kw_only=True, eq=False)
+class Adjustment:
+    """How an int8 file is made.
+
+    Attributes:
+        keep_float: which layers stay float32; "auto" chooses them on the test images.
+        network: the net with the weights of a fine-tuning (`FakeQuantized`), of which this file is made; that of the
+            bundle if None.
+    """
+
+    keep_float: KeepFloat = ()
+    network: nn.Module | None = None
+
+
+def check_adjustments(adjustments: Mapping[Format, Adjustment], formats: Collection[Format]) -> None:
+    """Raises ValueError for one of a format that is not exported, or that is no int8 one."""
+    for name in adjustments:
+        if name not in formats or name not in CALIBRATED_FORMATS:
+            raise ValueError(f"{name!r} cannot be adjusted: export one of {', '.join(CALIBRATED_FORMATS)}")
+
+
+def adjust(
+    adjustment: Adjustment,
+    original: Path,
+    format_: Format,
+    scratch: Path,
+    convert: Callable[[nn.Module, Path], None],
+    *,
+    calibration: Tensor,
+    test: Batches,
+    log: FilePath | None,
+    progress: Progress | None,
+) -> tuple[Path, AdjustedFile]:
+    """The float32 file that an int8 one is to be made of, and what becomes of its layers.
+
+    Args:
+        adjustment: of the int8 file.
+        original: the float32 file of the net.
+        format_: of the int8 file.
+        scratch: a folder for a file that nobody needs once the int8 one is made.
+        convert: writes the float32 file of another net.
+        calibration: images, as the files take them.
+        test: batches of images, as the files take them, and labels.
+        log, progress: as for `choose_float_layers`.
+    """
+    exact = original
+    if adjustment.network is not None:
+        exact = scratch / f"fine-tuned-{original.name}"
+        convert(adjustment.network, exact)
+    kept = float_layers(
+        adjustment.keep_float,
+        exact,
+        format_,
+        calibration=calibration,
+        test=test,
+        original=original,
+        log=log,
+        progress=progress,
+    )
+    fine_tuned = adjustment.network is not None
+    return exact, AdjustedFile(file=file_name(format_), float_layers=kept, fine_tuned=fine_tuned)

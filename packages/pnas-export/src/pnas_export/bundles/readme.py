@@ -1,0 +1,103 @@
+"""The README of a bundle: what its files take and give, and code that runs just these."""
+
+from collections.abc import Sequence
+from importlib.resources import files as resources
+from itertools import groupby
+from pathlib import Path
+
+from attrs import frozen
+from jinja2 import Environment, StrictUndefined
+
+from pnas_export.bundles.interface import Interface, read_interface
+from pnas_export.bundles.metadata import Metadata
+from pnas_export.proving.proof import FileProof, Proof
+from pnas_export.quantizing.formats import FORMATS, Format, file_name
+
+_WHEN: dict[Format, str] = {
+    "tflite": "first: it computes what the net does",
+    "tflite-float16": "where half the download counts: weights in half precision, computed in float32",
+    "tflite-dynamic-int8": "where the download counts: weights in int8; not on tflite-runtime, which runs it wrongly",
+    "tflite-int8": "where size and speed count, and for accelerators that know integers only",
+    "tflite-int8-float-io": "as model-int8.tflite, where floats are handier: it converts them itself",
+    "onnx": "first with ONNX Runtime: it computes what the net does",
+    "onnx-int8": "where size counts with ONNX Runtime: int8 inside",
+}
+_NAMED_LABELS = 10
+
+
+@frozen(kw_only=True)
+class _File:
+    """A file of the bundle, as the template shows it."""
+
+    name: str
+    interface: Interface
+    when: str
+    size_bytes: int
+    proof: FileProof | None
+
+    @property
+    def is_onnx(self) -> bool:
+        return self.name.endswith(".onnx")
+
+    @property
+    def used_like(self) -> tuple[bool, str, bool, str, bool]:
+        """Equal for files that the same code runs."""
+        source, result = self.interface.source, self.interface.result
+        return self.is_onnx, source.dtype, source.scale is None, result.dtype, result.scale is None
+
+
+def bundle_readme(metadata: Metadata, files: Sequence[Path], *, proof: Proof | None, has_sample: bool) -> str:
+    """Markdown: which file to take, the way of an image into it, and code in Python and Kotlin.
+
+    Args:
+        metadata: labels and preprocessing.
+        files: all of the bundle.
+        proof: of the files; without it nothing is said of accuracy and speed.
+        has_sample: whether a sample stands beside the files.
+    """
+    template = resources("pnas_export.bundles").joinpath("readme.md.jinja").read_text(encoding="utf-8")
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    shown = [_shown(file, proof) for file in sorted(files, key=_rank)]
+    alike = sorted(shown, key=lambda file: file.used_like)
+    groups = [list(group) for _, group in groupby(alike, key=lambda file: file.used_like)]
+    groups.sort(key=lambda group: shown.index(group[0]))
+    preprocessing = metadata.preprocessing
+    _, channels, height, width = preprocessing.input_shape
+    return environment.from_string(template).render(
+        files=shown,
+        groups=groups,
+        labels=[_printable(label) for label in metadata.labels[:_NAMED_LABELS]],
+        classes=len(metadata.labels),
+        raw_pixels=metadata.raw_pixels,
+        preprocessing=preprocessing,
+        height=height,
+        width=width,
+        channels=channels,
+        shorter_side=preprocessing.shorter_side or max(height, width),
+        proof=proof,
+        has_sample=has_sample,
+    )
+
+
+def _shown(file: Path, proof: Proof | None) -> _File:
+    proofs = [one for one in (proof.files if proof else ()) if one.parity.file == file.name]
+    when = [text for name, text in _WHEN.items() if file_name(name) == file.name]
+    return _File(
+        name=file.name,
+        interface=read_interface(file),
+        when=when[0] if when else "",
+        size_bytes=file.stat().st_size,
+        proof=proofs[0] if proofs else None,
+    )
+
+
+def _rank(file: Path) -> tuple[int, str]:
+    """TFLite first, and of each kind the exact one, whatever the order in which they were made."""
+    order = [file_name(name) for name in sorted(FORMATS, key=lambda name: name.startswith("onnx"))]
+    return (order.index(file.name) if file.name in order else len(order)), file.name
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text)

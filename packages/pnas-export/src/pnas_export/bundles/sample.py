@@ -1,0 +1,120 @@
+"""A test image that goes with the files, and what each of them makes of it."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from attrs import field, frozen
+from PIL import Image
+from torch import Tensor, nn
+
+from pnas_export.bundles.interface import Interface, read_interface
+from pnas_export.bundles.metadata import Metadata
+from pnas_export.ground.inference_copy import inference_copy
+from pnas_export.ground.outputs import output_tensors
+from pnas_export.runtimes.parity import load_on_runtimes
+from pnas_ops import Batches
+
+SAMPLE_PICTURE, SAMPLE_OUTPUTS = "sample.png", "sample.json"
+_CANDIDATES = 64
+
+
+@frozen(kw_only=True, eq=False)
+class Sample:
+    """An image of a known class, to try a file with.
+
+    Attributes:
+        pixels: uint8, (C, H, W), in the net's size.
+        label: index of its class.
+    """
+
+    pixels: Tensor
+    label: int
+
+
+@frozen(kw_only=True)
+class FileOutput:
+    """What a file makes of the sample.
+
+    Attributes:
+        runtime: that ran it.
+        interface: what the file takes and gives.
+        label: the class of the largest logit.
+        probability: its share after softmax.
+        logits: in the order of the labels; of an int8 output, scale * (integer - zero_point).
+    """
+
+    runtime: str
+    interface: Interface
+    label: str
+    probability: float
+    logits: tuple[float, ...]
+
+
+@frozen(kw_only=True)
+class SampleOutputs:
+    """sample.json.
+
+    Attributes:
+        picture: name of the image's file.
+        label: its class.
+        files: by their names.
+    """
+
+    picture: str = field(default=SAMPLE_PICTURE)
+    label: str
+    files: dict[str, FileOutput]
+
+
+def choose_sample(module: nn.Module, metadata: Metadata, test: Batches) -> Sample:
+    """The image, among the first test images, that the net knows best; the first where it knows none.
+
+    The logit of its class is far above the others, so that no file should say another class.
+
+    Args:
+        module: the net that was exported, or a `RawPixels`.
+        metadata: of its files.
+        test: batches of uint8 pixels (N, C, H, W) and labels (N,).
+    """
+    pixels, labels = (part[:_CANDIDATES].cpu() for part in next(iter(test)))
+    images = pixels if metadata.raw_pixels else metadata.preprocessing(pixels)
+    with torch.no_grad():
+        logits = output_tensors(inference_copy(module)(images))[0]
+    of_class = logits.gather(1, labels[:, None])
+    best_other = logits.scatter(1, labels[:, None], -torch.inf).amax(1, keepdim=True)
+    margins = (of_class - best_other).squeeze(1)
+    best = int(margins.argmax()) if margins.max() > 0 else 0
+    return Sample(pixels=pixels[best], label=int(labels[best]))
+
+
+def sample_outputs(sample: Sample, metadata: Metadata, files: Sequence[Path]) -> SampleOutputs:
+    """What each file makes of the sample, on the first installed runtime that loads it.
+
+    Raises:
+        ValueError: for a file that none of them loads.
+    """
+    pixels = sample.pixels[None]
+    images = pixels if metadata.raw_pixels else metadata.preprocessing(pixels)
+    found = {}
+    for file in files:
+        loaded, _ = load_on_runtimes(file)
+        runtime, model = next(iter(loaded.items()))
+        logits = model(images)[0]
+        best = int(logits.argmax())
+        found[file.name] = FileOutput(
+            runtime=f"{runtime.name} {runtime.version}",
+            interface=read_interface(file),
+            label=metadata.labels[best],
+            probability=float(logits.softmax(0)[best]),
+            logits=tuple(logits.tolist()),
+        )
+    return SampleOutputs(label=metadata.labels[sample.label], files=found)
+
+
+def as_png(pixels: Tensor) -> bytes:
+    """Pixels, uint8, (1 or 3, H, W), as a PNG file, which loses nothing."""
+    array = pixels.permute(1, 2, 0).contiguous().numpy()
+    file = io.BytesIO()
+    Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array).save(file, "PNG")
+    return file.getvalue()

@@ -1,0 +1,66 @@
+"""Programs that end with the one that started them, even where that is killed and can do nothing any more."""
+
+import atexit
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+_GUARDIAN = Path(__file__).with_name("guardian.py")
+_ONE_AT_A_TIME = Lock()
+
+
+@contextmanager
+def started(command: Sequence[str], **options: Any) -> Iterator["subprocess.Popen[str]"]:
+    """A program that runs at the latest until the `with` block is left by an exception, or this program is gone.
+
+    The block's end waits for it. Where this program is killed a guardian, which notices, kills it; what it started
+    itself is its own affair.
+
+    Args:
+        command: the program and its arguments, without a shell.
+        options: of `subprocess.Popen`.
+
+    Raises:
+        OSError: for a program that cannot be started.
+    """
+    process = subprocess.Popen(command, **options)
+    _tell(f"+{process.pid}\n")
+    try:
+        with process:
+            try:
+                yield process
+            except BaseException:
+                process.kill()
+                raise
+    finally:
+        _tell(f"-{process.pid}\n")
+
+
+def _tell(line: str) -> None:
+    with _ONE_AT_A_TIME, suppress(OSError):  # one that is gone guards nothing, which is no reason to stop
+        pipe = _guardian().stdin
+        assert pipe is not None
+        pipe.write(line)
+        pipe.flush()
+
+
+@cache
+def _guardian() -> "subprocess.Popen[str]":
+    """Started where it is first needed, in a session of its own: no signal that a terminal or a shell sends to all of a
+    job reaches it.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", str(_GUARDIAN)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        text=True,
+    )
+    atexit.register(process.communicate)
+    return process

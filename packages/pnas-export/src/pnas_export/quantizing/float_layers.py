@@ -1,0 +1,185 @@
+"""Which layers of an int8 file are worth float32: the fewest with which it loses little."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from pnas_export.ground.scratch import scratch_folder
+from pnas_export.quantizing.formats import CALIBRATED_FORMATS, Format
+from pnas_export.quantizing.layer_errors import LayerError, relative_error
+from pnas_export.quantizing.layers_in_files import layers_in_file
+from pnas_export.quantizing.quantization import quantize_onnx, quantize_tflite
+from pnas_export.runtimes.parity import suitable_runtimes
+from pnas_export.runtimes.runtime import LoadedFile
+from pnas_ops import Batches, FilePath, Progress, report_progress
+
+MAX_ACCURACY_LOSS = 0.01
+"""Of a quantized file: more, and its proof names the layers that it computes worst, and the ways out."""
+
+KeepFloat = Sequence[str] | int | Literal["auto"]
+"""Layers by their names; how many, the worst first; or the fewest with which a file loses `MAX_ACCURACY_LOSS`."""
+
+_COMPARED_IMAGES = 32
+
+
+def single_layer_errors(
+    exact: FilePath, images: Tensor, *, log: FilePath | None = None, progress: Progress | None = None
+) -> tuple[LayerError, ...]:
+    """How far a net's outputs are off where a layer alone is int8, for every layer, the largest error first.
+
+    Unlike those of `layer_errors` the errors are each layer's own: of its inputs, weights and outputs.
+
+    Args:
+        exact: a float32 file of `export_tflite` or `export_onnx`.
+        images: (N, C, H, W) from the training split, as the file takes them, 16 or more; the first 32 are used.
+        log: a file that receives what the quantizers print; dropped if None.
+        progress: told about "trying layers in int8".
+
+    Raises:
+        ValueError, ConversionError: as `quantize_tflite` and `quantize_onnx`.
+    """
+    exact, images = Path(exact), images[:_COMPARED_IMAGES]
+    layers = layers_in_file(exact)
+    outputs = _load(exact)(images)
+    format_: Format = "tflite-int8-float-io" if exact.suffix == ".tflite" else "onnx-int8"
+    errors = []
+    with scratch_folder() as folder:
+        for done, layer in enumerate(layers):
+            report_progress(progress, "trying layers in int8", done, len(layers))
+            file = Path(folder, f"{done}{exact.suffix}")
+            others = [other for other in layers if other != layer]
+            _quantize(exact, file, format_, images, others, log)
+            found = _load(file)(images)
+            pairs = zip(found.numpy(), outputs.numpy(), strict=True)
+            errors.append(
+                LayerError(layer=layer, relative_error=sum(relative_error(*pair) for pair in pairs) / len(images))
+            )
+    report_progress(progress, "trying layers in int8", len(layers), len(layers))
+    return tuple(sorted(errors, key=lambda error: -error.relative_error))
+
+
+def choose_float_layers(
+    exact: FilePath,
+    format_: Format,
+    *,
+    calibration: Tensor,
+    test: Batches,
+    original: FilePath | None = None,
+    max_loss: float = MAX_ACCURACY_LOSS,
+    log: FilePath | None = None,
+    progress: Progress | None = None,
+) -> tuple[str, ...]:
+    """The layers that must stay float32 for an int8 file to lose little: the fewest, those of the largest own error.
+
+    The number of layers is doubled until the file is good enough, and then bisected.
+
+    Args:
+        exact: the float32 file.
+        format_: of the int8 file.
+        calibration: images of the training split, as for `quantize_tflite`.
+        test: batches of images, as the files take them, and of their labels (N,), to judge the files on.
+        original: the float32 file that the loss is counted from, where `exact` has other weights; `exact` if None.
+        max_loss: of the share of images that are put into their class.
+        log: a file that receives what the quantizers print; dropped if None.
+        progress: told about "trying layers in int8" and "trying layers in float32".
+
+    Raises:
+        ValueError, ConversionError: as `quantize_tflite` and `quantize_onnx`.
+    """
+    exact = Path(exact)
+    wanted = _accuracy(_load(Path(original or exact)), test) - max_loss
+    errors = single_layer_errors(exact, calibration, log=log, progress=progress)
+    worst = tuple(error.layer for error in errors)
+    tried = 0
+
+    def is_enough(count: int) -> bool:
+        nonlocal tried
+        report_progress(progress, "trying layers in float32", tried, tried + 1)
+        tried += 1
+        if count == len(worst):
+            return True
+        with scratch_folder() as folder:
+            file = Path(folder, f"int8{exact.suffix}")
+            _quantize(exact, file, format_, calibration, worst[:count], log)
+            return _accuracy(_load(file), test) >= wanted
+
+    count = _fewest(is_enough, len(worst))
+    report_progress(progress, "trying layers in float32", tried, tried)
+    return worst[:count]
+
+
+def float_layers(
+    keep_float: KeepFloat,
+    exact: FilePath,
+    format_: Format,
+    *,
+    calibration: Tensor,
+    test: Batches,
+    original: FilePath | None = None,
+    log: FilePath | None = None,
+    progress: Progress | None = None,
+) -> tuple[str, ...]:
+    """The names that `keep_float` stands for; the other arguments are those of `choose_float_layers`."""
+    if keep_float == "auto":
+        return choose_float_layers(
+            exact,
+            format_,
+            calibration=calibration,
+            test=test,
+            original=original,
+            log=log,
+            progress=progress,
+        )
+    if isinstance(keep_float, int):
+        layers = len(layers_in_file(Path(exact)))
+        if not 0 <= keep_float <= layers:
+            raise ValueError(f"the net has {layers} layers: {keep_float} of them cannot stay in float32")
+        if not keep_float:
+            return ()
+        errors = single_layer_errors(exact, calibration, log=log, progress=progress)
+        return tuple(error.layer for error in errors[:keep_float])
+    return tuple(keep_float)
+
+
+def _fewest(is_enough: Callable[[int], bool], most: int) -> int:
+    """The smallest number that is enough, where more are never worse; `most` always are."""
+    if is_enough(0):
+        return 0
+    too_few, enough = 0, 1
+    while enough < most and not is_enough(enough):
+        too_few, enough = enough, min(2 * enough, most)
+    while enough - too_few > 1:
+        middle = (too_few + enough) // 2
+        if is_enough(middle):
+            enough = middle
+        else:
+            too_few = middle
+    return enough
+
+
+def _quantize(
+    exact: Path, file: Path, format_: Format, calibration: Tensor, keep_float: Sequence[str], log: FilePath | None
+) -> None:
+    if format_ not in CALIBRATED_FORMATS:
+        raise ValueError(f"format {format_!r} keeps no layers in float32")
+    if format_ == "onnx-int8":
+        quantize_onnx(exact, file, calibration=calibration, keep_float=keep_float, log=log)
+    else:
+        scheme: Literal["int8", "int8-float-io"] = "int8" if format_ == "tflite-int8" else "int8-float-io"
+        quantize_tflite(exact, file, scheme, calibration=calibration, keep_float=keep_float, log=log)
+
+
+def _load(file: Path) -> LoadedFile:
+    return suitable_runtimes(file)[0].load(file)
+
+
+def _accuracy(file: LoadedFile, test: Batches) -> float:
+    right, images = 0, 0
+    with torch.inference_mode():
+        for batch, labels in test:
+            right += int((file(batch).argmax(1) == labels.cpu()).sum())
+            images += len(labels)
+    return right / images
