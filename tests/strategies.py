@@ -175,7 +175,7 @@ device_infos = st.builds(
 )
 measurements = st.builds(
     Measurement,
-    latency_ms=milliseconds,
+    latency_ms=st.floats(0, 100, exclude_min=True),
     overhead_ms=milliseconds,
     p25_ms=milliseconds,
     median_ms=milliseconds,

@@ -102,7 +102,7 @@ def test_the_settings_of_a_run_on_photos_are_read() -> None:
 def test_an_unfinished_search_goes_on_to_its_end(tmp_path: Path, reporter: Reporter) -> None:
     shutil.copytree(UNFINISHED, tmp_path / "run")
     session = Session(reporter=reporter, processes=Processes(device=torch.device("cpu")), workers=0)
-    run = open_run(
+    opened = open_run(
         tmp_path / "run",
         lambda folder, preset, track: APP.read_task(folder, False, preset, track),
         data_dir=None,
@@ -112,7 +112,8 @@ def test_an_unfinished_search_goes_on_to_its_end(tmp_path: Path, reporter: Repor
     table = LatencyTable.load(UNFINISHED / "table.json")
     before = load_checkpoint(UNFINISHED / "search.pt", kind="search")["history"]
 
-    _, history = run_search(run, table, table.predict_ms)
+    with opened as run:
+        _, history = run_search(run, table, table.predict_ms)
 
     assert 0 < len(before) < len(history)
     assert len(history) == run.preset.search.warmup_epochs + run.preset.search.epochs

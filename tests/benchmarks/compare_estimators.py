@@ -72,7 +72,7 @@ def main(data: Path, seconds: float, seeds: tuple[int, ...], target_ms: float) -
     torch.set_num_threads(1)
     space = cifar_mbconv_space(0.5, resolution=RESOLUTION)
     with reporter_on_stdout() as reporter:
-        train, test = read_images(data, resolution=RESOLUTION, download=False, track=reporter.track)
+        train, test = read_images(data, resolution=RESOLUTION, download=False, reporter=reporter)
         with reporter.phases() as progress:
             table = measure_table(TFLiteDevice(cache=find_cache(None).conversions), space, progress=progress)
     _, train = split_share(train, SHARE, seeded_generator(0, "share"))

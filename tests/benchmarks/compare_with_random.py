@@ -58,7 +58,7 @@ def main(
     torch.set_num_threads(threads)
     space = cifar_mbconv_space()
     with reporter_on_stdout() as reporter:
-        train, test = read_images(data, resolution=space.resolution, download=False, track=reporter.track)
+        train, test = read_images(data, resolution=space.resolution, download=False, reporter=reporter)
     _, train = split_share(train, share, seeded_generator(0, "share"))
     preprocessing = measure_preprocessing(train)
     augmentation = Augmentation(crop_padding=4, horizontal_flip=True, cutout=0)

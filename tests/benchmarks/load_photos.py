@@ -20,10 +20,11 @@ from torch.utils.data import DataLoader, Subset
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
+from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.randomness import seeded_generator
+from pnas_apps.images.image_file import open_image
 from pnas_apps.images.loading import Loading, UnreadablePhotos
 from pnas_apps.photos.batches import PhotoBatches
-from pnas_apps.photos.photo_file import open_photo
 from pnas_apps.photos.photo_set import PhotoSet, find_photos
 from pnas_apps.photos.views import PhotoAugmentation, TrainingView, photo_preprocessing
 
@@ -41,7 +42,7 @@ def main(photos: Path, workers: int, batch_size: int, resolution: int, images: i
         if photos.suffix == ".zip":
             zipfile.ZipFile(photos).extractall(folder)
             photos = next(path for path in sorted(Path(folder).rglob("*")) if len(list(path.glob("*/*.jpg"))) > 1)
-        found = find_photos(photos)
+        found = find_photos(photos, reporter=Reporter(Console(quiet=True)))
         order = torch.arange(images) % len(found)
         view, preprocessing = TrainingView(resolution, PhotoAugmentation()), photo_preprocessing(resolution)
         loading = Loading(unreadable=UnreadablePhotos(len(found), tell=print), workers=workers)
@@ -93,11 +94,11 @@ def _images_a_second(batches: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> fl
 
 def _shares_ms(photos: PhotoSet, view: TrainingView) -> dict[str, float]:
     def whole(path: Path) -> None:
-        with open_photo(path) as photo:
+        with open_image(path) as photo:
             view(photo, 0)
 
     def decode(path: Path) -> None:
-        with open_photo(path) as photo:
+        with open_image(path) as photo:
             photo.decode()
 
     def mean_ms(work: Callable[[Path], object]) -> float:

@@ -33,7 +33,7 @@ def main(photos: Path, out: Path) -> None:
         if photos.suffix == ".zip":
             zipfile.ZipFile(photos).extractall(folder)
             photos = next(path for path in sorted(Path(folder).rglob("*")) if len(list(path.glob("*/*.jpg"))) > 1)
-        images = read_image_folder(photos, resolution=space.resolution, track=reporter.track)
+        images, _ = read_image_folder(photos, resolution=space.resolution, reporter=reporter)
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
         calibration, test = images.images[order[::2]], images.images[order[1::2]]
         architecture = biggest(space)

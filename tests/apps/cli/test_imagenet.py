@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from attrs import evolve
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from PIL import Image
 
 import pnas_apps.steps.supernet_search
@@ -21,6 +21,7 @@ from apps.interruption import Interrupted
 from command_line import assert_refused
 from pnas_apps.cli.presets import read_preset
 from pnas_apps.ground.cache import Cache
+from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.photos.photo_set import find_train_and_val
 from pnas_apps.photos.photo_source import PhotoSource
@@ -141,18 +142,55 @@ def in_two_processes(*arguments: object) -> list[str]:
     return [out for out, _ in ended]
 
 
-def test_an_unreadable_photo_is_named_and_stops_the_run_which_goes_on_with_a_larger_share(
+BEGUN = "has begun"
+"""What a run ends with before its first step."""
+
+
+def begin(given: list[str], *flags: object) -> Result:
+    """A run that has got as far as its first step."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def stop(*args: object, **kwargs: object) -> None:
+            raise UserError(BEGUN)
+
+        patch.setattr("pnas_apps.cli.runs.run_pipeline", stop)
+        return CliRunner().invoke(main, ["search", *given, *map(str, flags)])
+
+
+def test_unreadable_photos_are_all_named_before_anything_is_written_and_the_run_begins_without_them(
     given: list[str], folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    bad = folder / "train" / "red" / "3.jpg"
-    bad.write_bytes(bad.read_bytes()[:300])
-    message = r"red/3\.jpg is not a readable image .*; with it 1 of 22 are not: .* than 0 \(max_corrupt_share\)$"
-    assert_refused(CliRunner().invoke(main, ["search", *given]), message)
-    assert not (tmp_path / "run" / "architecture.json").exists()
-    printed = printed_by(capfd, "search", *given, "--max-corrupt-share", "0.05")
-    assert "going on with" in printed
-    assert printed.count("red/3.jpg is not a readable image") == 1
-    assert load_json(tmp_path / "run" / "settings.json", RunSettings).preset.max_corrupt_share == 0.05
+    bad = [folder / name for name in ("train/blue/0.jpg", "train/red/3.jpg", "val/blue/1.jpg", "val/red/2.jpg")]
+    for path in bad:
+        path.write_bytes(path.read_bytes()[:300])
+    message = r"^error: 4 of 22 images cannot be read \(.*all are listed above\): .* --max-corrupt-share 0\.1819$"
+    assert_refused(begin(given), message)
+    assert not (tmp_path / "run").exists()
+    printed = capfd.readouterr().out
+    assert all(printed.count(f"unreadable: {path}: ") == 1 for path in bad)
+    assert_refused(begin(given, "--max-corrupt-share", 0.18), message)
+
+    def settings() -> RunSettings:
+        return load_json(tmp_path / "run" / "settings.json", RunSettings)
+
+    assert_refused(begin(given, "--max-corrupt-share", 0.1819), BEGUN)
+    assert (settings().train_images, settings().test_images, settings().checks_images) == (14, 4, True)
+    # Begun without them, it goes on once they are gone.
+    for path in bad:
+        path.unlink()
+    assert_refused(begin(given), BEGUN)
+    assert "going on with" in capfd.readouterr().out
+    assert (settings().train_images, settings().preset.max_corrupt_share) == (14, 0.0)
+    shutil.rmtree(tmp_path / "run")
+    assert_refused(begin(given), BEGUN)
+
+
+def test_without_the_check_photos_are_counted_as_files(given: list[str], folder: Path, tmp_path: Path) -> None:
+    (folder / "train" / "red" / "3.jpg").write_text("none")
+    assert_refused(begin(given, "--no-check"), BEGUN)
+    settings = load_json(tmp_path / "run" / "settings.json", RunSettings)
+    assert (settings.train_images, settings.checks_images) == (16, False)
+    assert not (tmp_path / "cache" / "photos").exists()
 
 
 @pytest.fixture
@@ -175,7 +213,7 @@ def make_run(folder: Path, shallow: SearchSpace, tmp_path: Path, reporter: Repor
     )
     train, val = (
         PhotoSource(photos=photos, resolution=RESOLUTION, augmentation=preset.augmentation)
-        for photos in find_train_and_val(folder)
+        for photos in find_train_and_val(folder, reporter=reporter)
     )
 
     def make(name: str, *, reporter: Reporter = reporter) -> Run:

@@ -1,5 +1,6 @@
 """Presets, and the flags that change them."""
 
+import re
 from pathlib import Path
 
 import click
@@ -43,21 +44,74 @@ def test_a_flag_changes_its_option_alone() -> None:
     assert "'x' is not a valid integer" in CliRunner().invoke(command, ["--a", "x"]).output
 
 
+def test_a_byte_order_mark_and_an_empty_file_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"\xef\xbb\xbfversion = 1\nbatch_size = 8\n")
+    assert read_preset(str(path), PRESETS) == {"batch_size": 8}
+    path.write_bytes(b"")
+    assert read_preset(str(path), PRESETS) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--train-epochs", "5", "--train-warmup-epochs", "6"], "'warmup_epochs' must be at most .*: 6 of 5"),
+        (["--train-lr", "nan"], "'lr' must be a number above 0 and at most 10000, got nan"),
+        (["--search-alpha-betas", "0", "inf"], "'alpha_betas' must be a number from 0 and below 1, got inf"),
+        (["--search-epochs", "1" + "0" * 26], "'epochs' must be a whole number from 1 to 1,000,000, got 1000"),
+        (["--max-macs", "nan"], "--max-macs must be a number above 0 and at most 1e.18, got nan"),
+        (["--max-weight-bytes", "1e26"], "--max-weight-bytes must be a number above 0"),
+        (["--target-latency-ms", "0"], "--target-latency-ms must be a number above 0"),
+        (["--threads", "1e26"], "--threads must be a whole number from 1 to 1,024, got 1e26"),
+        (["--threads", "-1"], "--threads must be a whole number from 1 to 1,024, got -1"),
+        (["--dtype", "int4"], r"'int4' is not one of 'float32', 'int8' \(see .*demo --help\)"),
+        (["--nope"], r"[Nn]o such option:? '?--nope.*\(see .*demo --help\)"),
+    ],
+)
+def test_a_number_out_of_range_is_refused_in_one_line(given: list[str], message: str, tmp_path: Path) -> None:
+    arguments = ["demo", "--run-dir", str(tmp_path / "run"), "--cache-dir", str(tmp_path / "cache"), *given]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code in (1, 2)
+    assert re.match("error: .*" + message, result.stderr), result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["--width-mult", "1e9"], ["--width-mult", "1e308"], ["--classes", "999999999999"], ["--resolution", "99999"]],
+)
+def test_a_space_of_no_use_is_refused_before_it_is_made(given: list[str], tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["table", str(tmp_path / "table.json"), *given])
+    assert result.exit_code == 1
+    assert re.fullmatch(
+        rf"error: {given[0]} must be .* to [\d.,]+, got {given[1]}: give another number\n", result.stderr
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("colour = 1\n", r"extra fields found \(colour\) @ ImagePreset"),
+        ("colour = 1\n", r"extra fields found \(colour\)$"),
         ("batch_size = 0\n", "batch_size"),
-        ("validation_share = 1.5\n", "validation_share"),
+        ("validation_share = 1.5\n", "'validation_share' must be a number from 0.0001 to 0.9999, got 1.5"),
+        ("validation_share = 1e-9\n", "'validation_share' must be a number from 0.0001 to 0.9999, got 1e-09"),
+        ("search_share = nan\n", "'search_share' must be a number from 0.0001 to 1, got nan"),
+        ("width_mult = 1e308\n", "'width_mult' must be a number from 0.01 to 16, got 1e"),
+        ("width_mult = inf\n", "'width_mult' must be a number"),
+        ("width_mult = true\n", "needs a value of type float, got True"),
+        ("resolution = 99999999999999999999\n", "'resolution' must be a whole number from 1 to 4,096"),
+        ("search = 3\n", "search"),
+        ("search = []\n", "search"),
     ],
 )
 def test_a_wrong_option_of_a_file_is_named(tmp_path: Path, change: str, message: str) -> None:
-    key = change.split(" ")[0]
-    lines = (PRESETS / "cpu.toml").read_text().splitlines(keepends=True)
+    options = read_preset("cpu", PRESETS)
     path = tmp_path / "mine.toml"
-    path.write_text(change + "".join(line for line in lines if not line.startswith(key)))
+    path.write_text(change)
+    options |= read_preset(str(path), PRESETS)
     with pytest.raises(UserError, match=message):
-        structure_preset(read_preset(str(path), PRESETS), "mine", ImagePreset)
+        structure_preset(options, "mine", ImagePreset)
 
 
 def test_a_missing_preset_and_a_broken_file_are_named(tmp_path: Path) -> None:
@@ -65,8 +119,10 @@ def test_a_missing_preset_and_a_broken_file_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"no preset 'gpu': name one of {shipped}, or a file that ends in \.toml"):
         read_preset("gpu", PRESETS)
     path = tmp_path / "broken.toml"
-    path.write_text("a = [")
-    with pytest.raises(UserError, match=r"broken\.toml is not a TOML file"):
-        read_preset(str(path), PRESETS)
+    for content in (b"a = [", b"\xff\xfe\x00", b"a = " + b"[" * 9999, b"a = " + b"9" * 9999, b"\x00"):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"broken\.toml is not a TOML file .*: mend it, or begin with") as caught:
+            read_preset(str(path), PRESETS)
+        assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="search must be a section of the preset, got 3"):
         with_flags({"search": 3}, {"search__epochs": 4})

@@ -1,5 +1,6 @@
 """The program as its users run it."""
 
+import os
 import re
 import shutil
 import signal
@@ -7,12 +8,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from attrs import evolve
 from click.testing import CliRunner
 from PIL import Image
 
+import pnas_apps.steps.table
 from command_line import assert_refused
+from pnas_apps.cli.program import Program
+from pnas_apps.run.folder import RunFolder
+from pnas_apps.run.lock import held_folder
 from pnas_apps.run.results import RunResults
 from pnas_cifar10.cli import PRESETS, main
 from pnas_cifar10.datasets import read_digits
@@ -25,6 +31,8 @@ from tables import uniform_table
 SHORT = ["--search-warmup-epochs", "1", "--search-epochs", "1", "--train-epochs", "2", "--reference-epochs", "1"]
 # Two searched blocks, half as wide: most of a demo's time goes into converting and measuring.
 SMALL = ["--blocks-per-stage", "1", "--width-mult", "0.5"]
+# What a search of eight images needs.
+FEW = ["--validation-share", "0.5", "--search-arch-interval", "1", "--batch-size", "4"]
 TARGET_MS = 0.06
 TARGET = ["--target-latency-ms", f"{TARGET_MS}"]
 NETS = ("searched", "fastest", "biggest")
@@ -148,7 +156,16 @@ def test_bench_times_the_files_of_a_folder_that_the_device_runs(
         (["export", "RUN", "--format", "int4"], "there is no format 'int4': name some of onnx, onnx-int8, tflite"),
         (["export", "RUN", "--format", "onnx", "--net", "nope"], "no trained net 'nope': it has biggest, fastest, se"),
         (["export", "DATA", "--format", "onnx"], "DATA holds no run: name the folder that a run printed"),
-        (["export", "RUN", "--format", "onnx", "--data-dir", "DATA"], "the images in .* are not those of .*data-dir"),
+        (
+            ["export", "RUN", "--format", "onnx", "--data-dir", "DATA"],
+            "have other classes than RUN: they .*data-dir",
+        ),
+        (
+            ["export", "RUN", "--format", "onnx", "--out", "."],
+            "is the folder that you are in, or holds it: name another",
+        ),
+        (["export", "RUN", "--format", "onnx", "--out", "RUN/networks"], "is in the run .*: name a folder outside of"),
+        (["export", "RUN", "--format", "onnx", "--out", "BAD"], "is a file: name another folder for --out"),
         (["eval", "RUN", "--file", "nope.onnx"], "there is no file nope.onnx, and none in "),
         (["eval", "RUN", "--file", "BAD"], r"bad\.tflite is no TFLite file, or damaged"),
         (["eval", "RUN", "--net", "nope"], "no trained net 'nope'"),
@@ -172,6 +189,27 @@ def test_bad_input_to_a_finished_run_is_named(
     before = {path: path.stat().st_mtime_ns for path in demo[0].rglob("*")}
     assert_refused(CliRunner().invoke(main, given), message)
     assert {path: path.stat().st_mtime_ns for path in demo[0].rglob("*")} == before
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_a_program_leaves_one_line(stop: signal.Signals) -> None:
+    left: list[str] = []
+
+    @click.group(cls=Program)
+    def program() -> None: ...
+
+    @program.command()
+    def work() -> None:
+        try:
+            os.kill(os.getpid(), stop)
+        finally:
+            left.append("a with block")
+
+    before = signal.getsignal(stop)
+    result = CliRunner().invoke(program, ["work"])
+    line = "error: interrupted: what is done is kept; run the same command again to go on\n"
+    assert (result.exit_code, result.stderr, left) == (128 + stop, line, ["a with block"])
+    assert signal.getsignal(stop) is before
 
 
 def test_a_second_run_measures_nothing_and_ctrl_c_loses_nothing(demo: tuple[Path, Path, str], tmp_path: Path) -> None:
@@ -220,7 +258,7 @@ def test_a_table_of_another_device_needs_permission_and_judges_no_file(
     # All that a run with that table has done, but for the report.
     shutil.copytree(run, tmp_path / "run", dirs_exist_ok=True)
     (tmp_path / "run" / "results.json").unlink()
-    shutil.copy(foreign, tmp_path / "run" / "table.json")
+    RunFolder(tmp_path / "run").files.write(tmp_path / "run" / "table.json", foreign.read_text())
     finished = subprocess.run(command(*arguments, "--foreign-table"), capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     results = load_json(tmp_path / "run" / "results.json", RunResults)
@@ -233,7 +271,7 @@ def test_a_table_of_another_space_is_refused_with_what_it_lacks(
     demo: tuple[Path, Path, str], image_folder: Path, tmp_path: Path
 ) -> None:
     table = demo[0] / "table.json"
-    run = ["run", "--data-dir", str(image_folder), "--run-dir", str(tmp_path / "run")]
+    run = ["search", "--data-dir", str(image_folder), "--run-dir", str(tmp_path / "run"), *FEW]
     result = CliRunner().invoke(main, [*run, "--table", str(table)])
     assert_refused(result, r"table\.json is a table of another space: .* lacks 33 workloads: conv3 3->16 s1 @32x32; ")
     assert_refused(result, r"; and 23 more: add them with the command table, or leave out --table$")
@@ -241,6 +279,7 @@ def test_a_table_of_another_space_is_refused_with_what_it_lacks(
     damaged.write_text(table.read_text()[:-40])
     assert_refused(CliRunner().invoke(main, [*run, "--table", str(damaged)]), r"damaged\.json: not JSON")
     assert_refused(CliRunner().invoke(main, [*run, "--table", "nowhere.json"]), r"nowhere\.json")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
@@ -255,6 +294,10 @@ def test_a_table_of_another_space_is_refused_with_what_it_lacks(
         (["--device", "torch-cpu"], "torch-cpu runs no exported files"),
         (["--device", "onnxruntime", "--dtype", "int8"], "measures no 'int8'"),
         (["--data-dir", "nowhere"], "nowhere is not a folder with train/CLASS"),
+        ([], "class 'blue' has 4 images: too few to hold out 10% of them: add some to it, or name another share"),
+        (FEW[:2], "the 4 images .* an epoch of them has 1 batches, and the architecture learns after every 5 batches"),
+        (FEW, r"data has 8 training images, and int8 files need 16 .*: add 8; or .* --format onnx, tflite, "),
+        ([*FEW, "--max-macs", "9"], "int8 files need 16"),
     ],
 )
 def test_bad_options_are_named_before_anything_is_written(
@@ -269,7 +312,7 @@ def test_an_unknown_key_of_a_preset_file_is_named(image_folder: Path, tmp_path: 
     preset = tmp_path / "mine.toml"
     preset.write_text((PRESETS / "cpu.toml").read_text() + "nesterov = true\n")
     result = CliRunner().invoke(main, ["run", "--data-dir", str(image_folder), "--preset", str(preset)])
-    assert_refused(result, r"extra fields found \(nesterov\) @ ImagePreset\.train")
+    assert_refused(result, r"extra fields found \(nesterov\) in \[train\]$")
 
 
 def test_help_answers_without_heavy_libraries() -> None:
@@ -291,26 +334,66 @@ def cifar_table(tmp_path: Path) -> Path:
 
 
 def test_search_stops_after_the_search_and_train_goes_on(
-    image_folder: Path, cifar_table: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    image_folder: Path,
+    cifar_table: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = tmp_path / "run"
-    given = ["--data-dir", image_folder, "--run-dir", run, "--cache-dir", tmp_path / "cache", "--table", cifar_table]
-    given += ["--validation-share", 0.5, "--search-arch-interval", 1, "--search-epochs", 1, *SHORT, "--batch-size", 4]
-    printed = printed_by(capfd, "search", *given)
+    given = ["--data-dir", image_folder, "--run-dir", run, "--cache-dir", tmp_path / "cache", *SHORT, *FEW]
+    monkeypatch.setattr(pnas_apps.steps.table, "cached_table", lambda *ignored: LatencyTable.load(cifar_table))
+    result = CliRunner().invoke(main, [*map(str, ("search", *given, "--target-latency-ms", 0.1))])
+    assert_refused(result, "no net of 'cifar-mbconv-1' takes at most 0.1 ms")
+    assert (run / "settings.json").exists()  # a latency can be told only once the table is measured
+    printed = printed_by(capfd, "search", *given, "--target-latency-ms", 1.6)
+    assert "going on with" in printed
     assert "The searched net, block by block" in printed
     assert not (run / "networks").exists()
     printed = printed_by(capfd, "train", run)
     assert re.search(r"searched: \d+\.\d\d% of 8 test images", printed)
     assert sorted(path.parent.name for path in run.glob("networks/*/weights.safetensors")) == sorted(NETS)
+    assert_refused(CliRunner().invoke(main, ["report", str(run)]), "8 training images, and int8 files need 16")
     assert not (run / "bundle").exists()
 
 
 def test_a_budget_that_no_net_is_within_is_refused_before_the_search(
     image_folder: Path, cifar_table: Path, tmp_path: Path
 ) -> None:
-    given = ["search", "--data-dir", image_folder, "--run-dir", tmp_path / "run", "--table", cifar_table]
-    for limit in (["--target-latency-ms", "0.1"], ["--max-parameters", "100"]):
-        result = CliRunner().invoke(main, [*map(str, given), *limit])
+    given = ["search", "--data-dir", image_folder, "--run-dir", tmp_path / "run", "--cache-dir", tmp_path, *FEW]
+    table = ["--table", cifar_table]
+    for limit in (
+        [*table, "--target-latency-ms", "0.1"],
+        [*table, "--max-parameters", "100"],
+        ["--max-macs", "100"],
+        ["--max-weight-bytes", "100"],
+        ["--max-activation-bytes", "100"],
+    ):
+        result = CliRunner().invoke(main, [*map(str, (*given, *limit))])
         assert_refused(result, r"no net of 'cifar-mbconv-1' .*the cheapest")
-        assert not (tmp_path / "run" / "search.pt").exists()
-        shutil.rmtree(tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_table_that_the_objective_does_not_fit_is_refused(
+    image_folder: Path, cifar_table: Path, tmp_path: Path
+) -> None:
+    given = ["search", "--data-dir", image_folder, "--run-dir", tmp_path / "run", "--table", cifar_table, *FEW]
+    given += ["--objective-form", "mul-log", "--objective-log-unit-ms", "5"]
+    assert_refused(CliRunner().invoke(main, [*map(str, given)]), "give a smaller --objective-log-unit-ms")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("verb", ["search", "train", "report", "export"])
+def test_a_folder_in_which_another_program_works_is_left_to_it(
+    verb: str, image_folder: Path, demo: tuple[Path, Path, str]
+) -> None:
+    run = demo[0]
+    arguments = {"search": ["search", "--data-dir", image_folder, "--run-dir", run.parent / "held", *FEW]}
+    given = arguments.get(verb, [verb, run, *(["--format", "onnx"] if verb == "export" else [])])
+    with held_folder(run), held_folder(run.parent / "held"):
+        before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+        result = CliRunner().invoke(main, [*map(str, given)])
+        assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+    assert_refused(
+        result, rf"^error: {run.parent}/(run|held) is in use by process {os.getpid()} on .*: wait for its end"
+    )

@@ -126,7 +126,7 @@ def test_no_gpu() -> None:
 
 
 def test_threads_are_positive() -> None:
-    with pytest.raises(UserError, match=r"^device 'tflite' cannot be used: 'threads' must be >= 1"):
+    with pytest.raises(UserError, match=r"^device 'tflite' cannot be used: 'threads' must be a whole number from 1"):
         parse("tflite", threads=0)
 
 

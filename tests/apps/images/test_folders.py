@@ -1,22 +1,31 @@
 """Folders of images, good and bad."""
 
+import io
+import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 from torchvision.datasets import CIFAR10
 
 from pnas_apps.ground.errors import UserError
-from pnas_apps.images.folders import read_image_folder
+from pnas_apps.ground.progress import Reporter
+from pnas_apps.images.folders import find_classes, read_image_folder
+from pnas_apps.images.image_set import ImageSet
 from pnas_cifar10.datasets import read_digits, read_images
 
+QUIET = Reporter(Console(quiet=True))
 SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "cifar10-images.zip"
 
 
-def read(folder: Path, classes: tuple[str, ...] | None = None):
-    return read_image_folder(folder, resolution=8, track=lambda paths, total: paths, classes=classes)
+def read(folder: Path, classes: tuple[str, ...] | None = None) -> ImageSet:
+    images, unreadable = read_image_folder(folder, resolution=8, reporter=QUIET, classes=classes)
+    assert not unreadable
+    return images
 
 
 def test_images_are_read_scaled_and_labelled(image_folder: Path) -> None:
@@ -30,7 +39,7 @@ def test_images_are_read_scaled_and_labelled(image_folder: Path) -> None:
 
 
 def test_training_and_test_images_have_the_same_classes_in_the_same_order(image_folder: Path) -> None:
-    train, test = read_images(image_folder, resolution=8, download=False, track=lambda paths, total: paths)
+    train, test = read_images(image_folder, resolution=8, download=False, reporter=QUIET)
     assert train.classes == test.classes
     (image_folder / "test" / "red").rename(image_folder / "test" / "green")
     with pytest.raises(UserError, match=r"not hold the same classes .* differ in: green, red"):
@@ -56,25 +65,16 @@ def break_class_without_images(folder: Path) -> None:
     (folder / "red" / "notes.txt").write_text("none")
 
 
-def break_image(folder: Path) -> None:
-    (folder / "red" / "2.png").write_bytes(b"not a picture")
-
-
-def break_truncated_image(folder: Path) -> None:
-    path = folder / "red" / "0.png"
-    Image.effect_noise((64, 64), 50).save(path)
-    path.write_bytes(path.read_bytes()[:900])
-
-
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
         (break_nothing_there, r"train is not a folder: expected sub-folders with images"),
         (break_empty, r"train is empty: expected sub-folders with images"),
         (break_one_class, r"train holds one class only \(blue\): a classifier needs at least two"),
-        (break_class_without_images, r"red holds no images: add some or remove the folder"),
-        (break_image, r"2\.png is not a readable image \(.*\): remove it or replace it"),
-        (break_truncated_image, r"0\.png is not a readable image \(.*\): remove it or replace it"),
+        (
+            break_class_without_images,
+            r"red holds no images, but 1 other file \(1 \.txt\): add some or remove the folder",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_in_one_line(image_folder: Path, spoil, message: str) -> None:
@@ -84,11 +84,79 @@ def test_what_is_wrong_is_named_in_one_line(image_folder: Path, spoil, message: 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [(b"bad\xff", r"train/bad\\udcff"), (b"two\nlines", r"train/two\\nlines"), (b"\xc2\x85", r"\\x85")],
+)
+def test_a_folder_that_no_line_of_labels_can_name_is_refused(image_folder: Path, name: bytes, printed: str) -> None:
+    (image_folder / "train" / os.fsdecode(name)).mkdir()
+    with pytest.raises(
+        UserError, match=rf"{printed} cannot name a class, being no line of UTF-8.*: rename the folder$"
+    ):
+        find_classes(image_folder / "train", None)
+
+
+def test_what_a_system_leaves_beside_the_classes_is_no_class(image_folder: Path) -> None:
+    for name in ("__MACOSX", "@eaDir", ".cache", "$RECYCLE.BIN"):
+        (image_folder / "train" / name).mkdir()
+    assert find_classes(image_folder / "train", None) == ("blue", "red")
+
+
+def test_all_unreadable_images_are_told_at_once_with_the_share_that_leaves_them_out(
+    image_folder: Path, reporter: Reporter
+) -> None:
+    noise = Image.effect_noise((64, 64), 50)
+    noise.save(image_folder / "train" / "red" / "0.png")
+    bad = [image_folder / name for name in ("train/blue/1.png", "train/red/0.png", "test/red/2.png", "test/red/3.png")]
+    for path in bad:
+        path.write_bytes(path.read_bytes()[:45])
+
+    def read_with(share: float) -> tuple[ImageSet, ImageSet]:
+        return read_images(image_folder, resolution=8, download=False, max_corrupt_share=share, reporter=reporter)
+
+    with pytest.raises(
+        UserError,
+        match=r"^4 of 16 images cannot be read \(\S+train/blue/1\.png: .*; .*train/red/0\.png: .*; "
+        r".*test/red/2\.png: .*; all are listed above\): remove or replace them, or .* --max-corrupt-share 0\.25$",
+    ):
+        read_with(0.24)
+    train, test = read_with(0.25)
+    assert [row.labels.bincount().tolist() for row in (train, test)] == [[3, 3], [4, 2]]
+    file = reporter.console.file
+    assert isinstance(file, io.StringIO)
+    assert all(file.getvalue().count(f"unreadable: {path}: ") == 2 for path in bad)
+    for path in bad:
+        path.unlink()
+    for after, before in zip(read_with(0), (train, test), strict=True):
+        assert torch.equal(after.images, before.images)
+        assert torch.equal(after.labels, before.labels)
+
+
+def test_a_class_without_a_readable_image_is_named(image_folder: Path) -> None:
+    for path in (image_folder / "test" / "red").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(UserError, match="class 'red' has no image that can be read: add some, or remove its folder"):
+        read_images(image_folder, resolution=8, download=False, max_corrupt_share=1, reporter=QUIET)
+
+
+def test_images_that_are_turned_or_of_16_bits_come_into_memory_as_they_are_meant(image_folder: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    halves = np.zeros((8, 8, 3), np.uint8)
+    halves[:4] = 200
+    Image.fromarray(halves).save(image_folder / "train" / "blue" / "0.png", exif=exif)
+    ramp = np.arange(64).reshape(8, 8) * 257
+    Image.fromarray(ramp.astype(np.uint16)).save(image_folder / "train" / "blue" / "1.png")
+    images = read(image_folder / "train").images
+    assert torch.equal(images[0], torch.from_numpy(halves[::-1].copy()).permute(2, 0, 1))
+    assert torch.equal(images[1], torch.arange(64, dtype=torch.uint8).view(1, 8, 8).expand(3, 8, 8))
+
+
 def test_a_folder_of_neither_layout_is_refused_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds neither train/CLASS/\* .* nor cifar-10-batches-py.*--download"):
-        read_images(tmp_path, resolution=32, download=False, track=lambda paths, total: paths)
+        read_images(tmp_path, resolution=32, download=False, reporter=QUIET)
     with pytest.raises(UserError, match="is not a folder with"):
-        read_images(tmp_path / "missing", resolution=32, download=False, track=lambda paths, total: paths)
+        read_images(tmp_path / "missing", resolution=32, download=False, reporter=QUIET)
 
 
 def test_torchvisions_layout_is_read_and_its_checksums_are_checked(
@@ -96,8 +164,6 @@ def test_torchvisions_layout_is_read_and_its_checksums_are_checked(
 ) -> None:
     import hashlib
     import pickle
-
-    import numpy as np
 
     folder = tmp_path / CIFAR10.base_folder
     folder.mkdir()
@@ -112,12 +178,12 @@ def test_torchvisions_layout_is_read_and_its_checksums_are_checked(
     monkeypatch.setattr(CIFAR10, "test_list", [write("test_batch", {"data": pixels[:1], "labels": [1]})])
     meta = write("batches.meta", {"label_names": names})
     monkeypatch.setattr(CIFAR10, "meta", {"filename": meta[0], "key": "label_names", "md5": meta[1]})
-    train, test = read_images(tmp_path, resolution=32, download=False, track=lambda paths, total: paths)
+    train, test = read_images(tmp_path, resolution=32, download=False, reporter=QUIET)
     assert (train.classes, train.labels.tolist(), test.labels.tolist()) == (("cat", "dog"), [1, 0], [1])
     assert torch.equal(train.images, torch.from_numpy(pixels).view(2, 3, 32, 32))
     (folder / "test_batch").write_bytes(b"damaged")
     with pytest.raises(UserError, match=r"cifar-10-batches-py is incomplete or damaged .*download it again"):
-        read_images(tmp_path, resolution=32, download=False, track=lambda paths, total: paths)
+        read_images(tmp_path, resolution=32, download=False, reporter=QUIET)
 
 
 def test_digits_are_always_split_alike_and_every_class_is_on_both_sides() -> None:
@@ -135,6 +201,6 @@ def test_cifar10_as_jpeg_files_is_read_whole(tmp_path: Path) -> None:
     if not SHARED.exists():
         pytest.skip(f"{SHARED.name} is not beside the repository")
     shutil.unpack_archive(SHARED, tmp_path)
-    train, test = read_images(tmp_path, resolution=32, download=False, track=lambda paths, total: paths)
+    train, test = read_images(tmp_path, resolution=32, download=False, reporter=QUIET)
     assert torch.equal(train.labels.bincount(), torch.full((10,), 5000))
     assert torch.equal(test.labels.bincount(), torch.full((10,), 1000))

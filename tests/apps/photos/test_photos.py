@@ -1,12 +1,10 @@
 """Photos from any file, the same batches in any number of workers and processes, and what cannot be read."""
 
-import io
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,12 +13,15 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
+from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.randomness import seeded_generator
+from pnas_apps.images.image_file import open_image
 from pnas_apps.images.loading import Loading, UnreadablePhotos
 from pnas_apps.images.splitting import split_count, split_share
+from pnas_apps.photos import checking
 from pnas_apps.photos.batches import PhotoBatches
-from pnas_apps.photos.photo_file import Box, UnreadablePhotoError, open_photo
 from pnas_apps.photos.photo_set import PhotoSet, find_photos, find_train_and_val
 from pnas_apps.photos.views import CenterView, PhotoAugmentation, TrainingView, photo_preprocessing
 
@@ -42,8 +43,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def photos(folder: Path) -> PhotoSet:
-    return find_photos(folder)
+def photos(folder: Path, reporter: Reporter) -> PhotoSet:
+    return find_photos(folder, reporter=reporter)
 
 
 def make_batches(
@@ -94,14 +95,16 @@ def _paths(photos: PhotoSet) -> list[tuple[int, Path]]:
     return [(index, photos.path(index)) for index in range(len(photos))]
 
 
-def test_too_few_photos_to_hold_out_and_a_missing_part_are_named(photos: PhotoSet, tmp_path: Path) -> None:
+def test_too_few_photos_to_hold_out_and_a_missing_part_are_named(
+    photos: PhotoSet, tmp_path: Path, reporter: Reporter
+) -> None:
     with pytest.raises(UserError, match="class 'ants' has 9 images: too few to hold out 18 images of 2 classes"):
         split_count(photos, 18, seeded_generator(0))
     with pytest.raises(UserError, match=r"no sub-folder train: expected train/CLASS/\* and val/CLASS/\* with images"):
-        find_train_and_val(tmp_path)
+        find_train_and_val(tmp_path, reporter=reporter)
 
 
-def test_the_classes_of_val_are_those_of_train(folder: Path) -> None:
+def test_the_classes_of_val_are_those_of_train(folder: Path, reporter: Reporter) -> None:
     for part in ("train", "val"):
         (folder / part).mkdir()
     for name in ("ants", "bees"):
@@ -109,9 +112,9 @@ def test_the_classes_of_val_are_those_of_train(folder: Path) -> None:
     (folder / "val" / "ants").symlink_to(folder / "ants")
     (folder / "val" / "wasps").symlink_to(folder / "bees")
     with pytest.raises(UserError, match=r"val does not hold the same classes .* differ in: bees, wasps"):
-        find_train_and_val(folder)
+        find_train_and_val(folder, reporter=reporter)
     (folder / "val" / "wasps").rename(folder / "val" / "bees")
-    assert [len(part) for part in find_train_and_val(folder)] == [21, 21]
+    assert [len(part) for part in find_train_and_val(folder, reporter=reporter)] == [21, 21]
 
 
 @pytest.mark.parametrize("shuffled", [True, False])
@@ -162,9 +165,25 @@ def test_batches_without_preprocessing_are_the_pixels_that_a_file_is_proven_on(p
     torch.testing.assert_close(normalized, by_hand, rtol=1e-5, atol=1e-5)
 
 
+def test_the_check_finds_the_same_in_any_number_of_workers(
+    photos: PhotoSet, tmp_path: Path, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "_WORTH_A_WORKER", 1)
+    for index, left in ((2, 0), (9, 400), (20, 500)):
+        photos.path(index).write_bytes(photos.path(index).read_bytes()[:left])
+    alone, in_workers = (
+        checking.find_unreadable(photos, workers=workers, cache=Cache(tmp_path / f"{workers}"), reporter=reporter)
+        for workers in (0, 2)
+    )
+    assert [index for index, _ in alone] == [2, 9, 20]
+    assert in_workers == alone
+
+
 _KILLED = """
 import multiprocessing, os, signal, sys
 from pathlib import Path
+from rich.console import Console
+from pnas_apps.ground.progress import Reporter
 from pnas_apps.photos.batches import PhotoBatches
 from pnas_apps.images.loading import Loading
 from pnas_apps.photos.views import CenterView
@@ -172,7 +191,7 @@ from pnas_apps.images.splitting import split_count, split_share
 from pnas_apps.photos.photo_set import find_photos
 from pnas_apps.images.loading import UnreadablePhotos
 
-photos = find_photos(Path(sys.argv[1]))
+photos = find_photos(Path(sys.argv[1]), reporter=Reporter(Console(quiet=True)))
 loading = Loading(unreadable=UnreadablePhotos(len(photos), tell=print), workers=2)
 batches = iter(PhotoBatches(photos, CenterView(8), None, batch_size=6, loading=loading))
 next(batches)
@@ -208,7 +227,7 @@ def test_an_unreadable_photo_stops_the_run_and_is_named(
 ) -> None:
     break_photo(photos.path(3))
     with pytest.raises(
-        UserError, match=r"ants/03.jpg is not a readable image \(.+\); with it 1 of 21 are not: remove or"
+        UserError, match=r"ants/03.jpg is not a readable image \(.+\); with it 1 of 21 are not: replace it, or"
     ):
         list(make_batches(photos, shuffled=False, workers=workers))
 
@@ -244,67 +263,11 @@ def test_the_share_of_unreadable_photos_is_that_of_all_and_a_batch_without_any_i
     for index in (0, 8, 20):
         photos.path(index).unlink()
     with pytest.raises(
-        UserError, match=r"11\.jpg is not .*; with it 3 of 21 are not: .* than 0\.1 \(max_corrupt_share\)"
+        UserError, match=r"11\.jpg is not .*; with it 3 of 21 are not: .* than 0\.1 with --no-check --max"
     ):
         list(make_batches(photos, shuffled=False, max_share=0.1))
     with pytest.raises(UserError, match="has a batch without a readable image"):
         list(make_batches(photos.subset(torch.tensor([0, 8, 20])), batch_size=3, max_share=1.0))
-
-
-GRADIENT = np.stack(np.broadcast_arrays(np.arange(12)[:, None] * 20, np.arange(16) * 15, 7), axis=2).astype(np.uint8)
-
-
-def saved(image: Image.Image, suffix: str, folder: Path, **options: Any) -> Tensor:
-    path = folder / f"one{suffix}"
-    image.save(path, **options)
-    with open_photo(path) as photo:
-        pixels = photo.decode()
-        assert pixels.shape[1:] == (photo.height, photo.width)
-    return pixels
-
-
-def channels_last(pixels: np.ndarray) -> Tensor:
-    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)
-
-
-def test_files_of_every_kind_come_out_as_rgb(tmp_path: Path) -> None:
-    rgb, grey = channels_last(GRADIENT), channels_last(np.repeat(GRADIENT[:, :, :1], 3, axis=2))
-    alpha = np.concatenate([GRADIENT, np.full((12, 16, 1), 99, dtype=np.uint8)], axis=2)
-    sixteen = Image.fromarray(GRADIENT[:, :, 0].astype(np.uint16) * 257)
-    assert torch.equal(saved(Image.fromarray(GRADIENT), ".png", tmp_path), rgb)
-    assert torch.equal(saved(Image.fromarray(GRADIENT[:, :, 0]), ".png", tmp_path), grey)
-    assert torch.equal(saved(Image.fromarray(alpha), ".png", tmp_path), rgb)
-    assert torch.equal(saved(sixteen, ".png", tmp_path), grey)
-    few = Image.fromarray(GRADIENT).quantize(16)
-    assert torch.equal(
-        saved(few, ".png", tmp_path, transparency=bytes(16)), channels_last(np.array(few.convert("RGB")))
-    )
-    cmyk = saved(Image.fromarray(GRADIENT).convert("CMYK"), ".jpg", tmp_path, quality=100)
-    assert (cmyk.float() - rgb.float()).abs().max() < 12
-
-
-def test_photos_are_turned_the_right_way_up(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    turned = saved(Image.fromarray(GRADIENT), ".png", tmp_path, exif=exif)
-    assert torch.equal(turned, channels_last(np.rot90(GRADIENT, k=-1)))
-
-
-@pytest.mark.parametrize("orientation", [1, 6])
-def test_a_part_of_a_large_photo_is_decoded_at_a_smaller_size(tmp_path: Path, orientation: int) -> None:
-    rows, columns = np.mgrid[0:256, 0:320]
-    smooth = np.stack([rows * 0.9, columns * 0.7, rows * 0 + 80], axis=2).astype(np.uint8)
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    Image.fromarray(smooth).save(tmp_path / "large.jpg", quality=98, exif=exif)
-    box = Box(top=64, left=32, height=128, width=160)
-    with open_photo(tmp_path / "large.jpg") as photo:
-        whole = photo.decode(box)
-    with open_photo(tmp_path / "large.jpg") as photo:
-        small = photo.decode(box, shrink=5.0)
-    assert (whole.shape, small.shape) == ((3, 128, 160), (3, 32, 40))
-    expected = torch.nn.functional.avg_pool2d(whole.float(), 4)
-    assert (small.float() - expected).abs().max() < 4
 
 
 def test_a_center_view_is_that_of_torchvision_on_pillow_images(tmp_path: Path) -> None:
@@ -312,7 +275,7 @@ def test_a_center_view_is_that_of_torchvision_on_pillow_images(tmp_path: Path) -
     image = Image.fromarray(np.stack([rows * 4, columns * 2, rows + columns], axis=2).astype(np.uint8))
     image.save(tmp_path / "one.png")
     plain = v2.Compose([v2.Resize(round(28 / 0.875)), v2.CenterCrop(28), v2.PILToTensor()])
-    with open_photo(tmp_path / "one.png") as photo:
+    with open_image(tmp_path / "one.png") as photo:
         view = CenterView(28)(photo, 0)
     assert (view.int() - plain(image).int()).abs().max() <= 1
 
@@ -323,18 +286,7 @@ def test_a_training_view_is_that_of_torchvision_for_the_same_seed(tmp_path: Path
     image.save(tmp_path / "one.png")
     plain = v2.Compose([v2.RandomResizedCrop(28), v2.RandomHorizontalFlip(), v2.PILToTensor()])
     for seed in range(5):
-        with open_photo(tmp_path / "one.png") as photo:
+        with open_image(tmp_path / "one.png") as photo:
             view = TrainingView(28, PhotoAugmentation())(photo, seed)
         torch.manual_seed(seed)
         assert (view.int() - plain(image).int()).abs().max() <= 1
-
-
-def test_what_is_no_image_is_said_without_the_file_being_left_open(tmp_path: Path) -> None:
-    (tmp_path / "empty.jpg").touch()
-    with pytest.raises(UnreadablePhotoError, match="cannot identify"), open_photo(tmp_path / "empty.jpg"):
-        pass
-    stream = io.BytesIO()
-    Image.fromarray(GRADIENT).save(stream, "png")
-    (tmp_path / "half.png").write_bytes(stream.getvalue()[:-30])
-    with pytest.raises(UnreadablePhotoError), open_photo(tmp_path / "half.png") as photo:
-        photo.decode()

@@ -1,6 +1,7 @@
 """The table command: measured on tflite and by a stand-in for a board, gone on with, merged, judged and drawn."""
 
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,11 +11,13 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from command_line import assert_refused
-from pnas_apps.devices.cached_tables import cached_table
+from pnas_apps.devices import cached_tables
+from pnas_apps.devices.cached_tables import cached_table, whole_cached_table
 from pnas_apps.ground.cache import Cache
+from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_cifar10.cli import main
-from pnas_export import CommandDevice, TFLiteDevice, convert_workloads
+from pnas_export import CommandDevice, DeviceError, TFLiteDevice, convert_workloads
 from pnas_export.devices import file_device, tflite_device
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, Measurement, Workload, digits_mbconv_space, workloads
@@ -200,10 +203,13 @@ def test_tables_of_the_device_are_taken_over(board: str, calls: Path, tmp_path: 
         ),
         (["NEW", "--merge", "FIRST"], "FIRST is a table of command .*, not of ai-edge-litert"),
         (["NEW", "--merge", "NOWHERE"], r"NOWHERE cannot be read \(No such file or directory\): name another table"),
-        (["NEW", "--merge", "FOLDER"], r"FOLDER cannot be read \(Is a directory\): name another table"),
-        (["DAMAGED"], "DAMAGED: not JSON.*: delete it to measure anew, or name another table"),
-        (["NEW", "--merge", "DAMAGED"], "DAMAGED: not JSON.*: delete it to measure anew, or name another table"),
-        (["FOREIGN"], "FOREIGN: .*: delete it to measure anew, or name another table"),
+        (
+            ["NEW", "--merge", "FOLDER"],
+            "FOLDER is a folder, not a table: name another table",
+        ),
+        (["DAMAGED"], "DAMAGED: not JSON.*: name another table, or move it away"),
+        (["NEW", "--merge", "DAMAGED"], "DAMAGED: not JSON.*: name another table, or move it away"),
+        (["FOREIGN"], "FOREIGN: .*: name another table, or move it away"),
         (["NEW", "--device", "abacus"], "there is no device 'abacus': name one of torch-cpu, torch-cuda, tflite, "),
         (
             ["NEW", "--device", "onnxruntime", "--dtype", "int8"],
@@ -281,3 +287,67 @@ def test_a_cached_table_is_calibrated_with_nets_of_its_own_space(tmp_path: Path,
     device.measured.clear()
     assert cached_table(device, SPACE, Cache(tmp_path), reporter).nets == first.nets
     assert not device.measured
+
+
+class Failing(SlowNets):
+    """Gives up, by an error of its own, after so many measurements."""
+
+    def __init__(self, after: int, error: BaseException) -> None:
+        super().__init__()
+        self._after, self._error = after, error
+
+    def measure(self, *rows: object, **options: object) -> Iterator[tuple[Workload | Architecture, Measurement]]:
+        for index, one in enumerate(super().measure(*rows, **options)):  # type: ignore[arg-type]
+            if index == self._after:
+                raise self._error
+            yield one
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), DeviceError("the board is gone", "connect it")])
+def test_a_run_that_is_interrupted_keeps_what_was_measured(
+    error: BaseException, tmp_path: Path, reporter: Reporter
+) -> None:
+    expected = "^$|board is gone: connect it; what was measured is kept, and the same command goes on with it$"
+    with pytest.raises((KeyboardInterrupt, UserError), match=expected):
+        cached_table(Failing(10, error), SPACE, Cache(tmp_path), reporter)
+    assert whole_cached_table(DEVICE, SPACE, Cache(tmp_path)) is None
+    device = SlowNets()
+    table = cached_table(device, SPACE, Cache(tmp_path), reporter)
+    assert len(device.measured) == 27 - 10 + len(table.nets)
+    assert whole_cached_table(DEVICE, SPACE, Cache(tmp_path)) == table
+
+
+def test_a_killed_run_keeps_what_was_measured(
+    tmp_path: Path, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cached_tables, "SECONDS_BETWEEN_SAVES", -1.0)
+    cache, as_killed = tmp_path / "cache", tmp_path / "as killed"
+
+    class Killed(SlowNets):
+        def measure(self, *rows: object, **options: object) -> Iterator[tuple[Workload | Architecture, Measurement]]:
+            for index, one in enumerate(super().measure(*rows, **options)):  # type: ignore[arg-type]
+                if index == 10:
+                    shutil.copytree(cache, as_killed)
+                yield one
+
+    cached_table(Killed(), SPACE, Cache(cache), reporter)
+    device = SlowNets()
+    table = cached_table(device, SPACE, Cache(as_killed), reporter)
+    assert len(device.measured) == 27 - 10 + len(table.nets)
+
+
+def test_two_programs_that_measure_into_one_cache_lose_nothing(tmp_path: Path, reporter: Reporter) -> None:
+    other_space = digits_mbconv_space(0.5)
+
+    class Disturbed(SlowNets):
+        """Another program measures another space meanwhile."""
+
+        def measure(self, *rows: object, **options: object) -> Iterator[tuple[Workload | Architecture, Measurement]]:
+            for index, one in enumerate(super().measure(*rows, **options)):  # type: ignore[arg-type]
+                if index == 10:
+                    cached_table(SlowNets(), other_space, Cache(tmp_path), reporter)
+                yield one
+
+    cached_table(Disturbed(), SPACE, Cache(tmp_path), reporter)
+    for space in (SPACE, other_space):
+        assert whole_cached_table(DEVICE, space, Cache(tmp_path)) is not None

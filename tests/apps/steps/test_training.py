@@ -1,16 +1,23 @@
 """Training, searching and their checkpoints."""
 
+import io
 import itertools
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
 from attrs import evolve
+from safetensors.torch import save
 
 from apps.interruption import Interrupted
 from pnas_apps.cli.presets import read_preset
+from pnas_apps.devices.target import TargetDevice
 from pnas_apps.ground.cache import Cache
+from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.images.augmentation import Augmentation
@@ -20,22 +27,32 @@ from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import ImagePreset, structure_preset
 from pnas_apps.run.run import Run
 from pnas_apps.run.task import Task
+from pnas_apps.steps.int8_adjustments import check_int8
+from pnas_apps.steps.int8_training import fine_tune, load_fine_tuned
+from pnas_apps.steps.land import land_run
 from pnas_apps.steps.net_training import load_network, retrain
 from pnas_apps.steps.reference_nets import biggest, fastest
 from pnas_apps.steps.supernet_search import expected_history_ms, run_search
+from pnas_apps.steps.table import Tabled
 from pnas_apps.training.config import TrainConfig
 from pnas_apps.training.judging import accuracy
-from pnas_apps.training.training import TrainingDivergedError
+from pnas_apps.training.training import Training, TrainingDivergedError, TrainRecord
 from pnas_cifar10.cli import PRESETS
+from pnas_export import KeepFloat
 from pnas_latency import LatencyTable, TableEntry
 from pnas_ops import (
     DeviceInfo,
+    FormatError,
     Measurement,
     SearchSpace,
     architecture_macs,
+    build_network,
     digits_mbconv_space,
+    save_json,
     workloads,
+    write_atomically,
 )
+from pnas_supernet import CheckpointError, SuperNet, extract, save_checkpoint
 
 MakeRun = Callable[..., Run]
 
@@ -125,6 +142,89 @@ def test_an_interrupted_training_ends_as_one_that_never_stopped_and_learns(
     assert accuracy(read.eval(), batches) == accuracy(whole.eval(), batches) > 0.9
 
 
+def test_damaged_files_of_a_net_are_made_again_or_named_with_a_way_out_that_works(
+    make_run: MakeRun, space: SearchSpace, table: LatencyTable
+) -> None:
+    run = make_run("run")
+    config = evolve(run.preset.train, epochs=1, warmup_epochs=0)
+    supernet = SuperNet(space, generator=run.generator("supernet"))
+    net, other = (space.architecture([choice] * len(space.mixed), name="net") for choice in (0, 1))
+    retrain(run, supernet, net, config)
+    folder = run.folder.network("net")
+    whole, described = folder.weights.read_bytes(), folder.architecture.read_bytes()
+
+    for damaged in (b"{", described.replace(b"resolution", b"resolutiom"), b""):
+        folder.architecture.write_bytes(damaged)
+        with pytest.raises(FormatError, match=r"architecture\.json has changed .*: the command train writes it anew"):
+            load_network(folder)
+        retrain(run, supernet, net, config)
+        assert folder.architecture.read_bytes() == described
+
+    for damaged in (whole[:-1], whole[:-1] + b"?", b""):
+        folder.weights.write_bytes(damaged)
+        with pytest.raises(FormatError, match=r"weights\.safetensors has changed .*: delete .*/networks/net, and"):
+            retrain(run, supernet, net, config)
+    shutil.rmtree(folder.path)
+    retrain(run, supernet, net, config)
+    assert folder.weights.read_bytes() == whole
+
+    folder.checkpoint.write_bytes(b"of a kill before it was deleted")
+    retrain(run, supernet, other, config)
+    assert folder.weights.read_bytes() != whole
+    assert not folder.checkpoint.exists()
+    assert isinstance(run.reporter.console.file, io.StringIO)
+    told = " ".join(run.reporter.console.file.getvalue().split())
+    assert told.count("architecture.json has changed since it was written: it is made again") == 3
+    assert "networks/net holds another net: it is trained again" in told
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: state.pop("optimizer"),
+        lambda state: state["history"][0].update(epoch="0"),
+        lambda state: state.update(history=state["history"] * 9),
+        lambda state: next(iter(state["network"].values())).fill_(float("nan")),
+        lambda state: state["network"].popitem(),
+        lambda state: state["optimizer"]["param_groups"][0].update(momentum="much"),
+    ],
+)
+def test_a_checkpoint_of_a_training_with_odd_content_is_named(
+    change: Callable[[dict[str, Any]], object], make_run: MakeRun, space: SearchSpace
+) -> None:
+    run = make_run("run")
+    supernet = SuperNet(space, generator=run.generator("supernet"))
+    net = space.architecture([0] * len(space.mixed), name="net")
+    training = Training(extract(supernet, net), run.preset.train, classes=3)
+    training.history.append(TrainRecord(epoch=0, loss=1.0, accuracy=0.5))
+    state = training.state_dict()
+    change(state)
+    folder = run.folder.network("net")
+    folder.path.mkdir(parents=True)
+    save_checkpoint(state, folder.checkpoint, kind="training")
+    with pytest.raises(CheckpointError, match=r"training\.pt is of another training \(.*\): .* delete it to begin"):
+        retrain(run, supernet, net, run.preset.train)
+
+
+@pytest.mark.parametrize("damaged", ["", "{", '{"schema": "Landing", "schema_version": 2}', "[NaN]"])
+def test_a_damaged_landing_is_made_again_with_the_net_that_it_led_to(
+    damaged: str, make_run: MakeRun, space: SearchSpace, table: LatencyTable
+) -> None:
+    run = make_run("run")
+    device = evolve(table.device, device="elsewhere")  # so that nothing is measured
+    tabled = Tabled(device=cast(TargetDevice, SimpleNamespace(info=device)), table=table)
+    supernet = SuperNet(space, generator=run.generator("supernet"))
+    landing = land_run(run, tabled, supernet)
+    assert land_run(run, tabled, supernet) == landing
+    trained = space.architecture([1] * len(space.mixed), name="searched")  # another than would be chosen now
+    run.folder.files.save(trained, run.folder.architecture)
+    run.folder.landing.write_text(damaged)
+    assert land_run(run, tabled, supernet).result.architecture == trained
+    run.folder.architecture.write_text(damaged)
+    run.folder.landing.write_text(damaged)
+    assert land_run(run, tabled, supernet) == landing
+
+
 def test_the_extreme_nets_are_those_of_a_search_over_all_nets(space: SearchSpace, table: LatencyTable) -> None:
     small = evolve(space, stages=space.stages[:1], head=evolve(space.head, in_channels=space.stages[0].width))
     rows = [range(len(blocks)) for blocks in small.mixed]
@@ -167,7 +267,7 @@ def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine() -> None:
 def test_a_diverging_training_names_the_step_and_the_flag(
     make_run: MakeRun, space: SearchSpace, preset: ImagePreset, table: LatencyTable
 ) -> None:
-    run = make_run("run", preset=evolve(preset, train=evolve(preset.train, lr=1e20)))
+    run = make_run("run", preset=evolve(preset, train=evolve(preset.train, lr=1e4, weight_decay=1.0)))
     supernet, _ = run_search(run, table, table.predict_ms)
     net = space.architecture([0] * len(space.mixed), name="wild")
     with pytest.raises(
@@ -179,3 +279,27 @@ def test_a_diverging_training_names_the_step_and_the_flag(
 def test_augmentation_of_nothing_changes_nothing(image_set: ImageSet) -> None:
     nothing = Augmentation(crop_padding=0, horizontal_flip=False, cutout=0)
     assert torch.equal(nothing(image_set.images, seeded_generator(0)), image_set.images)
+
+
+def test_a_fine_tuning_for_int8_keeps_the_weights_of_the_run_and_is_fixed_by_its_seed(
+    make_run: MakeRun, space: SearchSpace
+) -> None:
+    run = make_run("tuned")
+    folder = run.folder.network("searched")
+    network = build_network(biggest(space), generator=torch.Generator().manual_seed(0))
+    save_json(biggest(space), folder.architecture)
+    write_atomically(folder.weights, save(network.state_dict()))
+    before = folder.weights.read_bytes()
+    tuned = fine_tune(run, folder, 1).state_dict()
+    assert folder.weights.read_bytes() == before
+    for again in (load_fine_tuned(folder), fine_tune(run, folder, 1)):
+        assert all(torch.equal(tensor, tuned[name]) for name, tensor in again.state_dict().items())
+    changed = {name for name, tensor in network.state_dict().items() if not torch.equal(tensor, tuned[name])}
+    assert changed == {name for name, _ in network.named_parameters()}
+
+
+@pytest.mark.parametrize(("keep_float", "epochs", "flag"), [("auto", None, "--keep-float"), (None, 2, "--fine-tune")])
+def test_options_of_int8_files_need_one(keep_float: KeepFloat | None, epochs: int | None, flag: str) -> None:
+    with pytest.raises(UserError, match=rf"^{flag} is for int8 files: name a --format of onnx-int8, tflite-int8, "):
+        check_int8(["tflite", "onnx", "tflite-dynamic-int8"], keep_float, epochs)
+    check_int8(["tflite", "onnx-int8"], keep_float, epochs)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pnas_apps.cli.presets import read_preset
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.progress import Reporter
 from pnas_apps.images.image_set import ImageSet, measure_preprocessing
 from pnas_apps.images.memory_source import MemorySource
 from pnas_apps.run.folder import RunFolder
@@ -73,17 +74,17 @@ def test_spaces_by_their_names() -> None:
 
 
 @pytest.mark.parametrize(("name", "edges"), [("tree-cpu", 72), ("tree-paper", 648)])
-def test_the_presets_search_trees(name: str, edges: int, image_folder: Path) -> None:
+def test_the_presets_search_trees(name: str, edges: int, image_folder: Path, reporter: Reporter) -> None:
     preset = structure_preset(read_preset(name, PRESETS), name, ImagePreset)
-    task = images_task(image_folder, False, preset, lambda items, total: items)
+    task = images_task(image_folder, False, preset, reporter)
     assert len(task.space.mixed) == edges
     grey = evolve(preset, space="digits")
     check_task(task, preset)
     with pytest.raises(UserError, match="'digits' is for images of 1 channels, these have 3: name another --space"):
-        check_task(images_task(image_folder, False, grey, lambda items, total: items), grey)
+        check_task(images_task(image_folder, False, grey, reporter), grey)
     blocks = evolve(preset, space="cifar", train=evolve(preset.train, path_dropping=0.1))
     with pytest.raises(UserError, match="'cifar' has no trees of which paths could be dropped: set path_dropping to 0"):
-        check_task(images_task(image_folder, False, blocks, lambda items, total: items), blocks)
+        check_task(images_task(image_folder, False, blocks, reporter), blocks)
 
 
 def test_what_cannot_be_known_of_trees_is_refused_before_the_search(tmp_path: Path) -> None:

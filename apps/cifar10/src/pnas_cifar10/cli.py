@@ -12,7 +12,7 @@ from pnas_apps.cli.presets import Flags, read_preset, with_flags
 from pnas_apps.cli.program import Program, add_verbs
 
 if TYPE_CHECKING:
-    from pnas_apps.images.folders import Track
+    from pnas_apps.ground.progress import Reporter
     from pnas_apps.run.named_spaces import NamedSpace
     from pnas_apps.run.preset import ImagePreset, Preset
     from pnas_apps.run.task import Task
@@ -26,10 +26,10 @@ def _preset_type() -> "type[ImagePreset]":
     return ImagePreset
 
 
-def _read_task(folder: Path | None, download: bool, preset: "Preset", track: "Track") -> "Task":
+def _read_task(folder: Path | None, download: bool, preset: "Preset", reporter: "Reporter") -> "Task":
     from pnas_cifar10.tasks import digits_task, images_task
 
-    return digits_task(preset, track) if folder is None else images_task(folder, download, preset, track)
+    return digits_task(preset, reporter) if folder is None else images_task(folder, download, preset, reporter)
 
 
 def _spaces() -> "Mapping[str, NamedSpace]":
@@ -69,10 +69,11 @@ def demo(options: RunOptions, session: SessionOptions, flags: Flags) -> None:
 
     document = with_flags(read_preset("digits", PRESETS), flags)
     with started_session(accelerator=session.accelerator, workers=session.workers) as started:
-        run = begin_run(
+        begun = begin_run(
             "demo", lambda: structure_preset(document, "digits", ImagePreset), digits_task, options, started
         )
-        go_on(run, "report", table=options.table, foreign_table=options.foreign_table)
+        with begun as run:
+            go_on(run, "report", table=options.table, foreign_table=options.foreign_table)
 
 
 add_verbs(main, APP)

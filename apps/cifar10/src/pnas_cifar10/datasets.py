@@ -8,8 +8,10 @@ from torchvision.datasets import CIFAR10
 from torchvision.transforms.v2 import functional
 
 from pnas_apps.ground.errors import UserError
-from pnas_apps.images.folders import Track, read_image_folder
+from pnas_apps.ground.progress import Reporter
+from pnas_apps.images.folders import read_image_folder
 from pnas_apps.images.image_set import ImageSet
+from pnas_apps.images.unreadable import check_every_class, judge_unreadable
 
 DIGITS_TEST_SHARE = 0.2
 DIGITS_SPLIT_SEED = 0
@@ -39,21 +41,32 @@ def read_digits(resolution: int) -> tuple[ImageSet, ImageSet]:
     return images.subset(torch.from_numpy(train)), images.subset(torch.from_numpy(test))
 
 
-def read_images(folder: Path, *, resolution: int, download: bool, track: Track) -> tuple[ImageSet, ImageSet]:
+def read_images(
+    folder: Path, *, resolution: int, download: bool, max_corrupt_share: float = 0.0, reporter: Reporter
+) -> tuple[ImageSet, ImageSet]:
     """Training and test images of a folder.
 
     Args:
         folder: either CIFAR-10 as torchvision keeps it, or `train/CLASS/*` and `test/CLASS/*` with any images.
         resolution: side in pixels that the images are brought to.
         download: whether torchvision may download CIFAR-10 into the folder; it checks the archive's checksum.
-        track: shows progress.
+        max_corrupt_share: of the images in files, how many may be unreadable: they are left out.
+        reporter: shows progress, and is told what is left out.
 
     Raises:
         UserError: for a folder of neither layout, and for what is wrong inside it.
     """
     if (folder / "train").is_dir():
-        train = read_image_folder(folder / "train", resolution=resolution, track=track)
-        test = read_image_folder(folder / "test", resolution=resolution, track=track, classes=train.classes)
+        train, bad = read_image_folder(folder / "train", resolution=resolution, reporter=reporter)
+        test, bad_too = read_image_folder(
+            folder / "test", resolution=resolution, reporter=reporter, classes=train.classes
+        )
+        unreadable = [*bad, *bad_too]
+        judge_unreadable(
+            unreadable, len(train) + len(test) + len(unreadable), max_share=max_corrupt_share, tell=reporter.line
+        )
+        for images in (train, test):
+            check_every_class(images.labels, images.classes)
         return train, test
     if download or (folder / CIFAR10.base_folder).is_dir():
         return _read_torchvision(folder, "train", resolution, download), _read_torchvision(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pnas_apps.images.folders import Track
+from pnas_apps.ground.progress import Reporter
 from pnas_apps.images.image_set import ImageSet, measure_preprocessing
 from pnas_apps.images.memory_source import MemorySource
 from pnas_apps.run.named_spaces import NamedSpace, space_of
@@ -18,15 +18,21 @@ SPACES = {
 }
 
 
-def digits_task(preset: Preset, track: Track) -> Task:
+def digits_task(preset: Preset, reporter: Reporter) -> Task:
     """Handwritten digits that come with scikit-learn."""
     return _task("digits", read_digits(preset.resolution), preset_of(preset, ImagePreset), None)
 
 
-def images_task(folder: Path, download: bool, preset: Preset, track: Track) -> Task:
+def images_task(folder: Path, download: bool, preset: Preset, reporter: Reporter) -> Task:
     """CIFAR-10, or any folder of small images."""
     found = preset_of(preset, ImagePreset)
-    images = read_images(folder, resolution=preset.resolution, download=download, track=track)
+    images = read_images(
+        folder,
+        resolution=preset.resolution,
+        download=download,
+        max_corrupt_share=preset.max_corrupt_share,
+        reporter=reporter,
+    )
     return _task(folder.resolve().name, images, found, folder.resolve())
 
 

@@ -11,7 +11,7 @@ from pnas_apps.cli.program import Program, add_verbs
 from pnas_apps.ground.errors import UserError
 
 if TYPE_CHECKING:
-    from pnas_apps.images.folders import Track
+    from pnas_apps.ground.progress import Reporter
     from pnas_apps.run.named_spaces import NamedSpace
     from pnas_apps.run.preset import PhotoPreset, Preset
     from pnas_apps.run.task import Task
@@ -23,14 +23,14 @@ def _preset_type() -> "type[PhotoPreset]":
     return PhotoPreset
 
 
-def _read_task(folder: Path | None, download: bool, preset: "Preset", track: "Track") -> "Task":
+def _read_task(folder: Path | None, download: bool, preset: "Preset", reporter: "Reporter") -> "Task":
     from pnas_imagenet.tasks import photos_task
 
     if folder is None:  # photos never come with a library
         raise UserError(
             "the run is one of another program, whose images come with a library: give its folder to that one"
         )
-    return photos_task(folder, preset)
+    return photos_task(folder, preset, reporter)
 
 
 def _spaces() -> "Mapping[str, NamedSpace]":

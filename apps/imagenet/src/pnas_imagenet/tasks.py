@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pnas_apps.ground.progress import Reporter
 from pnas_apps.photos.photo_set import find_train_and_val
 from pnas_apps.photos.photo_source import PhotoSource
 from pnas_apps.run.named_spaces import NamedSpace, space_of
@@ -12,12 +13,12 @@ from pnas_ops import imagenet_mbconv_space
 SPACES = {"imagenet": NamedSpace(build=imagenet_mbconv_space, resolution=224, blocks_per_stage=4)}
 
 
-def photos_task(folder: Path, preset: Preset) -> Task:
+def photos_task(folder: Path, preset: Preset, reporter: Reporter) -> Task:
     """ImageNet, or any folder of photos."""
     found = preset_of(preset, PhotoPreset)
     train, val = (
         PhotoSource(photos=photos, resolution=found.resolution, augmentation=found.augmentation)
-        for photos in find_train_and_val(folder)
+        for photos in find_train_and_val(folder, reporter=reporter)
     )
     return Task(
         name=folder.resolve().name,

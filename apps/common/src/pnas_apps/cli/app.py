@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from pnas_apps.images.folders import Track
+    from pnas_apps.ground.progress import Reporter
     from pnas_apps.run.named_spaces import NamedSpace
     from pnas_apps.run.preset import ImagePreset, PhotoPreset, Preset
     from pnas_apps.run.task import Task
@@ -38,7 +38,7 @@ class App:
     can_download: bool
     reads_photos: bool
     preset_type: "Callable[[], type[ImagePreset] | type[PhotoPreset]]"
-    read_task: "Callable[[Path | None, bool, Preset, Track], Task]"
+    read_task: "Callable[[Path | None, bool, Preset, Reporter], Task]"
     spaces: tuple[str, ...]
     classes: int
     named_spaces: "Callable[[], Mapping[str, NamedSpace]]"

@@ -5,13 +5,13 @@ from pathlib import Path
 import click
 
 from pnas_apps.cli.app import App
-from pnas_apps.cli.options import DEVICES, DTYPE, POSITIVE, device_options
+from pnas_apps.cli.options import CACHE_DIR, DEVICES, DTYPE, Number, device_options, whole
 from pnas_apps.run.device_settings import Dtype
 
 
 def device_verbs(app: App) -> tuple[click.Command, ...]:
     """All of them, for one program."""
-    return _doctor(), _table(app), _bench(), _released()
+    return _doctor(), _table(app), _bench(), _predict(app), _released()
 
 
 def _doctor() -> click.Command:
@@ -34,16 +34,22 @@ def _table(app: App) -> click.Command:
     @device_options()
     @DTYPE
     @click.option("--space", type=click.Choice(app.spaces), default=app.spaces[0], show_default=True)
-    @click.option("--classes", type=click.IntRange(2), default=app.classes, show_default=True, help="Of the images.")
-    @click.option("--resolution", type=click.IntRange(1), help="Of the images, in pixels; the space's own by default.")
-    @click.option("--blocks-per-stage", type=click.IntRange(1), help="Of the space; its own by default.")
-    @click.option("--width-mult", type=POSITIVE, default=1.0, show_default=True)
-    @click.option("--fit", type=click.IntRange(0), default=6, show_default=True, help="Whole nets to calibrate with.")
-    @click.option("--held-out", type=click.IntRange(0), default=20, show_default=True, help="Whole nets to judge by.")
+    @click.option(
+        "--classes",
+        type=whole(2, 1_000_000),
+        default=app.classes,
+        show_default=True,
+        help="Of the images.",
+    )
+    @click.option("--resolution", type=whole(1, 4096), help="Of the images, in pixels; the space's own by default.")
+    @click.option("--blocks-per-stage", type=whole(1, 100), help="Of the space; its own by default.")
+    @click.option("--width-mult", type=Number(0.01, 16.0), default=1.0, show_default=True)
+    @click.option("--fit", type=whole(0, 10_000), default=6, show_default=True, help="Whole nets to calibrate with.")
+    @click.option("--held-out", type=whole(0, 10_000), default=20, show_default=True, help="Whole nets to judge by.")
     @click.option(
         "--merge", multiple=True, type=click.Path(path_type=Path), help="A table of the same device to take over."
     )
-    @click.option("--cache-dir", type=click.Path(path_type=Path), help="Where conversions are kept.")
+    @CACHE_DIR
     def table(
         path: Path,
         device: str,
@@ -89,16 +95,63 @@ def _bench() -> click.Command:
     @click.command(epilog=DEVICES)
     @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
     @device_options()
-    def bench(paths: tuple[Path, ...], device: str, threads: int) -> None:
+    @CACHE_DIR
+    def bench(paths: tuple[Path, ...], device: str, threads: int, cache_dir: Path | None) -> None:
         """Time exported files, or all in a folder, in turns on a device."""
         from pnas_apps.cli.file_commands import bench_files
         from pnas_apps.ground.cache import find_cache
         from pnas_apps.ground.progress import reporter_on_stdout
 
         with reporter_on_stdout() as reporter:
-            bench_files(paths, device, threads=threads, cache=find_cache(None), reporter=reporter)
+            bench_files(paths, device, threads=threads, cache=find_cache(cache_dir), reporter=reporter)
 
     return bench
+
+
+def _predict(app: App) -> click.Command:
+    @click.command()
+    @click.argument("where", metavar="RUN", type=click.Path(path_type=Path))
+    @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
+    @click.option("--net", "name", help="Which of the run's nets; the one that it found by default.")
+    @click.option("--file", help="A file of the bundle by its name; by default that which the run's device takes.")
+    @click.option("--runtime", help="ai-edge-litert, tflite-runtime or onnxruntime; by default the first that is here.")
+    @click.option("--as-is", is_flag=True, help="Take images that are what the net sees already, as sample.png is.")
+    @click.option(
+        "--save-input", type=click.Path(path_type=Path), help="A PNG file for what the net sees of the photo."
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all logits.")
+    def predict(
+        where: Path,
+        photos: tuple[Path, ...],
+        name: str | None,
+        file: str | None,
+        runtime: str | None,
+        as_is: bool,
+        save_input: Path | None,
+        as_json: bool,
+    ) -> None:
+        """Say what a shipped file makes of photos: the most probable classes.
+
+        RUN is the folder of a run or a bundle, of which nothing else is needed: not the images that it was made with.
+        """
+        from pnas_apps.cli.predict_command import Asked, predict_photos
+        from pnas_apps.ground.progress import reporter_on_stdout
+
+        asked = Asked(
+            where=where,
+            name=name,
+            file=file,
+            runtime=runtime,
+            photos=photos,
+            of_photos=app.reads_photos,
+            as_is=as_is,
+            save_input=save_input,
+            as_json=as_json,
+        )
+        with reporter_on_stdout() as reporter:
+            predict_photos(asked, reporter)
+
+    return predict
 
 
 def _released() -> click.Command:
@@ -108,7 +161,7 @@ def _released() -> click.Command:
     @click.option("--table", type=click.Path(path_type=Path), help="A latency table to use; none is measured.")
     @device_options()
     @click.option("--out", type=click.Path(path_type=Path), help="Folder of what is written; NET by default.")
-    @click.option("--cache-dir", type=click.Path(path_type=Path), help="Where conversions are kept.")
+    @CACHE_DIR
     def released(
         net: str,
         weights: Path | None,

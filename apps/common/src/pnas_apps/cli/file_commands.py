@@ -7,22 +7,28 @@ from pnas_apps.devices.device_names import parse_device
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
-from pnas_apps.run.folder import NetworkFolder, holds_bundle
+from pnas_apps.run.classes import told_difference
+from pnas_apps.run.folder import NetworkFolder, RunFolder
 from pnas_apps.run.run import Run
 from pnas_apps.showing.file_tables import accuracy_table, proof_table, timing_table
-from pnas_apps.steps.net_export import export_network, spread
+from pnas_apps.steps.export import check_calibration
+from pnas_apps.steps.int8_adjustments import check_int8, kept_adjustments, new_adjustments
+from pnas_apps.steps.net_export import export_network, formats_in, kept_bundle, spread, takes_raw_pixels
 from pnas_apps.steps.net_training import load_network
 from pnas_apps.training.judging import accuracy
+from pnas_apps.training.training import TrainingDivergedError
 from pnas_export import (
     FORMATS,
     Bundle,
     FileDevice,
     Format,
-    format_of,
+    KeepFloat,
+    Runtime,
+    file_name,
     installed_runtimes,
     read_metadata,
 )
-from pnas_ops import Architecture, Batches, load_json
+from pnas_ops import Architecture, Batches, FormatError, load_json
 
 
 def export_run(
@@ -31,9 +37,11 @@ def export_run(
     formats: Sequence[str],
     *,
     out: Path | None,
-    raw_pixels: bool,
+    raw_pixels: bool | None,
     images: int | None,
     calibration_images: int,
+    keep_float: KeepFloat | None = None,
+    fine_tune_epochs: int | None = None,
 ) -> None:
     """Writes a trained net of the run in more formats, and proves all files of its bundle anew, side by side.
 
@@ -42,26 +50,50 @@ def export_run(
         name: of the net.
         formats: see `pnas_export.Format`; those that the bundle has already are kept.
         out: the bundle's folder; that in the run if None.
-        raw_pixels: whether the files take uint8 pixels.
+        raw_pixels: whether the files take uint8 pixels; as those that the bundle has already if None.
         images: number of test images to prove with; all if None.
         calibration_images: number of training images that show the ranges of activations.
+        keep_float: which layers of the int8 files among `formats` stay float32.
+        fine_tune_epochs: of fake quantization, for the same files; none if None.
 
     Raises:
         UserError: for anything that the user can mend.
     """
     folder = _trained(run, name)
-    path = out or run.folder.bundle(name)
+    path = run.folder.bundle(name)
+    if out is not None:
+        _refuse_as_bundle(out)
+        path = out
+    wanted = [_format(text) for text in formats]
+    check_int8(wanted, keep_float, fine_tune_epochs)
+    check_calibration(run.task, [*formats_in(path), *wanted])
     try:
+        network = load_network(folder)
+        kept_bundle(run, network, path)  # tells where it is damaged
+        kept, before = formats_in(path), takes_raw_pixels(path)
+        takes_pixels = before if raw_pixels is None else raw_pixels
+        if kept and takes_pixels != before:
+            names = ", ".join(map(file_name, kept))
+            run.reporter.console.print(
+                f"  {names} will take {'uint8 pixels' if takes_pixels else 'normalized floats'} after this, too: "
+                "a bundle's files take the same",
+                soft_wrap=True,
+            )
+        adjustments = kept_adjustments(folder, path, [name for name in kept if name not in wanted])
+        adjustments |= new_adjustments(run, folder, wanted, keep_float, fine_tune_epochs)
         bundle = export_network(
             run,
-            load_network(folder),
+            network,
             load_json(folder.architecture, Architecture),
             path,
-            [*_kept_formats(path, raw_pixels), *(_format(text) for text in formats)],
-            raw_pixels=raw_pixels,
+            [*kept, *wanted],
+            adjustments=adjustments,
+            raw_pixels=takes_pixels,
             images=images,
             calibration_images=calibration_images,
         )
+    except TrainingDivergedError as error:
+        raise UserError(f"{error.what}: leave --fine-tune out") from None
     except ValueError as error:
         raise UserError(str(error)) from error
     run.reporter.console.print(proof_table(bundle.proof))
@@ -112,11 +144,38 @@ def bench_files(paths: Sequence[Path], device: str, *, threads: int, cache: Cach
         raise UserError(f"{device} runs no files: name one of tflite, tflite-runtime, onnxruntime, adb, cmd:...")
     files = [file for path in paths for file in _files(path, one.suffix)]
     try:
+        for file in files:
+            Bundle.check_file(file)
         with reporter.phases() as progress:
             measured = one.measure_files(files, progress=progress)
     except ValueError as error:
         raise UserError(str(error)) from error
     reporter.console.print(timing_table(measured, one.info))
+
+
+def runtimes_of(path: Path, only: str | None) -> list[Runtime]:
+    """The installed runtimes that run the file, or that one of them.
+
+    Raises:
+        UserError: where there is none, with those that are installed.
+    """
+    suitable = [one for one in installed_runtimes() if one.supports(path) and only in (None, one.name)]
+    if not suitable:
+        names = ", ".join(one.name for one in installed_runtimes())
+        raise UserError(f"{only or 'no installed runtime'} does not run {path}: installed are {names}")
+    return suitable
+
+
+def _refuse_as_bundle(path: Path) -> None:
+    """Raises a UserError for what a bundle cannot take the place of."""
+    place = path.resolve()
+    if place.exists() and not place.is_dir():
+        raise UserError(f"{path} is a file: name another folder for --out")
+    if Path.cwd().is_relative_to(place):
+        raise UserError(f"{path} is the folder that you are in, or holds it: name another one for --out")
+    runs = [one for one in (place, *place.parents) if RunFolder(one).settings.exists()]
+    if runs:
+        raise UserError(f"{path} is in the run {runs[0]}: name a folder outside of runs, or leave out --out")
 
 
 def _trained(run: Run, name: str) -> NetworkFolder:
@@ -147,24 +206,28 @@ def _format(text: str) -> Format:
     raise UserError(f"there is no format {text!r}: name some of {', '.join(FORMATS)}")
 
 
-def _kept_formats(path: Path, raw_pixels: bool) -> list[Format]:
-    if not holds_bundle(path):
-        return []
-    bundle = Bundle.load(path)
-    return [format_of(file) for file in bundle.files] if bundle.metadata.raw_pixels == raw_pixels else []
+def _check_hash(run: Run, path: Path) -> None:
+    """Raises a PnasError for a file of a bundle, or of the run, that has changed since it was written."""
+    Bundle.check_file(path)
+    if path.resolve().is_relative_to(run.folder.path.resolve()):
+        try:
+            run.folder.files.check(run.folder.path / path.resolve().relative_to(run.folder.path.resolve()))
+        except FormatError as error:
+            raise FormatError(error.what, "the command report makes it again") from None
 
 
 def _file_accuracies(run: Run, path: Path, only: str | None, test: Batches) -> list[tuple[str, float]]:
     """The runtime and the accuracy on it, for all that run the file."""
-    suitable = [one for one in installed_runtimes() if one.supports(path) and only in (None, one.name)]
-    if not suitable:
-        names = ", ".join(one.name for one in installed_runtimes())
-        raise UserError(f"{only or 'no installed runtime'} does not run {path}: installed are {names}")
+    suitable = runtimes_of(path, only)
     rows = []
     try:
+        _check_hash(run, path)
         metadata = read_metadata(path)
         if metadata.labels != run.task.train.classes:
-            raise UserError(f"{path} tells other classes apart than {run.folder.path}: {', '.join(metadata.labels)}")
+            raise UserError(
+                f"{path} tells other classes apart than {run.folder.path}: "
+                f"{told_difference(metadata.labels, run.task.train.classes)}: name a file of this run"
+            )
         prepare = metadata.preprocessing
         for runtime in suitable:
             model = runtime.load(path)

@@ -5,7 +5,7 @@ Imports nothing heavy, since `--help` needs it.
 
 from collections.abc import Callable
 from functools import wraps
-from math import isfinite
+from math import nan
 from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING, TypeVar
@@ -20,11 +20,14 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.run.device_settings import DeviceSettings, Dtype
 
 if TYPE_CHECKING:
+    from pnas_apps.ground.progress import Reporter
     from pnas_apps.ground.session import Accelerator
-    from pnas_apps.images.folders import Track
     from pnas_apps.run.preset import Preset
     from pnas_apps.run.task import Task
     from pnas_latency import Budget
+
+SETTINGS = "settings.json"
+"""The file that makes a folder one of a run, as `pnas_apps.run.folder.RunFolder` calls it."""
 
 Command = TypeVar("Command", bound=Callable[..., object])
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
@@ -45,6 +48,7 @@ class RunOptions:
         table: a latency table to use; one is measured if None.
         foreign_table: whether that may be of another device.
         cache_dir: folder of what can be made again; the user's own one if None.
+        check: whether every photo is read before the run begins.
     """
 
     run_dir: Path | None
@@ -54,6 +58,7 @@ class RunOptions:
     table: Path | None
     foreign_table: bool
     cache_dir: Path | None
+    check: bool
 
 
 @frozen(kw_only=True)
@@ -64,22 +69,44 @@ class SessionOptions:
     workers: int | None
 
 
-class _PositiveNumber(click.FloatRange):
-    """A number above 0, and no "inf" or "nan", which click takes for numbers too."""
+class Number(click.ParamType):  # type: ignore[type-arg]
+    """A number within a range, which an error names in one line. (No `pnas_ops.Range`: `--help` imports no PyTorch.)
 
-    def __init__(self) -> None:
-        super().__init__(0, min_open=True)
+    Args:
+        least: the smallest number.
+        most: the largest number, which keeps "inf" out too.
+        above: whether `least` itself is left out.
+        whole: whether the number is a whole one.
+    """
 
-    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        number = float(super().convert(value, param, ctx))
-        if not isfinite(number):
-            flag = "a number" if param is None else param.opts[0]
-            raise UserError(f"{flag} must be finite, got {value}: give another number")
-        return number
+    def __init__(self, least: float, most: float, *, above: bool = False, whole: bool = False) -> None:
+        self.name = "integer" if whole else "float"
+        self._least, self._most, self._above, self._whole = least, most, above, whole
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        try:
+            number = (int if self._whole else float)(value)
+        except ValueError:
+            number = nan
+        # Comparisons with "nan" are false.
+        if (self._least < number if self._above else self._least <= number) and number <= self._most:
+            return number
+        kind = "a whole number" if self._whole else "a number"
+        low = f"above {self._least:,g} and at most" if self._above else f"from {self._least:,} to"
+        flag = "it" if param is None else param.opts[0]
+        raise UserError(f"{flag} must be {kind} {low} {self._most:,}, got {value}: give another number")
 
 
-POSITIVE = _PositiveNumber()
+def whole(least: int, most: int) -> Number:
+    """A whole number within a range."""
+    return Number(least, most, whole=True)
+
+
+MILLISECONDS = Number(0, 1e9, above=True)
+COUNT = Number(0, 1e18, above=True)
 DTYPE = click.option("--dtype", type=click.Choice(["float32", "int8"]), default="float32", show_default=True)
+CACHE_DIR = click.option("--cache-dir", type=click.Path(path_type=Path), help="Where conversions are kept.")
 ACCELERATOR = click.option(
     "--accelerator",
     type=click.Choice(["auto", "cpu", "cuda"]),
@@ -109,14 +136,21 @@ def device_options() -> Callable[[Command], Command]:
             show_default=True,
             help="Where to measure: one of those below; doctor tells which are usable here.",
         ),
-        click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of the device."),
+        click.option("--threads", type=whole(1, 1024), default=1, show_default=True, help="Of the device."),
     )
 
 
 def worker_options(app: App) -> Callable[[Command], Command]:
     """`--workers`, for a program that reads photos."""
     help_text = "Processes that read photos; as many as there are cores by default."
-    return all_of(*([click.option("--workers", type=click.IntRange(0), help=help_text)] if app.reads_photos else []))
+    return all_of(*([click.option("--workers", type=whole(0, 1024), help=help_text)] if app.reads_photos else []))
+
+
+def check_options(app: App) -> Callable[[Command], Command]:
+    """`--no-check`, for a program that reads photos."""
+    help_text = "Whether every photo is read once before the run begins; those that can be are remembered."
+    check = click.option("--check/--no-check", default=True, show_default=True, help=help_text)
+    return all_of(*([check] if app.reads_photos else []))
 
 
 def data_options(app: App) -> Callable[[Command], Command]:
@@ -135,17 +169,39 @@ def run_options(app: App) -> Decorator:
     """
     added = all_of(
         click.option("--run-dir", type=click.Path(path_type=Path), help="Folder of the run; a new one by default."),
-        click.option("--seed", type=int, default=0, show_default=True, help="Fixes all that is random."),
+        click.option(
+            "--seed",
+            type=whole(-(2**63), 2**63 - 1),
+            default=0,
+            show_default=True,
+            help="Fixes all that is random.",
+        ),
         click.option(
             "--target-latency-ms",
             "latency_ms",
-            type=POSITIVE,
+            type=MILLISECONDS,
             help="What one image may take on the device: the search lands on it.",
         ),
-        click.option("--max-macs", "macs", type=POSITIVE, help="Multiply-accumulates."),
-        click.option("--max-parameters", "parameters", type=POSITIVE, help="Values."),
-        click.option("--max-weight-bytes", "weight_bytes", type=POSITIVE, help="As shipped."),
-        click.option("--max-activation-bytes", "peak_activation_bytes", type=POSITIVE, help="At the worst moment."),
+        click.option("--max-macs", "macs", type=COUNT, help="Multiply-accumulates."),
+        click.option("--max-parameters", "parameters", type=COUNT, help="Values."),
+        click.option(
+            "--max-weight-bytes",
+            "weight_bytes",
+            type=COUNT,
+            help="Constants of the TFLite file in --dtype: weights, biases, shapes and paddings.",
+        ),
+        click.option(
+            "--max-activation-bytes",
+            "peak_activation_bytes",
+            type=COUNT,
+            help="Tensors of that file that are alive at once, padded copies too, without kernels' scratch memory.",
+        ),
+        click.option(
+            "--max-file-bytes",
+            "file_bytes",
+            type=COUNT,
+            help="That file as a whole: constants, names, scales, labels.",
+        ),
         device_options(),
         DTYPE,
         click.option("--table", type=click.Path(path_type=Path), help="A latency table to use; none is measured."),
@@ -153,6 +209,7 @@ def run_options(app: App) -> Decorator:
         click.option("--cache-dir", type=click.Path(path_type=Path), help="Where tables and conversions are kept."),
         ACCELERATOR,
         worker_options(app),
+        check_options(app),
         preset_flags(read_preset(app.preset, app.presets)),
     )
 
@@ -166,6 +223,7 @@ def run_options(app: App) -> Decorator:
             parameters: float | None,
             weight_bytes: float | None,
             peak_activation_bytes: float | None,
+            file_bytes: float | None,
             device: str,
             threads: int,
             dtype: Dtype,
@@ -174,6 +232,7 @@ def run_options(app: App) -> Decorator:
             cache_dir: Path | None,
             accelerator: "Accelerator",
             workers: int | None = 0,
+            check: bool = True,
             **others: object,
         ) -> None:
             from pnas_latency import Budget
@@ -188,11 +247,13 @@ def run_options(app: App) -> Decorator:
                     parameters=parameters,
                     weight_bytes=weight_bytes,
                     peak_activation_bytes=peak_activation_bytes,
+                    file_bytes=file_bytes,
                 ),
                 device=DeviceSettings(name=device, threads=threads, dtype=dtype),
                 table=table,
                 foreign_table=foreign_table,
                 cache_dir=cache_dir,
+                check=check,
             )
             command(
                 **own, options=options, session=SessionOptions(accelerator=accelerator, workers=workers), flags=flags
@@ -203,20 +264,21 @@ def run_options(app: App) -> Decorator:
     return decorate
 
 
-def opened_run(app: App, *, judges: bool = True) -> Decorator:
+def opened_run(app: App, *, judges: bool = True, writes: bool = True) -> Decorator:
     """Adds what finds a run and its images; the command gets the opened `run`.
 
     Args:
         app: the program.
         judges: whether the command works on one of the nets, in one process and on a CPU: then it gets its `name`, and
             the number of `images` to judge on, too.
+        writes: whether the command writes into the run's folder, which is then held for it alone.
     """
     net = click.option("--net", "name", default="searched", show_default=True, help="Which of the run's nets.")
-    images = click.option("--images", type=click.IntRange(1), help="Number of test images to judge on; all by default.")
+    images = click.option("--images", type=whole(1, 10**9), help="Number of test images to judge on; all by default.")
     added = all_of(
         click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path)),
         click.option("--data-dir", type=click.Path(path_type=Path), help="Where the run's images are now."),
-        click.option("--cache-dir", type=click.Path(path_type=Path), help="Where conversions are kept."),
+        CACHE_DIR,
         worker_options(app),
         *([net, images] if judges else [ACCELERATOR]),
     )
@@ -231,17 +293,22 @@ def opened_run(app: App, *, judges: bool = True) -> Decorator:
             workers: int | None = 0,
             **others: object,
         ) -> None:
+            if not (run_dir / SETTINGS).exists():  # before PyTorch is imported
+                raise UserError(f"{run_dir} holds no run: name the folder that a run printed")
             from pnas_apps.cli.runs import open_run
             from pnas_apps.ground.session import started_session
 
-            def read(folder: Path | None, preset: "Preset", track: "Track") -> "Task":
-                return app.read_task(folder, False, preset, track)
+            def read(folder: Path | None, preset: "Preset", reporter: "Reporter") -> "Task":
+                return app.read_task(folder, False, preset, reporter)
 
             with started_session(accelerator=accelerator, workers=workers) as started:
                 session = started.alone() if judges else started
                 if session is not None:
-                    run = open_run(run_dir, read, data_dir=data_dir, cache_dir=cache_dir, session=session)
-                    command(run, **others)
+                    opened_folder = open_run(
+                        run_dir, read, data_dir=data_dir, cache_dir=cache_dir, session=session, writes=writes
+                    )
+                    with opened_folder as run:
+                        command(run, **others)
 
         return added(opened)
 

@@ -39,9 +39,9 @@ def read_preset(name: str, folder: Path) -> Document:
         shipped = ", ".join(sorted(preset.stem for preset in folder.glob("*.toml")))
         raise UserError(f"there is no preset {name!r}: name one of {shipped}, or a file that ends in .toml")
     try:
-        document: Document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document: Document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not a TOML file: {error}") from None
+        raise UserError(f"{path} is not a TOML file ({error}): mend it, or begin with a shipped preset") from None
     version = document.pop("version", VERSION)
     # A boolean is a number for Python, and 1.0 is 1.
     if type(version) is not int or version != VERSION:

@@ -1,6 +1,9 @@
 """What the command-line programs have in common. Imports nothing heavy, since `--help` needs it."""
 
+import os
+import signal
 import sys
+from typing import Any
 
 import click
 
@@ -8,22 +11,43 @@ from pnas_apps.cli.app import App
 from pnas_apps.cli.device_verbs import device_verbs
 from pnas_apps.cli.run_verbs import run_verbs
 from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.signals import TerminatedError, signals_raised
+from pnas_apps.ground.terminal import open_closed_streams, printable
+
+_READER_GONE = 141
+"""What a shell says of a program that a closed pipe has ended."""
 
 
 class Program(click.Group):
-    """A group of commands that answers a user's mistake with one line on stderr and exit code 1."""
+    """A group of commands that answers a user's mistake with one line on stderr and exit code 1, or 2 for an option."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """As click has it, with the three streams open."""
+        open_closed_streams()
+        return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            with signals_raised():
+                return super().invoke(ctx)
+        except click.UsageError as error:
+            if isinstance(error, click.exceptions.NoArgsIsHelpError):
+                raise
+            path = (error.ctx or ctx).command_path
+            _fail(f"{error.format_message().rstrip('.')} (see {path} --help)", code=error.exit_code)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except UserError as error:
             _fail(str(error))
+        except BrokenPipeError:
+            # Python would complain about stdout once more at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.exit(_READER_GONE)
         except OSError as error:
             _fail(f"{error}: make room or permit access, then run the same command again to go on")
-        except KeyboardInterrupt:
-            _fail("interrupted: what is done is kept; run the same command again to go on", code=130)
+        except KeyboardInterrupt as error:
+            number = error.number if isinstance(error, TerminatedError) else signal.SIGINT
+            _fail("interrupted: what is done is kept; run the same command again to go on", code=128 + number)
         except Exception as error:
             from pnas_ops import PnasError
 
@@ -40,5 +64,5 @@ def add_verbs(main: click.Group, app: App) -> None:
 
 
 def _fail(message: str, *, code: int = 1) -> None:
-    click.secho("error: " + " ".join(message.split()), fg="red", err=True)
+    click.secho("error: " + printable(" ".join(message.split())), fg="red", err=True)
     sys.exit(code)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from pnas_apps.cli.app import App
-from pnas_apps.cli.options import DEVICES, RunOptions, SessionOptions, data_options, opened_run, run_options
+from pnas_apps.cli.int8_options import Kept, int8_options
+from pnas_apps.cli.options import DEVICES, RunOptions, SessionOptions, data_options, opened_run, run_options, whole
 from pnas_apps.cli.presets import Flags, read_preset, with_flags
 
 if TYPE_CHECKING:
@@ -60,14 +61,16 @@ def _start(
 
     document = with_flags(read_preset(preset, app.presets), flags)
     with started_session(accelerator=session.accelerator, workers=session.workers) as started:
-        run = begin_run(
+        begun = begin_run(
             app.name,
             lambda: structure_preset(document, preset, app.preset_type()),
             partial(app.read_task, data_dir, download),
             options,
             started,
+            until=until,
         )
-        go_on(run, until, table=options.table, foreign_table=options.foreign_table)
+        with begun as run:
+            go_on(run, until, table=options.table, foreign_table=options.foreign_table)
 
 
 def _train(app: App) -> click.Command:
@@ -107,28 +110,43 @@ def _export(app: App) -> click.Command:
         "it several times for several.",
     )
     @click.option("--out", type=click.Path(path_type=Path), help="Folder of the bundle; inside RUN by default.")
-    @click.option("--raw-pixels/--normalized", help="Whether the files take uint8 pixels and normalize by themselves.")
+    @click.option(
+        "--raw-pixels/--normalized",
+        default=None,
+        help="Whether the files take uint8 pixels and normalize by themselves; as those of the bundle by default.",
+    )
     @click.option(
         "--calibration-images",
-        type=click.IntRange(16),
+        type=whole(16, 1_000_000),
         default=512,
         show_default=True,
         help="Number of training images that show an int8 file the ranges of its activations.",
     )
+    @int8_options
     def export(
         run: "Run",
         name: str,
         images: int | None,
         formats: tuple[str, ...],
         out: Path | None,
-        raw_pixels: bool,
+        raw_pixels: bool | None,
         calibration_images: int,
+        keep_float: Kept | None,
+        fine_tune_epochs: int | None,
     ) -> None:
         """Write a trained net of RUN in more formats, each with its proof."""
         from pnas_apps.cli.file_commands import export_run
 
         export_run(
-            run, name, formats, out=out, raw_pixels=raw_pixels, images=images, calibration_images=calibration_images
+            run,
+            name,
+            formats,
+            out=out,
+            raw_pixels=raw_pixels,
+            images=images,
+            calibration_images=calibration_images,
+            keep_float=keep_float,
+            fine_tune_epochs=fine_tune_epochs,
         )
 
     return export
@@ -136,7 +154,7 @@ def _export(app: App) -> click.Command:
 
 def _evaluate(app: App) -> click.Command:
     @click.command("eval")
-    @opened_run(app)
+    @opened_run(app, writes=False)
     @click.option(
         "--file", "files", multiple=True, type=click.Path(path_type=Path), help="An exported file, or its name in RUN."
     )

@@ -1,39 +1,52 @@
 """From a command line to a run, new or begun, and along its road."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
+from attrs import evolve
+
 from pnas_apps.cli.options import RunOptions
+from pnas_apps.devices.known_tables import read_table
 from pnas_apps.devices.target import target_device
 from pnas_apps.ground.cache import Cache, find_cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.session import Session
 from pnas_apps.images.batch_parts import whole_batch_size
-from pnas_apps.images.folders import Track
-from pnas_apps.run.folder import RunFolder, unfinished_folder
+from pnas_apps.run.classes import check_classes
+from pnas_apps.run.folder import LOCK_NAME, RunFolder
+from pnas_apps.run.lock import held_folder, held_unfinished_folder
 from pnas_apps.run.preset import Preset
 from pnas_apps.run.run import Run
 from pnas_apps.run.settings import RunSettings
-from pnas_apps.run.task import Task, check_task
-from pnas_apps.steps.pipeline import StepName, run_pipeline
-from pnas_apps.steps.table import TableChoice
+from pnas_apps.run.task import Task, check_task, without_unreadable
+from pnas_apps.steps.pipeline import StepName, check_export_images, run_pipeline
+from pnas_apps.steps.search_images import check_search_images
+from pnas_apps.steps.table import TableChoice, check_limits
 from pnas_apps.training.training import TrainingDivergedError
+from pnas_export import Metadata
+from pnas_latency import Budget
 from pnas_ops import workloads
 
 RUNS = Path("runs")
 """Where the folders of runs are that are given none."""
 
 
+@contextmanager
 def begin_run(
     name: str,
     make_preset: Callable[[], Preset],
-    read_task: Callable[[Preset, Track], Task],
+    read_task: Callable[[Preset, Reporter], Task],
     options: RunOptions,
     session: Session,
-) -> Run:
-    """A new run, or one that was interrupted and goes on: its images read, its folder found.
+    *,
+    until: StepName = "report",
+) -> Iterator[Run]:
+    """A new run, or one that was interrupted and goes on: its images read, its folder found and held to the end.
+
+    All that can be refused before the table is measured is refused before anything is written.
 
     Args:
         name: begins the name of its folder, where it is given none.
@@ -41,20 +54,30 @@ def begin_run(
         read_task: reads images and space.
         options: of the command line.
         session: what to work with.
+        until: the step that it is to go to.
 
     Raises:
-        UserError: for anything that the user can mend.
+        UserError, PnasError: for anything that the user can mend.
     """
     cache, reporter, processes = find_cache(options.cache_dir), session.reporter, session.processes
+    held = ExitStack()
 
     def begin() -> tuple[Task, RunSettings, Path]:
         preset = make_preset()
-        target_device(options.device, cache=cache, log=None)  # told before the images are read
-        if options.run_dir is not None:
-            RunFolder(options.run_dir).refuse_finished()
+        # What needs no images is told before they are read.
+        info = target_device(options.device, cache=cache, log=None).info
+        if options.table is not None:
+            read_table(options.table)
+        given = None if options.run_dir is None else _held_given_folder(options.run_dir, held)
         task = _read(partial(read_task, preset), reporter)
         check_task(task, preset)
+        if given is not None and given.settings.exists() and not given.files.has_changed(given.settings):
+            check_classes(task, given.read_settings(), given.path)
+        if options.check:
+            task = _without_unreadable(task, cache, session)
         whole_batch_size(preset.batch_size, len(task.train), processes.size)
+        check_search_images(task, preset, processes.size)
+        check_export_images(task, until=until)
         settings = RunSettings(
             task=task.name,
             seed=options.seed,
@@ -62,11 +85,18 @@ def begin_run(
             space=task.space,
             train_images=len(task.train),
             test_images=len(task.test),
+            classes=task.train.classes,
+            checks_images=options.check,
             budget=options.budget,
             device=options.device,
             data_dir=None if task.data_dir is None else str(task.data_dir),
         )
-        folder = unfinished_folder(RUNS, name, settings) if options.run_dir is None else RunFolder(options.run_dir)
+        folder = given or held.enter_context(held_unfinished_folder(RUNS, name, settings))
+        folder.check(settings)
+        choice = TableChoice(path=options.table, foreign=options.foreign_table)
+        check_limits(
+            task.space, info, folder, cache, choice, budget=_sized(options.budget, task), objective=preset.objective
+        )
         goes_on = folder.begin(settings)
         others = f", {processes.size} processes" if processes.size > 1 else ""
         reporter.console.print(
@@ -75,17 +105,20 @@ def begin_run(
         )
         return task, settings, folder.path
 
-    return _make_run(*processes.first(begin), cache, session)
+    with held:
+        yield _make_run(*processes.first(begin), cache, session)
 
 
+@contextmanager
 def open_run(
     path: Path,
-    read_task: Callable[[Path | None, Preset, Track], Task],
+    read_task: Callable[[Path | None, Preset, Reporter], Task],
     *,
     data_dir: Path | None,
     cache_dir: Path | None,
     session: Session,
-) -> Run:
+    writes: bool = True,
+) -> Iterator[Run]:
     """A run that was begun, with its images, to work on what it left.
 
     Args:
@@ -94,15 +127,24 @@ def open_run(
         data_dir: where the images are, if they have moved since.
         cache_dir: folder of what can be made again; the user's own one if None.
         session: what to work with.
+        writes: whether the folder is written into, and therefore held to the end.
 
     Raises:
-        UserError: for a folder without a run, and images that are not those of the run.
+        UserError: for a folder without a run, or in use, and images that are not those of the run.
     """
+    held, cache = ExitStack(), find_cache(cache_dir)
 
     def read() -> tuple[Task, RunSettings]:
-        settings = RunFolder(path).read_settings()
+        folder = RunFolder(path)
+        settings = folder.read_settings()
+        if writes:
+            held.enter_context(held_folder(path))
+            folder.clear_leftovers()
         images = data_dir or (None if settings.data_dir is None else Path(settings.data_dir))
         task = _read(partial(read_task, images, settings.preset), session.reporter)
+        check_classes(task, settings, path)
+        if settings.checks_images:
+            task = _without_unreadable(task, cache, session)
         found, begun_with = (len(task.train), len(task.test)), (settings.train_images, settings.test_images)
         if task.space != settings.space or found != begun_with:
             raise UserError(
@@ -112,8 +154,9 @@ def open_run(
             )
         return task, settings
 
-    task, settings = session.processes.first(read)
-    return _make_run(task, settings, path, find_cache(cache_dir), session)
+    with held:
+        task, settings = session.processes.first(read)
+        yield _make_run(task, settings, path, cache, session)
 
 
 def go_on(run: Run, until: StepName, *, table: Path | None = None, foreign_table: bool = False) -> None:
@@ -122,11 +165,12 @@ def go_on(run: Run, until: StepName, *, table: Path | None = None, foreign_table
     Raises:
         UserError, PnasError: for anything that the user can mend.
     """
+    run.processes.first(lambda: check_export_images(run.task, until=until))
     try:
         run_pipeline(run, TableChoice(path=table, foreign=foreign_table), until=until)
     except TrainingDivergedError as error:
         raise UserError(f"{error.what}: lower --train-lr") from None
-    names = ", ".join(sorted(path.name for path in run.folder.path.iterdir()))
+    names = ", ".join(sorted(path.name for path in run.folder.path.iterdir() if path.name != LOCK_NAME))
     run.reporter.console.print(f"Everything is in {run.folder.path}: {names}")
 
 
@@ -138,17 +182,38 @@ def _make_run(task: Task, settings: RunSettings, path: Path, cache: Cache, sessi
         seed=settings.seed,
         reporter=session.reporter,
         cache=cache,
-        budget=settings.budget,
+        budget=_sized(settings.budget, task),
         target=settings.device,
         processes=session.processes,
         workers=session.workers,
     )
 
 
-def _read(read_task: Callable[[Track], Task], reporter: Reporter) -> Task:
+def _sized(budget: Budget, task: Task) -> Budget:
+    """The budget, with the size of what a file says beside the net: labels, above all."""
+    metadata = Metadata(labels=task.train.classes, preprocessing=task.train.preprocessing)
+    return evolve(budget, metadata_bytes=metadata.size_bytes)
+
+
+def _held_given_folder(path: Path, held: ExitStack) -> RunFolder:
+    """The folder that a run was given, as far as it can be judged before the run's settings are known."""
+    folder = RunFolder(path)
+    folder.refuse_finished()
+    folder.refuse_foreign()
+    held.enter_context(held_folder(path))
+    return folder
+
+
+def _read(read_task: Callable[[Reporter], Task], reporter: Reporter) -> Task:
     try:
-        task = read_task(reporter.track)
+        task = read_task(reporter)
         workloads(task.space)
     except ValueError as error:
         raise UserError(str(error)) from None
     return task
+
+
+def _without_unreadable(task: Task, cache: Cache, session: Session) -> Task:
+    # The other processes wait, so that their workers' cores are free.
+    workers = session.workers * session.processes.size
+    return without_unreadable(task, workers=workers, cache=cache, reporter=session.reporter)

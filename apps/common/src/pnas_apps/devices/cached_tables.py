@@ -1,14 +1,16 @@
 """Tables that are kept for the runs here, and measured where they lack something."""
 
 import hashlib
+import time
 
 from attrs import evolve
+from filelock import FileLock
 
 from pnas_apps.devices.known_tables import read_table_of
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
-from pnas_latency import MACS, Device, LatencyTable, measure_table, validation_nets
+from pnas_latency import MACS, Device, LatencyTable, ValidationNet, measure_table, validation_nets
 from pnas_ops import DeviceInfo, Space, workloads
 
 _CALIBRATION_NETS = 6
@@ -16,12 +18,54 @@ _CALIBRATION_NETS = 6
 _PROTOCOL = 3
 """Of measuring. Tables of an earlier one would be mixed with those of today, and nets predicted from both."""
 
+SECONDS_BETWEEN_SAVES = 1.0
+"""Of a table that is being measured: a kill loses what was measured in the last of them, anything else nothing."""
+
+
+class _KeptTable:
+    """A table in the cache, to which several programs may add at the same time.
+
+    Attributes:
+        path: of its file.
+        known: what was in it at first, if anything.
+        table: what is to be in it; what other programs have added comes in when it is saved.
+    """
+
+    def __init__(self, info: DeviceInfo, cache: Cache) -> None:
+        self.path = cache.tables / _file_name(info)
+        self.known = self.table = self._read(info)
+        self._info = info
+        self._saved_at = 0.0
+
+    def keep(self, table: LatencyTable) -> None:
+        """Takes a table that holds more, and writes it to its file every now and then."""
+        self.table = table
+        if time.monotonic() - self._saved_at > SECONDS_BETWEEN_SAVES:
+            self.save()
+
+    def save(self) -> None:
+        """Writes the table to its file, where there is anything new in it."""
+        if self.table is None or self.table == self.known:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{self.path}.lock"):
+            found = self._read(self._info)
+            if found is not None and not _holds(self.table, found):
+                self.table = found.merge(self.table)
+            self.table.save(self.path)
+        self._saved_at = time.monotonic()
+
+    def _read(self, info: DeviceInfo) -> LatencyTable | None:
+        return read_table_of(info, self.path) if self.path.exists() else None
+
 
 def cached_table(device: Device, space: Space, cache: Cache, reporter: Reporter) -> LatencyTable:
     """The table of `device` with every workload of `space`, of which only those that the cache lacks are measured.
 
     It is calibrated with a few whole nets of the space, measured among the blocks: small blocks that are timed without
     them stay in the caches, and nets of hundredths of a millisecond come out a third too fast.
+
+    What was measured stays in the cache whatever happens before the rest is, see `SECONDS_BETWEEN_SAVES`.
 
     Args:
         device: where to measure.
@@ -32,22 +76,52 @@ def cached_table(device: Device, space: Space, cache: Cache, reporter: Reporter)
     Raises:
         UserError: naming a table in the cache that is damaged or of another device, or what could not be measured.
     """
-    path = cache.tables / _file_name(device.info)
-    known = read_table_of(device.info, path) if path.exists() else None
-    rows = workloads(space)
+    kept = _KeptTable(device.info, cache)
     try:
         with reporter.phases() as progress:
-            judges = validation_nets(space, costs=MACS.costs(space), fit=_CALIBRATION_NETS, held_out=0)
-            table = measure_table(device, space, known=known, validation=judges, progress=progress)
+            table = measure_table(
+                device, space, known=kept.known, validation=_judges(space), keep=kept.keep, progress=progress
+            )
     except ValueError as error:
-        raise UserError(str(error)) from error
-    wanted = {workload for row in rows for workload in row if not workload.block.computes_nothing}
-    measured = len(table.entries) - (0 if known is None else len(known.entries))
-    reporter.console.print(f"  {len(wanted)} workloads: {measured} measured now, {len(wanted) - measured} from {path}")
-    if table != known:
-        table.save(path)
+        way_on = "" if kept.table == kept.known else "; what was measured is kept, and the same command goes on with it"
+        raise UserError(f"{error}{way_on}") from error
+    finally:
+        kept.save()
+    wanted = {workload for row in workloads(space) for workload in row if not workload.block.computes_nothing}
+    measured = len(table.entries) - (0 if kept.known is None else len(kept.known.entries))
+    reporter.console.print(
+        f"  {len(wanted)} workloads: {measured} measured now, {len(wanted) - measured} from {kept.path}"
+    )
+    return _calibrated(table, space)
+
+
+def whole_cached_table(info: DeviceInfo, space: Space, cache: Cache) -> LatencyTable | None:
+    """What `cached_table` returns where it has nothing to measure, or else None.
+
+    Raises:
+        UserError: naming a table in the cache that is damaged or of another device.
+    """
+    known = _KeptTable(info, cache).known
+    if known is None or known.missing(workloads(space)):
+        return None
+    nets = {(entry.architecture.resolution, entry.architecture.blocks) for entry in known.nets}
+    judges = {(one.architecture.resolution, one.architecture.blocks) for one in _judges(space)}
+    return _calibrated(known, space) if judges <= nets else None
+
+
+def _judges(space: Space) -> tuple[ValidationNet, ...]:
+    return validation_nets(space, costs=MACS.costs(space), fit=_CALIBRATION_NETS, held_out=0)
+
+
+def _calibrated(table: LatencyTable, space: Space) -> LatencyTable:
     # Nets of other spaces, which the cache holds too, have other errors.
     return evolve(table, nets=tuple(entry for entry in table.nets if space.has(entry.architecture))).calibrated()
+
+
+def _holds(table: LatencyTable, other: LatencyTable) -> bool:
+    """Whether the one lacks nothing of the other."""
+    nets = {entry.architecture for entry in table.nets}
+    return table.measurements.keys() >= other.measurements.keys() and nets >= {one.architecture for one in other.nets}
 
 
 def _file_name(info: DeviceInfo) -> str:

@@ -13,12 +13,14 @@ def read_table(path: Path) -> LatencyTable:
     Raises:
         UserError: naming a file that is not there or not a table.
     """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, not a table: name another table")
     try:
         return LatencyTable.load(path)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): name another table") from None
     except FormatError as error:
-        raise UserError(f"{error.what}: delete it to measure anew, or name another table") from None
+        raise UserError(f"{error.what}: name another table, or move it away to measure anew") from None
 
 
 def read_table_of(device: DeviceInfo, path: Path) -> LatencyTable:

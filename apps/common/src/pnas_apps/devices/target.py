@@ -1,5 +1,6 @@
 """The device that a net is searched for."""
 
+import re
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -42,3 +43,14 @@ def target_device(target: DeviceSettings, *, cache: Cache, log: Path | None) -> 
 def shipped_format(device: TargetDevice) -> Format:
     """The format of the files that the device is measured with."""
     return _FORMATS[device.suffix, device.info.dtype]
+
+
+def format_for(target: DeviceSettings) -> Format:
+    """The same, of a device that may not be here now, such as a phone."""
+    kind = re.split("[,:]", target.name)[0]
+    return _FORMATS[".onnx" if kind == "onnxruntime" else ".tflite", target.dtype]
+
+
+def sized_format(dtype: str) -> Format:
+    """The format of the file that limits on bytes are about, whatever runs on the device."""
+    return _FORMATS[".tflite", dtype]

@@ -1,9 +1,12 @@
 """Where the programs keep what can be made again."""
 
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from attrs import frozen
 from platformdirs import user_cache_path
+
+from pnas_apps.ground.errors import UserError
 
 
 @frozen
@@ -28,5 +31,20 @@ class Cache:
 
 
 def find_cache(path: Path | None) -> Cache:
-    """The cache in a folder, or that of the user if None."""
-    return Cache(path or user_cache_path("pnas"))
+    """The cache in a folder, or that of the user if None.
+
+    Raises:
+        UserError: for a folder that cannot be made or written to, now and not after the first measurement.
+    """
+    found = path or user_cache_path("pnas")
+    if not found.is_absolute() and path is None:
+        raise UserError("this user has no home folder, where the cache would be: give --cache-dir, or set HOME")
+    try:
+        found.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=found):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"the cache {found} cannot be written to ({error.strerror}): give another --cache-dir"
+        ) from None
+    return Cache(found)

@@ -9,10 +9,9 @@ from typing import Generic, TypeVar
 import torch
 import torch.distributed as dist
 from attrs import frozen
-from rich.console import Console
 
 from pnas_apps.ground.errors import UserError
-from pnas_apps.ground.progress import Reporter
+from pnas_apps.ground.progress import Reporter, SafeConsole
 from pnas_supernet import LostProcessError, exchange
 
 Result = TypeVar("Result")
@@ -51,7 +50,7 @@ class Processes:
 
     def reporter(self, reporter: Reporter) -> Reporter:
         """The reporter, or one that keeps quiet where another process tells the same."""
-        return reporter if self.is_first else Reporter(Console(quiet=True))
+        return reporter if self.is_first else Reporter(SafeConsole(quiet=True))
 
     def first(self, work: Callable[[], Result]) -> Result:
         """What `work` returns in the first process, in all of them; the others wait for it.

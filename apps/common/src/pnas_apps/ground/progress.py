@@ -1,24 +1,60 @@
-"""Progress bars on the terminal."""
+"""Progress on the terminal, as bars; in a log file, as lines."""
 
 import os
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TypeVar
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from pnas_apps.ground.terminal import printable
 
 Item = TypeVar("Item")
+
+SECONDS_BETWEEN_LINES = 30.0
+"""A log file says at least so often that something is going on."""
+
+_LEAST_WIDTH = 20
+_WIDTH = 80
 
 
 @contextmanager
 def reporter_on_stdout() -> Iterator["Reporter"]:
     """A reporter with a descriptor of its own: a converter's noise is kept from stdout, and its progress is not."""
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as file:
+    file = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
+    try:
         # Without markup: a path, a command or "pip install 'a[b]'" is printed as it is.
-        yield Reporter(Console(file=file, markup=False, emoji=False))
+        reporter = Reporter(SafeConsole(file=file, markup=False, emoji=False))
+        try:
+            yield reporter
+        finally:
+            reporter.close()
+    finally:
+        # What is left to write when the reader of a pipe has gone is for nobody.
+        with suppress(BrokenPipeError):
+            file.close()
+
+
+class SafeConsole(Console):
+    """A console that no name can steer, see `printable`, and that is wide enough for a table whatever COLUMNS says."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if self.width < _LEAST_WIDTH:
+            self.width = _WIDTH
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """All texts come by here."""
+        return super().render_str(printable(text), **options)
+
+    def on_broken_pipe(self) -> None:
+        """Rich would redirect stdout, which is not where this one writes."""
+        self.quiet = True
+        raise BrokenPipeError
 
 
 class Reporter:
@@ -26,34 +62,51 @@ class Reporter:
 
     def __init__(self, console: Console) -> None:
         self.console = console
+        self._bars = ExitStack()
+
+    def close(self) -> None:
+        """Ends the bars of loops that an error left, before the console's file is closed."""
+        self._bars.close()
+
+    def line(self, text: str) -> None:
+        """Prints a line, however long."""
+        self.console.print(text, soft_wrap=True)
 
     @contextmanager
     def bar(self, what: str, total: int) -> Iterator[Callable[..., None]]:
         """A bar that is advanced by calling what the `with` statement gives; `text=` changes the remark beside it."""
-        with self._progress() as progress:
-            task = progress.add_task(what, total=total, text="")
+        with self.phases() as update:
+            done = 0
 
             def advance(steps: int = 1, *, text: str | None = None) -> None:
-                progress.advance(task, steps)
-                if text is not None:
-                    progress.update(task, text=text)
-                    if text and not self.console.is_terminal:
-                        # A bar is drawn only on a terminal; a log file gets lines.
-                        self.console.print(f"  {what}: {text}")
+                nonlocal done
+                done += steps
+                update(what, done, total, text=text)
 
+            update(what, 0, total)
             yield advance
 
     @contextmanager
-    def phases(self) -> Iterator[Callable[[str, int, int], None]]:
-        """Bars for work that names its own phases, as `pnas_ops.Progress` does."""
-        with self._progress() as progress:
-            tasks = {}
+    def phases(self) -> Iterator[Callable[..., None]]:
+        """Bars for work that names its own phases, as `pnas_ops.Progress` does; `text=` is a remark beside one."""
+        if not self.console.is_terminal:
+            lines = _Lines(self.console)
+            yield lines.update
+            lines.finish()
+            return
+        progress = _bars(self.console)
+        # A loop that is left in its middle ends when Python collects it, which may be after the file was closed.
+        self._bars.callback(progress.stop)
+        tasks: dict[str, Any] = {}
 
-            def update(phase: str, done: int, total: int) -> None:
-                if phase not in tasks:
-                    tasks[phase] = progress.add_task(phase, total=total, text="")
-                progress.update(tasks[phase], completed=done, total=total)
+        def update(phase: str, done: int, total: int, *, text: str | None = None) -> None:
+            if phase not in tasks:
+                tasks[phase] = progress.add_task(printable(phase), total=total, text="")
+            progress.update(tasks[phase], completed=done, total=total)
+            if text is not None:
+                progress.update(tasks[phase], text=printable(text))
 
+        with progress:
             yield update
 
     def counted(self, what: str, items: Iterable[Item], total: int) -> Iterator[Item]:
@@ -72,16 +125,47 @@ class Reporter:
         for warning in caught:
             self.console.print(f"  warning: {warning.message}", style="yellow")
 
-    def track(self, paths: Iterable[Path], total: int) -> Iterator[Path]:
-        """The paths, with a bar for how many of them have been read."""
-        return self.counted("reading images", paths, total)
 
-    def _progress(self) -> Progress:
-        columns = [
-            TextColumn("  {task.description}", markup=False),
-            BarColumn(bar_width=12),
-            TaskProgressColumn(),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-            TextColumn("{task.fields[text]}", markup=False),
-        ]
-        return Progress(*columns, console=self.console, transient=False)
+class _Lines:
+    """Progress where nothing can be drawn: a line for each remark, one every half minute, and one at the end."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._began: dict[str, float] = {}
+        self._state: dict[str, tuple[int, int]] = {}
+        self._said_at = time.monotonic()
+
+    def update(self, phase: str, done: int, total: int, *, text: str | None = None) -> None:
+        now = time.monotonic()
+        self._began.setdefault(phase, now)
+        self._state[phase] = (done, total)
+        if text:
+            self._say(f"{phase}: {text}", now)
+        elif now - self._said_at >= SECONDS_BETWEEN_LINES:
+            self._say(f"{phase}: {done:,} of {total:,} after {_minutes(now - self._began[phase])}", now)
+
+    def finish(self) -> None:
+        now = time.monotonic()
+        for phase, (done, total) in self._state.items():
+            self._say(f"{phase}: {done:,} of {total:,} in {_minutes(now - self._began[phase])}", now)
+
+    def _say(self, line: str, now: float) -> None:
+        self._said_at = now
+        self._console.print(f"  {line}", soft_wrap=True)
+
+
+def _minutes(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"
+
+
+def _bars(console: Console) -> Progress:
+    return Progress(
+        TextColumn("  {task.description}", markup=False),
+        BarColumn(bar_width=12),
+        TaskProgressColumn(),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        TextColumn("{task.fields[text]}", markup=False),
+        console=console,
+        transient=False,
+    )

@@ -2,8 +2,9 @@
 
 import torch
 from attrs import field, frozen
-from attrs.validators import ge
 from torch import Tensor
+
+from pnas_ops import Range
 
 
 @frozen(kw_only=True)
@@ -17,9 +18,9 @@ class Augmentation:
         cutout: side in pixels of the square that is blanked at a random place (arXiv 1708.04552); 0 for none.
     """
 
-    crop_padding: int = field(validator=ge(0))
+    crop_padding: int = field(validator=Range(0, 4096, whole=True))
     horizontal_flip: bool
-    cutout: int = field(validator=ge(0))
+    cutout: int = field(validator=Range(0, 4096, whole=True))
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """A changed copy of (N, C, H, W), each image in its own way, without a loop over images."""

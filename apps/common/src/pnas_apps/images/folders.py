@@ -1,45 +1,72 @@
-"""Image folders with one sub-folder a class, read into memory."""
+"""Image folders with one sub-folder a class, and how they are read into memory."""
 
-import os
-from collections.abc import Callable, Iterable
+from collections import Counter
 from pathlib import Path
 
 import torch
-from PIL import Image, UnidentifiedImageError
+from torch import Tensor
 from torchvision.transforms.v2 import functional
 
 from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.progress import Reporter
+from pnas_apps.images.finding import find_images, is_junk_folder, told_skipped
+from pnas_apps.images.image_file import UnreadableImageError, read_image
 from pnas_apps.images.image_set import ImageSet
-
-IMAGE_SUFFIXES = frozenset(Image.registered_extensions())
-
-Track = Callable[[Iterable[Path], int], Iterable[Path]]
-"""Passes the paths through while showing progress; the number is how many there are."""
+from pnas_apps.images.unreadable import UnreadableImage, shown
 
 
 def read_image_folder(
-    folder: Path, *, resolution: int, track: Track, classes: tuple[str, ...] | None = None
-) -> ImageSet:
-    """All images of `folder/CLASS/*`, as RGB of `resolution` x `resolution` pixels.
+    folder: Path, *, resolution: int, reporter: Reporter, classes: tuple[str, ...] | None = None
+) -> tuple[ImageSet, list[UnreadableImage]]:
+    """All images under `folder/CLASS`, as RGB of `resolution` x `resolution` pixels, and the files that are unreadable.
 
     Larger or smaller images are scaled so that the shorter side fits, and cropped at the centre.
 
     Args:
         folder: holds one sub-folder a class.
         resolution: side in pixels.
-        track: shows progress.
+        reporter: shows progress, and is told which files are no images.
         classes: the classes that must be there, in this order; the sub-folders' names in order if None.
 
     Raises:
-        UserError: naming the folder without images or with fewer than two classes, the missing or unknown class, or
-            the file that is not an image.
+        UserError: as `find_class_images` does.
+    """
+    classes, names = find_class_images(folder, classes, reporter)
+    files = [(label, folder / classes[label] / name) for label, row in enumerate(names) for name in row]
+    images, labels, unreadable = [], [], []
+    for label, path in reporter.counted("reading images", files, len(files)):
+        try:
+            images.append(_brought_to(resolution, read_image(path)))
+            labels.append(label)
+        except UnreadableImageError as error:
+            unreadable.append(UnreadableImage(path=path, reason=str(error)))
+    stacked = torch.stack(images) if images else torch.empty((0, 3, resolution, resolution), dtype=torch.uint8)
+    return ImageSet(images=stacked, labels=torch.tensor(labels, dtype=torch.int64), classes=classes), unreadable
+
+
+def find_class_images(
+    folder: Path, classes: tuple[str, ...] | None, reporter: Reporter
+) -> tuple[tuple[str, ...], list[list[str]]]:
+    """The classes of a folder, and the names of the images of each, see `find_images`.
+
+    Args:
+        folder: holds one sub-folder a class.
+        classes: those that must be there; whichever are there, in order of their names, if None.
+        reporter: is told how many files are left out, and why.
+
+    Raises:
+        UserError: naming the folder without or with one sub-folder, one without images, a name that no class can have,
+            and the missing or unknown classes.
     """
     classes = find_classes(folder, classes)
-    paths = [[folder / name / image for image in image_names(folder / name)] for name in classes]
-    joined = [path for row in paths for path in row]
-    images = torch.stack([_read_image(path, resolution) for path in track(joined, len(joined))])
-    labels = torch.repeat_interleave(torch.arange(len(classes)), torch.tensor([len(row) for row in paths]))
-    return ImageSet(images=images, labels=labels, classes=classes)
+    found = [find_images(folder / name) for name in classes]
+    skipped = sum((one.skipped for one in found), Counter[str]())
+    beside = sum(not entry.is_dir() and not entry.name.startswith(".") for entry in folder.iterdir())
+    if beside:
+        skipped["beside the folders of the classes"] = beside
+    if skipped:
+        reporter.line(f"{shown(folder)}: left out {told_skipped(skipped)}")
+    return classes, [one.names for one in found]
 
 
 def find_classes(folder: Path, classes: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -50,11 +77,21 @@ def find_classes(folder: Path, classes: tuple[str, ...] | None) -> tuple[str, ..
         classes: those that must be there; whichever are there, in order of their names, if None.
 
     Raises:
-        UserError: naming the folder without or with one sub-folder, and the missing or unknown classes.
+        UserError: naming the folder without or with one sub-folder, a name that no class can have, and the missing or
+            unknown classes.
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder: expected sub-folders with images, one for each class")
-    found = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")))
+    try:
+        entries = list(folder.iterdir())
+    except OSError as error:
+        raise UserError(f"{folder} cannot be read ({error.strerror}): allow it, or name another folder") from None
+    found = tuple(sorted(entry.name for entry in entries if entry.is_dir() and not is_junk_folder(entry.name)))
+    for name in found:
+        if not _is_line(name):
+            raise UserError(
+                f"{shown(folder / name)} cannot name a class, being no line of UTF-8, as labels are: rename the folder"
+            )
     if not found:
         raise UserError(f"{folder} is empty: expected sub-folders with images, one for each class")
     if len(found) == 1:
@@ -66,26 +103,17 @@ def find_classes(folder: Path, classes: tuple[str, ...] | None) -> tuple[str, ..
     return classes
 
 
-def image_names(folder: Path) -> list[str]:
-    """The names of all image files of a folder, in order.
-
-    Raises:
-        UserError: for a folder without any.
-    """
-    # os.scandir and splitext, since ImageNet has 1.28 million names: iterdir takes several times as long.
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES)  # noqa: PTH122
-    if not names:
-        raise UserError(f"{folder} holds no images: add some or remove the folder")
-    return names
-
-
-def _read_image(path: Path, resolution: int) -> torch.Tensor:
+def _is_line(name: str) -> bool:
     try:
-        with Image.open(path) as image:
-            pixels: torch.Tensor = functional.pil_to_tensor(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} is not a readable image ({error}): remove it or replace it") from None
-    if pixels.shape[1:] != (resolution, resolution):
-        pixels = functional.center_crop(functional.resize(pixels, [resolution], antialias=True), [resolution])
-    return pixels
+        name.encode()
+    except UnicodeEncodeError:  # Python's stand-ins for bytes that are no UTF-8
+        return False
+    return name.splitlines() == [name]
+
+
+def _brought_to(resolution: int, pixels: Tensor) -> Tensor:
+    if pixels.shape[1:] == (resolution, resolution):
+        return pixels.contiguous()
+    scaled = functional.resize(pixels.contiguous(), [resolution], antialias=True)
+    cropped: Tensor = functional.center_crop(scaled, [resolution])
+    return cropped

@@ -39,4 +39,5 @@ def measure_preprocessing(images: ImageSet) -> Preprocessing:
         channels="grey" if len(values) == 1 else "RGB",
         mean=tuple(mean.tolist()),
         std=tuple(std.tolist()),
+        shorter_side=max(height, width),
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from attrs import frozen
 
 from pnas_apps.ground.errors import UserError
+from pnas_apps.images.unreadable import share_flag, shown
 
 
 class UnreadablePhotos:
@@ -37,11 +38,12 @@ class UnreadablePhotos:
         self.paths.append(path)
         if len(self.paths) > self._max_share * self._photos:
             count = len(self.paths)
+            allowing = share_flag(count, self._photos)
             raise UserError(
-                f"{path} is not a readable image ({reason}); with it {count} of {self._photos} are not: remove or "
-                f"replace it, or allow a larger share of unreadable ones than {self._max_share:g} (max_corrupt_share)"
+                f"{shown(path)} is not a readable image ({reason}); with it {count} of {self._photos} are not: replace "
+                f"it, or allow a larger share than {self._max_share:g} with --no-check {allowing}"
             )
-        self._tell(f"{path} is not a readable image ({reason}): another one of its batch is taken twice")
+        self._tell(f"{shown(path)} is not a readable image ({reason}): another one of its batch is taken twice")
 
 
 @frozen(kw_only=True, eq=False)

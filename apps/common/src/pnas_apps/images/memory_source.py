@@ -6,10 +6,13 @@ import torch
 from attrs import evolve, frozen
 from torch import Tensor
 
+from pnas_apps.ground.cache import Cache
+from pnas_apps.ground.progress import Reporter
 from pnas_apps.images.augmentation import Augmentation
 from pnas_apps.images.batches import ImageBatches
 from pnas_apps.images.image_set import ImageSet
 from pnas_apps.images.loading import Loading
+from pnas_apps.images.unreadable import UnreadableImage
 from pnas_ops import Batches, Preprocessing
 
 
@@ -40,6 +43,9 @@ class MemorySource:
 
     def subset(self, indices: Tensor) -> Self:
         return evolve(self, images=self.images.subset(indices))
+
+    def find_unreadable(self, *, workers: int, cache: Cache, reporter: Reporter) -> list[tuple[int, UnreadableImage]]:
+        return []
 
     def training_batches(
         self, *, batch_size: int, generator: torch.Generator, loading: Loading, device: torch.device, start: int = 0

@@ -5,7 +5,10 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor
 
+from pnas_apps.ground.cache import Cache
+from pnas_apps.ground.progress import Reporter
 from pnas_apps.images.loading import Loading
+from pnas_apps.images.unreadable import UnreadableImage
 from pnas_ops import Batches, Preprocessing
 
 
@@ -28,6 +31,9 @@ class ImageSource(Protocol):
 
     def subset(self, indices: Tensor) -> Self:
         """The images at `indices`, in that order."""
+
+    def find_unreadable(self, *, workers: int, cache: Cache, reporter: Reporter) -> list[tuple[int, UnreadableImage]]:
+        """The images that cannot be read, by their index; none where all have been read already."""
 
     def training_batches(
         self, *, batch_size: int, generator: torch.Generator, loading: Loading, device: torch.device, start: int = 0

@@ -67,7 +67,10 @@ def _split(
         members = (images.labels == label).nonzero().squeeze(1)
         wanted = count(label, len(members))
         if not 0 < wanted < len(members):
-            raise UserError(f"class {name!r} has {len(members)} images: too few to hold out {what}")
+            raise UserError(
+                f"class {name!r} has {len(members)} images: too few to hold out {what}: add some to it, or name "
+                "another share"
+            )
         held_out.append(members[torch.randperm(len(members), generator=generator)[:wanted]])
     mask = torch.zeros(len(images.labels), dtype=torch.bool)
     mask[torch.cat(held_out)] = True

@@ -1,4 +1,4 @@
-"""Photographs that stay in their files: found, decoded, seen and batched by workers.
+"""Photographs that stay in their files: found, checked, seen and batched by workers.
 
 Imports `ground` and `images`.
 """

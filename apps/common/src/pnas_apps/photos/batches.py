@@ -1,23 +1,20 @@
 """Batches of photos, read and augmented by worker processes. Shapes: N photos, C channels, H x W pixels."""
 
-import multiprocessing
-import os
-import threading
 from collections.abc import Iterator, Sequence
-from multiprocessing.context import BaseContext
 
 import torch
 from attrs import evolve, frozen
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import Dataset, default_collate
 
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.randomness import seed_of
 from pnas_apps.images.batch_parts import part_of, whole_batch_size
+from pnas_apps.images.image_file import UnreadableImageError, open_image
 from pnas_apps.images.loading import Loading
-from pnas_apps.photos.photo_file import UnreadablePhotoError, open_photo
 from pnas_apps.photos.photo_set import PhotoSet
 from pnas_apps.photos.views import View
+from pnas_apps.photos.workers import in_workers
 from pnas_ops import Preprocessing
 
 Failure = tuple[int, str]
@@ -120,23 +117,13 @@ class PhotoBatches:
         return positions[part_of(len(positions), self._loading.rank, self._loading.world_size)]
 
     def _load(self, reader: "_Reader", parts: Sequence[list[int]]) -> Iterator["_Batch"]:
-        loader = DataLoader(
+        return in_workers(
             reader,
-            batch_sampler=parts,
-            num_workers=self._loading.workers,
-            multiprocessing_context=_fresh_processes() if self._loading.workers else None,
-            worker_init_fn=_end_with_parent,
-            collate_fn=reader.join,
+            parts,
+            reader.join,
+            workers=self._loading.workers,
             pin_memory=self._device.type == "cuda",
-            # It draws a seed for its workers, which is used by nothing: PyTorch's own generator stays as it is.
-            generator=torch.Generator(),
         )
-        try:
-            yield from loader
-        except RuntimeError as error:
-            if not str(error).startswith("DataLoader worker"):
-                raise
-            raise UserError(f"a process that reads photos has died ({error}): lower the number of workers") from None
 
     def _prepare(self, batch: "_Batch") -> tuple[Tensor, Tensor]:
         pixels = batch.pixels.to(self._device, non_blocking=True)
@@ -144,29 +131,6 @@ class PhotoBatches:
         if self._preprocessing is None or self._device.type == "cpu":
             return pixels, labels
         return self._preprocessing(pixels), labels
-
-
-def _fresh_processes() -> BaseContext:
-    """Forks workers from a process that does nothing else: a fork of this one may lock up, since converters leave
-    threads in it.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
-
-
-def _end_with_parent(worker: int) -> None:
-    """Ends a worker when the process that it works for is killed. PyTorch looks after the one that forked it, which is
-    another here, and lives as long as the worker.
-    """
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 @frozen(kw_only=True, eq=False)
@@ -209,9 +173,9 @@ class _Reader(Dataset[_Photo]):
         failures: list[Failure] = []
         for index in members:
             try:
-                with open_photo(self.photos.path(index)) as photo:
+                with open_image(self.photos.path(index)) as photo:
                     pixels = self._prepared(self.view(photo, seed_of(self.seed, position)))
-            except UnreadablePhotoError as error:
+            except UnreadableImageError as error:
                 failures.append((index, str(error)))
             else:
                 return _Photo(pixels=pixels, label=int(self.photos.labels[index]), failures=failures)

@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pnas_apps.ground.errors import UserError
-from pnas_apps.images.folders import find_classes, image_names
+from pnas_apps.ground.progress import Reporter
+from pnas_apps.images.folders import find_class_images
 
 
 @frozen(kw_only=True, eq=False)
 class PhotoSet:
-    """Labelled files `folder/CLASS/NAME`.
+    """Labelled files under `folder/CLASS`.
 
     Attributes:
         folder: holds one sub-folder a class.
-        names: of the files, as bytes, (N,): one array, since a million strings would be copied into every worker by and
-            by, which counts its references to each of them.
+        names: of the files, from the folder of their class on, as bytes, (N,): one array, since a million strings would
+            be copied into every worker by and by, which counts its references to each of them.
         labels: int64, (N,), indices into `classes`.
         classes: names.
     """
@@ -42,18 +43,18 @@ class PhotoSet:
         return evolve(self, names=self.names[indices.numpy()], labels=self.labels[indices])
 
 
-def find_photos(folder: Path, *, classes: tuple[str, ...] | None = None) -> PhotoSet:
-    """All image files of `folder/CLASS/*`, none of which is opened.
+def find_photos(folder: Path, *, reporter: Reporter, classes: tuple[str, ...] | None = None) -> PhotoSet:
+    """All image files under `folder/CLASS`, none of which is opened.
 
     Args:
         folder: holds one sub-folder a class.
+        reporter: is told which files are no images.
         classes: the classes that must be there, in this order; the sub-folders' names in order if None.
 
     Raises:
-        UserError: naming the folder without images or with fewer than two classes, or the missing or unknown class.
+        UserError: as `find_class_images` does.
     """
-    classes = find_classes(folder, classes)
-    names = [image_names(folder / name) for name in classes]
+    classes, names = find_class_images(folder, classes, reporter)
     labels = torch.repeat_interleave(torch.arange(len(classes)), torch.tensor([len(row) for row in names]))
     return PhotoSet(
         folder=folder,
@@ -63,8 +64,8 @@ def find_photos(folder: Path, *, classes: tuple[str, ...] | None = None) -> Phot
     )
 
 
-def find_train_and_val(folder: Path) -> tuple[PhotoSet, PhotoSet]:
-    """The photos of `folder/train/CLASS/*` and of `folder/val/CLASS/*`, which are ImageNet's names.
+def find_train_and_val(folder: Path, *, reporter: Reporter) -> tuple[PhotoSet, PhotoSet]:
+    """The photos under `folder/train/CLASS` and `folder/val/CLASS`, which are ImageNet's names.
 
     Raises:
         UserError: as `find_photos`, and for a folder that has no `train` and `val`.
@@ -72,5 +73,5 @@ def find_train_and_val(folder: Path) -> tuple[PhotoSet, PhotoSet]:
     for part in ("train", "val"):
         if not (folder / part).is_dir():
             raise UserError(f"{folder} has no sub-folder {part}: expected train/CLASS/* and val/CLASS/* with images")
-    train = find_photos(folder / "train")
-    return train, find_photos(folder / "val", classes=train.classes)
+    train = find_photos(folder / "train", reporter=reporter)
+    return train, find_photos(folder / "val", reporter=reporter, classes=train.classes)

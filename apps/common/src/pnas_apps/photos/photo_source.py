@@ -6,8 +6,12 @@ import torch
 from attrs import evolve, frozen
 from torch import Tensor
 
+from pnas_apps.ground.cache import Cache
+from pnas_apps.ground.progress import Reporter
 from pnas_apps.images.loading import Loading
+from pnas_apps.images.unreadable import UnreadableImage
 from pnas_apps.photos.batches import PhotoBatches
+from pnas_apps.photos.checking import find_unreadable
 from pnas_apps.photos.photo_set import PhotoSet
 from pnas_apps.photos.views import CenterView, PhotoAugmentation, TrainingView, photo_preprocessing
 from pnas_ops import Batches, Preprocessing
@@ -44,6 +48,9 @@ class PhotoSource:
 
     def subset(self, indices: Tensor) -> Self:
         return evolve(self, photos=self.photos.subset(indices))
+
+    def find_unreadable(self, *, workers: int, cache: Cache, reporter: Reporter) -> list[tuple[int, UnreadableImage]]:
+        return find_unreadable(self.photos, workers=workers, cache=cache, reporter=reporter)
 
     def training_batches(
         self, *, batch_size: int, generator: torch.Generator, loading: Loading, device: torch.device, start: int = 0

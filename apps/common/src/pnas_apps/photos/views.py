@@ -4,13 +4,13 @@ from typing import Literal
 
 import torch
 from attrs import field, frozen
-from attrs.validators import and_, ge, gt, in_, le
+from attrs.validators import in_
 from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from pnas_apps.photos.photo_file import Box, PhotoFile
-from pnas_ops import Preprocessing
+from pnas_apps.images.image_file import Box, ImageFile
+from pnas_ops import Preprocessing, Range
 from pnas_supernet import seeded
 
 _CENTER_SHARE = 0.875
@@ -30,7 +30,12 @@ def photo_preprocessing(resolution: int) -> Preprocessing:
     that any scale and shift can be folded into.
     """
     return Preprocessing(
-        height=resolution, width=resolution, channels="RGB", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
+        height=resolution,
+        width=resolution,
+        channels="RGB",
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+        shorter_side=centered_side(resolution),
     )
 
 
@@ -45,10 +50,10 @@ class PhotoAugmentation:
         rand_augment: magnitude, 1 to 30, of two random operations (RandAugment, arXiv 1909.13719); 0 for none.
     """
 
-    min_scale: float = field(default=0.08, validator=and_(gt(0.0), le(1.0)))
+    min_scale: float = field(default=0.08, validator=Range(0.001, 1.0))
     horizontal_flip: bool = True
     color_jitter: Literal["none", "normal", "strong"] = field(default="none", validator=in_(tuple(_COLOR_JITTER)))
-    rand_augment: int = field(default=0, validator=and_(ge(0), le(30)))
+    rand_augment: int = field(default=0, validator=Range(0, 30, whole=True))
 
 
 class TrainingView:
@@ -71,7 +76,7 @@ class TrainingView:
         if jitter:
             self._changes.append(v2.ColorJitter(**jitter))
 
-    def __call__(self, photo: PhotoFile, seed: int) -> Tensor:
+    def __call__(self, photo: ImageFile, seed: int) -> Tensor:
         """The view that `seed` stands for: uint8, (3, resolution, resolution)."""
         with seeded(seed):
             # Known before anything is decoded, so that a large photo need not be decoded at full size.
@@ -92,13 +97,32 @@ class CenterView:
 
     def __init__(self, resolution: int) -> None:
         self.resolution = resolution
-        self._shorter_side = round(resolution / _CENTER_SHARE)
 
-    def __call__(self, photo: PhotoFile, seed: int) -> Tensor:
+    def __call__(self, photo: ImageFile, seed: int) -> Tensor:
         """Whatever the seed, the same view: uint8, (3, resolution, resolution)."""
-        pixels = photo.decode(shrink=min(photo.height, photo.width) / (_SPARE * self._shorter_side))
-        pixels = functional.resize(pixels, [self._shorter_side], antialias=True)
-        return functional.center_crop(pixels, [self.resolution])  # type: ignore[no-any-return]
+        return middle(photo, (self.resolution, self.resolution), centered_side(self.resolution))
+
+
+def centered_side(resolution: int) -> int:
+    """To which the shorter side of a photo is brought, before the view of this size is cut out of its middle."""
+    return round(resolution / _CENTER_SHARE)
+
+
+def middle(photo: ImageFile, size: tuple[int, int], shorter_side: int, *, shrinks: bool = True) -> Tensor:
+    """The middle of a photo, of which the shorter side was brought to `shorter_side`: uint8, (3, *size).
+
+    Args:
+        photo: that nobody has decoded yet.
+        size: height and width, in pixels.
+        shorter_side: in pixels.
+        shrinks: whether a JPEG file may be decoded at a smaller size.
+
+    Raises:
+        UnreadableImageError: for a file that is damaged.
+    """
+    spare = min(photo.height, photo.width) / (_SPARE * shorter_side)
+    pixels = functional.resize(photo.decode(shrink=spare if shrinks else 1.0), [shorter_side], antialias=True)
+    return functional.center_crop(pixels, list(size))  # type: ignore[no-any-return]
 
 
 View = TrainingView | CenterView

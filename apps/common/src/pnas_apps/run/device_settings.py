@@ -3,7 +3,7 @@
 from typing import Literal
 
 from attrs import field, frozen
-from attrs.validators import ge
+from attrs.validators import ge, le
 
 Dtype = Literal["float32", "int8"]
 
@@ -19,5 +19,5 @@ class DeviceSettings:
     """
 
     name: str = "tflite"
-    threads: int = field(default=1, validator=ge(1))
+    threads: int = field(default=1, validator=[ge(1), le(1024)])
     dtype: Dtype = "float32"

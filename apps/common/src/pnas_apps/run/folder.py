@@ -1,18 +1,32 @@
 """The folder that holds everything of one run. A step is done when its file is there."""
 
 import json
+import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import asdict
+from attrs import asdict, evolve
 
 from pnas_apps.ground.errors import UserError
+from pnas_apps.run.classes import with_labels
+from pnas_apps.run.file_hashes import FileHashes
 from pnas_apps.run.settings import RunSettings
-from pnas_ops import FormatError, load_json, save_json, write_atomically
+from pnas_export import Bundle
+from pnas_ops import FormatError, PnasError, clear_leftovers, load_json, parse_json, recover, to_json
+from pnas_supernet import has_checkpoint
 
 SEARCHED = "searched"
 """The name of the net that the search found."""
+
+_FOR_PEOPLE = (".txt", ".png", ".jsonl")
+"""Files that no step reads."""
+
+_STAGED_BY_VERSION_0_1 = re.compile(r"\.bundle.*\.[a-z0-9_]{8}")
+
+LOCK_NAME = ".lock"
+"""Of the file that a program holds as long as it works in the folder."""
 
 
 class RunFolder:
@@ -20,10 +34,12 @@ class RunFolder:
 
     Attributes:
         path: the folder.
+        files: what is known of the files in it; whatever a step writes goes through it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.files = FileHashes(path)
         self.settings = path / "settings.json"
         self.table = path / "table.json"
         self.search_checkpoint = path / "search.pt"
@@ -41,7 +57,7 @@ class RunFolder:
 
     def network(self, name: str) -> "NetworkFolder":
         """The folder of one of the nets."""
-        return NetworkFolder(self.path / "networks" / name)
+        return NetworkFolder(self.path / "networks" / name, self.files)
 
     def bundle(self, name: str) -> Path:
         """The folder of a net's exported files; `bundle` itself is that of the searched net."""
@@ -52,35 +68,86 @@ class RunFolder:
         """Whether the last step is done."""
         return self.results.exists()
 
+    def damages(self) -> list[Path]:
+        """What is there of all that a run needs and is not what was written."""
+        bundle = self.bundle(SEARCHED)
+        try:
+            if holds_bundle(bundle):
+                Bundle.load(bundle)
+            damaged = []
+        except PnasError:
+            damaged = [bundle]
+        changed = [path for path in self.files.changed() if path.suffix not in _FOR_PEOPLE and path != self.seconds]
+        return [*damaged, *changed]
+
     def refuse_finished(self) -> None:
-        """Raises a UserError where the run is finished."""
-        if self.is_finished:
+        """Raises a UserError where the run is finished, and nothing of it is damaged that could be made again."""
+        if self.is_finished and not self.damages():
             raise UserError(f"{self.path} already holds a finished run: give another --run-dir, or delete it")
 
-    def begin(self, settings: RunSettings) -> bool:
-        """Writes the settings of a new run, or of an unfinished one that can go on with them.
+    def refuse_foreign(self) -> None:
+        """Raises a UserError where the folder holds something that is not a run."""
+        if self.settings.exists() or not self.path.exists():
+            return
+        if not self.path.is_dir() or not all(map(self._is_left_over, self.path.iterdir())):
+            raise UserError(f"{self.path} holds something that is not a run: give another --run-dir")
 
-        Returns:
-            Whether there is something to go on from.
+    def check(self, settings: RunSettings) -> None:
+        """Refuses a folder in which a run cannot begin, or go on, with these settings.
+
+        As long as no search has begun, an unfinished one takes other limits and another objective: those that it has
+        may be what it was refused for.
 
         Raises:
             UserError: for a finished run, an unfinished one with other settings, or a folder of something else.
         """
         self.refuse_finished()
-        if self.settings.exists():
-            found = self.read_settings()
-            if found != settings:
-                names = ", ".join(_differences(asdict(found), asdict(settings)))
-                raise UserError(
-                    f"{self.path} holds an unfinished run with other settings ({names}): "
-                    "give the same ones to go on, or another --run-dir"
-                )
-            save_json(settings, self.settings)  # what need not be equal may have changed
-            return True
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise UserError(f"{self.path} holds something that is not a run: give another --run-dir")
-        save_json(settings, self.settings)
-        return False
+        self.refuse_foreign()
+        if not self.settings.exists() or self._mends(settings):
+            return
+        found = self.read_settings()
+        if not has_checkpoint(self.search_checkpoint):
+            preset = evolve(found.preset, objective=settings.preset.objective)
+            found = evolve(found, budget=settings.budget, preset=preset)
+        if found != settings:
+            names = ", ".join(_differences(asdict(found), asdict(settings)))
+            raise UserError(
+                f"{self.path} holds an unfinished run with other settings ({names}): "
+                "give the same ones to go on, or another --run-dir"
+            )
+
+    def takes(self, settings: RunSettings) -> bool:
+        """Whether `check` has nothing against them."""
+        try:
+            self.check(settings)
+        except UserError:
+            return False
+        return True
+
+    def begin(self, settings: RunSettings) -> bool:
+        """Writes the settings of a new run, or of an unfinished one that can go on with them.
+
+        Removes what a program that was killed has left of a file: only one that holds the folder may call it.
+
+        Returns:
+            Whether there is something to go on from.
+
+        Raises:
+            UserError: as `check`.
+        """
+        self.check(settings)
+        goes_on = self.settings.exists()
+        self.clear_leftovers()
+        self.files.save(settings, self.settings)  # what need not be equal may have changed
+        return goes_on
+
+    def _is_left_over(self, path: Path) -> bool:
+        """Whether a program may leave it that was killed before there was a run."""
+        return path.name == LOCK_NAME or path == self.files.path or path.match(".*.tmp")
+
+    def _mends(self, settings: RunSettings) -> bool:
+        """Whether the file of the settings is damaged, and these are what was to be in it."""
+        return self.files.has_changed(self.settings) and bool(self.files.was(self.settings, to_json(settings)))
 
     def read_settings(self) -> RunSettings:
         """What the run was asked to do.
@@ -91,7 +158,13 @@ class RunFolder:
         if not self.settings.exists():
             raise UserError(f"{self.path} holds no run: name the folder that a run printed")
         try:
-            return load_json(self.settings, RunSettings)
+            self.files.check(self.settings)
+        except FormatError as error:
+            raise UserError(
+                f"{error.what}: give the very command that began the run, which writes it anew, or another --run-dir"
+            ) from None
+        try:
+            return with_labels(load_json(self.settings, RunSettings), self.labels)
         except FormatError as error:
             raise UserError(f"{error.what}: give another --run-dir, or delete the folder") from None
 
@@ -99,63 +172,59 @@ class RunFolder:
         """Adds to the time that a step took, over all sessions of the run."""
         total = self.read_seconds()
         total[step] = total.get(step, 0.0) + seconds
-        write_atomically(self.seconds, json.dumps(total, indent=1) + "\n")
+        self.files.write(self.seconds, json.dumps(total, indent=1) + "\n")
 
     def read_seconds(self) -> dict[str, float]:
-        """The time that each step took so far."""
+        """The time that each step took so far; none where the file is damaged, for they are nothing but times."""
         try:
-            found = json.loads(self.seconds.read_text(encoding="utf-8"))
-            return {str(step): float(seconds) for step, seconds in found.items()}
-        except (FileNotFoundError, ValueError, TypeError, AttributeError):
-            # Nothing but times: those of a damaged file are gone, and the run is not.
+            self.files.check(self.seconds)
+            found = parse_json(self.seconds.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
             return {}
+        if not isinstance(found, dict) or not all(type(one) in (int, float) and one >= 0 for one in found.values()):
+            return {}
+        return {step: float(seconds) for step, seconds in found.items()}
+
+    def clear_leftovers(self) -> None:
+        """Removes what processes were writing here when they were killed."""
+        for folder in (self.path, *(self.path / "networks").glob("*")):
+            clear_leftovers(folder)
+        for entry in self.path.glob(".bundle*"):
+            if _STAGED_BY_VERSION_0_1.fullmatch(entry.name):
+                shutil.rmtree(entry)
 
 
 def holds_bundle(path: Path) -> bool:
-    """Whether a folder holds a bundle that was finished."""
-    return (path / "bundle.json").exists()
+    """Whether a folder holds a bundle, be it damaged."""
+    recover(path)
+    return any((path / name).exists() for name in ("bundle.json", "metadata.json"))
 
 
-def write_history(path: Path, records: Sequence[Any]) -> None:
+def history_lines(records: Sequence[Any]) -> str:
     """One line of JSON for every record of a search's or a training's history."""
-    write_atomically(path, "".join(json.dumps(asdict(record)) + "\n" for record in records))
+    return "".join(json.dumps(asdict(record), allow_nan=False) + "\n" for record in records)
 
 
 class NetworkFolder:
-    """Paths of one net: what it is, its weights, and the files that ship."""
+    """Paths of one net: what it is, its weights, and the files that ship.
 
-    def __init__(self, path: Path) -> None:
+    Attributes:
+        path: the folder.
+        files: what is known of the files of the run.
+    """
+
+    def __init__(self, path: Path, files: FileHashes) -> None:
         self.path = path
+        self.files = files
         self.architecture = path / "architecture.json"
         self.checkpoint = path / "training.pt"
         self.history = path / "history.jsonl"
         self.weights = path / "weights.safetensors"
+        self.int8_weights = path / "weights-int8.safetensors"
 
     def file(self, name: str) -> Path:
         """An exported file, by the name that it has in a bundle."""
         return self.path / name
-
-
-def unfinished_folder(parent: Path, name: str, settings: RunSettings) -> RunFolder:
-    """The folder for a run that was given none: an unfinished one with these settings, or else a new one.
-
-    Tries `parent/name`, `parent/name-2`, `parent/name-3` and so on.
-    """
-    number = 1
-    while True:
-        folder = RunFolder(parent / (name if number == 1 else f"{name}-{number}"))
-        if not folder.path.exists():
-            return folder
-        if not folder.is_finished and _holds(folder, settings):
-            return folder
-        number += 1
-
-
-def _holds(folder: RunFolder, settings: RunSettings) -> bool:
-    try:
-        return folder.read_settings() == settings
-    except UserError:
-        return False
 
 
 def _differences(found: dict[str, Any], wanted: dict[str, Any], prefix: str = "") -> list[str]:

@@ -1,7 +1,6 @@
 """Search spaces by their names on a command line."""
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Protocol
 
 from attrs import frozen
@@ -42,8 +41,6 @@ def named_space(
     """
     if name not in spaces:
         raise UserError(f"there is no space {name!r}: name one of {', '.join(spaces)}")
-    if not isfinite(width_mult):
-        raise UserError(f"width_mult must be a finite number, got {width_mult}: give another --width-mult")
     one = spaces[name]
     try:
         found = one.build(

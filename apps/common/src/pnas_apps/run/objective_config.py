@@ -3,7 +3,9 @@
 from typing import Literal
 
 from attrs import field, frozen
-from attrs.validators import and_, ge, gt, in_, le
+from attrs.validators import in_
+
+from pnas_ops import Range
 
 Form = Literal["constrained", "linear", "absolute", "mul-log", "reinforce"]
 _FORMS: tuple[Form, ...] = ("constrained", "linear", "absolute", "mul-log", "reinforce")
@@ -30,11 +32,11 @@ class ObjectiveConfig:
     """
 
     form: Form = field(validator=in_(_FORMS))
-    weight: float = field(validator=ge(0.0))
-    log_unit_ms: float = field(validator=gt(0.0))
-    multiplier_rate: float = field(validator=gt(0.0))
-    damping: float = field(validator=gt(0.0))
-    tightening: float = field(validator=and_(ge(0.0), le(1.0)))
-    samples: int = field(validator=ge(1))
+    weight: float = field(validator=Range(0.0, 1e6))
+    log_unit_ms: float = field(validator=Range(0.0, 1e9, above=True))
+    multiplier_rate: float = field(validator=Range(0.0, 1e3, above=True))
+    damping: float = field(validator=Range(0.0, 1e6, above=True))
+    tightening: float = field(validator=Range(0.0, 1.0))
+    samples: int = field(validator=Range(1, 10_000, whole=True))
     reward_cost: Literal["table", "measured", "file-bytes"] = field(validator=in_(("table", "measured", "file-bytes")))
-    file_bytes: float = field(validator=gt(0.0))
+    file_bytes: float = field(validator=Range(0.0, 1e18, above=True))

@@ -1,21 +1,23 @@
 """The options of a run."""
 
+import re
 from collections.abc import Mapping
 from typing import TypeVar
 
 import torch
 from attrs import Attribute, evolve, field, frozen
-from attrs.validators import and_, ge, gt, le, lt
 
 from pnas_apps.ground.errors import UserError
 from pnas_apps.images.augmentation import Augmentation
-from pnas_apps.images.source import ImageSource
-from pnas_apps.images.splitting import split_count, split_share
+from pnas_apps.images.splitting import Images, split_count, split_share
 from pnas_apps.photos.views import PhotoAugmentation
 from pnas_apps.run.objective_config import ObjectiveConfig
 from pnas_apps.training.config import TrainConfig
-from pnas_ops import from_dict
+from pnas_ops import Range, from_dict
 from pnas_supernet import SearchConfig
+
+SMALLEST_SHARE = 0.0001
+"""Of the images: what is less is a slip, and gives no image of any class that people have."""
 
 
 @frozen(kw_only=True)
@@ -28,6 +30,8 @@ class CommonPreset:
         width_mult: scales its channels.
         resolution: side of the images in pixels.
         batch_size: images in a batch, of the search and of the training, in all processes together.
+        max_corrupt_share: of all images, how many may be unreadable; more stop the run, which may go on with another
+            share.
         search_share: share of the training images that the search sees, the same of every class; the training of the
             net that it finds sees all of them.
         objective: how latency and other costs enter the search.
@@ -37,12 +41,13 @@ class CommonPreset:
     """
 
     space: str
-    blocks_per_stage: int = field(validator=ge(1))
-    width_mult: float = field(validator=gt(0.0))
-    resolution: int = field(validator=ge(1))
-    batch_size: int = field(validator=ge(2))
-    reference_epochs: int = field(validator=ge(1))
-    search_share: float = field(validator=and_(gt(0.0), le(1.0)))
+    blocks_per_stage: int = field(validator=Range(1, 100, whole=True))
+    width_mult: float = field(validator=Range(0.01, 16.0))
+    resolution: int = field(validator=Range(1, 4096, whole=True))
+    batch_size: int = field(validator=Range(2, 1_000_000, whole=True))
+    reference_epochs: int = field(validator=Range(1, 1_000_000, whole=True))
+    max_corrupt_share: float = field(default=0.0, eq=False, validator=Range(0.0, 1.0))
+    search_share: float = field(validator=Range(SMALLEST_SHARE, 1.0))
     objective: ObjectiveConfig
     search: SearchConfig
     train: TrainConfig
@@ -63,15 +68,16 @@ class ImagePreset(CommonPreset):
         augmentation: of training images.
     """
 
-    validation_share: float = field(validator=and_(gt(0.0), lt(1.0)))
+    validation_share: float = field(validator=Range(SMALLEST_SHARE, 1 - SMALLEST_SHARE))
     augmentation: Augmentation
 
-    def hold_out(self, images: ImageSource, generator: torch.Generator) -> tuple[ImageSource, ImageSource]:
+    def hold_out(self, images: Images, generator: torch.Generator) -> tuple[Images, Images]:
         """The images for the weights, and those for the architecture."""
         return split_share(images, self.validation_share, generator)
 
 
-def _whole_from_1_on(instance: object, attribute: "Attribute[float]", value: float) -> None:
+def _share_or_count(instance: object, attribute: "Attribute[float]", value: float) -> None:
+    Range(SMALLEST_SHARE, 1e9)(instance, attribute, value)
     if value >= 1 and value != int(value):
         raise ValueError(f"{attribute.name} must be a share below 1 or a whole number of images, got {value}")
 
@@ -83,16 +89,13 @@ class PhotoPreset(CommonPreset):
     Attributes:
         validation_size: what the architecture learns on, not the weights: below 1 a share of the search's photos, from
             1 on their number; the same of every class.
-        max_corrupt_share: of all photos, how many may be unreadable; more stop the run, which may go on with another
-            share.
         augmentation: of training photos.
     """
 
-    validation_size: float = field(validator=[gt(0.0), _whole_from_1_on])
-    max_corrupt_share: float = field(eq=False, validator=and_(ge(0.0), le(1.0)))
+    validation_size: float = field(validator=_share_or_count)
     augmentation: PhotoAugmentation
 
-    def hold_out(self, images: ImageSource, generator: torch.Generator) -> tuple[ImageSource, ImageSource]:
+    def hold_out(self, images: Images, generator: torch.Generator) -> tuple[Images, Images]:
         """The photos for the weights, and those for the architecture."""
         if self.validation_size < 1:
             return split_share(images, self.validation_size, generator)
@@ -107,12 +110,13 @@ def structure_preset(options: Mapping[str, object], name: str, kind: type[AnyPre
     """The preset that these options amount to.
 
     Raises:
-        UserError: naming every option that is missing, unknown or out of range.
+        UserError: naming every option that is missing, unknown or out of range, and its section, if it is in one.
     """
     try:
         return from_dict(options, kind)
     except ValueError as error:
-        raise UserError(f"preset {name!r}: {error}") from None
+        said = re.sub(rf" @ {kind.__name__}\.?([\w.]*)", lambda found: found[1] and f" in [{found[1]}]", str(error))
+        raise UserError(f"preset {name!r} and flags: {said}") from None
 
 
 def preset_of(preset: Preset, kind: type[AnyPreset]) -> AnyPreset:

@@ -2,7 +2,8 @@
 
 from attrs import frozen
 
-from pnas_latency import LatencyTable
+from pnas_export import FileSizes
+from pnas_latency import Budget, LatencyTable
 from pnas_ops import Architecture, Measurement, architecture_macs, architecture_parameters
 
 
@@ -20,11 +21,36 @@ class NetResult:
 
 
 @frozen(kw_only=True)
+class LimitResult:
+    """What was asked of the searched net, and what came of it.
+
+    Attributes:
+        name: of the cost, as `pnas_latency.Metric` names it.
+        unit: its unit.
+        asked: what the net may cost at most.
+        predicted: what it was believed to cost when it was chosen.
+        shipped: what its file costs; None where that is not known here.
+    """
+
+    name: str
+    unit: str
+    asked: float
+    predicted: float
+    shipped: float | None
+
+    @property
+    def excess(self) -> float:
+        """How much more than what was asked is known to ship; 0 where nothing is."""
+        return 0.0 if self.shipped is None else max(0.0, self.shipped - self.asked)
+
+
+@frozen(kw_only=True)
 class RunResults:
-    """The final table of a run, and the seconds that its steps took."""
+    """The final table of a run, its limits, and the seconds that its steps took."""
 
     nets: tuple[NetResult, ...]
     seconds: dict[str, float]
+    limits: tuple[LimitResult, ...] = ()
 
 
 def net_result(
@@ -39,4 +65,37 @@ def net_result(
         macs=architecture_macs(architecture),
         predicted_ms=table.predict_ms(architecture),
         measured=measured,
+    )
+
+
+def limit_results(
+    budget: Budget, table: LatencyTable, architecture: Architecture, sizes: FileSizes, *, measured_ms: float | None
+) -> tuple[LimitResult, ...]:
+    """Every limit of a budget, beside what ships.
+
+    Args:
+        budget: that the net was chosen within.
+        table: that predicted its latency.
+        architecture: the net.
+        sizes: of its TFLite file in the dtype of the table's device.
+        measured_ms: the latency of its file on that device; None where it was not measured there.
+    """
+    dtype = table.device.dtype
+    shipped = {
+        "latency_ms": measured_ms,
+        "macs": float(architecture_macs(architecture)),
+        "parameters": float(architecture_parameters(architecture)),
+        f"weight_bytes_{dtype}": float(sizes.constants),
+        f"peak_activation_bytes_{dtype}": float(sizes.peak_activations),
+        f"file_bytes_{dtype}": float(sizes.file),
+    }
+    return tuple(
+        LimitResult(
+            name=limit.metric.name,
+            unit=limit.metric.unit,
+            asked=limit.at_most,
+            predicted=limit.metric.of(architecture),
+            shipped=shipped[limit.metric.name],
+        )
+        for limit in budget.limits(table)
     )

@@ -1,6 +1,8 @@
 """One run: what it works on, where it leaves its files, and where its randomness comes from."""
 
-from functools import partial
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
 
 import torch
 from attrs import evolve, field, frozen
@@ -17,7 +19,9 @@ from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import Preset
 from pnas_apps.run.task import Task
 from pnas_latency import Budget
-from pnas_ops import Batches, Preprocessing
+from pnas_ops import Batches, PnasError, Preprocessing
+
+Kept = TypeVar("Kept")
 
 _PIXEL_BATCH = 256
 
@@ -57,7 +61,7 @@ class Run:
         unreadable = UnreadablePhotos(
             len(self.task.train) + len(self.task.test),
             max_share=self.task.max_unreadable_share,
-            tell=partial(self.reporter.console.print, soft_wrap=True),
+            tell=self.reporter.line,
         )
         return Loading(
             unreadable=unreadable, workers=self.workers, rank=self.processes.rank, world_size=self.processes.size
@@ -77,6 +81,22 @@ class Run:
         """The run in the first process, which the others leave, and None in those: for what one does for all."""
         alone = self.processes.parted()
         return None if alone is None else evolve(self, processes=alone)
+
+    def kept(self, path: Path, read: Callable[[Path], Kept]) -> Kept | None:
+        """What a step has left in the folder; None where it is to be made, for it is not there or, as is told, damaged.
+
+        Args:
+            path: a file of the run.
+            read: raises a `PnasError` for a damaged one.
+        """
+        if not path.exists():
+            return None
+        try:
+            self.folder.files.check(path)
+            return read(path)
+        except PnasError as error:
+            self.reporter.console.print(f"  {error.what}: it is made again", style="yellow", soft_wrap=True)
+            return None
 
     def generator(self, *purpose: str | int) -> torch.Generator:
         """The source of randomness for one purpose, on the CPU."""

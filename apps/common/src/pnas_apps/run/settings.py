@@ -13,6 +13,9 @@ class RunSettings:
     """What must be equal for an unfinished run to go on, and where its images are.
 
     Attributes:
+        train_images, test_images: how many there are; without those that cannot be read, where they were checked.
+        classes: names, in the order of the labels; empty in files of earlier versions.
+        checks_images: whether every photo is read before it is worked with.
         budget: what the net may cost.
         device: what it is searched for.
         data_dir: folder of the images, which may have moved since; None where they come with a library.
@@ -24,6 +27,8 @@ class RunSettings:
     space: Space
     train_images: int
     test_images: int
+    classes: tuple[str, ...] = ()
+    checks_images: bool = field(default=False, eq=False)
     budget: Budget = field(factory=Budget)
     device: DeviceSettings = field(factory=DeviceSettings)
     data_dir: str | None = field(default=None, eq=False)

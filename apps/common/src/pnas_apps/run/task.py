@@ -1,11 +1,16 @@
 """What a run works on."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from attrs import frozen
+import torch
+from attrs import evolve, frozen
 
+from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.progress import Reporter
 from pnas_apps.images.source import ImageSource
+from pnas_apps.images.unreadable import check_every_class, judge_unreadable
 from pnas_apps.run.preset import Preset
 from pnas_ops import Space, TreeSpace
 
@@ -37,3 +42,38 @@ def check_task(task: Task, preset: Preset) -> None:
         )
     if preset.train.path_dropping and not isinstance(task.space, TreeSpace):
         raise UserError(f"space {preset.space!r} has no trees of which paths could be dropped: set path_dropping to 0")
+
+
+def without_unreadable(task: Task, *, workers: int, cache: Cache, reporter: Reporter) -> Task:
+    """The task without the images that cannot be read, which are then no part of it: so that it is the same once they
+    are gone.
+
+    Args:
+        task: what a run works on.
+        workers: processes that read the images.
+        cache: remembers those that can be read.
+        reporter: shows progress, and is told of each one that cannot.
+
+    Raises:
+        UserError: for a larger share of them than the task allows, and a class without any other.
+    """
+    parts = (task.train, task.test)
+    found = [part.find_unreadable(workers=workers, cache=cache, reporter=reporter) for part in parts]
+    judge_unreadable(
+        [image for row in found for _, image in row],
+        sum(map(len, parts)),
+        max_share=task.max_unreadable_share,
+        tell=reporter.line,
+    )
+    train, test = (_left(part, [index for index, _ in row]) for part, row in zip(parts, found, strict=True))
+    return evolve(task, train=train, test=test)
+
+
+def _left(images: ImageSource, unreadable: Sequence[int]) -> ImageSource:
+    if not unreadable:
+        return images
+    is_left = torch.ones(len(images), dtype=torch.bool)
+    is_left[torch.tensor(unreadable)] = False
+    left = images.subset(is_left.nonzero().squeeze(1))
+    check_every_class(left.labels, left.classes)
+    return left

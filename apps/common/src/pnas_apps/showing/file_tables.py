@@ -8,7 +8,15 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from pnas_export import BUNDLE_FILES, MAX_ACCURACY_LOSS, LossyFile, Parity, Proof
+from pnas_apps.ground.terminal import printable
+from pnas_export import (
+    BUNDLE_FILES,
+    CALIBRATED_FORMATS,
+    MAX_ACCURACY_LOSS,
+    Parity,
+    Proof,
+    format_of,
+)
 from pnas_ops import DeviceInfo, Measurement
 
 _FILE_WIDTH = max(len(name) for name in BUNDLE_FILES)
@@ -37,7 +45,9 @@ def proof_table(proof: Proof) -> Table:
         box=SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
-        caption="\n".join([*map(_lossy_line, proof.lossy), *(refusal.reason for refusal in proof.refused)]),
+        caption="\n".join(
+            [*_lossy_lines(proof), *map(str, proof.adjusted), *(refusal.reason for refusal in proof.refused)]
+        ),
         caption_justify="left",
     )
     table.add_column("file, runtime", min_width=_FILE_WIDTH)
@@ -46,7 +56,7 @@ def proof_table(proof: Proof) -> Table:
     for name, files in groupby(proof.files, key=lambda file: file.parity.file):
         for index, file in enumerate(files):
             if index == 0:
-                table.add_row(Text(name, style="bold"), *[""] * 4, f"{file.size_bytes / 1e6:.2f} MB")
+                table.add_row(Text(printable(name), style="bold"), *[""] * 4, f"{file.size_bytes / 1e6:.2f} MB")
             table.add_row(
                 f"  {file.parity.runtime} {file.parity.runtime_version}",
                 f"{file.parity.max_relative_difference:.1e}",
@@ -91,6 +101,16 @@ def _three_digits(value: float) -> str:
     return f"{value:.3f}" if value < 1 else f"{value:.3g}"
 
 
-def _lossy_line(lossy: LossyFile) -> str:
-    layers = ", ".join(f"layer {layer.layer} ({layer.relative_error:.0%} off)" for layer in lossy.layers)
-    return f"{lossy.file} loses more than {MAX_ACCURACY_LOSS:.0%}; it computes worst: {layers}"
+def _lossy_lines(proof: Proof) -> list[str]:
+    """The files that lose too much, and the ways out that they have not gone yet."""
+    lines = []
+    for lossy in proof.lossy:
+        layers = ", ".join(f"layer {layer.layer} ({layer.relative_error:.0%} off)" for layer in lossy.layers)
+        lines.append(f"{lossy.file} loses more than {MAX_ACCURACY_LOSS:.0%}; it computes worst: {layers}")
+        format_ = format_of(lossy.file)
+        if format_ in CALIBRATED_FORMATS:
+            lines.append(
+                f"Less is lost by export RUN --format {format_} with --fine-tune 5 (weights trained for int8), "
+                "--keep-float auto (layers in float32: larger, slower), or both"
+            )
+    return lines

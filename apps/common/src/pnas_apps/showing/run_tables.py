@@ -6,7 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from pnas_apps.run.results import NetResult
+from pnas_apps.run.results import LimitResult, NetResult
 from pnas_latency import Landing
 from pnas_ops import OpSpec, PricedNet, TreeBlockSpec, half_edges, kernel_color, tree_text, workloads
 
@@ -54,6 +54,35 @@ def landing_table(landing: Landing) -> Table:
     return table
 
 
+def limits_table(limits: Sequence[LimitResult], *, file: str) -> Table:
+    """What was asked of the net, what it was believed to cost, and what ships.
+
+    Args:
+        limits: one line each.
+        file: the name of the file that bytes are those of.
+    """
+    title = f"Limits (bytes: of {file})"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table.add_column("limit")
+    for heading in ("asked", "predicted", "shipped", ""):
+        table.add_column(heading, justify="right")
+    for limit in limits:
+        shown = [_amount(value, limit.unit) for value in (limit.asked, limit.predicted, limit.shipped)]
+        digits = 0 if limit.unit == "ms" else 2  # milliseconds are measured
+        table.add_row(limit.name, *shown, f"over by {limit.excess / limit.asked:.{digits}%}" if limit.excess else "")
+    return table
+
+
+def excess_lines(limits: Sequence[LimitResult], *, file: str) -> list[str]:
+    """A line for every limit on bytes that what ships does not keep, with the way out."""
+    return [
+        f"{file} has {limit.shipped:.0f} {limit.name}, {limit.excess:.0f} more than the {limit.asked:.0f} that were "
+        f"asked for: search again with a limit of {limit.asked - limit.excess:.0f}"
+        for limit in limits
+        if limit.excess and limit.unit == "bytes"
+    ]
+
+
 def results_table(nets: Sequence[NetResult], *, file: str, measured_elsewhere: bool = False) -> Table:
     """The nets side by side.
 
@@ -80,6 +109,12 @@ def results_table(nets: Sequence[NetResult], *, file: str, measured_elsewhere: b
             "-" if measured_elsewhere else f"{net.predicted_ms / measured_ms - 1:+.1%}",
         )
     return table
+
+
+def _amount(value: float | None, unit: str) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if unit == "ms" else f"{value:,.0f}"
 
 
 def _op_text(op: OpSpec) -> str:

@@ -1,14 +1,17 @@
 """The files of one net of a run, and the proof that they are right."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from pnas_apps.images.source import ImageSource
+from pnas_apps.run.folder import holds_bundle
 from pnas_apps.run.run import Run
 from pnas_export import (
+    FORMATS,
+    Adjustment,
     Bundle,
     Format,
     Metadata,
@@ -18,7 +21,7 @@ from pnas_export import (
     file_name,
     verify_files,
 )
-from pnas_ops import Architecture
+from pnas_ops import Architecture, FormatError, PnasError, read_weights
 
 CALIBRATION_IMAGES = 512
 REFERENCE_IMAGES = 256
@@ -31,6 +34,7 @@ def export_network(
     path: Path,
     formats: Sequence[Format],
     *,
+    adjustments: Mapping[Format, Adjustment] | None = None,
     raw_pixels: bool = False,
     images: int | None = None,
     calibration_images: int = CALIBRATION_IMAGES,
@@ -43,6 +47,7 @@ def export_network(
         architecture: what the network is.
         path: the bundle's folder.
         formats: which files.
+        adjustments: of int8 files.
         raw_pixels: whether the files take uint8 pixels and normalize by themselves.
         images: test images to prove with, spread over all; all of them if None.
         calibration_images: training images that show the ranges of activations, spread over all.
@@ -59,6 +64,7 @@ def export_network(
             metadata=Metadata(labels=train.classes, preprocessing=run.preprocessing, raw_pixels=raw_pixels),
             test=run.pixel_batches(test),
             calibration=run.pixels(spread(train, calibration_images)),
+            adjustments=adjustments,
             architecture=architecture,
             cache=run.cache.conversions,
             log=run.folder.converter_log,
@@ -76,35 +82,87 @@ def export_reference(run: Run, network: nn.Module, name: str, format_: Format) -
         format_: "tflite", "tflite-int8" or "onnx".
 
     Raises:
-        ParityError: for a file that does not compute what its net does; it is deleted.
+        ParityError: for a file that does not compute what its net does; it is not kept.
     """
     path = run.folder.network(name).file(file_name(format_))
     images = run.preprocessing(run.pixels(spread(run.task.test, REFERENCE_IMAGES)))
     quantized = format_.endswith("int8")
-    if not path.exists():
-        calibration = None
-        if quantized:
-            calibration = run.preprocessing(run.pixels(spread(run.task.train, CALIBRATION_IMAGES)))
+
+    def verified(file: Path) -> Path:
+        try:
+            if quantized:
+                verify_files(network, [file], images, tolerance=None)
+            else:
+                verify_files(network, [file], images)
+        except ParityError:
+            raise
+        except ValueError as error:  # no runtime loads it
+            raise FormatError(str(error)) from None
+        return file
+
+    if (kept := run.kept(path, verified)) is not None:
+        return kept
+    calibration = None
+    if quantized:
+        calibration = run.preprocessing(run.pixels(spread(run.task.train, CALIBRATION_IMAGES)))
+    with run.folder.files.writing(path) as staged:
         with run.reporter.bar(f"exporting the {name} net", 1) as advance:
             export_file(
                 network,
                 run.preprocessing.input_shape,
-                path,
+                staged,
                 format_,
                 calibration=calibration,
                 cache=run.cache.conversions,
                 log=run.folder.converter_log,
             )
             advance()
-    try:
-        if quantized:
-            verify_files(network, [path], images, tolerance=None)
-        else:
-            verify_files(network, [path], images)
-    except ParityError:
-        path.unlink()
-        raise
+        verified(staged)
     return path
+
+
+def kept_bundle(run: Run, network: nn.Module, path: Path) -> Bundle | None:
+    """The bundle of a net that is there; None where there is none, or one that is damaged or of other weights.
+
+    Args:
+        run: tells which of them.
+        network: with its weights.
+        path: the bundle's folder.
+    """
+    if not holds_bundle(path):
+        return None
+    try:
+        bundle = Bundle.load(path)
+        _ = bundle.metadata, bundle.proof, bundle.architecture  # of this version
+        found = read_weights(path / "weights.safetensors")
+    except PnasError as error:
+        what = error.what
+    else:
+        now = network.state_dict()
+        if now.keys() == found.keys() and all(torch.equal(now[name].cpu(), found[name]) for name in now):
+            return bundle
+        what = f"{path} is of other weights"
+    run.reporter.console.print(f"  {what}: it is made again", style="yellow", soft_wrap=True)
+    return None
+
+
+def formats_in(path: Path) -> list[Format]:
+    """The formats of all files that a bundle has, or had before it was damaged."""
+    if not holds_bundle(path):
+        return []
+    try:
+        names = {file.name for file in Bundle(path).files}
+    except PnasError:
+        names = set()
+    return [one for one in FORMATS if file_name(one) in names or (path / file_name(one)).exists()]
+
+
+def takes_raw_pixels(path: Path) -> bool:
+    """Whether the files of a bundle take raw pixels, as far as a damaged one says it; those of no bundle do not."""
+    try:
+        return holds_bundle(path) and Bundle(path).metadata.raw_pixels
+    except (OSError, PnasError):
+        return False
 
 
 def spread(images: ImageSource, count: int | None) -> ImageSource:

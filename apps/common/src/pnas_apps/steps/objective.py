@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from pnas_apps.ground.errors import UserError
 from pnas_apps.run.objective_config import ObjectiveConfig
 from pnas_latency import (
     AbsolutePenalty,
@@ -76,6 +77,22 @@ def make_arch_step(
             term = LinearPenalty(weight=config.weight, reference=reference)
     terms = [(latency, term), *((limit.metric, constraint(limit.at_most)) for limit in budget.counts(table))]
     return GateStep(search.gate_sampler, ExpectedObjective(space, terms))
+
+
+def check_objective(config: ObjectiveConfig, space: Space, table: LatencyTable, budget: Budget) -> None:
+    """Refuses before a search what it would fail on.
+
+    Raises:
+        UserError: for a unit of latencies that nets are not slower than.
+    """
+    if config.form == "mul-log":
+        fastest_ms = table.metric().of(table.metric().cheapest(space))
+        least_ms = min(fastest_ms, budget.latency_ms or fastest_ms)
+        if least_ms <= config.log_unit_ms:
+            raise UserError(
+                f"objective.log_unit_ms of {config.log_unit_ms:g} is not below what is to be divided by it, "
+                f"{least_ms:.4g} ms: give a smaller --objective-log-unit-ms"
+            )
 
 
 def average_ms(space: Space, table: LatencyTable) -> float:

@@ -8,7 +8,8 @@ from typing import Any, Literal, Protocol
 from rich.console import Console
 
 from pnas_apps.run.run import Run
-from pnas_apps.steps.export import export
+from pnas_apps.run.task import Task
+from pnas_apps.steps.export import check_calibration, export
 from pnas_apps.steps.report import report
 from pnas_apps.steps.search import search
 from pnas_apps.steps.table import TableChoice, find_table
@@ -33,6 +34,12 @@ class Made(Protocol):
 
     def show(self, console: Console) -> None:
         """Prints it, where the road ends with this step."""
+
+
+def check_export_images(task: Task, *, until: StepName) -> None:
+    """Raises a UserError where the way to a step leads through an export, for which there are too few images."""
+    if until in DONE_BY_ONE:
+        check_calibration(task)
 
 
 def run_pipeline(run: Run, choice: TableChoice, *, until: StepName = "report") -> None:

@@ -10,7 +10,7 @@ from pnas_apps.run.results import RunResults, net_result
 from pnas_apps.run.run import Run
 from pnas_apps.showing.report import report_of
 from pnas_apps.steps.export import Exported
-from pnas_ops import draw_architectures, save_figure, save_json, write_atomically
+from pnas_ops import draw_architectures, save_figure
 
 _PAGE_COLUMNS = 100
 
@@ -37,8 +37,11 @@ def report(run: Run, exported: Exported) -> Reported:
     folder, nets, tabled = run.folder, exported.trained.nets, exported.trained.searched.tabled
     with run.reporter.phases() as progress:
         measured = tabled.device.measure_files(exported.files, progress=progress)
-    save_figure(draw_architectures([tabled.table.priced(net.architecture) for net in nets]), folder.picture)
+    with folder.files.writing(folder.picture) as staged:
+        save_figure(draw_architectures([tabled.table.priced(net.architecture) for net in nets]), staged)
     seconds = folder.read_seconds()
+    elsewhere = tabled.table.device != tabled.device.info
+    searched_ms = None if elsewhere else measured[exported.files[0]].latency_ms
     results = RunResults(
         nets=tuple(
             net_result(net.architecture, net.epochs, net.accuracy, tabled.table, measured[file])
@@ -46,6 +49,7 @@ def report(run: Run, exported: Exported) -> Reported:
         ),
         # The pipeline adds those of this step when it is over.
         seconds=seconds | {"report": seconds.get("report", 0.0) + time.perf_counter() - began},
+        limits=exported.limits(run, measured_ms=searched_ms),
     )
     page = report_of(
         tabled.table.priced(nets[0].architecture),
@@ -53,10 +57,11 @@ def report(run: Run, exported: Exported) -> Reported:
         exported.bundle.proof,
         results,
         file=exported.files[0].name,
-        measured_elsewhere=tabled.table.device != tabled.device.info,
+        sized=exported.sized.name,
+        measured_elsewhere=elsewhere,
     )
     text = io.StringIO()
     Console(file=text, width=_PAGE_COLUMNS, markup=False, emoji=False).print(page)
-    write_atomically(folder.report, text.getvalue())
-    save_json(results, folder.results)
+    folder.files.write(folder.report, text.getvalue())
+    folder.files.save(results, folder.results)
     return Reported(results=results, page=page)

@@ -15,14 +15,19 @@ def measured_ms(device: Device) -> Cost:
     return cache(partial(measure_net_ms, device))
 
 
+def check_file_bytes(space: Space) -> None:
+    """Raises a UserError for a space of edges, whose blocks are too many to be converted beforehand."""
+    if not space.of_whole_blocks:
+        raise UserError(f"space {space.name!r} has too many blocks to know their files: name another reward cost")
+
+
 def file_bytes(space: Space, *, conversions: Path | None, log: Path | None) -> Cost:
     """The size of a net's float32 TFLite file in bytes, as the file is.
 
     Raises:
-        UserError: for a space of edges, whose blocks are too many to be converted beforehand.
+        UserError: as `check_file_bytes`.
     """
-    if not space.of_whole_blocks:
-        raise UserError(f"space {space.name!r} has too many blocks to know their files: name another reward cost")
+    check_file_bytes(space)
     blocks = {w for row in workloads(space) for w in row if not w.block.computes_nothing}
     converted = convert_workloads(sorted(blocks, key=str), cache=conversions, log=log)
 

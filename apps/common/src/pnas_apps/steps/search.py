@@ -1,5 +1,7 @@
 """The second step: a supernet is searched, and a net of it taken that is within the budget."""
 
+from functools import partial
+
 from attrs import frozen
 from rich.console import Console
 
@@ -10,7 +12,7 @@ from pnas_apps.steps.rewards import make_cost
 from pnas_apps.steps.supernet_search import expected_history_ms, run_search
 from pnas_apps.steps.table import Tabled
 from pnas_latency import Landing
-from pnas_ops import Architecture, draw_architectures, save_figure, save_json
+from pnas_ops import Architecture, draw_architectures, load_json, save_figure
 from pnas_supernet import SuperNet, draw_search
 
 
@@ -58,11 +60,16 @@ def search(run: Run, tabled: Tabled) -> Searched:
     def land_and_draw() -> Landing:
         landing = land_run(run, tabled, supernet)
         searched = landing.result.architecture
-        save_json(searched, run.folder.architecture)
+        if run.kept(run.folder.architecture, partial(load_json, cls=Architecture)) != searched:
+            run.folder.files.save(searched, run.folder.architecture)
         expected_ms = expected_history_ms(history, space, table)
         curves = draw_search(history, expected_ms=expected_ms, target_ms=run.budget.latency_ms)
-        save_figure(curves, run.folder.curves)
-        save_figure(draw_architectures([table.priced(searched)]), run.folder.picture)
+        for figure, path in (
+            (curves, run.folder.curves),
+            (draw_architectures([table.priced(searched)]), run.folder.picture),
+        ):
+            with run.folder.files.writing(path) as staged:
+                save_figure(figure, staged)
         return landing
 
     landing = run.processes.first(land_and_draw)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import torch
 
-from pnas_apps.images.splitting import split_share
-from pnas_apps.run.folder import write_history
+from pnas_apps.run.folder import history_lines
 from pnas_apps.run.run import Run
 from pnas_apps.steps.objective import Cost, make_arch_step
+from pnas_apps.steps.search_images import split_search_images
 from pnas_latency import LatencyTable
 from pnas_ops import Space
 from pnas_supernet import EpochRecord, ProxylessNAS, SuperNet
@@ -27,11 +27,9 @@ def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, lis
     Raises:
         CheckpointError: for a checkpoint that cannot be gone on from.
     """
-    preset, space, seen = run.preset, run.task.space, run.task.train
+    preset, space = run.preset, run.task.space
     config = preset.search
-    if preset.search_share < 1:
-        _, seen = split_share(seen, preset.search_share, run.generator("search images"))
-    weights_split, alpha_split = preset.hold_out(seen, run.generator("split"))
+    weights_split, alpha_split = split_search_images(run.task.train, preset, run.generator)
     supernet = SuperNet(space, generator=run.generator("supernet")).to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = len(run.training_batches(weights_split))
     search = ProxylessNAS(
@@ -52,6 +50,9 @@ def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, lis
     checkpoint = run.folder.search_checkpoint
     with run.reporter.warnings_as_lines():
         search.resume(checkpoint)
+    if run.processes.is_first and search.history:
+        # A kill may have come between the checkpoint and the history, and that may be damaged.
+        run.folder.files.write(run.folder.history, history_lines(search.history))
     saved_at = time.monotonic()
     with run.reporter.bar("searching", (config.warmup_epochs + config.epochs) * steps) as advance:
         advance(len(search.history) * steps + search.step)
@@ -73,7 +74,7 @@ def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, lis
             )
             search.save(checkpoint)
             if run.processes.is_first:
-                write_history(run.folder.history, search.history)
+                run.folder.files.write(run.folder.history, history_lines(search.history))
             latency_ms = expected_history_ms([record], space, table)[0]
             advance(
                 0,

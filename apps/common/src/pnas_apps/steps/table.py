@@ -1,17 +1,24 @@
 """The first step: the latency table that a run searches with."""
 
+from datetime import date
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 from rich.console import Console
 
-from pnas_apps.devices.cached_tables import cached_table
+from pnas_apps.devices.cached_tables import cached_table, whole_cached_table
 from pnas_apps.devices.known_tables import read_table
 from pnas_apps.devices.target import TargetDevice, target_device
+from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
+from pnas_apps.run.folder import RunFolder
+from pnas_apps.run.objective_config import ObjectiveConfig
 from pnas_apps.run.run import Run
-from pnas_latency import ForeignTableError, LatencyTable, MissingWorkloadsError, check_budget
-from pnas_ops import save_json, write_atomically
+from pnas_apps.steps.objective import check_objective
+from pnas_apps.steps.rewards import check_file_bytes
+from pnas_latency import Budget, ForeignTableError, LatencyTable, MissingWorkloadsError, check_budget
+from pnas_ops import DeviceInfo, PnasError, Space, to_json
+from pnas_supernet import has_checkpoint
 
 
 @frozen(kw_only=True)
@@ -50,11 +57,15 @@ def find_table(run: Run, choice: TableChoice) -> Tabled:
     device = target_device(run.target, cache=run.cache, log=run.folder.converter_log)
 
     def begin() -> LatencyTable:
-        save_json(run.preprocessing, run.folder.preprocessing)
-        write_atomically(run.folder.labels, "".join(f"{name}\n" for name in run.task.train.classes))
-        table = _find(run, device, choice)
-        check_budget(run.task.space, table, run.budget)
-        table.save(run.folder.table)
+        files, space = run.folder.files, run.task.space
+        files.save(run.preprocessing, run.folder.preprocessing)
+        files.write(run.folder.labels, "".join(f"{name}\n" for name in run.task.train.classes))
+        before = run.kept(run.folder.table, LatencyTable.load)
+        table = _given_table(space, device.info, run.folder, choice, before)
+        if table is None:
+            table = cached_table(device, space, run.cache, run.reporter)
+        files.save(table, run.folder.table)
+        _check_limits(space, table, run.budget, run.preset.objective)
         return table
 
     table = run.processes.first(begin)
@@ -62,17 +73,64 @@ def find_table(run: Run, choice: TableChoice) -> Tabled:
     return Tabled(device=device, table=table)
 
 
-def _find(run: Run, device: TargetDevice, choice: TableChoice) -> LatencyTable:
-    space, begun_with = run.task.space, run.folder.table
-    if choice.path is None and not begun_with.exists():
-        return cached_table(device, space, run.cache, run.reporter)
-    path = begun_with if choice.path is None else choice.path
-    table = read_table(path)
-    if begun_with.exists() and table != read_table(begun_with):
-        raise UserError(f"{run.folder.path} was begun with another table than {path}: leave out --table")
+def check_limits(
+    space: Space,
+    info: DeviceInfo,
+    folder: RunFolder,
+    cache: Cache,
+    choice: TableChoice,
+    *,
+    budget: Budget,
+    objective: ObjectiveConfig,
+) -> None:
+    """Refuses what this step would refuse, as far as that can be told before anything is written or measured.
+
+    Where there is no table yet, that is all but the latency.
+
+    Raises:
+        UserError: for a table that cannot be used, and an objective that does not fit it or the space.
+        InfeasibleBudgetError: for a budget that no net of the space is within.
+    """
+    if objective.form == "reinforce" and objective.reward_cost == "file-bytes":
+        check_file_bytes(space)
+    table = _given_table(space, info, folder, choice, _intact_table(folder)) or whole_cached_table(info, space, cache)
+    if table is None:
+        nothing = LatencyTable(device=info, measured_on=date.today().isoformat(), entries=())
+        check_budget(space, nothing, evolve(budget, latency_ms=None))
+    else:
+        _check_limits(space, table, budget, objective)
+
+
+def _check_limits(space: Space, table: LatencyTable, budget: Budget, objective: ObjectiveConfig) -> None:
+    check_budget(space, table, budget)
+    check_objective(objective, space, table, budget)
+
+
+def _intact_table(folder: RunFolder) -> LatencyTable | None:
+    """That of a run that was begun; None where there is none, or a damaged one."""
+    try:
+        folder.files.check(folder.table)
+        return LatencyTable.load(folder.table)
+    except (FileNotFoundError, PnasError):
+        return None
+
+
+def _given_table(
+    space: Space, info: DeviceInfo, folder: RunFolder, choice: TableChoice, before: LatencyTable | None
+) -> LatencyTable | None:
+    """The one that the command line names, or `before`, that of the run; None where one is to be measured."""
+    path = choice.path or folder.table
+    table = before if choice.path is None else read_table(choice.path)
+    if has_checkpoint(folder.search_checkpoint):
+        if before is None:
+            _refuse_unlike_the_damaged(folder, table)
+        elif table != before:
+            raise UserError(f"{folder.path} was begun with another table than {path}: leave out --table")
+    if table is None:
+        return None
     try:
         # A run that goes on with its own table has been told already.
-        table.check_fits(space, None if choice.foreign or choice.path is None else device.info)
+        table.check_fits(space, None if choice.foreign or choice.path is None else info)
     except MissingWorkloadsError as error:
         raise UserError(
             f"{path} is a table of another space: {error.what}: add them with the command table, or leave out --table"
@@ -82,3 +140,15 @@ def _find(run: Run, device: TargetDevice, choice: TableChoice) -> LatencyTable:
             f"{path} is a table of another device: {error.what}: measure one on {error.want}; or add --foreign-table"
         ) from None
     return table
+
+
+def _refuse_unlike_the_damaged(folder: RunFolder, table: LatencyTable | None) -> None:
+    """Where a search was begun with a table that has been damaged since, it goes on with that one only."""
+    if not folder.table.exists():
+        return
+    same = table is not None and folder.files.was(folder.table, to_json(table))
+    if same is False:
+        raise UserError(
+            f"the search in {folder.path} was begun with the table that {folder.table.name} held before it was "
+            "damaged, which is not measured the same again: name that table with --table, or give another --run-dir"
+        )

@@ -4,9 +4,14 @@ import math
 from typing import get_args
 
 from attrs import field, frozen
-from attrs.validators import ge, gt, in_, le, lt
+from attrs.validators import in_
 
+from pnas_ops import Range
 from pnas_supernet import Precision
+
+_EPOCHS = 1_000_000
+_SHARE = Range(0.0, 1.0, below=True)
+_ALPHA = Range(0.0, 1e3)
 
 
 @frozen(kw_only=True)
@@ -28,21 +33,28 @@ class TrainConfig:
         sync_batch_norm: whether several processes, on CUDA, take BatchNorm's statistics over their joined batch.
     """
 
-    epochs: int = field(validator=ge(1))
-    warmup_epochs: int = field(validator=ge(0))
-    lr: float = field(validator=gt(0.0))
-    momentum: float = field(validator=ge(0.0))
-    weight_decay: float = field(validator=ge(0.0))
-    label_smoothing: float = field(validator=[ge(0.0), le(1.0)])
+    epochs: int = field(validator=Range(1, _EPOCHS, whole=True))
+    warmup_epochs: int = field(validator=Range(0, _EPOCHS, whole=True))
+    lr: float = field(validator=Range(0.0, 1e4, above=True))
+    momentum: float = field(validator=_SHARE)
+    weight_decay: float = field(validator=Range(0.0, 1e3))
+    label_smoothing: float = field(validator=Range(0.0, 1.0))
     precision: Precision = field(default="float32", validator=in_(get_args(Precision)))
-    micro_batches: int = field(default=1, validator=ge(1))
-    ema_decay: float = field(default=0.0, validator=[ge(0.0), lt(1.0)])
-    dropout: float = field(default=0.0, validator=[ge(0.0), lt(1.0)])
-    stochastic_depth: float = field(default=0.0, validator=[ge(0.0), lt(1.0)])
-    path_dropping: float = field(default=0.0, validator=[ge(0.0), lt(1.0)])
-    mixup: float = field(default=0.0, validator=ge(0.0))
-    cutmix: float = field(default=0.0, validator=ge(0.0))
+    micro_batches: int = field(default=1, validator=Range(1, 100_000, whole=True))
+    ema_decay: float = field(default=0.0, validator=_SHARE)
+    dropout: float = field(default=0.0, validator=_SHARE)
+    stochastic_depth: float = field(default=0.0, validator=_SHARE)
+    path_dropping: float = field(default=0.0, validator=_SHARE)
+    mixup: float = field(default=0.0, validator=_ALPHA)
+    cutmix: float = field(default=0.0, validator=_ALPHA)
     sync_batch_norm: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        if self.warmup_epochs > self.epochs:
+            raise ValueError(
+                f"'warmup_epochs' must be at most the 'epochs', which they are the first of: {self.warmup_epochs} of "
+                f"{self.epochs}"
+            )
 
     def lr_at(self, epoch: float) -> float:
         """The learning rate after `epoch` epochs."""

@@ -14,8 +14,17 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from pnas_apps.ground.randomness import seed_of
 from pnas_apps.training.config import TrainConfig
 from pnas_apps.training.regularization import make_mixing, training_view
-from pnas_ops import Batches
-from pnas_supernet import AUTOCAST_DTYPES, DivergenceError, Execution, average, check_identical, seeded
+from pnas_ops import Batches, from_dict
+from pnas_supernet import (
+    AUTOCAST_DTYPES,
+    DivergenceError,
+    Execution,
+    average,
+    check_identical,
+    refuse_not_finite_state,
+    refuse_other_optimizer,
+    seeded,
+)
 
 
 class TrainingDivergedError(DivergenceError):
@@ -41,6 +50,7 @@ class Training:
         classes: how many there are; needed to mix labels.
         group: processes that train as one, each on its own part of every batch, and end with the same network. (The
             mean of their gradients is taken as in the search; BatchNorm sees one part, unless synchronized.)
+        optimizer: of the network's parameters, at the learning rates of `config`; SGD as `config` has it if None.
 
     Raises:
         ValueError: where labels are to be mixed and the number of classes is not known, and for dropout in a net
@@ -55,6 +65,7 @@ class Training:
         seed: int = 0,
         classes: int | None = None,
         group: dist.ProcessGroup | None = None,
+        optimizer: torch.optim.Optimizer | None = None,
     ) -> None:
         self.network = network
         self.config = config
@@ -65,7 +76,7 @@ class Training:
         # Decaying BatchNorm's scales and the biases, which are vectors, only slows them down.
         matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
         vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
-        self.optimizer = torch.optim.SGD(
+        self.optimizer = optimizer or torch.optim.SGD(
             [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
             lr=config.lr,
             momentum=config.momentum,
@@ -148,10 +159,19 @@ class Training:
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from what `state_dict` returned."""
+        """Goes on from what `state_dict` returned.
+
+        Raises:
+            ValueError, LookupError, TypeError, RuntimeError: for the state of something else.
+        """
+        refuse_not_finite_state(state)
+        refuse_other_optimizer(self.optimizer, state["optimizer"])
+        history = [from_dict(record, TrainRecord) for record in state["history"]]
+        if [record.epoch for record in history] != list(range(len(history))) or len(history) > self.config.epochs:
+            raise ValueError(f"its history is not one of at most {self.config.epochs} epochs")
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.history = [TrainRecord(**record) for record in state["history"]]
+        self.history = history
         if self._average is not None:
             self._average.load_state_dict(state["average"])
         if self._execution.scaler is not None:

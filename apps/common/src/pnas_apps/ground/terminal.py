@@ -1,0 +1,24 @@
+"""Text as a terminal or a log file may have it. Imports nothing heavy."""
+
+import os
+import re
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    r"""The text with all that would steer a terminal written out: `\x1b` for an escape character.
+
+    The names of files, classes and devices come from anywhere. Lines and tabs stay; what turns the direction of writing
+    around, and the bytes of a file's name that are no UTF-8, do not.
+    """
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def open_closed_streams() -> None:
+    """Gives stdin, stdout and stderr the null device where they were closed: the next file opened would be one."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)

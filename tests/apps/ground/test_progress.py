@@ -1,0 +1,137 @@
+"""What a program tells, on a terminal and in a log file."""
+
+import io
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pnas_apps.ground import progress
+from pnas_apps.ground.cache import find_cache
+from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.progress import Reporter, SafeConsole
+from pnas_apps.ground.terminal import printable
+
+HOSTILE = "a\x1b[31mred\x07\x9b2J\u202egnp.exe\r\udcff"
+STEERS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
+
+
+def reporter(**options: bool) -> tuple[Reporter, Callable[[], str]]:
+    file = io.StringIO()
+    return Reporter(SafeConsole(file=file, markup=False, **options)), file.getvalue
+
+
+def test_no_name_steers_the_terminal() -> None:
+    one, printed = reporter()
+    one.console.print(f"the file {HOSTILE}")
+    with one.bar(HOSTILE, 1) as advance:
+        advance(1, text=HOSTILE)
+    assert not STEERS.search(printed())
+    assert r"a\x1b[31mred\x07\x9b2J\u202egnp.exe\r\udcff" in printed()
+
+
+def test_what_people_write_is_left_alone() -> None:
+    text = "Grüße, 日本語 👩\u200d🔬\n\tin two lines"
+    assert printable(text) == text
+
+
+def test_a_log_file_hears_of_a_long_step_every_half_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    one, printed = reporter()
+    with one.bar("searching", 1000) as advance:
+        for step in range(100):
+            clock[0] += 1.0
+            advance(10, text="epoch 0" if step == 69 else None)
+    assert printed().splitlines() == [
+        "  searching: 300 of 1,000 after 0:30",
+        "  searching: 600 of 1,000 after 1:00",
+        "  searching: epoch 0",
+        "  searching: 1,000 of 1,000 after 1:40",
+        "  searching: 1,000 of 1,000 in 1:40",
+    ]
+
+
+def test_phases_are_told_each() -> None:
+    one, printed = reporter()
+    with one.phases() as update:
+        update("converting", 1, 1)
+        update("measuring", 5, 5)
+    assert printed() == "  converting: 1 of 1 in 0:00\n  measuring: 5 of 5 in 0:00\n"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_loop_that_an_error_leaves_writes_nothing_once_the_console_is_closed(terminal: bool) -> None:
+    one, printed = reporter(force_terminal=terminal)
+    items = one.counted("reading", [1, 2, 3], 3)
+    assert next(items) == 1
+    one.close()
+    before = printed()
+    items.close()  # type: ignore[attr-defined]
+    assert printed().rstrip("\n") == before.rstrip("\n")
+    if not terminal:
+        assert before == ""
+
+
+@pytest.mark.parametrize("columns", ["0", "abc", "-3", "1"])
+def test_any_width_prints_a_table(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    one, printed = reporter()
+    one.console.print("a line of words that is neither long nor short")
+    assert printed() == "a line of words that is neither long nor short\n"
+
+
+PROGRAM = """
+import sys
+from pnas_apps.ground.progress import reporter_on_stdout
+from pnas_cifar10.cli import main
+
+@main.command()
+def talk():
+    with reporter_on_stdout() as reporter:
+        items = reporter.counted("reading", range(10**6), 10**6)
+        for item in items:
+            reporter.console.print(f"line {item}")
+            if item == 5000:
+                from pnas_apps.ground.errors import UserError
+                raise UserError("no more")
+
+main(["talk"], prog_name="pnas-cifar10")
+"""
+
+
+@pytest.mark.parametrize(
+    ("reader", "code", "errors"),
+    [("head -1", 141, ""), ("cat", 1, "error: no more\n"), ("cat >&-", 141, "")],
+    ids=["a reader that goes", "a reader that stays", "a reader that is none"],
+)
+def test_a_pipe_gets_what_it_takes_and_no_complaint_after_the_one_line(reader: str, code: int, errors: str) -> None:
+    command = f"set -o pipefail; {sys.executable} -c '{PROGRAM.replace(chr(39), chr(34))}' | {reader}"
+    finished = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    if reader != "cat >&-":
+        assert (finished.stderr, finished.returncode) == (errors, code)
+    assert "Exception ignored" not in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_closed_streams_are_no_error() -> None:
+    command = f"{sys.executable} -c '{PROGRAM.replace(chr(39), chr(34))}' >&- <&-"
+    finished = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (finished.stderr, finished.returncode) == ("error: no more\n", 1)
+
+
+def test_a_cache_that_cannot_be_used_is_told_with_the_way_out(tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("")
+    with pytest.raises(UserError, match=r"the cache .*taken/x cannot be written to \(Not a directory\): "):
+        find_cache(taken / "x")
+    assert find_cache(tmp_path / "new" / "cache").path.is_dir()
+
+
+def test_a_user_without_a_home_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pnas_apps.ground.cache.user_cache_path", lambda name: Path("~/.cache", name))
+    with pytest.raises(UserError, match=r"this user has no home folder, .*: give --cache-dir, or set HOME"):
+        find_cache(None)
