@@ -22,7 +22,7 @@ from pnas_apps.run.lock import held_folder
 from pnas_apps.run.results import RunResults
 from pnas_cifar10.cli import PRESETS, main
 from pnas_cifar10.datasets import read_digits
-from pnas_export import AiEdgeLitert, Bundle, OnnxRuntime, TFLiteDevice
+from pnas_export import AiEdgeLitert, Bundle, OnnxRuntime, TFLiteDevice, measure_files
 from pnas_latency import Landing, LatencyTable
 from pnas_ops import Architecture, Preprocessing, cifar_mbconv_space, digits_mbconv_space, load_json
 from pnas_supernet import load_checkpoint
@@ -55,6 +55,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
     """A short demo: its run folder, its cache, and what it printed."""
     folder = tmp_path_factory.mktemp("demo")
     arguments = command("demo", "--run-dir", folder / "run", "--cache-dir", folder / "cache", *SMALL, *SHORT, *TARGET)
+    # Each file is timed in one process instead of three: nothing here is about how well.
+    quick = "import pnas_export.proving.proof as proof; proof._TIMED_SESSIONS = 1; import pnas_cifar10.__main__"
+    arguments[1:3] = ["-c", quick]
     finished = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     return folder / "run", folder / "cache", finished.stdout
@@ -115,6 +118,8 @@ def test_export_adds_formats_and_keeps_those_that_are_there(
     demo: tuple[Path, Path, str], tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pnas_export.proving.proof._TIMED_SESSIONS", 1)
+    two = (AiEdgeLitert(), OnnxRuntime())
+    monkeypatch.setattr("pnas_export.runtimes.parity.installed_runtimes", lambda: two)
     run, cache, _ = demo
     out = tmp_path / "out"
     shutil.copytree(run / "bundle", out)
@@ -140,8 +145,12 @@ def test_eval_judges_files_and_the_net(demo: tuple[Path, Path, str], capfd: pyte
 
 
 def test_bench_times_the_files_of_a_folder_that_the_device_runs(
-    demo: tuple[Path, Path, str], capfd: pytest.CaptureFixture[str]
+    demo: tuple[Path, Path, str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def measure_once(files: object, *, threads: int, sessions: int, progress: object) -> object:
+        return measure_files(files, threads=threads, sessions=1, progress=progress)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("pnas_export.devices.runtime_device.measure_files", measure_once)
     run, _, _ = demo
     for device, names in (("tflite", ["model.tflite", "model-int8.tflite"]), ("onnxruntime", ["model.onnx"])):
         printed = printed_by(capfd, "bench", run / "bundle", "--device", device)

@@ -200,6 +200,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_process_that_is_killed(folder: Path) -> None:
     # They share its pipes, of which the other ends are read until the last of them has ended.
     killed = subprocess.run(

@@ -59,7 +59,7 @@ def kill(process: BaseProcess) -> None:
     assert process.exitcode == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("gate", ["exact", "two-path"])
+@pytest.mark.parametrize("gate", [pytest.param("exact", marks=pytest.mark.slow), "two-path"])
 def test_a_search_killed_at_random_moments_ends_bit_for_bit_as_one_that_never_was(tmp_path: Path, gate: str) -> None:
     rng = random.Random(gate)
     plan = [(False, rng.uniform(0, 0.02)) for _ in range(KILLS_AT_ANY_TIME)]
