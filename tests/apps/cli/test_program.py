@@ -342,6 +342,7 @@ def cifar_table(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_search_stops_after_the_search_and_train_goes_on(
     image_folder: Path,
     cifar_table: Path,

@@ -47,7 +47,7 @@ def test_measure_covers_exactly_the_workloads(runtime: TFLite, blocks: list[Work
 
 
 @pytest.mark.usefixtures("converted")
-@pytest.mark.parametrize("dtype", ["float32", "int8"])
+@pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.slow), "int8"])
 def test_whole_nets_are_timed_among_the_blocks(
     dtype: FileDtype, blocks: list[Workload], architecture: Architecture
 ) -> None:
