@@ -207,7 +207,7 @@ def cut(path: Path, end: int) -> None:
         ("net.pth", lambda path: path.mkdir(), "a folder and no checkpoint: name the file in it"),
         ("net.pth", lambda path: saved(path, [1]), "holds no state dict: save the net's state_dict"),
         ("net.pth", lambda path: saved(path, {"model": "it", "epoch": 3}), "holds no state dict"),
-        ("net.safetensors", lambda path: path.write_bytes(b"text " * 9), "not a safetensors file"),
+        ("net.safetensors", lambda path: path.write_bytes(b"text " * 9), "not weights in safetensors"),
     ],
 )
 def test_code_is_not_run_and_other_files_are_refused(

@@ -5,13 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pnas_ops.data.space import Architecture
 from pnas_ops.files.atomic import FilePath
 from pnas_ops.files.serialization import FormatError
+from pnas_ops.files.weights import read_weights
 from pnas_ops.modules.build import build_network
 from pnas_ops.original.keys import layer_names
 
@@ -80,10 +79,7 @@ def _read(path: Path) -> object:
     if path.is_dir():
         raise FormatError(f"{path}: a folder and no checkpoint", "name the file in it")
     if path.suffix == ".safetensors":
-        try:
-            return load_file(path)
-        except (SafetensorError, ValueError, KeyError) as error:
-            raise FormatError(f"{path}: not a safetensors file: {' '.join(str(error).split())}", way_out) from None
+        return read_weights(path)
     try:
         with warnings.catch_warnings(action="ignore"):  # of files that hold a scripted module
             return torch.load(path, map_location="cpu", weights_only=True)

@@ -1,12 +1,11 @@
 """Reads the original's `net.config` as an `Architecture`."""
 
-import json
 from pathlib import Path
 
 from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import BlockSpec, ClassifierSpec, ZeroSpec
 from pnas_ops.files.atomic import FilePath
-from pnas_ops.files.serialization import FormatError, from_dict
+from pnas_ops.files.serialization import FormatError, from_dict, parse_json
 from pnas_ops.original.layers import (
     Config,
     ConvLayer,
@@ -39,8 +38,8 @@ def read_original_config(path: FilePath, *, resolution: int | None = None) -> Ar
     path = Path(path)
     with at(str(path)):
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            document = parse_json(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
             raise FormatError(f"not JSON: {error}") from None
         net = from_dict({"net": document}, Config, converter=original_converter()).net
         if isinstance(net, ProxylessNASNets):
