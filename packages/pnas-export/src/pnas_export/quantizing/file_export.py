@@ -17,7 +17,8 @@ from pnas_export.quantizing.formats import (
     suffix_of,
     tflite_scheme,
 )
-from pnas_export.quantizing.quantization import quantize_onnx, quantize_tflite
+from pnas_export.quantizing.int8_file import write_int8_file
+from pnas_export.quantizing.quantization import quantize_tflite
 from pnas_ops import FilePath
 
 
@@ -72,9 +73,7 @@ def export_file(
         exact = Path(folder, path.name) if exact is None else Path(exact)
         if not exact.exists():
             export_file(network, input_shape, exact, base_format(format_), cache=cache, log=log)
-        if format_ == "onnx-int8":
-            assert calibration is not None
-            quantize_onnx(exact, path, calibration=calibration, keep_float=keep_float, log=log)
+        if calibration is None:
+            quantize_tflite(exact, path, tflite_scheme(format_), log=log)
         else:
-            scheme = tflite_scheme(format_)
-            quantize_tflite(exact, path, scheme, calibration=calibration, keep_float=keep_float, log=log)
+            write_int8_file(exact, path, format_, calibration=calibration, keep_float=keep_float, log=log)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from pnas_export.ground.scratch import scratch_folder
-from pnas_export.quantizing.formats import CALIBRATED_FORMATS, Format
+from pnas_export.quantizing.formats import Format
+from pnas_export.quantizing.int8_file import write_int8_file
 from pnas_export.quantizing.layer_errors import LayerError, relative_error
 from pnas_export.quantizing.layers_in_files import layers_in_file
-from pnas_export.quantizing.quantization import quantize_onnx, quantize_tflite
 from pnas_export.runtimes.parity import suitable_runtimes
 from pnas_export.runtimes.runtime import LoadedFile
 from pnas_ops import Batches, FilePath, Progress, report_progress
@@ -51,7 +51,7 @@ def single_layer_errors(
             report_progress(progress, "trying layers in int8", done, len(layers))
             file = Path(folder, f"{done}{exact.suffix}")
             others = [other for other in layers if other != layer]
-            _quantize(exact, file, format_, images, others, log)
+            write_int8_file(exact, file, format_, calibration=images, keep_float=others, log=log)
             found = _load(file)(images)
             pairs = zip(found.numpy(), outputs.numpy(), strict=True)
             errors.append(
@@ -103,7 +103,7 @@ def choose_float_layers(
             return True
         with scratch_folder() as folder:
             file = Path(folder, f"int8{exact.suffix}")
-            _quantize(exact, file, format_, calibration, worst[:count], log)
+            write_int8_file(exact, file, format_, calibration=calibration, keep_float=worst[:count], log=log)
             return _accuracy(_load(file), test) >= wanted
 
     count = _fewest(is_enough, len(worst))
@@ -158,18 +158,6 @@ def _fewest(is_enough: Callable[[int], bool], most: int) -> int:
         else:
             too_few = middle
     return enough
-
-
-def _quantize(
-    exact: Path, file: Path, format_: Format, calibration: Tensor, keep_float: Sequence[str], log: FilePath | None
-) -> None:
-    if format_ not in CALIBRATED_FORMATS:
-        raise ValueError(f"format {format_!r} keeps no layers in float32")
-    if format_ == "onnx-int8":
-        quantize_onnx(exact, file, calibration=calibration, keep_float=keep_float, log=log)
-    else:
-        scheme: Literal["int8", "int8-float-io"] = "int8" if format_ == "tflite-int8" else "int8-float-io"
-        quantize_tflite(exact, file, scheme, calibration=calibration, keep_float=keep_float, log=log)
 
 
 def _load(file: Path) -> LoadedFile:
