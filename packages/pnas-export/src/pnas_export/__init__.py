@@ -8,7 +8,7 @@ from pnas_export.bundles.adjustment import Adjustment
 from pnas_export.bundles.bundle import Bundle, BundleError
 from pnas_export.bundles.bundle_export import export_bundle
 from pnas_export.bundles.metadata import Metadata, read_metadata, write_metadata
-from pnas_export.bundles.sample import Sample
+from pnas_export.bundles.sample import Sample, as_png
 from pnas_export.converting.onnx_file import export_onnx
 from pnas_export.converting.tflite_file import export_tflite
 from pnas_export.devices.adb_device import AdbDevice
@@ -120,6 +120,7 @@ __all__ = [
     "Bundle",
     "BundleError",
     "Sample",
+    "as_png",
     "Metadata",
     "write_metadata",
     "read_metadata",

@@ -1,13 +1,10 @@
 """What a shipped file sees of photos, and what it says. Reads a bundle alone: the images of its run may be gone."""
 
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from attrs import asdict, frozen
-from PIL import Image
-from torch import Tensor
 
 from pnas_apps.cli.file_commands import runtimes_of
 from pnas_apps.devices.target import format_for
@@ -18,7 +15,7 @@ from pnas_apps.photos.judged_view import JudgedView
 from pnas_apps.run.folder import SEARCHED, RunFolder, holds_bundle
 from pnas_apps.run.prediction import Prediction, most_probable
 from pnas_apps.showing.prediction_table import prediction_table
-from pnas_export import Bundle, Format, file_name
+from pnas_export import Bundle, Format, as_png, file_name
 from pnas_ops import write_atomically
 
 _SHOWN_CLASSES = 5
@@ -78,7 +75,7 @@ def predict_photos(asked: Asked, reporter: Reporter) -> None:
             unreadable.append(f"{photo} ({error})")
             continue
         if asked.save_input is not None:
-            write_atomically(asked.save_input, _as_png(pixels))
+            write_atomically(asked.save_input, as_png(pixels))
         logits = model(pixels[None] if metadata.raw_pixels else metadata.preprocessing(pixels[None]))[0]
         if tuple(logits.shape) != (len(metadata.labels),):
             raise UserError(
@@ -138,10 +135,3 @@ def _check_picture(path: Path, photos: Sequence[Path]) -> None:
         raise UserError(f"{path} is no name for a picture that loses nothing: let --save-input end in .png")
     if path.exists() and path.samefile(photos[0]):
         raise UserError(f"{path} is the photo itself: name another file with --save-input")
-
-
-def _as_png(pixels: Tensor) -> bytes:
-    array = pixels.permute(1, 2, 0).contiguous().numpy()
-    file = io.BytesIO()
-    Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array).save(file, "PNG")
-    return file.getvalue()

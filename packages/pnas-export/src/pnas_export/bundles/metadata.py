@@ -9,7 +9,7 @@ from attrs.validators import min_len
 
 from pnas_export.blocks.subgraphs import finish
 from pnas_export.runtimes.model_files import ModelFileError, read_onnx, read_tflite
-from pnas_ops import FilePath, Preprocessing, from_json, to_json, write_atomically
+from pnas_ops import FilePath, Preprocessing, from_json, in_one_line, to_json, write_atomically
 
 _KEY = "pnas"
 _SHOWN_CHARACTERS = 50
@@ -76,8 +76,9 @@ def read_metadata(path: FilePath) -> Metadata:
     try:
         return from_json(texts[0].decode(), Metadata)
     except ValueError as error:
-        reason = " ".join(str(error).split())
-        raise ModelFileError(f"{path} holds metadata that cannot be read ({reason})", "export it again") from None
+        raise ModelFileError(
+            f"{path} holds metadata that cannot be read ({in_one_line(error)})", "export it again"
+        ) from None
 
 
 def _with_buffer(tree: Any, data: bytes) -> bytes:
