@@ -193,6 +193,19 @@ def test_without_the_check_photos_are_counted_as_files(given: list[str], folder:
     assert not (tmp_path / "cache" / "photos").exists()
 
 
+def test_settings_that_were_edited_are_written_anew_by_the_command_that_wrote_them(
+    given: list[str], tmp_path: Path
+) -> None:
+    settings = tmp_path / "run" / "settings.json"
+    assert_refused(begin(given), BEGUN)
+    whole = settings.read_text()
+    settings.write_text(whole.replace('"seed": 0', '"seed": 1'))
+    changed = r"settings\.json has changed since it was written: give the very command that began the run"
+    assert_refused(begin(given, "--seed", 1), changed)
+    assert_refused(begin(given), BEGUN)
+    assert settings.read_text() == whole
+
+
 @pytest.fixture
 def shallow(space: SearchSpace) -> SearchSpace:
     """Two stages with three candidates of the space: quick to search."""

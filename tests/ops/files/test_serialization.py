@@ -1,6 +1,7 @@
 """JSON: what goes out comes back, and what is wrong is named."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,12 @@ def test_what_is_no_text_and_what_is_no_file_are_told(tmp_path: Path) -> None:
         load_json(tmp_path / "device.json", DeviceInfo)
     with pytest.raises(FormatError, match=r"a folder, not a file$"):
         load_json(tmp_path, DeviceInfo)
+
+
+def test_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FormatError, match="pipe: a pipe, a socket or a device, not a file"):
+        load_json(tmp_path / "pipe", DeviceInfo)
 
 
 def test_a_number_that_is_not_finite_is_not_written(tmp_path: Path) -> None:

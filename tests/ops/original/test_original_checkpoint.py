@@ -1,6 +1,7 @@
 """The original's checkpoints: the outputs are the original's, and what does not fit is named."""
 
 import json
+import os
 import pickle
 import re
 import zipfile
@@ -204,6 +205,7 @@ def cut(path: Path, end: int) -> None:
         ("net.pth", lambda path: cut(path, 30), "is no checkpoint"),
         ("net.pth", lambda path: cut(path, 9000), "is no checkpoint"),
         ("net.pth", lambda path: zipfile.ZipFile(path, "w").close(), "is no checkpoint"),
+        ("net.pth", os.mkfifo, "a pipe, a socket or a device, and no checkpoint: save the net's"),
         ("net.pth", lambda path: path.mkdir(), "a folder and no checkpoint: name the file in it"),
         ("net.pth", lambda path: saved(path, [1]), "holds no state dict: save the net's state_dict"),
         ("net.pth", lambda path: saved(path, {"model": "it", "epoch": 3}), "holds no state dict"),
