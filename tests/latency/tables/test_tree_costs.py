@@ -47,7 +47,7 @@ def test_a_net_of_trees_costs_its_blocks_without_operations_and_its_edges(metric
     chosen = data.draw(choices(space))
     net = space.architecture(chosen)
     parts = [row[i] for row, i in zip(metric.costs(space), chosen, strict=True)]
-    # The whole net is counted as it is built; the parts one by one. What only other nets of the space share may be more.
+    # The whole net is counted as it is built; the parts one by one. What only other nets share may be more.
     assert metric.fixed(space) + sum(parts) >= metric.of(net)
     of_each = evolve(metric, shared=lambda workload: {})
     assert of_each.fixed(space) + sum(parts) == of_each.of(net)
