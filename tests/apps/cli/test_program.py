@@ -176,6 +176,8 @@ def test_bench_times_the_files_of_a_folder_that_the_device_runs(
         (["export", "RUN", "--format", "onnx", "--out", "RUN/networks"], "is in the run .*: name a folder outside of"),
         (["export", "RUN", "--format", "onnx", "--out", "BAD"], "is a file: name another folder for --out"),
         (["eval", "RUN", "--file", "nope.onnx"], "there is no file nope.onnx, and none in "),
+        (["eval", "RUN", "--file", "DATA"], "there is no file .*data, and none in "),
+        (["eval", "RUN", "--runtime", "onnxruntime"], "judged in PyTorch, not on onnxruntime: add --file"),
         (["eval", "RUN", "--file", "BAD"], r"bad\.tflite is no TFLite file, or damaged"),
         (["eval", "RUN", "--net", "nope"], "no trained net 'nope'"),
         (["bench", "BAD"], r"ai-edge-litert cannot load bad\.tflite"),
@@ -219,6 +221,14 @@ def test_a_signal_that_ends_a_program_leaves_one_line(stop: signal.Signals) -> N
     line = "error: interrupted: what is done is kept; run the same command again to go on\n"
     assert (result.exit_code, result.stderr, left) == (128 + stop, line, ["a with block"])
     assert signal.getsignal(stop) is before
+
+
+def test_a_run_whose_hashes_are_gone_says_so(
+    demo: tuple[Path, Path, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(demo[0], tmp_path / "run", ignore=shutil.ignore_patterns("bundle*", "files.json"))
+    printed = printed_by(capfd, "eval", tmp_path / "run", "--images", "8")
+    assert "files.json is missing: what is in the run's files is taken as it is, unchecked" in " ".join(printed.split())
 
 
 def test_a_second_run_measures_nothing_and_ctrl_c_loses_nothing(demo: tuple[Path, Path, str], tmp_path: Path) -> None:

@@ -55,6 +55,11 @@ def break_empty(folder: Path) -> None:
     folder.mkdir()
 
 
+def break_archive(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.write_bytes(b"PK")
+
+
 def break_one_class(folder: Path) -> None:
     shutil.rmtree(folder / "red")
 
@@ -68,7 +73,8 @@ def break_class_without_images(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (break_nothing_there, r"train is not a folder: expected sub-folders with images"),
+        (break_nothing_there, r"train is not a folder with sub-folders of images.*: name another$"),
+        (break_archive, r"train is not a folder with sub-folders of images.*: unpack it, and name the folder$"),
         (break_empty, r"train is empty: expected sub-folders with images"),
         (break_one_class, r"train holds one class only \(blue\): a classifier needs at least two"),
         (
@@ -157,6 +163,9 @@ def test_a_folder_of_neither_layout_is_refused_with_the_way_out(tmp_path: Path) 
         read_images(tmp_path, resolution=32, download=False, reporter=QUIET)
     with pytest.raises(UserError, match="is not a folder with"):
         read_images(tmp_path / "missing", resolution=32, download=False, reporter=QUIET)
+    (tmp_path / "cifar.zip").write_bytes(b"PK")
+    with pytest.raises(UserError, match=r"cifar\.zip is a file, .*: unpack it, and name the folder with --data-dir"):
+        read_images(tmp_path / "cifar.zip", resolution=32, download=False, reporter=QUIET)
 
 
 def test_torchvisions_layout_is_read_and_its_checksums_are_checked(

@@ -72,6 +72,8 @@ def read_images(
         return _read_torchvision(folder, "train", resolution, download), _read_torchvision(
             folder, "test", resolution, download
         )
+    if folder.is_file():
+        raise UserError(f"{folder} is a file, not a folder of images: unpack it, and name the folder with --data-dir")
     state = "holds neither" if folder.is_dir() else "is not a folder with"
     raise UserError(
         f"{folder} {state} train/CLASS/* and test/CLASS/* nor {CIFAR10.base_folder} (torchvision's CIFAR-10): "

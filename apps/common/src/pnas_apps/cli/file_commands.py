@@ -113,14 +113,16 @@ def eval_run(run: Run, name: str, files: Sequence[Path], *, runtime: str | None,
     Raises:
         UserError: for anything that the user can mend.
     """
+    if runtime is not None and not files:
+        raise UserError(f"without a file the net is judged in PyTorch, not on {runtime}: add --file, or leave it out")
     test = spread(run.task.test, images)
     rows = []
     if not files:
         network = load_network(_trained(run, name)).eval()
         rows.append((name, "PyTorch", accuracy(network, run.ordered_batches(test))))
     for file in files:
-        path = file if file.exists() else run.folder.bundle(name) / file
-        if not path.exists():
+        path = file if file.is_file() else run.folder.bundle(name) / file
+        if not path.is_file():
             raise UserError(f"there is no file {file}, and none in {path.parent}: name one, or export it first")
         rows.extend((path.name, *row) for row in _file_accuracies(run, path, runtime, run.pixel_batches(test)))
     run.reporter.console.print(accuracy_table(rows, len(test)))

@@ -97,6 +97,7 @@ def begin_run(
         check_limits(
             task.space, info, folder, cache, choice, budget=_sized(options.budget, task), objective=preset.objective
         )
+        _tell_unchecked(folder, reporter)
         goes_on = folder.begin(settings)
         others = f", {processes.size} processes" if processes.size > 1 else ""
         reporter.console.print(
@@ -137,6 +138,7 @@ def open_run(
     def read() -> tuple[Task, RunSettings]:
         folder = RunFolder(path)
         settings = folder.read_settings()
+        _tell_unchecked(folder, session.reporter)
         if writes:
             held.enter_context(held_folder(path))
             folder.clear_leftovers()
@@ -187,6 +189,11 @@ def _make_run(task: Task, settings: RunSettings, path: Path, cache: Cache, sessi
         processes=session.processes,
         workers=session.workers,
     )
+
+
+def _tell_unchecked(folder: RunFolder, reporter: Reporter) -> None:
+    if folder.is_unchecked:
+        reporter.line(f"{folder.files.path} is missing: what is in the run's files is taken as it is, unchecked")
 
 
 def _sized(budget: Budget, task: Task) -> Budget:

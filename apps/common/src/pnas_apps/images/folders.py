@@ -81,7 +81,8 @@ def find_classes(folder: Path, classes: tuple[str, ...] | None) -> tuple[str, ..
             unknown classes.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder: expected sub-folders with images, one for each class")
+        way_out = "unpack it, and name the folder" if folder.is_file() else "name another"
+        raise UserError(f"{folder} is not a folder with sub-folders of images, one for each class: {way_out}")
     try:
         entries = list(folder.iterdir())
     except OSError as error:

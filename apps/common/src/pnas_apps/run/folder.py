@@ -68,6 +68,11 @@ class RunFolder:
         """Whether the last step is done."""
         return self.results.exists()
 
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether a run is here of which no hashes are known."""
+        return self.settings.exists() and not self.files.path.exists()
+
     def damages(self) -> list[Path]:
         """What is there of all that a run needs and is not what was written."""
         bundle = self.bundle(SEARCHED)
