@@ -15,11 +15,15 @@ from pnas_ops import (
     Architecture,
     FilePath,
     FormatError,
+    OwnOperation,
+    Space,
     clear_leftovers,
     digits_mbconv_space,
     draw_architectures,
     load_json,
+    load_operations,
     load_original_checkpoint,
+    load_space,
     load_weights,
     read_original_config,
     read_weights,
@@ -35,7 +39,8 @@ from pnas_ops import (
 )
 from signatures import names_with_a_path
 
-NET = digits_mbconv_space(blocks_per_stage=1).architecture([0, 0])
+SPACE = digits_mbconv_space(blocks_per_stage=1)
+NET = SPACE.architecture([0, 0])
 
 
 def saved(save: Callable[[FilePath], None], path: FilePath) -> bytes:
@@ -51,6 +56,16 @@ def config(path: FilePath) -> Architecture:
 def document(path: FilePath) -> Architecture:
     save_json(NET, Path(path))
     return load_json(path, Architecture)
+
+
+def space(path: FilePath) -> Space:
+    save_json(SPACE, path)
+    return load_space(path)
+
+
+def operations(path: FilePath) -> list[type[OwnOperation]]:
+    shutil.copyfile(Path(__file__).parents[1] / "ghost_operations.py", path)
+    return [*load_operations(path)]
 
 
 def refusal(path: FilePath) -> str:
@@ -88,6 +103,8 @@ CALLS: dict[str, Callable[[FilePath], object]] = {
     "write_atomically": lambda path: saved(lambda path: write_atomically(path, "content"), path),
     "save_json": lambda path: saved(lambda path: save_json(NET, path), path),
     "load_json": document,
+    "load_space": space,
+    "load_operations": operations,
     **dict.fromkeys(["save_weights", "load_weights", "read_weights"], weights),
     **dict.fromkeys(["staged_file", "sha256_of"], staged),
     **dict.fromkeys(["replaced_folder", "recover", "clear_leftovers"], replaced),

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pnas_ops import (
     RELEASED,
+    AnyWorkload,
     Architecture,
     Block,
     BlockSpec,
@@ -94,7 +95,7 @@ def test_the_edges_of_a_block_see_the_image_that_its_stride_leaves() -> None:
 def test_no_two_workloads_of_the_named_spaces_and_nets_share_a_name() -> None:
     nets: list[Space | Architecture] = [imagenet_mbconv_space(), cifar_mbconv_space(), digits_mbconv_space()]
     nets += [cifar_tree_space(), *map(released, RELEASED)]
-    found = {workload for net in nets for row in workloads(net) for workload in row}
+    found: set[AnyWorkload] = {workload for net in nets for row in workloads(net) for workload in row}
     found |= {part for workload in found for part in workload_parts(workload)}
     assert len(found) > 500
     assert len({workload.name for workload in found}) == len(found)

@@ -2,10 +2,12 @@
 
 from importlib.metadata import version
 
-from pnas_ops.data.batches import Batches
+from pnas_ops.data.batches import Batches, Score
 from pnas_ops.data.errors import PnasError, in_one_line
 from pnas_ops.data.html_table import html_table
 from pnas_ops.data.listings import counted, shortened
+from pnas_ops.data.module_space import ModuleArchitecture, ModuleSpace, ModuleWorkload, Place
+from pnas_ops.data.own_operation import OperationError, OwnOperation
 from pnas_ops.data.preprocessing import Preprocessing
 from pnas_ops.data.priced_net import PricedNet
 from pnas_ops.data.pyramid_nets import cifar_tree_space, pyramid_tree_architecture, tree_edges
@@ -33,17 +35,37 @@ from pnas_ops.data.specs import (
 )
 from pnas_ops.data.tree_space import Space, TreeSpace, TreeStage
 from pnas_ops.data.tree_texts import edge_name, half_edges, tree_text
-from pnas_ops.data.workload import Workload, workload_parts, workloads
+from pnas_ops.data.workload import AnyNet, AnySpace, AnyWorkload, Workload, workload_parts, workloads
 from pnas_ops.drawing.architectures import draw_architectures
 from pnas_ops.drawing.figures import KERNEL_COLORS, kernel_color, new_figure, save_figure
 from pnas_ops.files.atomic import FilePath, sha256_of, staged_file, write_atomically
 from pnas_ops.files.folders import replaced_folder
 from pnas_ops.files.leftovers import clear_leftovers, recover
-from pnas_ops.files.serialization import FormatError, from_dict, from_json, load_json, parse_json, save_json, to_json
+from pnas_ops.files.own_operations import code_of, load_operations, own_operations
+from pnas_ops.files.serialization import (
+    FormatError,
+    UnknownOperationError,
+    from_dict,
+    from_json,
+    load_json,
+    load_space,
+    parse_json,
+    save_json,
+    space_from_dict,
+    to_json,
+)
 from pnas_ops.files.weights import load_weights, read_weights, save_weights
 from pnas_ops.modules.build import Mix, build_block, build_network, build_op, build_space, initialize_weights
-from pnas_ops.modules.counting import architecture_macs, architecture_parameters, count_macs, count_parameters
+from pnas_ops.modules.checking import check_operations, own_operations_of
+from pnas_ops.modules.counting import (
+    architecture_macs,
+    architecture_parameters,
+    count_macs,
+    count_parameters,
+    forward_macs,
+)
 from pnas_ops.modules.layers import Block, Classifier, MBConv, Zero
+from pnas_ops.modules.timed import ModuleBuilder, NoBuilderError, build_timed, example_inputs
 from pnas_ops.modules.trees import Tree, TreeBlock, TreeCell
 from pnas_ops.original.checkpoint import load_original_checkpoint
 from pnas_ops.original.config import read_original_config
@@ -81,6 +103,8 @@ __all__ = [
     "IdentitySpec",
     "ClassifierSpec",
     "BlockSpec",
+    "OwnOperation",
+    "OperationError",
     # spaces and nets of them, some by name,
     "Space",
     "SearchSpace",
@@ -97,6 +121,14 @@ __all__ = [
     "cifar_tree_space",
     "pyramid_tree_architecture",
     "tree_edges",
+    # spaces of somebody's module, and what both kinds have in common,
+    "ModuleSpace",
+    "ModuleArchitecture",
+    "ModuleWorkload",
+    "Place",
+    "AnySpace",
+    "AnyNet",
+    "AnyWorkload",
     # what has a latency, what goes into a net, and mistakes that a user can mend
     "Workload",
     "workloads",
@@ -106,6 +138,7 @@ __all__ = [
     "TFLITE_RULES",
     "Preprocessing",
     "Batches",
+    "Score",
     "PnasError",
     "in_one_line",
     # nets as texts
@@ -123,6 +156,13 @@ __all__ = [
     "save_json",
     "load_json",
     "parse_json",
+    "load_space",
+    "space_from_dict",
+    # operations of one's own in files
+    "own_operations",
+    "load_operations",
+    "code_of",
+    "UnknownOperationError",
     "save_weights",
     "load_weights",
     "read_weights",
@@ -139,6 +179,10 @@ __all__ = [
     "build_op",
     "build_space",
     "Mix",
+    "build_timed",
+    "example_inputs",
+    "ModuleBuilder",
+    "NoBuilderError",
     "initialize_weights",
     "Block",
     "MBConv",
@@ -147,8 +191,11 @@ __all__ = [
     "Tree",
     "TreeCell",
     "TreeBlock",
+    "own_operations_of",
+    "check_operations",
     "count_parameters",
     "count_macs",
+    "forward_macs",
     "architecture_parameters",
     "architecture_macs",
     # timing: what a device reports, and the walk that makes blocks predict nets

@@ -63,6 +63,11 @@ class Architecture:
         return (1, self.in_channels, self.resolution, self.resolution)
 
     @property
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Its only input's, as for nets that may have several."""
+        return (self.input_shape,)
+
+    @property
     def classes(self) -> int:
         """Outputs of the last block."""
         return self.blocks[-1].out_channels
@@ -167,12 +172,14 @@ class BaseSpace(ABC):
         chosen = [blocks[choice] for choice, blocks in zip(choices, mixed, strict=True)]
         return Architecture(name=name or self.name, resolution=self.resolution, blocks=self._blocks(chosen))
 
-    def choices(self, architecture: Architecture) -> tuple[int, ...]:
+    def choices(self, architecture: object) -> tuple[int, ...]:
         """The inverse of `architecture`.
 
         Raises:
-            ValueError: for an architecture that is not of this space.
+            ValueError: for anything but a net of this space.
         """
+        if not isinstance(architecture, Architecture):
+            raise ValueError(f"{architecture!r} is not of space {self.name!r}")
         positions, taken = self.positions, self._taken(architecture)
         if architecture.resolution != self.resolution or len(taken) != len(positions):
             raise ValueError(f"architecture {architecture.name!r} is not of space {self.name!r}")
@@ -183,8 +190,8 @@ class BaseSpace(ABC):
                 )
         return tuple(positions[index].index(taken[index]) for index in self.searched)
 
-    def has(self, architecture: Architecture) -> bool:
-        """Whether the architecture is of this space."""
+    def has(self, architecture: object) -> bool:
+        """Whether it is a net of this space."""
         try:
             self.choices(architecture)
         except ValueError:
@@ -282,5 +289,6 @@ class SearchSpace(BaseSpace):
 
 def check_candidates(name: str, candidates: Sequence[OpSpec]) -> None:
     """Refuses a space of this name that names a candidate twice."""
-    if len(set(candidates)) != len(candidates):
-        raise ValueError(f"space {name!r} names a candidate twice: {', '.join(map(str, candidates))}")
+    names = list(map(str, candidates))
+    if len(set(candidates)) != len(candidates) or len(set(names)) != len(names):
+        raise ValueError(f"space {name!r} names a candidate twice: {', '.join(names)}")

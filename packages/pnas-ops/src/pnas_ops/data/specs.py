@@ -5,6 +5,8 @@ from typing import Any, Literal, get_args
 from attrs import field, frozen
 from attrs.validators import ge, instance_of, optional
 
+from pnas_ops.data.own_operation import OwnOperation, answer
+
 Activation = Literal["relu6", "relu", "hswish"]
 PoolMode = Literal["average", "max"]
 
@@ -199,6 +201,7 @@ EdgeSpec = (
     | PreActivationSeparableConvSpec
     | PoolSpec
     | IdentitySpec
+    | OwnOperation
 )
 """What can stand at an edge of a `TreeBlockSpec`: an operation that can keep the shape of its input."""
 
@@ -271,7 +274,9 @@ OpSpec = (
     | ZeroSpec
     | IdentitySpec
     | ClassifierSpec
+    | OwnOperation
 )
+"""Any operation."""
 
 
 def _dilated(dilation: int) -> str:
@@ -303,6 +308,8 @@ def misfit(op: OpSpec, in_channels: int, out_channels: int, *, stride: int, resi
             return f"{op} needs output channels that are a multiple of {op.reduction}, got {place}"
         case TreeBlockSpec():
             return _misfit_of_tree(op, in_channels, out_channels, residual=residual)
+        case OwnOperation():
+            return answer(op, "misfit", lambda: op.misfit(in_channels, out_channels, stride=stride, residual=residual))
     return None
 
 

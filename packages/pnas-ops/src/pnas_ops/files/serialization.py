@@ -2,8 +2,8 @@
 
 import json
 import math
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
@@ -14,13 +14,17 @@ from cattrs.v import format_exception
 
 from pnas_ops.data.errors import PnasError, in_one_line
 from pnas_ops.data.listings import shortened
-from pnas_ops.data.space import SearchSpace
+from pnas_ops.data.own_operation import OwnOperation
+from pnas_ops.data.space import Architecture, SearchSpace
 from pnas_ops.data.specs import EdgeSpec, OpSpec
-from pnas_ops.data.tree_space import Space
+from pnas_ops.data.tree_space import Space, TreeSpace
+from pnas_ops.data.workload import AnyNet, AnySpace, AnyWorkload, Workload
 from pnas_ops.files.atomic import FilePath, write_atomically
+from pnas_ops.files.own_operations import kind_of, own_operation
 
 T = TypeVar("T")
 SCHEMA_VERSION = 1
+_HEADER = ("schema", "schema_version")
 _SHOWN_CHARACTERS = 60
 _LARGEST_INTEGER = 2**64
 _NAMED_FAULTS = 10
@@ -32,19 +36,18 @@ def make_converter() -> cattrs.Converter:
     for scalar in (bool, int, float, str):
         converter.register_structure_hook(scalar, _exactly)
     converter.register_structure_hook_func(_is_literal, _one_of)
-    # Edges first: they are inside an operation, and a union has to know its members.
-    edges = get_args(EdgeSpec)
-    for union, new in ((EdgeSpec, edges), (OpSpec, set(get_args(OpSpec)) - set(edges))):
-        for spec in new:
-            # So that an option added later changes no document that does not use it.
-            converter.register_unstructure_hook(
-                spec, make_dict_unstructure_fn(spec, converter, _cattrs_omit_if_default=True)
-            )
-        configure_tagged_union(
-            union, converter, tag_name="kind", tag_generator=lambda spec: spec.__name__.removesuffix("Spec")
-        )
-    # What was written before there were trees has no tag.
+    # So that an option added later changes no document that does not use it.
+    converter.register_unstructure_hook_factory(
+        _is_operation, lambda spec: make_dict_unstructure_fn(spec, converter, _cattrs_omit_if_default=True)
+    )
+    for union in (EdgeSpec, OpSpec):
+        converter.register_unstructure_hook(union, partial(_tagged, converter))
+        converter.register_structure_hook(union, partial(_untagged, converter, union))
+    # What was written before there were trees, and modules, has no tag.
     configure_tagged_union(Space, converter, tag_name="kind", default=SearchSpace)
+    configure_tagged_union(AnySpace, converter, tag_name="kind", default=SearchSpace)
+    configure_tagged_union(AnyWorkload, converter, tag_name="kind", default=Workload)
+    configure_tagged_union(AnyNet, converter, tag_name="kind", default=Architecture)
     return converter
 
 
@@ -52,6 +55,28 @@ def make_converter() -> cattrs.Converter:
 def _own_converter() -> cattrs.Converter:
     # Making one takes a tenth of a second, and a class's hooks again as much.
     return make_converter()
+
+
+def _is_operation(cls: Any) -> bool:
+    return isinstance(cls, type) and issubclass(cls, OpSpec)
+
+
+def _tagged(converter: cattrs.Converter, op: Any) -> dict[str, Any]:
+    return {**converter.unstructure(op, unstructure_as=type(op)), "kind": kind_of(type(op))}
+
+
+def _untagged(converter: cattrs.Converter, union: Any, document: Any, _: Any) -> Any:
+    fields = document.copy()
+    kind = _exactly(fields.pop("kind"), str)
+    known = {kind_of(spec): spec for spec in get_args(union) if spec is not OwnOperation}
+    spec = known.get(kind) or own_operation(kind)
+    if spec is None:
+        raise _UnknownKindError(kind)
+    return converter.structure(fields, spec)
+
+
+class _UnknownKindError(LookupError):
+    """An operation that is not known here."""
 
 
 def _exactly(value: Any, cls: type[Any]) -> Any:
@@ -83,13 +108,17 @@ class FormatError(PnasError, ValueError):
     """A text or a file that does not hold what it should, or holds it in another version."""
 
 
+class UnknownOperationError(FormatError):
+    """A text or a file that names operations which are not known here: somebody's own, as a rule."""
+
+
 def to_json(value: Any) -> str:
     """An instance of one of the project's attrs classes as a JSON document with a schema header.
 
     Raises:
         FormatError: for a number that is not finite, for which JSON has no word.
     """
-    header = {"schema": type(value).__name__, "schema_version": SCHEMA_VERSION}
+    header = dict(zip(_HEADER, (type(value).__name__, SCHEMA_VERSION), strict=True))
     try:
         return json.dumps(header | _own_converter().unstructure(value), indent=1, allow_nan=False) + "\n"
     except ValueError:
@@ -144,10 +173,23 @@ def from_json(text: str, cls: type[T]) -> T:
     Raises:
         FormatError: in one line, for a text that is not such a document; it names the field where there is one.
     """
-    document = parse_json(text)
+    return _from_document(parse_json(text), cls)
+
+
+def space_from_dict(document: Any) -> Space:
+    """`document` (what `json.loads` or `tomllib.loads` returns) as a space, with the header that `to_json` writes.
+
+    Raises:
+        FormatError: in one line, for one that holds no space; it names the field where there is one.
+    """
+    trees = isinstance(document, dict) and document.get("schema") == TreeSpace.__name__
+    return _from_document(document, TreeSpace) if trees else _from_document(document, SearchSpace)
+
+
+def _from_document(document: Any, cls: type[T]) -> T:
     if not isinstance(document, dict):
         raise FormatError("not a JSON object")
-    schema, version = document.pop("schema", None), document.pop("schema_version", None)
+    schema, version = map(document.get, _HEADER)
     # A boolean is a number for Python, and 1.0 is 1.
     if schema != cls.__name__ or type(version) is not int or version != SCHEMA_VERSION:
         holds = "no schema" if schema is None else shortened(str(schema), _SHOWN_CHARACTERS)
@@ -155,7 +197,7 @@ def from_json(text: str, cls: type[T]) -> T:
             f"holds {holds} version {shortened(str(version))}, expected {cls.__name__} version {SCHEMA_VERSION}",
             "read it with the software that wrote it, or make it anew",
         )
-    return from_dict(document, cls)
+    return from_dict({name: found for name, found in document.items() if name not in _HEADER}, cls)
 
 
 def from_dict(document: Any, cls: type[T], *, converter: cattrs.Converter | None = None) -> T:
@@ -174,9 +216,21 @@ def from_dict(document: Any, cls: type[T], *, converter: cattrs.Converter | None
     except RecursionError:
         raise FormatError(f"nested too deeply for a {cls.__name__}") from None
     except (cattrs.BaseValidationError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if unknown := list(dict.fromkeys(_unknown_kinds(error))):
+            raise UnknownOperationError(
+                f"a {cls.__name__} with operations that are not known here: {', '.join(unknown[:_NAMED_FAULTS])}",
+                "if they are somebody's own, read it where these are known: see pnas_ops.own_operations",
+            ) from None
         faults = cattrs.transform_error(error, cls.__name__, _explain)
         more = f"; and {len(faults) - _NAMED_FAULTS} more" if len(faults) > _NAMED_FAULTS else ""
         raise FormatError("; ".join(faults[:_NAMED_FAULTS]) + more) from None
+
+
+def _unknown_kinds(error: BaseException) -> Iterator[str]:
+    if isinstance(error, _UnknownKindError):
+        yield _shown(error.args[0])
+    for inner in getattr(error, "exceptions", ()):
+        yield from _unknown_kinds(inner)
 
 
 def _explain(error: BaseException, cls: type[Any] | None) -> str:
@@ -204,11 +258,25 @@ def load_json(path: FilePath, cls: type[T]) -> T:
         FormatError: naming the file, for one that does not hold a `cls`.
         OSError: for one that is not there, or may not be read.
     """
+    return _loaded(path, partial(from_json, cls=cls))
+
+
+def load_space(path: FilePath) -> Space:
+    """Reads a space of any kind that `save_json` wrote.
+
+    Raises:
+        FormatError: naming the file, for one that does not hold a space.
+        OSError: for one that is not there, or may not be read.
+    """
+    return _loaded(path, lambda text: space_from_dict(parse_json(text)))
+
+
+def _loaded(path: FilePath, read: Callable[[str], T]) -> T:
     try:
-        return from_json(read_text(path), cls)
+        return read(read_text(path))
     except FormatError as error:
         what = error.what if error.what.startswith(f"{path}: ") else f"{path}: {error.what}"
-        raise FormatError(what, error.way_out) from None
+        raise type(error)(what, error.way_out) from None
 
 
 def read_text(path: FilePath) -> str:

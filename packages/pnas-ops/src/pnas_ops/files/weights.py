@@ -12,10 +12,15 @@ from pnas_ops.files.serialization import FormatError
 
 def save_weights(network: nn.Module, path: FilePath) -> None:
     """Writes all parameters and buffers of a network, on whatever device it is, atomically."""
+    write_atomically(path, weights_as_bytes(network))
+
+
+def weights_as_bytes(network: nn.Module) -> bytes:
+    """What `save_weights` writes."""
     from safetensors.torch import save
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    write_atomically(path, save(tensors))
+    return save(tensors)
 
 
 def read_weights(path: FilePath) -> dict[str, Tensor]:

@@ -1,10 +1,12 @@
 """From plain data to modules: the only place that knows both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
 
+from pnas_ops.data.own_operation import OwnOperation, answer
 from pnas_ops.data.space import Architecture, Row, SearchSpace
 from pnas_ops.data.specs import (
     BlockSpec,
@@ -40,11 +42,19 @@ from pnas_ops.modules.trees import PreActivationSeparableConv, TreeBlock, linear
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu6": nn.ReLU6, "relu": nn.ReLU, "hswish": nn.Hardswish}
 
 
-def build_op(spec: OpSpec, *, in_channels: int, out_channels: int, stride: int = 1) -> nn.Module:
+def build_op(
+    spec: OpSpec, *, in_channels: int, out_channels: int, stride: int = 1, generator: torch.Generator | None = None
+) -> nn.Module:
     """The operation alone, without a shortcut: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride)).
+
+    Args:
+        spec: the operation.
+        in_channels, out_channels, stride: of its place.
+        generator: source of what an operation of one's own draws for itself; PyTorch's global one if None.
 
     Raises:
         TypeError: for a spec that is not an `OpSpec`.
+        OperationError: for an operation of one's own that fails to build.
     """
     match spec:
         case ConvSpec():
@@ -95,7 +105,9 @@ def build_op(spec: OpSpec, *, in_channels: int, out_channels: int, stride: int =
             )
         case TreeBlockSpec():
             hidden = spec.hidden_channels
-            edges = [build_op(edge, in_channels=hidden, out_channels=hidden) for edge in spec.edges]
+            edges = [
+                build_op(edge, in_channels=hidden, out_channels=hidden, generator=generator) for edge in spec.edges
+            ]
             return TreeBlock(in_channels, out_channels, hidden_channels=hidden, edges=edges, stride=stride)
         case PoolSpec(mode="average"):
             return AveragePool(spec.kernel_size, stride=stride)
@@ -114,13 +126,41 @@ def build_op(spec: OpSpec, *, in_channels: int, out_channels: int, stride: int =
                 hidden_channels=spec.hidden_channels,
                 pre_activation=spec.pre_activation,
             )
+        case OwnOperation():
+            with _drawing_from(generator):
+                return answer(
+                    spec,
+                    "build",
+                    lambda: spec.build(in_channels=in_channels, out_channels=out_channels, stride=stride),
+                )
     raise TypeError(f"{spec!r} is not an operation that pnas_ops can build")
 
 
-def build_block(spec: BlockSpec) -> Block:
-    """The block, with its shortcut where it is residual."""
-    op = build_op(spec.op, in_channels=spec.in_channels, out_channels=spec.out_channels, stride=spec.stride)
-    return Block(op, residual=spec.residual)
+@contextmanager
+def _drawing_from(generator: torch.Generator | None) -> Iterator[None]:
+    """What is drawn from PyTorch's global generator in the `with` block comes from this one, if there is one."""
+    if generator is None:
+        yield
+        return
+    seed = int(torch.randint(2**63 - 1, (), generator=generator, device=generator.device))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def build_block(spec: BlockSpec, *, generator: torch.Generator | None = None) -> Block:
+    """The block, with its shortcut where it is residual; `generator` as `build_op` takes it."""
+    return Block(_built(spec, generator), residual=spec.residual)
+
+
+def _built(spec: BlockSpec, generator: torch.Generator | None) -> nn.Module:
+    return build_op(
+        spec.op,
+        in_channels=spec.in_channels,
+        out_channels=spec.out_channels,
+        stride=spec.stride,
+        generator=generator,
+    )
 
 
 def build_network(architecture: Architecture, *, generator: torch.Generator | None = None) -> nn.Sequential:
@@ -130,7 +170,7 @@ def build_network(architecture: Architecture, *, generator: torch.Generator | No
         architecture: the blocks.
         generator: source of the initial weights; PyTorch's global one if None.
     """
-    network = nn.Sequential(*(build_block(block) for block in architecture.blocks))
+    network = nn.Sequential(*(build_block(block, generator=generator) for block in architecture.blocks))
     initialize_weights(network, generator=generator)
     return network
 
@@ -152,30 +192,31 @@ def build_space(space: Space, mix: Mix, *, generator: torch.Generator | None = N
     """
     match space:
         case SearchSpace():
-            body = [Block(mix(_candidates(row)), residual=row[0].residual) for row in space.mixed]
+            body = [Block(mix(_candidates(row, generator)), residual=row[0].residual) for row in space.mixed]
         case TreeSpace():
-            body = [_searched_trees(space, block, mix) for block in space.blocks]
+            body = [_searched_trees(space, block, mix, generator) for block in space.blocks]
         case _:
             raise TypeError(f"{space!r} is not a space that pnas_ops can build")
-    network = nn.Sequential(*map(build_block, space.stem), *body, build_block(space.head))
+    stem = [build_block(block, generator=generator) for block in space.stem]
+    network = nn.Sequential(*stem, *body, build_block(space.head, generator=generator))
     initialize_weights(network, generator=generator)
     return network
 
 
-def _searched_trees(space: TreeSpace, block: BlockSpec, mix: Mix) -> Block:
+def _searched_trees(space: TreeSpace, block: BlockSpec, mix: Mix, generator: torch.Generator | None) -> Block:
     row = space.edge_candidates(block)
     trees = TreeBlock(
         block.in_channels,
         block.out_channels,
         hidden_channels=row[0].in_channels,
-        edges=[mix(_candidates(row)) for _ in range(space.edges)],
+        edges=[mix(_candidates(row, generator)) for _ in range(space.edges)],
         stride=block.stride,
     )
     return Block(trees, residual=block.residual)
 
 
-def _candidates(row: Row) -> list[nn.Module]:
-    return [build_op(b.op, in_channels=b.in_channels, out_channels=b.out_channels, stride=b.stride) for b in row]
+def _candidates(row: Row, generator: torch.Generator | None) -> list[nn.Module]:
+    return [_built(block, generator) for block in row]
 
 
 def initialize_weights(module: nn.Module, *, generator: torch.Generator | None = None) -> None:
@@ -191,4 +232,5 @@ def initialize_weights(module: nn.Module, *, generator: torch.Generator | None =
         elif isinstance(part, nn.Linear):
             bound = part.in_features**-0.5
             nn.init.uniform_(part.weight, -bound, bound, generator=generator)
-            nn.init.zeros_(part.bias)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)

@@ -1,5 +1,7 @@
 """Size and work of a net, counted by PyTorch on shapes alone."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -12,20 +14,26 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def count_macs(module: nn.Module, input_shape: tuple[int, ...]) -> int:
-    """Multiply-accumulates of convolutions and matrix products for one input of `input_shape` (N, C, H, W)."""
+def forward_macs(forward: Callable[[], object]) -> int:
+    """Multiply-accumulates of the convolutions and matrix products that `forward` computes."""
     # Late: it imports a compiler.
     from torch.utils.flop_counter import FlopCounterMode
 
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        forward()
+    return int(counter.get_total_flops()) // 2
+
+
+def count_macs(module: nn.Module, input_shape: tuple[int, ...]) -> int:
+    """Multiply-accumulates of convolutions and matrix products for one input of `input_shape` (N, C, H, W)."""
     device = next((parameter.device for parameter in module.parameters()), torch.device("meta"))
     training = module.training
-    counter = FlopCounterMode(display=False)
     try:
-        with torch.no_grad(), counter:
-            module.eval()(torch.empty(input_shape, device=device))
+        module.eval()
+        return forward_macs(lambda: module(torch.empty(input_shape, device=device)))
     finally:
         module.train(training)
-    return int(counter.get_total_flops()) // 2
 
 
 def architecture_parameters(architecture: Architecture) -> int:

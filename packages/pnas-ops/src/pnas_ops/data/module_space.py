@@ -1,0 +1,224 @@
+"""Spaces of nets that somebody else wrote: any module, of which some places may change, as plain data."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from hashlib import sha256
+from math import log10, prod
+
+from attrs import evolve, field, frozen
+from attrs.validators import ge, instance_of, min_len
+
+from pnas_ops.data.html_table import html_table
+from pnas_ops.data.listings import counted, listing, shortened
+
+Shape = tuple[int, ...]
+
+_COUNT = [instance_of(int), ge(0)]
+
+
+@frozen(kw_only=True, repr=False)
+class ModuleWorkload:
+    """What a module computes of inputs of these shapes: equal operators on equal shapes are equal work.
+
+    Attributes:
+        title: what people call it: "original", "5x5"; two that differ in nothing else are equal.
+        operators: those that a forward pass ran, in order, each with its shapes and options; none compute nothing.
+        input_shapes: of the module's inputs, one after the other, batch included.
+        dtype: of its inputs: "float32".
+        macs: multiply-accumulates, as `count_macs` counts them.
+        parameters: trainable values.
+        kernel_size: of its largest convolution; 1 where it has none.
+    """
+
+    title: str = field(eq=False)
+    operators: tuple[str, ...]
+    input_shapes: tuple[Shape, ...]
+    dtype: str = "float32"
+    macs: int = field(default=0, validator=_COUNT)
+    parameters: int = field(default=0, validator=_COUNT)
+    kernel_size: int = field(default=1, validator=[instance_of(int), ge(1)])
+
+    @property
+    def computes_nothing(self) -> bool:
+        """Whether it hands on its input, or zeros, so that it costs nothing on any device."""
+        return not self.operators
+
+    @cached_property
+    def name(self) -> str:
+        """What stands for the workload in files, tables and messages, and for no other: "5x5 @1x16x56x56 #1f0c53a9"."""
+        content = repr((self.operators, self.input_shapes, self.dtype))
+        shapes = " ".join("x".join(map(str, shape)) for shape in self.input_shapes)
+        return f"{shortened(self.title)} @{shapes} #{sha256(content.encode()).hexdigest()[:8]}"
+
+    def __repr__(self) -> str:
+        return f"<ModuleWorkload {self.name}: {counted(len(self.operators), 'operator')}, {self.macs} MACs>"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@frozen(kw_only=True, repr=False)
+class Place:
+    """Where a net may change.
+
+    Attributes:
+        path: of the module that stands there, as `nn.Module.get_submodule` takes it: "features.3.conv".
+        candidates: what may stand there, first of all what does; their titles are different.
+    """
+
+    path: str
+    candidates: tuple[ModuleWorkload, ...] = field(validator=min_len(1))
+
+    def __attrs_post_init__(self) -> None:
+        titles = [candidate.title for candidate in self.candidates]
+        if len(set(titles)) != len(titles):
+            raise ValueError(f"place {self.path!r} names a candidate twice: {', '.join(titles)}")
+
+    def __repr__(self) -> str:
+        return f"<Place {self.path!r}: one of {shortened(', '.join(one.title for one in self.candidates), 100)}>"
+
+
+@frozen(kw_only=True, repr=False)
+class ModuleArchitecture:
+    """A net of a `ModuleSpace`.
+
+    Attributes:
+        name: of the net.
+        rest: all but its places.
+        places: what stands at each of them: the only candidate there.
+    """
+
+    name: str
+    rest: ModuleWorkload
+    places: tuple[Place, ...] = field(validator=min_len(1))
+
+    @places.validator
+    def _one_each(self, _: object, places: tuple[Place, ...]) -> None:
+        for place in places:
+            if len(place.candidates) != 1:
+                raise ValueError(f"place {place.path!r} of a net has one candidate, got {len(place.candidates)}")
+
+    @property
+    def input_shapes(self) -> tuple[Shape, ...]:
+        """Of the net's inputs."""
+        return self.rest.input_shapes
+
+    def __repr__(self) -> str:
+        return f"<ModuleArchitecture {shortened(self.name)!r}: {counted(len(self.places), 'place')}>"
+
+    def __str__(self) -> str:
+        return listing(repr(self)[1:-1], [(place.path, place.candidates[0].title) for place in self.places])
+
+    def _repr_html_(self) -> str:
+        rows = [[place.path, place.candidates[0].title] for place in self.places]
+        return html_table(repr(self)[1:-1], ["place", "module"], rows)
+
+
+@frozen(kw_only=True, repr=False)
+class ModuleSpace:
+    """All nets that a module becomes where one candidate stands at each of its places.
+
+    What lies between the places is one workload, `rest`: a runtime fuses across any cut, so that parts timed alone
+    would add up to something else. It costs what the net with the `lightest` candidates costs beside these.
+
+    Attributes:
+        name: of the space, and of its nets where they are given none.
+        rest: all but the places.
+        places: in the order in which the net holds its modules, as `named_modules` gives them.
+    """
+
+    name: str
+    rest: ModuleWorkload
+    places: tuple[Place, ...] = field(validator=min_len(1))
+
+    def __attrs_post_init__(self) -> None:
+        paths = [place.path for place in self.places]
+        if len(set(paths)) != len(paths):
+            raise ValueError(f"space {self.name!r} names a place twice: {', '.join(paths)}")
+
+    @property
+    def mixed(self) -> tuple[tuple[ModuleWorkload, ...], ...]:
+        """The candidates of each place."""
+        return tuple(place.candidates for place in self.places)
+
+    @property
+    def searched(self) -> tuple[int, ...]:
+        """Which rows of `workloads` are searched: all but the rest."""
+        return tuple(range(1, len(self.places) + 1))
+
+    @property
+    def of_whole_blocks(self) -> bool:
+        """False: what is alive beside a place is not known."""
+        return False
+
+    @property
+    def input_shapes(self) -> tuple[Shape, ...]:
+        """Of the net's inputs."""
+        return self.rest.input_shapes
+
+    @property
+    def lightest(self) -> ModuleArchitecture:
+        """The net with the candidate of fewest MACs at every place, of equal ones that of fewest parameters."""
+        work = [[(one.macs, one.parameters) for one in row] for row in self.mixed]
+        return self.architecture([row.index(min(row)) for row in work], name="lightest")
+
+    @property
+    def original(self) -> ModuleArchitecture:
+        """The net as it was."""
+        return self.architecture([0] * len(self.places), name="original")
+
+    def architecture(self, choices: Sequence[int], *, name: str = "") -> ModuleArchitecture:
+        """The net that takes candidate `choices[i]` at place i.
+
+        Raises:
+            ValueError: for a wrong number of choices or a choice that is not there.
+        """
+        if len(choices) != len(self.places):
+            raise ValueError(f"space {self.name!r} has {len(self.places)} places, got {len(choices)} choices")
+        for place, choice in zip(self.places, choices, strict=True):
+            if not 0 <= choice < len(place.candidates):
+                raise ValueError(f"place {place.path!r} has candidates 0 to {len(place.candidates) - 1}, got {choice}")
+        chosen = (evolve(p, candidates=(p.candidates[i],)) for p, i in zip(self.places, choices, strict=True))
+        return ModuleArchitecture(name=name or self.name, rest=self.rest, places=tuple(chosen))
+
+    def choices(self, architecture: object) -> tuple[int, ...]:
+        """The inverse of `architecture`.
+
+        Raises:
+            ValueError: for anything but a net of this space.
+        """
+        if not isinstance(architecture, ModuleArchitecture):
+            raise ValueError(f"{architecture!r} is not of space {self.name!r}")
+        paths = [place.path for place in architecture.places]
+        if architecture.rest != self.rest or paths != [place.path for place in self.places]:
+            raise ValueError(f"architecture {architecture.name!r} is not of space {self.name!r}")
+        found = []
+        for mine, theirs in zip(self.places, architecture.places, strict=True):
+            titles = [one.title for one in mine.candidates]
+            (taken,) = theirs.candidates
+            if taken not in mine.candidates or taken.title not in titles:
+                raise ValueError(f"{taken} at {mine.path!r} of {architecture.name!r} is not in space {self.name!r}")
+            found.append(titles.index(taken.title))
+        return tuple(found)
+
+    def has(self, architecture: object) -> bool:
+        """Whether it is a net of this space."""
+        try:
+            self.choices(architecture)
+        except ValueError:
+            return False
+        return True
+
+    def __repr__(self) -> str:
+        nets = prod(map(len, self.mixed))
+        some = counted(nets, "net") if nets < 10**6 else f"about 10^{log10(nets):.0f} nets"
+        return f"<ModuleSpace {shortened(self.name)!r}: {counted(len(self.places), 'place')}, {some}>"
+
+    def __str__(self) -> str:
+        return listing(repr(self)[1:-1], self._rows())
+
+    def _repr_html_(self) -> str:
+        return html_table(repr(self)[1:-1], ["place", "one of"], self._rows())
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [(place.path, " ".join(one.title for one in place.candidates)) for place in self.places]

@@ -1,0 +1,51 @@
+"""What a device runs for a workload or a net, of either kind of space."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from pnas_ops.data.errors import PnasError
+from pnas_ops.data.module_space import ModuleArchitecture, ModuleWorkload
+from pnas_ops.data.space import Architecture
+from pnas_ops.data.workload import AnyNet, AnyWorkload, Workload
+from pnas_ops.modules.build import build_block, build_network
+
+ModuleBuilder = Callable[[ModuleWorkload | ModuleArchitecture], nn.Module]
+"""Makes the module that a workload or a net of a `ModuleSpace` stands for."""
+
+
+class NoBuilderError(PnasError, ValueError):
+    """There is nothing that makes the modules of a `ModuleSpace`, or a device that takes no such thing."""
+
+
+def build_timed(key: AnyWorkload | AnyNet, build: ModuleBuilder | None = None) -> nn.Module:
+    """The module in evaluation mode, which a specification describes or `build` makes.
+
+    Args:
+        key: what it is to be.
+        build: called for what is of a `ModuleSpace`.
+
+    Raises:
+        NoBuilderError: for a workload or a net of a `ModuleSpace` without `build`.
+    """
+    match key:
+        case Workload():
+            return build_block(key.block).eval()
+        case Architecture():
+            return build_network(key).eval()
+    if build is None:
+        raise NoBuilderError(f"{key.name} is of somebody's module", "pass build=..., which makes that module")
+    return build(key).eval()
+
+
+def example_inputs(key: AnyWorkload | AnyNet) -> tuple[Tensor, ...]:
+    """One tensor an input, of its shape and dtype, filled with 0.5: for converters and for timing."""
+    match key:
+        case ModuleWorkload():
+            dtype = key.dtype
+        case ModuleArchitecture():
+            dtype = key.rest.dtype
+        case _:
+            dtype = "float32"
+    return tuple(torch.full(shape, 0.5).to(getattr(torch, dtype)) for shape in key.input_shapes)
