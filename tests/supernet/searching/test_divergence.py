@@ -17,12 +17,16 @@ from pnas_supernet import (
     GateStep,
     ProxylessNAS,
     SearchConfig,
+    SinglePath,
     TwoPathGate,
     alpha_parameters,
     arch_step,
     load_checkpoint,
     mixed_ops,
+    sample_paths,
+    sample_single,
     weight_parameters,
+    weight_step,
 )
 
 
@@ -155,14 +159,84 @@ def test_a_search_names_a_gradient_of_alpha_that_is_not_finite(network: nn.Modul
     assert all(alpha.isfinite().all() for alpha in alpha_parameters(search.network))
 
 
-def test_a_weight_that_is_not_finite_is_never_saved(network: nn.Module, tmp_path: Path) -> None:
-    """The loss of the step that ruins it is finite, so that nothing else would keep it from the checkpoint."""
+def test_a_gradient_of_a_weight_that_is_not_finite_changes_nothing(
+    network: nn.Module, batch: tuple[Tensor, Tensor]
+) -> None:
+    """The loss is finite here."""
     mixed_ops(network)[1].candidates[1] = FiniteWithInfiniteSlope()
+    optimizer = torch.optim.SGD(weight_parameters(network), lr=0.1, momentum=0.9)
+    before = bits(network.state_dict())
+    message = r"^the gradient of second\.candidates\.1\.weight is not finite on the paths 0 1$"
+    with pytest.raises(DivergenceError, match=message):
+        weight_step(network, *batch, paths=[SinglePath(0), SinglePath(1)], loss=cross_entropy, optimizer=optimizer)
+    assert bits(network.state_dict()) == before
+    assert not optimizer.state
+
+
+class Harmless(nn.Module):
+    """A loss that is 0, with a gradient of 0, whatever the network gives."""
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs.nan_to_num() * 0.0).sum()
+
+
+@pytest.mark.parametrize("kind", ["weight", "arch"])
+@pytest.mark.parametrize("loss", [cross_entropy, Harmless()], ids=["NaN loss", "finite loss"])
+def test_inputs_that_are_not_finite_change_nothing_and_are_told(
+    network: nn.Module, batch: tuple[Tensor, Tensor], loss: Any, kind: str
+) -> None:
+    images, labels = batch[0].clone(), batch[1]
+    images[0, 0, 0, 0] = torch.nan
+    if kind == "weight":
+        step, path, optimizer = weight_step, SinglePath(1), torch.optim.SGD(weight_parameters(network), lr=0.1)
+    else:
+        step, path, optimizer = arch_step, ExactGate(1), torch.optim.SGD(alpha_parameters(network), lr=0.1)
+    before = bits(network.state_dict())
+    with pytest.raises(DivergenceError, match=r"(is nan|is not finite) on the paths 1 1$"):
+        step(network, images, labels, paths=[path] * 2, loss=loss, optimizer=optimizer)
+    assert bits(network.state_dict()) == before
+
+
+def test_a_weight_that_is_not_finite_is_never_saved(network: nn.Module, tmp_path: Path) -> None:
     search, path = make_search(network, arch_interval=20), tmp_path / "search.pt"
-    search.save(path)
-    where = r"weight is not finite, epoch 0, after weight step \d; the last good checkpoint is .*search\.pt"
+
+    def save() -> None:
+        if search.step == 3:
+            with torch.no_grad():
+                search.network.second.candidates[2][0][0].weight[0] = torch.inf
+        search.save(path)
+
+    where = r"^second\.candidates\.2.*weight is not finite, epoch 0, after weight step 2; the last good .*search\.pt"
     with pytest.raises(DivergenceError, match=where):
-        search.run_epoch(make_batches(0, 20), make_batches(1, 2), on_step=lambda: search.save(path))
+        search.run_epoch(make_batches(0, 4), make_batches(1, 2), on_step=save)
     kept = load_checkpoint(path, kind="search")
     assert all(tensor.isfinite().all() for tensor in kept["network"].values())
     assert kept["step"] == search.step - 1
+
+
+def test_bans_and_masks_of_minus_infinity_are_saved_and_taken_up_again(network: nn.Module, tmp_path: Path) -> None:
+    network.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
+    with torch.no_grad():
+        network.first.alpha[1] = -torch.inf
+        network.second.alpha.copy_(torch.tensor([-torch.inf, -torch.inf, 0.0, -torch.inf]))
+    for gate in ("exact", "two-path"):
+        search = make_search(network, warmup_epochs=1, epochs=1, gate=gate, arch_interval=1)
+        while search.epochs_left:
+            search.run_epoch(make_batches(0, 4), make_batches(1, 2))
+            search.save(tmp_path / "a.pt")
+        first, second = alpha_parameters(search.network)
+        assert first.isneginf().tolist() == [False, True, False, False]
+        assert (first[[0, 2, 3]] != 0).any()
+        assert second.tolist() == [-torch.inf, -torch.inf, 0.0, -torch.inf]
+        assert 0 < search.history[-1].entropy < 1
+        again = make_search(network, warmup_epochs=1, epochs=1, gate=gate, arch_interval=1)
+        assert again.resume(tmp_path / "a.pt")
+        assert bits(again.network.state_dict()) == bits(search.network.state_dict())
+    state = search.state_dict()
+    state["network"]["mask"][1] = torch.nan
+    with pytest.raises(ValueError, match=r"^network\.mask is not finite$"):
+        again.load_state_dict(state)
+    with torch.no_grad():
+        search.network.second.alpha.fill_(-torch.inf)
+    with pytest.raises(ValueError, match=r"every candidate of a MixedOp is banned by alpha = -inf: leave it one"):
+        sample_paths(search.network, sample_single, torch.Generator())

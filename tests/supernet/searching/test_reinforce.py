@@ -21,7 +21,7 @@ from pnas_supernet import (
     SinglePath,
     active_paths,
     alpha_parameters,
-    batch_statistics_untouched,
+    buffers_untouched,
     mixed_ops,
     weight_parameters,
 )
@@ -81,7 +81,7 @@ def enumerated_gradient(network: nn.Module, inputs: Tensor, targets: Tensor) -> 
     expected = torch.zeros((), dtype=torch.float64)
     for choices in itertools.product(*[range(len(alpha)) for alpha in alphas]):
         paths = [SinglePath(choice) for choice in choices]
-        with torch.no_grad(), active_paths(network, paths), batch_statistics_untouched(network.modules()):
+        with torch.no_grad(), active_paths(network, paths), buffers_untouched(network.modules()):
             accuracy = float((network(inputs).argmax(1) == targets).double().mean())
         probability = torch.stack([row[choice] for row, choice in zip(log_probs, choices, strict=True)]).sum().exp()
         expected = expected + probability * reward(accuracy, choices)

@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 from pnas_supernet.drawing.search import draw_search
 from pnas_supernet.gates.estimators import gated_output, mixture_output, sum_output, two_path_output
-from pnas_supernet.gates.freezing import batch_statistics_untouched, frozen_parameters
+from pnas_supernet.gates.freezing import buffers_untouched, frozen_parameters
 from pnas_supernet.gates.memory import saved_bytes
 from pnas_supernet.gates.mixed_op import (
     MixedOp,
@@ -51,6 +51,7 @@ from pnas_supernet.searching.arch_steps import (
     Reward,
     RewardBaseline,
 )
+from pnas_supernet.searching.classification import accuracy
 from pnas_supernet.searching.execution import DivergenceError, Execution, Loss, StepResult
 from pnas_supernet.searching.history import EpochRecord, relative_entropy
 from pnas_supernet.searching.parallel import (
@@ -63,6 +64,14 @@ from pnas_supernet.searching.parallel import (
 from pnas_supernet.searching.precision import AUTOCAST_DTYPES, Precision
 from pnas_supernet.searching.search_config import SearchConfig
 from pnas_supernet.searching.steps import Objective, arch_step, weight_step
+from pnas_supernet.spaces.convolutions import convolutions
+from pnas_supernet.spaces.imitation import Imitation, Imitations, imitate
+from pnas_supernet.spaces.inner_widths import inner_widths
+from pnas_supernet.spaces.inverted_residuals import inverted_residuals
+from pnas_supernet.spaces.module_supernet import ModuleSuperNet
+from pnas_supernet.spaces.place_error import PlaceError
+from pnas_supernet.spaces.rules import Rule, first_of, with_skip
+from pnas_supernet.spaces.search_space import search_space_of
 
 __version__ = version("pnas-supernet")
 
@@ -102,7 +111,7 @@ __all__ = [
     "extract_candidates",
     # what a step leaves as it was, keeps in memory and draws from
     "frozen_parameters",
-    "batch_statistics_untouched",
+    "buffers_untouched",
     "saved_bytes",
     "seeded",
     # searching: single steps, and how they are computed,
@@ -110,6 +119,7 @@ __all__ = [
     "arch_step",
     "Loss",
     "Objective",
+    "accuracy",
     "StepResult",
     "Execution",
     "Precision",
@@ -133,6 +143,21 @@ __all__ = [
     "exchange",
     "DesynchronizedError",
     "LostProcessError",
+    # spaces: somebody's net becomes a space,
+    "search_space_of",
+    "ModuleSuperNet",
+    "PlaceError",
+    # by rules that say where it may change,
+    "Rule",
+    "inverted_residuals",
+    "inner_widths",
+    "convolutions",
+    "with_skip",
+    "first_of",
+    # and candidates learn to stand there
+    "imitate",
+    "Imitation",
+    "Imitations",
     # running: the search from beginning to end, and its checkpoints
     "ProxylessNAS",
     "save_checkpoint",

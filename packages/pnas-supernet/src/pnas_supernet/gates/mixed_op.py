@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from pnas_supernet.gates.path import GatePath, Sampler
 
@@ -12,25 +14,40 @@ from pnas_supernet.gates.path import GatePath, Sampler
 class MixedOp(nn.Module):
     """N candidates of equal output shape; the active path says which of them is run and how it is gated.
 
+    Takes whatever its candidates take, and returns what they return: a tensor, or a tuple, list or dict of tensors.
+
     Args:
         candidates: the operations; any modules that take the same input and give outputs of equal shape, without a
             `MixedOp` inside.
+        alpha: that of another `MixedOp`, to share its choice: both then run their i-th candidate, whichever is drawn,
+            and it is learnt as one. A choice of its own if None.
 
     Attributes:
-        alpha: architecture parameters, shape (N,), zero at first, so that every candidate is equally probable.
+        alpha: architecture parameters, shape (N,), zero at first, so that every candidate is equally probable. One that
+            is -inf bans its candidate.
 
     Raises:
-        ValueError: for no candidate at all, or one with a `MixedOp` inside.
+        ValueError: for no candidate at all, one with a `MixedOp` inside or without its weights yet (a lazy module), and
+            for an `alpha` of another number of candidates.
     """
 
-    def __init__(self, candidates: Iterable[nn.Module]) -> None:
+    def __init__(self, candidates: Iterable[nn.Module], *, alpha: nn.Parameter | None = None) -> None:
         super().__init__()
         self.candidates = nn.ModuleList(candidates)
-        if len(self.candidates) == 0:
+        count = len(self.candidates)
+        if count == 0:
             raise ValueError("a MixedOp needs at least one candidate")
         if any(isinstance(part, MixedOp) for part in self.candidates.modules()):
             raise ValueError("a MixedOp cannot stand inside a candidate of another: make it a place of its own")
-        self.alpha = nn.Parameter(torch.zeros(len(self.candidates)))
+        lazy = [name for name, parameter in self.candidates.named_parameters() if is_lazy(parameter)]
+        if lazy:
+            raise ValueError(
+                f"the candidates' {lazy[0]} has no shape yet, as in a lazy module: run the candidate once on an input "
+                "before it is given to a MixedOp"
+            )
+        if alpha is not None and alpha.shape != (count,):
+            raise ValueError(f"{count} candidates cannot share a choice whose alpha has the shape {tuple(alpha.shape)}")
+        self.alpha = nn.Parameter(torch.zeros(count)) if alpha is None else alpha
         self._path: GatePath | None = None
 
     @property
@@ -38,13 +55,19 @@ class MixedOp(nn.Module):
         """The probabilities softmax(alpha), shape (N,), differentiable."""
         return self.alpha.softmax(dim=0)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self._active_path(list(self.candidates), self.alpha, x)
+    # A path that was compiled into a graph would be compiled anew whenever it changes, which is at every step. (What is
+    # public, `torch.compiler.disable`, loads the compiler where it stands, for everybody who imports this package.)
+    @torch._disable_dynamo  # type: ignore[attr-defined]
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        return self._active_path(list(self.candidates), self.alpha, *inputs, **named)
 
     @property
     def _active_path(self) -> GatePath:
         if self._path is None:
-            raise RuntimeError("no path is active: run the network inside `with active_paths(network, paths):`")
+            raise RuntimeError(
+                "no path is active: run the network, and the backward pass too where it is checkpointed, inside "
+                "`with active_paths(network, paths):`"
+            )
         return self._path
 
 
@@ -54,8 +77,8 @@ def mixed_ops(network: nn.Module) -> list[MixedOp]:
 
 
 def alpha_parameters(network: nn.Module) -> list[nn.Parameter]:
-    """The architecture parameters of `network`, one tensor a `MixedOp`."""
-    return [op.alpha for op in mixed_ops(network)]
+    """The architecture parameters of `network`, one tensor a choice: that of `MixedOp`s which share it comes once."""
+    return list(dict.fromkeys(op.alpha for op in mixed_ops(network)))
 
 
 def weight_parameters(network: nn.Module) -> list[nn.Parameter]:
@@ -72,15 +95,16 @@ def initialize_alphas(network: nn.Module, *, std: float = 1e-3, generator: torch
 
 
 def sample_paths(network: nn.Module, sampler: Sampler, generator: torch.Generator) -> tuple[GatePath, ...]:
-    """One path for every `MixedOp` of `network`.
+    """One path for every `MixedOp` of `network`, the same one for those that share a choice.
 
     Args:
         network: any module.
-        sampler: draws a path from the architecture parameters of one `MixedOp`.
+        sampler: draws a path from the architecture parameters of one choice.
         generator: the only source of randomness. It lives on the CPU, so that processes with equal generators sample
             equal paths whatever their devices.
     """
-    return tuple(sampler(alpha.detach().cpu(), generator) for alpha in alpha_parameters(network))
+    drawn = {alpha: sampler(alpha.detach().cpu(), generator) for alpha in alpha_parameters(network)}
+    return tuple(drawn[op.alpha] for op in mixed_ops(network))
 
 
 @contextmanager
@@ -88,7 +112,8 @@ def active_paths(network: nn.Module, paths: Sequence[GatePath]) -> Iterator[None
     """Runs every `MixedOp` of `network` along its path inside the `with` block, and as before after it.
 
     Raises:
-        ValueError: for a wrong number of paths, or a path with a candidate that is not there.
+        ValueError: for a wrong number of paths, a path with a candidate that is not there, and two paths for
+            `MixedOp`s that share a choice.
     """
     ops = mixed_ops(network)
     if len(paths) != len(ops):
@@ -96,6 +121,7 @@ def active_paths(network: nn.Module, paths: Sequence[GatePath]) -> Iterator[None
     for index, (op, path) in enumerate(zip(ops, paths, strict=True)):
         if not 0 <= max(path.members) < len(op.candidates):
             raise ValueError(f"mixed operation {index} has {len(op.candidates)} candidates, got {path}")
+    refuse_unlike_choices(ops, paths)
     before = [op._path for op in ops]
     try:
         for op, path in zip(ops, paths, strict=True):
@@ -104,6 +130,21 @@ def active_paths(network: nn.Module, paths: Sequence[GatePath]) -> Iterator[None
     finally:
         for op, path_before in zip(ops, before, strict=True):
             op._path = path_before
+
+
+def refuse_unlike_choices(ops: Sequence[MixedOp], chosen: Sequence[object]) -> None:
+    """Looks whether `MixedOp`s that share a choice have the same in `chosen`, be it paths or candidates.
+
+    Raises:
+        ValueError: naming two that have not.
+    """
+    first: dict[nn.Parameter, int] = {}
+    for index, op in enumerate(ops):
+        other = first.setdefault(op.alpha, index)
+        if chosen[other] != chosen[index]:
+            raise ValueError(
+                f"mixed operations {other} and {index} share their choice, got {chosen[other]} and {chosen[index]}"
+            )
 
 
 def active_modules(network: nn.Module) -> list[nn.Module]:

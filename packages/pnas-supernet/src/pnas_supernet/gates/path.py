@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from attrs import field, frozen
@@ -19,8 +19,8 @@ class GatePath(Protocol):
     def members(self) -> Sequence[int]:
         """The candidates that this path may run."""
 
-    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, x: Tensor) -> Tensor:
-        """The output for the input `x`."""
+    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, *inputs: Any, **named: Any) -> Any:
+        """The output for these inputs, each as a candidate takes them."""
 
     def probs(self, alpha: Tensor) -> Tensor:
         """Probabilities of all candidates, shape (N,), differentiable where this path lets alpha learn."""
@@ -39,9 +39,8 @@ class SinglePath:
     def members(self) -> tuple[int, ...]:
         return (self.active,)
 
-    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, x: Tensor) -> Tensor:
-        output: Tensor = candidates[self.active](x)
-        return output
+    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, *inputs: Any, **named: Any) -> Any:
+        return candidates[self.active](*inputs, **named)
 
     def probs(self, alpha: Tensor) -> Tensor:
         return alpha.softmax(dim=0)
@@ -54,8 +53,8 @@ class SinglePath:
 class ExactGate(SinglePath):
     """The active candidate in the forward pass; the gate gradient of all N candidates in the backward pass (eq. 4)."""
 
-    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, x: Tensor) -> Tensor:
-        return gated_output(alpha, candidates, self.active, x)
+    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, *inputs: Any, **named: Any) -> Any:
+        return gated_output(alpha, candidates, self.active, *inputs, **named)
 
 
 @frozen
@@ -71,8 +70,8 @@ class TwoPathGate(SinglePath):
     def members(self) -> tuple[int, ...]:
         return (self.active, self.other)
 
-    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, x: Tensor) -> Tensor:
-        return two_path_output(alpha, candidates, self.active, self.other, x)
+    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, *inputs: Any, **named: Any) -> Any:
+        return two_path_output(alpha, candidates, self.active, self.other, *inputs, **named)
 
     def probs(self, alpha: Tensor) -> Tensor:
         members = torch.tensor(self.members, device=alpha.device)
@@ -102,8 +101,8 @@ class Mixture:
     def members(self) -> range:
         return range(self.count)
 
-    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, x: Tensor) -> Tensor:
-        return mixture_output(alpha, candidates, x)
+    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, *inputs: Any, **named: Any) -> Any:
+        return mixture_output(alpha, candidates, *inputs, **named)
 
     def probs(self, alpha: Tensor) -> Tensor:
         return alpha.softmax(dim=0)
@@ -116,17 +115,17 @@ class Mixture:
 class OneShotSum(Mixture):
     """The plain sum of all `count` candidates: the One-Shot model, as a baseline; no gradient reaches alpha."""
 
-    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, x: Tensor) -> Tensor:
-        return sum_output(candidates, x)
+    def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, *inputs: Any, **named: Any) -> Any:
+        return sum_output(candidates, *inputs, **named)
 
 
 Sampler = Callable[[Tensor, torch.Generator], GatePath]
-"""Draws a path from the architecture parameters of one `MixedOp`, shape (N,), on the CPU."""
+"""Draws a path from the architecture parameters of one choice, shape (N,), on the CPU; never one with alpha = -inf."""
 
 
 def sample_uniform(alpha: Tensor, generator: torch.Generator) -> SinglePath:
-    """Every candidate with the same probability: the warm-up of the weights."""
-    return SinglePath(_draw(torch.zeros_like(alpha), generator))
+    """Every candidate that is not banned by alpha = -inf with the same probability: the warm-up of the weights."""
+    return SinglePath(_draw(alpha.where(alpha.isneginf(), 0.0), generator))
 
 
 def sample_single(alpha: Tensor, generator: torch.Generator) -> SinglePath:
@@ -142,11 +141,11 @@ def sample_exact_gate(alpha: Tensor, generator: torch.Generator) -> ExactGate:
 def sample_two_path_gate(alpha: Tensor, generator: torch.Generator) -> SinglePath:
     """Two candidates by Multinomial(p) without replacement, of which one by their renormalized probabilities.
 
-    A single candidate has nothing to be weighed against: it is returned as a `SinglePath`.
+    A single candidate that is left has nothing to be weighed against: it is returned as a `SinglePath`.
     """
-    if len(alpha) == 1:
-        return SinglePath(0)
-    probs = alpha.double().softmax(dim=0)
+    probs = _probs(alpha)
+    if int(probs.count_nonzero()) == 1:
+        return SinglePath(int(probs.argmax()))
     pair = probs.multinomial(2, generator=generator)
     active = int(probs[pair].multinomial(1, generator=generator))
     first, second = pair.tolist()
@@ -168,5 +167,11 @@ def _logaddexp(a: float, b: float) -> float:
 
 
 def _draw(alpha: Tensor, generator: torch.Generator) -> int:
-    # Probabilities in float64: a float32 softmax can round a rare candidate to zero.
-    return int(alpha.double().softmax(dim=0).multinomial(1, generator=generator))
+    return int(_probs(alpha).multinomial(1, generator=generator))
+
+
+def _probs(alpha: Tensor) -> Tensor:
+    if alpha.isneginf().all():
+        raise ValueError("every candidate of a MixedOp is banned by alpha = -inf: leave it one")
+    # In float64: a float32 softmax can round a rare candidate to zero.
+    return alpha.double().softmax(dim=0)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pnas_ops import Space, html_table
 
 Preference = tuple[str, str, str]
-"""Of a searched position: its number, its most probable candidate with the probability, and the others, in order."""
+"""Of a searched position: its number or path, its most probable candidate with the probability, the others in order."""
 
 
 def preferences(space: Space, probs: Sequence[Sequence[float]]) -> list[Preference]:
@@ -15,12 +15,15 @@ def preferences(space: Space, probs: Sequence[Sequence[float]]) -> list[Preferen
         space: whose candidates are named.
         probs: of the candidates of every position.
     """
-    found = []
-    for number, (row, of_row) in enumerate(zip(space.mixed, probs, strict=True)):
-        ranked = sorted(zip(of_row, map(str, (block.op for block in row)), strict=True), key=lambda pair: -pair[0])
-        best, *others = (f"{name} {prob:.1%}" for prob, name in ranked)
-        found.append((f"{number}", best, ", ".join(others)))
-    return found
+    rows = zip(space.mixed, probs, strict=True)
+    return [ranked(f"{number}", [str(block.op) for block in row], of) for number, (row, of) in enumerate(rows)]
+
+
+def ranked(position: str, candidates: Sequence[str], probs: Sequence[float]) -> Preference:
+    """The row of a position, with its candidates from the most probable on."""
+    pairs = sorted(zip(probs, candidates, strict=True), key=lambda pair: -pair[0])
+    best, *others = (f"{name} {prob:.1%}" for prob, name in pairs)
+    return position, best, ", ".join(others)
 
 
 def preferences_as_lines(title: str, rows: Sequence[Preference]) -> str:

@@ -2,13 +2,38 @@
 
 import copy
 from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from pnas_ops import Architecture, Space, build_space
-from pnas_supernet.gates.mixed_op import MixedOp, alpha_parameters, initialize_alphas, mixed_ops
+from pnas_ops import Space, build_space
+from pnas_supernet.gates.mixed_op import MixedOp, initialize_alphas, mixed_ops, refuse_unlike_choices
 from pnas_supernet.gates.preferences import Preference, preferences, preferences_as_html, preferences_as_lines
+
+Net = TypeVar("Net")
+
+
+class NetsOf(Protocol[Net]):
+    """A space, as far as its nets are concerned."""
+
+    def architecture(self, choices: Sequence[int], *, name: str = "") -> Net:
+        """The net that takes candidate `choices[i]` at searched position i."""
+
+    def choices(self, architecture: Net) -> tuple[int, ...]:
+        """The inverse of `architecture`."""
+
+
+class HasNets(Protocol[Net]):
+    """All nets of a space in one: `SuperNet`, `ModuleSuperNet`."""
+
+    @property
+    def space(self) -> NetsOf[Net]:
+        """Whose nets they are."""
+
+    @property
+    def network(self) -> nn.Module:
+        """With a `MixedOp` at every searched position, in the order of the space."""
 
 
 class SuperNet(nn.Module):
@@ -46,13 +71,13 @@ class SuperNet(nn.Module):
         return preferences(self.space, [op.probs.tolist() for op in mixed_ops(self)])
 
 
-def derive(supernet: SuperNet, *, name: str = "") -> Architecture:
+def derive(supernet: HasNets[Net], *, name: str = "") -> Net:
     """The most probable candidate of every searched position (ProxylessNAS, section 3.2.1)."""
-    choices = [int(alpha.argmax()) for alpha in alpha_parameters(supernet)]
+    choices = [int(op.alpha.argmax()) for op in mixed_ops(supernet.network)]
     return supernet.space.architecture(choices, name=name)
 
 
-def extract(supernet: SuperNet, architecture: Architecture) -> nn.Module:
+def extract(supernet: HasNets[Net], architecture: Net) -> nn.Module:
     """The net of `architecture` with the supernet's weights, shaped as `pnas_ops.build_network` would build it.
 
     Raises:
@@ -65,11 +90,12 @@ def extract_candidates(network: nn.Module, choices: Sequence[int]) -> nn.Module:
     """A copy of any network in which candidate `choices[i]` stands in the place of the i-th `MixedOp`.
 
     Raises:
-        ValueError: where the number of choices is not that of the `MixedOp`s.
+        ValueError: where the number of choices is not that of the `MixedOp`s, or two that share a choice differ in it.
     """
     ops = mixed_ops(network)
     if len(choices) != len(ops):
         raise ValueError(f"the network has {len(ops)} mixed operations, got {len(choices)} choices")
+    refuse_unlike_choices(ops, choices)
     # deepcopy takes what the memo holds for an object as its copy: the candidates that lost are never copied.
     memo = {id(op): copy.deepcopy(op.candidates[choice]) for op, choice in zip(ops, choices, strict=True)}
     return copy.deepcopy(network, memo)

@@ -1,4 +1,4 @@
 """A search from beginning to end: epochs, checkpoints, going on where it was left.
 
-Imports `gates` and `searching`.
+Imports `gates`, `searching` and `spaces`.
 """

@@ -8,25 +8,27 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import nn
 from torch.amp import GradScaler
-from torch.nn import functional
+from torch.nn.parameter import is_lazy
 
-from pnas_ops import Batches, FilePath
+from pnas_ops import Batches, FilePath, Score
 from pnas_supernet.gates.mixed_op import alpha_parameters, mixed_ops, sample_paths
 from pnas_supernet.gates.path import sample_single, sample_uniform
 from pnas_supernet.gates.surroundings import seeded
 from pnas_supernet.running.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint, taking_state
 from pnas_supernet.running.search_state import Progress, SearchState, refuse_not_finite
 from pnas_supernet.searching.arch_steps import ArchStep, GateStep
-from pnas_supernet.searching.execution import DivergenceError, Execution
-from pnas_supernet.searching.history import EpochRecord, history_as_html
+from pnas_supernet.searching.classification import CrossEntropy, accuracy
+from pnas_supernet.searching.execution import DivergenceError, Execution, Loss, StepResult
+from pnas_supernet.searching.history import EpochMean, EpochRecord, history_as_html
+from pnas_supernet.searching.nested_batches import sample_count
 from pnas_supernet.searching.optimizers import lay_out_momentum, make_alpha_optimizer, make_weight_optimizer
 from pnas_supernet.searching.parallel import check_identical
 from pnas_supernet.searching.search_config import SearchConfig
 from pnas_supernet.searching.steps import weight_step
 
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[Any, Any]
 
 
 class ProxylessNAS:
@@ -35,12 +37,16 @@ class ProxylessNAS:
     Args:
         network: any module that holds `MixedOp`s.
         config: hyper-parameters.
+        loss: of the network's outputs and the targets, a mean over the batch; if None, cross entropy with the label
+            smoothing of `config`.
+        score: how good outputs are, a mean over the batch, for the records; if None, the accuracy of classes, of
+            images or of pixels.
         arch_step: how alpha learns; by the gradient of the gates that `config` names, and of the loss alone, if None.
         generator: source of the sampled paths and of dropout, on the CPU, in the same state in every process.
         group: processes that search as one, each on its own part of every batch.
 
     Raises:
-        ValueError: for a network without a `MixedOp`.
+        ValueError: for a network without a `MixedOp`, or with a lazy module that has not run yet.
     """
 
     def __init__(
@@ -48,14 +54,21 @@ class ProxylessNAS:
         network: nn.Module,
         config: SearchConfig,
         *,
+        loss: Loss | None = None,
+        score: Score | None = None,
         arch_step: ArchStep | None = None,
         generator: torch.Generator,
         group: dist.ProcessGroup | None = None,
     ) -> None:
         if not mixed_ops(network):
             raise ValueError("the network holds no MixedOp: there is nothing to search")
+        lazy = [name for name, parameter in network.named_parameters() if is_lazy(parameter)]
+        if lazy:
+            raise ValueError(f"{lazy[0]} has no shape yet, as in a lazy module: run the network once before its search")
         self.network = network
         self.config = config
+        self.loss = CrossEntropy(config.label_smoothing) if loss is None else loss
+        self.score = accuracy if score is None else score
         self.arch_step = GateStep(config.gate_sampler) if arch_step is None else arch_step
         self.generator = generator
         self.group = group
@@ -66,6 +79,7 @@ class ProxylessNAS:
         self._alpha_execution = self._make_execution()
         self._progress = Progress()
         self._checkpoint: Path | None = None
+        self._in_eval = _in_eval(network)
 
     def __repr__(self) -> str:
         done = f"{len(self.history)} of {self.config.warmup_epochs + self.config.epochs} epochs"
@@ -95,16 +109,20 @@ class ProxylessNAS:
     ) -> EpochRecord:
         """The next epoch, or what is left of one that was interrupted.
 
-        Each batch of `train` gives one weight step, and after the warm-up one architecture step follows every few.
+        Each batch of `train` gives one weight step, and after the warm-up one architecture step follows every few. The
+        network is put into training mode, except for what of it was in evaluation mode on its own, such as BatchNorm
+        that keeps the statistics it was pretrained with.
 
         Args:
-            train: the batches of this epoch.
+            train: the batches of this epoch, inputs and targets. Inputs in a tuple are several arguments of the
+                network, in a dict keyword arguments, anything else is the only one.
             validation: batches for the architecture, gone through again when they are used up.
             on_step: called after every weight step and the architecture step that belongs to it; the place to save the
                 search.
 
         Raises:
-            DivergenceError: where a loss is not finite, naming the step, its paths and the last checkpoint.
+            DivergenceError: where a loss, a gradient or a statistic is not finite, naming the step, its paths and the
+                last checkpoint.
             DesynchronizedError, LostProcessError: where the processes do not hold together.
             ValueError: where there is no batch.
         """
@@ -112,13 +130,13 @@ class ProxylessNAS:
             raise ValueError("there is no training or no validation batch: are there fewer images than in one batch?")
         config, progress = self.config, self._progress
         warm_up = config.is_warm_up(progress.epoch)
-        self.network.train()
+        self._train_mode()
         self._check_processes(batches=len(train))
         lay_out_momentum(self.weight_optimizer)
         arch_steps = 0 if warm_up else progress.step // config.arch_interval
         validation_stream = islice(_repeat(validation), arch_steps, None)
-        for inputs, labels in islice(train, progress.step, None):
-            self._weight_step(inputs, labels, progress=progress.step / len(train))
+        for inputs, targets in islice(train, progress.step, None):
+            self._weight_step(inputs, targets, progress=progress.step / len(train))
             progress.step += 1
             if not warm_up and progress.step % config.arch_interval == 0:
                 self._arch_step(*next(validation_stream))
@@ -187,7 +205,7 @@ class ProxylessNAS:
             progress=self._progress,
         )
 
-    def _weight_step(self, inputs: Tensor, labels: Tensor, *, progress: float) -> None:
+    def _weight_step(self, inputs: Any, targets: Any, *, progress: float) -> None:
         epoch = len(self.history)
         self.weight_optimizer.param_groups[0]["lr"] = self.config.weight_lr_at(epoch + progress)
         sampler = sample_uniform if self.config.is_warm_up(epoch) else sample_single
@@ -199,34 +217,41 @@ class ProxylessNAS:
             result = weight_step(
                 self.network,
                 inputs,
-                labels,
+                targets,
                 paths=paths,
-                loss=self._loss,
+                loss=self.loss,
                 optimizer=self.weight_optimizer,
                 execution=self._weight_execution,
             )
-        self._progress.train.add(result, labels, self.group)
+        self._record(self._progress.train, result, inputs, targets)
 
-    def _arch_step(self, inputs: Tensor, labels: Tensor) -> None:
+    def _arch_step(self, inputs: Any, targets: Any) -> None:
         where = f"epoch {len(self.history)}, architecture step after weight step {self.step - 1}"
         with seeded(self._dropout_seed(), self._device), self._named_on_divergence(where):
             result = self.arch_step(
                 self.network,
                 inputs,
-                labels,
-                loss=self._loss,
+                targets,
+                loss=self.loss,
                 optimizer=self.alpha_optimizer,
                 generator=self.generator,
                 execution=self._alpha_execution,
             )
-        self._progress.validation.add(result, labels, self.group)
+        self._record(self._progress.validation, result, inputs, targets)
 
     def _check_processes(self, *, batches: int) -> None:
         if self.group is not None:
             check_identical(self.state_dict() | {"batches of the epoch": batches}, self.group)
 
-    def _loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        return functional.cross_entropy(outputs, labels, label_smoothing=self.config.label_smoothing)
+    def _record(self, mean: EpochMean, result: StepResult, inputs: Any, targets: Any) -> None:
+        mean.add(result, self.score(result.outputs, targets), sample_count(inputs), self.group)
+
+    def _train_mode(self) -> None:
+        if self.network.training:
+            self._in_eval = _in_eval(self.network)
+        self.network.train()
+        for module in self._in_eval:
+            module.train(False)
 
     def _make_execution(self) -> Execution:
         scaler = GradScaler(self._device.type) if self.config.precision == "float16" else None
@@ -252,6 +277,11 @@ class ProxylessNAS:
             raise DivergenceError(
                 f"{error.what}, {where}; {last}", "lower the learning rate or look at the data"
             ) from None
+
+
+def _in_eval(network: nn.Module) -> list[nn.Module]:
+    """What is in evaluation mode of a network that is not."""
+    return [module for module in network.modules() if not module.training] if network.training else []
 
 
 def _repeat(batches: Iterable[Batch]) -> Iterator[Batch]:

@@ -1,16 +1,17 @@
 """What of a search is saved, compared and refused; what happens between two saves is `ProxylessNAS`."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from attrs import Factory, asdict, define, frozen
-from torch import nn
+from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
 from pnas_ops import from_dict, to_json
-from pnas_supernet.gates.mixed_op import mixed_ops
+from pnas_supernet.gates.mixed_op import alpha_parameters, mixed_ops
 from pnas_supernet.gates.supernet import SuperNet
 from pnas_supernet.running.state_checks import (
     refuse_not_finite_state,
@@ -21,6 +22,7 @@ from pnas_supernet.searching.arch_steps import ArchStep
 from pnas_supernet.searching.execution import DivergenceError
 from pnas_supernet.searching.history import EpochMean, EpochRecord, relative_entropy
 from pnas_supernet.searching.search_config import SearchConfig
+from pnas_supernet.spaces.module_supernet import ModuleSuperNet
 
 
 @define
@@ -98,7 +100,9 @@ class SearchState:
             nothing has changed.
         """
         refuse_another_search(self.config, self.network, state)
-        refuse_not_finite_state(state)
+        for name in _not_finite(self.network, state["network"]):
+            raise ValueError(f"network.{name} is not finite")
+        refuse_not_finite_state({part: content for part, content in state.items() if part != "network"})
         now = self.state_dict()
         for part in ("arch_step", "scalers", "generator"):
             refuse_unlike_state(now[part], state[part], part)
@@ -151,15 +155,30 @@ def refuse_another_search(config: SearchConfig, network: nn.Module, state: dict[
 
 
 def refuse_not_finite(network: nn.Module) -> None:
-    """Looks through all weights and statistics.
+    """Looks through all weights, buffers and alphas.
 
     Raises:
         DivergenceError: naming the first that holds a number that is not finite.
     """
-    for name, tensor in network.state_dict().items():
-        if not tensor.isfinite().all():
-            raise DivergenceError(f"{name} is not finite")
+    tensors = network.state_dict()
+    for name in _not_finite(network, tensors):
+        raise DivergenceError(f"{name} is not finite")
+
+
+def _not_finite(network: nn.Module, tensors: dict[str, Any]) -> Iterator[str]:
+    """The names of tensors that hold what a search cannot go on with.
+
+    -inf is a ban in an alpha, and in a buffer a mask, as attention has them.
+    """
+    weights = {name for name, _ in network.named_parameters(remove_duplicate=False)}
+    alphas = set(alpha_parameters(network))
+    bans = {name for name, parameter in network.named_parameters(remove_duplicate=False) if parameter in alphas}
+    for name, tensor in tensors.items():
+        if isinstance(tensor, Tensor):
+            usable = tensor.isfinite() if name in weights - bans else tensor.isfinite() | tensor.isneginf()
+            if not usable.all():
+                yield name
 
 
 def _spaces(network: nn.Module) -> list[str]:
-    return [to_json(module.space) for module in network.modules() if isinstance(module, SuperNet)]
+    return [to_json(module.space) for module in network.modules() if isinstance(module, SuperNet | ModuleSuperNet)]

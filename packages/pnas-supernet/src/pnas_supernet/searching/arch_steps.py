@@ -8,23 +8,25 @@ from attrs import define, field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from pnas_ops import Range
-from pnas_supernet.gates.freezing import batch_statistics_untouched
+from pnas_ops import Range, Score
+from pnas_supernet.gates.freezing import buffers_untouched
 from pnas_supernet.gates.mixed_op import active_modules, active_paths, alpha_parameters, mixed_ops, sample_paths
 from pnas_supernet.gates.path import GatePath, Sampler, sample_single
+from pnas_supernet.searching.classification import accuracy
 from pnas_supernet.searching.execution import Execution, Loss, StepResult
+from pnas_supernet.searching.nested_batches import device_of
 from pnas_supernet.searching.parallel import average
 from pnas_supernet.searching.steps import Objective, arch_step, take_alpha_step
 
 
 class ArchStep(Protocol):
-    """One step of alpha on a batch of the validation split; no weight and no running statistic changes."""
+    """One step of alpha on a batch of the validation split; no weight and no buffer changes."""
 
     def __call__(
         self,
         network: nn.Module,
-        inputs: Tensor,
-        targets: Tensor,
+        inputs: Any,
+        targets: Any,
         *,
         loss: Loss,
         optimizer: Optimizer,
@@ -75,8 +77,8 @@ class GateStep:
     def __call__(
         self,
         network: nn.Module,
-        inputs: Tensor,
-        targets: Tensor,
+        inputs: Any,
+        targets: Any,
         *,
         loss: Loss,
         optimizer: Optimizer,
@@ -117,7 +119,7 @@ class RewardBaseline(Protocol):
 
 
 Reward = Callable[[float, Sequence[int]], float]
-"""From the accuracy of a sampled net on a batch and its choice at every `MixedOp` to what is to be maximized."""
+"""From the score of a sampled net on a batch and its choice at every `MixedOp` to what is to be maximized."""
 
 Estimator = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From log-probabilities, rewards and baselines of M paths, each (M,), to a scalar whose gradient is a step's."""
@@ -131,19 +133,21 @@ class ReinforceStep:
         reward: of a net; called once for every sampled path, so let it remember what is slow to measure.
         estimator: of the gradient, such as `pnas_latency.reinforce_loss`.
         baseline: such as `pnas_latency.MovingBaseline`.
+        score: of outputs and targets, which `reward` is given the mean of.
         samples: paths M of one step, all judged on the same batch.
     """
 
     reward: Reward
     estimator: Estimator
     baseline: RewardBaseline
+    score: Score = accuracy
     samples: int = field(default=10, validator=Range(1, 10_000, whole=True))
 
     def __call__(
         self,
         network: nn.Module,
-        inputs: Tensor,
-        targets: Tensor,
+        inputs: Any,
+        targets: Any,
         *,
         loss: Loss,
         optimizer: Optimizer,
@@ -157,21 +161,23 @@ class ReinforceStep:
         rewards = torch.tensor(
             [self.reward(found, taken) for (_, found), taken in zip(judged, choices, strict=True)],
             dtype=torch.float64,
-            device=inputs.device,
+            device=device_of(inputs),
         )
         if execution.group is not None:  # a reward may be measured, and every process measures for itself
             average([rewards], execution.group)
         optimizer.zero_grad()
-        log_probs = [alpha.log_softmax(dim=0) for alpha in alpha_parameters(network)]
+        alphas = alpha_parameters(network)
+        log_probs = [alpha.log_softmax(dim=0) for alpha in alphas]
+        places = {op.alpha: index for index, op in enumerate(mixed_ops(network))}  # one of each choice
         of_paths = torch.stack(
             [
-                torch.stack([row[choice] for row, choice in zip(log_probs, taken, strict=True)]).sum()
+                torch.stack([row[taken[places[alpha]]] for alpha, row in zip(alphas, log_probs, strict=True)]).sum()
                 for taken in choices
             ]
         )
         surrogate = self.estimator(of_paths, rewards, self.baseline.step(rewards))
         surrogate.backward()  # type: ignore[no-untyped-call]
-        take_alpha_step(mixed_ops(network), optimizer)
+        take_alpha_step(alphas, optimizer)
         results = [result for result, _ in judged]
         return StepResult(torch.stack([result.loss for result in results]).mean(), results[-1].outputs)
 
@@ -184,15 +190,15 @@ class ReinforceStep:
     def _judge(
         self,
         network: nn.Module,
-        inputs: Tensor,
-        targets: Tensor,
+        inputs: Any,
+        targets: Any,
         paths: Sequence[GatePath],
         loss: Loss,
         execution: Execution,
     ) -> tuple[StepResult, float]:
-        with torch.no_grad(), active_paths(network, paths), batch_statistics_untouched(active_modules(network)):
+        with torch.no_grad(), active_paths(network, paths), buffers_untouched(active_modules(network)):
             result = execution.gradients(network, inputs, targets, loss)
-        correct = (result.outputs.argmax(dim=1) == targets).to(result.loss.dtype).mean()
+        score = torch.as_tensor(self.score(result.outputs, targets), dtype=result.loss.dtype, device=result.loss.device)
         if execution.group is not None:
-            average([correct], execution.group)
-        return result, float(correct)
+            average([score], execution.group)
+        return result, float(score)

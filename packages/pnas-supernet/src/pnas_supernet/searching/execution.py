@@ -1,6 +1,7 @@
 """How a step is computed: its precision, in how many parts, by how many processes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -10,10 +11,20 @@ from torch.amp import GradScaler
 from torch.optim import Optimizer
 
 from pnas_ops import PnasError, Range
+from pnas_supernet.gates.nested import tensors_in
+from pnas_supernet.searching.nested_batches import (
+    at_least_float32,
+    call,
+    cut,
+    device_of,
+    join,
+    sample_count,
+    without_graph,
+)
 from pnas_supernet.searching.parallel import average
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""From outputs (N, classes) and targets to a scalar, the mean over the N samples."""
+Loss = Callable[[Any, Any], Tensor]
+"""From a network's outputs, such as (N, classes), and the targets to a scalar, the mean over the N samples."""
 
 _SMALLEST_SCALE = 2.0**-10
 
@@ -24,13 +35,18 @@ class DivergenceError(PnasError, ArithmeticError):
 
 @frozen(repr=False, eq=False)
 class StepResult:
-    """What a step saw: the mean loss over all processes, and this one's outputs (N, classes), both without a graph."""
+    """What a step saw: the mean loss over all processes, and this one's outputs, both without a graph.
+
+    Attributes:
+        outputs: as the network gives them, such as (N, classes).
+    """
 
     loss: Tensor
-    outputs: Tensor
+    outputs: Any
 
     def __repr__(self) -> str:
-        return f"<StepResult: loss {float(self.loss):.4g}, outputs of shape {tuple(self.outputs.shape)}>"
+        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors_in(self.outputs))
+        return f"<StepResult: loss {float(self.loss):.4g}, outputs of shape {shapes}>"
 
 
 @frozen(kw_only=True, eq=False)
@@ -51,38 +67,48 @@ class Execution:
     micro_batches: int = field(default=1, validator=Range(1, 100_000, whole=True))
     group: dist.ProcessGroup | None = None
 
-    def gradients(
-        self,
-        network: nn.Module,
-        inputs: Tensor,
-        targets: Tensor,
-        loss: Loss,
-    ) -> StepResult:
+    def gradients(self, network: nn.Module, inputs: Any, targets: Any, loss: Loss) -> StepResult:
         """Adds the gradient of the loss to whatever of the network wants one.
+
+        Args:
+            network: called as `network(*inputs)` for a tuple, `network(**inputs)` for a dict, else `network(inputs)`.
+            inputs: a batch: a tensor (N, ...), a list of N samples, or a tuple or dict of several of these.
+            targets: in a form of the same kinds.
+            loss: of the outputs and the targets.
 
         Raises:
             DivergenceError: where the loss is not finite, in any of the processes.
-            ValueError: where the processes' batches differ in size.
+            ValueError: where the processes' batches differ in size, and for a loss that is no scalar.
         """
-        total = torch.zeros((), device=inputs.device)
+        count, device = sample_count(inputs), device_of(inputs)
+        total = torch.zeros((), device=device)
         outputs = []
-        for part, part_targets in zip(inputs.chunk(self.micro_batches), targets.chunk(self.micro_batches), strict=True):
-            with torch.autocast(inputs.device.type, dtype=self.autocast, enabled=self.autocast is not None):
-                output = network(part)
-            value = loss(output.to(torch.promote_types(output.dtype, torch.float32)), part_targets)
-            total = total + self._backward(value * (len(part) / len(inputs)))
-            outputs.append(output.detach())
+        for part, part_targets in self._parts(inputs, targets):
+            with torch.autocast(device.type, dtype=self.autocast, enabled=self.autocast is not None):
+                output = call(network, part)
+            value = loss(at_least_float32(output), part_targets)
+            if not isinstance(value, Tensor) or value.numel() != 1:
+                raise ValueError(f"a loss is a scalar tensor, got {value!r}: give its mean over the batch")
+            total = total + self._backward(value.reshape(()) * (sample_count(part) / count))
+            outputs.append(without_graph(output))
         if self.group is not None:
-            average_count = torch.full_like(total, len(inputs))
+            average_count = torch.full_like(total, count)
             average([total, average_count], self.group)
-            if average_count != len(inputs):
+            if average_count != count:
                 raise ValueError(
-                    f"this process has a batch of {len(inputs)} samples, while the mean of all processes is "
+                    f"this process has a batch of {count} samples, while the mean of all processes is "
                     f"{float(average_count):g}: give all of them batches of equal size"
                 )
         if not torch.isfinite(total):
             raise DivergenceError(f"the loss is {total.item()}")
-        return StepResult(total, torch.cat(outputs))
+        return StepResult(total, join(outputs))
+
+    def _parts(self, inputs: Any, targets: Any) -> Iterator[tuple[Any, Any]]:
+        if self.micro_batches == 1:
+            return iter([(inputs, targets)])
+        if sample_count(targets) != sample_count(inputs):
+            raise ValueError(f"a batch has {sample_count(inputs)} inputs and {sample_count(targets)} targets")
+        return zip(cut(inputs, self.micro_batches), cut(targets, self.micro_batches), strict=True)
 
     def scaled(self, value: Tensor) -> Tensor:
         """A loss, or a gradient, as large as the scaler wants it."""

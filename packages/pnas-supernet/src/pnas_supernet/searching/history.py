@@ -10,7 +10,7 @@ from attrs import define, frozen
 from torch import Tensor, nn
 
 from pnas_ops import html_table
-from pnas_supernet.gates.mixed_op import mixed_ops
+from pnas_supernet.gates.mixed_op import alpha_parameters
 from pnas_supernet.searching.execution import StepResult
 from pnas_supernet.searching.parallel import average
 
@@ -21,7 +21,7 @@ class EpochRecord:
 
     Attributes:
         epoch: counted from 0 over both phases.
-        train_loss, train_accuracy: mean over the weight steps.
+        train_loss, train_accuracy: mean over the weight steps; the accuracy is the score, where a search has another.
         validation_loss, validation_accuracy: mean over the architecture steps, the loss as the objective has
             it; None in the warm-up.
         entropy: `relative_entropy` after the epoch.
@@ -46,9 +46,14 @@ def history_row(record: EpochRecord) -> tuple[str, str, str, str, str]:
     """Epoch, phase, loss and accuracy of training and of validation, and entropy, as texts."""
     validation = "none"
     if record.validation_loss is not None and record.validation_accuracy is not None:
-        validation = f"{record.validation_loss:.4g}, {record.validation_accuracy:.1%}"
-    training = f"{record.train_loss:.4g}, {record.train_accuracy:.1%}"
+        validation = f"{record.validation_loss:.4g}, {_score(record.validation_accuracy)}"
+    training = f"{record.train_loss:.4g}, {_score(record.train_accuracy)}"
     return f"{record.epoch}", record.phase, training, validation, f"{record.entropy:.3f}"
+
+
+def _score(score: float) -> str:
+    """As a share, which accuracy is; another score may be none."""
+    return f"{score:.1%}" if 0.0 <= score <= 1.0 else f"{score:.4g}"
 
 
 def history_as_html(title: str, history: Sequence[EpochRecord]) -> str:
@@ -58,18 +63,21 @@ def history_as_html(title: str, history: Sequence[EpochRecord]) -> str:
 
 
 def relative_entropy(network: nn.Module) -> float:
-    """Mean over the `MixedOp`s with a choice of -sum_i p_i log p_i / log N: 1 undecided, 0 decided."""
-    entropies = [
-        float(torch.special.entr(op.probs.detach()).sum()) / math.log(len(op.candidates))
-        for op in mixed_ops(network)
-        if len(op.candidates) > 1
-    ]
+    """Mean over the choices of -sum_i p_i log p_i / log N: 1 undecided, 0 decided.
+
+    N candidates are those that alpha = -inf does not ban; a choice of one is none.
+    """
+    entropies = []
+    for alpha in alpha_parameters(network):
+        count = int(alpha.isneginf().logical_not().sum())
+        if count > 1:
+            entropies.append(float(torch.special.entr(alpha.detach().softmax(dim=0)).sum()) / math.log(count))
     return sum(entropies) / len(entropies) if entropies else 0.0
 
 
 @define
 class EpochMean:
-    """Running means of loss and accuracy over the samples of an epoch."""
+    """Running means of loss and accuracy, or another score, over the samples of an epoch."""
 
     count: int = 0
     total_loss: float = 0.0
@@ -82,23 +90,22 @@ class EpochMean:
 
     @property
     def accuracy(self) -> float:
-        """Share of the samples that were put into their class."""
+        """Of a sample: the share that was put into its class, or another score."""
         return self.total_correct / self.count
 
-    def add(self, result: StepResult, labels: Tensor, group: dist.ProcessGroup | None) -> None:
+    def add(self, result: StepResult, score: Tensor | float, count: int, group: dist.ProcessGroup | None) -> None:
         """Counts a step, and with it those of the other processes, whose batches are as large.
 
         Args:
             result: of the step.
-            labels: of this process's batch, (N,).
+            score: of this process's batch, a mean.
+            count: samples in it.
             group: the processes; None where this is the only one.
         """
-        correct = (result.outputs.argmax(dim=1) == labels).sum().double()
-        processes = 1
+        score = torch.as_tensor(score, dtype=torch.float64, device=result.loss.device)
         if group is not None:
-            average([correct], group)
-            processes = group.size()
-        count = len(labels) * processes
+            average([score], group)
+            count *= group.size()
         self.count += count
         self.total_loss += float(result.loss) * count
-        self.total_correct += float(correct) * processes
+        self.total_correct += float(score) * count

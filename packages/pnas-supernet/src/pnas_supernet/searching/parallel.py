@@ -2,14 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.batchnorm import _NormBase
 
 from pnas_ops import PnasError
 
@@ -63,9 +63,14 @@ def average(tensors: Sequence[Tensor], group: dist.ProcessGroup) -> None:
 
 
 def average_statistics(modules: Sequence[nn.Module], group: dist.ProcessGroup) -> None:
-    """Replaces BatchNorm's running statistics by their means over the processes, so that all hold the same network."""
-    norms = [module for module in modules if isinstance(module, _BatchNorm)]
-    average([t for norm in norms for t in (norm.running_mean, norm.running_var) if t is not None], group)
+    """Replaces running statistics by their means over the processes, so that all hold the same network."""
+    average(running_statistics(modules), group)
+
+
+def running_statistics(modules: Iterable[nn.Module]) -> list[Tensor]:
+    """Means and variances that BatchNorm and InstanceNorm keep."""
+    norms = [module for module in modules if isinstance(module, _NormBase)]
+    return [t for norm in norms for t in (norm.running_mean, norm.running_var) if t is not None]
 
 
 def check_identical(state: dict[str, Any], group: dist.ProcessGroup) -> None:

@@ -1,27 +1,31 @@
 """The two steps that a search alternates (ProxylessNAS, section 3.2)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from attrs import evolve
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from pnas_supernet.gates.freezing import batch_statistics_untouched, frozen_parameters
+from pnas_supernet.gates.freezing import buffers_kept_on_error, buffers_untouched, frozen_parameters
 from pnas_supernet.gates.mixed_op import MixedOp, active_modules, active_paths, alpha_parameters, mixed_ops
 from pnas_supernet.gates.path import GatePath
 from pnas_supernet.searching.execution import DivergenceError, Execution, Loss, StepResult
-from pnas_supernet.searching.parallel import average_statistics
+from pnas_supernet.searching.parallel import average_statistics, running_statistics
 
 Objective = Callable[[Tensor, Sequence[Tensor]], Tensor]
-"""From the task's loss and the probabilities of every `MixedOp`, each (candidates,), to what alpha minimizes."""
+"""From the task's loss and the probabilities of every `MixedOp`, each (candidates,), to what alpha minimizes.
+
+`MixedOp`s that share a choice have the same probabilities: whatever sums over the places counts it at each of them.
+"""
 
 
 def weight_step(
     network: nn.Module,
-    inputs: Tensor,
-    targets: Tensor,
+    inputs: Any,
+    targets: Any,
     *,
     paths: Sequence[GatePath],
     loss: Loss,
@@ -32,7 +36,7 @@ def weight_step(
 
     Args:
         network: any module that holds `MixedOp`s.
-        inputs: a batch, (N, C, H, W).
+        inputs: a batch, such as (N, C, H, W); see `Execution.gradients` for lists, tuples and dicts.
         targets: its targets.
         paths: such as `sample_uniform` or `sample_single` draw.
         loss: the task's loss, a mean over the batch.
@@ -40,23 +44,34 @@ def weight_step(
         execution: precision, micro-batches, processes.
 
     Raises:
-        DivergenceError: where the loss is not finite; no parameter has changed.
+        DivergenceError: where the loss, a gradient or a running statistic is not finite; no parameter and no buffer has
+            changed.
+        ValueError: for an optimizer of alphas.
     """
+    alphas = alpha_parameters(network)
+    held = _parameters(optimizer)
+    if held and held <= set(alphas):
+        raise ValueError(
+            "weight_step got the optimizer of alphas: give it one of weight_parameters(network), and arch_step this one"
+        )
     optimizer.zero_grad()
     with active_paths(network, paths), _named_on_divergence(paths):
-        with frozen_parameters(alpha_parameters(network)):
-            result = execution.gradients(network, inputs, targets, loss)
-        execution.average_gradients(optimizer)
+        modules = active_modules(network)
+        with buffers_kept_on_error(modules):
+            with frozen_parameters(alphas):
+                result = execution.gradients(network, inputs, targets, loss)
+            execution.average_gradients(optimizer)
+            if execution.group is not None:
+                average_statistics(modules, execution.group)
+            _check_finite(network, modules, held, execution)
         execution.step(optimizer)
-        if execution.group is not None:
-            average_statistics(active_modules(network), execution.group)
     return result
 
 
 def arch_step(
     network: nn.Module,
-    inputs: Tensor,
-    targets: Tensor,
+    inputs: Any,
+    targets: Any,
     *,
     paths: Sequence[GatePath],
     loss: Loss,
@@ -64,11 +79,11 @@ def arch_step(
     objective: Objective | None = None,
     execution: Execution = Execution(),  # noqa: B008 (frozen)
 ) -> StepResult:
-    """One step of alpha on a batch of the validation split; no weight and no running statistic changes.
+    """One step of alpha on a batch of the validation split; no weight and no buffer changes, such as statistics.
 
     Args:
         network: any module that holds `MixedOp`s.
-        inputs: a batch, (N, C, H, W).
+        inputs: a batch, such as (N, C, H, W); see `Execution.gradients` for lists, tuples and dicts.
         targets: its targets.
         paths: such as `sample_exact_gate` or `sample_two_path_gate` draw.
         loss: the task's loss, a mean over the batch.
@@ -78,42 +93,61 @@ def arch_step(
 
     Raises:
         DivergenceError: where the loss or a gradient of alpha is not finite; no parameter has changed.
-        ValueError: where neither paths nor objective let any alpha learn.
+        ValueError: where neither paths nor objective let any alpha learn, and for an optimizer without an alpha.
     """
     ops = mixed_ops(network)
-    before = [op.alpha.detach().clone() for op in ops]
+    alphas = alpha_parameters(network)
+    if _parameters(optimizer).isdisjoint(alphas):
+        raise ValueError("arch_step got an optimizer without an alpha: give it one of alpha_parameters(network)")
+    before = [alpha.detach().clone() for alpha in alphas]
     optimizer.zero_grad()
     with active_paths(network, paths), _named_on_divergence(paths):
+        path_of = {op.alpha: path for op, path in zip(ops, paths, strict=True)}
         modules = active_modules(network)
-        with frozen_parameters(_weights(modules)), batch_statistics_untouched(modules):
+        with frozen_parameters(_weights(modules)), buffers_untouched(modules):
             result = execution.gradients(network, inputs, targets, loss)
         execution.average_gradients(optimizer)
         if objective is not None:
-            probs = [path.probs(op.alpha) for op, path in zip(ops, paths, strict=True)]
-            result = evolve(result, loss=_through(objective, result.loss, probs, ops, execution))
-        take_alpha_step(ops, optimizer, execution)
-    for op, path, alpha in zip(ops, paths, before, strict=True):
-        path.settle(op.alpha, alpha)
+            probs = {alpha: path.probs(alpha) for alpha, path in path_of.items()}
+            of_places = [probs[op.alpha] for op in ops]
+            result = evolve(result, loss=_through(objective, result.loss, of_places, alphas, execution))
+        take_alpha_step(alphas, optimizer, execution)
+    for alpha, alpha_before in zip(alphas, before, strict=True):
+        path_of[alpha].settle(alpha, alpha_before)
     return result
 
 
 def take_alpha_step(
-    ops: Sequence[MixedOp],
+    alphas: Sequence[nn.Parameter],
     optimizer: Optimizer,
     execution: Execution = Execution(),  # noqa: B008 (frozen)
 ) -> None:
-    """A step of the optimizer by the gradients that the alphas have.
+    """A step of the optimizer by the gradients that the alphas have; none where no choice has two candidates left.
 
     Raises:
         DivergenceError: for a gradient that is not finite; no alpha has changed.
         ValueError: where there is none.
     """
-    _check_gradients(ops, execution)
+    gradients = [alpha.grad for alpha in alphas if alpha.grad is not None]
+    learning = [alpha for alpha in alphas if alpha.requires_grad]
+    if not learning:
+        raise ValueError("every alpha is frozen, so that nothing can be learnt: alpha.requires_grad_() thaws one")
+    if not gradients and any(int(alpha.isneginf().logical_not().sum()) > 1 for alpha in learning):
+        raise ValueError("no alpha gets a gradient: draw the paths of an architecture step with sample_exact_gate")
+    if not gradients:
+        return
+    finite = torch.cat(gradients).isfinite().all()
+    if execution.scaler is None and not finite:  # a scaler leaves out the step, and tries a smaller scale
+        raise DivergenceError("a gradient of alpha is not finite")
     execution.step(optimizer)
 
 
 def _through(
-    objective: Objective, loss: Tensor, probs: Sequence[Tensor], ops: Sequence[MixedOp], execution: Execution
+    objective: Objective,
+    loss: Tensor,
+    probs: Sequence[Tensor],
+    alphas: Sequence[nn.Parameter],
+    execution: Execution,
 ) -> Tensor:
     """The objective's value; turns the gradients of the loss that the alphas hold into those of the objective.
 
@@ -124,9 +158,9 @@ def _through(
     value = objective(leaf, probs)
     if not torch.isfinite(value):
         raise DivergenceError(f"the objective is {value.item()}")
-    alphas = [op.alpha for op in ops]
-    by_loss, *by_alpha = torch.autograd.grad(value, [leaf, *alphas], allow_unused=True)
-    for alpha, direct in zip(alphas, by_alpha, strict=True):
+    learning = [alpha for alpha in alphas if alpha.requires_grad]
+    by_loss, *by_alpha = torch.autograd.grad(value, [leaf, *learning], allow_unused=True)
+    for alpha, direct in zip(learning, by_alpha, strict=True):
         parts = [] if direct is None else [execution.scaled(direct)]
         if alpha.grad is not None and by_loss is not None:
             parts.append(by_loss * alpha.grad)
@@ -141,13 +175,31 @@ def _weights(modules: Sequence[nn.Module]) -> Iterator[nn.Parameter]:
             yield from (parameter for parameter in module._parameters.values() if parameter is not None)
 
 
-def _check_gradients(ops: Sequence[MixedOp], execution: Execution) -> None:
-    gradients = [op.alpha.grad for op in ops if op.alpha.grad is not None]
-    if not gradients:
-        raise ValueError("no alpha gets a gradient: draw the paths of an architecture step with sample_exact_gate")
-    finite = torch.cat(gradients).isfinite().all()
-    if execution.scaler is None and not finite:  # a scaler leaves out the step, and tries a smaller scale
-        raise DivergenceError("a gradient of alpha is not finite")
+def _check_finite(
+    network: nn.Module,
+    modules: Sequence[nn.Module],
+    parameters: Collection[nn.Parameter],
+    execution: Execution,
+) -> None:
+    """Looks through the gradients of a step, unless a scaler does so, and the running statistics of `modules`."""
+    gradients = [] if execution.scaler else [p.grad for p in parameters if p.grad is not None]
+    statistics = running_statistics(modules)
+    dense = [gradient.coalesce().values() if gradient.is_sparse else gradient for gradient in gradients]
+    # The largest absolute value: NaN where there is one, and no square overflows.
+    if torch.nn.utils.get_total_norm([*dense, *statistics], norm_type=torch.inf).isfinite():
+        return
+    named = [(f"the gradient of {name}", parameter.grad) for name, parameter in network.named_parameters()]
+    suspects = {id(tensor) for tensor in (*gradients, *statistics)}
+    what = next(
+        name
+        for name, tensor in (*named, *network.named_buffers())
+        if id(tensor) in suspects and tensor is not None and not tensor.isfinite().all()
+    )
+    raise DivergenceError(f"{what} is not finite")
+
+
+def _parameters(optimizer: Optimizer) -> set[nn.Parameter]:
+    return {parameter for group in optimizer.param_groups for parameter in group["params"]}
 
 
 @contextmanager

@@ -1,0 +1,61 @@
+"""The blocks of MobileNets with another kernel and another expansion."""
+
+from collections.abc import Iterable, Mapping
+
+from torch import Tensor, nn
+
+from pnas_supernet.spaces.blocks import changing_convolutions, variants, whole_channels
+from pnas_supernet.spaces.channels import in_channels, is_dense, is_depthwise
+from pnas_supernet.spaces.hidden_widths import gate_of, hidden_widths, parts_of
+from pnas_supernet.spaces.kernels import checked_sizes
+from pnas_supernet.spaces.rules import Rule
+
+_PATTERNS = {
+    ("dense", "depthwise", "dense"),
+    ("dense", "depthwise", "gate", "dense"),
+    ("depthwise", "dense"),
+    ("depthwise", "gate", "dense"),
+}
+
+
+def inverted_residuals(*, kernel_sizes: Iterable[int] = (3, 5, 7), expansions: Iterable[float] = (3, 6)) -> Rule:
+    """Every kernel size with every expansion at each inverted residual: "5x5 e3".
+
+    One is what learns in this order: a 1x1 convolution, a depthwise one, squeeze-excitation, a 1x1 convolution; with
+    norms and activations between them, which stay. Where the first is missing, the kernel alone changes. A block
+    with a shortcut is one place with it. Kernels are cropped or framed with zeros, and the channels kept are those that
+    count most.
+
+    Args:
+        kernel_sizes: of the depthwise convolution, odd.
+        expansions: hidden channels for one of the input.
+    """
+    sizes, factors = checked_sizes(kernel_sizes), tuple(expansions)
+
+    def rule(path: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> Mapping[str, nn.Module] | None:
+        if len(inputs) != 1 or _pattern(module) not in _PATTERNS or not changing_convolutions(module):
+            return None
+        widths = hidden_widths(module, inputs) if _pattern(module)[0] == "dense" else []
+        choices = {}
+        for width in widths:
+            giver = module.get_submodule(width.giver)
+            assert is_dense(giver)
+            choices = {f"e{factor:g}": {width: whole_channels(in_channels(giver) * factor)} for factor in factors}
+        return variants(module, kernel_sizes=sizes, widths=choices)
+
+    return rule
+
+
+def _pattern(module: nn.Module) -> tuple[str, ...]:
+    """What learns in a module, but for norms; "?" for what belongs to no inverted residual."""
+    kinds = []
+    for _, part in parts_of(module):
+        if is_depthwise(part):
+            kinds.append("depthwise")
+        elif is_dense(part):
+            kinds.append("dense" if isinstance(part, nn.Conv2d) and part.kernel_size == (1, 1) else "?")
+        elif gate_of(part):
+            kinds.append("gate")
+        elif any(parameter.dim() > 1 for parameter in part.parameters()):
+            kinds.append("?")
+    return tuple(kinds)

@@ -1,0 +1,91 @@
+"""Convolutions with another kernel or other groups, which start from the weights that there are."""
+
+from collections.abc import Iterable
+from typing import TypeGuard
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def checked_sizes(kernel_sizes: Iterable[int]) -> tuple[int, ...]:
+    """The sizes of kernels as a rule was given them; refused where one is even, which has no middle."""
+    sizes = tuple(kernel_sizes)
+    if wrong := [size for size in sizes if size < 1 or size % 2 == 0]:
+        raise ValueError(f"a kernel size is an odd number from 1 on, got {wrong[0]}")
+    return sizes
+
+
+def is_plain_convolution(module: nn.Module) -> TypeGuard[nn.Conv2d]:
+    """Whether it is a two-dimensional convolution as PyTorch has it, without a parametrization."""
+    # Its type, not a subclass: what that makes of its weights is not known.
+    return type(module) is nn.Conv2d and {name for name, _ in module.named_parameters()} <= {"weight", "bias"}
+
+
+def same_kernel(module: nn.Module) -> int | None:
+    """The kernel size of a convolution with a square, odd kernel and half of it as padding; None for anything else.
+
+    Any other such kernel gives outputs of the same shape, whatever the stride.
+    """
+    if not is_plain_convolution(module):
+        return None
+    height, width = module.kernel_size
+    half = tuple(dilation * (height // 2) for dilation in module.dilation)
+    return height if height == width and height % 2 and module.padding in (half, "same") else None
+
+
+def with_kernel(conv: nn.Conv2d, kernel_size: int) -> nn.Conv2d:
+    """The convolution with a smaller kernel, the middle of its own, or a larger one, its own in a frame of zeros.
+
+    The larger one gives the same outputs at first. See `same_kernel` for what is taken.
+    """
+    frame = (kernel_size - conv.kernel_size[0]) // 2
+    # A negative frame cuts off.
+    weight = functional.pad(conv.weight.detach(), (frame, frame, frame, frame))
+    half = (conv.dilation[0] * (kernel_size // 2), conv.dilation[1] * (kernel_size // 2))
+    return rebuilt(conv, weight, padding="same" if conv.padding == "same" else half)
+
+
+def with_groups(conv: nn.Conv2d, groups: int) -> nn.Conv2d:
+    """A convolution without groups in so many, with those of its weights that join channels of the same group."""
+    rows = conv.weight.detach().chunk(groups, dim=0)
+    blocks = [row.chunk(groups, dim=1)[group] for group, row in enumerate(rows)]
+    return rebuilt(conv, torch.cat(blocks), groups=groups)
+
+
+def rebuilt(
+    conv: nn.Conv2d,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    groups: int | None = None,
+    padding: str | tuple[int, int] | None = None,
+) -> nn.Conv2d:
+    """The convolution with another weight, whose shape says its channels and its kernel.
+
+    Args:
+        conv: gives all that is not said.
+        weight: (out, in / groups, height, width).
+        bias: (out); the convolution's own if None.
+        groups: the convolution's if None.
+        padding: likewise.
+    """
+    groups = conv.groups if groups is None else groups
+    bias = conv.bias if bias is None else bias
+    # On the meta device, where nothing is drawn to be thrown away.
+    made = nn.Conv2d(
+        weight.shape[1] * groups,
+        weight.shape[0],
+        (weight.shape[2], weight.shape[3]),
+        (conv.stride[0], conv.stride[1]),
+        padding=conv.padding if padding is None else padding,  # type: ignore[arg-type]
+        dilation=(conv.dilation[0], conv.dilation[1]),
+        groups=groups,
+        bias=bias is not None,
+        padding_mode=conv.padding_mode,
+        device="meta",
+    )
+    made.weight = nn.Parameter(weight.detach().clone(), requires_grad=conv.weight.requires_grad)
+    if bias is not None and conv.bias is not None:
+        made.bias = nn.Parameter(bias.detach().clone(), requires_grad=conv.bias.requires_grad)
+    return made.train(conv.training)

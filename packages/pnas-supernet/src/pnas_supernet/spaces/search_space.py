@@ -1,0 +1,115 @@
+"""Somebody's net becomes a space."""
+
+import copy
+from collections import Counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pnas_ops import ModuleSpace, ModuleWorkload, Place, count_parameters
+from pnas_supernet.gates.mixed_op import MixedOp, mixed_ops
+from pnas_supernet.spaces.candidates import checked_candidates, recorded_candidates
+from pnas_supernet.spaces.module_supernet import ModuleSuperNet
+from pnas_supernet.spaces.place_error import PlaceError
+from pnas_supernet.spaces.recording import dtype_of, shapes_of, tensors_in
+from pnas_supernet.spaces.rules import Rule
+from pnas_supernet.spaces.tracing import Trace, trace
+
+
+def search_space_of(
+    module: nn.Module,
+    example_inputs: Any,
+    replace: Rule,
+    *,
+    name: str = "",
+    generator: torch.Generator | None = None,
+) -> ModuleSuperNet:
+    """A copy of a net with a `MixedOp` wherever the rule returns candidates, and its space as plain data.
+
+    What stands at a place stays its first candidate, with its weights. Shapes come from one forward pass in evaluation
+    mode. A place is called once in a pass, with tensors, and gives one; it is never inside another, so that the rule is
+    asked from the outside in. In the copy, activations no longer work in place: what follows a place would change what
+    its candidates hand on.
+
+    Args:
+        module: any net; it is left as it is, in whatever mode, precision, layout and on whatever device.
+        example_inputs: a tensor, or a tuple of the net's positional arguments; their batch is that of all workloads.
+        replace: see `Rule`; `inverted_residuals`, `inner_widths`, `convolutions`, `with_skip`, `first_of` or your own.
+        name: of the space; the module's class if empty.
+        generator: source of the architecture parameters; PyTorch's global one if None.
+
+    Raises:
+        PlaceError: where the rule asks for a place that cannot be one or a candidate that does not fit, or for none.
+    """
+    arguments = example_inputs if isinstance(example_inputs, tuple) else (example_inputs,)
+    if not tensors_in(arguments):
+        raise PlaceError("the example inputs hold no tensor", "pass a tensor, or a tuple of the net's arguments")
+    if mixed_ops(module):
+        raise PlaceError("the net holds MixedOps already", "pass it as it was before, or search it as it is")
+    network = copy.deepcopy(module)
+    _leave_inputs_alone(network)
+    traced = trace(network, arguments)
+    found = _found(network, traced, replace)
+    if not found:
+        raise PlaceError(
+            "the rule returned no candidate for any module", "print the net, and let the rule look for what is in it"
+        )
+    places = tuple(
+        Place(path=path, candidates=recorded_candidates(path, candidates, traced.inputs(network.get_submodule(path))))
+        for path, candidates in found.items()
+    )
+    rest = _rest(network, traced, places, tensors_in(arguments))
+    for path, candidates in found.items():
+        device = next((value.device for value in network.get_submodule(path).parameters()), None)
+        network.set_submodule(path, MixedOp(candidates.values()).to(device))
+    space = ModuleSpace(name=name or type(module).__name__, rest=rest, places=places)
+    return ModuleSuperNet(network, space, generator=generator)
+
+
+def _leave_inputs_alone(network: nn.Module) -> None:
+    for part in network.modules():
+        if getattr(part, "inplace", False) is True:
+            part.inplace = False  # type: ignore[assignment]
+
+
+def _found(network: nn.Module, traced: Trace, replace: Rule) -> dict[str, dict[str, nn.Module]]:
+    """The candidates of every place by its path, in the order of the net's `MixedOp`s."""
+    stands = Counter(id(part) for _, part in network.named_modules(remove_duplicate=False))
+    owners = Counter(id(value) for _, value in network.named_parameters(remove_duplicate=False))
+    found: dict[str, dict[str, nn.Module]] = {}
+    for path, part in network.named_modules():
+        if not path or any(path.startswith(f"{outer}.") for outer in found):
+            continue
+        wanted = replace(path, part, traced.inputs(part))
+        if not wanted:
+            continue
+        inside = Counter(id(value) for _, value in part.named_parameters(remove_duplicate=False))
+        if stands[id(part)] > 1:
+            misfit = "stands at several paths of the net"
+        elif any(owners[value] > count for value, count in inside.items()):
+            misfit = "shares weights with another part of the net"
+        else:
+            misfit = traced.misfit(part)
+        if misfit:
+            raise PlaceError(f"{path!r} {misfit}", "let the rule return None for it, or a place around it")
+        found[path] = checked_candidates(path, part, wanted, weights={*network.parameters()})
+    return found
+
+
+def _rest(network: nn.Module, traced: Trace, places: tuple[Place, ...], inputs: list[Tensor]) -> ModuleWorkload:
+    """All that the pass ran outside of the places: equal for every net of the space."""
+    originals = [place.candidates[0] for place in places]
+    inside: set[int] = set()
+    for place in places:
+        (call,) = traced.calls[network.get_submodule(place.path)]
+        inside |= {*range(call.start, call.stop)}
+    return ModuleWorkload(
+        title="rest",
+        operators=tuple(text for number, text in enumerate(traced.operators) if number not in inside),
+        input_shapes=shapes_of(inputs),
+        dtype=dtype_of(inputs),
+        macs=traced.macs - sum(original.macs for original in originals),
+        parameters=count_parameters(network) - sum(original.parameters for original in originals),
+        kernel_size=max((size for number, size in traced.kernel_sizes.items() if number not in inside), default=1),
+    )
