@@ -2,7 +2,7 @@
 
 from itertools import product
 from math import inf, prod
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -37,6 +37,11 @@ PROBS = [torch.tensor([float(base**i) for i in range(6)], dtype=torch.float64) f
 NETS = [SPACE.architecture(choice) for choice in product(range(6), repeat=3)]
 
 
+def budget_of(field: str, at_most: float) -> Budget:
+    named: dict[str, Any] = {field: at_most}
+    return Budget(**named)
+
+
 def table_of(dtype: str) -> LatencyTable:
     table = uniform_table(SPACE)
     return evolve(table, device=evolve(table.device, dtype=dtype))
@@ -61,7 +66,7 @@ def test_bytes_are_those_of_the_dtype_of_the_tables_device(field: str, dtype: Dt
     costs = sorted(set(map(metric.of, NETS)))
     at_most = costs[len(costs) // 2]
 
-    landing = land_on_budget(PROBS, SPACE, table_of(dtype), Budget(**{field: at_most}))
+    landing = land_on_budget(PROBS, SPACE, table_of(dtype), budget_of(field, at_most))
 
     assert landing.result.architecture == most_probable(metric, at_most)
     # The limit binds, and asks for another net, or for none, in the other dtype.
@@ -81,7 +86,7 @@ def test_bytes_are_those_of_the_dtype_of_the_tables_device(field: str, dtype: Dt
 )
 def test_every_limit_is_on_what_it_is_named_after(field: str, metric: Metric) -> None:
     at_most = sorted(map(metric.of, NETS))[len(NETS) // 2]
-    (limit,) = Budget(**{field: at_most}).counts(table_of("float32"))
+    (limit,) = budget_of(field, at_most).counts(table_of("float32"))
     assert (limit.at_most, limit.at_least) == (at_most, None)
     assert [limit.metric.of(net) for net in NETS] == [metric.of(net) for net in NETS]
 
@@ -108,4 +113,4 @@ def test_a_budget_without_a_latency_asks_nothing_of_it() -> None:
 )
 def test_a_limit_that_nothing_can_keep_is_refused_by_name(field: str) -> None:
     with pytest.raises(ValueError, match=f"'{field}' must be a number above 0"):
-        Budget(**{field: 0.0})
+        budget_of(field, 0.0)

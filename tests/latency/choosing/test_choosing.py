@@ -13,13 +13,25 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 from torch import Tensor
 
-from pnas_latency import MACS, PARAMETERS, InfeasibleBudgetError, Limit, Metric, choose_within_budget
+from pnas_latency import (
+    MACS,
+    PARAMETERS,
+    InfeasibleBudgetError,
+    Limit,
+    Metric,
+    UnprovenChoiceWarning,
+    choose_within_budget,
+)
+from pnas_latency.choosing import within_budget
+from pnas_latency.choosing.knapsack import Solution
 from pnas_ops import Architecture, BlockSpec, ClassifierSpec, ConvSpec, SearchSpace, Stage, Workload, workloads
 from tables import uniform_table
 
-# HiGHS loses narrow windows of numbers that are 20 powers of ten apart, which no budget has.
 plain_costs = st.one_of(
-    st.sampled_from([0.1, 0.2, 0.3, 0.7]), st.floats(0.001, 100), st.integers(0, 10**9).map(float), st.just(0.0)
+    st.sampled_from([0.1, 0.2, 0.3, 0.7, 1e-9, 1e6]),
+    st.floats(1e-20, 1e15),
+    st.integers(0, 10**9).map(float),
+    st.just(0.0),
 )
 
 
@@ -127,8 +139,8 @@ def test_is_the_most_probable_net_that_keeps_all_limits(data: st.DataObject) -> 
     zeros, found = merit(net, probs, space)
     best_zeros, best = max(merit(other, probs, space) for other in fitting)
     assert zeros == best_zeros
-    # 1e-9 of the largest difference between logarithms, which is below 100 here.
-    assert found >= best - 1e-7
+    # But for the rounding of the sums here.
+    assert found >= best - 1e-12
 
 
 @settings(max_examples=40)
@@ -206,7 +218,7 @@ def test_a_net_that_costs_exactly_the_limit_is_within_it_and_one_of_the_next_num
 
 
 def test_many_nets_just_above_the_limit_are_told_from_those_within() -> None:
-    """All dear nets miss the budget by less than HiGHS's tolerance."""
+    """All dear nets miss the budget by less than a solver's tolerance."""
     space = small_space(4, 2)
     metric = metric_of(space, [0.0, *[1.0, 1.0 + 1e-12] * 4, 0.0])
     net = choose_within_budget([torch.tensor([0.1, 0.9])] * 4, space, [Limit(metric=metric, at_most=4.0 + 1.5e-12)])
@@ -225,6 +237,28 @@ def test_a_probability_of_zero_is_a_last_resort() -> None:
     # One of the two equally impossible nets, not both zeros.
     assert chosen[2] in [(0, 0, 1), (1, 0, 0)]
     assert chosen[3] == (0, 0, 0)
+
+
+def test_a_choice_that_is_not_proven_says_how_much_more_probable_another_may_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    space = small_space(2, 2)
+    limit = Limit(metric=metric_of(space, [0.0, 1.0, 2.0, 1.0, 2.0, 0.0]), at_most=3.0, at_least=2.5)
+    probs = [torch.tensor([0.5, 0.5])] * 2
+    monkeypatch.setattr(within_budget, "least_choice", lambda *_: Solution(choice=(0, 1), better_by=log(3)))
+    with pytest.warns(UnprovenChoiceWarning, match=r"from 'small' keeps the limits, .* be up to 3 times as") as caught:
+        assert space.choices(choose_within_budget(probs, space, [limit])) == (0, 1)
+    (warning,) = (one.message for one in caught)
+    assert isinstance(warning, UnprovenChoiceWarning)
+    assert warning.times_as_probable == pytest.approx(3)
+
+    monkeypatch.setattr(within_budget, "least_choice", lambda *_: Solution(choice=None, better_by=inf))
+    with pytest.raises(InfeasibleBudgetError) as undecided:
+        choose_within_budget(probs, space, [limit])
+    assert str(undecided.value) == (
+        "of the many nets of 'small' none was found that takes between 2.5 and 3 ms sum; there may be one: "
+        "loosen one of the limits"
+    )
 
 
 def test_is_the_same_each_time() -> None:

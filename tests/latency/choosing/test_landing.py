@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -23,6 +24,7 @@ from pnas_latency import (
 )
 from pnas_latency.choosing.landing import MOST_BELOW
 from pnas_ops import (
+    AnyNet,
     Architecture,
     Measurement,
     Workload,
@@ -77,8 +79,8 @@ def land_on(
     target_ms: float | None,
     probs: list[Tensor],
     table: LatencyTable,
-    measure: Callable[[Architecture], float] | None,
-    **limits: float,
+    measure: Callable[[AnyNet], float] | None,
+    **limits: Any,
 ) -> Landing:
     return land_on_budget(probs, SPACE, table, Budget(latency_ms=target_ms, **limits), measure, name="net")
 
@@ -126,13 +128,50 @@ def test_where_the_device_is_not_here_the_prediction_counts(probs: list[Tensor],
 
 def test_other_limits_hold_too_and_may_keep_a_net_from_its_target(probs: list[Tensor], table: LatencyTable) -> None:
     free = land_on(5.0, probs, table, table.predict_ms).result.architecture
-    most_macs = 0.6 * architecture_macs(free)
+    most_macs = 0.6 * MACS.of(free)
     bound = land_on(5.0, probs, table, table.predict_ms, macs=most_macs).result
-    assert architecture_macs(bound.architecture) <= most_macs
+    assert MACS.of(bound.architecture) <= most_macs
     least_macs = architecture_macs(SPACE.architecture([row.index(min(row)) for row in MACS.costs(SPACE)]))
     nearly = land_on(5.0, probs, table, table.predict_ms, macs=least_macs).result
-    assert architecture_macs(nearly.architecture) == least_macs
+    assert MACS.of(nearly.architecture) == least_macs
     assert nearly.predicted_ms < 0.965 * 5.0
+
+
+@pytest.mark.parametrize(
+    ("used", "aimed_below", "remark"),
+    [
+        (0.97, 0.035, None),
+        (0.955, 0.05, None),
+        (0.93, 0.1, "95%"),
+        (0.85, 0.2, "90%"),
+        (0.7, 0.4, "80%"),
+        (0.3, 1.0, "60%"),
+    ],
+)
+def test_where_no_net_is_near_the_target_the_next_nearest_are_looked_at_step_by_step(
+    used: float, aimed_below: float, remark: str | None
+) -> None:
+    """A net uses so much of the target, a far more probable one a quarter of that, and all others too much."""
+    found = [w for row in workloads(SPACE) for w in row]
+    slow, fast, rest = 4.0 * used, used, 1e-6
+    first = workloads(SPACE)[SPACE.searched[0]]
+    costs = dict.fromkeys(found, rest) | dict.fromkeys(first, 5.0) | {first[0]: fast, first[1]: slow}
+    entries = tuple(
+        TableEntry(workload=w, measurement=measurement(c)) for w, c in costs.items() if not w.block.computes_nothing
+    )
+    table = LatencyTable(device=DEVICE, measured_on="2026-01-02", entries=entries)
+    probs = [torch.tensor([0.9, 0.01, *[0.01] * (len(row) - 2)], dtype=torch.float64) for row in SPACE.mixed]
+
+    landing = land_on(4.0, probs, table, table.predict_ms)
+
+    assert landing.result.predicted_ms == pytest.approx(fast if aimed_below == 1 else slow, rel=1e-4)
+    assert landing.result.aimed_below == aimed_below
+    assert landing.remark == (
+        "" if remark is None else f"no net within the limits uses {remark} of the target, as predicted"
+    )
+    assert landing.remark in repr(landing)
+    assert landing.remark in landing._repr_html_()
+    assert from_json(to_json(landing), Landing) == landing
 
 
 def test_a_budget_that_no_net_is_within_is_told_with_the_cheapest(table: LatencyTable) -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from pnas_latency import LatencyTable, MissingWorkloadsError, TableEntry, expected_cost
 from pnas_ops import (
-    Workload,
     from_json,
     imagenet_mbconv_space,
     save_json,
@@ -85,7 +84,7 @@ def test_missing_lists_exactly_what_was_taken_out(data: st.DataObject) -> None:
     space = data.draw(search_spaces())
     table = data.draw(latency_tables(space))
     kept = tuple(entry for entry in table.entries if data.draw(st.booleans()))
-    taken: set[Workload] = {entry.workload for entry in table.entries} - {entry.workload for entry in kept}
+    taken = {entry.workload for entry in table.entries} - {entry.workload for entry in kept}
     table = evolve(table, entries=kept)
 
     missing = table.missing(workloads(space))

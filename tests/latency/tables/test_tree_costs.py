@@ -24,8 +24,8 @@ from pnas_latency import (
     weight_bytes,
 )
 from pnas_ops import (
+    AnyWorkload,
     TreeBlockSpec,
-    Workload,
     architecture_macs,
     architecture_parameters,
     cifar_tree_space,
@@ -123,7 +123,7 @@ def test_the_most_probable_trees_within_a_budget() -> None:
     generator = torch.Generator().manual_seed(0)
     probs = [torch.rand(2, generator=generator, dtype=torch.float64).softmax(0) for _ in space.mixed]
 
-    def entry(workload: Workload, number: int) -> TableEntry:
+    def entry(workload: AnyWorkload, number: int) -> TableEntry:
         return TableEntry(workload=workload, measurement=measurement(1.0 + number % 5))
 
     table = uniform_table(space)

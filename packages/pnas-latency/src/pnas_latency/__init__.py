@@ -6,7 +6,7 @@ from pnas_latency.choosing.budget import Budget
 from pnas_latency.choosing.infeasible import InfeasibleBudgetError
 from pnas_latency.choosing.landing import Attempt, Landing, check_budget, land_on_budget
 from pnas_latency.choosing.limit import Limit
-from pnas_latency.choosing.within_budget import choose_within_budget
+from pnas_latency.choosing.within_budget import UnprovenChoiceWarning, choose_within_budget
 from pnas_latency.devices.torch_device import TorchDevice
 from pnas_latency.drawing.validation import draw_validation
 from pnas_latency.metrics.counts import MACS, PARAMETERS, file_bytes, peak_activation_bytes, weight_bytes
@@ -86,6 +86,7 @@ __all__ = [
     "Landing",
     "Attempt",
     "InfeasibleBudgetError",
+    "UnprovenChoiceWarning",
     # devices: those that need nothing but PyTorch
     "TorchDevice",
     # drawing: tables as pictures

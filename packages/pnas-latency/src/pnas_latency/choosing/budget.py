@@ -1,5 +1,8 @@
 """What a net may cost at most."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from attrs import field, frozen
 from attrs.validators import optional
 
@@ -10,6 +13,13 @@ from pnas_ops import Range
 
 _TIME = optional(Range(0.0, 1e9, above=True))
 _COUNT = optional(Range(0.0, 1e18, above=True))
+_COLUMN = Range(0.0, 1e18, above=True)
+
+
+def _counts(instance: object, attribute: Any, value: Mapping[str, float]) -> None:
+    for name, at_most in value.items():
+        if at_most not in _COLUMN:
+            raise ValueError(f"{attribute.name}[{name!r}] must be {_COLUMN}, got {at_most!r}")
 
 
 @frozen(kw_only=True)
@@ -26,6 +36,7 @@ class Budget:
         weight_bytes: of the file's constants.
         peak_activation_bytes: of the activations at the worst moment.
         file_bytes: of the file as a whole.
+        columns: of the table, see `LatencyTable.metric`: {"energy_mj": 3.5}.
         metadata_bytes: of what the file holds beside the net, for `file_bytes`.
     """
 
@@ -35,10 +46,12 @@ class Budget:
     weight_bytes: float | None = field(default=None, validator=_COUNT)
     peak_activation_bytes: float | None = field(default=None, validator=_COUNT)
     file_bytes: float | None = field(default=None, validator=_COUNT)
+    # A dict has no hash.
+    columns: Mapping[str, float] = field(factory=dict, validator=_counts, hash=False)
     metadata_bytes: float = field(default=0.0, validator=Range(0.0, 1e18))
 
     def counts(self, table: LatencyTable) -> tuple[Limit, ...]:
-        """The limits on what is counted and not measured: all but latency, bytes in the dtype of the table's device."""
+        """All limits but that of the latency; bytes in the dtype of the table's device."""
         dtype: Dtype = "int8" if table.device.dtype == "int8" else "float32"
         pairs = (
             (MACS, self.macs),
@@ -46,6 +59,7 @@ class Budget:
             (weight_bytes(dtype), self.weight_bytes),
             (peak_activation_bytes(dtype), self.peak_activation_bytes),
             (file_bytes(dtype, metadata_bytes=self.metadata_bytes), self.file_bytes),
+            *((table.metric(name), at_most) for name, at_most in self.columns.items()),
         )
         return tuple(Limit(metric=metric, at_most=at_most) for metric, at_most in pairs if at_most is not None)
 

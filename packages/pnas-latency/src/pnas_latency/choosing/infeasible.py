@@ -6,30 +6,37 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from pnas_latency.choosing.knapsack import least_choice
 from pnas_latency.choosing.limit import Limit
 from pnas_latency.metrics.metric import Metric
-from pnas_ops import Architecture, PnasError, Space
+from pnas_ops import AnyNet, AnySpace, PnasError
 
 _SHOWN_DIGITS = 6
 _ALL_DIGITS = 17
 
 
 class InfeasibleBudgetError(PnasError, ValueError):
-    """No net keeps all limits.
+    """No net keeps all limits, or none was found among the many that come near, as the message then says.
 
     Attributes:
         cheapest: the cheapest net in the metric of the limit that no net keeps; in that of the first limit, where each
             can be kept but not all together.
     """
 
-    def __init__(self, what: str, way_out: str, cheapest: Architecture) -> None:
+    def __init__(self, what: str, way_out: str, cheapest: AnyNet) -> None:
         super().__init__(what, way_out)
         self.cheapest = cheapest
 
 
-def explain(space: Space, limits: Sequence[Limit]) -> InfeasibleBudgetError:
-    """The error for limits that no net of `space` keeps all of.
+def explain(space: AnySpace, limits: Sequence[Limit], *, proven: bool) -> InfeasibleBudgetError:
+    """The error for limits that no net of `space` keeps all of, or, where that is not proven, none that was found.
 
     Costs in its message are rounded to the side on which a limit copied from it can be kept.
     """
+    if not proven:
+        asked = " and ".join(map(_described, limits))
+        return InfeasibleBudgetError(
+            f"of the many nets of {space.name!r} none was found that takes {asked}; there may be one",
+            "loosen one of the limits",
+            limits[0].metric.cheapest(space),
+        )
     for limit in limits:
         if reason := _why_not_alone(space, limit):
             what, way_out = reason
@@ -46,7 +53,7 @@ def explain(space: Space, limits: Sequence[Limit]) -> InfeasibleBudgetError:
     )
 
 
-def _why_not_alone(space: Space, limit: Limit) -> tuple[str, str] | None:
+def _why_not_alone(space: AnySpace, limit: Limit) -> tuple[str, str] | None:
     """Why no net keeps this one limit, and what to do; or None if some net does."""
     metric = limit.metric
     least = _cheapest_cost(space, metric)
@@ -65,7 +72,7 @@ def _why_not_alone(space: Space, limit: Limit) -> tuple[str, str] | None:
     return f"the nearest take {_down(metric, below)} and {_up(metric, above)}", "widen the window"
 
 
-def _nearest(space: Space, limit: Limit) -> tuple[float, float]:
+def _nearest(space: AnySpace, limit: Limit) -> tuple[float, float]:
     """The largest cost of any net that is not above the window, and the smallest that is not below it."""
     metric, costs = limit.metric, limit.metric.costs(space)
     if metric.combine == "max":
@@ -76,14 +83,14 @@ def _nearest(space: Space, limit: Limit) -> tuple[float, float]:
             cost for cost in possible if limit.at_least is None or cost >= limit.at_least
         )
     upper, lower = limit.bounds(space)
-    dearest = least_choice([[-cost for cost in row] for row in costs], [upper])
-    cheapest = least_choice(costs, [lower])
+    dearest = least_choice([[-cost for cost in row] for row in costs], [upper]).choice
+    cheapest = least_choice(costs, [lower]).choice
     assert dearest is not None
     assert cheapest is not None
     return metric.reckoned(space, dearest), metric.reckoned(space, cheapest)
 
 
-def _cheapest_cost(space: Space, metric: Metric) -> float:
+def _cheapest_cost(space: AnySpace, metric: Metric) -> float:
     return metric.reckoned(space, [row.index(min(row)) for row in metric.costs(space)])
 
 

@@ -14,13 +14,14 @@ from pnas_latency.choosing.infeasible import InfeasibleBudgetError
 from pnas_latency.choosing.within_budget import choose_within_budget
 from pnas_latency.metrics.metric import UnknownCostError
 from pnas_latency.tables.table import LatencyTable
-from pnas_ops import Architecture, Space, html_table, shortened
+from pnas_ops import AnyNet, AnySpace, html_table, shortened
 
 MOST_BELOW = 0.05
 """Of the target: a net that leaves more of it unused has been given away."""
 
-_AIM_BELOW = 0.035
-"""Where to look for a net at first: nearer to the target, so that an error of measurement leaves it in the window."""
+_AIMS_BELOW = (0.035, MOST_BELOW, 0.1, 0.2, 0.4, 1.0)
+"""Where to look for a net, of the target: at first so near that an error of measurement leaves it in the window, then,
+where no net is, farther and farther below."""
 
 _ATTEMPTS = 4
 
@@ -33,11 +34,14 @@ class Attempt:
         architecture: the net.
         predicted_ms: its latency by the table.
         measured_ms: its latency on the device; None where it was not measured.
+        aimed_below: how far below the target its prediction was allowed to be, as a share of it: 0.035, or where no net
+            is so near the first of 0.05, 0.1, 0.2, 0.4 and 1 that has one; None where nothing was aimed at.
     """
 
-    architecture: Architecture
+    architecture: AnyNet
     predicted_ms: float
     measured_ms: float | None = None
+    aimed_below: float | None = None
 
     def __repr__(self) -> str:
         return f"<Attempt {_described(self)}>"
@@ -69,7 +73,8 @@ class Landing:
 
     def __repr__(self) -> str:
         asked = "without a target" if self.target_ms is None else f"on {self.target_ms:.4g} ms"
-        return f"<Landing {asked}: net {self.chosen + 1} of {len(self.attempts)}, {_described(self.result)}>"
+        remark = f"; {self.remark}" if self.remark else ""
+        return f"<Landing {asked}: net {self.chosen + 1} of {len(self.attempts)}, {_described(self.result)}{remark}>"
 
     def _repr_html_(self) -> str:
         target_ms = self.target_ms
@@ -84,6 +89,8 @@ class Landing:
             for index, attempt in enumerate(self.attempts)
         ]
         caption = "Landing without a target" if target_ms is None else f"Landing on {target_ms:.4f} ms"
+        if self.remark:
+            caption = f"{caption}: {self.remark}"
         return html_table(caption, ["net", "predicted ms", "measured ms", "of the target", ""], rows)
 
     @property
@@ -91,8 +98,17 @@ class Landing:
         """The net that it is."""
         return self.attempts[self.chosen]
 
+    @property
+    def remark(self) -> str:
+        """That no net was found as near below the target as it should be; empty where one was."""
+        below = self.result.aimed_below
+        if below is None or below <= MOST_BELOW:
+            return ""
+        nearer = max(aim for aim in _AIMS_BELOW if aim < below)
+        return f"no net within the limits uses {1 - nearer:.0%} of the target, as predicted"
 
-def check_budget(space: Space, table: LatencyTable, budget: Budget) -> None:
+
+def check_budget(space: AnySpace, table: LatencyTable, budget: Budget) -> None:
     """Tells before a search, not after it, that no net is within the budget, or that it is none for the space.
 
     Raises:
@@ -106,10 +122,10 @@ def check_budget(space: Space, table: LatencyTable, budget: Budget) -> None:
 
 def land_on_budget(
     probs: Sequence[Tensor],
-    space: Space,
+    space: AnySpace,
     table: LatencyTable,
     budget: Budget,
-    measure: Callable[[Architecture], float] | None = None,
+    measure: Callable[[AnyNet], float] | None = None,
     *,
     name: str = "",
 ) -> Landing:
@@ -129,7 +145,8 @@ def land_on_budget(
 
     Returns:
         At most four attempts. The one that is taken is the first that keeps the target and uses 95 % of it; where none
-        does, the one that is nearest to that, which may be above the target.
+        does, the one that is nearest to that, which may be above the target. Where no net is predicted so near, those
+        tried are the most probable of all that use 90 %, or 80 %, 60 %, any part of it: `Landing.remark` says so.
 
     Raises:
         InfeasibleBudgetError: naming the budget that no net is within, and the cheapest net.
@@ -147,7 +164,7 @@ def land_on_budget(
     while len(attempts) < _ATTEMPTS:
         corrected = evolve(budget, latency_ms=target_ms / measured_per_predicted)
         try:
-            architecture = _choose_near(probs, space, table, corrected, name=name)
+            architecture, below = _choose_near(probs, space, table, corrected, name=name)
         except InfeasibleBudgetError:
             if not attempts:
                 raise
@@ -156,15 +173,18 @@ def land_on_budget(
             break
         predicted_ms = table.predict_ms(architecture)
         measured_ms = None if measure is None else _checked(measure(architecture), architecture)
-        attempts.append(Attempt(architecture=architecture, predicted_ms=predicted_ms, measured_ms=measured_ms))
-        if measured_ms is None or _excess(attempts[-1], target_ms) == 0:
+        attempt = Attempt(
+            architecture=architecture, predicted_ms=predicted_ms, measured_ms=measured_ms, aimed_below=below
+        )
+        attempts.append(attempt)
+        if measured_ms is None or _excess(attempt, target_ms) == 0:
             break
         measured_per_predicted = measured_ms / predicted_ms
     best = min(range(len(attempts)), key=lambda index: _excess(attempts[index], target_ms))
     return Landing(target_ms=target_ms, attempts=tuple(attempts), chosen=best)
 
 
-def _checked(measured_ms: float, architecture: Architecture) -> float:
+def _checked(measured_ms: float, architecture: AnyNet) -> float:
     if not 0 < measured_ms < inf:
         raise UnknownCostError(
             f"net {architecture.name!r} was measured at {measured_ms} ms", "see what the device does, and measure again"
@@ -184,12 +204,14 @@ def _excess(attempt: Attempt, target_ms: float) -> float:
 
 
 def _choose_near(
-    probs: Sequence[Tensor], space: Space, table: LatencyTable, budget: Budget, *, name: str
-) -> Architecture:
-    """The most probable net of those that make use of the budget's latency; of all within it, where none does."""
+    probs: Sequence[Tensor], space: AnySpace, table: LatencyTable, budget: Budget, *, name: str
+) -> tuple[AnyNet, float]:
+    """The most probable net of those that make use of the budget's latency, and the share of it they may leave."""
     assert budget.latency_ms is not None
-    # There may be no net so near to the target, such as when other limits bind.
-    with suppress(InfeasibleBudgetError):
-        limits = budget.limits(table, least_ms=(1 - _AIM_BELOW) * budget.latency_ms)
-        return choose_within_budget(probs, space, limits, name=name)
-    return choose_within_budget(probs, space, budget.limits(table), name=name)
+    *nearer, farthest = _AIMS_BELOW
+    for below in nearer:
+        # There may be no net so near to the target, such as when other limits bind.
+        with suppress(InfeasibleBudgetError):
+            limits = budget.limits(table, least_ms=(1 - below) * budget.latency_ms)
+            return choose_within_budget(probs, space, limits, name=name), below
+    return choose_within_budget(probs, space, budget.limits(table), name=name), farthest

@@ -5,9 +5,9 @@ from math import isfinite
 from attrs import field, frozen
 from attrs.validators import instance_of, optional
 
-from pnas_latency.choosing.knapsack import Bound
+from pnas_latency.choosing.bound import Bound
 from pnas_latency.metrics.metric import Costs, Metric, UnknownCostError
-from pnas_ops import Range, Space
+from pnas_ops import AnySpace, Range
 
 _COST = Range(-1e18, 1e18)
 
@@ -30,7 +30,7 @@ class Limit:
         if self.at_least is not None and self.at_least > self.at_most:
             raise ValueError(f"'at_least' must be <= 'at_most': {self.at_least} and {self.at_most}")
 
-    def bounds(self, space: Space) -> tuple[Bound, ...]:
+    def bounds(self, space: AnySpace) -> tuple[Bound, ...]:
         """The limit as bounds on sums over the space's searched blocks.
 
         Kept by the very choices whose net costs, by `Metric.of`, what the limit allows.

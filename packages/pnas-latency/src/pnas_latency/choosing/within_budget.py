@@ -1,28 +1,67 @@
 """The most probable net that a budget allows."""
 
 from collections.abc import Sequence
-from math import inf, log
+from decimal import Context, Decimal
+from fractions import Fraction
+from math import exp, inf
+from typing import overload
+from warnings import warn
 
 import torch
 from torch import Tensor
 
+from pnas_latency.choosing.bound import Bound
 from pnas_latency.choosing.infeasible import explain
-from pnas_latency.choosing.knapsack import Bound, least_choice
+from pnas_latency.choosing.knapsack import Solution, least_choice
 from pnas_latency.choosing.limit import Limit
-from pnas_ops import Architecture, Space
+from pnas_ops import AnyNet, AnySpace, Architecture, Space
+
+# Of logarithms; two products of probabilities that are not equal differ in fewer digits, but by an accident.
+_EXACTLY = Context(prec=40)
+_LARGEST_LOGARITHM = 700.0
+
+
+class UnprovenChoiceWarning(UserWarning):
+    """A net keeps all limits, and there may be a more probable one that does: there are too many to look at all.
+
+    Attributes:
+        times_as_probable: as the net that was taken another may be at most; infinite where that is not known.
+    """
+
+    def __init__(self, space: str, logarithm: float) -> None:
+        self.times_as_probable = exp(logarithm) if logarithm < _LARGEST_LOGARITHM else inf
+        super().__init__(
+            f"the net taken from {space!r} keeps the limits, but too many come near them to look at all, and one may "
+            f"be up to {self.times_as_probable:.6g} times as probable: loosen a limit"
+        )
+
+
+@overload
+def choose_within_budget(
+    probs: Sequence[Tensor], space: Space, limits: Sequence[Limit], *, name: str = ""
+) -> Architecture: ...
+
+
+@overload
+def choose_within_budget(
+    probs: Sequence[Tensor], space: AnySpace, limits: Sequence[Limit], *, name: str = ""
+) -> AnyNet: ...
 
 
 def choose_within_budget(
-    probs: Sequence[Tensor], space: Space, limits: Sequence[Limit], *, name: str = ""
-) -> Architecture:
+    probs: Sequence[Tensor], space: AnySpace, limits: Sequence[Limit], *, name: str = ""
+) -> AnyNet:
     """The net of largest prod_b p_b,choice(b) among those whose cost keeps every limit: a multiple-choice knapsack.
 
     A candidate of probability 0 is a last resort: as few of them are taken as the limits need, and the others are as
     probable as they can then be. So a probability that underflowed makes no budget infeasible.
 
-    The limits are kept exactly, by `Metric.of`. No net that keeps them is more probable, but for a share of 1e-9 of the
-    largest difference between the log-probabilities of two candidates of a block. Which one of equally probable nets is
-    taken is up to HiGHS, the solver: the same for the same input and version of scipy.
+    The limits are kept to the last bit of `Metric.of`, and no net that keeps them is more probable: logarithms are
+    compared to forty digits. Of equally probable nets it is always the same one for the same input.
+
+    Thirty blocks of seven candidates take a fraction of a second, as a rule. The problem is NP-hard, though: after some
+    ten seconds (after as many partial nets, so that any computer takes the same net) it is the best net so far, and a
+    `UnprovenChoiceWarning` says how much more probable another one can be.
 
     Args:
         probs: the probabilities of each searched block's candidates, each of shape (candidates of that block,), of any
@@ -32,7 +71,8 @@ def choose_within_budget(
         name: of the net; the space's by default.
 
     Raises:
-        InfeasibleBudgetError: where no net keeps all limits, with the cheapest net and the way out.
+        InfeasibleBudgetError: where no net keeps all limits, with the cheapest net and the way out; also where none was
+            found in that time, which it says.
         ValueError: for probabilities that do not fit the space, or are negative or not finite; for costs that are not
             finite.
         LookupError: as the metrics raise it: `MissingWorkloadsError` for a table that lacks a workload.
@@ -40,20 +80,29 @@ def choose_within_budget(
     values = _checked(probs, space)
     bounds = [bound for limit in limits for bound in limit.bounds(space)]
     resorts = [[float(p == 0) for p in row] for row in values]
-    # Not one objective with a large penalty for zeros: beside it, small differences would be lost.
-    unlikely = [[-log(p) if p else 0.0 for p in row] for row in values]
-    choice = least_choice(unlikely, [*bounds, Bound(costs=resorts, at_most=0.0)])
-    if choice is None:
-        fewest = least_choice(resorts, bounds)
-        if fewest is None:
-            raise explain(space, limits)
-        count = sum(row[i] for row, i in zip(resorts, fewest, strict=True))
-        choice = least_choice(unlikely, [*bounds, Bound(costs=resorts, at_most=count)])
-        assert choice is not None
-    return space.architecture(choice, name=name)
+    # Not one objective with a large penalty for zeros, which a relaxation would take a fraction of.
+    unlikely = [[unlikelihood(p) if p else Fraction(0) for p in row] for row in values]
+    found = least_choice(unlikely, [*bounds, Bound(costs=resorts, at_most=0.0)])
+    if found.choice is None:
+        fewest = least_choice(resorts, bounds) if any(map(any, resorts)) else found
+        if fewest.choice is None:
+            raise explain(space, limits, proven=fewest.better_by == 0)
+        count = sum(row[i] for row, i in zip(resorts, fewest.choice, strict=True))
+        found = least_choice(unlikely, [*bounds, Bound(costs=resorts, at_most=count)])
+        if found.choice is None:
+            found = Solution(choice=fewest.choice, better_by=inf)
+    assert found.choice is not None
+    if found.better_by > 0:
+        warn(UnprovenChoiceWarning(space.name, found.better_by), stacklevel=2)
+    return space.architecture(found.choice, name=name)
 
 
-def _checked(probs: Sequence[Tensor], space: Space) -> list[list[float]]:
+def unlikelihood(probability: float) -> Fraction:
+    """-log(probability), to forty digits: a choice whose sum of these is least has the largest product."""
+    return -Fraction(_EXACTLY.ln(Decimal(probability)))
+
+
+def _checked(probs: Sequence[Tensor], space: AnySpace) -> list[list[float]]:
     """The probabilities in double precision, of which float32 has fewer small numbers."""
     mixed = space.mixed
     if len(probs) != len(mixed):

@@ -4,20 +4,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pnas_ops import (
-    Architecture,
+    AnyNet,
+    AnyWorkload,
     DeviceInfo,
     Measurement,
+    ModuleBuilder,
     Progress,
     TimedCall,
-    Workload,
-    build_block,
-    build_network,
+    build_timed,
+    example_inputs,
     processor_name,
     time_walks,
 )
+
+Timed = AnyWorkload | AnyNet
 
 
 class TorchDevice:
@@ -56,15 +59,19 @@ class TorchDevice:
 
     def measure(
         self,
-        rows: Sequence[Sequence[Workload]],
+        rows: Sequence[Sequence[AnyWorkload]],
         *,
-        nets: Sequence[Architecture] = (),
+        nets: Sequence[AnyNet] = (),
+        build: ModuleBuilder | None = None,
         progress: Progress | None = None,
-    ) -> Iterator[tuple[Workload | Architecture, Measurement]]:
-        """Measures every workload of `rows`, and every net, by `pnas_ops.time_walks`; the thread count is restored."""
+    ) -> Iterator[tuple[AnyWorkload | AnyNet, Measurement]]:
+        """Measures every workload of `rows`, and every net, by `pnas_ops.time_walks`; the thread count is restored.
+
+        Modules that `build` makes are moved to this device, and to channels_last.
+        """
         tiny = torch.zeros(1, device=self._device)
-        places: list[dict[Workload | Architecture, TimedCall]] = [{key: self._call(key) for key in row} for row in rows]
-        wholes: dict[Workload | Architecture, TimedCall] = {net: self._call(net) for net in nets}
+        places: list[dict[Timed, TimedCall]] = [{key: self._call(key, build) for key in row} for row in rows]
+        wholes: dict[Timed, TimedCall] = {net: self._call(net, build) for net in nets}
         # A net waits for the GPU once. On a CPU it saves nothing: `tiny + 1` would deduct what every operator pays.
         idle = [TimedCall(lambda: self._finished(tiny + 1))] if self._device.type == "cuda" else []
         with _threads(self.info.threads), torch.inference_mode():
@@ -77,18 +84,17 @@ class TorchDevice:
             )
         return iter(measurements.items())
 
-    def _call(self, key: Workload | Architecture) -> TimedCall:
-        module = self._module(key)
-        images = torch.full(key.input_shape, 0.5, device=self._device).to(memory_format=torch.channels_last)
-        return TimedCall(lambda: self._finished(module(images)), lambda: images.mul_(1.0))
-
-    def _module(self, key: Workload | Architecture) -> nn.Module:
+    def _call(self, key: Timed, build: ModuleBuilder | None) -> TimedCall:
         # Measuring must not change the random numbers of the program around it.
         with torch.random.fork_rng(devices=[]):
-            module = build_block(key.block) if isinstance(key, Workload) else build_network(key)
-        return module.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+            module = build_timed(key, build).to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        inputs = [self._channels_last(x.to(self._device)) for x in example_inputs(key)]
+        return TimedCall(lambda: self._finished(module(*inputs)), lambda: [x.mul_(1) for x in inputs])
 
-    def _finished(self, result: Tensor) -> Tensor:
+    def _channels_last(self, x: Tensor) -> Tensor:
+        return x.to(memory_format=torch.channels_last) if x.ndim == 4 else x
+
+    def _finished(self, result: object) -> object:
         # CUDA runs behind Python's back; without waiting, only the launch would be timed.
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)

@@ -9,9 +9,22 @@ import torch
 
 from pnas_latency.metrics.file_operators import file_operators
 from pnas_latency.metrics.liveness import peak_values
-from pnas_latency.metrics.metric import Costs, Metric, Rows
+from pnas_latency.metrics.metric import Costs, Metric, Rows, UnknownCostError
 from pnas_latency.metrics.operators import Constant, Operator
-from pnas_ops import TFLITE_RULES, Block, RuntimeRules, Workload, build_block, count_macs, count_parameters
+from pnas_ops import (
+    TFLITE_RULES,
+    AnyWorkload,
+    Block,
+    ModuleWorkload,
+    OwnOperation,
+    RuntimeRules,
+    Workload,
+    build_block,
+    count_macs,
+    count_parameters,
+    in_one_line,
+    workload_parts,
+)
 
 Dtype = Literal["float32", "int8"]
 
@@ -19,23 +32,41 @@ Dtype = Literal["float32", "int8"]
 _remember = lru_cache(maxsize=4096)
 
 
-def _rows(cost: Callable[[Workload], float]) -> Callable[[Rows], Costs]:
+def _rows(cost: Callable[[AnyWorkload], float]) -> Callable[[Rows], Costs]:
     return lambda rows: tuple(tuple(float(cost(workload)) for workload in row) for row in rows)
 
 
 @_remember
-def _macs(workload: Workload) -> int:
+def _macs(workload: AnyWorkload) -> int:
+    if isinstance(workload, ModuleWorkload):
+        return workload.macs
     return count_macs(_block(workload), workload.input_shape)
 
 
 @_remember
-def _parameters(workload: Workload) -> int:
+def _parameters(workload: AnyWorkload) -> int:
+    if isinstance(workload, ModuleWorkload):
+        return workload.parameters
     return count_parameters(_block(workload))
 
 
 @_remember
-def _operators(rules: RuntimeRules, workload: Workload) -> tuple[Operator, ...]:
-    return file_operators(_block(workload), workload.input_shape, rules)
+def _operators(rules: RuntimeRules, workload: AnyWorkload) -> tuple[Operator, ...]:
+    if isinstance(workload, ModuleWorkload):
+        raise UnknownCostError(
+            f"bytes in a file are counted for blocks, and {workload} is of somebody's module",
+            "limit its parameters, or its latency",
+        )
+    try:
+        return file_operators(_block(workload), workload.input_shape, rules)
+    except Exception as error:  # of modules that somebody else has written, which may do anything
+        if not any(isinstance(part.block.op, OwnOperation) for part in workload_parts(workload)):
+            raise
+        raise UnknownCostError(
+            f"the bytes of {workload}, an operation of one's own, are not known before there is a file: "
+            f"{in_one_line(error)}",
+            "leave out limits on bytes",
+        ) from error
 
 
 def _block(workload: Workload) -> Block:
@@ -83,7 +114,7 @@ def file_bytes(dtype: Dtype, rules: RuntimeRules = TFLITE_RULES, *, metadata_byt
     """
     structure = rules.structure[_checked(dtype)]
 
-    def cost(workload: Workload) -> float:
+    def cost(workload: AnyWorkload) -> float:
         written = _operators(rules, workload)
         tables = sum(structure.operator.get(one.name, structure.other_operator) for one in written)
         return _own_bytes(dtype, rules, workload) + tables + structure.channel * sum(one.channels for one in written)
@@ -111,23 +142,24 @@ def peak_activation_bytes(dtype: Dtype, rules: RuntimeRules = TFLITE_RULES) -> M
     """
     size = 1 if _checked(dtype) == "int8" else 4
 
-    def cost(workload: Workload) -> int:
-        return size * peak_values(_operators(rules, workload), prod(workload.input_shape), in_place=rules.in_place)
+    def cost(workload: AnyWorkload) -> int:
+        input_values = sum(map(prod, workload.input_shapes))
+        return size * peak_values(_operators(rules, workload), input_values, in_place=rules.in_place)
 
     return Metric(name=f"peak_activation_bytes_{dtype}", unit="bytes", rows=_rows(cost), combine="max")
 
 
-def _own_bytes(dtype: Dtype, rules: RuntimeRules, workload: Workload) -> int:
+def _own_bytes(dtype: Dtype, rules: RuntimeRules, workload: AnyWorkload) -> int:
     return sum(_size(one, dtype) for one in _constants(rules, workload) if not _is_shared(one, dtype, rules))
 
 
-def _shared_bytes(dtype: Dtype, rules: RuntimeRules, workload: Workload) -> Mapping[str, float]:
+def _shared_bytes(dtype: Dtype, rules: RuntimeRules, workload: AnyWorkload) -> Mapping[str, float]:
     """By content, the constants of which a file has one for all blocks."""
     shared = (one for one in _constants(rules, workload) if _is_shared(one, dtype, rules))
     return {f"{one.content}": float(_size(one, dtype)) for one in shared}
 
 
-def _constants(rules: RuntimeRules, workload: Workload) -> Iterator[Constant]:
+def _constants(rules: RuntimeRules, workload: AnyWorkload) -> Iterator[Constant]:
     return (constant for one in _operators(rules, workload) for constant in one.constants)
 
 

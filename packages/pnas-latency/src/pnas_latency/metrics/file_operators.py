@@ -73,6 +73,8 @@ class _Writer:
                 self._results[node] = self._of_module(node, self._traced.get_submodule(str(node.target)))
             elif node.op == "call_function":
                 self._results[node] = self._of_function(node)
+            elif node.op != "output":  # methods and parameters, which only modules of others have
+                raise TypeError(f"no operator of a file is known of {node.target}")
         return self._written
 
     def _of_module(self, node: fx.Node, part: nn.Module) -> Result:
@@ -118,7 +120,7 @@ class _Writer:
                 return self._slice(node, reads[0])
             case torch.zeros_like:
                 return None
-            case torch.cat:
+            case torch.cat if node.all_input_nodes[-1].target is torch.zeros_like:
                 kept, zeros = node.all_input_nodes
                 filling = Constant("value", prod(self._shapes[zeros]), f"zeros {self._shapes[zeros]}")
                 return self._add("CONCATENATION", [self._results[kept]], shape, [filling])

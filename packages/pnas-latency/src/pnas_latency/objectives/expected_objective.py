@@ -8,7 +8,7 @@ from torch import Tensor
 from pnas_latency.metrics.metric import Metric
 from pnas_latency.objectives.constraint import Constraint
 from pnas_latency.objectives.penalties import Term
-from pnas_ops import Space
+from pnas_ops import AnySpace
 
 
 class ExpectedObjective:
@@ -22,7 +22,7 @@ class ExpectedObjective:
         MissingWorkloadsError: for a metric that lacks some of the space's workloads.
     """
 
-    def __init__(self, space: Space, terms: Sequence[tuple[Metric, Term]]) -> None:
+    def __init__(self, space: AnySpace, terms: Sequence[tuple[Metric, Term]]) -> None:
         self.terms = tuple((metric.expectation(space), term) for metric, term in terms)
 
     def __call__(self, loss: Tensor, probs: Sequence[Tensor]) -> Tensor:

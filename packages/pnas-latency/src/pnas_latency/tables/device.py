@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Workload
+from pnas_ops import AnyNet, AnyWorkload, Architecture, DeviceInfo, Measurement, Progress, Workload
 
 
 class Device(Protocol):
@@ -20,8 +20,11 @@ class Device(Protocol):
         *,
         nets: Sequence[Architecture] = (),
         progress: Progress | None = None,
-    ) -> Iterator[tuple[Workload | Architecture, Measurement]]:
+    ) -> Iterator[tuple[AnyWorkload | AnyNet, Measurement]]:
         """Measures every workload of `rows` once, all of them together because neighbours share the caches.
+
+        A device for a `ModuleSpace` has one more keyword, `build: pnas_ops.ModuleBuilder | None = None`, and gets with
+        it the workloads of the space's places, in `rows`, and its nets.
 
         Args:
             rows: the workloads at each position of a net, as `pnas_ops.workloads` returns them, without those that
@@ -30,7 +33,7 @@ class Device(Protocol):
             progress: told how far it is.
 
         Returns:
-            Each workload and each net once, as soon as it is measured. One call's overhead is deducted from both and
-            kept in `Measurement.overhead_ms`.
+            Each workload and then each net once, as soon as it is measured. One call's overhead is deducted from both
+            and kept in `Measurement.overhead_ms`.
         """
         ...

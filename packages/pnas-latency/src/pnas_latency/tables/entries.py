@@ -5,12 +5,13 @@ from typing import Any
 
 from attrs import field, frozen
 
-from pnas_ops import Architecture, Measurement, Range, Workload, shortened
+from pnas_ops import AnyNet, AnyWorkload, Measurement, Range, shortened
 
 _VALUE = Range(-1e18, 1e18)
 
 
-def _finite(instance: object, attribute: Any, value: Mapping[str, float]) -> None:
+def finite_values(instance: object, attribute: Any, value: Mapping[str, float]) -> None:
+    """A validator of attrs for numbers by name."""
     for name, number in value.items():
         if number not in _VALUE:
             raise ValueError(f"{attribute.name}[{name!r}] must be {_VALUE}, got {number!r}")
@@ -26,10 +27,10 @@ class TableEntry:
         columns: whatever else was measured of it, by a name that ends with the unit: {"energy_mj": 1.5}.
     """
 
-    workload: Workload
+    workload: AnyWorkload
     measurement: Measurement
     # A dict has no hash.
-    columns: Mapping[str, float] = field(factory=dict, validator=_finite, hash=False)
+    columns: Mapping[str, float] = field(factory=dict, validator=finite_values, hash=False)
 
     def __repr__(self) -> str:
         more = "".join(f", {name} {value:.4g}" for name, value in self.columns.items())
@@ -49,7 +50,7 @@ class NetEntry:
         band: whether it is of the band of nearly equal cost that `validation_nets` draws.
     """
 
-    architecture: Architecture
+    architecture: AnyNet
     measurement: Measurement
     held_out: bool
     band: bool = False

@@ -1,23 +1,39 @@
 """From a device to a table, or to the latency of one net."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from inspect import signature
+from itertools import chain
 
 from attrs import evolve
 
 from pnas_latency.tables.device import Device
 from pnas_latency.tables.entries import NetEntry, TableEntry
 from pnas_latency.tables.provenance import ForeignTableError, differing_fields
+from pnas_latency.tables.rest import rest_entry, telling_net
 from pnas_latency.tables.table import LatencyTable
 from pnas_latency.tables.validation_nets import ValidationNet
-from pnas_ops import Architecture, Progress, Space, workloads
+from pnas_ops import (
+    AnyNet,
+    AnySpace,
+    AnyWorkload,
+    Measurement,
+    ModuleArchitecture,
+    ModuleBuilder,
+    ModuleWorkload,
+    NoBuilderError,
+    Progress,
+    Workload,
+    workloads,
+)
 
 
 def measure_table(
     device: Device,
-    net: Space | Architecture,
+    net: AnySpace | AnyNet,
     *,
+    build: ModuleBuilder | None = None,
     known: LatencyTable | None = None,
     validation: Sequence[ValidationNet] = (),
     keep: Callable[[LatencyTable], None] | None = None,
@@ -25,9 +41,13 @@ def measure_table(
 ) -> LatencyTable:
     """The latencies of every workload of `net`, of which only those that `known` lacks are measured.
 
+    Of a `ModuleSpace` these are the candidates of its places, and the rest: what the net of the lightest candidates,
+    which is measured whole among them, takes beside these. Where that is nothing within the noise, it is 0.
+
     Args:
         device: where to measure.
         net: all of whose workloads the table will hold.
+        build: makes the modules of a `ModuleSpace` or of a net of one; None for a space of blocks.
         known: an earlier table of the same device; its entries and nets are kept.
         validation: whole nets to measure among the workloads, of which `known` has none yet.
         keep: called with the table so far after each measurement, so that an interruption loses none:
@@ -36,6 +56,7 @@ def measure_table(
 
     Raises:
         ForeignTableError: for a `known` table of another device.
+        NoBuilderError: for a `ModuleSpace` without `build`.
     """
     today = date.today().isoformat()
     table = known or LatencyTable(device=device.info, measured_on=today, entries=())
@@ -49,34 +70,77 @@ def measure_table(
         )
     rows = workloads(net)
     missing = set(table.missing(rows))
-    had = {(entry.architecture.resolution, entry.architecture.blocks) for entry in table.nets}
-    judges = {
-        one.architecture: one for one in validation if (one.architecture.resolution, one.architecture.blocks) not in had
-    }
-    if not missing and not judges:
+    had = {workloads(entry.architecture) for entry in table.nets}
+    judges = {workloads(one.architecture): one for one in validation if workloads(one.architecture) not in had}
+    nets: dict[object, AnyNet] = {}
+    telling = telling_net(net)
+    if telling is None or telling.rest not in missing:
+        telling = None
+    else:
+        missing.remove(telling.rest)
+        # Its candidates once more where they are known: in the same session as the whole.
+        missing.update(one for (one,) in workloads(telling)[1:] if not one.computes_nothing)
+        # First of the nets, since the others say nothing without the rest.
+        nets[workloads(telling)] = telling
+    nets |= {key: one.architecture for key, one in judges.items()}
+    wanted = [list(dict.fromkeys(workload for workload in row if workload in missing)) for row in rows]
+    if not any(wanted) and not nets:
         return table
-    wanted = [[workload for workload in row if workload in missing] for row in rows]
-    for key, measurement in device.measure([row for row in wanted if row], nets=list(judges), progress=progress):
-        if isinstance(key, Architecture):
-            table = evolve(table, nets=(*table.nets, judges[key].measured(measurement)))
+    for key, measurement in _measured(device, [row for row in wanted if row], list(nets.values()), build, progress):
+        if isinstance(key, Workload | ModuleWorkload):
+            table = table.with_entry(TableEntry(workload=key, measurement=measurement))
         else:
-            table = evolve(table, entries=(*table.entries, TableEntry(workload=key, measurement=measurement)))
+            if workloads(key) in judges:
+                table = evolve(table, nets=(*table.nets, judges[workloads(key)].measured(measurement)))
+            if telling is not None and workloads(key) == workloads(telling):
+                table = table.with_entry(rest_entry(telling, measurement, table.measurements))
         table = evolve(table, measured_on=today, noise_floor=_noise_floor(table.entries, table.nets))
         if keep is not None:
             keep(table)
     return table
 
 
-def measure_net_ms(device: Device, architecture: Architecture, *, progress: Progress | None = None) -> float:
+def measure_net_ms(
+    device: Device,
+    architecture: AnyNet,
+    *,
+    build: ModuleBuilder | None = None,
+    progress: Progress | None = None,
+) -> float:
     """The latency of one whole net, the cost of a call included: what `LatencyTable.predict_ms` predicts.
 
     Args:
         device: where to measure.
         architecture: the net.
+        build: makes the module of a net of a `ModuleSpace`; None for a net of blocks.
         progress: told how far it is.
+
+    Raises:
+        NoBuilderError: for a net of a `ModuleSpace` without `build`.
     """
-    ((_, measurement),) = device.measure([], nets=[architecture], progress=progress)
+    ((_, measurement),) = _measured(device, [], [architecture], build, progress)
     return measurement.latency_ms + measurement.overhead_ms
+
+
+def _measured(
+    device: Device,
+    rows: Sequence[Sequence[AnyWorkload]],
+    nets: Sequence[AnyNet],
+    build: ModuleBuilder | None,
+    progress: Progress | None,
+) -> Iterator[tuple[AnyWorkload | AnyNet, Measurement]]:
+    measure: Callable[..., Iterator[tuple[AnyWorkload | AnyNet, Measurement]]] = device.measure
+    if not any(isinstance(one, ModuleWorkload | ModuleArchitecture) for one in (*chain(*rows), *nets)):
+        return measure(rows, nets=nets, progress=progress)
+    if build is None:
+        raise NoBuilderError("a net of somebody's module is to be measured", "pass build=..., which makes its modules")
+    try:
+        signature(measure).bind(rows, nets=nets, build=build, progress=progress)
+    except TypeError:
+        raise NoBuilderError(
+            f"the device {device.info} measures blocks only", "give its `measure` the keyword `build`, or take another"
+        ) from None
+    return measure(rows, nets=nets, build=build, progress=progress)
 
 
 def _noise_floor(entries: Sequence[TableEntry], nets: Sequence[NetEntry]) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pnas_ops import DeviceInfo, PnasError, Workload
+from pnas_ops import AnyWorkload, DeviceInfo, PnasError
 
 _NAMED_IN_AN_ERROR = 10
 
@@ -15,7 +15,7 @@ class MissingWorkloadsError(PnasError, LookupError):
         device: that of the table.
     """
 
-    def __init__(self, missing: Sequence[Workload], device: DeviceInfo, *, why: str = "", column: str = "") -> None:
+    def __init__(self, missing: Sequence[AnyWorkload], device: DeviceInfo, *, why: str = "", column: str = "") -> None:
         self.missing = tuple(missing)
         self.device = device
         named = "; ".join(map(str, self.missing[:_NAMED_IN_AN_ERROR]))
@@ -23,7 +23,9 @@ class MissingWorkloadsError(PnasError, LookupError):
         super().__init__(
             f"the table of {device}{f' ({why})' if why else ''} lacks {f'{column} of ' if column else ''}"
             f"{len(self.missing)} workloads: {named}{f'; and {more} more' if more > 0 else ''}",
-            "measure them on that device with measure_table(known=...)",
+            f"give it that column with LatencyTable.with_column({column!r}, ...)"
+            if column
+            else "measure them on that device with measure_table(known=...)",
         )
 
 

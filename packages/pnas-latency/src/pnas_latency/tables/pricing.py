@@ -3,16 +3,16 @@
 from collections.abc import Collection, Iterable, Mapping
 from math import fsum
 
-from pnas_ops import Workload, workload_parts
+from pnas_ops import AnyWorkload, workload_parts
 
 
-def lacking(rows: Iterable[Iterable[Workload]], known: Collection[Workload]) -> tuple[Workload, ...]:
+def lacking(rows: Iterable[Iterable[AnyWorkload]], known: Collection[AnyWorkload]) -> tuple[AnyWorkload, ...]:
     """The workloads of `rows` that compute something and have no value by what is `known`, each once, in order."""
     wanted = dict.fromkeys(workload for row in rows for workload in row)
     return tuple(workload for workload in wanted if any(part not in known for part in terms(workload, known)))
 
 
-def terms(workload: Workload, known: Collection[Workload]) -> tuple[Workload, ...]:
+def terms(workload: AnyWorkload, known: Collection[AnyWorkload]) -> tuple[AnyWorkload, ...]:
     """The workloads that the value of this one is the sum of: its parts where they are all known, or else itself.
 
     The parts come first, so that a net costs what a search over the parts has reckoned with. What computes nothing is
@@ -22,10 +22,10 @@ def terms(workload: Workload, known: Collection[Workload]) -> tuple[Workload, ..
     return parts if all(part in known for part in parts) else _computing((workload,))
 
 
-def summed(rows: Iterable[Iterable[Workload]], values: Mapping[Workload, float]) -> tuple[tuple[float, ...], ...]:
+def summed(rows: Iterable[Iterable[AnyWorkload]], values: Mapping[AnyWorkload, float]) -> tuple[tuple[float, ...], ...]:
     """The value of every workload, none of which may be `lacking`; 0 for one that computes nothing."""
     return tuple(tuple(fsum(values[part] for part in terms(workload, values)) for workload in row) for row in rows)
 
 
-def _computing(workloads: Iterable[Workload]) -> tuple[Workload, ...]:
-    return tuple(workload for workload in workloads if not workload.block.computes_nothing)
+def _computing(workloads: Iterable[AnyWorkload]) -> tuple[AnyWorkload, ...]:
+    return tuple(workload for workload in workloads if not workload.computes_nothing)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from functools import cached_property, partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import evolve, field, frozen
 from attrs.validators import optional
@@ -13,24 +13,29 @@ from attrs.validators import optional
 from pnas_latency.metrics.metric import Costs, Metric, Rows
 from pnas_latency.tables.calibration import Calibration, fit_calibration
 from pnas_latency.tables.descriptions import table_as_html, table_in_a_line, table_in_lines
-from pnas_latency.tables.entries import NetEntry, TableEntry
+from pnas_latency.tables.entries import NetEntry, TableEntry, finite_values
 from pnas_latency.tables.missing import MissingNetsError, MissingWorkloadsError
 from pnas_latency.tables.pricing import lacking, summed, terms
 from pnas_latency.tables.provenance import ForeignTableError, check_device, describe_differences, differing_fields
 from pnas_latency.tables.validation import Validation, compare_predictions
 from pnas_ops import (
+    AnyNet,
+    AnySpace,
+    AnyWorkload,
     Architecture,
     DeviceInfo,
     FilePath,
     Measurement,
+    ModuleWorkload,
     PricedNet,
     Range,
-    Space,
     Workload,
     load_json,
     save_json,
     workloads,
 )
+
+_Measured = TypeVar("_Measured", Workload, ModuleWorkload, AnyWorkload)
 
 
 def _iso_date(instance: object, attribute: Any, value: str) -> None:
@@ -41,22 +46,18 @@ def _iso_date(instance: object, attribute: Any, value: str) -> None:
 
 
 def _unique(instance: object, attribute: Any, value: tuple[TableEntry, ...]) -> None:
-    seen: set[Workload] = set()
+    seen: set[AnyWorkload] = set()
     for entry in value:
         if entry.workload in seen:
             raise ValueError(f"{attribute.name} holds {entry.workload} twice")
         seen.add(entry.workload)
 
 
-def _key(architecture: Architecture) -> object:
-    """What makes two nets the same one: not their names."""
-    return architecture.resolution, architecture.blocks
-
-
 def _unique_nets(instance: object, attribute: Any, value: tuple[NetEntry, ...]) -> None:
+    # Names do not tell nets apart.
     seen: dict[object, str] = {}
     for entry in value:
-        name, key = entry.architecture.name, _key(entry.architecture)
+        name, key = entry.architecture.name, workloads(entry.architecture)
         if key in seen:
             raise ValueError(f"{attribute.name} holds the net {name!r} twice, first as {seen[key]!r}")
         seen[key] = name
@@ -73,6 +74,7 @@ class LatencyTable:
         measured_on: the day of the last measurement, like 2025-12-31.
         entries: the workloads, each once.
         nets: whole nets, each once: what calibrates the table, and what it is judged by.
+        overheads: what one call costs by itself in other columns of the entries: {"energy_mj": 0.2}.
         calibration: what predictions are corrected by; the entries are left as they were measured.
         noise_floor: relative difference of two measurements of the same thing in this table; None if not measured.
     """
@@ -81,6 +83,8 @@ class LatencyTable:
     measured_on: str = field(validator=_iso_date)
     entries: tuple[TableEntry, ...] = field(validator=_unique)
     nets: tuple[NetEntry, ...] = field(default=(), validator=_unique_nets)
+    # A dict has no hash.
+    overheads: Mapping[str, float] = field(factory=dict, validator=finite_values, hash=False)
     calibration: Calibration | None = None
     noise_floor: float | None = field(default=None, validator=optional(Range(0.0, 1e9)))
 
@@ -94,7 +98,7 @@ class LatencyTable:
         return table_as_html(self)
 
     @cached_property
-    def measurements(self) -> Mapping[Workload, Measurement]:
+    def measurements(self) -> Mapping[AnyWorkload, Measurement]:
         """The entries by their workloads, not calibrated."""
         return MappingProxyType({entry.workload: entry.measurement for entry in self.entries})
 
@@ -103,7 +107,7 @@ class LatencyTable:
         """What one call of the runtime costs by itself, not calibrated: the median over the entries."""
         return statistics.median(entry.measurement.overhead_ms for entry in self.entries) if self.entries else 0.0
 
-    def missing(self, rows: Iterable[Iterable[Workload]]) -> tuple[Workload, ...]:
+    def missing(self, rows: Iterable[Iterable[AnyWorkload]]) -> tuple[AnyWorkload, ...]:
         """The workloads of `rows` that compute something and are not in the table, each once, in order.
 
         A block of trees is in the table where it was measured itself, or all its `workload_parts`.
@@ -111,7 +115,7 @@ class LatencyTable:
         return lacking(rows, self.measurements)
 
     def check_fits(
-        self, net: Space | Architecture, device: DeviceInfo | None = None, *, allow: Collection[str] = ()
+        self, net: AnySpace | AnyNet, device: DeviceInfo | None = None, *, allow: Collection[str] = ()
     ) -> None:
         """Refuses the table where it cannot say what `net` takes on `device`.
 
@@ -128,12 +132,9 @@ class LatencyTable:
             check_device(self.device, device, allow=allow)
         rows = workloads(net)
         if missing := self.missing(rows):
-            sizes = {w.height for w in self.measurements if w.block == rows[0][0].block and w.height == w.width}
-            other = sizes and net.resolution not in sizes
-            why = f"resolution {', '.join(map(str, sorted(sizes)))}, not {net.resolution}" if other else ""
-            raise MissingWorkloadsError(missing, self.device, why=why)
+            raise MissingWorkloadsError(missing, self.device, why=_other_images(rows[0][0], self.measurements))
 
-    def latency_ms(self, workload: Workload) -> float:
+    def latency_ms(self, workload: AnyWorkload) -> float:
         """The latency of a block inside a net; 0 for one that computes nothing.
 
         Raises:
@@ -141,7 +142,7 @@ class LatencyTable:
         """
         return self._rows_ms([[workload]])[0][0]
 
-    def predict_ms(self, architecture: Architecture) -> float:
+    def predict_ms(self, architecture: AnyNet) -> float:
         """The latency of a whole net for one image.
 
         Raises:
@@ -162,7 +163,7 @@ class LatencyTable:
             device=str(self.device),
         )
 
-    def costs(self, space: Space) -> Costs:
+    def costs(self, space: AnySpace) -> Costs:
         """The latency of every candidate of every searched block: what `expected_cost` takes.
 
         Raises:
@@ -170,7 +171,7 @@ class LatencyTable:
         """
         return self.metric().costs(space)
 
-    def fixed_ms(self, space: Space) -> float:
+    def fixed_ms(self, space: AnySpace) -> float:
         """The latency that all nets of the space have in common: stem, head, overhead and the calibration's offset.
 
         Raises:
@@ -184,7 +185,8 @@ class LatencyTable:
         The metric raises a MissingWorkloadsError where the table lacks a workload, or its entry the column.
 
         Args:
-            column: a name in `TableEntry.columns`, of which a net has the sum; None for the latency, calibrated.
+            column: a name in `TableEntry.columns`, of which a net has the sum and what a call costs by itself; None for
+                the latency, calibrated.
         """
         if column is None:
             scale, offset_ms = self._correction
@@ -198,7 +200,46 @@ class LatencyTable:
                 raise MissingWorkloadsError(missing, self.device, column=column)
             return summed(of, values)
 
-        return Metric(name=column, unit=column.rpartition("_")[2], rows=rows, terms=partial(terms, known=values))
+        return Metric(
+            name=column,
+            unit=column.rpartition("_")[2],
+            rows=rows,
+            constant=self.overheads.get(column, 0.0),
+            terms=partial(terms, known=values),
+        )
+
+    def missing_column(self, column: str, rows: Iterable[Iterable[AnyWorkload]]) -> tuple[AnyWorkload, ...]:
+        """The workloads of `rows` that compute something and have no such column, each once, in order."""
+        return lacking(rows, {entry.workload for entry in self.entries if column in entry.columns})
+
+    def with_column(
+        self, name: str, values: Mapping[_Measured, float], *, overhead: float | None = None
+    ) -> "LatencyTable":
+        """A table whose entries have one more column, or other values in it.
+
+        Args:
+            name: of the column, which ends with its unit: "energy_mj".
+            values: of workloads in the table.
+            overhead: what a call costs by itself; as it was, or nothing, if None.
+
+        Raises:
+            MissingWorkloadsError: for workloads that the table lacks.
+        """
+        found = dict[AnyWorkload, float](values.items())
+        if missing := [workload for workload in found if workload not in self.measurements]:
+            raise MissingWorkloadsError(missing, self.device)
+        entries = tuple(
+            evolve(entry, columns={**entry.columns, name: found[entry.workload]}) if entry.workload in found else entry
+            for entry in self.entries
+        )
+        return evolve(
+            self, entries=entries, overheads=self.overheads if overhead is None else {**self.overheads, name: overhead}
+        )
+
+    def with_entry(self, entry: TableEntry) -> "LatencyTable":
+        """A table with this entry too, in place of one of the same workload if there is one."""
+        found = {one.workload: one for one in self.entries} | {entry.workload: entry}
+        return evolve(self, entries=tuple(found.values()))
 
     def merge(self, other: "LatencyTable") -> "LatencyTable":
         """A table with the entries and nets of both; of those that both hold, that of the later `measured_on`.
@@ -223,7 +264,8 @@ class LatencyTable:
             device=self.device,
             measured_on=newer.measured_on,
             entries=tuple({entry.workload: entry for entry in (*older.entries, *newer.entries)}.values()),
-            nets=tuple({_key(entry.architecture): entry for entry in (*older.nets, *newer.nets)}.values()),
+            nets=tuple({workloads(entry.architecture): entry for entry in (*older.nets, *newer.nets)}.values()),
+            overheads={**older.overheads, **newer.overheads},
             noise_floor=max(floors, default=None),
         )
 
@@ -277,6 +319,15 @@ class LatencyTable:
             raise MissingWorkloadsError(missing, self.device)
         scale, _ = self._correction
         return summed(rows, {workload: scale * found.latency_ms for workload, found in self.measurements.items()})
+
+
+def _other_images(first: AnyWorkload, measured: Collection[AnyWorkload]) -> str:
+    """The sizes of images for which a table has the first workload of a net, where it has none of the net's size."""
+    if isinstance(first, ModuleWorkload):
+        return ""
+    sizes = {w.height for w in measured if isinstance(w, Workload) and w.block == first.block and w.height == w.width}
+    other = sizes and first.height not in sizes
+    return f"resolution {', '.join(map(str, sorted(sizes)))}, not {first.height}" if other else ""
 
 
 def _pairs(table: LatencyTable, nets: Iterable[NetEntry]) -> tuple[list[float], list[float]]:

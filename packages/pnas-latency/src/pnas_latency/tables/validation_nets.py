@@ -9,12 +9,7 @@ from statistics import median
 from attrs import frozen
 
 from pnas_latency.tables.entries import NetEntry
-from pnas_ops import (
-    Architecture,
-    BlockSpec,
-    Measurement,
-    Space,
-)
+from pnas_ops import AnyNet, AnySpace, BlockSpec, Measurement, ModuleWorkload
 
 _SMALL_KERNEL = 5
 # Of spaces of fewer nets all are drawn from; of larger ones, this many random nets are looked at for the band.
@@ -31,7 +26,7 @@ class ValidationNet:
         band: whether it is of the band of nearly equal cost.
     """
 
-    architecture: Architecture
+    architecture: AnyNet
     held_out: bool
     band: bool
 
@@ -41,7 +36,7 @@ class ValidationNet:
 
 
 def validation_nets(
-    space: Space,
+    space: AnySpace,
     *,
     costs: Sequence[Sequence[float]],
     fit: int = 6,
@@ -105,10 +100,14 @@ def validation_nets(
     )
 
 
-def _small(row: Sequence[BlockSpec]) -> Sequence[int]:
-    small = [index for index, block in enumerate(row) if block.op.kernel_size <= _SMALL_KERNEL]
+def _small(row: Sequence[BlockSpec | ModuleWorkload]) -> Sequence[int]:
+    small = [index for index, one in enumerate(row) if _kernel_size(one) <= _SMALL_KERNEL]
     # A net that skips wherever it can would stand for none that are searched for.
     return small if any(not row[index].computes_nothing for index in small) else range(len(row))
+
+
+def _kernel_size(one: BlockSpec | ModuleWorkload) -> int:
+    return one.kernel_size if isinstance(one, ModuleWorkload) else one.op.kernel_size
 
 
 def _draw(rows: Sequence[Sequence[int]], order: random.Random) -> Iterator[tuple[int, ...]]:

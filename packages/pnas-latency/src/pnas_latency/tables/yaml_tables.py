@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from itertools import product
 from math import sqrt
 from pathlib import Path
 from statistics import NormalDist
@@ -169,17 +170,17 @@ def _entry(workload: Workload, count: int, mean_ms: float, scatter: float, sprea
 
 def _classifiers(entries: Iterable[TableEntry]) -> tuple[TableEntry, ...]:
     """The sums of every convolution 1x1 with the linear layer that fits behind it."""
-    known = {entry.workload: entry for entry in entries}
+    known = {entry.workload: entry for entry in entries if isinstance(entry.workload, Workload)}
     sums = []
-    for mix, logits in ((mix, logits) for mix in known.values() for logits in known.values()):
-        first, last = mix.workload.block, logits.workload.block
+    for (before, mix), (after, logits) in product(known.items(), repeat=2):
+        first, last = before.block, after.block
         if (first.op, first.stride, last.op) != (ConvSpec(kernel_size=1), 1, ClassifierSpec(hidden_channels=None)):
             continue
-        if last.in_channels != first.out_channels or mix.workload.input_shape[2:] != logits.workload.input_shape[2:]:
+        if last.in_channels != first.out_channels or before.input_shape[2:] != after.input_shape[2:]:
             continue
         op = ClassifierSpec(hidden_channels=first.out_channels)
         block = BlockSpec(op=op, in_channels=first.in_channels, out_channels=last.out_channels)
-        workload = Workload(block=block, height=mix.workload.height, width=mix.workload.width)
+        workload = Workload(block=block, height=before.height, width=before.width)
         count = min(mix.measurement.count, logits.measurement.count)
         mean_ms = mix.measurement.latency_ms + logits.measurement.latency_ms
         # Independent measurements: the variances add up.
@@ -196,7 +197,8 @@ def _deviation(measurement: Measurement) -> float:
 
 
 def _write(entries: Iterable[TableEntry], path: FilePath, dialect: Dialect) -> None:
-    keys = {entry.workload: dialect.key(entry.workload) for entry in entries}
+    found = [entry.workload for entry in entries]
+    keys = {one: dialect.key(one) if isinstance(one, Workload) else None for one in found}
     if unnamed := [str(workload) for workload, key in keys.items() if key is None]:
         more = len(unnamed) - _NAMED_IN_AN_ERROR
         raise ValueError(

@@ -1,0 +1,49 @@
+"""A bound on what a choice costs, as it is asked for in floating-point numbers and as whole numbers say it."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import fsum, inf, lcm, nextafter
+
+from attrs import frozen
+
+Rows = Sequence[Sequence[float | Fraction]]
+IntRows = Sequence[Sequence[int]]
+Choice = tuple[int, ...]
+
+
+@frozen(kw_only=True)
+class Bound:
+    """A choice keeps it where fsum((*rest, costs[0][choice[0]], costs[1][choice[1]], ...)) <= at_most, exactly.
+
+    Attributes:
+        costs: the cost of every candidate of every block, finite, of any sign.
+        rest: what is added to every choice.
+        at_most: the largest sum that is allowed.
+    """
+
+    costs: Sequence[Sequence[float]]
+    rest: tuple[float, ...] = ()
+    at_most: float
+
+    def holds(self, choice: Choice) -> bool:
+        """Whether `choice` keeps it."""
+        return fsum((*self.rest, *(row[i] for row, i in zip(self.costs, choice, strict=True)))) <= self.at_most
+
+    def whole_numbers(self) -> tuple[IntRows, int]:
+        """Costs and room as whole numbers: a choice keeps the bound just where its costs add up to the room or less.
+
+        `math.fsum` is the exact sum, rounded once. So a bound on it is one on the exact sum: half-way from `at_most` to
+        the next double, which itself is within where it is rounded to `at_most`.
+        """
+        half_way = (Fraction(self.at_most) + Fraction(nextafter(self.at_most, inf))) / 2
+        within = float(half_way) <= self.at_most
+        room = half_way - sum(map(Fraction, self.rest))
+        costs, scale = whole_numbers(self.costs, room)
+        return costs, int(room * scale) - (not within)
+
+
+def whole_numbers(rows: Rows, *others: Fraction) -> tuple[IntRows, int]:
+    """The numbers of `rows`, times the least number that makes whole ones of them and of `others`; and that number."""
+    exact = [[Fraction(value) for value in row] for row in rows]
+    scale = lcm(*(value.denominator for value in (*others, *(value for row in exact for value in row))))
+    return [[int(value * scale) for value in row] for row in exact], scale

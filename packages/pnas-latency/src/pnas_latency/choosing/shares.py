@@ -1,0 +1,77 @@
+"""A problem in floating-point numbers, as shares of its rooms, with what its relaxations say about candidates."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from attrs import frozen
+
+from pnas_latency.choosing.problem import Problem
+from pnas_latency.choosing.relaxation import MARGIN, FloatRows, Floats, Relaxation, relaxation
+
+
+@frozen(eq=False)
+class Shares:
+    """What relaxations need: every room is 1.
+
+    Attributes:
+        costs: what is to be least, as shares of the most that is allowed, by block and candidate.
+        needs: the shares of each room.
+        weights: of the rooms, adding up to 1, such that their mixture says most about all of them at once.
+    """
+
+    costs: FloatRows
+    needs: Sequence[FloatRows]
+    weights: Floats
+
+    def relaxations(self) -> list[Relaxation]:
+        """One for each room, and where there are several one for their mixture."""
+        return [relaxation(self.costs, needs) for needs in self._with_mixture()]
+
+    def hopeful(self) -> list[list[int]]:
+        """Of each block, the candidates that some choice may hold that costs what is allowed.
+
+        By the Lagrangian bound: what is above the least of cost + slope * need in its block comes on top.
+        """
+        kept = [[True] * len(row) for row in self.costs]
+        for needs in self._with_mixture():
+            slope = relaxation(self.costs, needs).slope()
+            priced = [np.add(cost, np.multiply(slope, need)) for cost, need in zip(self.costs, needs, strict=True)]
+            least = np.array([row.min() for row in priced])
+            allowed = 1 + slope - least.sum() + MARGIN * (1 + slope + sum(row.max() for row in priced))
+            kept = [[*(row - low <= allowed) & some] for row, low, some in zip(priced, least, kept, strict=True)]
+        return [[i for i, hope in enumerate(row) if hope] for row in kept]
+
+    def _with_mixture(self) -> list[FloatRows]:
+        if len(self.needs) < 2:
+            return [*self.needs]
+        return [*self.needs, [[*(self.weights @ np.array(rows))] for rows in zip(*self.needs, strict=True)]]
+
+
+def shares_of(problem: Problem) -> Shares:
+    """The shares of a reduced problem."""
+    costs, *needs = (
+        [[cost / max(room, 1) for cost in row] for row in rows]
+        for rows, room in zip(problem.costs, problem.rooms, strict=True)
+    )
+    return Shares(costs, needs, _weights(costs, needs))
+
+
+def _weights(costs: FloatRows, needs: Sequence[FloatRows]) -> Floats:
+    """What a share of each room is worth in the linear relaxation of the problem. Any weights would be right."""
+    equal = np.full(len(needs), 1 / max(len(needs), 1))
+    if len(needs) < 2:
+        return equal
+    from scipy.optimize import linprog
+
+    blocks = np.repeat(np.arange(len(costs)), [len(row) for row in costs])
+    result = linprog(
+        np.concatenate(costs),
+        A_ub=np.array([np.concatenate(rows) for rows in needs]),
+        b_ub=np.ones(len(needs)),
+        A_eq=(blocks == np.arange(len(costs))[:, None]).astype(np.float64),
+        b_eq=np.ones(len(costs)),
+    )
+    if result.status != 0:
+        return equal
+    worth = np.maximum(-result.ineqlin.marginals, 0.0)
+    return worth / worth.sum() if worth.any() else equal
