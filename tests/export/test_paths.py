@@ -17,6 +17,7 @@ from pnas_export import (
     AiEdgeLitert,
     Bundle,
     CommandDevice,
+    CommandMetric,
     Metadata,
     OnnxDevice,
     OnnxRuntime,
@@ -218,6 +219,10 @@ CALLS: dict[str, Callable[[Case], object]] = {
     "peak_memory_bytes": memory_is_measured,
     "prove": proven,
     "TFLiteDevice, OnnxDevice, CommandDevice, AdbDevice, FileDevice": devices_measure,
+    "CommandMetric": lambda case: (
+        CommandMetric(name="size_b", template="stat -c %s {model}", cache=case.new("cache"), log=case.new("log")),
+        CommandMetric(name="size_b", template="stat -c %s {model}").of_file(case.of("net.tflite")),
+    ),
     "verify_files": lambda case: verify_files(case.net, [case.of("net.onnx"), case.of("net.tflite")], case.images),
     "layer_errors": lambda case: layer_errors(
         case.of("net.tflite"), case.of("net-int8.tflite"), case.images[:2], log=case.new("log")

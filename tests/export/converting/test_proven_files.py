@@ -37,10 +37,10 @@ def test_every_output_is_exported_and_compared(export: Callable[..., None], tmp_
     torch.testing.assert_close(found, (logits, features), rtol=1e-4, atol=1e-5)
     assert all(proof.max_relative_difference < 1e-5 for proof in verify_files(net, [path], images))
     if path.suffix == ".onnx":
-        assert [output.name for output in onnx.load(path).graph.output] == ["logits", "output_1"]
+        assert [output.name for output in onnx.load(path).graph.output] == ["output_0", "output_2"]
     net.stem.weight.data[0] *= 1.5
     net.head.weight.data[:, :16] /= 1.5
-    with pytest.raises(ParityError, match=r"^output 1 of net\.\w+ on .* differs from PyTorch by"):
+    with pytest.raises(ParityError, match=r"^output 'output_2' of net\.\w+ on .* differs from PyTorch by"):
         verify_files(net, [path], images, tolerance=0.01)
 
 
@@ -60,6 +60,28 @@ def test_a_file_that_computes_something_else_is_not_written_and_its_layer_is_nam
     assert not (tmp_path / "net").exists()
     export_onnx(net, (1, 1, 4, 4), tmp_path / "net", tolerance=0.1, cache=tmp_path / "cache")
     assert (tmp_path / "net").exists()
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+def test_a_tolerance_of_no_output_is_refused_before_the_conversion(
+    export: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{export.__module__}._convert", None)
+    with pytest.raises(ValueError, match=r"^the net has no output 'out' to be tolerant of: name some of output_0$"):
+        export(nn.Flatten(), (1, 1, 4, 4), tmp_path / "net", tolerance={"out": 0.1})
+
+
+def test_the_layer_that_a_converter_gets_wrong_is_named_where_outputs_have_tolerances(tmp_path: Path) -> None:
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.wrong = OtherInAFile()
+
+        def forward(self, images: Tensor) -> dict[str, Tensor]:
+            return {"mean": images.mean((2, 3)), "out": self.wrong(images)}
+
+    with pytest.raises(ParityError, match=r"^output 'out' of net\.onnx on .*, more than 0\.01; .* layer 'wrong'"):
+        export_onnx(Named(), (1, 1, 4, 4), tmp_path / "net", tolerance={"out": 0.01})
 
 
 def test_a_tflite_file_that_computes_something_else_is_not_written(tmp_path: Path) -> None:

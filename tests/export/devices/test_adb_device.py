@@ -9,7 +9,7 @@ import pytest
 
 from pnas_export import AdbDevice, DeviceError, architecture_signatures, chain_signatures, quantize_tflite
 from pnas_export.devices import file_device
-from pnas_export.devices.file_device import MIN_CALIBRATION_IMAGES
+from pnas_export.quantizing.quantization import MIN_CALIBRATION_IMAGES
 from pnas_ops import Architecture, BlockSpec, DeviceInfo, Workload, ZeroSpec
 from stand_ins import PhoneStandIn, write_adb
 
@@ -21,7 +21,7 @@ def phone(tmp_path: Path) -> PhoneStandIn:
 
 @pytest.fixture
 def converted(monkeypatch: pytest.MonkeyPatch, blocks: list[Workload], blocks_model: bytes) -> None:
-    def convert_workloads(workloads: Sequence[Workload], *, cache: Path | None, log: Path | None) -> bytes:
+    def convert_workloads(workloads: Sequence[Workload], **options: object) -> bytes:
         assert set(workloads) <= set(blocks)
         assert len(set(workloads)) == len(workloads)
         return blocks_model
@@ -54,7 +54,7 @@ def test_every_block_and_net_is_timed_as_its_own_file(
         assert measurement.latency_ms + idle_ms == pytest.approx(size_ms(blocks_model, names))
         assert measurement.p25_ms < measurement.median_ms < measurement.p75_ms
         assert measurement.count == 50
-    assert told == [("converting", 0, 1), ("converting", 1, 1), *(("measuring", done, 5) for done in range(1, 6))]
+    assert told == [("converting", 0, 1), ("converting", 1, 1), *(("measuring", done, 5) for done in range(6))]
     assert phone.files == []
 
 

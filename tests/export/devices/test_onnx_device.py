@@ -226,7 +226,7 @@ def test_the_block_that_the_converter_refuses_is_named_in_one_line(monkeypatch: 
         Workload(block=BlockSpec(op=op, in_channels=1, out_channels=1), height=2, width=2)
         for op in (ConvSpec(kernel_size=1), ClassifierSpec(hidden_channels=1))
     )
-    monkeypatch.setattr(signatures, "build_block", lambda block: Refused() if block == head.block else nn.ReLU())
+    monkeypatch.setattr(signatures, "build_timed", lambda one, build: Refused() if one == head else nn.ReLU())
     with pytest.raises(ConversionError) as caught:
         convert_onnx_workloads([stem, head])
     assert re.fullmatch(r"cannot convert block classifier-1 1->1 s1 @2x2 to ONNX: [^\n]+", str(caught.value))

@@ -130,20 +130,47 @@ class Pair(NamedTuple):
 
 
 @pytest.mark.parametrize(
-    ("gives", "count"),
+    ("gives", "names"),
     [
-        (lambda y: y, 1),
-        (lambda y: (y, 2 * y), 2),
-        (lambda y: Pair(y, None), 1),
-        (lambda y: [y, (None, [3 * y])], 2),
+        (lambda y: (y, 2 * y), ["output_0", "output_1"]),
+        (lambda y: Pair(y, None), ["logits"]),
+        (lambda y: OrderedDict(out=y, aux=(None, [3 * y])), ["out", "aux.1.0"]),
     ],
 )
-def test_tensors_are_given_in_one_row(gives: Callable[[Tensor], object], count: int) -> None:
-    outputs = tried_copy(Gives(gives), IMAGES)(IMAGES)
-    flat = [outputs] if isinstance(outputs, Tensor) else outputs
-    assert len(flat) == count
-    assert all(isinstance(output, Tensor) for output in flat)
-    assert torch.equal(flat[0], net()(IMAGES))
+def test_a_copy_gives_its_outputs_by_name_and_one_alone_as_it_is(
+    gives: Callable[[Tensor], object], names: list[str]
+) -> None:
+    module = Gives(gives)
+    outputs = tried_copy(module, IMAGES)(IMAGES)
+    assert type(outputs) is dict
+    assert list(outputs) == names
+    assert torch.equal(outputs[names[0]], net()(IMAGES))
+    # The net itself goes on as it was, and its copy has no layer more.
+    assert type(module(IMAGES)) is type(gives(IMAGES))
+    assert [name for name, _ in tried_copy(module, IMAGES).named_modules()] == [
+        name for name, _ in module.named_modules()
+    ]
+    assert isinstance(tried_copy(net(), IMAGES)(IMAGES), Tensor)
+
+
+class GivesLosses(nn.Module):
+    """As torchvision's detectors: losses in training, else what was found in each image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inside = net()
+
+    def forward(self, images: Tensor) -> object:
+        scores = self.inside(images)
+        if self.training:
+            return {"loss": scores.sum()}
+        return [{"scores": row} for row in scores]
+
+
+def test_a_net_in_training_mode_is_copied_as_it_computes_in_evaluation() -> None:
+    module = nn.Sequential(net(), nn.Dropout(0.9)).train()
+    assert torch.equal(tried_copy(module, IMAGES)(IMAGES), net()(IMAGES))
+    assert module.training
 
 
 def with_lock() -> nn.Module:
@@ -163,11 +190,29 @@ def with_lock() -> nn.Module:
         (lambda: nn.Conv2d(3, 4, 3, device="meta"), "the weights of the net are on the meta device: load weights"),
         (with_lock, r"the net holds '1\.lock' \(lock\), which cannot be copied: set it to None"),
         (lambda: "net.pt", "a net must be a torch.nn.Module, got str"),
-        (lambda: Gives(lambda y: OrderedDict(out=y, aux=y)), r"gives OrderedDict \(out, aux\), .* net\(x\)\['out'\]$"),
         (lambda: Gives(lambda y: None), "the net gives no tensor"),
         (lambda: Gives(lambda y: (y, 3)), "the net gives int, where a file gives tensors"),
-        (lambda: Gives(lambda y: (y, y.sum())), r"output 1 of the net is of shape \(\) for 2 images"),
-        (lambda: nn.Bilinear(3, 3, 2), r"does not take images of shape \(2, 3, 6, 6\): TypeError: .*missing 1"),
+        (
+            lambda: Gives(lambda y: (y, y.sum())),
+            r"output 'output_1' of the net is of shape \(\) for 2 images: .* no losses",
+        ),
+        (
+            lambda: Gives(lambda y: {"loss": y.mean()}),
+            r"output 'loss' of the net is of shape \(\) for 2 images: export",
+        ),
+        (GivesLosses, r"output 'output_0.scores' of the net is of shape \(5,\) for 2 images: .* no lists of what was"),
+        (
+            lambda: Gives(lambda y: {"a": y} if len(y) > 1 else {"b": y}),
+            r"gives a \(2, 5\) for 2 images and b \(1, 5\) for one: export a module that always gives the same",
+        ),
+        (
+            lambda: Gives(lambda y: y[:, : len(y)]),
+            r"gives output_0 \(2, 2\) for 2 images and output_0 \(1, 1\) for one",
+        ),
+        (
+            lambda: nn.Bilinear(3, 3, 2),
+            r"does not take images of shape \(2, 3, 6, 6\): TypeError: .*missing 1.* takes images alone$",
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*torch.jit.* is deprecated")

@@ -8,7 +8,7 @@ from attrs import evolve
 from torch import Tensor, nn
 
 from pnas_export import LabelError, Metadata, export_bundle
-from pnas_export.proving.labels import check_labels
+from pnas_export.proving.labels import are_classes, check_labels
 from pnas_ops import Preprocessing
 
 ROWS = torch.zeros(6, 3)
@@ -36,9 +36,19 @@ def test_classes_pass(labels: list[int]) -> None:
     check_labels(torch.tensor(labels, dtype=torch.uint8), rows=ROWS)
 
 
-def test_outputs_that_are_no_classes_are_refused() -> None:
-    with pytest.raises(LabelError, match=r"first output .* \(6, 3, 4, 4\), not \(N, classes\): .*export_file$"):
-        check_labels(torch.zeros(6), rows=torch.zeros(6, 3, 4, 4))
+@pytest.mark.parametrize(
+    ("targets", "rows", "expected"),
+    [
+        (torch.tensor([0, 1, 2, 0, 1, 7]), ROWS, True),  # wrong ones among them are refused, not passed over
+        (torch.eye(3).repeat(2, 1), ROWS, True),  # one-hot, refused with the way out
+        (torch.rand(6, 3), ROWS, False),  # a value an output: a regression
+        (torch.tensor([[1, 1, 0]] * 6), ROWS, False),  # several classes an image
+        (torch.zeros(6), torch.zeros(6, 1), False),  # one value an image
+        (torch.zeros(6, 4, 4, dtype=torch.long), torch.zeros(6, 3, 4, 4), False),  # a class a pixel
+    ],
+)
+def test_accuracy_is_for_classes_of_images(targets: Tensor, rows: Tensor, expected: bool) -> None:
+    assert are_classes(targets, rows=rows) == expected
 
 
 METADATA = Metadata(

@@ -1,5 +1,6 @@
 """Fake quantization: what it rounds, what passes it, and that it computes what the int8 file does."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,37 @@ def test_any_net_is_trained_as_a_copy_with_statistics_that_stay() -> None:
     parameters = {name for name, _ in net.named_parameters()}
     assert {name for name in before if not torch.equal(trained[name], before[name])} == parameters
     assert not fake.trained.training
+
+
+def compiled(net: nn.Module) -> nn.Module:
+    return torch.compile(net, backend="eager")  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, compiled, lambda net: nn.DataParallel(compiled(net))])
+def test_wrappers_are_left_out_as_in_exports(wrap: Callable[[nn.Module], nn.Module]) -> None:
+    torch.manual_seed(0)
+    net, images = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 5)), torch.randn(8, 3, 6, 6)
+    fake = FakeQuantized(wrap(net), images)
+    assert torch.equal(fake(images), FakeQuantized(net, images)(images))
+    assert fake.trained.state_dict().keys() == net.state_dict().keys()
+
+
+def test_it_gives_its_outputs_as_the_net_does() -> None:
+    class Maps(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem = nn.Conv2d(3, 4, 3)
+
+        def forward(self, images: Tensor) -> dict[str, Tensor]:
+            features = self.stem(images).relu()
+            return {"out": features, "mean": features.mean((2, 3))}
+
+    torch.manual_seed(0)
+    net, images = Maps(), torch.randn(8, 3, 6, 6)
+    found, exact = FakeQuantized(net, images)(images), net(images)
+    assert found.keys() == exact.keys()
+    for name, values in exact.items():
+        assert 1e-4 < float((found[name] - values).detach().norm() / values.detach().norm()) < 0.05
 
 
 def test_a_net_that_cannot_be_traced_is_refused_in_a_line() -> None:

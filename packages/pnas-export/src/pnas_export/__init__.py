@@ -14,10 +14,12 @@ from pnas_export.converting.tflite_file import export_tflite
 from pnas_export.devices.adb_device import AdbDevice
 from pnas_export.devices.benchmark_report import Statistic
 from pnas_export.devices.command_device import CommandDevice
+from pnas_export.devices.command_metric import CommandMetric
 from pnas_export.devices.onnx_device import OnnxDevice
 from pnas_export.devices.tflite_device import TFLiteDevice
 from pnas_export.ground.conversion import ConversionError
 from pnas_export.ground.net_error import NetError
+from pnas_export.ground.outputs import NetOutput
 from pnas_export.ground.programs import DeviceError
 from pnas_export.ground.raw_pixels import RawPixels
 from pnas_export.proving.labels import LabelError
@@ -34,10 +36,11 @@ from pnas_export.quantizing.formats import BUNDLE_FILES, CALIBRATED_FORMATS, FOR
 from pnas_export.quantizing.layer_errors import LayerError, layer_errors
 from pnas_export.quantizing.quantization import MIN_CALIBRATION_IMAGES, quantize_onnx, quantize_tflite
 from pnas_export.quantizing.tflite_recipe import Scheme
+from pnas_export.runtimes.comparison import OutputParity, Parity, ParityError
 from pnas_export.runtimes.installed_runtimes import installed_runtimes
 from pnas_export.runtimes.model_files import ModelFileError
 from pnas_export.runtimes.onnx_runtime import OnnxRuntime
-from pnas_export.runtimes.parity import Parity, ParityError, verify_files
+from pnas_export.runtimes.parity import verify_files
 from pnas_export.runtimes.runtime import LoadedFile, Runtime
 from pnas_export.runtimes.tflite_runtimes import AiEdgeLitert, TFLite, TFLiteRuntime
 from pnas_export.timing.file_sizes import FileSizes, tflite_sizes
@@ -48,9 +51,10 @@ __version__ = version("pnas-export")
 
 __all__ = [
     "__version__",
-    # ground: what a net needs to start from pixels, and what is raised where a net, a converter or a device fails
+    # ground: what a net starts from and gives, and what is raised where a net, a converter or a device fails
     "RawPixels",
     "NetError",
+    "NetOutput",
     "ConversionError",
     "DeviceError",
     # runtimes: the libraries that run files, and a file beside its net
@@ -63,6 +67,7 @@ __all__ = [
     "installed_runtimes",
     "verify_files",
     "Parity",
+    "OutputParity",
     "ParityError",
     "ModelFileError",
     # converting: a net to a float32 file
@@ -83,7 +88,7 @@ __all__ = [
     "layer_errors",
     "single_layer_errors",
     "LayerError",
-    # quantizing: what gives back what int8 takes
+    # quantizing: what gives back what int8 takes, and by what it is judged
     "MAX_ACCURACY_LOSS",
     "KeepFloat",
     "choose_float_layers",
@@ -104,6 +109,7 @@ __all__ = [
     "OnnxDevice",
     "AdbDevice",
     "CommandDevice",
+    "CommandMetric",
     "Statistic",
     # proving: all that is measured of the files of a net
     "prove",

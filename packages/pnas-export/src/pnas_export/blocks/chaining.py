@@ -11,7 +11,7 @@ from pnas_ops import Architecture, workloads
 
 def architecture_signatures(architecture: Architecture) -> tuple[str, ...]:
     """The signatures of `convert_workloads` that a net runs, in its order; a block that computes nothing has none."""
-    return tuple(workload.name for (workload,) in workloads(architecture) if not workload.block.computes_nothing)
+    return tuple(workload.name for (workload,) in workloads(architecture) if not workload.computes_nothing)
 
 
 def chain_signatures(model: bytes, names: Sequence[str]) -> bytes:

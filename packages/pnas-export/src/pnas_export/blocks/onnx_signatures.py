@@ -6,23 +6,29 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pnas_export.blocks.signatures import IDLE, AddOne, SideBySide, distinct_names, workload_blocks
+from pnas_export.blocks.nets import EveryOutput
+from pnas_export.blocks.signatures import IDLE, AddOne, SideBySide, distinct_names, workload_blocks, workload_inputs
 from pnas_export.ground.conversion import ConversionError, converting
 from pnas_export.ground.conversion_cache import cached_conversion, fingerprint
-from pnas_ops import FilePath, Workload
+from pnas_ops import AnyWorkload, FilePath, ModuleArchitecture, ModuleBuilder, build_timed, example_inputs
 
 IMAGES, RESULT = "images", "result"
 
 
 def convert_onnx_workloads(
-    workloads: Sequence[Workload], *, cache: FilePath | None = None, log: FilePath | None = None
+    workloads: Sequence[AnyWorkload],
+    *,
+    build: ModuleBuilder | None = None,
+    cache: FilePath | None = None,
+    log: FilePath | None = None,
 ) -> dict[str, bytes]:
     """ONNX models by `Workload.name`, and one more by "idle": "images" to "result", weights as in `workload_blocks`.
 
     All are converted as one module and cut apart after it.
 
     Args:
-        workloads: each once.
+        workloads: each once; of somebody's module those of one input and one output.
+        build: makes the modules of a `ModuleSpace`.
         cache: a folder that keeps what was converted.
         log: a file that receives what the converter prints; dropped if None.
 
@@ -33,8 +39,8 @@ def convert_onnx_workloads(
     import onnx
 
     names = distinct_names(workloads)
-    blocks = [block.requires_grad_(False) for block in workload_blocks(workloads)]
-    inputs = [torch.zeros(workload.input_shape) for workload in workloads]
+    blocks = [block.requires_grad_(False) for block in workload_blocks(workloads, build)]
+    inputs = workload_inputs(workloads)
     module, examples = SideBySide([*blocks, AddOne()]).eval(), [*inputs, torch.zeros(1, 1)]
     try:
         with converting(f"{len(blocks)} blocks to ONNX", log=log):
@@ -74,6 +80,28 @@ def chain_onnx(models: Sequence[bytes]) -> bytes:
     return _renamed(chain, {f"0/{IMAGES}": IMAGES, f"{len(parts) - 1}/{RESULT}": RESULT})
 
 
+def convert_onnx_net(
+    net: ModuleArchitecture,
+    *,
+    build: ModuleBuilder | None = None,
+    cache: FilePath | None = None,
+    log: FilePath | None = None,
+) -> bytes:
+    """An ONNX model of a net of a `ModuleSpace`, with any number of inputs and outputs; arguments as `net_model`.
+
+    Raises:
+        NoBuilderError: without `build`.
+        ConversionError: naming the net that the converter refuses.
+    """
+    module, examples = EveryOutput(build_timed(net, build)).eval().requires_grad_(False), example_inputs(net)
+    with converting(f"net {net.name} to ONNX", log=log):
+        return cached_conversion(
+            cache,
+            lambda: fingerprint(module, examples, "net", libraries=["onnxscript", "onnx"]) + ".onnx",
+            lambda: _convert(module, examples),
+        )
+
+
 def _convert(module: nn.Module, examples: Sequence[Tensor]) -> bytes:
     indices = range(len(examples))
     program = torch.onnx.export(
@@ -81,7 +109,7 @@ def _convert(module: nn.Module, examples: Sequence[Tensor]) -> bytes:
         tuple(examples),
         dynamo=True,
         input_names=[f"in_{index}" for index in indices],
-        output_names=[f"out_{index}" for index in indices],
+        output_names=[f"out_{index}" for index in indices],  # more are named by the converter
         verbose=False,
     )
     if program is None:

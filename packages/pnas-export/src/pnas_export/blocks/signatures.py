@@ -8,23 +8,40 @@ from torch import Tensor, nn
 from pnas_export.blocks.subgraphs import split_outputs
 from pnas_export.converting.tflite_file import convert
 from pnas_export.ground.conversion import ConversionError
-from pnas_ops import Architecture, FilePath, Workload, build_block, initialize_weights, workloads
+from pnas_ops import (
+    AnyNet,
+    AnyWorkload,
+    Architecture,
+    FilePath,
+    ModuleBuilder,
+    ModuleWorkload,
+    build_timed,
+    example_inputs,
+    initialize_weights,
+    workloads,
+)
 
 IDLE = "idle"
 """The signature that computes x + 1: its time is the cost of a call."""
 
 
 def convert_workloads(
-    workloads: Sequence[Workload], *, cache: FilePath | None = None, log: FilePath | None = None
+    workloads: Sequence[AnyWorkload],
+    *,
+    build: ModuleBuilder | None = None,
+    cache: FilePath | None = None,
+    log: FilePath | None = None,
 ) -> bytes:
     """A TFLite model with one signature a workload, named by `Workload.name`, and one more named "idle".
 
     Each takes "args_0" (1, H, W, C) and gives "output_0", channel-last where it is an image, shortcut included; the
     weights are those of `workload_blocks`. All are converted as one module and cut apart after it, four times faster
-    than one by one.
+    than one by one. What `build` makes has no transposition at its ends: where its neighbours in a net have the layout
+    that it has, which is channel-last for convolutions, a net does without.
 
     Args:
-        workloads: each once.
+        workloads: each once; of somebody's module those of one input and one output.
+        build: makes the modules of a `ModuleSpace`.
         cache: a folder that keeps what was converted.
         log: a file that receives what the converter prints; dropped if None.
 
@@ -33,8 +50,8 @@ def convert_workloads(
         ConversionError: naming the workload that the converter refuses.
     """
     names = distinct_names(workloads)
-    blocks = workload_blocks(workloads)
-    examples = [torch.zeros(workload.input_shape) for workload in workloads]
+    blocks = workload_blocks(workloads, build)
+    examples = workload_inputs(workloads)
     try:
         model = convert(
             SideBySide([*blocks, AddOne()]).eval(),
@@ -48,39 +65,61 @@ def convert_workloads(
         for name, block, example in zip(names, blocks, examples, strict=True):
             convert(block, [example], what=f"block {name}", log=log)
         raise
-    return split_outputs(model, [*names, IDLE])
+    modules = [name for name, one in zip(names, workloads, strict=True) if isinstance(one, ModuleWorkload)]
+    return split_outputs(model, [*names, IDLE], any_layout=modules)
 
 
-def distinct_names(workloads: Sequence[Workload]) -> list[str]:
+def distinct_names(workloads: Sequence[AnyWorkload]) -> list[str]:
     """What the blocks of a model are called.
 
     Raises:
         ValueError: for a workload that stands twice or computes nothing.
     """
-    names = [workload.name for workload in workloads]
-    for index, (name, workload) in enumerate(zip(names, workloads, strict=True)):
-        if workload.block.computes_nothing:
-            raise ValueError(f"{name} computes nothing: its latency is 0, leave it out")
-        if name in names[:index]:
-            raise ValueError(f"{name} stands twice among the workloads: pass it once")
-    return names
+    names: dict[AnyWorkload, str] = {}
+    for workload in workloads:
+        if workload.computes_nothing:
+            raise ValueError(f"{workload.name} computes nothing: its latency is 0, leave it out")
+        if workload in names:
+            raise ValueError(f"{workload.name} stands twice among the workloads: pass it once")
+        names[workload] = workload.name
+    return list(names.values())
 
 
-def needed_workloads(rows: Sequence[Sequence[Workload]], nets: Sequence[Architecture]) -> list[Workload]:
-    """The workloads of the rows, then those of which the nets are chained, each once."""
-    of_nets = [workload for net in nets for (workload,) in workloads(net) if not workload.block.computes_nothing]
-    return list(dict.fromkeys([*(workload for row in rows for workload in row), *of_nets]))
+def needed_workloads(rows: Sequence[Sequence[AnyWorkload]], nets: Sequence[AnyNet]) -> dict[AnyWorkload, str]:
+    """The workloads of the rows, then those of which the nets are chained, each once, and what its block is called.
+
+    Nets of somebody's module are not chained.
+    """
+    chained = [net for net in nets if isinstance(net, Architecture)]
+    of_nets = [workload for net in chained for (workload,) in workloads(net) if not workload.computes_nothing]
+    # Equal work may have several titles, and has one block.
+    return {workload: workload.name for workload in dict.fromkeys((*(one for row in rows for one in row), *of_nets))}
 
 
-def workload_blocks(workloads: Sequence[Workload]) -> list[nn.Module]:
-    """The blocks in evaluation mode, with random weights that depend on the workloads alone.
+def workload_inputs(workloads: Sequence[AnyWorkload]) -> list[Tensor]:
+    """An example for each workload, which has one input.
+
+    Raises:
+        ValueError: naming a workload of several inputs.
+    """
+    examples = [example_inputs(workload) for workload in workloads]
+    for workload, inputs in zip(workloads, examples, strict=True):
+        if len(inputs) != 1:
+            raise ValueError(f"{workload.name} has {len(inputs)} inputs: only modules of one input are timed as files")
+    return [example for (example,) in examples]
+
+
+def workload_blocks(workloads: Sequence[AnyWorkload], build: ModuleBuilder | None = None) -> list[nn.Module]:
+    """The blocks in evaluation mode, with random weights that depend on the workloads alone; modules as `build` gives.
 
     BatchNorm has random statistics too: of a fresh one, which neither shifts nor scales, converters leave out what a
     trained net computes wherever no convolution stands before it to take it in, as in pre-activation blocks.
     """
     generator = torch.Generator().manual_seed(0)
-    blocks: list[nn.Module] = [build_block(workload.block).eval() for workload in workloads]
-    for block in blocks:
+    blocks = [build_timed(workload, build) for workload in workloads]
+    for block, workload in zip(blocks, workloads, strict=True):
+        if isinstance(workload, ModuleWorkload):
+            continue
         initialize_weights(block, generator=generator)
         for part in block.modules():
             if isinstance(part, nn.BatchNorm2d):

@@ -1,17 +1,23 @@
 """A TFLite model of independent parts, cut into one subgraph and one signature a part."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pnas_export.runtimes.model_files import read_tree
 
 
-def split_outputs(model: bytes, names: Sequence[str]) -> bytes:
+def split_outputs(model: bytes, names: Sequence[str], *, any_layout: Collection[str] = ()) -> bytes:
     """Cuts a model whose output i depends on its input i alone into signatures `names[i]`.
 
     Each signature takes "args_0" and gives "output_0". Names of tensors become unique in the file, which the quantizer
     asks for.
+
+    Args:
+        model: of one subgraph.
+        names: of the signatures.
+        any_layout: those that may take and give their tensors in whatever order of dimensions spares a transposition
+            at that end.
 
     Raises:
         ValueError: where an output depends on another input, or on none.
@@ -29,6 +35,9 @@ def split_outputs(model: bytes, names: Sequence[str]) -> bytes:
         operators, tensors = _ancestors(whole, result)
         if tensors.intersection(whole.inputs) != {source}:
             raise ValueError(f"output {index} ({name}) does not depend on input {index} alone")
+        if name in any_layout:
+            operators, source, result = _without_transposed_ends(tree.operatorCodes, operators, source, result)
+            tensors = {source, result, *(int(one) for op in operators for one in (*op.inputs, *op.outputs) if one >= 0)}
         place = {tensor: position for position, tensor in enumerate(sorted(tensors))}
         tree.subgraphs.append(_subgraph(whole, name, operators, place, source, result))
         entry = schema.SignatureDefT()
@@ -95,6 +104,26 @@ def _ancestors(graph: Any, result: int) -> tuple[list[Any], set[int]]:
             # -1 stands for an optional input that is left out.
             tensors.update(int(tensor) for tensor in (*operator.inputs, *operator.outputs) if tensor >= 0)
     return operators[::-1], tensors
+
+
+def _without_transposed_ends(
+    codes: Sequence[Any], operators: list[Any], source: int, result: int
+) -> tuple[list[Any], int, int]:
+    """The operators without those that only transpose the input or the output, and the ends that are left."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    def transposes(operator: Any) -> bool:
+        code = codes[operator.opcodeIndex]
+        return bool(max(code.builtinCode, code.deprecatedBuiltinCode) == schema.BuiltinOperator.TRANSPOSE)
+
+    readers = [operator for operator in operators if source in operator.inputs]
+    if len(operators) > 1 and len(readers) == 1 and transposes(readers[0]):
+        source = int(readers[0].outputs[0])
+        operators = [operator for operator in operators if operator is not readers[0]]
+    last = operators[-1]
+    if len(operators) > 1 and result in last.outputs and transposes(last):
+        result, operators = int(last.inputs[0]), operators[:-1]
+    return operators, source, result
 
 
 def _subgraph(graph: Any, name: str, operators: list[Any], place: dict[int, int], source: int, result: int) -> Any:

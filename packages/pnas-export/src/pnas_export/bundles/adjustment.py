@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from pnas_export.proving.proof import AdjustedFile
 from pnas_export.quantizing.float_layers import KeepFloat, float_layers
 from pnas_export.quantizing.formats import CALIBRATED_FORMATS, Format, file_name
-from pnas_ops import Batches, FilePath, Progress
+from pnas_export.quantizing.judging import accuracy
+from pnas_ops import Batches, FilePath, Progress, Score
 
 
 @frozen(kw_only=True, eq=False)
@@ -17,7 +18,7 @@ class Adjustment:
     """How an int8 file is made.
 
     Attributes:
-        keep_float: which layers stay float32; "auto" chooses them on the test images.
+        keep_float: which layers stay float32; "auto" chooses them by accuracy or score on the test images.
         network: the net with the weights of a fine-tuning (`FakeQuantized`), of which this file is made; that of the
             bundle if None.
     """
@@ -26,9 +27,11 @@ class Adjustment:
     network: nn.Module | None = None
 
 
-def check_adjustments(adjustments: Mapping[Format, Adjustment], formats: Collection[Format]) -> None:
-    """Raises ValueError for one of a format that is not exported, or that is no int8 one."""
-    for name in adjustments:
+def check_adjustments(adjustments: Mapping[Format, Adjustment], formats: Collection[Format], *, scored: bool) -> None:
+    """Raises ValueError for one of a format that is not exported, that is no int8 one, or that asks for a score."""
+    for name, adjustment in adjustments.items():
+        if adjustment.keep_float == "auto" and not scored:
+            raise ValueError("keep_float='auto' goes by accuracy or a score, and there is none: pass score=, or layers")
         if name not in formats or name not in CALIBRATED_FORMATS:
             raise ValueError(f"{name!r} cannot be adjusted: export one of {', '.join(CALIBRATED_FORMATS)}")
 
@@ -42,6 +45,7 @@ def adjust(
     *,
     calibration: Tensor,
     test: Batches,
+    score: Score | None,
     log: FilePath | None,
     progress: Progress | None,
 ) -> tuple[Path, AdjustedFile]:
@@ -55,6 +59,7 @@ def adjust(
         convert: writes the float32 file of another net.
         calibration: images, as the files take them.
         test: batches of images, as the files take them, and labels.
+        score: of a file's outputs; None only where no layers are chosen by it.
         log, progress: as for `choose_float_layers`.
     """
     exact = original
@@ -68,6 +73,7 @@ def adjust(
         calibration=calibration,
         test=test,
         original=original,
+        score=score or accuracy,
         log=log,
         progress=progress,
     )

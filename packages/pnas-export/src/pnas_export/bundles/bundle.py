@@ -61,7 +61,7 @@ class Contents:
 
 @frozen(repr=False)
 class Bundle:
-    """A folder with the exported files, weights.safetensors, labels.txt, metadata.json and, where known, more.
+    """A folder with the exported files, weights.safetensors, metadata.json and, where known, labels.txt and more.
 
     README.md says how to use just these files; sample.png and sample.json are an image to try them with, and what each
     of them makes of it; architecture.json says what the net is, if `pnas_ops` built it; parity.json holds the proof of
@@ -235,7 +235,8 @@ def write_documents(
     for name, document in documents.items():
         if document is not None:
             save_json(document, folder / name)
-    write_atomically(folder / "labels.txt", "".join(f"{label}\n" for label in metadata.labels))
+    if metadata.labels:
+        write_atomically(folder / "labels.txt", "".join(f"{label}\n" for label in metadata.labels))
     save_weights(network, folder / "weights.safetensors")
     if architecture is not None:
         try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import Literal
 
 import torch
 from attrs import evolve, frozen
@@ -17,7 +18,9 @@ from pnas_export.ground.scratch import scratch_folder
 from pnas_export.proving.proof import prove
 from pnas_export.quantizing.file_export import export_file
 from pnas_export.quantizing.formats import FORMATS, Format, base_format, file_name
-from pnas_ops import Architecture, Batches, FilePath, Progress, report_progress
+from pnas_export.quantizing.judging import check_batches
+from pnas_export.runtimes.comparison import FLOAT_TOLERANCE, Tolerance
+from pnas_ops import Architecture, Batches, FilePath, Progress, Score, report_progress
 
 
 def export_bundle(
@@ -27,6 +30,8 @@ def export_bundle(
     *,
     metadata: Metadata,
     test: Batches,
+    score: Score | Literal["auto"] | None = "auto",
+    tolerance: Tolerance = FLOAT_TOLERANCE,
     calibration: Tensor | None = None,
     adjustments: Mapping[Format, Adjustment] | None = None,
     architecture: Architecture | None = None,
@@ -43,8 +48,13 @@ def export_bundle(
         network: the net, in any mode, on any device; not changed.
         path: the bundle's folder; what a bundle had there before is replaced, and what others have put there is kept.
         formats: which files.
-        metadata: labels and preprocessing; with `raw_pixels` the files normalize by themselves.
-        test: batches of uint8 pixels (N, C, H, W) of test images in the net's size, and of their labels (N,).
+        metadata: labels and preprocessing; with `raw_pixels` the files normalize by themselves. Its `outputs` are
+            filled in.
+        test: batches of uint8 pixels (N, C, H, W) of test images in the net's size, and of their labels (N,), or of
+            other targets with a row an image.
+        score: of what the net gives for a batch and of its targets, see `prove`; "auto" is accuracy where the net gives
+            logits (N, classes) that have labels, and None, parity alone, elsewhere.
+        tolerance: of the float32 files, relative to the largest value of an output, for all or by their names.
         calibration: uint8 pixels (N, C, H, W) from the training split, for the formats that quantize activations.
         adjustments: of int8 files, where rounding alone loses too much: layers that stay float32, fine-tuned weights.
             The proof says what was done; it compares with `network` all the same.
@@ -67,14 +77,19 @@ def export_bundle(
             raise ValueError(f"unknown format {name!r}: use some of {', '.join(FORMATS)}")
     wanted = [name for name in FORMATS if name in {*formats, *map(base_format, formats)}]
     adjustments = adjustments or {}
-    check_adjustments(adjustments, wanted)
+    check_batches(test)
+    if score == "auto" and not metadata.labels:
+        score = None
     module = _from_pixels(network, metadata)
     inputs = _Prepared(metadata, test)
     images = None if calibration is None else inputs.prepare(calibration)
-    check_fit(module, metadata, inputs)
+    metadata, file_score = check_fit(module, metadata, inputs, score=score, tolerance=tolerance)
+    check_adjustments(adjustments, wanted, scored=file_score is not None)
     with staged_bundle(path) as folder, scratch_folder() as scratch:
         files = {name: folder / file_name(name) for name in wanted}
-        export = partial(export_file, input_shape=metadata.preprocessing.input_shape, cache=cache, log=log)
+        export = partial(
+            export_file, input_shape=metadata.preprocessing.input_shape, tolerance=tolerance, cache=cache, log=log
+        )
         adjusted = []
         for done, (name, file) in enumerate(files.items()):
             report_progress(progress, "exporting", done, len(files))
@@ -90,6 +105,7 @@ def export_bundle(
                     ),
                     calibration=images,
                     test=inputs,
+                    score=file_score,
                     log=log,
                     progress=progress,
                 )
@@ -99,7 +115,9 @@ def export_bundle(
         report_progress(progress, "exporting", len(files), len(files))
         for file in files.values():
             write_metadata(file, metadata)
-        proof = evolve(prove(module, files, inputs, progress=progress), adjusted=tuple(adjusted))
+        proof = evolve(
+            prove(module, files, inputs, score=score, tolerance=tolerance, progress=progress), adjusted=tuple(adjusted)
+        )
         write_documents(
             folder,
             network,

@@ -1,5 +1,6 @@
 """What a file takes and gives, read from the file itself."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ class Port:
     """An input or an output of a file.
 
     Attributes:
-        name: in the file.
+        name: in the file; of a TFLite file that of its signature.
         shape: where a dimension is free, its name.
         dtype: NumPy's name.
         scale, zero_point: value = scale * (integer - zero_point); None for a tensor that holds the values themselves.
@@ -33,14 +34,20 @@ class Port:
 
 @frozen(kw_only=True)
 class Interface:
-    """What a file takes, and what it gives first: the logits."""
+    """What a file takes, what it gives first, as a rule the logits, and what it gives beside that."""
 
     source: Port
     result: Port
+    others: tuple[Port, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """All that it gives, in the order of the net."""
+        return self.result, *self.others
 
 
 def read_interface(path: FilePath) -> Interface:
-    """The input and the first output of an ONNX or a TFLite file of one input.
+    """The input and the outputs of an ONNX or a TFLite file of one input.
 
     Raises:
         ValueError: naming the file, for one that is damaged.
@@ -48,11 +55,17 @@ def read_interface(path: FilePath) -> Interface:
     path = Path(path)
     if path.suffix == ".onnx":
         session = OnnxRuntime().session(path)
-        return Interface(source=_onnx_port(session.get_inputs()[0]), result=_onnx_port(session.get_outputs()[0]))
+        result, *others = map(_onnx_port, session.get_outputs())
+        return Interface(source=_onnx_port(session.get_inputs()[0]), result=result, others=tuple(others))
     interpreter = AiEdgeLitert().interpreter(path)
+    names: dict[int, str] = {}
+    if interpreter.get_signature_list():
+        runner = interpreter.get_signature_runner()
+        for ports in (runner.get_input_details(), runner.get_output_details()):
+            names |= {details["index"]: name for name, details in ports.items()}
+    result, *others = (_tflite_port(details, names) for details in interpreter.get_output_details())
     return Interface(
-        source=_tflite_port(interpreter.get_input_details()[0]),
-        result=_tflite_port(interpreter.get_output_details()[0]),
+        source=_tflite_port(interpreter.get_input_details()[0], names), result=result, others=tuple(others)
     )
 
 
@@ -61,10 +74,10 @@ def _onnx_port(port: Any) -> Port:
     return Port(name=port.name, shape=tuple(port.shape), dtype=_ONNX_TYPES.get(name, name))
 
 
-def _tflite_port(details: Any) -> Port:
+def _tflite_port(details: Any, names: Mapping[int, str]) -> Port:
     scale, zero_point = details["quantization"]
     return Port(
-        name=details["name"],
+        name=names.get(details["index"], details["name"]),
         shape=tuple(details["shape"].tolist()),
         dtype=details["dtype"].__name__,
         scale=float(scale) if scale else None,

@@ -4,10 +4,10 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from attrs import field, frozen
-from attrs.validators import min_len
+from attrs import frozen
 
 from pnas_export.blocks.subgraphs import finish
+from pnas_export.ground.outputs import NetOutput
 from pnas_export.runtimes.model_files import ModelFileError, read_onnx, read_tflite
 from pnas_ops import FilePath, Preprocessing, from_json, in_one_line, to_json, write_atomically
 
@@ -20,19 +20,28 @@ class Metadata:
     """What a program needs to use a net's file.
 
     Attributes:
-        labels: names of the classes, in the order of the outputs.
+        labels: names of the classes, in the order of the logits (classes,), or of the channels (classes, H, W), that
+            the first output has; empty where the outputs are no classes.
         preprocessing: of the images.
         raw_pixels: whether the file normalizes by itself and takes uint8 pixels; resizing is left to the caller.
+        outputs: what the net gives; `export_bundle` fills them in.
     """
 
-    labels: tuple[str, ...] = field(validator=min_len(1))
+    labels: tuple[str, ...] = ()
     preprocessing: Preprocessing
     raw_pixels: bool = False
+    outputs: tuple[NetOutput, ...] = ()
 
     def __repr__(self) -> str:
         shown = shorten(", ".join(self.labels), _SHOWN_CHARACTERS, placeholder=" ...")
         takes = "pixels" if self.raw_pixels else "floats"
-        return f"Metadata({len(self.labels)} labels: {shown}; {takes} {self.preprocessing.input_shape})"
+        said = f"{len(self.labels)} labels: {shown}" if self.labels else "no labels"
+        return f"Metadata({said}; {takes} {self.preprocessing.input_shape})"
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the first output is logits, one a label."""
+        return bool(self.labels) and (not self.outputs or self.outputs[0].shape == (len(self.labels),))
 
     @property
     def size_bytes(self) -> int:

@@ -10,6 +10,7 @@ from jinja2 import Environment, StrictUndefined
 
 from pnas_export.bundles.interface import Interface, read_interface
 from pnas_export.bundles.metadata import Metadata
+from pnas_export.bundles.sample import SHOWN_VALUES
 from pnas_export.proving.proof import FileProof, Proof
 from pnas_export.quantizing.formats import FORMATS, Format, file_name
 
@@ -70,6 +71,9 @@ def bundle_readme(metadata: Metadata, files: Sequence[Path], *, proof: Proof | N
         groups=groups,
         labels=[_printable(label) for label in metadata.labels[:_NAMED_LABELS]],
         classes=len(metadata.labels),
+        classifies=metadata.classifies,
+        outputs=metadata.outputs,
+        shown_values=SHOWN_VALUES,
         raw_pixels=metadata.raw_pixels,
         preprocessing=preprocessing,
         height=height,

@@ -3,7 +3,9 @@
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from attrs import field, frozen
 from PIL import Image
@@ -13,10 +15,12 @@ from pnas_export.bundles.interface import Interface, read_interface
 from pnas_export.bundles.metadata import Metadata
 from pnas_export.ground.inference_copy import inference_copy
 from pnas_export.ground.outputs import output_tensors
+from pnas_export.proving.labels import are_classes
 from pnas_export.runtimes.parity import load_on_runtimes
 from pnas_ops import Batches
 
 SAMPLE_PICTURE, SAMPLE_OUTPUTS = "sample.png", "sample.json"
+SHOWN_VALUES = 16
 _CANDIDATES = 64
 
 
@@ -26,11 +30,11 @@ class Sample:
 
     Attributes:
         pixels: uint8, (C, H, W), in the net's size.
-        label: index of its class.
+        label: index of its class; None where there are no classes of images.
     """
 
     pixels: Tensor
-    label: int
+    label: int | None = None
 
 
 @frozen(kw_only=True)
@@ -40,16 +44,19 @@ class FileOutput:
     Attributes:
         runtime: that ran it.
         interface: what the file takes and gives.
-        label: the class of the largest logit.
+        label: the class of the largest logit; None, as the next two, of a net that gives no logits of images.
         probability: its share after softmax.
         logits: in the order of the labels; of an int8 output, scale * (integer - zero_point).
+        outputs: of any other net, up to 16 values of each output by its name, evenly spaced from the first to the last
+            in the file's order; of an int8 output, scale * (integer - zero_point).
     """
 
     runtime: str
     interface: Interface
-    label: str
-    probability: float
-    logits: tuple[float, ...]
+    label: str | None = None
+    probability: float | None = None
+    logits: tuple[float, ...] | None = None
+    outputs: dict[str, tuple[float, ...]] | None = None
 
 
 @frozen(kw_only=True)
@@ -58,29 +65,31 @@ class SampleOutputs:
 
     Attributes:
         picture: name of the image's file.
-        label: its class.
+        label: its class; None where there are no classes of images.
         files: by their names.
     """
 
     picture: str = field(default=SAMPLE_PICTURE)
-    label: str
+    label: str | None
     files: dict[str, FileOutput]
 
 
 def choose_sample(module: nn.Module, metadata: Metadata, test: Batches) -> Sample:
-    """The image, among the first test images, that the net knows best; the first where it knows none.
+    """The image, among the first test images, that the net knows best; the first where it knows none, or no classes.
 
     The logit of its class is far above the others, so that no file should say another class.
 
     Args:
         module: the net that was exported, or a `RawPixels`.
         metadata: of its files.
-        test: batches of uint8 pixels (N, C, H, W) and labels (N,).
+        test: batches of uint8 pixels (N, C, H, W) and labels (N,), or other targets.
     """
     pixels, labels = (part[:_CANDIDATES].cpu() for part in next(iter(test)))
     images = pixels if metadata.raw_pixels else metadata.preprocessing(pixels)
     with torch.no_grad():
         logits = output_tensors(inference_copy(module)(images))[0]
+    if not (metadata.classifies and are_classes(labels, rows=logits)):
+        return Sample(pixels=pixels[0])
     of_class = logits.gather(1, labels[:, None])
     best_other = logits.scatter(1, labels[:, None], -torch.inf).amax(1, keepdim=True)
     margins = (of_class - best_other).squeeze(1)
@@ -100,16 +109,31 @@ def sample_outputs(sample: Sample, metadata: Metadata, files: Sequence[Path]) ->
     for file in files:
         loaded, _ = load_on_runtimes(file)
         runtime, model = next(iter(loaded.items()))
-        logits = model(images)[0]
-        best = int(logits.argmax())
+        said = _class(model(images)[0], metadata) if metadata.classifies else _values(model.outputs(images), file)
         found[file.name] = FileOutput(
-            runtime=f"{runtime.name} {runtime.version}",
-            interface=read_interface(file),
-            label=metadata.labels[best],
-            probability=float(logits.softmax(0)[best]),
-            logits=tuple(logits.tolist()),
+            runtime=f"{runtime.name} {runtime.version}", interface=read_interface(file), **said
         )
-    return SampleOutputs(label=metadata.labels[sample.label], files=found)
+    return SampleOutputs(label=None if sample.label is None else metadata.labels[sample.label], files=found)
+
+
+def _class(logits: Tensor, metadata: Metadata) -> dict[str, Any]:
+    best = int(logits.argmax())
+    return {
+        "label": metadata.labels[best],
+        "probability": float(logits.softmax(0)[best]),
+        "logits": tuple(logits.tolist()),
+    }
+
+
+def _values(outputs: Sequence[Tensor], file: Path) -> dict[str, Any]:
+    names = [port.name for port in read_interface(file).outputs]
+    found = {}
+    for name, values in zip(names, outputs, strict=True):
+        channel_last = file.suffix == ".tflite" and values.ndim == 4
+        flat = (values.permute(0, 2, 3, 1) if channel_last else values).reshape(-1)
+        places = np.linspace(0, len(flat) - 1, min(SHOWN_VALUES, len(flat))).round().astype(int)
+        found[name] = tuple(flat[torch.from_numpy(places)].double().tolist())
+    return {"outputs": found}
 
 
 def as_png(pixels: Tensor) -> bytes:

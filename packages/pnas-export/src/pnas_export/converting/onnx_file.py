@@ -6,14 +6,18 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from pnas_export.converting.onnx_names import name_outputs
 from pnas_export.converting.proven_file import write_proven
 from pnas_export.ground.conversion import ConversionError, converting
 from pnas_export.ground.conversion_cache import cached_conversion, fingerprint
-from pnas_export.ground.outputs import output_tensors
+from pnas_export.ground.net_error import NetError
+from pnas_export.ground.outputs import named_outputs
 from pnas_export.ground.refused_layer import name_refused_layer
 from pnas_export.ground.trial import example_images, tried_copy
-from pnas_export.runtimes.parity import FLOAT_TOLERANCE
+from pnas_export.runtimes.comparison import FLOAT_TOLERANCE, Tolerance, check_tolerance
 from pnas_ops import FilePath
+
+_INPUT = "images"
 
 
 def export_onnx(
@@ -23,15 +27,15 @@ def export_onnx(
     *,
     fixed_batch: bool = False,
     images: Tensor | None = None,
-    tolerance: float | None = FLOAT_TOLERANCE,
+    tolerance: Tolerance = FLOAT_TOLERANCE,
     cache: FilePath | None = None,
     log: FilePath | None = None,
 ) -> None:
-    """Writes the net as a float32 ONNX file: "images" (batch, C, H, W) to "logits" (batch, classes).
+    """Writes the net as a float32 ONNX file: "images" (batch, C, H, W) to its outputs, as the net gives them.
 
+    Outputs have the names of their keys or fields, "output_0", "output_1" where they have none (see `named_outputs`).
     BatchNorm is folded into the convolutions. The module is copied, not changed; see `inference_copy` for what the copy
-    leaves out. Further outputs are "output_1" and so on. What onnxruntime makes of the file is compared with PyTorch
-    before it is written.
+    leaves out. What onnxruntime makes of the file is compared with PyTorch before it is written.
 
     Args:
         module: the net, in any mode, on any device; a `RawPixels` makes a file that takes uint8.
@@ -45,7 +49,7 @@ def export_onnx(
 
     Raises:
         NetError: for a net that cannot be exported as it is, and images that it does not take.
-        ValueError: for an input shape that is none.
+        ValueError: for an input shape that is none, and a tolerance of no output.
         ConversionError: naming the net and the layer, where the exporter refuses it.
         ParityError: naming the layer where possible, where the file computes something else.
     """
@@ -54,7 +58,11 @@ def export_onnx(
     if not fixed_batch:
         # torch.export takes a dimension of size 1 for a constant.
         examples = example_images(module, (2, *input_shape[1:]))
-    net = tried_copy(module, examples)
+    net = tried_copy(module, examples, any_batch=not fixed_batch)
+    names = _output_names(net, examples)
+    check_tolerance(tolerance, names)
+    if _INPUT in names:
+        raise NetError(f"an output of the net is called {_INPUT!r}, as the file's input is", "give it another key")
 
     def attempt(part: nn.Module, inputs: Sequence[Tensor], cache: FilePath | None = None) -> bytes:
         with converting(f"net {path.stem} to ONNX", log=log):
@@ -82,14 +90,11 @@ def export_onnx(
 
 def _convert(net: nn.Module, examples: Sequence[Tensor], *, fixed_batch: bool) -> bytes:
     batch = torch.export.Dim("batch")
-    with torch.no_grad():
-        count = len(output_tensors(net(*examples)))
     program = torch.onnx.export(
         net,
         tuple(examples),
         dynamo=True,
-        input_names=["images"],
-        output_names=["logits", *(f"output_{index}" for index in range(1, count))],
+        input_names=[_INPUT],
         dynamic_shapes=None if fixed_batch else tuple({0: batch} for _ in examples),
         verbose=False,
     )
@@ -99,5 +104,11 @@ def _convert(net: nn.Module, examples: Sequence[Tensor], *, fixed_batch: bool) -
     for node in model.graph.node:
         # Stack traces, with the paths of this machine.
         node.ClearField("metadata_props")
+    name_outputs(model.graph, _output_names(net, *examples))
     content: bytes = model.SerializeToString()
     return content
+
+
+def _output_names(net: nn.Module, *inputs: Tensor) -> list[str]:
+    with torch.no_grad():
+        return list(named_outputs(net(*inputs)))

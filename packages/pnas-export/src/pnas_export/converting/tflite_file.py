@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from pnas_export.converting.proven_file import write_proven
 from pnas_export.ground.conversion import ConversionError, converting
 from pnas_export.ground.conversion_cache import cached_conversion, fingerprint
 from pnas_export.ground.inference_copy import inference_copy
-from pnas_export.ground.outputs import output_tensors
+from pnas_export.ground.outputs import named_outputs
 from pnas_export.ground.refused_layer import name_refused_layer
 from pnas_export.ground.trial import example_images, tried_copy
-from pnas_export.runtimes.parity import FLOAT_TOLERANCE
+from pnas_export.runtimes.comparison import FLOAT_TOLERANCE, Tolerance, check_tolerance
 from pnas_ops import FilePath
 
 
@@ -22,15 +23,18 @@ def export_tflite(
     path: FilePath,
     *,
     images: Tensor | None = None,
-    tolerance: float | None = FLOAT_TOLERANCE,
+    tolerance: Tolerance = FLOAT_TOLERANCE,
     cache: FilePath | None = None,
     log: FilePath | None = None,
 ) -> None:
-    """Writes the net as a float32 TFLite file: "args_0" (1, H, W, C) to "output_0" (1, classes).
+    """Writes the net as a float32 TFLite file: "args_0" (1, H, W, C) to its outputs.
 
+    Outputs have the names of their keys or fields in the file's signature, "output_0", "output_1" where they have none
+    (see `named_outputs`). Whatever has 4 dimensions is channel-last in the file, outputs as the input: (1, H, W, C) for
+    (1, C, H, W). Anything else is as the net gives it.
     BatchNorm is folded into the convolutions and nothing is transposed. The module is copied, not changed; see
-    `inference_copy` for what the copy leaves out. Further outputs are "output_1" and so on, those of 4 dimensions
-    channel-last. What the runtimes make of the file is compared with PyTorch before it is written.
+    `inference_copy` for what the copy leaves out. What the runtimes make of the file is compared with PyTorch before it
+    is written.
 
     Args:
         module: the net, in any mode, on any device; a `RawPixels` makes a file that takes uint8.
@@ -43,7 +47,7 @@ def export_tflite(
 
     Raises:
         NetError: for a net that cannot be exported as it is, and images that it does not take.
-        ValueError: for an input shape that is none.
+        ValueError: for an input shape that is none, and a tolerance of no output.
         ConversionError: naming the net and the layer, where the converter refuses it.
         ParityError: naming the layer where possible, where the file computes something else.
     """
@@ -52,6 +56,8 @@ def export_tflite(
     # Two, since a net may look from one image to another, which a file that gets them one by one cannot.
     examples = example_images(module, (2, *input_shape[1:]))
     net = tried_copy(module, examples)
+    with torch.no_grad():
+        check_tolerance(tolerance, named_outputs(net(examples)))
 
     def attempt(part: nn.Module, inputs: Sequence[Tensor], cache: FilePath | None = None) -> bytes:
         return convert(part, inputs, what=f"net {Path(path).stem} to TFLite", cache=cache, log=log)
@@ -120,9 +126,9 @@ class _ChannelLast(nn.Module):
         super().__init__()
         self.wrapped = wrapped
 
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, *inputs: Tensor) -> dict[str, Tensor]:
         # Contiguous, unlike litert_torch.to_channel_last_io: what convolutions make of a permuted image has strides
         # that a view in the module does not take. In the file nothing is left of it.
         images = (x.permute(0, 3, 1, 2).contiguous() if x.ndim == 4 else x for x in inputs)
-        outputs = output_tensors(self.wrapped(*images))
-        return tuple(y.permute(0, 2, 3, 1) if y.ndim == 4 else y for y in outputs)
+        outputs = named_outputs(self.wrapped(*images))
+        return {name: y.permute(0, 2, 3, 1) if y.ndim == 4 else y for name, y in outputs.items()}

@@ -3,16 +3,15 @@
 import hashlib
 import json
 import re
-import shlex
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
 
 from pnas_export.devices.benchmark_report import Statistic, has_benchmark_report, read_benchmark_report
+from pnas_export.devices.command_line import check_template, run_template
 from pnas_export.devices.file_device import FileByFileDevice
-from pnas_export.ground.programs import DeviceError, Finished, run_program
+from pnas_export.ground.programs import DeviceError, Finished
 from pnas_ops import DeviceInfo, Measurement, Range, summarize_samples
 
 _LATENCY_MS = Range(0.0, 1e9, above=True)
@@ -35,7 +34,7 @@ class CommandDevice(FileByFileDevice):
         template: the command, with {model} where the path of the file is to stand and, if it likes, {threads}. It is
             split as a shell would, but run without one; in a word that is a command line of its own, as in
             `ssh board "cd x && bench {model}"`, the path is quoted for the shell that reads it there. The file is its
-            standard input too, so that the other end of an ssh can read it from there.
+            standard input too.
         name: of the device, for the table.
         threads, dtype, statistic, timeout_s, cache, log: see `FileByFileDevice`.
     """
@@ -48,14 +47,7 @@ class CommandDevice(FileByFileDevice):
         return self.template
 
     def __attrs_post_init__(self) -> None:
-        try:
-            words = shlex.split(self.template)
-        except ValueError as error:
-            raise DeviceError(f"command {self.template!r} cannot be split: {str(error).lower()}") from None
-        if not any("{model}" in word for word in words):
-            raise DeviceError(
-                f"command {self.template!r} lacks {{model}}", "write it where the path of the file is to stand"
-            )
+        check_template(self.template)
 
     @property
     def info(self) -> DeviceInfo:
@@ -74,42 +66,13 @@ class CommandDevice(FileByFileDevice):
         Raises:
             DeviceError: naming the command and what it was to time.
         """
-        values = {"{model}": str(path), "{threads}": str(self.threads)}
-        command = [_filled(word, values) for word in shlex.split(self.template)]
         try:
-            return _read_measurement(
-                run_program(command, timeout_s=self.timeout_s, source=path), statistic=self.statistic
-            )
+            finished = run_template(self.template, path, threads=self.threads, timeout_s=self.timeout_s)
+            return _read_measurement(finished, statistic=self.statistic)
         except ValueError as error:
             raise DeviceError(
                 f"command {self.template!r} did not time {what}: {error}", "run it by hand to see why"
             ) from None
-
-
-_FOR_A_SHELL = re.compile(r"""[\s"'`$&|;<>()\\]""")
-_TOKEN = re.compile(r"\{model\}|\{threads\}|\\.|.", re.DOTALL)
-
-
-def _filled(word: str, values: Mapping[str, str]) -> str:
-    """A word of a template with its values, quoted as the place asks for where another shell will read it."""
-    if not _FOR_A_SHELL.search(word):
-        return "".join(values.get(token, token) for token in _TOKEN.findall(word))
-    quote, filled = "", []
-    for token in _TOKEN.findall(word):
-        filled.append(_quoted(values[token], quote) if token in values else token)
-        end = token[-1] if quote == "'" else token  # where a backslash is a character like others
-        if end in ("'", '"') and quote in ("", end):
-            quote = "" if quote else end
-    return "".join(filled)
-
-
-def _quoted(value: str, quote: str) -> str:
-    match quote:
-        case "'":
-            return value.replace("'", "'\"'\"'")
-        case '"':
-            return re.sub(r'([\\"$`])', r"\\\1", value)
-    return shlex.quote(value)
 
 
 def _read_measurement(finished: Finished, *, statistic: Statistic) -> Measurement:

@@ -1,24 +1,28 @@
 """Measuring blocks and nets as files, one after the other: for devices that run nothing but files."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Literal
 
-import torch
 from attrs import evolve, field, frozen
 from attrs.converters import optional
 from attrs.validators import in_
 
-from pnas_export.blocks.chaining import architecture_signatures, chain_signatures
-from pnas_export.blocks.signatures import IDLE, convert_workloads, needed_workloads
+from pnas_export.blocks.signatures import convert_workloads, needed_workloads
 from pnas_export.devices.benchmark_report import Statistic
-from pnas_export.ground.scratch import scratch_folder
-from pnas_export.quantizing.quantization import MIN_CALIBRATION_IMAGES, quantize_tflite
+from pnas_export.devices.block_files import BlockFile, FileDtype, block_files
 from pnas_export.timing.file_timing import PathKey
-from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Range, Workload, report_progress
-
-FileDtype = Literal["float32", "int8"]
+from pnas_ops import (
+    AnyNet,
+    AnyWorkload,
+    DeviceInfo,
+    Measurement,
+    ModuleBuilder,
+    Progress,
+    Range,
+    report_progress,
+)
 
 
 @frozen(kw_only=True)
@@ -72,11 +76,12 @@ class FileByFileDevice(ABC):
 
     def measure(
         self,
-        rows: Sequence[Sequence[Workload]],
+        rows: Sequence[Sequence[AnyWorkload]],
         *,
-        nets: Sequence[Architecture] = (),
+        nets: Sequence[AnyNet] = (),
+        build: ModuleBuilder | None = None,
         progress: Progress | None = None,
-    ) -> Iterator[tuple[Workload | Architecture, Measurement]]:
+    ) -> Iterator[tuple[AnyWorkload | AnyNet, Measurement]]:
         """Times each workload of `rows` once, then each net, one file after the other, less the cost of a call.
 
         All blocks are converted, at once, before this returns; a file is timed when its measurement is asked for, so
@@ -85,6 +90,7 @@ class FileByFileDevice(ABC):
         Args:
             rows: the workloads at each position of a net.
             nets: to be measured whole.
+            build: makes the modules of a `ModuleSpace`, whose nets are converted one by one, when their turn comes.
             progress: told about "converting", then about "measuring".
 
         Raises:
@@ -94,14 +100,16 @@ class FileByFileDevice(ABC):
             ConversionError: naming the workload that the converter refuses.
         """
         _ = self.info  # before the minutes of converting
-        blocks = list(dict.fromkeys(workload for row in rows for workload in row))
-        needed = needed_workloads(rows, nets)
-        if not needed:
+        keys = list(dict.fromkeys([*(workload for row in rows for workload in row), *nets]))
+        if not keys:
             return iter(())
+        called = needed_workloads(rows, nets)
         report_progress(progress, "converting", 0, 1)
-        model = convert_workloads(needed, cache=self.cache, log=self.log)
+        model = convert_workloads([*called], build=build, cache=self.cache, log=self.log)
         report_progress(progress, "converting", 1, 1)
-        return self._measured([*blocks, *dict.fromkeys(nets)], model, progress)
+
+        files = block_files(keys, model, called, dtype=self.dtype, build=build, cache=self.cache, log=self.log)
+        return self._measured(files, len(keys), progress)
 
     def measure_files(
         self, paths: Sequence[PathKey], *, progress: Progress | None = None
@@ -119,23 +127,15 @@ class FileByFileDevice(ABC):
         return measured
 
     def _measured(
-        self, keys: Sequence[Workload | Architecture], model: bytes, progress: Progress | None
-    ) -> Iterator[tuple[Workload | Architecture, Measurement]]:
-        with scratch_folder() as folder:
-            path = folder / "model.tflite"
-            path.write_bytes(chain_signatures(model, [IDLE]))
-            overhead_ms = self.time_file(path, "an empty call").latency_ms
-            for done, key in enumerate(keys, start=1):
-                match key:
-                    case Architecture():
-                        what, names = f"net {key.name!r}", architecture_signatures(key)
-                        shape: tuple[int, ...] = (key.in_channels, key.resolution, key.resolution)
-                    case Workload():
-                        what, names, shape = f"block {key}", (key.name,), key.input_shape[1:]
-                path.write_bytes(chain_signatures(model, names))
-                if self.dtype == "int8":
-                    images = torch.randn(MIN_CALIBRATION_IMAGES, *shape, generator=torch.Generator().manual_seed(0))
-                    quantize_tflite(path, path, "int8", calibration=images, log=self.log)
-                total = self.time_file(path, what)
-                report_progress(progress, "measuring", done, len(keys))
-                yield key, evolve(total, latency_ms=max(0.0, total.latency_ms - overhead_ms), overhead_ms=overhead_ms)
+        self, files: Generator[BlockFile, None, None], count: int, progress: Progress | None
+    ) -> Iterator[tuple[AnyWorkload | AnyNet, Measurement]]:
+        overhead_ms = 0.0
+        with closing(files):
+            for done, file in enumerate(files):
+                total = self.time_file(file.path, file.what)
+                report_progress(progress, "measuring", done, count)
+                if file.key is None:
+                    overhead_ms = total.latency_ms
+                else:
+                    latency_ms = max(0.0, total.latency_ms - overhead_ms)
+                    yield file.key, evolve(total, latency_ms=latency_ms, overhead_ms=overhead_ms)

@@ -10,20 +10,24 @@ from collections.abc import Mapping, Sequence
 
 from attrs import evolve
 
-from pnas_ops import BlockSpec, ClassifierSpec, ConvSpec, Measurement, Workload
+from pnas_ops import AnyWorkload, BlockSpec, ClassifierSpec, ConvSpec, Measurement, Workload
 
 
-def probes(rows: Sequence[Sequence[Workload]]) -> tuple[tuple[Workload, ...], ...]:
-    """The convolutions P that are to be timed at each position: of the shapes that its blocks hand on."""
-    shapes = [dict.fromkeys(shape for block in row if (shape := _output(block))) for row in rows]
+def probes(rows: Sequence[Sequence[AnyWorkload]]) -> tuple[tuple[Workload, ...], ...]:
+    """The convolutions P that are to be timed at each position: of the shapes that its blocks hand on.
+
+    None for places of somebody's module, which have a net measured whole beside them.
+    """
+    blocks = [[block for block in row if isinstance(block, Workload)] for row in rows]
+    shapes = [dict.fromkeys(shape for block in row if (shape := _output(block))) for row in blocks]
     return tuple(tuple(_probe(*shape) for shape in row) for row in shapes)
 
 
 def without_changes(
-    measured: Mapping[Workload, Measurement],
+    measured: Mapping[AnyWorkload, Measurement],
     once: Mapping[Workload, Measurement],
     twice: Mapping[Workload, Measurement],
-) -> dict[Workload, Measurement]:
+) -> dict[AnyWorkload, Measurement]:
     """The measurements of blocks less half of the changes at each end that has a neighbour in a net.
 
     Args:
@@ -32,7 +36,9 @@ def without_changes(
     """
     changes = {probe: max(0.0, 2 * one.latency_ms - twice[probe].latency_ms) for probe, one in once.items()}
 
-    def inside(block: Workload, one: Measurement) -> Measurement:
+    def inside(block: AnyWorkload, one: Measurement) -> Measurement:
+        if not isinstance(block, Workload):
+            return one
         ends = [_probe(*block.input_shape[1:]), *(_probe(*shape) for shape in [_output(block)] if shape)]
         # An image comes in as it is, which the first convolution takes.
         saved = sum(changes[end] / 2 for end in ends if end in changes)

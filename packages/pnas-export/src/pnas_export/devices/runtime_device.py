@@ -7,14 +7,13 @@ from pathlib import Path
 from attrs import field, frozen
 from attrs.converters import optional
 
-from pnas_export.blocks.signatures import needed_workloads
 from pnas_export.ground.scratch import scratch_folder
 from pnas_export.runtimes.runtime import Runtime
 from pnas_export.timing.file_timing import PathKey, measure_files
 from pnas_export.timing.sessions import Plan, measure_in_sessions
-from pnas_ops import Architecture, DeviceInfo, Measurement, Progress, Range, Workload, processor_name
+from pnas_ops import AnyNet, AnyWorkload, DeviceInfo, Measurement, ModuleBuilder, Progress, Range, processor_name
 
-Measured = tuple[Workload | Architecture, Measurement]
+Measured = tuple[AnyWorkload | AnyNet, Measurement]
 
 ReadSessions = Callable[[Mapping[str, Measurement]], Iterable[Measured]]
 """What the names of a plan stand for, with what was measured of each."""
@@ -50,8 +49,9 @@ class RuntimeDevice(ABC):
     def prepare(
         self,
         folder: Path,
-        rows: Sequence[Sequence[Workload]],
-        nets: Sequence[Architecture],
+        rows: Sequence[Sequence[AnyWorkload]],
+        nets: Sequence[AnyNet],
+        build: ModuleBuilder | None,
         progress: Progress | None,
     ) -> tuple[Plan, ReadSessions]:
         """Converts the blocks and writes the files into a folder; what is to be timed there, and how to read it."""
@@ -74,31 +74,34 @@ class RuntimeDevice(ABC):
 
     def measure(
         self,
-        rows: Sequence[Sequence[Workload]],
+        rows: Sequence[Sequence[AnyWorkload]],
         *,
-        nets: Sequence[Architecture] = (),
+        nets: Sequence[AnyNet] = (),
+        build: ModuleBuilder | None = None,
         progress: Progress | None = None,
     ) -> Iterator[Measured]:
         """Times every workload as part of random nets (`pnas_ops.time_walks`), in several processes; nets among them.
 
-        Whole nets are the same converted blocks, chained into a file each.
+        Whole nets are the same converted blocks, chained into a file each; somebody's modules are converted whole.
 
         Args:
             rows: the workloads at each position of the net, in its order; a workload may stand in several rows.
             nets: to be timed whole.
+            build: makes the modules of a `ModuleSpace`.
             progress: told about "converting", then about "measuring".
 
         Returns:
             Each workload and each net once, with its latency less the cost of a call.
 
         Raises:
-            ValueError: for a workload that computes nothing.
-            ConversionError: naming the workload that the converter refuses.
+            ValueError: for a workload that computes nothing, and for a module of several inputs.
+            NoBuilderError: for what is of a `ModuleSpace`, without `build`.
+            ConversionError: naming the workload or the net that the converter refuses.
         """
-        if not needed_workloads(rows, nets):
+        if not any(rows) and not nets:
             return iter(())
         with scratch_folder() as folder:
-            plan, read = self.prepare(folder, rows, nets, progress)
+            plan, read = self.prepare(folder, rows, nets, build, progress)
             kept = None if self.cache is None else self.cache / "sessions"
             measured = measure_in_sessions(plan, folder, kept=kept, progress=progress)
         return iter([*read(measured)])

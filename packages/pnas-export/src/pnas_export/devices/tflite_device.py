@@ -3,20 +3,19 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from attrs import field, frozen
 from attrs.validators import in_
 
-from pnas_export.blocks.chaining import architecture_signatures, chain_signatures
+from pnas_export.blocks.nets import net_model
 from pnas_export.blocks.signatures import IDLE, convert_workloads, needed_workloads
 from pnas_export.blocks.subgraphs import replicate
-from pnas_export.devices.file_device import FileDtype
+from pnas_export.devices.block_files import FileDtype
 from pnas_export.devices.runtime_device import ReadSessions, RuntimeDevice
-from pnas_export.quantizing.quantization import MIN_CALIBRATION_IMAGES, quantize_signatures, quantize_tflite
+from pnas_export.quantizing.quantization import quantize_on_noise, quantize_signatures
 from pnas_export.runtimes.runtime import runtime_module
 from pnas_export.runtimes.tflite_runtimes import AiEdgeLitert, TFLite
 from pnas_export.timing.sessions import Plan
-from pnas_ops import Architecture, Progress, Workload, report_progress
+from pnas_ops import AnyNet, AnyWorkload, ModuleBuilder, Progress, report_progress
 
 
 @frozen(kw_only=True)
@@ -41,16 +40,18 @@ class TFLiteDevice(RuntimeDevice):
     def prepare(
         self,
         folder: Path,
-        rows: Sequence[Sequence[Workload]],
-        nets: Sequence[Architecture],
+        rows: Sequence[Sequence[AnyWorkload]],
+        nets: Sequence[AnyNet],
+        build: ModuleBuilder | None,
         progress: Progress | None,
     ) -> tuple[Plan, ReadSessions]:
         """All blocks in one file, those of a row that stand in another too with weights of their own; a file a net."""
         report_progress(progress, "converting", 0, 1 + len(nets))
-        exact = convert_workloads(needed_workloads(rows, nets), cache=self.cache, log=self.log)
+        called = needed_workloads(rows, nets)
+        exact = convert_workloads([*called], build=build, cache=self.cache, log=self.log)
         model = quantize_signatures(exact, log=self.log) if self.dtype == "int8" else exact
-        keys: dict[str, Workload | Architecture] = {block.name: block for row in rows for block in row}
-        names = [[block.name for block in row] for row in rows]
+        keys: dict[str, AnyWorkload | AnyNet] = {name: workload for workload, name in called.items()}
+        names = [[called[workload] for workload in row] for row in rows]
         # One, not as many as a row has blocks: colder ones cost more than a block saves in a net, since what a call
         # needs of the interpreter itself is hot in a net too.
         (folder / "blocks.tflite").write_bytes(replicate(model, [*names, [IDLE]]))
@@ -60,7 +61,10 @@ class TFLiteDevice(RuntimeDevice):
         for index, net in enumerate(nets):
             report_progress(progress, "converting", 1 + index, 1 + len(nets))
             keys[f"net-{index}"] = net
-            self._write_net(folder / f"net-{index}.tflite", exact, net)
+            path = folder / f"net-{index}.tflite"
+            path.write_bytes(net_model(net, exact, build=build, cache=self.cache, log=self.log))
+            if self.dtype == "int8":
+                quantize_on_noise(path, net.input_shapes, log=self.log)
         report_progress(progress, "converting", 1 + len(nets), 1 + len(nets))
         plan = Plan(
             module=runtime_module(self.runtime),
@@ -71,10 +75,3 @@ class TFLiteDevice(RuntimeDevice):
             sessions=self.sessions,
         )
         return plan, lambda measured: [(keys[name], one) for name, one in measured.items()]
-
-    def _write_net(self, path: Path, blocks: bytes, net: Architecture) -> None:
-        path.write_bytes(chain_signatures(blocks, architecture_signatures(net)))
-        if self.dtype == "int8":
-            generator = torch.Generator().manual_seed(0)
-            images = torch.randn(MIN_CALIBRATION_IMAGES, *net.input_shape[1:], generator=generator)
-            quantize_tflite(path, path, "int8", calibration=images, log=self.log)

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 
+from pnas_export.ground.first_line import first_line
 from pnas_export.ground.silence import redirect_output
 from pnas_ops import FilePath, PnasError
 
@@ -53,7 +54,4 @@ def _reason(error: BaseException) -> str:
     # The outermost message says which step failed, the innermost why.
     while error.__cause__ is not None:
         error = error.__cause__
-    # A KeyError's text is the representation of its key, in which line breaks are escaped.
-    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    first_line = next(iter(text.strip().splitlines()), "no message")
-    return f"{type(error).__name__}: {first_line}"
+    return f"{type(error).__name__}: {first_line(error)}"

@@ -41,7 +41,9 @@ def fingerprint(module: nn.Module, examples: Sequence[Tensor], *options: str, li
     """
     program = torch.export.export(module, tuple(examples), strict=False)
     digest = hashlib.sha256()
-    for text in (*options, *(f"{name} {version(name)}" for name in ("torch", *libraries)), str(program.graph)):
+    libraries = [f"{name} {version(name)}" for name in ("torch", *libraries)]
+    # The graph does not say what its outputs are called.
+    for text in (*options, *libraries, str(program.graph), str(program.call_spec.out_spec)):
         digest.update(text.encode() + b"\0")
     constants = {name: value for name, value in program.constants.items() if isinstance(value, Tensor)}
     for name, tensor in sorted((program.state_dict | constants).items()):

@@ -12,6 +12,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 from torch.optim.swa_utils import AveragedModel
 
+from pnas_export.ground.first_line import first_line
 from pnas_export.ground.net_error import NetError
 
 _OF_EVERY_CLASS = ("__dict__", "__weakref__")
@@ -20,9 +21,23 @@ _OF_EVERY_CLASS = ("__dict__", "__weakref__")
 def inference_copy(module: nn.Module) -> nn.Module:
     """A copy on the CPU, in float32 and evaluation mode, without gradients: converters edit what they are given.
 
-    What only trains or speeds up is left out, at any depth: `DataParallel`, `DistributedDataParallel`, `AveragedModel`
-    and `torch.compile`. Weights that are computed in each call (weight norm, spectral norm, pruning, parametrizations)
-    are computed once. An activation that a layer keeps for itself is shared with it, without its gradient.
+    It is an `unwrapped_copy`, and weights that are computed in each call (weight norm, spectral norm, pruning,
+    parametrizations) are computed once.
+
+    Raises:
+        NetError: as `unwrapped_copy`.
+    """
+    net = unwrapped_copy(module).eval().requires_grad_(False)
+    _compute_weights(net)
+    # Contiguous, or what a layer of channel-last weights gives has strides that a view in the net does not take.
+    return net.cpu().to(memory_format=torch.contiguous_format).float()
+
+
+def unwrapped_copy(module: nn.Module) -> nn.Module:
+    """A copy without what only trains or speeds up, at any depth.
+
+    That is `DataParallel`, `DistributedDataParallel`, `AveragedModel` and `torch.compile`. An activation that a layer
+    keeps for itself is shared with it, without its gradient.
 
     Raises:
         NetError: for what cannot be copied or exported: a scripted module, weights that are not there yet, and naming
@@ -36,10 +51,7 @@ def inference_copy(module: nn.Module) -> nn.Module:
     for wrapper in reversed([part for part in module.modules() if _inside(part) is not None]):
         memo[id(wrapper)] = _copied(_inside(wrapper), memo)
     net: nn.Module = _copied(module, memo)
-    net.eval().requires_grad_(False)
-    _compute_weights(net)
-    # Contiguous, or what a layer of channel-last weights gives has strides that a view in the net does not take.
-    return net.cpu().to(memory_format=torch.contiguous_format).float()
+    return net
 
 
 def _inside(part: nn.Module) -> nn.Module | None:
@@ -82,7 +94,7 @@ def _copied(value: Any, memo: dict[int, Any]) -> Any:
                         f"the net holds {where!r} ({type(held).__name__}), which cannot be copied",
                         "set it to None before the net is exported",
                     ) from error
-        raise NetError(f"the net cannot be copied: {_first_line(error)}") from error
+        raise NetError(f"the net cannot be copied: {first_line(error)}") from error
 
 
 def _can_be_copied(held: object, memo: dict[int, Any]) -> bool:
@@ -91,10 +103,6 @@ def _can_be_copied(held: object, memo: dict[int, Any]) -> bool:
     except Exception:  # see `_copied`
         return False
     return True
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _computed_tensors(value: object) -> Iterator[Tensor]:

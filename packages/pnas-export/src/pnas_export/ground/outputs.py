@@ -1,46 +1,96 @@
-"""What a net gives, as a row of tensors."""
+"""What a net gives: tensors, each with a name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from attrs import frozen
 from torch import Tensor, nn
 
 from pnas_export.ground.net_error import NetError
 
 
-def output_tensors(given: object) -> tuple[Tensor, ...]:
-    """The tensors of a net's result in their order: one, or a tuple or list of them; None in it is left out.
+@frozen(kw_only=True)
+class NetOutput:
+    """An output of a net, and of its files.
+
+    Attributes:
+        name: its key or its field; see `named_outputs`.
+        shape: for one image, without the batch, as PyTorch has it: (classes,), (C, H, W). The latter is (H, W, C) in a
+            TFLite file.
+        dtype: NumPy's name, of the float32 net.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def described(outputs: Mapping[str, Tensor]) -> tuple[NetOutput, ...]:
+    """What `named_outputs` are."""
+    return tuple(
+        NetOutput(name=name, shape=tuple(tensor.shape[1:]), dtype=str(tensor.dtype).removeprefix("torch."))
+        for name, tensor in outputs.items()
+    )
+
+
+def named_outputs(given: object) -> dict[str, Tensor]:
+    """The tensors of a net's result by their names, in their order; None in it is left out.
+
+    A tensor has the name of its key or its field; one in a tuple or a list that of its position, "output_0"; one alone
+    is "output_0" too; those deeper inside have the names of the way to them, joined by dots, "features.0".
 
     Raises:
-        NetError: for a result of anything else, such as a dict.
+        NetError: for a result of anything else than tensors, tuples, lists, and mappings of these.
     """
-    found = tuple(_tensors(given))
+    found: dict[str, Tensor] = {}
+    for name, tensor in _tensors(given, ()):
+        if name in found:
+            raise NetError(f"the net gives two outputs of the name {name!r}", "give each a key of its own")
+        found[name] = tensor
     if not found:
         raise NetError("the net gives no tensor", "export a module whose forward returns at least one")
     return found
 
 
-class FlatOutputs(nn.Module):
-    """A net of which every output is a tensor, in one flat tuple."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """`output_tensors` of what the net gives."""
-        return output_tensors(self.net(images))
+def output_tensors(given: object) -> tuple[Tensor, ...]:
+    """The tensors of `named_outputs` alone."""
+    return tuple(named_outputs(given).values())
 
 
-def _tensors(given: object) -> list[Tensor]:
+def rebuilt(given: object, tensors: Iterator[Tensor]) -> Any:
+    """A result of the structure of `given`, with other tensors, in the order of `named_outputs`."""
     if isinstance(given, Tensor):
-        return [given]
-    if given is None:
-        return []
+        return next(tensors)
+    if isinstance(given, Mapping):
+        return {key: rebuilt(value, tensors) for key, value in given.items()}
     if isinstance(given, (tuple, list)):
-        return [tensor for one in given for tensor in _tensors(one)]
-    names = list(given) if isinstance(given, Mapping) else list(getattr(given, "__dict__", {}))
-    what = f"the net gives {type(given).__name__}" + (f" ({', '.join(map(str, names))})" if names else "")
-    one = f"[{names[0]!r}]" if isinstance(given, Mapping) and names else f".{names[0]}" if names else ""
-    raise NetError(
-        f"{what}, where a file gives tensors", f"export a module whose forward returns tensors, such as net(x){one}"
-    )
+        values = [rebuilt(value, tensors) for value in given]
+        return type(given)(*values) if hasattr(given, "_fields") else type(given)(values)
+    return given
+
+
+def give_by_name(module: nn.Module, inputs: object, given: object) -> dict[str, Tensor]:
+    """A forward hook: what a net gives becomes a flat dict, which every converter takes, without a module around it."""
+    return named_outputs(given)
+
+
+def _tensors(given: object, way: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]:
+    if isinstance(given, Tensor):
+        yield ".".join(way or ("output_0",)), given
+    elif isinstance(given, Mapping):
+        for key, value in given.items():
+            yield from _tensors(value, (*way, str(key)))
+    elif isinstance(given, (tuple, list)):
+        fields = getattr(given, "_fields", None) or [
+            str(index) if way else f"output_{index}" for index in range(len(given))
+        ]
+        for field, value in zip(fields, given, strict=True):
+            yield from _tensors(value, (*way, field))
+    elif given is not None:
+        names = list(getattr(given, "__dict__", {}))
+        what = f"the net gives {type(given).__name__}" + (f" ({', '.join(names)})" if names else "")
+        one = f".{names[0]}" if names else ""
+        raise NetError(
+            f"{what}, where a file gives tensors",
+            f"export a module whose forward returns tensors, such as net(x){one}",
+        )

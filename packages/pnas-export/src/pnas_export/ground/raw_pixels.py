@@ -1,5 +1,7 @@
 """A net that prepares its images by itself."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from pnas_ops import Preprocessing
@@ -13,7 +15,7 @@ class RawPixels(nn.Module):
         self.net = net
         self.preprocessing = preprocessing
 
-    def forward(self, pixels: Tensor) -> Tensor:
+    def forward(self, pixels: Tensor) -> Any:
         """What the net gives for pixels, uint8 (N, C, H, W)."""
         # Contiguous, as what a net takes: a view in it may not take the strides of channel-last images.
-        return self.net(self.preprocessing(pixels).contiguous())  # type: ignore[no-any-return]
+        return self.net(self.preprocessing(pixels).contiguous())

@@ -1,14 +1,15 @@
 """A net, run once in PyTorch before any converter sees it."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 
+from pnas_export.ground.first_line import first_line
 from pnas_export.ground.inference_copy import inference_copy
 from pnas_export.ground.net_error import NetError
-from pnas_export.ground.outputs import FlatOutputs, output_tensors
+from pnas_export.ground.outputs import give_by_name, named_outputs
 from pnas_export.ground.raw_pixels import RawPixels
 
 
@@ -18,7 +19,7 @@ def example_images(module: nn.Module, input_shape: tuple[int, ...]) -> Tensor:
     Raises:
         ValueError: unless `input_shape` is (N, C, H, W).
     """
-    if len(input_shape) != 4 or min(input_shape) < 1:
+    if len(input_shape) != 4 or not all(isinstance(size, int) and size >= 1 for size in input_shape):
         raise ValueError(f"input_shape must be (N, C, H, W), got {tuple(input_shape)}")
     generator = torch.Generator().manual_seed(0)
     if isinstance(module, RawPixels):
@@ -26,21 +27,30 @@ def example_images(module: nn.Module, input_shape: tuple[int, ...]) -> Tensor:
     return torch.randn(input_shape, generator=generator)
 
 
-def tried_copy(module: nn.Module, images: Tensor) -> nn.Module:
+def tried_copy(module: nn.Module, images: Tensor, *, any_batch: bool = True) -> nn.Module:
     """An `inference_copy` that takes these images, gives tensors, and is rid of hooks that change nothing.
 
-    Hooks that record or print would be traced with the net, or refused for what they do.
+    Hooks that record or print would be traced with the net, or refused for what they do. Where a net gives more than
+    one tensor alone, the copy gives its `named_outputs`.
+
+    Args:
+        module: any net.
+        images: (N, C, H, W), N > 1, so that what has no row an image shows.
+        any_batch: whether it has to give the same outputs for one image.
 
     Raises:
         NetError: for images that the net does not take, and for what it gives where that is nothing for a file.
     """
     net = inference_copy(module)
     given, expected = _run(net, images)
-    for index, output in enumerate(expected):
-        if output.shape[:1] != images.shape[:1]:
+    _check_rows(expected, len(images))
+    if any_batch:
+        _, single = _run(net, images[:1])
+        _check_rows(single, 1)
+        if _structure(single) != _structure(expected):
             raise NetError(
-                f"output {index} of the net is of shape {tuple(output.shape)} for {len(images)} images",
-                "export a module whose outputs have a row an image",
+                f"the net gives {_listed(expected)} for {len(images)} images and {_listed(single)} for one",
+                "export a module that always gives the same outputs",
             )
     hooked = [vars(part)[kind] for part in net.modules() for kind in ("_forward_hooks", "_forward_pre_hooks")]
     if any(hooked):
@@ -50,8 +60,9 @@ def tried_copy(module: nn.Module, images: Tensor) -> nn.Module:
         if not _gives(net, images, expected):
             for hooks, before in zip(hooked, kept, strict=True):
                 hooks.update(before)
-    flat = isinstance(given, Tensor) or (isinstance(given, tuple) and len(given) == len(expected))
-    return net if flat else FlatOutputs(net)
+    if not isinstance(given, Tensor):
+        net.register_forward_hook(give_by_name)
+    return net
 
 
 def check_input(net: nn.Module, images: Tensor) -> None:
@@ -60,18 +71,35 @@ def check_input(net: nn.Module, images: Tensor) -> None:
         net(images)
 
 
-def _run(net: nn.Module, images: Tensor) -> tuple[object, tuple[Tensor, ...]]:
+def _run(net: nn.Module, images: Tensor) -> tuple[object, dict[str, Tensor]]:
     with _refusing(images), torch.no_grad():
         given = net(images)
-    return given, output_tensors(given)
+    return given, named_outputs(given)
 
 
-def _gives(net: nn.Module, images: Tensor, expected: tuple[Tensor, ...]) -> bool:
+def _check_rows(outputs: Mapping[str, Tensor], count: int) -> None:
+    for name, output in outputs.items():
+        if output.shape[:1] != (count,):
+            raise NetError(
+                f"output {name!r} of the net is of shape {tuple(output.shape)} for {count} images",
+                "export a module whose outputs have a row an image: no losses, no lists of what was found",
+            )
+
+
+def _structure(outputs: Mapping[str, Tensor]) -> dict[str, tuple[object, ...]]:
+    return {name: (output.dtype, *output.shape[1:]) for name, output in outputs.items()}
+
+
+def _listed(outputs: Mapping[str, Tensor]) -> str:
+    return ", ".join(f"{name} {tuple(output.shape)}" for name, output in outputs.items())
+
+
+def _gives(net: nn.Module, images: Tensor, expected: Mapping[str, Tensor]) -> bool:
     try:
         _, found = _run(net, images)
     except NetError:
         return False
-    return len(found) == len(expected) and all(map(torch.equal, found, expected))
+    return found.keys() == expected.keys() and all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 @contextlib.contextmanager
@@ -79,7 +107,9 @@ def _refusing(images: Tensor) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # a net is the user's code, and raises whatever it likes
-        reason = next(iter(str(error).strip().splitlines()), "no message")
+        reason, way_out = first_line(error), ""
         if not isinstance(error, (RuntimeError, ValueError, IndexError)):
             reason = f"{type(error).__name__}: {reason}"
-        raise NetError(f"the net does not take images of shape {tuple(images.shape)}: {reason}") from error
+        if isinstance(error, TypeError) and "required positional argument" in reason:
+            way_out = "export a module whose forward takes images alone"
+        raise NetError(f"the net does not take images of shape {tuple(images.shape)}: {reason}", way_out) from error

@@ -1,8 +1,9 @@
-"""Whether labels can be compared with what a net gives."""
+"""Whether targets are classes of what a net gives."""
 
 import torch
 from torch import Tensor
 
+from pnas_export.runtimes.comparison import gives_classes
 from pnas_ops import PnasError
 
 
@@ -10,15 +11,18 @@ class LabelError(PnasError, ValueError):
     """Labels that are no classes of the net; the message is one line that says what they are."""
 
 
+def are_classes(targets: Tensor, *, rows: Tensor) -> bool:
+    """Whether accuracy means something: `rows` may be logits (N, classes), and the targets are no values of that shape.
+
+    One-hot labels are classes too, which `check_labels` refuses with the way out.
+    """
+    return gives_classes(rows) and (targets.shape != rows.shape or _one_hot(targets))
+
+
 def check_labels(labels: Tensor, *, rows: Tensor) -> None:
     """Raises LabelError unless `labels` (N,) are the numbers of classes, from 0, of the logits `rows` (N, classes)."""
-    if rows.ndim != 2:
-        raise LabelError(
-            f"the first output of the net is of shape {tuple(rows.shape)}, not (N, classes)",
-            "accuracy is known for classifiers only: export other nets with export_file",
-        )
     count, classes = rows.shape
-    if tuple(labels.shape) == (count, classes):
+    if labels.shape == rows.shape:
         raise LabelError(f"the test labels are one-hot, {tuple(labels.shape)}", "give their classes: labels.argmax(1)")
     if tuple(labels.shape) != (count,):
         raise LabelError(f"the test labels of {count} images are of shape {tuple(labels.shape)}", "give one an image")
@@ -35,3 +39,7 @@ def check_labels(labels: Tensor, *, rows: Tensor) -> None:
             f"the test labels go from {low} to {high}, and the net has {classes} outputs",
             f"give classes from 0 to {classes - 1}",
         )
+
+
+def _one_hot(targets: Tensor) -> bool:
+    return bool(((targets == 0) | (targets == 1)).all() and (targets.double().sum(1) == 1).all())

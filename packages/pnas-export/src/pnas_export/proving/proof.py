@@ -1,24 +1,26 @@
 """All that is measured of the files of one net, beside PyTorch and beside one another."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
-import torch
 from attrs import frozen
-from torch import Tensor, nn
+from torch import nn
 
 from pnas_export.ground.inference_copy import inference_copy
-from pnas_export.ground.outputs import output_tensors
-from pnas_export.proving.labels import check_labels
-from pnas_export.proving.proof_table import file_cells, proof_as_html, proof_as_text
+from pnas_export.proving.answers import compared
+from pnas_export.proving.judge import Judge
+from pnas_export.proving.proof_table import file_cells, proof_as_html, proof_as_text, shown_quality
 from pnas_export.quantizing.float_layers import MAX_ACCURACY_LOSS
 from pnas_export.quantizing.formats import Format, base_format, is_float32
+from pnas_export.quantizing.judging import check_batches
 from pnas_export.quantizing.layer_errors import LayerError, layer_errors
-from pnas_export.runtimes.parity import FLOAT_TOLERANCE, Parity, compare, load_on_runtimes
+from pnas_export.runtimes.comparison import FLOAT_TOLERANCE, Parity, Tolerance, check_tolerance
+from pnas_export.runtimes.parity import load_on_runtimes
 from pnas_export.runtimes.runtime import LoadedFile, Runtime
 from pnas_export.timing.file_timing import measure_files
 from pnas_export.timing.memory import peak_memory_bytes
-from pnas_ops import Batches, FilePath, Measurement, Progress, processor_name, report_progress
+from pnas_ops import Batches, FilePath, Measurement, Progress, Score, processor_name, report_progress
 
 TIMED_THREADS = (1, 2)
 _TIMED_SAMPLES, _TIMED_SESSIONS = 60, 3
@@ -42,21 +44,29 @@ class FileProof:
 
     Attributes:
         parity: its outputs beside PyTorch's.
-        accuracy: share of the test images that it puts into their class.
+        accuracy: share of the test images that it puts into their class; None where it was not judged so.
+        score: by the function that was given, the mean over the test images; None where none was.
         size_bytes: of the file.
         timings: for each number of threads.
         peak_memory_bytes: what loading and running it takes beside the runtime itself.
     """
 
     parity: Parity
-    accuracy: float
+    accuracy: float | None
+    score: float | None = None
     size_bytes: int
     timings: tuple[Timing, ...]
     peak_memory_bytes: int
 
     def __repr__(self) -> str:
         file, runtime, difference, _, accuracy, latencies, size, _ = file_cells(self)
-        return f"FileProof({file} on {runtime}: {accuracy} right, {difference} off, {latencies} ms, {size})"
+        right = f"{accuracy} right, " if self.accuracy is not None else f"score {accuracy}, " if accuracy else ""
+        return f"FileProof({file} on {runtime}: {right}{difference} off, {latencies} ms, {size})"
+
+    @property
+    def quality(self) -> str:
+        """Accuracy or score, as a table shows it; empty where neither is known."""
+        return shown_quality(self.accuracy, self.score)
 
 
 @frozen(kw_only=True)
@@ -102,7 +112,8 @@ class Proof:
     Attributes:
         processor: where it was measured.
         images: number of test images that were compared and judged.
-        net_accuracy: of the net itself in PyTorch, in float32.
+        net_accuracy: of the net itself in PyTorch, in float32; None where it was not judged so.
+        net_score: the same, by the function that was given; None where none was.
         files: every file on every installed runtime that runs it.
         refused: files that a runtime does not load though it supports their kind; another one does.
         lossy: the quantized files that are clearly worse than the net.
@@ -111,7 +122,8 @@ class Proof:
 
     processor: str
     images: int
-    net_accuracy: float
+    net_accuracy: float | None
+    net_score: float | None = None
     files: tuple[FileProof, ...]
     refused: tuple[Refusal, ...] = ()
     lossy: tuple[LossyFile, ...] = ()
@@ -119,17 +131,32 @@ class Proof:
 
     def __repr__(self) -> str:
         files = len({one.parity.file for one in self.files})
-        return f"Proof({files} files on {self.images} images, the net {self.net_accuracy:.2%} right, {self.processor})"
+        quality = self.net_quality
+        said = (
+            f"the net {quality} right, " if self.net_accuracy is not None else f"score {quality}, " if quality else ""
+        )
+        return f"Proof({files} files on {self.images} images, {said}{self.processor})"
 
     def __str__(self) -> str:
         return proof_as_text(self)
+
+    @property
+    def net_quality(self) -> str:
+        """Accuracy or score of the net, as a table shows it; empty where neither is known."""
+        return shown_quality(self.net_accuracy, self.net_score)
 
     def _repr_html_(self) -> str:
         return proof_as_html(self)
 
 
 def prove(
-    module: nn.Module, files: Mapping[Format, FilePath], test: Batches, *, progress: Progress | None = None
+    module: nn.Module,
+    files: Mapping[Format, FilePath],
+    test: Batches,
+    *,
+    score: Score | Literal["auto"] | None = "auto",
+    tolerance: Tolerance = FLOAT_TOLERANCE,
+    progress: Progress | None = None,
 ) -> Proof:
     """Compares, judges and times every file on every installed runtime that supports it.
 
@@ -137,44 +164,65 @@ def prove(
         module: the net that was exported; not changed.
         files: the files by their formats; the float32 file of each quantized one among them.
         test: batches of test images (N, C, H, W), preprocessed as for the net (uint8 for a `RawPixels`), and of their
-            labels (N,).
+            labels (N,), or whatever targets `score` takes, a row an image.
+        score: of what the net gives for a batch, in its own structure, and of the targets; the larger, the better, and
+            a loss of `MAX_ACCURACY_LOSS` makes a quantized file lossy. What counts is the mean over the images of each
+            batch's score: a mean IoU of all images needs them in one batch. "auto" is accuracy where the first output
+            is (N, classes) and the targets are classes, and nothing elsewhere. None only compares with PyTorch.
+        tolerance: of the float32 files, relative to the largest value of an output; see `verify_files`.
         progress: told about "proving", "measuring", and "measuring memory".
 
     Raises:
-        ParityError: for a float32 file that differs by more than `FLOAT_TOLERANCE` of the largest logit.
+        ParityError: for a float32 file that differs by more than `tolerance`.
         ValueError: for no test images, images of another shape, labels that are no classes of the net, and a file that
             no installed runtime runs.
     """
+    check_batches(test)
     paths = {name: Path(file) for name, file in files.items()}
     models, refused = _load(paths)
     runs = list(models)
-    expected, found, labels = _answers(inference_copy(module), list(models.values()), test, progress)
+    answers = compared(
+        inference_copy(module),
+        {(paths[name], runtime): model for (name, runtime), model in models.items()},
+        test,
+        score=score,
+        progress=progress,
+    )
+    check_tolerance(tolerance, answers.outputs)
     parities = [
-        compare(paths[name], runtime, outputs, expected, tolerance=FLOAT_TOLERANCE if is_float32(name) else None)
-        for (name, runtime), outputs in zip(runs, found, strict=True)
+        comparison.parity(tolerance if is_float32(name) else None)
+        for (name, _), comparison in zip(runs, answers.comparisons, strict=True)
     ]
     timings = _timings(paths, runs, progress)
     proofs = []
     for index, (name, runtime) in enumerate(runs):
         report_progress(progress, "measuring memory", index, len(runs))
+        accuracy, file_score = _judged(answers.judge, answers.scores[index])
         proofs.append(
             FileProof(
                 parity=parities[index],
-                accuracy=_accuracy(found[index][0], labels),
+                accuracy=accuracy,
+                score=file_score,
                 size_bytes=paths[name].stat().st_size,
                 timings=timings[index],
                 peak_memory_bytes=peak_memory_bytes(paths[name], runtime),
             )
         )
     report_progress(progress, "measuring memory", len(runs), len(runs))
-    net_accuracy = _accuracy(expected[0], labels)
+    losers = {
+        proof.parity.file
+        for proof, found in zip(proofs, answers.scores, strict=True)
+        if answers.net_score - found > MAX_ACCURACY_LOSS  # both 0 where nothing was judged
+    }
+    net_accuracy, net_score = _judged(answers.judge, answers.net_score)
     return Proof(
         processor=processor_name(),
-        images=len(labels),
+        images=answers.images,
         net_accuracy=net_accuracy,
+        net_score=net_score,
         files=tuple(proofs),
         refused=refused,
-        lossy=_lossy(paths, proofs, net_accuracy, test),
+        lossy=_lossy(paths, losers, test),
     )
 
 
@@ -186,28 +234,6 @@ def _load(files: Mapping[Format, Path]) -> tuple[dict[Run, LoadedFile], tuple[Re
         models |= {(name, runtime): model for runtime, model in loaded.items()}
         refused += [Refusal(file=path.name, runtime=one.name, reason=reason) for one, reason in reasons.items()]
     return models, tuple(refused)
-
-
-def _answers(
-    net: nn.Module, loaded: Sequence[LoadedFile], test: Batches, progress: Progress | None
-) -> tuple[list[Tensor], list[list[Tensor]], Tensor]:
-    """The outputs of the net and of every loaded file, the first of each (N, classes), and the labels (N,)."""
-    models = [lambda images: output_tensors(net(images)), *(model.outputs for model in loaded)]
-    steps = len(test) * len(models)
-    labels: list[Tensor] = []
-    answers: list[list[tuple[Tensor, ...]]] = [[] for _ in models]
-    with torch.no_grad():
-        for images, classes in test:
-            for model, rows in zip(models, answers, strict=True):
-                report_progress(progress, "proving", sum(map(len, answers)), steps)
-                rows.append(model(images.cpu().contiguous()))
-            check_labels(classes, rows=answers[0][-1][0])
-            labels.append(classes.cpu())
-    if not labels:
-        raise ValueError("a proof needs at least one test image")
-    report_progress(progress, "proving", steps, steps)
-    expected, *found = ([torch.cat(column) for column in zip(*rows, strict=True)] for rows in answers)
-    return expected, found, torch.cat(labels)
 
 
 def _timings(files: Mapping[Format, Path], runs: Sequence[Run], progress: Progress | None) -> list[tuple[Timing, ...]]:
@@ -224,17 +250,17 @@ def _timings(files: Mapping[Format, Path], runs: Sequence[Run], progress: Progre
     ]
 
 
-def _lossy(
-    files: Mapping[Format, Path], proofs: Sequence[FileProof], net_accuracy: float, test: Batches
-) -> tuple[LossyFile, ...]:
-    losers = {proof.parity.file for proof in proofs if net_accuracy - proof.accuracy > MAX_ACCURACY_LOSS}
+def _judged(judge: Judge | None, found: float) -> tuple[float | None, float | None]:
+    """Accuracy and score, of which there is one at most."""
+    if judge is None:
+        return None, None
+    return (found, None) if judge.score is None else (None, found)
+
+
+def _lossy(files: Mapping[Format, Path], losers: Collection[str], test: Batches) -> tuple[LossyFile, ...]:
     images = next(iter(test))[0][:_LAYER_IMAGES].cpu()
     return tuple(
         LossyFile(file=path.name, layers=layer_errors(files[base_format(name)], path, images)[:_NAMED_LAYERS])
         for name, path in files.items()
         if path.name in losers and not is_float32(name)
     )
-
-
-def _accuracy(logits: Tensor, labels: Tensor) -> float:
-    return float((logits.argmax(1) == labels).double().mean())

@@ -14,12 +14,17 @@ def file_cells(one: "FileProof") -> tuple[str, ...]:
         one.parity.file,
         f"{one.parity.runtime} {one.parity.runtime_version}",
         f"{one.parity.max_relative_difference:.1e}",
-        f"{one.parity.top1_agreement:.2%}",
-        f"{one.accuracy:.2%}",
+        "" if one.parity.top1_agreement is None else f"{one.parity.top1_agreement:.2%}",
+        one.quality,
         "/".join(f"{timing.measurement.latency_ms:.3g}" for timing in one.timings),
         f"{one.size_bytes / 1e6:.2f} MB",
         f"{one.peak_memory_bytes / 1e6:.1f} MB",
     )
+
+
+def shown_quality(accuracy: float | None, score: float | None) -> str:
+    """Whichever of the two is known."""
+    return f"{accuracy:.2%}" if accuracy is not None else f"{score:.4g}" if score is not None else ""
 
 
 def proof_as_text(proof: "Proof") -> str:
@@ -38,15 +43,34 @@ def proof_as_html(proof: "Proof") -> str:
 
 
 def _title(proof: "Proof") -> str:
-    return f"The net in PyTorch: {proof.net_accuracy:.2%} of {proof.images} test images right; {proof.processor}"
+    if proof.net_accuracy is not None:
+        said = f"{proof.net_quality} of {proof.images} test images right"
+    else:
+        said = (
+            f"score {proof.net_quality} on {proof.images} test images"
+            if proof.net_quality
+            else f"{proof.images} images"
+        )
+    return f"The net in PyTorch: {said}; {proof.processor}"
 
 
 def _headings(proof: "Proof") -> tuple[str, ...]:
     threads = "/".join(str(timing.threads) for timing in proof.files[0].timings) if proof.files else ""
-    return ("file", "runtime", "differs", "same class", "accuracy", f"ms, {threads} threads", "size", "memory")
+    judged = "accuracy" if proof.net_accuracy is not None else "score"
+    return ("file", "runtime", "differs", "same class", judged, f"ms, {threads} threads", "size", "memory")
 
 
 def _notes(proof: "Proof") -> list[str]:
     worst = (", ".join(f"{layer.layer} ({layer.relative_error:.0%})" for layer in one.layers) for one in proof.lossy)
     lossy = (f"{one.file} is furthest off at {layers}" for one, layers in zip(proof.lossy, worst, strict=True))
-    return [*lossy, *map(str, proof.adjusted), *(refusal.reason for refusal in proof.refused)]
+    return [*_by_output(proof), *lossy, *map(str, proof.adjusted), *(refusal.reason for refusal in proof.refused)]
+
+
+def _by_output(proof: "Proof") -> list[str]:
+    """How far each output is off, of files that have several."""
+    several = [one.parity for one in proof.files if len(one.parity.outputs) > 1]
+    return [
+        f"{parity.file} on {parity.runtime} differs in "
+        + ", ".join(f"{output.output} by {output.max_relative_difference:.1e}" for output in parity.outputs)
+        for parity in several
+    ]

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from pnas_export.ground.first_line import first_line
+from pnas_export.ground.inference_copy import unwrapped_copy
 from pnas_export.ground.trial import check_input
 from pnas_export.quantizing.fake_steps import FakeSteps, fold_batch_norm, round_weight
 
@@ -46,16 +48,18 @@ class FakeQuantized(nn.Module):
     a few epochs with a small learning rate, then export `trained`.
 
     Args:
-        network: any net that `torch.export` takes with batches of any size; not changed.
+        network: any net that `torch.export` takes with batches of any size; not changed. `DataParallel` and
+            `torch.compile` around it or in it are left out.
         calibration: preprocessed images (N, C, H, W) of the training split, on any device, for the first ranges.
 
     Raises:
-        ValueError: where the net does not take the images, or `torch.export` not the net.
+        NetError: for a net that cannot be copied, and images that it does not take.
+        ValueError: where `torch.export` does not take the net.
     """
 
     def __init__(self, network: nn.Module, calibration: Tensor) -> None:
         super().__init__()
-        self._trained = copy.deepcopy(network).eval()
+        self._trained = unwrapped_copy(network).eval()
         device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
         batches = torch.split(calibration.to(device), 64)
         check_input(self._trained, batches[0][:2])
@@ -70,9 +74,9 @@ class FakeQuantized(nn.Module):
         # Not before: the ranges of a file are those of its float32 original.
         _round_weights(self._graph, weighted)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, classes) of preprocessed images (N, C, H, W)."""
-        return self._graph(images)  # type: ignore[no-any-return]
+    def forward(self, images: Tensor) -> Any:
+        """What the net gives for preprocessed images (N, C, H, W), rounded: logits (N, classes), or whatever else."""
+        return self._graph(images)
 
     @property
     def trained(self) -> nn.Module:
@@ -86,8 +90,7 @@ def _exported(network: nn.Module, images: Tensor) -> fx.GraphModule:
         batch = torch.export.Dim("batch")
         program = torch.export.export(network, (images,), dynamic_shapes=({0: batch},), strict=False)
     except Exception as error:  # whatever is wrong with a net, and torch.export raises many kinds
-        reason = next(iter(str(error).strip().splitlines()), "no message")
-        raise ValueError(f"torch.export does not take the net with batches of any size: {reason}") from error
+        raise ValueError(f"torch.export does not take the net with batches of any size: {first_line(error)}") from error
     unlifted = program.module()
     assert isinstance(unlifted, fx.GraphModule)
     for node in unlifted.graph.nodes:

@@ -19,6 +19,7 @@ from pnas_export.quantizing.formats import (
 )
 from pnas_export.quantizing.int8_file import write_int8_file
 from pnas_export.quantizing.quantization import quantize_tflite
+from pnas_export.runtimes.comparison import FLOAT_TOLERANCE, Tolerance
 from pnas_ops import FilePath
 
 
@@ -31,6 +32,7 @@ def export_file(
     calibration: Tensor | None = None,
     exact: FilePath | None = None,
     keep_float: Sequence[str] = (),
+    tolerance: Tolerance = FLOAT_TOLERANCE,
     cache: FilePath | None = None,
     log: FilePath | None = None,
 ) -> None:
@@ -46,6 +48,7 @@ def export_file(
         exact: the float32 file of the same net, for a quantized one to be made of; where it is not there already, the
             net is converted first.
         keep_float: names of layers that stay float32 in a file whose activations are quantized; see `quantize_tflite`.
+        tolerance: of the float32 file, relative to the largest value of an output; see `verify_files`.
         cache: a folder that keeps what was converted; the same net is then not converted twice.
         log: a file that receives what converters print; dropped if None.
 
@@ -63,7 +66,7 @@ def export_file(
         raise ValueError(f"format {format_!r} keeps no layers in float32: use one of {', '.join(CALIBRATED_FORMATS)}")
     if is_float32(format_):
         export = export_onnx if format_ == "onnx" else export_tflite
-        export(network, input_shape, path, cache=cache, log=log)
+        export(network, input_shape, path, tolerance=tolerance, cache=cache, log=log)
         return
     if format_ not in CALIBRATED_FORMATS:
         calibration = None
@@ -72,7 +75,7 @@ def export_file(
     with scratch_folder() as folder:
         exact = Path(folder, path.name) if exact is None else Path(exact)
         if not exact.exists():
-            export_file(network, input_shape, exact, base_format(format_), cache=cache, log=log)
+            export_file(network, input_shape, exact, base_format(format_), tolerance=tolerance, cache=cache, log=log)
         if calibration is None:
             quantize_tflite(exact, path, tflite_scheme(format_), log=log)
         else:

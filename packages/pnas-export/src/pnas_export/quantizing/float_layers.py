@@ -4,20 +4,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from pnas_export.ground.scratch import scratch_folder
 from pnas_export.quantizing.formats import Format
 from pnas_export.quantizing.int8_file import write_int8_file
+from pnas_export.quantizing.judging import accuracy, check_batches, mean_score
 from pnas_export.quantizing.layer_errors import LayerError, relative_error
 from pnas_export.quantizing.layers_in_files import layers_in_file
 from pnas_export.runtimes.parity import suitable_runtimes
 from pnas_export.runtimes.runtime import LoadedFile
-from pnas_ops import Batches, FilePath, Progress, report_progress
+from pnas_ops import Batches, FilePath, Progress, Score, report_progress
 
 MAX_ACCURACY_LOSS = 0.01
-"""Of a quantized file: more, and its proof names the layers that it computes worst, and the ways out."""
+"""Of accuracy or score, in a quantized file: more, and its proof names the layers that it computes worst."""
 
 KeepFloat = Sequence[str] | int | Literal["auto"]
 """Layers by their names; how many, the worst first; or the fewest with which a file loses `MAX_ACCURACY_LOSS`."""
@@ -29,6 +29,8 @@ def single_layer_errors(
     exact: FilePath, images: Tensor, *, log: FilePath | None = None, progress: Progress | None = None
 ) -> tuple[LayerError, ...]:
     """How far a net's outputs are off where a layer alone is int8, for every layer, the largest error first.
+
+    Of several outputs the errors are averaged.
 
     Unlike those of `layer_errors` the errors are each layer's own: of its inputs, weights and outputs.
 
@@ -43,7 +45,7 @@ def single_layer_errors(
     """
     exact, images = Path(exact), images[:_COMPARED_IMAGES]
     layers = layers_in_file(exact)
-    outputs = _load(exact)(images)
+    outputs = _load(exact).outputs(images)
     format_: Format = "tflite-int8-float-io" if exact.suffix == ".tflite" else "onnx-int8"
     errors = []
     with scratch_folder() as folder:
@@ -52,11 +54,8 @@ def single_layer_errors(
             file = Path(folder, f"{done}{exact.suffix}")
             others = [other for other in layers if other != layer]
             write_int8_file(exact, file, format_, calibration=images, keep_float=others, log=log)
-            found = _load(file)(images)
-            pairs = zip(found.numpy(), outputs.numpy(), strict=True)
-            errors.append(
-                LayerError(layer=layer, relative_error=sum(relative_error(*pair) for pair in pairs) / len(images))
-            )
+            found = _load(file).outputs(images)
+            errors.append(LayerError(layer=layer, relative_error=_mean_error(found, outputs)))
     report_progress(progress, "trying layers in int8", len(layers), len(layers))
     return tuple(sorted(errors, key=lambda error: -error.relative_error))
 
@@ -68,6 +67,7 @@ def choose_float_layers(
     calibration: Tensor,
     test: Batches,
     original: FilePath | None = None,
+    score: Score = accuracy,
     max_loss: float = MAX_ACCURACY_LOSS,
     log: FilePath | None = None,
     progress: Progress | None = None,
@@ -80,9 +80,11 @@ def choose_float_layers(
         exact: the float32 file.
         format_: of the int8 file.
         calibration: images of the training split, as for `quantize_tflite`.
-        test: batches of images, as the files take them, and of their labels (N,), to judge the files on.
+        test: batches of images, as the files take them, and of their labels (N,), or whatever targets `score` takes.
         original: the float32 file that the loss is counted from, where `exact` has other weights; `exact` if None.
-        max_loss: of the share of images that are put into their class.
+        score: of a tuple of what a file gives for a batch and of its targets, the mean over images of which is to be
+            kept: the share of images that are put into their class, unless you say something else.
+        max_loss: of the score.
         log: a file that receives what the quantizers print; dropped if None.
         progress: told about "trying layers in int8" and "trying layers in float32".
 
@@ -90,7 +92,8 @@ def choose_float_layers(
         ValueError, ConversionError: as `quantize_tflite` and `quantize_onnx`.
     """
     exact = Path(exact)
-    wanted = _accuracy(_load(Path(original or exact)), test) - max_loss
+    check_batches(test)
+    wanted = mean_score(_load(Path(original or exact)), test, score) - max_loss
     errors = single_layer_errors(exact, calibration, log=log, progress=progress)
     worst = tuple(error.layer for error in errors)
     tried = 0
@@ -104,7 +107,7 @@ def choose_float_layers(
         with scratch_folder() as folder:
             file = Path(folder, f"int8{exact.suffix}")
             write_int8_file(exact, file, format_, calibration=calibration, keep_float=worst[:count], log=log)
-            return _accuracy(_load(file), test) >= wanted
+            return mean_score(_load(file), test, score) >= wanted
 
     count = _fewest(is_enough, len(worst))
     report_progress(progress, "trying layers in float32", tried, tried)
@@ -119,6 +122,7 @@ def float_layers(
     calibration: Tensor,
     test: Batches,
     original: FilePath | None = None,
+    score: Score = accuracy,
     log: FilePath | None = None,
     progress: Progress | None = None,
 ) -> tuple[str, ...]:
@@ -130,6 +134,7 @@ def float_layers(
             calibration=calibration,
             test=test,
             original=original,
+            score=score,
             log=log,
             progress=progress,
         )
@@ -160,14 +165,11 @@ def _fewest(is_enough: Callable[[int], bool], most: int) -> int:
     return enough
 
 
+def _mean_error(found: Sequence[Tensor], exact: Sequence[Tensor]) -> float:
+    """Over the outputs and the images."""
+    pairs = [pair for two in zip(found, exact, strict=True) for pair in zip(*(one.numpy() for one in two), strict=True)]
+    return sum(relative_error(*pair) for pair in pairs) / len(pairs)
+
+
 def _load(file: Path) -> LoadedFile:
     return suitable_runtimes(file)[0].load(file)
-
-
-def _accuracy(file: LoadedFile, test: Batches) -> float:
-    right, images = 0, 0
-    with torch.inference_mode():
-        for batch, labels in test:
-            right += int((file(batch).argmax(1) == labels.cpu()).sum())
-            images += len(labels)
-    return right / images

@@ -111,6 +111,21 @@ def quantize_signatures(model: bytes, *, log: FilePath | None = None) -> bytes:
         return bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model)
 
 
+def quantize_on_noise(path: Path, input_shapes: Sequence[tuple[int, ...]], *, log: FilePath | None = None) -> None:
+    """Replaces a float32 TFLite file of one input by its "int8" file, for timing: its ranges are those of noise.
+
+    Raises:
+        ValueError: for several inputs, and one that is not an image (1, C, H, W).
+        ConversionError, ModelFileError: as `quantize_tflite`.
+    """
+    if [len(shape) for shape in input_shapes] != [4]:
+        shapes = ", ".join("x".join(map(str, shape)) for shape in input_shapes)
+        raise ValueError(f"int8 files are timed for nets of one image, and this one takes {shapes}: measure float32")
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(MIN_CALIBRATION_IMAGES, *input_shapes[0][1:], generator=generator)
+    quantize_tflite(path, path, "int8", calibration=noise, log=log)
+
+
 def quantize_onnx(
     source: FilePath,
     target: FilePath,

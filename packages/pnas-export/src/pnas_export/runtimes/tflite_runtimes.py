@@ -11,6 +11,7 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
+from pnas_export.ground.first_line import first_line
 from pnas_export.ground.silence import redirect_output
 from pnas_export.runtimes.model_files import ModelFileError, check_file, check_flatbuffer, read_bytes
 from pnas_export.runtimes.runtime import check_images
@@ -101,9 +102,8 @@ class TFLite:
                 # Here, not in a signature's runner, is where all subgraphs are handed to XNNPACK.
                 interpreter.allocate_tensors()
             except (ValueError, RuntimeError) as error:
-                reason = next(iter(str(error).splitlines()), "no message")
                 raise ModelFileError(
-                    f"{self.name} cannot load {_model_name(model)}: {reason}", "export it again"
+                    f"{self.name} cannot load {_model_name(model)}: {first_line(error)}", "export it again"
                 ) from error
         return interpreter
 

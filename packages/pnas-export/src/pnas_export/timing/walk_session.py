@@ -83,27 +83,33 @@ class Files:
         return interpreter
 
     def _tflite_call(self, interpreter: Any) -> Any:
-        (source,) = interpreter.get_input_details()
-        values = random_values(source["shape"], source["dtype"])
+        inputs = [(one["index"], random_values(one["shape"], one["dtype"])) for one in interpreter.get_input_details()]
 
-        return self._measurement.TimedCall(interpreter.invoke, lambda: interpreter.set_tensor(source["index"], values))
+        def prepare() -> None:
+            for index, values in inputs:
+                interpreter.set_tensor(index, values)
+
+        return self._measurement.TimedCall(interpreter.invoke, prepare)
 
     def _onnx_call(self, file: str) -> Any:
         options = self._runtime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
         session = self._runtime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-        (source,) = session.get_inputs()
-        kind = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}[source.type]
-        values = random_values([size if isinstance(size, int) else 1 for size in source.shape], kind)
-        images = values.copy()
         binding = session.io_binding()
-        binding.bind_cpu_input(source.name, images)
+        inputs = []
+        for source in session.get_inputs():
+            kind = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}[source.type]
+            values = random_values([size if isinstance(size, int) else 1 for size in source.shape], kind)
+            inputs.append((values.copy(), values))
+            binding.bind_cpu_input(source.name, inputs[-1][0])
         for result in session.get_outputs():
             binding.bind_output(result.name)
 
-        return self._measurement.TimedCall(
-            lambda: session.run_with_iobinding(binding), lambda: np.copyto(images, values)
-        )
+        def prepare() -> None:
+            for place, values in inputs:
+                np.copyto(place, values)
+
+        return self._measurement.TimedCall(lambda: session.run_with_iobinding(binding), prepare)
 
 
 def signature_call(interpreter: Any, signature: str, make: Callable[..., Any]) -> Any:
