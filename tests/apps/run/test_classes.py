@@ -26,7 +26,7 @@ SAMPLE = Path(__file__).parents[2] / "samples" / "finished-run"
 @pytest.fixture
 def task(image_folder: Path, reporter: Reporter) -> Task:
     preset = structure_preset(read_preset("cpu", PRESETS), "cpu", ImagePreset)
-    return images_task(image_folder, False, preset, reporter)
+    return images_task(image_folder, False, preset, None, reporter)
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def test_every_limit_stands_beside_what_ships() -> None:
         metadata_bytes=308,
     )
     sizes = FileSizes(file=71, constants=72, peak_activations=73)
-    limits = limit_results(budget, table, NET, sizes, measured_ms=0.5)
+    limits = limit_results(budget, table, NET, sizes, measured_ms=0.5, columns={})
     assert [(limit.name, limit.asked, limit.shipped) for limit in limits] == [
         ("latency_ms", 1.0, 0.5),
         ("macs", 2e6, architecture_macs(NET)),
@@ -56,7 +56,7 @@ def test_every_limit_stands_beside_what_ships() -> None:
         ("file_bytes_int8", 6e4, 71),
     ]
     assert [limit.predicted for limit in limits] == [limit.metric.of(NET) for limit in budget.limits(table)]
-    assert limit_results(Budget(), table, NET, sizes, measured_ms=None) == ()
+    assert limit_results(Budget(), table, NET, sizes, measured_ms=None, columns={}) == ()
 
 
 def test_a_file_that_is_too_large_is_named_with_the_way_out() -> None:

@@ -115,16 +115,16 @@ def test_what_killed_processes_left_is_removed(tmp_path: Path, settings: RunSett
 
 
 def free_folder(parent: Path, settings: RunSettings) -> Path:
-    with held_unfinished_folder(parent, "demo", settings) as folder:
+    with held_unfinished_folder(parent, "demo", settings, RunFolder) as folder:
         return folder.path
 
 
 def test_without_a_folder_a_run_goes_on_or_gets_the_next_number(tmp_path: Path, settings: RunSettings) -> None:
-    with held_unfinished_folder(tmp_path, "demo", settings) as first:
+    with held_unfinished_folder(tmp_path, "demo", settings, RunFolder) as first:
         first.begin(settings)
     assert free_folder(tmp_path, settings) == first.path
     first.results.write_text("{}")
-    with held_unfinished_folder(tmp_path, "demo", settings) as second:
+    with held_unfinished_folder(tmp_path, "demo", settings, RunFolder) as second:
         assert second.path == tmp_path / "demo-2"
         second.begin(evolve(settings, seed=1))
     assert free_folder(tmp_path, settings) == tmp_path / "demo-3"
@@ -132,7 +132,7 @@ def test_without_a_folder_a_run_goes_on_or_gets_the_next_number(tmp_path: Path, 
 
 
 def test_two_at_once_get_a_folder_each(tmp_path: Path, settings: RunSettings) -> None:
-    with held_unfinished_folder(tmp_path, "demo", settings) as first:
+    with held_unfinished_folder(tmp_path, "demo", settings, RunFolder) as first:
         assert free_folder(tmp_path, settings) == tmp_path / "demo-2"  # nothing is in the first yet
         first.begin(settings)
         assert free_folder(tmp_path, settings) == tmp_path / "demo-2"

@@ -80,10 +80,10 @@ def test_a_damaged_document_is_told_in_one_line(name: str, tmp_path: Path) -> No
 
 def test_a_bundle_is_kept_that_is_whole_and_of_the_nets_weights(run: Run) -> None:
     path, network = run.folder.bundle(SEARCHED), load_network(run.folder.network(SEARCHED))
-    assert kept_bundle(run, network, path) is not None
+    assert kept_bundle(network, path, run.reporter.warn) is not None
     assert (formats_in(path), takes_raw_pixels(path)) == (["onnx", "tflite", "tflite-int8"], False)
     other = load_network(run.folder.network("fastest"))
-    assert kept_bundle(run, other, path) is None
+    assert kept_bundle(other, path, run.reporter.warn) is None
     assert "bundle is of other weights: it is made again" in told(run)
 
 
@@ -93,11 +93,11 @@ def test_a_damaged_bundle_is_made_again_and_forgets_no_format(name: str, run: Ru
     raw = (path / name).read_bytes()
     for count, damaged in enumerate([raw[:-10], b"", raw[:20] + b"?" + raw[21:], b"{}"], start=1):
         (path / name).write_bytes(damaged)
-        assert kept_bundle(run, network, path) is None
+        assert kept_bundle(network, path, run.reporter.warn) is None
         assert told(run).count("it is made again\n") == count
         assert formats_in(path) == ["onnx", "tflite", "tflite-int8"]
     (path / name).unlink()
-    assert kept_bundle(run, network, path) is None
+    assert kept_bundle(network, path, run.reporter.warn) is None
     assert formats_in(path) == ["onnx", "tflite", "tflite-int8"]
 
 

@@ -38,7 +38,7 @@ def run(tmp_path: Path) -> Run:
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
     return Run(
-        task=digits_task(preset, Reporter(Console(quiet=True))),
+        task=digits_task(preset, None, Reporter(Console(quiet=True))),
         preset=preset,
         folder=folder,
         seed=0,

@@ -37,7 +37,7 @@ def model() -> bytes:
 def converted(model: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """All blocks of the space are converted already, whichever of them are asked for."""
 
-    def convert(wanted: Sequence[Workload], *, cache: Path | None, log: Path | None) -> bytes:
+    def convert(wanted: Sequence[Workload], *, build: None, cache: Path | None, log: Path | None) -> bytes:
         assert set(wanted) <= set(WORKLOADS)
         return model
 

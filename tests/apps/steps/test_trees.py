@@ -76,15 +76,15 @@ def test_spaces_by_their_names() -> None:
 @pytest.mark.parametrize(("name", "edges"), [("tree-cpu", 72), ("tree-paper", 648)])
 def test_the_presets_search_trees(name: str, edges: int, image_folder: Path, reporter: Reporter) -> None:
     preset = structure_preset(read_preset(name, PRESETS), name, ImagePreset)
-    task = images_task(image_folder, False, preset, reporter)
+    task = images_task(image_folder, False, preset, None, reporter)
     assert len(task.space.mixed) == edges
     grey = evolve(preset, space="digits")
     check_task(task, preset)
     with pytest.raises(UserError, match="'digits' is for images of 1 channels, these have 3: name another --space"):
-        check_task(images_task(image_folder, False, grey, reporter), grey)
+        check_task(images_task(image_folder, False, grey, None, reporter), grey)
     blocks = evolve(preset, space="cifar", train=evolve(preset.train, path_dropping=0.1))
     with pytest.raises(UserError, match="'cifar' has no trees of which paths could be dropped: set path_dropping to 0"):
-        check_task(images_task(image_folder, False, blocks, reporter), blocks)
+        check_task(images_task(image_folder, False, blocks, None, reporter), blocks)
 
 
 def test_what_cannot_be_known_of_trees_is_refused_before_the_search(tmp_path: Path) -> None:

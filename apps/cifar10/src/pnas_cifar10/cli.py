@@ -8,14 +8,16 @@ import click
 
 from pnas_apps.cli.app import App
 from pnas_apps.cli.options import RunOptions, SessionOptions, run_options
-from pnas_apps.cli.presets import Flags, read_preset, with_flags
+from pnas_apps.cli.presets import Flags, read_preset
 from pnas_apps.cli.program import Program, add_verbs
+from pnas_apps.cli.space_options import preset_and_space
 
 if TYPE_CHECKING:
     from pnas_apps.ground.progress import Reporter
     from pnas_apps.run.named_spaces import NamedSpace
     from pnas_apps.run.preset import ImagePreset, Preset
     from pnas_apps.run.task import Task
+    from pnas_ops import Space
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -26,10 +28,14 @@ def _preset_type() -> "type[ImagePreset]":
     return ImagePreset
 
 
-def _read_task(folder: Path | None, download: bool, preset: "Preset", reporter: "Reporter") -> "Task":
+def _read_task(
+    folder: Path | None, download: bool, preset: "Preset", space: "Space | None", reporter: "Reporter"
+) -> "Task":
     from pnas_cifar10.tasks import digits_task, images_task
 
-    return digits_task(preset, reporter) if folder is None else images_task(folder, download, preset, reporter)
+    if folder is None:
+        return digits_task(preset, space, reporter)
+    return images_task(folder, download, preset, space, reporter)
 
 
 def _spaces() -> "Mapping[str, NamedSpace]":
@@ -64,13 +70,13 @@ def demo(options: RunOptions, session: SessionOptions, flags: Flags) -> None:
     """The whole road on handwritten digits that come with scikit-learn: a few minutes on two cores."""
     from pnas_apps.cli.runs import begin_run, go_on
     from pnas_apps.ground.session import started_session
-    from pnas_apps.run.preset import ImagePreset, structure_preset
+    from pnas_apps.run.preset import ImagePreset
     from pnas_cifar10.tasks import digits_task
 
-    document = with_flags(read_preset("digits", PRESETS), flags)
+    document = read_preset("digits", PRESETS)
     with started_session(accelerator=session.accelerator, workers=session.workers) as started:
         begun = begin_run(
-            "demo", lambda: structure_preset(document, "digits", ImagePreset), digits_task, options, started
+            "demo", lambda: preset_and_space(document, flags, "digits", ImagePreset), digits_task, options, started
         )
         with begun as run:
             go_on(run, "report", table=options.table, foreign_table=options.foreign_table)

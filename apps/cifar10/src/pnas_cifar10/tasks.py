@@ -9,7 +9,7 @@ from pnas_apps.run.named_spaces import NamedSpace, space_of
 from pnas_apps.run.preset import ImagePreset, Preset, preset_of
 from pnas_apps.run.task import Task
 from pnas_cifar10.datasets import read_digits, read_images
-from pnas_ops import cifar_mbconv_space, cifar_tree_space, digits_mbconv_space
+from pnas_ops import Space, cifar_mbconv_space, cifar_tree_space, digits_mbconv_space
 
 SPACES = {
     "cifar": NamedSpace(build=cifar_mbconv_space, resolution=32, blocks_per_stage=3),
@@ -18,13 +18,13 @@ SPACES = {
 }
 
 
-def digits_task(preset: Preset, reporter: Reporter) -> Task:
-    """Handwritten digits that come with scikit-learn."""
-    return _task("digits", read_digits(preset.resolution), preset_of(preset, ImagePreset), None)
+def digits_task(preset: Preset, space: Space | None, reporter: Reporter) -> Task:
+    """Handwritten digits that come with scikit-learn; `space` is that of the file that the preset names, if it does."""
+    return _task("digits", read_digits(preset.resolution), preset_of(preset, ImagePreset), space, None)
 
 
-def images_task(folder: Path, download: bool, preset: Preset, reporter: Reporter) -> Task:
-    """CIFAR-10, or any folder of small images."""
+def images_task(folder: Path, download: bool, preset: Preset, space: Space | None, reporter: Reporter) -> Task:
+    """CIFAR-10, or any folder of small images; `space` as for `digits_task`."""
     found = preset_of(preset, ImagePreset)
     images = read_images(
         folder,
@@ -33,10 +33,12 @@ def images_task(folder: Path, download: bool, preset: Preset, reporter: Reporter
         max_corrupt_share=preset.max_corrupt_share,
         reporter=reporter,
     )
-    return _task(folder.resolve().name, images, found, folder.resolve())
+    return _task(folder.resolve().name, images, found, space, folder.resolve())
 
 
-def _task(name: str, images: tuple[ImageSet, ImageSet], preset: ImagePreset, data_dir: Path | None) -> Task:
+def _task(
+    name: str, images: tuple[ImageSet, ImageSet], preset: ImagePreset, space: Space | None, data_dir: Path | None
+) -> Task:
     preprocessing = measure_preprocessing(images[0])
     train, test = (
         MemorySource(images=one, augmentation=preset.augmentation, preprocessing=preprocessing) for one in images
@@ -45,6 +47,6 @@ def _task(name: str, images: tuple[ImageSet, ImageSet], preset: ImagePreset, dat
         name=name,
         train=train,
         test=test,
-        space=space_of(preset, SPACES, classes=len(train.classes)),
+        space=space_of(preset, SPACES, classes=len(train.classes), given=space),
         data_dir=data_dir,
     )

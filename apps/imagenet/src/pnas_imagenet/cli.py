@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pnas_apps.run.named_spaces import NamedSpace
     from pnas_apps.run.preset import PhotoPreset, Preset
     from pnas_apps.run.task import Task
+    from pnas_ops import Space
 
 
 def _preset_type() -> "type[PhotoPreset]":
@@ -23,14 +24,16 @@ def _preset_type() -> "type[PhotoPreset]":
     return PhotoPreset
 
 
-def _read_task(folder: Path | None, download: bool, preset: "Preset", reporter: "Reporter") -> "Task":
+def _read_task(
+    folder: Path | None, download: bool, preset: "Preset", space: "Space | None", reporter: "Reporter"
+) -> "Task":
     from pnas_imagenet.tasks import photos_task
 
     if folder is None:  # photos never come with a library
         raise UserError(
             "the run is one of another program, whose images come with a library: give its folder to that one"
         )
-    return photos_task(folder, preset, reporter)
+    return photos_task(folder, preset, space, reporter)
 
 
 def _spaces() -> "Mapping[str, NamedSpace]":

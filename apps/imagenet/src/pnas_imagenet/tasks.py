@@ -8,13 +8,13 @@ from pnas_apps.photos.photo_source import PhotoSource
 from pnas_apps.run.named_spaces import NamedSpace, space_of
 from pnas_apps.run.preset import PhotoPreset, Preset, preset_of
 from pnas_apps.run.task import Task
-from pnas_ops import imagenet_mbconv_space
+from pnas_ops import Space, imagenet_mbconv_space
 
 SPACES = {"imagenet": NamedSpace(build=imagenet_mbconv_space, resolution=224, blocks_per_stage=4)}
 
 
-def photos_task(folder: Path, preset: Preset, reporter: Reporter) -> Task:
-    """ImageNet, or any folder of photos."""
+def photos_task(folder: Path, preset: Preset, space: Space | None, reporter: Reporter) -> Task:
+    """ImageNet, or any folder of photos; `space` is that of the file that the preset names, if it does."""
     found = preset_of(preset, PhotoPreset)
     train, val = (
         PhotoSource(photos=photos, resolution=found.resolution, augmentation=found.augmentation)
@@ -24,7 +24,7 @@ def photos_task(folder: Path, preset: Preset, reporter: Reporter) -> Task:
         name=folder.resolve().name,
         train=train,
         test=val,
-        space=space_of(found, SPACES, classes=len(train.classes)),
+        space=space_of(found, SPACES, classes=len(train.classes), given=space),
         data_dir=folder.resolve(),
         max_unreadable_share=found.max_corrupt_share,
     )

@@ -11,34 +11,45 @@ if TYPE_CHECKING:
     from pnas_apps.run.named_spaces import NamedSpace
     from pnas_apps.run.preset import ImagePreset, PhotoPreset, Preset
     from pnas_apps.run.task import Task
+    from pnas_ops import Space
 
 
 @frozen(kw_only=True)
-class App:
-    """A program. What is heavy to import it gives when it is called.
+class Defaults:
+    """What the options of a new run begin with.
+
+    Attributes:
+        presets: folder of the program's presets.
+        preset: the one that it takes by default, whose options are its flags.
+        reads_photos: whether images are read all the time, which workers can do, and not once.
+    """
+
+    presets: Path
+    preset: str
+    reads_photos: bool
+
+
+@frozen(kw_only=True)
+class App(Defaults):
+    """A program on a space of blocks. What is heavy to import it gives when it is called.
 
     Attributes:
         name: begins the names of its runs' folders.
-        presets: folder of its presets.
-        preset: the one that it takes by default, whose options are its flags.
         data_help: what may be in the folder of images.
         can_download: whether it can fetch images itself.
-        reads_photos: whether images are read all the time, which workers can do, and not once.
         preset_type: what its presets are.
-        read_task: images and space: of a folder, which may be filled first, or of none where they come with a library.
+        read_task: images and space: of a folder, which may be filled first, or of none where they come with a library;
+            the space is the one that the preset names, or that of the file that it names.
         spaces: names of its search spaces.
         classes: that these have where the command line names no number.
         named_spaces: them, by these names.
     """
 
     name: str
-    presets: Path
-    preset: str
     data_help: str
     can_download: bool
-    reads_photos: bool
     preset_type: "Callable[[], type[ImagePreset] | type[PhotoPreset]]"
-    read_task: "Callable[[Path | None, bool, Preset, Reporter], Task]"
+    read_task: "Callable[[Path | None, bool, Preset, Space | None, Reporter], Task]"
     spaces: tuple[str, ...]
     classes: int
     named_spaces: "Callable[[], Mapping[str, NamedSpace]]"

@@ -5,16 +5,22 @@ from pathlib import Path
 import click
 
 from pnas_apps.cli.app import App
-from pnas_apps.cli.options import CACHE_DIR, DEVICES, DTYPE, Number, device_options, whole
+from pnas_apps.cli.cost_options import METRIC, read_metrics
+from pnas_apps.cli.option_types import whole
+from pnas_apps.cli.options import CACHE_DIR, DEVICES, DTYPE, device_options, known_operations
+from pnas_apps.cli.space_options import SpaceSize, asked_space, size_options
+from pnas_apps.cli.space_verb import space_verb
 from pnas_apps.run.device_settings import Dtype
 
 
 def device_verbs(app: App) -> tuple[click.Command, ...]:
     """All of them, for one program."""
-    return _doctor(), _table(app), _bench(), _predict(app), _released()
+    return doctor_verb(), space_verb(app), _table(app), _bench(), _predict(app), _released()
 
 
-def _doctor() -> click.Command:
+def doctor_verb() -> click.Command:
+    """`doctor`, which any program can have."""
+
     @click.command()
     def doctor() -> None:
         """Say which devices can be measured on here, and what the others lack."""
@@ -33,17 +39,9 @@ def _table(app: App) -> click.Command:
     @click.argument("path", metavar="TABLE.json", type=click.Path(path_type=Path))
     @device_options()
     @DTYPE
-    @click.option("--space", type=click.Choice(app.spaces), default=app.spaces[0], show_default=True)
-    @click.option(
-        "--classes",
-        type=whole(2, 1_000_000),
-        default=app.classes,
-        show_default=True,
-        help="Of the images.",
-    )
-    @click.option("--resolution", type=whole(1, 4096), help="Of the images, in pixels; the space's own by default.")
-    @click.option("--blocks-per-stage", type=whole(1, 100), help="Of the space; its own by default.")
-    @click.option("--width-mult", type=Number(0.01, 16.0), default=1.0, show_default=True)
+    @click.option("--space", default=app.spaces[0], show_default=True, help=f"{', '.join(app.spaces)}, or a file.")
+    @size_options(app)
+    @METRIC
     @click.option("--fit", type=whole(0, 10_000), default=6, show_default=True, help="Whole nets to calibrate with.")
     @click.option("--held-out", type=whole(0, 10_000), default=20, show_default=True, help="Whole nets to judge by.")
     @click.option(
@@ -56,10 +54,12 @@ def _table(app: App) -> click.Command:
         threads: int,
         dtype: Dtype,
         space: str,
-        classes: int,
+        classes: int | None,
         resolution: int | None,
         blocks_per_stage: int | None,
-        width_mult: float,
+        width_mult: float | None,
+        ops: Path | None,
+        metrics: tuple[str, ...],
         fit: int,
         held_out: int,
         merge: tuple[Path, ...],
@@ -70,23 +70,21 @@ def _table(app: App) -> click.Command:
         Goes on with TABLE.json where it is there.
         """
         from pnas_apps.cli.table_command import make_table
+        from pnas_apps.devices.columns import command_metrics
         from pnas_apps.devices.device_names import parse_device
         from pnas_apps.ground.cache import find_cache
         from pnas_apps.ground.progress import reporter_on_stdout
-        from pnas_apps.run.named_spaces import named_space
 
-        found = named_space(
-            app.named_spaces(),
-            space,
-            classes=classes,
-            resolution=resolution,
-            blocks_per_stage=blocks_per_stage,
-            width_mult=width_mult,
+        size = SpaceSize(
+            classes=classes, resolution=resolution, blocks_per_stage=blocks_per_stage, width_mult=width_mult
         )
-        log = path.parent / f"{path.stem}.log"
-        one = parse_device(device, threads=threads, dtype=dtype, cache=find_cache(cache_dir), log=log)
-        with reporter_on_stdout() as reporter:
-            make_table(one, found, path, merge=merge, fit=fit, held_out=held_out, reporter=reporter)
+        commands = read_metrics(metrics)
+        log, cache = path.parent / f"{path.stem}.log", find_cache(cache_dir)
+        with known_operations(ops, cache_dir), reporter_on_stdout() as reporter:
+            found = asked_space(app, space, size)
+            one = parse_device(device, threads=threads, dtype=dtype, cache=cache, log=log)
+            filled = command_metrics(commands, threads=threads, dtype=dtype, cache=cache, log=log)
+            make_table(one, found, path, merge=merge, metrics=filled, fit=fit, held_out=held_out, reporter=reporter)
 
     return table
 

@@ -69,7 +69,7 @@ def export_run(
     check_calibration(run.task, [*formats_in(path), *wanted])
     try:
         network = load_network(folder)
-        kept_bundle(run, network, path)  # tells where it is damaged
+        kept_bundle(network, path, run.reporter.warn)  # tells where it is damaged
         kept, before = formats_in(path), takes_raw_pixels(path)
         takes_pixels = before if raw_pixels is None else raw_pixels
         if kept and takes_pixels != before:

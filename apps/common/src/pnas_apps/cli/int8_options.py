@@ -4,7 +4,8 @@ from typing import Any, Literal
 
 import click
 
-from pnas_apps.cli.options import ACCELERATOR, all_of
+from pnas_apps.cli.option_types import all_of
+from pnas_apps.cli.options import ACCELERATOR
 
 Kept = int | Literal["auto"]
 

@@ -3,9 +3,9 @@
 Imports nothing heavy, since `--help` needs it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
-from math import nan
 from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING, TypeVar
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 from attrs import frozen
 
-from pnas_apps.cli.app import App
+from pnas_apps.cli.app import App, Defaults
+from pnas_apps.cli.cost_options import check_needed, cost_options, read_maxima, read_metrics
+from pnas_apps.cli.option_types import COUNT, MILLISECONDS, all_of, whole
 from pnas_apps.cli.presets import preset_flags, read_preset, split_flags
 from pnas_apps.devices.device_names import DEVICES_HELP
 from pnas_apps.ground.errors import UserError
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from pnas_apps.run.preset import Preset
     from pnas_apps.run.task import Task
     from pnas_latency import Budget
+    from pnas_ops import Space
 
 SETTINGS = "settings.json"
 """The file that makes a folder one of a run, as `pnas_apps.run.folder.RunFolder` calls it."""
@@ -44,7 +47,9 @@ class RunOptions:
         run_dir: its folder; a new one if None.
         seed: fixes all that is random.
         budget: what the net may cost.
+        metrics: commands that fill columns of the table, by their names.
         device: what it is searched for.
+        ops: file of the user's own operations, which are known; None for none.
         table: a latency table to use; one is measured if None.
         foreign_table: whether that may be of another device.
         cache_dir: folder of what can be made again; the user's own one if None.
@@ -54,7 +59,9 @@ class RunOptions:
     run_dir: Path | None
     seed: int
     budget: "Budget"
+    metrics: dict[str, str]
     device: DeviceSettings
+    ops: Path | None
     table: Path | None
     foreign_table: bool
     cache_dir: Path | None
@@ -69,44 +76,13 @@ class SessionOptions:
     workers: int | None
 
 
-class Number(click.ParamType):  # type: ignore[type-arg]
-    """A number within a range, which an error names in one line. (No `pnas_ops.Range`: `--help` imports no PyTorch.)
-
-    Args:
-        least: the smallest number.
-        most: the largest number, which keeps "inf" out too.
-        above: whether `least` itself is left out.
-        whole: whether the number is a whole one.
-    """
-
-    def __init__(self, least: float, most: float, *, above: bool = False, whole: bool = False) -> None:
-        self.name = "integer" if whole else "float"
-        self._least, self._most, self._above, self._whole = least, most, above, whole
-
-    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number."""
-        try:
-            number = (int if self._whole else float)(value)
-        except ValueError:
-            number = nan
-        # Comparisons with "nan" are false.
-        if (self._least < number if self._above else self._least <= number) and number <= self._most:
-            return number
-        kind = "a whole number" if self._whole else "a number"
-        low = f"above {self._least:,g} and at most" if self._above else f"from {self._least:,} to"
-        flag = "it" if param is None else param.opts[0]
-        raise UserError(f"{flag} must be {kind} {low} {self._most:,}, got {value}: give another number")
-
-
-def whole(least: int, most: int) -> Number:
-    """A whole number within a range."""
-    return Number(least, most, whole=True)
-
-
-MILLISECONDS = Number(0, 1e9, above=True)
-COUNT = Number(0, 1e18, above=True)
 DTYPE = click.option("--dtype", type=click.Choice(["float32", "int8"]), default="float32", show_default=True)
 CACHE_DIR = click.option("--cache-dir", type=click.Path(path_type=Path), help="Where conversions are kept.")
+OPS = click.option(
+    "--ops",
+    type=click.Path(path_type=Path),
+    help="A Python file of your own operations, which is run: those that the space in --space FILE names.",
+)
 ACCELERATOR = click.option(
     "--accelerator",
     type=click.Choice(["auto", "cpu", "cuda"]),
@@ -116,15 +92,14 @@ ACCELERATOR = click.option(
 )
 
 
-def all_of(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Several decorators as one; the options come in this order."""
+@contextmanager
+def known_operations(ops: Path | None, cache_dir: Path | None = None) -> Iterator[None]:
+    """The operations of the file that `--ops` names, if it does, are known in the `with` block."""
+    from pnas_apps.ground.cache import find_cache
+    from pnas_apps.run.operations import given_operations
 
-    def decorate(command: Command) -> Command:
-        for decorator in reversed(decorators):
-            command = decorator(command)
-        return command
-
-    return decorate
+    with given_operations(ops, find_cache(cache_dir)):
+        yield
 
 
 def device_options() -> Callable[[Command], Command]:
@@ -140,13 +115,13 @@ def device_options() -> Callable[[Command], Command]:
     )
 
 
-def worker_options(app: App) -> Callable[[Command], Command]:
+def worker_options(app: Defaults) -> Callable[[Command], Command]:
     """`--workers`, for a program that reads photos."""
     help_text = "Processes that read photos; as many as there are cores by default."
     return all_of(*([click.option("--workers", type=whole(0, 1024), help=help_text)] if app.reads_photos else []))
 
 
-def check_options(app: App) -> Callable[[Command], Command]:
+def check_options(app: Defaults) -> Callable[[Command], Command]:
     """`--no-check`, for a program that reads photos."""
     help_text = "Whether every photo is read once before the run begins; those that can be are remembered."
     check = click.option("--check/--no-check", default=True, show_default=True, help=help_text)
@@ -163,7 +138,7 @@ def data_options(app: App) -> Callable[[Command], Command]:
     )
 
 
-def run_options(app: App) -> Decorator:
+def run_options(app: Defaults) -> Decorator:
     """Adds the options of every new run; the command gets them as `options`, what its session is started with as
     `session`, and the flags of the preset as `flags`.
     """
@@ -202,8 +177,10 @@ def run_options(app: App) -> Decorator:
             type=COUNT,
             help="That file as a whole: constants, names, scales, labels.",
         ),
+        *([cost_options()] if isinstance(app, App) else []),
         device_options(),
         DTYPE,
+        *([OPS] if isinstance(app, App) else []),
         click.option("--table", type=click.Path(path_type=Path), help="A latency table to use; none is measured."),
         click.option("--foreign-table", is_flag=True, help="Let the table be that of another device than --device."),
         click.option("--cache-dir", type=click.Path(path_type=Path), help="Where tables and conversions are kept."),
@@ -233,11 +210,16 @@ def run_options(app: App) -> Decorator:
             accelerator: "Accelerator",
             workers: int | None = 0,
             check: bool = True,
+            maxima: tuple[str, ...] = (),
+            metrics: tuple[str, ...] = (),
+            ops: Path | None = None,
             **others: object,
         ) -> None:
             from pnas_latency import Budget
 
             flags, own = split_flags(others)
+            columns, commands = read_maxima(maxima), read_metrics(metrics)
+            check_needed(columns, commands)
             options = RunOptions(
                 run_dir=run_dir,
                 seed=seed,
@@ -248,16 +230,19 @@ def run_options(app: App) -> Decorator:
                     weight_bytes=weight_bytes,
                     peak_activation_bytes=peak_activation_bytes,
                     file_bytes=file_bytes,
+                    columns=columns,
                 ),
+                metrics=commands,
                 device=DeviceSettings(name=device, threads=threads, dtype=dtype),
+                ops=ops,
                 table=table,
                 foreign_table=foreign_table,
                 cache_dir=cache_dir,
                 check=check,
             )
-            command(
-                **own, options=options, session=SessionOptions(accelerator=accelerator, workers=workers), flags=flags
-            )
+            asked = SessionOptions(accelerator=accelerator, workers=workers)
+            with known_operations(ops, cache_dir):
+                command(**own, options=options, session=asked, flags=flags)
 
         return added(grouped)
 
@@ -278,6 +263,7 @@ def opened_run(app: App, *, judges: bool = True, writes: bool = True) -> Decorat
     added = all_of(
         click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path)),
         click.option("--data-dir", type=click.Path(path_type=Path), help="Where the run's images are now."),
+        OPS,
         CACHE_DIR,
         worker_options(app),
         *([net, images] if judges else [ACCELERATOR]),
@@ -288,6 +274,7 @@ def opened_run(app: App, *, judges: bool = True, writes: bool = True) -> Decorat
         def opened(
             run_dir: Path,
             data_dir: Path | None,
+            ops: Path | None,
             cache_dir: Path | None,
             accelerator: "Accelerator" = "cpu",
             workers: int | None = 0,
@@ -296,12 +283,17 @@ def opened_run(app: App, *, judges: bool = True, writes: bool = True) -> Decorat
             if not (run_dir / SETTINGS).exists():  # before PyTorch is imported
                 raise UserError(f"{run_dir} holds no run: name the folder that a run printed")
             from pnas_apps.cli.runs import open_run
+            from pnas_apps.ground.cache import find_cache
             from pnas_apps.ground.session import started_session
+            from pnas_apps.run.operations import operations_of_run
 
-            def read(folder: Path | None, preset: "Preset", reporter: "Reporter") -> "Task":
-                return app.read_task(folder, False, preset, reporter)
+            def read(folder: Path | None, preset: "Preset", space: "Space | None", reporter: "Reporter") -> "Task":
+                return app.read_task(folder, False, preset, space, reporter)
 
-            with started_session(accelerator=accelerator, workers=workers) as started:
+            with (
+                operations_of_run(run_dir, ops, find_cache(cache_dir)),
+                started_session(accelerator=accelerator, workers=workers) as started,
+            ):
                 session = started.alone() if judges else started
                 if session is not None:
                     opened_folder = open_run(

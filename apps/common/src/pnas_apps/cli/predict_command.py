@@ -114,7 +114,7 @@ def _find(asked: Asked) -> tuple[Bundle, Format]:
     if not holds_bundle(path):
         way_out = "finish the run with report" if name == SEARCHED else f"make one with export --net {name}"
         raise UserError(f"{asked.where} holds no bundle of the net {name!r}: {way_out}")
-    return Bundle.load(path), format_for(folder.read_settings().device)
+    return Bundle.load(path), format_for(folder.read_device())
 
 
 def _choose_file(bundle: Bundle, name: str | None, preferred: Format) -> Path:

@@ -1,7 +1,6 @@
 """Presets: TOML files of which every option is also a flag. Imports nothing heavy, since `--help` needs it."""
 
 import copy
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -9,9 +8,7 @@ from typing import TypeVar
 import click
 
 from pnas_apps.ground.errors import UserError
-
-Document = dict[str, object]
-"""What a TOML file holds: values, and sections of values, by their names."""
+from pnas_apps.ground.toml_files import Document, read_toml
 
 Flags = Mapping[str, object]
 """What a command line says of a preset's options; None where it says nothing."""
@@ -38,10 +35,7 @@ def read_preset(name: str, folder: Path) -> Document:
     if not path.is_file():
         shipped = ", ".join(sorted(preset.stem for preset in folder.glob("*.toml")))
         raise UserError(f"there is no preset {name!r}: name one of {shipped}, or a file that ends in .toml")
-    try:
-        document: Document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not a TOML file ({error}): mend it, or begin with a shipped preset") from None
+    document = read_toml(path, way_out="mend it, or begin with a shipped preset")
     version = document.pop("version", VERSION)
     # A boolean is a number for Python, and 1.0 is 1.
     if type(version) is not int or version != VERSION:
@@ -75,6 +69,11 @@ def split_flags(given: Mapping[str, object]) -> tuple[Flags, dict[str, object]]:
     """The flags of `preset_flags` among the options of a command, and the others."""
     flags = {name: value for name, value in given.items() if name.startswith(_PREFIX)}
     return flags, {name: value for name, value in given.items() if name not in flags}
+
+
+def flag_of(flags: Flags, option: str) -> object:
+    """What a command line says of an option that is in no section; None where it says nothing."""
+    return flags.get(_PREFIX + option)
 
 
 def with_flags(options: Document, flags: Flags) -> Document:

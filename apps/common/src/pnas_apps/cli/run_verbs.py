@@ -8,8 +8,10 @@ import click
 
 from pnas_apps.cli.app import App
 from pnas_apps.cli.int8_options import Kept, int8_options
-from pnas_apps.cli.options import DEVICES, RunOptions, SessionOptions, data_options, opened_run, run_options, whole
-from pnas_apps.cli.presets import Flags, read_preset, with_flags
+from pnas_apps.cli.option_types import whole
+from pnas_apps.cli.options import DEVICES, RunOptions, SessionOptions, data_options, opened_run, run_options
+from pnas_apps.cli.presets import Flags, read_preset
+from pnas_apps.cli.space_options import preset_and_space
 
 if TYPE_CHECKING:
     from pnas_apps.run.run import Run
@@ -57,13 +59,12 @@ def _start(
 ) -> None:
     from pnas_apps.cli.runs import begin_run, go_on
     from pnas_apps.ground.session import started_session
-    from pnas_apps.run.preset import structure_preset
 
-    document = with_flags(read_preset(preset, app.presets), flags)
+    document = read_preset(preset, app.presets)
     with started_session(accelerator=session.accelerator, workers=session.workers) as started:
         begun = begin_run(
             app.name,
-            lambda: structure_preset(document, preset, app.preset_type()),
+            lambda: preset_and_space(document, flags, preset, app.preset_type()),
             partial(app.read_task, data_dir, download),
             options,
             started,

@@ -18,9 +18,11 @@ from pnas_apps.images.batch_parts import whole_batch_size
 from pnas_apps.run.classes import check_classes
 from pnas_apps.run.folder import LOCK_NAME, RunFolder
 from pnas_apps.run.lock import held_folder, held_unfinished_folder
+from pnas_apps.run.operations import check_used, codes
 from pnas_apps.run.preset import Preset
 from pnas_apps.run.run import Run
 from pnas_apps.run.settings import RunSettings
+from pnas_apps.run.space_files import is_space_file
 from pnas_apps.run.task import Task, check_task, without_unreadable
 from pnas_apps.steps.pipeline import StepName, check_export_images, run_pipeline
 from pnas_apps.steps.search_images import check_search_images
@@ -28,7 +30,7 @@ from pnas_apps.steps.table import TableChoice, check_limits
 from pnas_apps.training.training import TrainingDivergedError
 from pnas_export import Metadata
 from pnas_latency import Budget
-from pnas_ops import workloads
+from pnas_ops import Space, workloads
 
 RUNS = Path("runs")
 """Where the folders of runs are that are given none."""
@@ -37,8 +39,8 @@ RUNS = Path("runs")
 @contextmanager
 def begin_run(
     name: str,
-    make_preset: Callable[[], Preset],
-    read_task: Callable[[Preset, Reporter], Task],
+    make_preset: Callable[[], tuple[Preset, Space | None]],
+    read_task: Callable[[Preset, Space | None, Reporter], Task],
     options: RunOptions,
     session: Session,
     *,
@@ -50,7 +52,7 @@ def begin_run(
 
     Args:
         name: begins the name of its folder, where it is given none.
-        make_preset: the preset, which may be refused.
+        make_preset: the preset, and the space where it names a file; both may be refused.
         read_task: reads images and space.
         options: of the command line.
         session: what to work with.
@@ -63,14 +65,16 @@ def begin_run(
     held = ExitStack()
 
     def begin() -> tuple[Task, RunSettings, Path]:
-        preset = make_preset()
+        preset, space = make_preset()
         # What needs no images is told before they are read.
         info = target_device(options.device, cache=cache, log=None).info
         if options.table is not None:
             read_table(options.table)
         given = None if options.run_dir is None else _held_given_folder(options.run_dir, held)
-        task = _read(partial(read_task, preset), reporter)
+        task = _read(partial(read_task, preset, space), reporter)
         check_task(task, preset)
+        if options.ops is not None:
+            check_used(options.ops, task.space)
         if given is not None and given.settings.exists() and not given.files.has_changed(given.settings):
             check_classes(task, given.read_settings(), given.path)
         if options.check:
@@ -87,18 +91,29 @@ def begin_run(
             test_images=len(task.test),
             classes=task.train.classes,
             checks_images=options.check,
+            operations=codes(task.space),
             budget=options.budget,
+            metrics=options.metrics,
             device=options.device,
             data_dir=None if task.data_dir is None else str(task.data_dir),
         )
-        folder = given or held.enter_context(held_unfinished_folder(RUNS, name, settings))
+        folder = given or held.enter_context(held_unfinished_folder(RUNS, name, settings, RunFolder))
         folder.check(settings)
         choice = TableChoice(path=options.table, foreign=options.foreign_table)
         check_limits(
-            task.space, info, folder, cache, choice, budget=_sized(options.budget, task), objective=preset.objective
+            task.space,
+            info,
+            folder,
+            cache,
+            choice,
+            budget=_sized(options.budget, task),
+            metrics=options.metrics,
+            objective=preset.objective,
         )
         _tell_unchecked(folder, reporter)
         goes_on = folder.begin(settings)
+        if options.ops is not None:
+            folder.files.write(folder.operations, options.ops.read_bytes())
         others = f", {processes.size} processes" if processes.size > 1 else ""
         reporter.console.print(
             f"{task.name}: {len(task.train)} training and {len(task.test)} test images of {len(task.train.classes)} "
@@ -113,7 +128,7 @@ def begin_run(
 @contextmanager
 def open_run(
     path: Path,
-    read_task: Callable[[Path | None, Preset, Reporter], Task],
+    read_task: Callable[[Path | None, Preset, Space | None, Reporter], Task],
     *,
     data_dir: Path | None,
     cache_dir: Path | None,
@@ -124,7 +139,8 @@ def open_run(
 
     Args:
         path: its folder.
-        read_task: reads the images of a folder, or those that come with a library if None.
+        read_task: reads the images of a folder, or those that come with a library if None; takes the space that the
+            run was given in a file.
         data_dir: where the images are, if they have moved since.
         cache_dir: folder of what can be made again; the user's own one if None.
         session: what to work with.
@@ -143,7 +159,14 @@ def open_run(
             held.enter_context(held_folder(path))
             folder.clear_leftovers()
         images = data_dir or (None if settings.data_dir is None else Path(settings.data_dir))
-        task = _read(partial(read_task, images, settings.preset), session.reporter)
+        if settings.operations != codes(settings.space):
+            raise UserError(
+                f"{', '.join(settings.operations)} of {path} are not the operations that it was begun with: "
+                "install the package that it was begun with, or begin another run"
+            )
+        # A file may be gone, or another one, since the run was begun.
+        space = settings.space if is_space_file(settings.preset.space) else None
+        task = _read(partial(read_task, images, settings.preset, space), session.reporter)
         check_classes(task, settings, path)
         if settings.checks_images:
             task = _without_unreadable(task, cache, session)
@@ -185,6 +208,7 @@ def _make_run(task: Task, settings: RunSettings, path: Path, cache: Cache, sessi
         reporter=session.reporter,
         cache=cache,
         budget=_sized(settings.budget, task),
+        metrics=settings.metrics,
         target=settings.device,
         processes=session.processes,
         workers=session.workers,

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
 
+from pnas_apps.devices.columns import with_columns
 from pnas_apps.devices.known_tables import read_table_of
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.showing.device_tables import validation_table
+from pnas_export import CommandMetric
 from pnas_latency import (
     MACS,
     Device,
@@ -28,6 +30,7 @@ def make_table(
     path: Path,
     *,
     merge: Sequence[Path] = (),
+    metrics: Sequence[CommandMetric] = (),
     fit: int,
     held_out: int,
     reporter: Reporter,
@@ -41,6 +44,7 @@ def make_table(
         space: all of whose workloads the table will hold.
         path: of the table, with the suffix .json; a picture of predicted against measured nets goes beside it.
         merge: other tables of this device whose entries are taken over.
+        metrics: commands that fill more columns.
         fit: number of whole nets to calibrate with.
         held_out: number of whole nets to judge by; 0 for none.
         reporter: shows progress.
@@ -65,6 +69,7 @@ def make_table(
         if any(not entry.held_out for entry in table.nets):
             table = table.calibrated()
         table.save(path)
+        table = with_columns(table, space, metrics, reporter, keep=lambda table: table.save(path))
         _report(table, known, path, reporter)
     except (ValueError, MissingWorkloadsError) as error:
         kept = f"; what was measured is in {path}, and the same command goes on with it" if path.exists() else ""

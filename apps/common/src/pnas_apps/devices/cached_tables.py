@@ -10,8 +10,9 @@ from pnas_apps.devices.known_tables import read_table_of
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
+from pnas_apps.run.operations import codes
 from pnas_latency import MACS, Device, LatencyTable, ValidationNet, measure_table, validation_nets
-from pnas_ops import DeviceInfo, Space, workloads
+from pnas_ops import AnySpace, DeviceInfo, ModuleBuilder, own_operations_of, workloads
 
 _CALIBRATION_NETS = 6
 
@@ -31,8 +32,8 @@ class _KeptTable:
         table: what is to be in it; what other programs have added comes in when it is saved.
     """
 
-    def __init__(self, info: DeviceInfo, cache: Cache) -> None:
-        self.path = cache.tables / _file_name(info)
+    def __init__(self, info: DeviceInfo, space: AnySpace, cache: Cache) -> None:
+        self.path = cache.tables / _file_name(info, space)
         self.known = self.table = self._read(info)
         self._info = info
         self._saved_at = 0.0
@@ -59,7 +60,9 @@ class _KeptTable:
         return read_table_of(info, self.path) if self.path.exists() else None
 
 
-def cached_table(device: Device, space: Space, cache: Cache, reporter: Reporter) -> LatencyTable:
+def cached_table(
+    device: Device, space: AnySpace, cache: Cache, reporter: Reporter, *, build: ModuleBuilder | None = None
+) -> LatencyTable:
     """The table of `device` with every workload of `space`, of which only those that the cache lacks are measured.
 
     It is calibrated with a few whole nets of the space, measured among the blocks: small blocks that are timed without
@@ -72,22 +75,29 @@ def cached_table(device: Device, space: Space, cache: Cache, reporter: Reporter)
         space: the search space.
         cache: of tables.
         reporter: shows progress.
+        build: makes the modules of a `ModuleSpace`.
 
     Raises:
         UserError: naming a table in the cache that is damaged or of another device, or what could not be measured.
     """
-    kept = _KeptTable(device.info, cache)
+    kept = _KeptTable(device.info, space, cache)
     try:
         with reporter.phases() as progress:
             table = measure_table(
-                device, space, known=kept.known, validation=_judges(space), keep=kept.keep, progress=progress
+                device,
+                space,
+                build=build,
+                known=kept.known,
+                validation=_judges(space),
+                keep=kept.keep,
+                progress=progress,
             )
     except ValueError as error:
         way_on = "" if kept.table == kept.known else "; what was measured is kept, and the same command goes on with it"
         raise UserError(f"{error}{way_on}") from error
     finally:
         kept.save()
-    wanted = {workload for row in workloads(space) for workload in row if not workload.block.computes_nothing}
+    wanted = {workload for row in workloads(space) for workload in row if not workload.computes_nothing}
     measured = len(table.entries) - (0 if kept.known is None else len(kept.known.entries))
     reporter.console.print(
         f"  {len(wanted)} workloads: {measured} measured now, {len(wanted) - measured} from {kept.path}"
@@ -95,25 +105,25 @@ def cached_table(device: Device, space: Space, cache: Cache, reporter: Reporter)
     return _calibrated(table, space)
 
 
-def whole_cached_table(info: DeviceInfo, space: Space, cache: Cache) -> LatencyTable | None:
+def whole_cached_table(info: DeviceInfo, space: AnySpace, cache: Cache) -> LatencyTable | None:
     """What `cached_table` returns where it has nothing to measure, or else None.
 
     Raises:
         UserError: naming a table in the cache that is damaged or of another device.
     """
-    known = _KeptTable(info, cache).known
+    known = _KeptTable(info, space, cache).known
     if known is None or known.missing(workloads(space)):
         return None
-    nets = {(entry.architecture.resolution, entry.architecture.blocks) for entry in known.nets}
-    judges = {(one.architecture.resolution, one.architecture.blocks) for one in _judges(space)}
+    nets = {workloads(entry.architecture) for entry in known.nets}
+    judges = {workloads(one.architecture) for one in _judges(space)}
     return _calibrated(known, space) if judges <= nets else None
 
 
-def _judges(space: Space) -> tuple[ValidationNet, ...]:
+def _judges(space: AnySpace) -> tuple[ValidationNet, ...]:
     return validation_nets(space, costs=MACS.costs(space), fit=_CALIBRATION_NETS, held_out=0)
 
 
-def _calibrated(table: LatencyTable, space: Space) -> LatencyTable:
+def _calibrated(table: LatencyTable, space: AnySpace) -> LatencyTable:
     # Nets of other spaces, which the cache holds too, have other errors.
     return evolve(table, nets=tuple(entry for entry in table.nets if space.has(entry.architecture))).calibrated()
 
@@ -124,6 +134,8 @@ def _holds(table: LatencyTable, other: LatencyTable) -> bool:
     return table.measurements.keys() >= other.measurements.keys() and nets >= {one.architecture for one in other.nets}
 
 
-def _file_name(info: DeviceInfo) -> str:
-    digest = hashlib.sha256(f"{info!r} {_PROTOCOL}".encode()).hexdigest()[:8]
+def _file_name(info: DeviceInfo, space: AnySpace) -> str:
+    # Operations of somebody's own have tables of their own: others cannot read them, and other code takes other times.
+    own = f" {sorted(codes(space).items())}" if own_operations_of(space) else ""
+    digest = hashlib.sha256(f"{info!r} {_PROTOCOL}{own}".encode()).hexdigest()[:8]
     return f"{info.runtime}-{info.runtime_version}-{info.dtype}-{info.threads}-{digest}.json"

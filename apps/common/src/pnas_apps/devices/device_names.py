@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
     from pnas_export import Statistic
     from pnas_latency import Device
 
+ENTRY_POINTS = "pnas.devices"
+"""The group in which a package names its devices: `my-board = "my_package:make"`, a function of threads and dtype."""
+
 DEVICES_HELP = """\
 torch-cpu, torch-cuda                PyTorch on this machine
 tflite, tflite-runtime, onnxruntime  runs exported files on this machine
 adb, adb:SERIAL                      an Android phone
 cmd:COMMAND                          a command that times the file {model}:
                                      'cmd:ssh board bench {model}'
+NAME                                 a device of an installed package, which
+                                     names it in the group pnas.devices
 Options stand before the colon: adb,cpus=4-7:SERIAL, adb,statistic=avg,
 cmd,statistic=avg:COMMAND."""
 
@@ -75,7 +81,7 @@ def parse_device(text: str, *, threads: int, dtype: Dtype, cache: Cache, log: Pa
     """
     head, colon, rest = text.partition(":")
     name, *pairs = head.split(",")
-    kind = _KINDS.get(name)
+    kind = _KINDS.get(name) or _installed(name)
     if kind is None:
         raise UserError(f"there is no device {text!r}: name one of {', '.join(_KINDS)} (see --help)")
     if dtype not in kind.dtypes:
@@ -97,6 +103,24 @@ def parse_device(text: str, *, threads: int, dtype: Dtype, cache: Cache, log: Pa
         # The validators of attrs put more into an error than its message.
         reason = error if isinstance(error, PnasError) else error.args[0]
         raise UserError(f"device {text!r} cannot be used: {reason}") from None
+
+
+def _installed(name: str) -> _Kind | None:
+    """A device of an installed package, which names a function of threads and dtype for it; None where none does."""
+    for entry in entry_points(group=ENTRY_POINTS, name=name):
+
+        def make(request: _Request, entry: EntryPoint = entry) -> "Device":
+            try:
+                device = entry.load()(threads=request.threads, dtype=request.dtype)
+                _ = device.info, device.measure
+            except Exception as error:  # the code of somebody else
+                from pnas_ops import in_one_line
+
+                raise ValueError(f"{entry.value} fails: {type(error).__name__}: {in_one_line(error)}") from error
+            return device  # type: ignore[no-any-return]
+
+        return _Kind(make=make, dtypes=("float32", "int8"))
+    return None
 
 
 class DeviceStatus(NamedTuple):

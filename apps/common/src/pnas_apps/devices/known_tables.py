@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pnas_apps.ground.errors import UserError
 from pnas_latency import LatencyTable
-from pnas_ops import DeviceInfo, FormatError
+from pnas_ops import DeviceInfo, FormatError, UnknownOperationError
 
 
 def read_table(path: Path) -> LatencyTable:
@@ -19,6 +19,10 @@ def read_table(path: Path) -> LatencyTable:
         return LatencyTable.load(path)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): name another table") from None
+    except UnknownOperationError as error:
+        raise UserError(
+            f"{error.what}: give the file of their classes with --ops, or install the package that has them"
+        ) from None
     except FormatError as error:
         raise UserError(f"{error.what}: name another table, or move it away to measure anew") from None
 

@@ -29,6 +29,11 @@ class Cache:
         """Latency tables, one for each device, runtime, version, number of threads and dtype."""
         return self.path / "tables"
 
+    @property
+    def operations(self) -> Path:
+        """An empty file for each file of operations that its user has named, by its hash."""
+        return self.path / "operations"
+
 
 def find_cache(path: Path | None) -> Cache:
     """The cache in a folder, or that of the user if None.

@@ -72,6 +72,10 @@ class Reporter:
         """Prints a line, however long."""
         self.console.print(text, soft_wrap=True)
 
+    def warn(self, text: str) -> None:
+        """Prints a line, however long, that a user should not miss."""
+        self.console.print(text, style="yellow", soft_wrap=True)
+
     @contextmanager
     def bar(self, what: str, total: int) -> Iterator[Callable[..., None]]:
         """A bar that is advanced by calling what the `with` statement gives; `text=` changes the remark beside it."""

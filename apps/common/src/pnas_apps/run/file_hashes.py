@@ -1,14 +1,16 @@
 """The hashes of a run's files: what was written is known from what has changed since."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import field, frozen
 
-from pnas_ops import FormatError, load_json, save_json, sha256_of, staged_file, to_json, write_atomically
+from pnas_ops import FormatError, PnasError, load_json, save_json, sha256_of, staged_file, to_json, write_atomically
+
+Kept = TypeVar("Kept")
 
 _KEPT = 2
 """Hashes of a file: of what it is to hold, and of what it holds until then."""
@@ -70,6 +72,23 @@ class FileHashes:
         known = self._known().get(self._name(path))
         if known is not None and sha256_of(path) not in known:
             raise FormatError(f"{path} has changed since it was written")
+
+    def kept(self, path: Path, read: Callable[[Path], Kept], tell: Callable[[str], None]) -> Kept | None:
+        """What a step has left; None where it is to be made, for it is not there or, as is told, damaged.
+
+        Args:
+            path: a file of the run.
+            read: raises a `PnasError` for a damaged one.
+            tell: is given a line.
+        """
+        if not path.exists():
+            return None
+        try:
+            self.check(path)
+            return read(path)
+        except PnasError as error:
+            tell(f"  {error.what}: it is made again")
+            return None
 
     def has_changed(self, path: Path) -> bool:
         """Whether a file that is there is not what was written."""

@@ -3,18 +3,31 @@
 import json
 import re
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, Self, TypeVar
 
-from attrs import asdict, evolve
+from attrs import AttrsInstance, asdict
 
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.classes import with_labels
+from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.file_hashes import FileHashes
+from pnas_apps.run.operations import FILE_NAME as OPERATIONS
 from pnas_apps.run.settings import RunSettings
 from pnas_export import Bundle
-from pnas_ops import FormatError, PnasError, clear_leftovers, load_json, parse_json, recover, to_json
+from pnas_ops import (
+    FormatError,
+    PnasError,
+    UnknownOperationError,
+    clear_leftovers,
+    from_dict,
+    load_json,
+    parse_json,
+    recover,
+    to_json,
+)
 from pnas_supernet import has_checkpoint
 
 SEARCHED = "searched"
@@ -29,8 +42,18 @@ LOCK_NAME = ".lock"
 """Of the file that a program holds as long as it works in the folder."""
 
 
-class RunFolder:
-    """Paths and small files of a run.
+class Settings(AttrsInstance, Protocol):
+    """What a run was asked to do; equal for an unfinished one to go on."""
+
+    def with_limits_of(self, other: Self) -> Self:
+        """These, with whatever of others may be taken as long as no search has begun."""
+
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
+
+
+class KeptRun(ABC, Generic[AnySettings]):
+    """Paths and small files of a run of any program.
 
     Attributes:
         path: the folder.
@@ -41,6 +64,7 @@ class RunFolder:
         self.path = path
         self.files = FileHashes(path)
         self.settings = path / "settings.json"
+        self.operations = path / OPERATIONS
         self.table = path / "table.json"
         self.search_checkpoint = path / "search.pt"
         self.history = path / "history.jsonl"
@@ -97,7 +121,7 @@ class RunFolder:
         if not self.path.is_dir() or not all(map(self._is_left_over, self.path.iterdir())):
             raise UserError(f"{self.path} holds something that is not a run: give another --run-dir")
 
-    def check(self, settings: RunSettings) -> None:
+    def check(self, settings: AnySettings) -> None:
         """Refuses a folder in which a run cannot begin, or go on, with these settings.
 
         As long as no search has begun, an unfinished one takes other limits and another objective: those that it has
@@ -112,8 +136,7 @@ class RunFolder:
             return
         found = self.read_settings()
         if not has_checkpoint(self.search_checkpoint):
-            preset = evolve(found.preset, objective=settings.preset.objective)
-            found = evolve(found, budget=settings.budget, preset=preset)
+            found = found.with_limits_of(settings)
         if found != settings:
             names = ", ".join(_differences(asdict(found), asdict(settings)))
             raise UserError(
@@ -121,7 +144,7 @@ class RunFolder:
                 "give the same ones to go on, or another --run-dir"
             )
 
-    def takes(self, settings: RunSettings) -> bool:
+    def takes(self, settings: AnySettings) -> bool:
         """Whether `check` has nothing against them."""
         try:
             self.check(settings)
@@ -129,7 +152,7 @@ class RunFolder:
             return False
         return True
 
-    def begin(self, settings: RunSettings) -> bool:
+    def begin(self, settings: AnySettings) -> bool:
         """Writes the settings of a new run, or of an unfinished one that can go on with them.
 
         Removes what a program that was killed has left of a file: only one that holds the folder may call it.
@@ -150,11 +173,11 @@ class RunFolder:
         """Whether a program may leave it that was killed before there was a run."""
         return path.name == LOCK_NAME or path == self.files.path or path.match(".*.tmp")
 
-    def _mends(self, settings: RunSettings) -> bool:
+    def _mends(self, settings: AnySettings) -> bool:
         """Whether the file of the settings is damaged, and these are what was to be in it."""
         return self.files.has_changed(self.settings) and bool(self.files.was(self.settings, to_json(settings)))
 
-    def read_settings(self) -> RunSettings:
+    def read_settings(self) -> AnySettings:
         """What the run was asked to do.
 
         Raises:
@@ -169,9 +192,13 @@ class RunFolder:
                 f"{error.what}: give the very command that began the run, which writes it anew, or another --run-dir"
             ) from None
         try:
-            return with_labels(load_json(self.settings, RunSettings), self.labels)
+            return self._load_settings()
         except FormatError as error:
             raise UserError(f"{error.what}: give another --run-dir, or delete the folder") from None
+
+    @abstractmethod
+    def _load_settings(self) -> AnySettings:
+        """What the file of the settings holds."""
 
     def add_seconds(self, step: str, seconds: float) -> None:
         """Adds to the time that a step took, over all sessions of the run."""
@@ -197,6 +224,31 @@ class RunFolder:
         for entry in self.path.glob(".bundle*"):
             if _STAGED_BY_VERSION_0_1.fullmatch(entry.name):
                 shutil.rmtree(entry)
+
+
+class RunFolder(KeptRun[RunSettings]):
+    """The folder of a run on images and a space of blocks."""
+
+    def _load_settings(self) -> RunSettings:
+        try:
+            return with_labels(load_json(self.settings, RunSettings), self.labels)
+        except UnknownOperationError as error:
+            raise UserError(
+                f"{error.what}: give the --ops that the run was begun with, or install the package that has them"
+            ) from None
+
+    def read_device(self) -> DeviceSettings:
+        """What the run's net was searched for: all that is asked where nothing of the run but its bundle is needed.
+
+        Raises:
+            FormatError: naming a file that is damaged.
+        """
+        self.files.check(self.settings)
+        try:
+            document = parse_json(self.settings.read_text(encoding="utf-8"))
+            return from_dict(document.get("device", {}) if isinstance(document, dict) else None, DeviceSettings)
+        except FormatError as error:
+            raise FormatError(f"{self.settings}: {error.what}", "name the bundle in the folder") from None
 
 
 def holds_bundle(path: Path) -> bool:

@@ -2,16 +2,18 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
 from pnas_apps.ground.errors import UserError
-from pnas_apps.run.folder import LOCK_NAME, RunFolder
-from pnas_apps.run.settings import RunSettings
+from pnas_apps.run.folder import LOCK_NAME, KeptRun, Settings
+
+Folder = TypeVar("Folder", bound=KeptRun[Any])
 
 
 class FolderInUseError(UserError):
@@ -54,13 +56,15 @@ def held_folder(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def held_unfinished_folder(parent: Path, name: str, settings: RunSettings) -> Iterator[RunFolder]:
+def held_unfinished_folder(
+    parent: Path, name: str, settings: Settings, folder_at: Callable[[Path], Folder]
+) -> Iterator[Folder]:
     """Holds the folder for a run that was given none: an unfinished one that can go on so, or else a new one.
 
     Tries `parent/name`, `parent/name-2`, `parent/name-3` and so on; leaves out those that another program holds.
     """
     for number in count(1):
-        folder = RunFolder(parent / (name if number == 1 else f"{name}-{number}"))
+        folder = folder_at(parent / (name if number == 1 else f"{name}-{number}"))
         if not folder.takes(settings):
             continue
         with ExitStack() as stack:

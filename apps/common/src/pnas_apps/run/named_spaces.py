@@ -55,12 +55,25 @@ def named_space(
     return found
 
 
-def space_of(preset: Preset, spaces: Mapping[str, NamedSpace], *, classes: int) -> Space:
+def space_of(preset: Preset, spaces: Mapping[str, NamedSpace], *, classes: int, given: Space | None) -> Space:
     """The space that a preset names, for so many classes.
 
+    Args:
+        preset: names it, or its file.
+        spaces: those with names.
+        classes: of the images.
+        given: that of the file.
+
     Raises:
-        UserError: as `named_space` does.
+        UserError: as `named_space` does, and for a space in a file that is for another number of classes.
     """
+    if given is not None:
+        if given.classes != classes:
+            raise UserError(
+                f"space {preset.space!r} is for {given.classes} classes, the images have {classes}: let its head have "
+                f"{classes} out_channels"
+            )
+        return given
     return named_space(
         spaces,
         preset.space,

@@ -104,9 +104,10 @@ class PhotoPreset(CommonPreset):
 
 Preset = ImagePreset | PhotoPreset
 AnyPreset = TypeVar("AnyPreset", bound=Preset)
+Options = TypeVar("Options")
 
 
-def structure_preset(options: Mapping[str, object], name: str, kind: type[AnyPreset]) -> AnyPreset:
+def structure_preset(options: Mapping[str, object], name: str, kind: type[Options]) -> Options:
     """The preset that these options amount to.
 
     Raises:

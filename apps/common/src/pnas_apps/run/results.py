@@ -1,5 +1,7 @@
 """What a run found, as data."""
 
+from collections.abc import Mapping
+
 from attrs import frozen
 
 from pnas_export import FileSizes
@@ -69,7 +71,13 @@ def net_result(
 
 
 def limit_results(
-    budget: Budget, table: LatencyTable, architecture: Architecture, sizes: FileSizes, *, measured_ms: float | None
+    budget: Budget,
+    table: LatencyTable,
+    architecture: Architecture,
+    sizes: FileSizes,
+    *,
+    measured_ms: float | None,
+    columns: Mapping[str, float],
 ) -> tuple[LimitResult, ...]:
     """Every limit of a budget, beside what ships.
 
@@ -79,9 +87,11 @@ def limit_results(
         architecture: the net.
         sizes: of its TFLite file in the dtype of the table's device.
         measured_ms: the latency of its file on that device; None where it was not measured there.
+        columns: what commands have said of its file, by the names of the table's columns.
     """
     dtype = table.device.dtype
-    shipped = {
+    shipped: dict[str, float | None] = {
+        **columns,
         "latency_ms": measured_ms,
         "macs": float(architecture_macs(architecture)),
         "parameters": float(architecture_parameters(architecture)),
@@ -95,7 +105,7 @@ def limit_results(
             unit=limit.metric.unit,
             asked=limit.at_most,
             predicted=limit.metric.of(architecture),
-            shipped=shipped[limit.metric.name],
+            shipped=shipped.get(limit.metric.name),
         )
         for limit in budget.limits(table)
     )

@@ -1,6 +1,6 @@
 """One run: what it works on, where it leaves its files, and where its randomness comes from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import Preset
 from pnas_apps.run.task import Task
 from pnas_latency import Budget
-from pnas_ops import Batches, PnasError, Preprocessing
+from pnas_ops import Batches, Preprocessing
 
 Kept = TypeVar("Kept")
 
@@ -36,6 +36,7 @@ class Run:
         folder: of a run that `RunFolder.begin` has accepted.
         seed: fixes everything but the measured latencies.
         budget: what the net may cost.
+        metrics: commands that fill columns of the table, by their names.
         target: the device that it is searched for.
         processes: that work on it, and where networks are trained.
         workers: processes that read photos for this one.
@@ -51,6 +52,7 @@ class Run:
     reporter: Reporter
     cache: Cache
     budget: Budget = field(factory=Budget)
+    metrics: Mapping[str, str] = field(factory=dict)
     target: DeviceSettings = field(factory=DeviceSettings)
     processes: Processes = field(factory=lambda: Processes(device=torch.device("cpu")))
     workers: int = 0
@@ -89,14 +91,7 @@ class Run:
             path: a file of the run.
             read: raises a `PnasError` for a damaged one.
         """
-        if not path.exists():
-            return None
-        try:
-            self.folder.files.check(path)
-            return read(path)
-        except PnasError as error:
-            self.reporter.console.print(f"  {error.what}: it is made again", style="yellow", soft_wrap=True)
-            return None
+        return self.folder.files.kept(path, read, self.reporter.warn)
 
     def generator(self, *purpose: str | int) -> torch.Generator:
         """The source of randomness for one purpose, on the CPU."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from attrs import evolve, frozen
@@ -13,6 +14,8 @@ from pnas_apps.images.source import ImageSource
 from pnas_apps.images.unreadable import check_every_class, judge_unreadable
 from pnas_apps.run.preset import Preset
 from pnas_ops import Space, TreeSpace
+
+Source = TypeVar("Source", bound=ImageSource)
 
 
 @frozen(kw_only=True, eq=False)
@@ -57,19 +60,34 @@ def without_unreadable(task: Task, *, workers: int, cache: Cache, reporter: Repo
     Raises:
         UserError: for a larger share of them than the task allows, and a class without any other.
     """
-    parts = (task.train, task.test)
-    found = [part.find_unreadable(workers=workers, cache=cache, reporter=reporter) for part in parts]
-    judge_unreadable(
-        [image for row in found for _, image in row],
-        sum(map(len, parts)),
-        max_share=task.max_unreadable_share,
-        tell=reporter.line,
+    train, test = readable_parts(
+        (task.train, task.test), max_share=task.max_unreadable_share, workers=workers, cache=cache, reporter=reporter
     )
-    train, test = (_left(part, [index for index, _ in row]) for part, row in zip(parts, found, strict=True))
     return evolve(task, train=train, test=test)
 
 
-def _left(images: ImageSource, unreadable: Sequence[int]) -> ImageSource:
+def readable_parts(
+    parts: tuple[Source, Source], *, max_share: float, workers: int, cache: Cache, reporter: Reporter
+) -> tuple[Source, Source]:
+    """The training and the test images without those that cannot be read, see `without_unreadable`.
+
+    Args:
+        parts: both.
+        max_share: of all, that may be unreadable.
+        workers, cache, reporter: as there.
+
+    Raises:
+        UserError: as there.
+    """
+    found = [part.find_unreadable(workers=workers, cache=cache, reporter=reporter) for part in parts]
+    judge_unreadable(
+        [image for row in found for _, image in row], sum(map(len, parts)), max_share=max_share, tell=reporter.line
+    )
+    train, test = (_left(part, [index for index, _ in row]) for part, row in zip(parts, found, strict=True))
+    return train, test
+
+
+def _left(images: Source, unreadable: Sequence[int]) -> Source:
     if not unreadable:
         return images
     is_left = torch.ones(len(images), dtype=torch.bool)

@@ -38,8 +38,10 @@ def parity_table(proofs: Sequence[Parity]) -> Table:
 def proof_table(proof: Proof) -> Table:
     """Every file on every runtime beside PyTorch; it fits 80 columns."""
     threads = "/".join(f"{timing.threads}" for timing in proof.files[0].timings)
+    judged = "accuracy" if proof.net_accuracy is not None else "score"
+    said = f"{proof.net_quality} right" if proof.net_accuracy is not None else f"score {proof.net_quality or 'unknown'}"
     table = Table(
-        title=f"Files beside PyTorch, {proof.net_accuracy:.2%} right, on {proof.images} test images\n"
+        title=f"Files beside PyTorch, {said}, on {proof.images} test images\n"
         "(differs: of the largest logit; memory: beside the runtime)",
         title_justify="left",
         box=SIMPLE_HEAD,
@@ -51,7 +53,7 @@ def proof_table(proof: Proof) -> Table:
         caption_justify="left",
     )
     table.add_column("file, runtime", min_width=_FILE_WIDTH)
-    for heading in ("differs", "same\nclass", "accuracy", f"ms, {threads}\nthreads", "size,\nmemory"):
+    for heading in ("differs", "same\nclass", judged, f"ms, {threads}\nthreads", "size,\nmemory"):
         table.add_column(heading, justify="right")
     for name, files in groupby(proof.files, key=lambda file: file.parity.file):
         for index, file in enumerate(files):
@@ -60,8 +62,8 @@ def proof_table(proof: Proof) -> Table:
             table.add_row(
                 f"  {file.parity.runtime} {file.parity.runtime_version}",
                 f"{file.parity.max_relative_difference:.1e}",
-                f"{file.parity.top1_agreement:.2%}",
-                f"{file.accuracy:.2%}",
+                "" if file.parity.top1_agreement is None else f"{file.parity.top1_agreement:.2%}",
+                file.quality,
                 "/".join(_three_digits(timing.measurement.latency_ms) for timing in file.timings),
                 f"{file.peak_memory_bytes / 1e6:.1f} MB",
             )

@@ -51,6 +51,8 @@ def landing_table(landing: Landing) -> Table:
             f"{found / (landing.target_ms or found):.1%}",
             "taken" if index == landing.chosen else "",
         )
+    if landing.remark:
+        table.caption, table.caption_justify = landing.remark, "left"
     return table
 
 

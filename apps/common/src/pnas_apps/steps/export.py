@@ -1,6 +1,6 @@
 """The fourth step: the nets become files, which are proven."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from attrs import frozen
@@ -40,11 +40,19 @@ class Exported:
         """The file of the searched net that limits on bytes are about."""
         return self.bundle.path / file_name(sized_format(self.trained.searched.tabled.table.device.dtype))
 
-    def limits(self, run: Run, *, measured_ms: float | None = None) -> tuple[LimitResult, ...]:
-        """The limits of a run beside what ships, which takes `measured_ms` on the table's device, if that is known."""
+    def limits(
+        self, run: Run, *, measured_ms: float | None = None, columns: Mapping[str, float] | None = None
+    ) -> tuple[LimitResult, ...]:
+        """The limits of a run beside what ships, see `limit_results`."""
         searched = self.trained.searched
-        sizes = tflite_sizes(self.sized)
-        return limit_results(run.budget, searched.tabled.table, searched.architecture, sizes, measured_ms=measured_ms)
+        return limit_results(
+            run.budget,
+            searched.tabled.table,
+            searched.architecture,
+            tflite_sizes(self.sized),
+            measured_ms=measured_ms,
+            columns=columns or {},
+        )
 
     def show(self, console: Console) -> None:
         """Prints the proof of the bundle."""
@@ -82,7 +90,7 @@ def export(run: Run, trained: Trained) -> Exported:
 
 def _export_searched(run: Run, net: TrainedNet, measured: Format) -> Bundle:
     path = run.folder.bundle(net.architecture.name)
-    kept, there = kept_bundle(run, net.network, path), formats_in(path)
+    kept, there = kept_bundle(net.network, path, run.reporter.warn), formats_in(path)
     if kept is not None and measured in there:
         return kept
     formats = [*there, *_FORMATS, measured] if kept is None else [*there, measured]

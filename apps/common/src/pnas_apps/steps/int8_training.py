@@ -39,7 +39,7 @@ def fine_tune(run: Run, folder: NetworkFolder, epochs: int) -> nn.Module:
     with run.reporter.bar("fine-tuning for int8", epochs * steps) as advance:
         for epoch in range(epochs):
             record = training.run_epoch(run.training_batches(train, "fine-tune", epoch), on_step=advance)
-            advance(0, text=f"accuracy {record.accuracy:.1%}, loss {record.loss:.3f}")
+            advance(0, text=str(record))
     tuned = fake.trained.cpu()
     with folder.files.writing(folder.int8_weights) as staged:
         save_weights(tuned, staged)

@@ -1,6 +1,6 @@
 """The files of one net of a run, and the proof that they are right."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -121,13 +121,13 @@ def export_reference(run: Run, network: nn.Module, name: str, format_: Format) -
     return path
 
 
-def kept_bundle(run: Run, network: nn.Module, path: Path) -> Bundle | None:
+def kept_bundle(network: nn.Module, path: Path, tell: Callable[[str], None]) -> Bundle | None:
     """The bundle of a net that is there; None where there is none, or one that is damaged or of other weights.
 
     Args:
-        run: tells which of them.
         network: with its weights.
         path: the bundle's folder.
+        tell: is given a line that says which of them.
     """
     if not holds_bundle(path):
         return None
@@ -142,7 +142,7 @@ def kept_bundle(run: Run, network: nn.Module, path: Path) -> Bundle | None:
         if now.keys() == found.keys() and all(torch.equal(now[name].cpu(), found[name]) for name in now):
             return bundle
         what = f"{path} is of other weights"
-    run.reporter.console.print(f"  {what}: it is made again", style="yellow", soft_wrap=True)
+    tell(f"  {what}: it is made again")
     return None
 
 

@@ -1,14 +1,18 @@
 """The training of one net of a run, from the supernet's weights."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.optim.swa_utils import update_bn
 
+from pnas_apps.ground.processes import Processes
+from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.folder import NetworkFolder, history_lines
 from pnas_apps.run.run import Run
 from pnas_apps.training.config import TrainConfig
 from pnas_apps.training.training import Training
-from pnas_ops import Architecture, FormatError, build_network, load_json, load_weights, save_weights
+from pnas_ops import AnyNet, Architecture, Batches, FormatError, build_network, load_json, load_weights, save_weights
 from pnas_supernet import (
     SuperNet,
     average,
@@ -31,26 +35,18 @@ def retrain(run: Run, supernet: SuperNet, architecture: Architecture, config: Tr
         FormatError: for weights that are damaged, with the way out.
     """
     folder, train, processes = run.folder.network(architecture.name), run.task.train, run.processes
-    if processes.first(lambda: _is_trained(run, folder, architecture)):
+    if processes.first(lambda: is_trained(folder, architecture, run.reporter.warn)):
         return load_network(folder).to(run.device)
     network = extract(supernet, architecture)
     training = Training(network, config, seed=run.seed, classes=len(train.classes), group=processes.group)
-    if processes.first(lambda: has_checkpoint(folder.checkpoint)):
-        with run.reporter.warnings_as_lines():
-            state = load_checkpoint(folder.checkpoint, kind="training")
-        with taking_state(folder.checkpoint, kind="training"):
-            training.load_state_dict(state)
-    steps = len(run.training_batches(train))
-    with run.reporter.bar(f"{architecture.name} net", config.epochs * steps) as advance:
-        advance(len(training.history) * steps)
-        while training.epochs_left:
-            batches = run.training_batches(train, "train", len(training.history))
-            record = training.run_epoch(batches, on_step=advance)
-            if processes.is_first:
-                save_checkpoint(training.state_dict(), folder.checkpoint, kind="training")
-                folder.files.write(folder.history, history_lines(training.history))
-            advance(0, text=f"accuracy {record.accuracy:.1%}, loss {record.loss:.3f}")
-    trained = training.trained
+    trained = go_on_training(
+        training,
+        lambda epoch: run.training_batches(train, "train", epoch),
+        folder,
+        name=architecture.name,
+        processes=processes,
+        reporter=run.reporter,
+    )
     _recalibrate(run, trained)
     if processes.is_first:
         with folder.files.writing(folder.weights) as staged:
@@ -59,13 +55,57 @@ def retrain(run: Run, supernet: SuperNet, architecture: Architecture, config: Tr
     return trained
 
 
-def _is_trained(run: Run, folder: NetworkFolder, architecture: Architecture) -> bool:
-    """Whether the folder holds the weights of this net. Leaves in it what the net is."""
-    found = run.kept(folder.architecture, lambda path: load_json(path, Architecture))
+def go_on_training(
+    training: Training,
+    batches: Callable[[int], Batches],
+    folder: NetworkFolder,
+    *,
+    name: str,
+    processes: Processes,
+    reporter: Reporter,
+) -> nn.Module:
+    """What a training ends with, which goes on from the checkpoint in the net's folder where there is one.
+
+    Args:
+        training: that has not begun.
+        batches: of an epoch.
+        folder: of the net.
+        name: of the net.
+        processes: that train as one.
+        reporter: shows progress.
+
+    Raises:
+        CheckpointError: for a checkpoint that cannot be gone on from.
+        TrainingDivergedError: where the loss is not finite.
+    """
+    if processes.first(lambda: has_checkpoint(folder.checkpoint)):
+        with reporter.warnings_as_lines():
+            state = load_checkpoint(folder.checkpoint, kind="training")
+        with taking_state(folder.checkpoint, kind="training"):
+            training.load_state_dict(state)
+    steps = len(batches(0))
+    with reporter.bar(f"{name} net", training.config.epochs * steps) as advance:
+        advance(len(training.history) * steps)
+        while training.epochs_left:
+            record = training.run_epoch(batches(len(training.history)), on_step=advance)
+            if processes.is_first:
+                save_checkpoint(training.state_dict(), folder.checkpoint, kind="training")
+                folder.files.write(folder.history, history_lines(training.history))
+            advance(0, text=str(record))
+    return training.trained
+
+
+def is_trained(folder: NetworkFolder, architecture: AnyNet, tell: Callable[[str], None]) -> bool:
+    """Whether the folder holds the weights of this net. Leaves in it what the net is.
+
+    Args:
+        folder: of the net.
+        architecture: what it is.
+        tell: is given a line where another net is there, or something is damaged.
+    """
+    found = folder.files.kept(folder.architecture, lambda path: load_json(path, type(architecture)), tell)
     if found is not None and found != architecture:
-        run.reporter.console.print(
-            f"  {folder.path} holds another net: it is trained again", style="yellow", soft_wrap=True
-        )
+        tell(f"  {folder.path} holds another net: it is trained again")
         folder.weights.unlink(missing_ok=True)
         delete_checkpoint(folder.checkpoint)
     if found != architecture:

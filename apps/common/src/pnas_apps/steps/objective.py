@@ -19,15 +19,15 @@ from pnas_latency import (
     mnasnet_reward,
     reinforce_loss,
 )
-from pnas_ops import Architecture, Space
-from pnas_supernet import ArchStep, GateStep, ReinforceStep, SearchConfig
+from pnas_ops import AnyNet, AnySpace, Score
+from pnas_supernet import ArchStep, GateStep, ReinforceStep, SearchConfig, accuracy
 
-Cost = Callable[[Architecture], float]
+Cost = Callable[[AnyNet], float]
 """What a net costs, by any means."""
 
 
 def make_arch_step(
-    space: Space,
+    space: AnySpace,
     table: LatencyTable,
     search: SearchConfig,
     config: ObjectiveConfig,
@@ -35,6 +35,7 @@ def make_arch_step(
     cost: Cost,
     *,
     steps: int,
+    score: Score = accuracy,
 ) -> ArchStep:
     """How alpha learns.
 
@@ -46,6 +47,7 @@ def make_arch_step(
         budget: what is asked for.
         cost: of a net, for the rewards of "reinforce".
         steps: of alpha, in the whole search.
+        score: of outputs and targets, for the same rewards.
     """
     latency = table.metric()
     reference = average_ms(space, table) if budget.latency_ms is None else budget.latency_ms
@@ -55,7 +57,9 @@ def make_arch_step(
         def reward(accuracy: float, choices: Sequence[int]) -> float:
             return mnasnet_reward(accuracy, cost(space.architecture(choices)), target=target)
 
-        return ReinforceStep(reward=reward, estimator=reinforce_loss, baseline=MovingBaseline(), samples=config.samples)
+        return ReinforceStep(
+            reward=reward, estimator=reinforce_loss, baseline=MovingBaseline(), score=score, samples=config.samples
+        )
 
     def constraint(at_most: float) -> Constraint:
         return Constraint(
@@ -79,7 +83,7 @@ def make_arch_step(
     return GateStep(search.gate_sampler, ExpectedObjective(space, terms))
 
 
-def check_objective(config: ObjectiveConfig, space: Space, table: LatencyTable, budget: Budget) -> None:
+def check_objective(config: ObjectiveConfig, space: AnySpace, table: LatencyTable, budget: Budget) -> None:
     """Refuses before a search what it would fail on.
 
     Raises:
@@ -95,6 +99,6 @@ def check_objective(config: ObjectiveConfig, space: Space, table: LatencyTable, 
             )
 
 
-def average_ms(space: Space, table: LatencyTable) -> float:
+def average_ms(space: AnySpace, table: LatencyTable) -> float:
     """The expected latency of a net drawn uniformly."""
     return float(table.metric().expected([torch.full((len(row),), 1 / len(row)) for row in space.mixed], space))

@@ -1,12 +1,14 @@
 """The whole road of a run. What is in its folder already is not done again: each step sees to that itself."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, Protocol
 
 from rich.console import Console
 
+from pnas_apps.ground.progress import Reporter
+from pnas_apps.run.folder import KeptRun
 from pnas_apps.run.run import Run
 from pnas_apps.run.task import Task
 from pnas_apps.steps.export import check_calibration, export
@@ -60,7 +62,7 @@ def run_pipeline(run: Run, choice: TableChoice, *, until: StepName = "report") -
             if alone is None:
                 return
             run = alone
-        with _announced(run, name):
+        with announced(name, list(STEPS), run.folder, run.reporter, counts=run.processes.is_first):
             made = before = step(run, before)
         if name == until:
             made.show(run.reporter.console)
@@ -68,11 +70,22 @@ def run_pipeline(run: Run, choice: TableChoice, *, until: StepName = "report") -
 
 
 @contextmanager
-def _announced(run: Run, name: StepName) -> Iterator[None]:
-    run.reporter.console.print(f"{list(STEPS).index(name) + 1}/{len(STEPS)} {name}", style="bold")
+def announced(
+    name: str, steps: Sequence[str], folder: KeptRun[Any], reporter: Reporter, *, counts: bool = True
+) -> Iterator[None]:
+    """Says which of the steps begins, and takes down how long it is under way.
+
+    Args:
+        name: of the step.
+        steps: all of them.
+        folder: of the run.
+        reporter: shows progress.
+        counts: whether this process takes the time.
+    """
+    reporter.console.print(f"{steps.index(name) + 1}/{len(steps)} {name}", style="bold")
     start = time.perf_counter()
     try:
         yield
     finally:
-        if run.processes.is_first:
-            run.folder.add_seconds(name, time.perf_counter() - start)
+        if counts:
+            folder.add_seconds(name, time.perf_counter() - start)

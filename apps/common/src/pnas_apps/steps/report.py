@@ -10,6 +10,7 @@ from pnas_apps.run.results import RunResults, net_result
 from pnas_apps.run.run import Run
 from pnas_apps.showing.report import report_of
 from pnas_apps.steps.export import Exported
+from pnas_apps.steps.metrics import costs_of_file
 from pnas_ops import draw_architectures, save_figure
 
 _PAGE_COLUMNS = 100
@@ -49,7 +50,7 @@ def report(run: Run, exported: Exported) -> Reported:
         ),
         # The pipeline adds those of this step when it is over.
         seconds=seconds | {"report": seconds.get("report", 0.0) + time.perf_counter() - began},
-        limits=exported.limits(run, measured_ms=searched_ms),
+        limits=exported.limits(run, measured_ms=searched_ms, columns=costs_of_file(run, exported.sized)),
     )
     page = report_of(
         tabled.table.priced(nets[0].architecture),

@@ -7,16 +7,21 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.steps.objective import Cost
 from pnas_export import architecture_signatures, chain_signatures, convert_workloads
 from pnas_latency import Device, LatencyTable, measure_net_ms
-from pnas_ops import Architecture, Space, workloads
+from pnas_ops import AnyNet, AnySpace, Architecture, ModuleBuilder, Space, workloads
 
 
-def measured_ms(device: Device) -> Cost:
-    """The latency of a whole net on a device, with the cost of a call, in milliseconds; each net is measured once."""
-    return cache(partial(measure_net_ms, device))
+def measured_ms(device: Device, build: ModuleBuilder | None = None) -> Cost:
+    """The latency of a whole net on a device, with the cost of a call, in milliseconds; each net is measured once.
+
+    Args:
+        device: where to measure.
+        build: makes the nets of a `ModuleSpace`.
+    """
+    return cache(partial(measure_net_ms, device, build=build))
 
 
-def check_file_bytes(space: Space) -> None:
-    """Raises a UserError for a space of edges, whose blocks are too many to be converted beforehand."""
+def check_file_bytes(space: AnySpace) -> None:
+    """Raises a UserError for a space of edges, whose blocks are too many to be converted beforehand, and of modules."""
     if not space.of_whole_blocks:
         raise UserError(f"space {space.name!r} has too many blocks to know their files: name another reward cost")
 
@@ -28,11 +33,12 @@ def file_bytes(space: Space, *, conversions: Path | None, log: Path | None) -> C
         UserError: as `check_file_bytes`.
     """
     check_file_bytes(space)
-    blocks = {w for row in workloads(space) for w in row if not w.block.computes_nothing}
+    blocks = {w for row in workloads(space) for w in row if not w.computes_nothing}
     converted = convert_workloads(sorted(blocks, key=str), cache=conversions, log=log)
 
     @cache
-    def measure(architecture: Architecture) -> float:
+    def measure(architecture: AnyNet) -> float:
+        assert isinstance(architecture, Architecture)
         return float(len(chain_signatures(converted, architecture_signatures(architecture))))
 
     return measure

@@ -27,7 +27,9 @@ class Searched:
     @property
     def architecture(self) -> Architecture:
         """The net that was taken."""
-        return self.landing.result.architecture
+        net = self.landing.result.architecture
+        assert isinstance(net, Architecture)
+        return net
 
     def show(self, console: Console) -> None:
         """Prints the net that was taken, block by block."""
@@ -60,6 +62,7 @@ def search(run: Run, tabled: Tabled) -> Searched:
     def land_and_draw() -> Landing:
         landing = land_run(run, tabled, supernet)
         searched = landing.result.architecture
+        assert isinstance(searched, Architecture)
         if run.kept(run.folder.architecture, partial(load_json, cls=Architecture)) != searched:
             run.folder.files.save(searched, run.folder.architecture)
         expected_ms = expected_history_ms(history, space, table)

@@ -1,23 +1,29 @@
 """The first step: the latency table that a run searches with."""
 
+from collections.abc import Collection, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from attrs import evolve, frozen
 from rich.console import Console
 
 from pnas_apps.devices.cached_tables import cached_table, whole_cached_table
+from pnas_apps.devices.columns import with_columns
 from pnas_apps.devices.known_tables import read_table
 from pnas_apps.devices.target import TargetDevice, target_device
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
-from pnas_apps.run.folder import RunFolder
+from pnas_apps.ground.progress import Reporter
+from pnas_apps.run.folder import KeptRun
 from pnas_apps.run.objective_config import ObjectiveConfig
 from pnas_apps.run.run import Run
+from pnas_apps.steps.metrics import run_metrics
 from pnas_apps.steps.objective import check_objective
 from pnas_apps.steps.rewards import check_file_bytes
+from pnas_export import CommandMetric
 from pnas_latency import Budget, ForeignTableError, LatencyTable, MissingWorkloadsError, check_budget
-from pnas_ops import DeviceInfo, PnasError, Space, to_json
+from pnas_ops import AnySpace, DeviceInfo, ModuleBuilder, PnasError, to_json, workloads
 from pnas_supernet import has_checkpoint
 
 
@@ -57,35 +63,80 @@ def find_table(run: Run, choice: TableChoice) -> Tabled:
     device = target_device(run.target, cache=run.cache, log=run.folder.converter_log)
 
     def begin() -> LatencyTable:
-        files, space = run.folder.files, run.task.space
+        files = run.folder.files
         files.save(run.preprocessing, run.folder.preprocessing)
         files.write(run.folder.labels, "".join(f"{name}\n" for name in run.task.train.classes))
-        before = run.kept(run.folder.table, LatencyTable.load)
-        table = _given_table(space, device.info, run.folder, choice, before)
-        if table is None:
-            table = cached_table(device, space, run.cache, run.reporter)
-        files.save(table, run.folder.table)
-        _check_limits(space, table, run.budget, run.preset.objective)
-        return table
+        return table_for(
+            run.task.space,
+            device,
+            run.folder,
+            run.cache,
+            choice,
+            budget=run.budget,
+            metrics=run_metrics(run),
+            objective=run.preset.objective,
+            reporter=run.reporter,
+        )
 
-    table = run.processes.first(begin)
-    run.reporter.console.print(f"  {table.device}, measured on {table.measured_on}")
-    return Tabled(device=device, table=table)
+    return Tabled(device=device, table=run.processes.first(begin))
 
 
-def check_limits(
-    space: Space,
-    info: DeviceInfo,
-    folder: RunFolder,
+def table_for(
+    space: AnySpace,
+    device: TargetDevice,
+    folder: KeptRun[Any],
     cache: Cache,
     choice: TableChoice,
     *,
     budget: Budget,
+    metrics: Sequence[CommandMetric] = (),
+    objective: ObjectiveConfig,
+    reporter: Reporter,
+    build: ModuleBuilder | None = None,
+) -> LatencyTable:
+    """The table of a run, which is in its folder then.
+
+    Args:
+        space: that it is of.
+        device: that it is of.
+        folder: of the run.
+        cache: of tables.
+        choice: what the command line says of it.
+        budget: what the net may cost.
+        metrics: commands that fill columns of the table.
+        objective: how costs enter the search.
+        reporter: shows progress.
+        build: makes the modules of a `ModuleSpace`.
+
+    Raises:
+        UserError, InfeasibleBudgetError: as `find_table`.
+    """
+    before = folder.files.kept(folder.table, LatencyTable.load, reporter.warn)
+    table = _given_table(space, device.info, folder, choice, before)
+    if table is None:
+        table = cached_table(device, space, cache, reporter, build=build)
+    table = with_columns(table, space, metrics, reporter, keep=lambda table: folder.files.save(table, folder.table))
+    folder.files.save(table, folder.table)
+    _check_limits(space, table, budget, objective)
+    reporter.console.print(f"  {table.device}, measured on {table.measured_on}")
+    return table
+
+
+def check_limits(
+    space: AnySpace,
+    info: DeviceInfo,
+    folder: KeptRun[Any],
+    cache: Cache,
+    choice: TableChoice,
+    *,
+    budget: Budget,
+    metrics: Collection[str],
     objective: ObjectiveConfig,
 ) -> None:
     """Refuses what this step would refuse, as far as that can be told before anything is written or measured.
 
-    Where there is no table yet, that is all but the latency.
+    Where there is no table yet, that is all but the latency and its other columns; columns that are to be filled by
+    `metrics` are left out anyway.
 
     Raises:
         UserError: for a table that cannot be used, and an objective that does not fit it or the space.
@@ -96,17 +147,31 @@ def check_limits(
     table = _given_table(space, info, folder, choice, _intact_table(folder)) or whole_cached_table(info, space, cache)
     if table is None:
         nothing = LatencyTable(device=info, measured_on=date.today().isoformat(), entries=())
-        check_budget(space, nothing, evolve(budget, latency_ms=None))
+        _check_columns(None, space, budget, metrics)
+        check_budget(space, nothing, evolve(budget, latency_ms=None, columns={}))
     else:
+        _check_columns(table, space, budget, metrics)
+        columns = {name: at_most for name, at_most in budget.columns.items() if name not in metrics}
+        budget = evolve(budget, columns=columns)
         _check_limits(space, table, budget, objective)
 
 
-def _check_limits(space: Space, table: LatencyTable, budget: Budget, objective: ObjectiveConfig) -> None:
+def _check_columns(table: LatencyTable | None, space: AnySpace, budget: Budget, metrics: Collection[str]) -> None:
+    """Raises a UserError for a limit on a column that the table lacks, and that no command is there to fill."""
+    for name in budget.columns.keys() - metrics:
+        if table is None or table.missing_column(name, workloads(space)):
+            raise UserError(
+                f"the latency table has no {name} of all blocks: add --metric {name}=COMMAND, which measures it, or "
+                "give a --table that has it"
+            )
+
+
+def _check_limits(space: AnySpace, table: LatencyTable, budget: Budget, objective: ObjectiveConfig) -> None:
     check_budget(space, table, budget)
     check_objective(objective, space, table, budget)
 
 
-def _intact_table(folder: RunFolder) -> LatencyTable | None:
+def _intact_table(folder: KeptRun[Any]) -> LatencyTable | None:
     """That of a run that was begun; None where there is none, or a damaged one."""
     try:
         folder.files.check(folder.table)
@@ -116,7 +181,7 @@ def _intact_table(folder: RunFolder) -> LatencyTable | None:
 
 
 def _given_table(
-    space: Space, info: DeviceInfo, folder: RunFolder, choice: TableChoice, before: LatencyTable | None
+    space: AnySpace, info: DeviceInfo, folder: KeptRun[Any], choice: TableChoice, before: LatencyTable | None
 ) -> LatencyTable | None:
     """The one that the command line names, or `before`, that of the run; None where one is to be measured."""
     path = choice.path or folder.table
@@ -142,7 +207,7 @@ def _given_table(
     return table
 
 
-def _refuse_unlike_the_damaged(folder: RunFolder, table: LatencyTable | None) -> None:
+def _refuse_unlike_the_damaged(folder: KeptRun[Any], table: LatencyTable | None) -> None:
     """Where a search was begun with a table that has been damaged since, it goes on with that one only."""
     if not folder.table.exists():
         return

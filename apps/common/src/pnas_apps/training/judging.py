@@ -29,3 +29,8 @@ def accuracy(
     if processes is not None:
         correct, total = processes.sums((correct, total))
     return correct / total
+
+
+def shown_score(score: float) -> str:
+    """As people read it: what may be a share in per cent, anything else as it is."""
+    return f"{score:.1%}" if 0 <= score <= 1 else f"{score:.4g}"

@@ -1,6 +1,7 @@
 """Training of one net."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,12 +14,15 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pnas_apps.ground.randomness import seed_of
 from pnas_apps.training.config import TrainConfig
+from pnas_apps.training.judging import shown_score
 from pnas_apps.training.regularization import make_mixing, training_view
-from pnas_ops import Batches, from_dict
+from pnas_ops import Batches, Score, from_dict
 from pnas_supernet import (
     AUTOCAST_DTYPES,
     DivergenceError,
     Execution,
+    Loss,
+    accuracy,
     average,
     check_identical,
     refuse_not_finite_state,
@@ -33,11 +37,16 @@ class TrainingDivergedError(DivergenceError):
 
 @frozen(kw_only=True)
 class TrainRecord:
-    """Mean loss and accuracy of one epoch over the augmented training images."""
+    """Mean loss and accuracy of one epoch over the augmented training images; the accuracy is the score, where there is
+    another.
+    """
 
     epoch: int
     loss: float
     accuracy: float
+
+    def __str__(self) -> str:
+        return f"{shown_score(self.accuracy)}, loss {self.loss:.3f}"
 
 
 class Training:
@@ -51,6 +60,8 @@ class Training:
         group: processes that train as one, each on its own part of every batch, and end with the same network. (The
             mean of their gradients is taken as in the search; BatchNorm sees one part, unless synchronized.)
         optimizer: of the network's parameters, at the learning rates of `config`; SGD as `config` has it if None.
+        loss: of what the network gives and the targets; cross entropy, smoothed as `config` has it, if None.
+        score: that the records have, of the same; accuracy if None.
 
     Raises:
         ValueError: where labels are to be mixed and the number of classes is not known, and for dropout in a net
@@ -66,9 +77,13 @@ class Training:
         classes: int | None = None,
         group: dist.ProcessGroup | None = None,
         optimizer: torch.optim.Optimizer | None = None,
+        loss: Loss | None = None,
+        score: Score | None = None,
     ) -> None:
         self.network = network
         self.config = config
+        self._loss = loss or partial(functional.cross_entropy, label_smoothing=config.label_smoothing)
+        self._score = score or accuracy
         self.history: list[TrainRecord] = []
         self._seed = seed
         self._group = group
@@ -129,20 +144,20 @@ class Training:
         self.network.train()
         self._view.train()
         self._check_processes(len(batches))
-        total_loss = total_correct = total = 0.0
+        total_loss = total_score = total = 0.0
         for index, (images, labels) in enumerate(batches):
             for group in self.optimizer.param_groups:
                 group["lr"] = self.config.lr_at(epoch + (index + 1) / len(batches))
             rank = 0 if self._group is None else self._group.rank()
             with seeded(seed_of(self._seed, "training", epoch, index, rank), self._device):
-                loss, correct = self._step(images, labels, where=f"epoch {epoch}, step {index}")
+                loss, score = self._step(images, labels, where=f"epoch {epoch}, step {index}")
             total_loss += loss * len(labels)
-            total_correct += correct
+            total_score += score * len(labels)
             total += len(labels)
             on_step()
         if self._group is not None:
-            total_correct = self._join_processes(total_correct, self._group)
-        self.history.append(TrainRecord(epoch=epoch, loss=total_loss / total, accuracy=total_correct / total))
+            total_score = self._join_processes(total_score, self._group)
+        self.history.append(TrainRecord(epoch=epoch, loss=total_loss / total, accuracy=total_score / total))
         return self.history[-1]
 
     def state_dict(self) -> dict[str, Any]:
@@ -177,8 +192,8 @@ class Training:
         if self._execution.scaler is not None:
             self._execution.scaler.load_state_dict(state["scaler"])
 
-    def _step(self, images: Tensor, labels: Tensor, *, where: str) -> tuple[float, int]:
-        """The loss, and how many images the net held for what they mostly are."""
+    def _step(self, images: Tensor, labels: Tensor, *, where: str) -> tuple[float, float]:
+        """The loss and the score, which takes a mixed image for what it mostly is."""
         targets = labels
         if self._mixing is not None:
             images, targets = self._mixing(images, labels)
@@ -192,19 +207,16 @@ class Training:
             raise TrainingDivergedError(f"{error} at {where}", "lower the learning rate") from None
         if self._average is not None:
             self._average.update_parameters(self.network)
-        return float(result.loss), int((result.outputs.argmax(dim=1) == labels).sum())
+        return float(result.loss), float(self._score(result.outputs, labels))
 
-    def _loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return functional.cross_entropy(outputs, targets, label_smoothing=self.config.label_smoothing)
-
-    def _join_processes(self, correct: float, group: dist.ProcessGroup) -> float:
-        """Gives all processes the mean statistics of BatchNorm; returns the mean of `correct`."""
+    def _join_processes(self, score: float, group: dist.ProcessGroup) -> float:
+        """Gives all processes the mean statistics of BatchNorm; returns the mean of `score`."""
         # They enter no step of a training, so that one mean at the end is as good as one at every step.
         averaged = [] if self._average is None else list(self._average.module.buffers())
         average([b for b in (*self.network.buffers(), *averaged) if b.is_floating_point()], group)
-        mean_correct = torch.tensor(correct, dtype=torch.float64, device=self._device)
-        average([mean_correct], group)
-        return float(mean_correct)
+        mean_score = torch.tensor(score, dtype=torch.float64, device=self._device)
+        average([mean_score], group)
+        return float(mean_score)
 
     def _check_processes(self, batches: int) -> None:
         if self._group is not None:

@@ -1,0 +1,63 @@
+"""What options have as values. Imports nothing heavy, since `--help` needs it."""
+
+from collections.abc import Callable
+from math import nan
+from typing import TypeVar
+
+import click
+
+from pnas_apps.ground.errors import UserError
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+class Number(click.ParamType):  # type: ignore[type-arg]
+    """A number within a range, which an error names in one line. (No `pnas_ops.Range`: `--help` imports no PyTorch.)
+
+    Args:
+        least: the smallest number.
+        most: the largest number, which keeps "inf" out too.
+        above: whether `least` itself is left out.
+        whole: whether the number is a whole one.
+    """
+
+    def __init__(self, least: float, most: float, *, above: bool = False, whole: bool = False) -> None:
+        self.name = "integer" if whole else "float"
+        self._least, self._most, self._above, self._whole = least, most, above, whole
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        return self.read(value, "it" if param is None else param.opts[0])
+
+    def read(self, value: str | float, what: str) -> float:
+        """The number; `what` is what an error calls it."""
+        try:
+            number = (int if self._whole else float)(value)
+        except ValueError:
+            number = nan
+        # Comparisons with "nan" are false.
+        if (self._least < number if self._above else self._least <= number) and number <= self._most:
+            return number
+        kind = "a whole number" if self._whole else "a number"
+        low = f"above {self._least:,g} and at most" if self._above else f"from {self._least:,} to"
+        raise UserError(f"{what} must be {kind} {low} {self._most:,}, got {value}: give another number")
+
+
+def whole(least: int, most: int) -> Number:
+    """A whole number within a range."""
+    return Number(least, most, whole=True)
+
+
+MILLISECONDS = Number(0, 1e9, above=True)
+COUNT = Number(0, 1e18, above=True)
+
+
+def all_of(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several decorators as one; the options come in this order."""
+
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate

@@ -1,0 +1,38 @@
+"""The command that prints a search space, to begin one's own with."""
+
+from pathlib import Path
+
+import click
+
+from pnas_apps.cli.app import App
+from pnas_apps.cli.options import known_operations
+from pnas_apps.cli.space_options import SpaceSize, asked_space, size_options
+
+
+def space_verb(app: App) -> click.Command:
+    """`space`, for one program."""
+
+    @click.command("space")
+    @click.argument("name", metavar="SPACE")
+    @size_options(app)
+    def space(
+        name: str,
+        classes: int | None,
+        resolution: int | None,
+        blocks_per_stage: int | None,
+        width_mult: float | None,
+        ops: Path | None,
+    ) -> None:
+        from pnas_ops import to_json
+
+        size = SpaceSize(
+            classes=classes, resolution=resolution, blocks_per_stage=blocks_per_stage, width_mult=width_mult
+        )
+        with known_operations(ops):
+            click.echo(to_json(asked_space(app, name, size)), nl=False)
+
+    space.help = (
+        "Print a search space as JSON, to change and to give back as --space FILE.\n\n"
+        f"SPACE is {', '.join(app.spaces)}, or a file that ends in .json or .toml, which is checked."
+    )
+    return space

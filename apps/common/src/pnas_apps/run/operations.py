@@ -1,0 +1,93 @@
+"""Operations of the user's own: the Python file of `--ops`, and its copy in a run's folder.
+
+To read such an operation is to run the code of its file, which may be anything. So that happens where the user has
+named the file with `--ops`, and for a copy in a run's folder only where a file of that very content was named here
+before, which the cache remembers.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pnas_apps.ground.cache import Cache
+from pnas_apps.ground.errors import UserError
+from pnas_ops import (
+    AnySpace,
+    Space,
+    code_of,
+    load_operations,
+    own_operations,
+    own_operations_of,
+    sha256_of,
+    write_atomically,
+)
+
+FILE_NAME = "operations.py"
+"""Of the copy in a run's folder."""
+
+
+@contextmanager
+def given_operations(path: Path | None, cache: Cache) -> Iterator[None]:
+    """The operations of a file that the command line names are known in the `with` block.
+
+    Args:
+        path: of the file; None for no file.
+        cache: remembers that the user has named it.
+
+    Raises:
+        OperationError: for a file that fails, or defines no operation.
+    """
+    if path is None:
+        yield
+        return
+    with own_operations(*load_operations(path)):
+        _mark(cache, path).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(_mark(cache, path), "")
+        yield
+
+
+@contextmanager
+def operations_of_run(run: Path, given: Path | None, cache: Cache) -> Iterator[None]:
+    """The operations of a run are known in the `with` block, where its user has named their file here before.
+
+    Args:
+        run: its folder.
+        given: the file that the command line names, if it does.
+        cache: knows the files that were named.
+
+    Raises:
+        UserError: for a file that is not the run's, and code that nobody has asked for.
+        OperationError: as `given_operations`.
+    """
+    kept = run / FILE_NAME
+    if not kept.is_file():
+        if given is not None:
+            raise UserError(f"{run} was begun without a file of operations: leave out --ops")
+    elif given is not None and sha256_of(given) != sha256_of(kept):
+        raise UserError(f"{given} is not what {run} was begun with: give --ops {kept}, or begin another run")
+    elif given is None and not _mark(cache, kept).exists():
+        raise UserError(
+            f"{run} has operations of its own, and to read them is to run the code in {kept}, which was never named "
+            f"with --ops here: look at it, and if you trust it, add --ops {kept}"
+        )
+    with given_operations(given or (kept if kept.is_file() else None), cache):
+        yield
+
+
+def codes(space: AnySpace) -> dict[str, str]:
+    """The operations of a space that are somebody's own, by their classes, each with the hash of its code."""
+    return {type(op).__name__: code_of(type(op)) for op in own_operations_of(space)}
+
+
+def check_used(path: Path, space: Space) -> None:
+    """Raises a UserError where a space has no operation of the file that the command line names."""
+    ours = {code_of(spec) for spec in load_operations(path)}
+    if not ours & set(codes(space).values()):
+        raise UserError(
+            f"space {space.name!r} has no operation of {path}: name them in a space of your own and give that with "
+            "--space FILE; the command space prints one to begin with"
+        )
+
+
+def _mark(cache: Cache, path: Path) -> Path:
+    return cache.operations / sha256_of(path)

@@ -1,0 +1,31 @@
+"""Costs of a run that commands of its user's own tell."""
+
+from pathlib import Path
+
+from pnas_apps.devices.columns import command_metrics
+from pnas_apps.ground.errors import UserError
+from pnas_apps.run.run import Run
+from pnas_export import CommandMetric
+
+
+def run_metrics(run: Run) -> tuple[CommandMetric, ...]:
+    """The commands of a run."""
+    return command_metrics(
+        run.metrics,
+        threads=run.target.threads,
+        dtype=run.target.dtype,
+        cache=run.cache,
+        log=run.folder.converter_log,
+    )
+
+
+def costs_of_file(run: Run, file: Path) -> dict[str, float]:
+    """What the commands of a run say of a file, by the names of the columns.
+
+    Raises:
+        UserError: naming the command that fails.
+    """
+    try:
+        return {metric.name: metric.of_file(file) for metric in run_metrics(run)}
+    except ValueError as error:
+        raise UserError(str(error)) from error

@@ -1,0 +1,5 @@
+"""`python -m pnas_own`."""
+
+from pnas_own.cli import main
+
+main()

@@ -1,0 +1,150 @@
+"""From a command line to a run, new or begun: what can be refused is refused here, before anything slow."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from pnas_apps.cli.options import RunOptions
+from pnas_apps.cli.runs import RUNS
+from pnas_apps.devices.known_tables import read_table
+from pnas_apps.devices.target import target_device
+from pnas_apps.ground.cache import Cache, find_cache
+from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.randomness import seed_of, seeded_generator
+from pnas_apps.ground.session import Session
+from pnas_apps.run.lock import held_folder, held_unfinished_folder
+from pnas_apps.steps.table import TableChoice, check_limits
+from pnas_export import MIN_CALIBRATION_IMAGES
+from pnas_own.data import Data
+from pnas_own.folder_data import read_folder
+from pnas_own.given import Given, read_given
+from pnas_own.loader_data import read_loaders
+from pnas_own.preset import OwnPreset
+from pnas_own.rules import default_rule
+from pnas_own.run import OwnFolder, OwnRun, OwnSettings
+from pnas_own.trial import check_net
+from pnas_supernet import ModuleSuperNet, search_space_of, seeded
+
+
+@contextmanager
+def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions, session: Session) -> Iterator[OwnRun]:
+    """A new run, or one that was interrupted and goes on; its folder is held to the end.
+
+    Args:
+        make: FILE.py:FUNCTION.
+        data_dir: folder of the images.
+        preset: options of the run.
+        options: of the command line.
+        session: what to work with.
+
+    Raises:
+        UserError, PnasError: for anything that the user can mend.
+    """
+    if session.processes.size > 1:
+        raise UserError("pnas-own works in one process: start it without torchrun")
+    given, cache = read_given(make), find_cache(options.cache_dir)
+    device = target_device(options.device, cache=cache, log=None)
+    if options.table is not None:
+        read_table(options.table)
+    with ExitStack() as held:
+        if options.run_dir is not None:
+            folder = OwnFolder(options.run_dir)
+            folder.refuse_finished()
+            folder.refuse_foreign()
+            held.enter_context(held_folder(folder.path))
+        data = _read_data(given, data_dir, preset, options, cache, session)
+        with seeded(seed_of(options.seed, "make")):
+            network = given.network(len(data.classes))
+        network.to(session.processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if not network.training:  # otherwise what is in evaluation mode is so on purpose
+            network.train()
+        check_net(network, data, given, preset)
+        supernet = _make_supernet(network, data, given, options.seed)
+        settings = OwnSettings(
+            task=data.name,
+            seed=options.seed,
+            preset=preset,
+            space=supernet.space,
+            train_images=data.sizes[0],
+            test_images=data.sizes[1],
+            classes=data.classes,
+            budget=options.budget,
+            device=options.device,
+            make=make,
+            sha256=given.sha256,
+            data_dir=str(data_dir.resolve()),
+        )
+        if options.run_dir is None:
+            folder = held.enter_context(held_unfinished_folder(RUNS, "own", settings, OwnFolder))
+        folder.check(settings)
+        check_limits(
+            supernet.space,
+            device.info,
+            folder,
+            cache,
+            TableChoice(path=options.table, foreign=options.foreign_table),
+            budget=options.budget,
+            metrics=(),
+            objective=preset.objective,
+        )
+        _tell_changes(folder, settings, session)
+        goes_on = folder.begin(settings)
+        images = "images" if given.loaders is None else "batches"
+        session.reporter.line(
+            f"{data.name}: {data.sizes[0]} training and {data.sizes[1]} test {images}; {len(supernet.space.places)} "
+            f"places; {'going on with' if goes_on else 'new run in'} {folder.path}, on {session.processes.device.type}"
+        )
+        yield OwnRun(
+            given=given,
+            data=data,
+            network=network,
+            supernet=supernet,
+            preset=preset,
+            folder=folder,
+            seed=options.seed,
+            budget=options.budget,
+            target=options.device,
+            cache=cache,
+            session=session,
+        )
+
+
+def _read_data(
+    given: Given, data_dir: Path, preset: OwnPreset, options: RunOptions, cache: Cache, session: Session
+) -> Data:
+    if not data_dir.is_dir():
+        raise UserError(f"{data_dir} is not a folder: name another --data-dir")
+    if given.loaders is not None:
+        data: Data = read_loaders(given, data_dir, seed=options.seed, device=session.processes.device)
+    else:
+        data = read_folder(data_dir, preset, seed=options.seed, check=options.check, cache=cache, session=session)
+    found = len(data.calibration(MIN_CALIBRATION_IMAGES))
+    if found < MIN_CALIBRATION_IMAGES:
+        raise UserError(
+            f"{data.name} has {found} training images, and int8 files need {MIN_CALIBRATION_IMAGES} to find their "
+            "ranges on: add some"
+        )
+    return data
+
+
+def _make_supernet(network: nn.Module, data: Data, given: Given, seed: int) -> ModuleSuperNet:
+    example = torch.zeros(data.preprocessing.input_shape, device=next(network.parameters()).device)
+    rule = given.rule or default_rule()
+    return given.call(
+        "rule",
+        lambda: search_space_of(
+            network, example, rule, name=given.name, generator=seeded_generator(seed, "architecture")
+        ),
+    )
+
+
+def _tell_changes(folder: OwnFolder, settings: OwnSettings, session: Session) -> None:
+    if folder.settings.exists() and not folder.files.has_changed(folder.settings):
+        found = folder.read_settings()
+        if (found.sha256, found.make) != (settings.sha256, settings.make):
+            session.reporter.warn(
+                f"{settings.make} is not as it was when the run began: what is in {folder.path} is of the earlier one"
+            )

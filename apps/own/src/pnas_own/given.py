@@ -1,0 +1,122 @@
+"""What a user's Python file gives: a pretrained net, and perhaps a rule, a loss, a score and images."""
+
+import inspect
+import sys
+import traceback
+from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from attrs import frozen
+from torch import nn
+
+from pnas_apps.ground.errors import UserError
+from pnas_ops import Batches, Score, in_one_line, sha256_of
+from pnas_supernet import Loss, Rule
+
+Result = TypeVar("Result")
+Loaders = Callable[[Path], tuple[Batches, Batches, Batches]]
+OPTIONAL = ("rule", "loss", "score", "loaders")
+
+
+@frozen(kw_only=True, eq=False)
+class Given:
+    """The functions of the file; None where it has none of that name.
+
+    Attributes:
+        path: of the file.
+        name: of the function that makes the net.
+        sha256: of the file.
+        make: the pretrained net; takes the number of classes, or nothing.
+        rule: which candidates may stand in the place of a module, see `pnas_supernet.search_space_of`.
+        loss: of the net's output for a batch, and the targets.
+        score: of the same: how good the output is, larger is better.
+        loaders: batches of uint8 RGB pixels (N, 3, H, W) and targets from a folder: for the weights, for the choice
+            among the candidates, and for the test.
+    """
+
+    path: Path
+    name: str
+    sha256: str
+    make: Callable[..., nn.Module]
+    rule: Rule | None = None
+    loss: Loss | None = None
+    score: Score | None = None
+    loaders: Loaders | None = None
+
+    def network(self, classes: int) -> nn.Module:
+        """The pretrained net.
+
+        Raises:
+            UserError: where the function fails, or returns something else.
+        """
+        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        takes = any(one.kind in positional for one in inspect.signature(self.make).parameters.values())
+        made = self.call(self.name, lambda: self.make(*([classes] if takes else [])))
+        if not isinstance(made, nn.Module):
+            raise UserError(
+                f"{self.path}: {self.name} returned a {type(made).__name__}: let it return a torch.nn.Module"
+            )
+        return made
+
+    def call(self, name: str, function: Callable[[], Result]) -> Result:
+        """What one of the file's functions returns.
+
+        Raises:
+            UserError: naming the function, the line and what it raised.
+        """
+        return _told(self.path, f"{name} raised", function)
+
+
+def read_given(text: str) -> Given:
+    """The functions of the file that a command line names as FILE.py:FUNCTION.
+
+    Raises:
+        UserError: for no such file or function, one that Python cannot run, and names that are no functions.
+    """
+    file, colon, name = text.rpartition(":")
+    if not colon or not name.isidentifier():
+        raise UserError(f"{text!r} names no function: write FILE.py:FUNCTION, such as my_model.py:make")
+    path = Path(file)
+    if not path.is_file():
+        raise UserError(f"there is no file {path}: name the Python file that makes your net")
+    module = _told(path, "raised", lambda: _imported(path.resolve()))
+    functions = {key: getattr(module, key) for key in (name, *OPTIONAL) if hasattr(module, key)}
+    if name not in functions:
+        raise UserError(f"{path} has no {name}: name a function of it that returns your net")
+    for key, value in functions.items():
+        if not callable(value):
+            raise UserError(f"{path}: {key} is a {type(value).__name__}, and has to be a function: rename it")
+    optional: dict[str, Any] = {key: functions.get(key) for key in OPTIONAL}
+    return Given(path=path, name=name, sha256=sha256_of(path), make=functions[name], **optional)
+
+
+def _imported(path: Path) -> ModuleType:
+    spec = spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError("its name does not end in .py")
+    if getattr(sys.modules.get(path.stem), "__file__", str(path)) != str(path):
+        raise ImportError(f"another module is called {path.stem} already, which it would hide: give it another name")
+    module = module_from_spec(spec)
+    # As when Python runs the file: it may import what lies beside it, and what it defines can be pickled.
+    sys.path.insert(0, str(path.parent))
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _told(path: Path, what: str, function: Callable[[], Result]) -> Result:
+    try:
+        return function()
+    except UserError:
+        raise
+    except Exception as error:  # whatever a user's code raises
+        lines = [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if Path(frame.filename) == path.resolve()
+        ]
+        where = f"{path}, line {lines[-1]}" if lines else f"{path}"
+        raise UserError(f"{where}: {what} {type(error).__name__}: {in_one_line(error)}: mend it") from None

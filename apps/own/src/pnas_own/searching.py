@@ -1,0 +1,118 @@
+"""The first steps of a run: the table, candidates that learn to stand where they stand, the search, the landing."""
+
+from attrs import frozen
+
+from pnas_apps.devices.target import TargetDevice, target_device
+from pnas_apps.ground.randomness import seeded_generator
+from pnas_apps.steps.land import land
+from pnas_apps.steps.objective import make_arch_step
+from pnas_apps.steps.rewards import measured_ms
+from pnas_apps.steps.supernet_search import go_on_searching
+from pnas_apps.steps.table import TableChoice, table_for
+from pnas_latency import LatencyTable
+from pnas_ops import Batches, ModuleArchitecture, save_weights
+from pnas_own.run import OwnRun, read_into
+from pnas_supernet import ProxylessNAS, accuracy, has_checkpoint, imitate
+
+
+@frozen(kw_only=True, eq=False)
+class Tabled:
+    """A run's device, and the table that predicts what nets take on it."""
+
+    device: TargetDevice
+    table: LatencyTable
+
+
+def find_table(run: OwnRun, choice: TableChoice) -> Tabled:
+    """The table of an interrupted run, or the one that the command line names, or one that is measured.
+
+    Raises:
+        UserError: for a table that cannot be used, and a device that cannot measure one.
+        InfeasibleBudgetError: for a budget that no net of the space is within.
+    """
+    device = target_device(run.target, cache=run.cache, log=run.folder.converter_log)
+    table = table_for(
+        run.space,
+        device,
+        run.folder,
+        run.cache,
+        choice,
+        budget=run.budget,
+        objective=run.preset.objective,
+        build=run.supernet.build,
+        reporter=run.session.reporter,
+    )
+    return Tabled(device=device, table=table)
+
+
+def let_imitate(run: OwnRun) -> None:
+    """The new candidates learn to give what the original layers give, unless that is done."""
+    folder, epochs = run.folder, run.preset.imitation_epochs
+    if has_checkpoint(folder.search_checkpoint) or not epochs:
+        return
+    if folder.files.kept(folder.imitated, read_into(run.supernet), run.session.reporter.warn) is None:
+        batches = run.data.training("weights", "imitate")
+        with run.session.reporter.phases() as progress:
+            found = imitate(run.supernet, batches, epochs=epochs, progress=progress)
+        with folder.files.writing(folder.imitated) as staged:
+            save_weights(run.supernet, staged)
+        run.session.reporter.line(f"  {found!r}".replace("<", "").replace(">", ""))
+
+
+def search(run: OwnRun, tabled: Tabled) -> ModuleArchitecture:
+    """The net that a search lands on; goes on where an interrupted one was.
+
+    Raises:
+        CheckpointError: for a checkpoint that cannot be gone on from.
+        InfeasibleBudgetError: for a budget that no net is within.
+        DivergenceError: where a loss or a weight is not finite.
+    """
+    table, space, config = tabled.table, run.space, run.preset.search
+
+    def weights(epoch: int, start: int) -> Batches:
+        return run.data.training("weights", "search", epoch, start=start)
+
+    def choice(epoch: int, start: int) -> Batches:
+        return run.data.training("choice", "search", epoch, start=start)
+
+    measured = measured_ms(tabled.device, run.supernet.build)
+    arch_step = make_arch_step(
+        space,
+        table,
+        config,
+        run.preset.objective,
+        run.budget,
+        measured if run.preset.objective.reward_cost == "measured" else table.metric().of,
+        steps=config.epochs * (len(weights(0, 0)) // config.arch_interval),
+        score=run.given.score or accuracy,
+    )
+    nas = ProxylessNAS(
+        run.supernet,
+        config,
+        arch_step=arch_step,
+        generator=seeded_generator(run.seed, "paths"),
+        loss=run.given.loss,
+        score=run.given.score,
+    )
+    go_on_searching(
+        nas,
+        weights,
+        choice,
+        run.folder,
+        expected_ms=table.metric().expectation(space),
+        processes=run.session.processes,
+        reporter=run.session.reporter,
+    )
+    landing = land(
+        run.supernet,
+        run.space,
+        table,
+        run.budget,
+        measured if table.device == tabled.device.info else None,
+        folder=run.folder,
+        reporter=run.session.reporter,
+    )
+    net = landing.result.architecture
+    assert isinstance(net, ModuleArchitecture)
+    run.folder.files.save(net, run.folder.architecture)
+    return net
