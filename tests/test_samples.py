@@ -104,7 +104,7 @@ def test_an_unfinished_search_goes_on_to_its_end(tmp_path: Path, reporter: Repor
     session = Session(reporter=reporter, processes=Processes(device=torch.device("cpu")), workers=0)
     opened = open_run(
         tmp_path / "run",
-        lambda folder, preset, track: APP.read_task(folder, False, preset, track),
+        lambda folder, preset, space, track: APP.read_task(folder, False, preset, space, track),
         data_dir=None,
         cache_dir=tmp_path / "cache",
         session=session,

@@ -34,7 +34,7 @@ from pnas_supernet import (
     active_paths,
     alpha_parameters,
     arch_step,
-    batch_statistics_untouched,
+    buffers_untouched,
     extract,
     frozen_parameters,
     sample_exact_gate,
@@ -178,7 +178,7 @@ class Searching:
 def kept(network: nn.Module, batch: Batch) -> int:
     """Bytes that autograd keeps of a forward pass, parameters, buffers and images apart."""
     exist = [*network.parameters(), *network.buffers(), batch.images]
-    with batch_statistics_untouched(network.modules()):
+    with buffers_untouched(network.modules()):
         return saved_bytes(lambda: network(batch.images), besides=exist)
 
 

@@ -1,0 +1,55 @@
+"""The two examples of `pnas-own`, kept whole, from weights that `pretrain.py` has made in the folder PRETRAINED_DIR.
+
+Run with `PRETRAINED_DIR=pretrained uv run pytest -m slow tests/benchmarks/test_own_nets.py -s` on an idle machine.
+"""
+
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from pnas_ops import load_json
+from pnas_own.reporting import OwnResults
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "apps" / "own" / "examples"
+PHOTOS = ROOT.parent / "shared" / "data" / "ants-bees-photos.zip"
+MINUTES = 15
+
+pytestmark = pytest.mark.slow
+
+
+def results(folder: Path, example: str, weights: str, *arguments: str) -> OwnResults:
+    """What the program finds, within the minutes that its README names."""
+    pretrained = Path(os.environ.get("PRETRAINED_DIR", "pretrained"), f"{weights}.safetensors").resolve()
+    for needed in (pretrained, PHOTOS):
+        if not needed.exists():
+            pytest.skip(f"{needed.name} is not there")
+    zipfile.ZipFile(PHOTOS).extractall(folder)
+    program = [sys.executable, "-m", "pnas_own", "run", f"{EXAMPLES / example}:make", "--data-dir", folder / "photos"]
+    command = [*map(str, program), "--run-dir", str(folder / "run"), "--cache-dir", str(folder / "cache"), *arguments]
+    began = time.monotonic()
+    subprocess.run(command, check=True, env=os.environ | {"PRETRAINED": str(pretrained)})
+    found = load_json(folder / "run" / "results.json", OwnResults)
+    minutes = (time.monotonic() - began) / 60
+    print(f"{example}: {minutes:.1f} minutes, {found}")
+    assert minutes < MINUTES
+    assert 3 * len(found.changes) >= found.places
+    return found
+
+
+def test_photographs_by_a_net_of_torchvision(tmp_path: Path) -> None:
+    original, found = results(tmp_path, "photos.py", "mobilenet_v3_small", "--target-latency-ms", "0.4").nets
+    assert 0.95 * 0.4 <= found.measured_ms <= 1.05 * 0.4
+    assert found.measured_ms < original.measured_ms
+    assert found.score > 0.6
+
+
+def test_segmentation_by_a_net_of_torchvision(tmp_path: Path) -> None:
+    original, found = results(tmp_path, "digits.py", "mobilenet_v3_large", "--target-latency-ms", "3").nets
+    assert found.measured_ms < original.measured_ms
+    assert found.score > 0.5
