@@ -110,6 +110,9 @@ def test_each_output_has_a_tolerance_of_its_own(proven: Callable[..., Proof]) ->
     assert proven(runtime, test, tolerance={"mean": 0.011}).files[0].parity.outputs[1].max_relative_difference > 0.009
     with pytest.raises(ValueError, match=r"^the net has no output 'aux' to be tolerant of: name some of out, mean$"):
         proven(runtime, test, tolerance={"aux": 0.1})
+    for tolerance, of in ((float("nan"), ""), ({"mean": float("nan")}, "of 'mean' "), (float("inf"), ""), (-1.0, "")):
+        with pytest.raises(ValueError, match=rf"^the tolerance {of}must be a number from 0 to 1e\+09, got "):
+            proven(runtime, test, tolerance=tolerance)
 
 
 @pytest.mark.parametrize(

@@ -202,3 +202,11 @@ def test_a_relaxation_is_below_every_choice(blocks: int, candidates: int, random
             assert relaxed.at_least(chosen, np.array([need]))[0] <= cost + 1e-12
     # With room for everything, nothing is left to relax.
     assert relaxed.at_least(0, np.array([1e9]))[0] == pytest.approx(sum(map(min, costs)), abs=1e-9)
+
+
+def test_a_room_that_a_limb_just_holds_is_no_smaller_than_what_could_fill_it() -> None:
+    costs = [[0.0, float(2**52 + 2 * block + 1) * 2.0**7, 1.0] for block in range(20)]
+    found = least_choice([[1.0, 0.0, 0.5]] * 20, [Bound(costs=costs, at_most=2.0**59 * 1.5)])
+    assert found is not None
+    # One of the large ones fits, and none of the others is worth nothing.
+    assert found.choice == (1, *[2] * 19)

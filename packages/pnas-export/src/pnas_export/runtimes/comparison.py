@@ -10,13 +10,16 @@ from torch import Tensor
 
 from pnas_export.ground.net_error import NetError
 from pnas_export.runtimes.runtime import Runtime
-from pnas_ops import PnasError
+from pnas_ops import PnasError, Range
 
 FLOAT_TOLERANCE = 1e-4
 """Largest difference, relative to the largest value of its output, that a float32 file may have."""
 
 Tolerance = float | Mapping[str, float] | None
 """For all outputs; or by the names of outputs, `FLOAT_TOLERANCE` for those that are not named; None passes anything."""
+
+
+_TOLERANCE = Range(0.0, 1e9)
 
 
 class ParityError(PnasError, ValueError):
@@ -169,6 +172,12 @@ def gives_classes(rows: Tensor) -> bool:
 
 
 def check_tolerance(tolerance: Tolerance, outputs: Collection[str]) -> None:
-    """Raises ValueError for a tolerance that names no output of the net."""
-    if isinstance(tolerance, Mapping) and (unknown := [name for name in tolerance if name not in outputs]):
+    """Raises ValueError for a tolerance that names no output of the net, and one that is no difference."""
+    named = isinstance(tolerance, Mapping)
+    bounds = tolerance if isinstance(tolerance, Mapping) else {"": tolerance}
+    if named and (unknown := [name for name in bounds if name not in outputs]):
         raise ValueError(f"the net has no output {unknown[0]!r} to be tolerant of: name some of {', '.join(outputs)}")
+    for name, bound in bounds.items():
+        if bound is not None and bound not in _TOLERANCE:
+            of = f"of {name!r} " if named else ""
+            raise ValueError(f"the tolerance {of}must be {_TOLERANCE}, got {bound}")

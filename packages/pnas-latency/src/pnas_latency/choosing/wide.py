@@ -36,7 +36,8 @@ def differences(left: Wide, right: Wide) -> Wide:
 
 def capped(numbers: Wide, most: int) -> Wide:
     """The lesser of each of `numbers` and `most`."""
-    cap = widened([most], len(numbers))
+    limbs = len(numbers)
+    cap = widened([min(most, (1 << _BITS * limbs) - 1)], limbs)  # as large as any of them
     above = np.zeros(numbers.shape[1], np.bool_)
     for limb, most_limb in zip(numbers, cap, strict=True):
         above = (limb > most_limb) | ((limb == most_limb) & above)

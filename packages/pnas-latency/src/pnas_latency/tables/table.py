@@ -226,7 +226,7 @@ class LatencyTable:
             MissingWorkloadsError: for workloads that the table lacks.
         """
         found = dict[AnyWorkload, float](values.items())
-        if missing := [workload for workload in found if workload not in self.measurements]:
+        if missing := lacking([found], self.measurements):
             raise MissingWorkloadsError(missing, self.device)
         entries = tuple(
             evolve(entry, columns={**entry.columns, name: found[entry.workload]}) if entry.workload in found else entry
