@@ -99,17 +99,25 @@ def changes(original: ModuleArchitecture, found: ModuleArchitecture) -> tuple[Ch
 
 
 def _nets_title(run: OwnRun, results: OwnResults) -> str:
-    asked = "" if run.budget.latency_ms is None else f", {run.budget.latency_ms:g} ms asked for"
-    return f"Both nets, trained alike{asked} (the original as it was given: {shown_score(results.score_as_given)})"
+    target_ms, found = run.budget.latency_ms, results.nets[-1]
+    asked = (
+        ""
+        if target_ms is None
+        else f"\n{found.name} takes {found.measured_ms / target_ms:.0%} of the {target_ms:g} ms asked for"
+    )
+    return f"Both nets, trained alike (the original as it was given: {shown_score(results.score_as_given)}){asked}"
 
 
 def _nets_table(run: OwnRun, results: OwnResults) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("net")
-    for heading in ("accuracy" if run.given.score is None else "score", "predicted ms", "measured ms"):
+    for heading in ("accuracy" if run.given.score is None else "score", "predicted ms", "measured ms", "off by"):
         table.add_column(heading, justify="right")
     for net in results.nets:
-        table.add_row(net.name, shown_score(net.score), f"{net.predicted_ms:.4f}", f"{net.measured_ms:.4f}")
+        off = net.predicted_ms / net.measured_ms - 1
+        table.add_row(
+            net.name, shown_score(net.score), f"{net.predicted_ms:.4f}", f"{net.measured_ms:.4f}", f"{off:+.1%}"
+        )
     return table
 
 

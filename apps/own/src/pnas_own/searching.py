@@ -4,6 +4,7 @@ from attrs import frozen
 
 from pnas_apps.devices.target import TargetDevice, target_device
 from pnas_apps.ground.randomness import seeded_generator
+from pnas_apps.showing.run_tables import landing_table
 from pnas_apps.steps.land import land
 from pnas_apps.steps.objective import make_arch_step
 from pnas_apps.steps.rewards import measured_ms
@@ -42,6 +43,8 @@ def find_table(run: OwnRun, choice: TableChoice) -> Tabled:
         build=run.supernet.build,
         reporter=run.session.reporter,
     )
+    original, fastest = (table.predict_ms(net) for net in (run.space.original, table.metric().cheapest(run.space)))
+    run.session.reporter.line(f"  predicted: the original takes {original:.4g} ms, the fastest net {fastest:.4g} ms")
     return Tabled(device=device, table=table)
 
 
@@ -112,6 +115,8 @@ def search(run: OwnRun, tabled: Tabled) -> ModuleArchitecture:
         folder=run.folder,
         reporter=run.session.reporter,
     )
+    if landing.target_ms is not None:
+        run.session.reporter.console.print(landing_table(landing))
     net = landing.result.architecture
     assert isinstance(net, ModuleArchitecture)
     run.folder.files.save(net, run.folder.architecture)
