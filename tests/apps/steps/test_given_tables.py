@@ -1,0 +1,70 @@
+"""Which table a run takes: the one it was begun with, whatever a command line names later."""
+
+from pathlib import Path
+
+import pytest
+
+from pnas_apps.ground.cache import Cache
+from pnas_apps.ground.errors import UserError
+from pnas_apps.run.folder import RunFolder
+from pnas_apps.run.objective_config import ObjectiveConfig
+from pnas_apps.steps.table import TableChoice, check_limits
+from pnas_latency import Budget, LatencyTable
+from pnas_ops import digits_mbconv_space, from_json, to_json
+from tables import DEVICE, uniform_table
+
+SPACE = digits_mbconv_space()
+# As a file gives it: with 1.0 for 1.
+TABLE = from_json(to_json(uniform_table(SPACE)), LatencyTable)
+OBJECTIVE = ObjectiveConfig(
+    form="constrained",
+    weight=0.1,
+    log_unit_ms=1.0,
+    multiplier_rate=0.1,
+    damping=1.0,
+    tightening=0.5,
+    samples=1,
+    reward_cost="table",
+    file_bytes=1e5,
+)
+
+
+def check(folder: RunFolder, given: Path) -> None:
+    cache = Cache(folder.path.parent / "cache")
+    check_limits(
+        SPACE, DEVICE, folder, cache, TableChoice(path=given), budget=Budget(), metrics=(), objective=OBJECTIVE
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    (tmp_path / "run").mkdir()
+    folder = RunFolder(tmp_path / "run")
+    folder.files.save(TABLE, folder.table)
+    return folder
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    uniform_table(SPACE, 2.0).save(tmp_path / "other.json")
+    return tmp_path / "other.json"
+
+
+def test_before_the_search_any_table_of_the_space_will_do(folder: RunFolder, other: Path) -> None:
+    check(folder, other)
+
+
+def test_a_search_goes_on_with_the_table_that_it_was_begun_with(folder: RunFolder, other: Path) -> None:
+    folder.search_checkpoint.touch()
+    check(folder, folder.table)
+    with pytest.raises(UserError, match=r"run was begun with another table than .*other\.json: leave out --table$"):
+        check(folder, other)
+
+
+def test_a_search_whose_table_is_damaged_goes_on_with_that_very_one(folder: RunFolder, other: Path) -> None:
+    folder.search_checkpoint.touch()
+    folder.table.write_text("damaged")
+    with pytest.raises(UserError, match=r"begun with the table that table\.json held before it was damaged"):
+        check(folder, other)
+    TABLE.save(other)
+    check(folder, other)
