@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -318,6 +319,39 @@ def test_what_cannot_be_a_place_is_refused_only_where_the_rule_asks_for_it(path:
 def test_a_candidate_that_does_not_fit_is_refused(candidate: Any, message: str) -> None:
     with pytest.raises(PlaceError, match=message):
         space_of(nn.Sequential(nn.Conv2d(3, 4, 1)), only("0", new=candidate))
+
+
+class InPlace(nn.Module):
+    """A convolution of what it has changed in place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.relu_(x))
+
+
+def test_what_changes_its_input_in_place_is_refused_as_the_original_and_beside_it() -> None:
+    with pytest.raises(
+        PlaceError, match=r"'original' at '0' changes its input in place.*: build it with inplace=False"
+    ):
+        space_of(nn.Sequential(InPlace()), only("0", new=nn.Conv2d(3, 3, 1)))
+    with pytest.raises(PlaceError, match=r"'new' at '0' changes its input in place.*: build it with inplace=False"):
+        space_of(nn.Sequential(nn.Conv2d(3, 3, 1)), only("0", new=nn.Sequential(nn.ReLU(inplace=True))))
+
+
+def test_each_candidate_is_a_module_of_its_own() -> None:
+    network, new = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)), nn.Conv2d(3, 3, 1)
+    with pytest.raises(PlaceError, match="'new' at '1' is another candidate too, or shares its weights"):
+        space_of(network, lambda path, module, inputs: {"new": new} if path else None)
+    with pytest.raises(PlaceError, match="'wrapped' at '0' is another candidate too, or shares its weights"):
+        space_of(network, only("0", new=new, wrapped=nn.Sequential(new, nn.ReLU())))
+    with pytest.raises(PlaceError, match=r"let the rule make each a module of its own: copy.deepcopy"):
+        space_of(network, only("1", one=(skip := nn.Identity()), other=skip))
+    activation = nn.ReLU()
+    apart = {title: nn.Sequential(nn.Conv2d(3, 3, 1), activation) for title in ("one", "other")}
+    assert len(space_of(network, only("0", **apart)).space.places[0].candidates) == 3
 
 
 def test_other_mistakes_are_one_line_too() -> None:

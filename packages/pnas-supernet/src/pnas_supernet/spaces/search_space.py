@@ -78,6 +78,7 @@ def _found(network: nn.Module, traced: Trace, replace: Rule) -> dict[str, dict[s
     stands = Counter(id(part) for _, part in network.named_modules(remove_duplicate=False))
     owners = Counter(id(value) for _, value in network.named_parameters(remove_duplicate=False))
     found: dict[str, dict[str, nn.Module]] = {}
+    taken: set[nn.Module | Tensor] = set()
     for path, part in network.named_modules():
         if not path or any(path.startswith(f"{outer}.") for outer in found):
             continue
@@ -93,7 +94,7 @@ def _found(network: nn.Module, traced: Trace, replace: Rule) -> dict[str, dict[s
             misfit = traced.misfit(part)
         if misfit:
             raise PlaceError(f"{path!r} {misfit}", "let the rule return None for it, or a place around it")
-        found[path] = checked_candidates(path, part, wanted, weights={*network.parameters()})
+        found[path] = checked_candidates(path, part, wanted, weights={*network.parameters()}, taken=taken)
     return found
 
 
