@@ -54,7 +54,7 @@ def checked_candidates(
             raise PlaceError(
                 f"{title!r} at {path!r} shares its weights with the net", "give it a copy of its own: copy.deepcopy"
             )
-        own = {candidate, *candidate.parameters(), *candidate.buffers()}
+        own: set[nn.Module | Tensor] = {candidate, *candidate.parameters(), *candidate.buffers()}
         if not taken.isdisjoint(own):
             raise PlaceError(
                 f"{title!r} at {path!r} is another candidate too, or shares its weights",
