@@ -105,6 +105,43 @@ def test_an_identity_hands_on_a_tensor_of_its_own_where_the_others_need_the_inpu
     assert torch.equal(x, images())
 
 
+class Twice(nn.Module):
+    """The output of its inner module, and all or a part of the same memory."""
+
+    def __init__(self, inner: nn.Module, second: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.inner, self.second = inner, second
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        y = self.inner(x)
+        return y, self.second(y)
+
+
+@pytest.mark.parametrize("second", [lambda y: y, lambda y: y[:, :2]], ids=["itself", "a view"])
+@pytest.mark.parametrize("changed", [0, 1])
+@pytest.mark.parametrize("path", [ExactGate(0), TwoPathGate(0, 1)])
+def test_outputs_that_share_memory_are_changed_one_at_a_time(
+    path: SinglePath, changed: int, second: Callable[[Tensor], Tensor]
+) -> None:
+    def run(network: nn.Module, path: GatePath) -> list[Tensor | None]:
+        def changed_in_place() -> Tensor:
+            outputs = network(images())
+            outputs[changed].mul_(outputs[1 - changed].mean()).add_(1)
+            return (outputs[0].sum() + 1) * outputs[1].square().sum()
+
+        return gradients(network, changed_in_place, path)[1:]
+
+    inner = convolutions()
+    gated = MixedOp([Twice(one, second) for one in inner]).double()
+    apart = MixedOp([Twice(one, lambda y: second(y).clone()) for one in inner])
+    apart.to(torch.float64)
+    expected = [gradient.clone() for gradient in run(apart, SinglePath(0)) if gradient is not None]
+    given = [gradient for gradient in run(gated, path) if gradient is not None]
+    assert len(given) == len(expected) == 2
+    for one, other in zip(given, expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_no_copy_is_kept_for_what_works_in_place() -> None:
     x = images().requires_grad_()
     op = MixedOp(convolutions()).double().requires_grad_(False)

@@ -294,3 +294,24 @@ def test_wrong_arguments_are_told() -> None:
         convolutions(kernel_sizes=(3, 4))
     with pytest.raises(ValueError, match="changes nothing: pass kernel_sizes"):
         convolutions()
+
+
+class Gained(nn.Module):
+    """Two layers whose output counts nothing yet; with `leak`, what lies between them is seen outside too."""
+
+    def __init__(self, *, leak: bool) -> None:
+        super().__init__()
+        self.leak = leak
+        self.first, self.second = nn.Linear(4, 8), nn.Linear(8, 4)
+        self.gain = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.first(x).relu()
+        seen = hidden.mean(1, keepdim=True) if self.leak else 0
+        return x + self.gain * (self.second(hidden) + seen)
+
+
+def test_a_block_that_starts_from_zeros_proves_nothing_by_them() -> None:
+    rule = inner_widths(ratios=(0.5,))
+    assert not wanted_by(rule, Gained(leak=True), torch.zeros(2, 4))
+    assert set(wanted_by(rule, Gained(leak=False), torch.zeros(2, 4))) == {"w0.5"}

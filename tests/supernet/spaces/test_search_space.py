@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -318,6 +319,104 @@ def test_what_cannot_be_a_place_is_refused_only_where_the_rule_asks_for_it(path:
 def test_a_candidate_that_does_not_fit_is_refused(candidate: Any, message: str) -> None:
     with pytest.raises(PlaceError, match=message):
         space_of(nn.Sequential(nn.Conv2d(3, 4, 1)), only("0", new=candidate))
+
+
+class Looking(nn.Module):
+    """Two convolutions that run only if they are seen to be what they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in (self.a, self.b):
+            x = layer(x) if isinstance(layer, nn.Conv2d) else layer(x) * 1.01
+        return x
+
+
+class Listed(Looking):
+    """Its convolutions are in a list of Python's too, which is what runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = [self.a, self.b]
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class Asking(Looking):
+    """Asks its convolutions for what only convolutions have."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b(self.a(x).view(-1, self.a.out_channels, *x.shape[2:])) + self.b.weight.mean()
+
+
+class Noisy(Looking):
+    """Draws in evaluation mode too, changes its input, and gives what is no number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.b(self.a(x.add_(1) + torch.rand_like(x))), x.log() - torch.inf, x / 0 * 0])
+
+
+@pytest.mark.parametrize(
+    ("network", "path", "message"),
+    [
+        (Looking(), "b", "the net gives another output with a MixedOp at 'b', even along the originals: let forward"),
+        (Listed(), "b", "calls the MixedOp at 'b' 0 times, .*: keep modules in an nn.ModuleList"),
+        (Asking(), "a", "does not run with a MixedOp at 'a': .* no attribute 'out_channels': let forward only call"),
+        (Asking(), "b", "does not run with a MixedOp at 'b': .* no attribute 'weight': let forward only call"),
+    ],
+)
+def test_a_net_that_is_another_with_mixed_ops_is_refused(network: nn.Module, path: str, message: str) -> None:
+    with pytest.raises(PlaceError, match=message):
+        search_space_of(network, image(), only(path, new=nn.Conv2d(3, 3, 1)))
+
+
+def test_of_several_places_the_one_that_the_net_looks_into_is_named() -> None:
+    with pytest.raises(PlaceError, match="with a MixedOp at 'a': "):
+        search_space_of(Asking(), image(), lambda path, module, inputs: {"new": nn.Conv2d(3, 3, 1)} if path else None)
+
+
+def test_a_net_that_draws_is_still_itself() -> None:
+    x = image()
+    assert search_space_of(Noisy(), x, only("a", new=nn.Conv2d(3, 3, 1))).space.places
+    assert torch.equal(x, image())
+
+
+class InPlace(nn.Module):
+    """A convolution of what it has changed in place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.relu_(x))
+
+
+def test_what_changes_its_input_in_place_is_refused_as_the_original_and_beside_it() -> None:
+    with pytest.raises(
+        PlaceError, match=r"'original' at '0' changes its input in place.*: build it with inplace=False"
+    ):
+        space_of(nn.Sequential(InPlace()), only("0", new=nn.Conv2d(3, 3, 1)))
+    with pytest.raises(PlaceError, match=r"'new' at '0' changes its input in place.*: build it with inplace=False"):
+        space_of(nn.Sequential(nn.Conv2d(3, 3, 1)), only("0", new=nn.Sequential(nn.ReLU(inplace=True))))
+
+
+def test_each_candidate_is_a_module_of_its_own() -> None:
+    network, new = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)), nn.Conv2d(3, 3, 1)
+    with pytest.raises(PlaceError, match="'new' at '1' is another candidate too, or shares its weights"):
+        space_of(network, lambda path, module, inputs: {"new": new} if path else None)
+    with pytest.raises(PlaceError, match="'wrapped' at '0' is another candidate too, or shares its weights"):
+        space_of(network, only("0", new=new, wrapped=nn.Sequential(new, nn.ReLU())))
+    with pytest.raises(PlaceError, match=r"let the rule make each a module of its own: copy.deepcopy"):
+        space_of(network, only("1", one=(skip := nn.Identity()), other=skip))
+    activation = nn.ReLU()
+    apart = {title: nn.Sequential(nn.Conv2d(3, 3, 1), activation) for title in ("one", "other")}
+    assert len(space_of(network, only("0", **apart)).space.places[0].candidates) == 3
 
 
 def test_other_mistakes_are_one_line_too() -> None:

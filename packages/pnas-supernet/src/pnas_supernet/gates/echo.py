@@ -66,9 +66,7 @@ def echo(
     check_inputs(candidates[active], before.versions, inputs, named)
     form, outputs = OutputForm.of(candidates[active], output)
     call, tensors = Nest.split((inputs, named))
-    storages = {tensor.untyped_storage().data_ptr() for tensor in tensors}
-    # The others need the input as it was: what follows may only change an output that does not show it.
-    outputs = [tensor.clone() if tensor.untyped_storage().data_ptr() in storages else tensor for tensor in outputs]
+    outputs = _of_their_own(outputs, besides=tensors)
     evaluation = _Evaluation(candidates, active, before, form, call)
     detached = [tensor.detach() for tensor in tensors]
     return form.nest.filled(_EchoActive.apply(alpha.softmax(dim=0), evaluation, *outputs, *detached))
@@ -156,6 +154,21 @@ class _ChangeCounter:
     def has_counted(self) -> bool:
         """Whether the tensor has been changed since."""
         return self._tensor._version != self._first
+
+
+def _of_their_own(outputs: Sequence[Tensor], *, besides: Sequence[Tensor]) -> list[Tensor]:
+    """The outputs, cloned where they show the memory of another or of the input.
+
+    The other candidates need the input as it was, and autograd does not see that what changes one output in place
+    changes another: what follows may only change what nothing else shows.
+    """
+    shown = {tensor.untyped_storage().data_ptr() for tensor in besides}
+    own = []
+    for output in outputs:
+        storage = output.untyped_storage().data_ptr()
+        own.append(output.clone() if storage in shown else output)
+        shown.add(storage)
+    return own
 
 
 def has_gradient(tensor: Tensor) -> bool:

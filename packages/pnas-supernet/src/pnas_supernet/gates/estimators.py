@@ -23,7 +23,8 @@ def gated_output(alpha: Tensor, candidates: Sequence[nn.Module], active: int, *i
     The gates stand in for the probabilities (dL/dp_j := dL/dg_j, straight-through), and autograd's own softmax does the
     rest. Backward evaluates the other candidates one at a time, without a graph, each under the autocast and from the
     random state that the active one saw, and leaves their buffers alone. Whatever follows may change the output in
-    place; backward then evaluates the active candidate again. One with p_j = 0 is not evaluated.
+    place; backward then evaluates the active candidate again. Outputs that share memory with the input or with one
+    another are handed on as copies, so that such a change reaches one alone. One with p_j = 0 is not evaluated.
 
     Args:
         alpha: architecture parameters of the candidates, shape (n,).

@@ -1,11 +1,12 @@
 """What a rule wants to stand at a place: refused in one line, or made to fit, before anything learns."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, MutableSet, Set
 
 import torch
 from torch import Tensor, nn
 
 from pnas_ops import ModuleWorkload, in_one_line
+from pnas_supernet.gates.candidates import input_versions
 from pnas_supernet.spaces.place_error import PlaceError
 from pnas_supernet.spaces.recording import record_workload
 
@@ -14,7 +15,12 @@ ORIGINAL = "original"
 
 
 def checked_candidates(
-    path: str, original: nn.Module, wanted: object, *, weights: Set[nn.Parameter]
+    path: str,
+    original: nn.Module,
+    wanted: object,
+    *,
+    weights: Set[nn.Parameter],
+    taken: MutableSet[nn.Module | Tensor],
 ) -> dict[str, nn.Module]:
     """What a rule returned for a place, the original first, all on its device, in its dtype and its memory format.
 
@@ -23,9 +29,11 @@ def checked_candidates(
         original: what stands there.
         wanted: what the rule returned.
         weights: of the net.
+        taken: the candidates before these, with their weights; these are added.
 
     Raises:
-        PlaceError: for anything but a mapping from titles to modules, of which none has weights of the net.
+        PlaceError: for anything but a mapping from titles to modules, of which none has weights of the net or of
+            another.
     """
     if not isinstance(wanted, Mapping):
         raise PlaceError(
@@ -46,6 +54,13 @@ def checked_candidates(
             raise PlaceError(
                 f"{title!r} at {path!r} shares its weights with the net", "give it a copy of its own: copy.deepcopy"
             )
+        own: set[nn.Module | Tensor] = {candidate, *candidate.parameters(), *candidate.buffers()}
+        if not taken.isdisjoint(own):
+            raise PlaceError(
+                f"{title!r} at {path!r} is another candidate too, or shares its weights",
+                "let the rule make each a module of its own: copy.deepcopy",
+            )
+        taken |= own
     return {ORIGINAL: original} | {title: _like(original, one) for title, one in wanted.items()}
 
 
@@ -55,10 +70,12 @@ def recorded_candidates(
     """The workloads of a place's candidates.
 
     Raises:
-        PlaceError: for one that does not run on these inputs, or whose output looks other than that of the original.
+        PlaceError: for one that does not run on these inputs or changes them in place, or whose output looks other than
+            that of the original.
     """
     expected = ""
     workloads = []
+    versions = input_versions(inputs, {})
     for title, candidate in candidates.items():
         try:
             workload, output = record_workload(title, candidate, inputs)
@@ -67,6 +84,11 @@ def recorded_candidates(
                 f"{title!r} at {path!r} does not run on {_looks(inputs)}: {in_one_line(error)}",
                 "let the rule return candidates that take what the original takes",
             ) from error
+        if input_versions(inputs, {}) != versions:
+            raise PlaceError(
+                f"{title!r} at {path!r} changes its input in place, which the others need as it was",
+                "build it with inplace=False, and call F.relu and the like instead of F.relu_",
+            )
         given = _looks(output)
         expected = expected or given
         if given != expected:

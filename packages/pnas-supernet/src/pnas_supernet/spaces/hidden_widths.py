@@ -48,7 +48,8 @@ def hidden_widths(block: nn.Module, inputs: tuple[Tensor, ...]) -> list[HiddenWi
     """Those of a block, from first to last.
 
     Layers are held to follow one another as they are registered; then each width is proven: with half of its channels,
-    the block must give what it gives when nothing takes up the other half.
+    the block must give what it gives when nothing takes up the other half. Weights are drawn for it, since zeros, as
+    last layers often start with, would prove everything.
     """
     generator = torch.Generator().manual_seed(0)
     drawn = tuple(
@@ -57,7 +58,9 @@ def hidden_widths(block: nn.Module, inputs: tuple[Tensor, ...]) -> list[HiddenWi
         else value
         for value in inputs
     )
-    return [width for width in supposed_widths(block) if _holds(copy.deepcopy(block).double(), width, drawn)]
+    drawn_block = copy.deepcopy(block).double()
+    _draw_weights(drawn_block, generator)
+    return [width for width in supposed_widths(block) if _holds(drawn_block, width, drawn)]
 
 
 def supposed_widths(block: nn.Module) -> list[HiddenWidth]:
@@ -142,7 +145,18 @@ def _holds(block: nn.Module, width: HiddenWidth, inputs: tuple[Tensor, ...]) -> 
     assert isinstance(whole, Tensor)
     assert isinstance(expected, Tensor)
     assert isinstance(given, Tensor)
-    return bool((given - expected).norm() <= _ROUNDING * (whole - expected).norm())
+    return bool((given - expected).norm() < _ROUNDING * (whole - expected).norm())
+
+
+def _draw_weights(block: nn.Module, generator: torch.Generator) -> None:
+    """Weights that keep the size of what goes through, and scales and shifts about 1."""
+    with torch.no_grad():
+        for parameter in block.parameters():
+            if parameter.dim() > 1:
+                drawn = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+                parameter.copy_(drawn / max(1, parameter[0].numel()) ** 0.5)
+            else:
+                parameter.copy_(0.5 + torch.rand(parameter.shape, generator=generator, dtype=torch.float64))
 
 
 def _dense(block: nn.Module, path: str) -> Dense:

@@ -11,6 +11,7 @@ from pnas_ops import ModuleSpace, ModuleWorkload, Place, count_parameters
 from pnas_supernet.gates.mixed_op import MixedOp, mixed_ops
 from pnas_supernet.spaces.candidates import checked_candidates, recorded_candidates
 from pnas_supernet.spaces.module_supernet import ModuleSuperNet
+from pnas_supernet.spaces.originals import check_originals
 from pnas_supernet.spaces.place_error import PlaceError
 from pnas_supernet.spaces.recording import dtype_of, shapes_of, tensors_in
 from pnas_supernet.spaces.rules import Rule
@@ -40,7 +41,8 @@ def search_space_of(
         generator: source of the architecture parameters; PyTorch's global one if None.
 
     Raises:
-        PlaceError: where the rule asks for a place that cannot be one or a candidate that does not fit, or for none.
+        PlaceError: where the rule asks for a place that cannot be one or a candidate that does not fit, or for none,
+            and where the net is another with a `MixedOp` at its places, even along the originals.
     """
     arguments = example_inputs if isinstance(example_inputs, tuple) else (example_inputs,)
     if not tensors_in(arguments):
@@ -63,6 +65,7 @@ def search_space_of(
     for path, candidates in found.items():
         device = next((value.device for value in network.get_submodule(path).parameters()), None)
         network.set_submodule(path, MixedOp(candidates.values()).to(device))
+    check_originals(network, traced, list(found), arguments)
     space = ModuleSpace(name=name or type(module).__name__, rest=rest, places=places)
     return ModuleSuperNet(network, space, generator=generator)
 
@@ -78,6 +81,7 @@ def _found(network: nn.Module, traced: Trace, replace: Rule) -> dict[str, dict[s
     stands = Counter(id(part) for _, part in network.named_modules(remove_duplicate=False))
     owners = Counter(id(value) for _, value in network.named_parameters(remove_duplicate=False))
     found: dict[str, dict[str, nn.Module]] = {}
+    taken: set[nn.Module | Tensor] = set()
     for path, part in network.named_modules():
         if not path or any(path.startswith(f"{outer}.") for outer in found):
             continue
@@ -93,7 +97,7 @@ def _found(network: nn.Module, traced: Trace, replace: Rule) -> dict[str, dict[s
             misfit = traced.misfit(part)
         if misfit:
             raise PlaceError(f"{path!r} {misfit}", "let the rule return None for it, or a place around it")
-        found[path] = checked_candidates(path, part, wanted, weights={*network.parameters()})
+        found[path] = checked_candidates(path, part, wanted, weights={*network.parameters()}, taken=taken)
     return found
 
 

@@ -9,6 +9,8 @@ from attrs import frozen
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from pnas_supernet.gates.nested import Nest
+from pnas_supernet.gates.surroundings import seeded
 from pnas_supernet.spaces.recording import OperatorRecorder, run_recorded
 
 
@@ -63,12 +65,14 @@ class Trace:
         kernel_sizes: of the convolutions among them, by their number.
         macs: of all of them.
         calls: of each module that was called.
+        output: of the net.
     """
 
     operators: tuple[str, ...]
     kernel_sizes: Mapping[int, int]
     macs: int
     calls: Mapping[nn.Module, list[Call]]
+    output: object
 
     def misfit(self, module: nn.Module) -> str:
         """Why a module cannot be a place; empty where it can."""
@@ -91,12 +95,14 @@ class Trace:
 
 
 def trace(network: nn.Module, arguments: tuple[Any, ...]) -> Trace:
-    """Runs a net once, in evaluation mode, without gradients."""
+    """Runs a net once, in evaluation mode, without gradients, on copies of the tensors; it draws the same each time."""
+    call, tensors = Nest.split(arguments)
+    copies = call.filled([tensor.detach().clone() for tensor in tensors])
     calls: dict[nn.Module, list[Call]] = {}
     recorder = OperatorRecorder()
-    with _watched(network, recorder, calls):
-        _, macs = run_recorded(recorder, network, arguments)
-    return Trace(tuple(recorder.operators), recorder.kernel_sizes, macs, calls)
+    with seeded(0, tensors[0].device if tensors else None), _watched(network, recorder, calls):
+        output, macs = run_recorded(recorder, network, copies)
+    return Trace(tuple(recorder.operators), recorder.kernel_sizes, macs, calls, output)
 
 
 @contextmanager
