@@ -9,6 +9,26 @@ from command_line import assert_refused
 from own_nets import TINY, Run, WriteFile
 from pnas_own.cli import main
 
+KNOWING = TINY.replace("make(classes)", "make()").replace("8, classes", "8, 2")
+"""The tiny net, that knows how many classes it has."""
+
+LOADING = (
+    KNOWING
+    + """
+import torch
+def batch(size=8, label=1):
+    return torch.randint(256, (64, 3, size, size), dtype=torch.uint8), torch.full((64,), label)
+def loaders(folder):
+    good = [batch()]
+    return {}, {}, {}
+"""
+)
+
+
+def loading(weights: str = "good", choice: str = "good", test: str = "good") -> str:
+    """A file whose loaders return these three."""
+    return LOADING.replace("return {}, {}, {}", f"return {weights}, {choice}, {test}")
+
 
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -46,16 +66,131 @@ def test_a_name_without_a_function_and_a_file_that_is_not_there(run: Run, tmp_pa
         (TINY + "def loss(outputs, targets):\n    return 0.0\n", r"loss returned no scalar with a gradient"),
         (TINY + "def loss(outputs, targets):\n    return 1 / 0\n", r"line \d+: loss raised ZeroDivisionError"),
         (TINY + "def score(outputs, targets):\n    return 'good'\n", r"score returned a str: return a number"),
-        (TINY + "def loaders(folder):\n    return 1, 2\n", r"loaders returned a tuple: let loaders return three"),
-        (TINY + "def loaders(folder):\n    return 1, 2, 3\n", r"loaders returned a int without batches"),
+        (KNOWING + "def loaders(folder):\n    return 1, 2\n", r"loaders returned a tuple: let loaders return three"),
         (
-            TINY + "import torch\ndef loaders(folder):\n    return [[(torch.zeros(2, 3, 8, 8), torch.zeros(2))]] * 3\n",
-            r"loaders give images as torch.float32 \(2, 3, 8, 8\): give uint8 RGB pixels",
+            KNOWING + "def loaders(folder):\n    return 1, 2, 3\n",
+            r"loaders returned a int without batches for the weights",
+        ),
+        (
+            KNOWING
+            + "import torch\ndef loaders(folder):\n    return [[(torch.zeros(2, 3, 8, 8), torch.zeros(2))]] * 3\n",
+            r"loaders give for the weights images as torch.float32 \(2, 3, 8, 8\): give uint8 RGB pixels",
         ),
     ],
 )
 def test_a_file_that_does_not_give_what_it_should(text: str, message: str, run: Run, write_file: WriteFile) -> None:
     assert_refused(run(write_file(text)), message)
+
+
+def three(batches: str) -> list[str]:
+    """Files in which the first, the second, and the third of the loaders are these batches."""
+    return [loading(weights=batches), loading(choice=batches), loading(test=batches)]
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("batches", "message"),
+    [
+        ("[]", r"loaders returned a list without batches {which}: let loaders return three"),
+        ("[(*batch(), 1)]", r"loaders give {which} a tuple of 3: let each batch be a pair \(images, targets\)"),
+        ("[{'images': 1, 'labels': 2}]", r"loaders give {which} a dict: let each batch be a pair"),
+        (
+            "[batch(8)[:1] + ([1] * 64,)]",
+            r"loaders give {which} targets as list of 64 images: give a tensor with a row",
+        ),
+        ("[batch(8)[:1] + ({},)]", r"loaders give {which} targets as dict of 64 images: give a tensor with a row"),
+        (
+            "[(batch()[0].float(), batch()[1])]",
+            r"loaders give {which} images as torch.float32 \(64, 3, 8, 8\): give uint8",
+        ),
+        (
+            "[(batch()[0], batch()[1].float())]",
+            r"loaders give {which} labels as torch.float32 \(64,\): give torch.int64",
+        ),
+        (
+            "[batch(label=2)]",
+            r"loaders give {which} labels from 2 to 2, .* has classes 0 to 1: let it have one for each",
+        ),
+        ("[batch(label=-1)]", r"loaders give {which} labels from -1 to -1"),
+    ],
+)
+def test_each_of_the_loaders_is_looked_at(
+    which: int, batches: str, message: str, run: Run, write_file: WriteFile
+) -> None:
+    named = ("for the weights", "for the choice", "for the test")[which]
+    assert_refused(run(write_file(three(batches)[which])), message.replace("{which}", named))
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_images_of_two_sizes(which: int, run: Run, write_file: WriteFile) -> None:
+    assert_refused(
+        run(write_file(three("[batch(16)]")[which])), r"images of \d+x\d+ for the weights and of .* one size"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            TINY + "def loaders(folder):\n    pass\n",
+            r"make takes the number of classes, which nobody knows of loaders: let make take no argument",
+        ),
+        (
+            loading("Broken()") + "class Broken(list):\n    def __len__(self):\n        return 9\n"
+            "    def __iter__(self):\n        yield tuple(one[:8] for one in batch())\n"
+            "        raise OSError('disk is gone')\n",
+            r"line \d+: loaders raised OSError: disk is gone: mend it",
+        ),
+        ("import sys\ndef make():\n    sys.exit(3)\n", r"line 3: make raised SystemExit: 3: mend it"),
+        pytest.param(
+            TINY.replace("return nn", "return torch.jit.script(nn").replace("classes),\n    )", "classes),\n    ))")
+            + "import torch\n",
+            r"make returned a scripted net, .*: return the one that torch.jit.script",
+            marks=pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:FutureWarning"),
+        ),
+        (
+            TINY.replace("nn.Linear(8", "nn.LazyLinear(").replace("(, ", "("),
+            r"8.weight .* has no shape yet, .*: run the net once",
+        ),
+        (
+            TINY.replace("classes),", "classes, device='meta'),"),
+            r"8.weight .* is on the meta device, .*: make the net on",
+        ),
+        (
+            TINY.replace("classes),\n    )", "classes),\n    ).requires_grad_(False)"),
+            r"all weights .* are frozen: call",
+        ),
+        (
+            TINY + "def score(outputs, targets):\n    return float('nan')\n",
+            r"score returned nan for the first test images",
+        ),
+        (
+            TINY + "def loss(outputs, targets):\n    return outputs.sum() * float('inf')\n",
+            r"loss returned (nan|-?inf) for the first test images",
+        ),
+        (
+            TINY.replace("nn.Flatten()", "Nan(), nn.Flatten()")
+            + "class Nan(nn.Module):\n    def forward(self, x):\n        return x * float('nan')\n",
+            r"gives what is not finite for the first test images",
+        ),
+        (
+            TINY.replace("return nn.Sequential(", "return Two(")
+            + "class Two(nn.Sequential):\n    def forward(self, x):\n        y = super().forward(x)\n"
+            "        return (y, y) if self.training else y\n",
+            r"gives \(\(2, 2\), \(2, 2\)\) in training and \(2, 2\) in evaluation: let it give the same",
+        ),
+    ],
+)
+def test_what_would_fail_only_after_the_table(text: str, message: str, run: Run, write_file: WriteFile) -> None:
+    assert_refused(run(write_file(text)), message)
+
+
+@pytest.mark.parametrize("number", ["numpy.float32(0.5)", "numpy.array(0.5)", "torch.tensor(0.5)", "1"])
+def test_a_score_is_any_number(number: str, run: Run, write_file: WriteFile) -> None:
+    text = f"{TINY}import numpy, torch\ndef score(outputs, targets):\n    return {number}\n"
+    # What is refused next is told instead.
+    text += "def rule(path, module, inputs):\n    return None\n"
+    assert_refused(run(write_file(text)), r"rule returned no candidate for any module")
 
 
 def test_images_that_are_not_there(run: Run, write_file: WriteFile, tmp_path: Path) -> None:

@@ -120,6 +120,20 @@ def test_a_run_that_was_interrupted_finds_what_one_finds_that_was_not(
     assert all(torch.equal(searches[0][name], searches[1][name]) for name in searches[0])
 
 
+def test_batch_norm_that_keeps_its_statistics_keeps_them_to_the_end(
+    run: Run, write_file: WriteFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_file(
+        TINY.replace("def make(", "def made(") + "def make(classes):\n    net = made(classes)\n"
+        "    net[1].eval()\n    net[1].running_mean.fill_(0.25)\n    return net\n"
+    )
+    assert interrupted_before(monkeypatch, "export", run, file, "--run-dir", tmp_path / "run").exit_code == 130
+    for name in ("original", "searched"):
+        weights = read_weights(tmp_path / "run" / "networks" / name / "weights.safetensors")
+        assert torch.equal(weights["1.running_mean"], torch.full((8,), 0.25))
+        assert not torch.equal(weights["4.running_mean"], torch.zeros(8))
+
+
 def test_a_budget_that_no_net_meets_is_corrected_in_the_same_folder(
     run: Run, write_file: WriteFile, tmp_path: Path, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -230,3 +230,17 @@ def test_micro_batches_give_the_step_of_the_whole_batch() -> None:
         networks.append(run(make_training(evolve(PLAIN, micro_batches=micro_batches), network), 1).network)
     for one, other in zip(networks[0].parameters(), networks[1].parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("config", [PLAIN, EVERYTHING])
+def test_statistics_that_were_frozen_on_purpose_stay_so(config: TrainConfig) -> None:
+    network = make_network().train()
+    frozen_norm, *others = (module for module in network.modules() if isinstance(module, nn.BatchNorm2d))
+    frozen_norm.eval()
+    frozen, learning = bits(frozen_norm.running_mean), bits(others[0].running_mean)
+    training = make_training(config, network)
+    run(training, 1)
+    network.eval()  # as it is judged between two epochs
+    run(training, 1)
+    assert bits(frozen_norm.running_mean) == frozen
+    assert bits(others[0].running_mean) != learning

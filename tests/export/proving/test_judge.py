@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import pytest
 import torch
 from attrs import evolve, frozen
@@ -128,6 +129,12 @@ def test_a_score_that_is_no_number_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=line):
         proven(Runtime(), [(IMAGES, IMAGES.argmax(1))], score=score)
+
+
+@pytest.mark.parametrize("number", [np.float32(0.5), np.array(0.5), torch.tensor(0.5), torch.tensor([0.5]), 0.5])
+def test_a_score_is_any_number(number: Any, proven: Callable[..., Proof]) -> None:
+    found = proven(Runtime(), [(IMAGES, IMAGES.argmax(1))], score=lambda outputs, masks: number)
+    assert found.net_accuracy == 0.5
 
 
 def test_targets_without_a_row_an_image_are_refused(proven: Callable[..., Proof]) -> None:

@@ -14,6 +14,7 @@ from torch import nn
 
 from pnas_apps.ground.errors import UserError
 from pnas_ops import Batches, Score, in_one_line, sha256_of
+from pnas_own.made_net import check_made
 from pnas_supernet import Loss, Rule
 
 Result = TypeVar("Result")
@@ -50,16 +51,10 @@ class Given:
         """The pretrained net.
 
         Raises:
-            UserError: where the function fails, or returns something else.
+            UserError: where the function fails, or returns something else, see `check_made`.
         """
-        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        takes = any(one.kind in positional for one in inspect.signature(self.make).parameters.values())
-        made = self.call(self.name, lambda: self.make(*([classes] if takes else [])))
-        if not isinstance(made, nn.Module):
-            raise UserError(
-                f"{self.path}: {self.name} returned a {type(made).__name__}: let it return a torch.nn.Module"
-            )
-        return made
+        arguments = [classes] if self._takes_classes else []
+        return check_made(self.call(self.name, lambda: self.make(*arguments)), self.path, self.name)
 
     def call(self, name: str, function: Callable[[], Result]) -> Result:
         """What one of the file's functions returns.
@@ -69,12 +64,30 @@ class Given:
         """
         return _told(self.path, f"{name} raised", function)
 
+    def refuse_unknown_classes(self) -> None:
+        """With loaders nobody but the file knows how many classes there are.
+
+        Raises:
+            UserError: for a function that wants to be told.
+        """
+        if self.loaders is not None and self._takes_classes:
+            raise UserError(
+                f"{self.path}: {self.name} takes the number of classes, which nobody knows of loaders: let {self.name} "
+                "take no argument and know the classes itself"
+            )
+
+    @property
+    def _takes_classes(self) -> bool:
+        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        return any(one.kind in positional for one in inspect.signature(self.make).parameters.values())
+
 
 def read_given(text: str) -> Given:
     """The functions of the file that a command line names as FILE.py:FUNCTION.
 
     Raises:
-        UserError: for no such file or function, one that Python cannot run, and names that are no functions.
+        UserError: for no such file or function, one that Python cannot run, names that are no functions, and one
+            that wants to be told the number of classes beside loaders.
     """
     file, colon, name = text.rpartition(":")
     if not colon or not name.isidentifier():
@@ -90,7 +103,9 @@ def read_given(text: str) -> Given:
         if not callable(value):
             raise UserError(f"{path}: {key} is a {type(value).__name__}, and has to be a function: rename it")
     optional: dict[str, Any] = {key: functions.get(key) for key in OPTIONAL}
-    return Given(path=path, name=name, sha256=sha256_of(path), make=functions[name], **optional)
+    given = Given(path=path, name=name, sha256=sha256_of(path), make=functions[name], **optional)
+    given.refuse_unknown_classes()
+    return given
 
 
 def _imported(path: Path) -> ModuleType:
@@ -112,7 +127,7 @@ def _told(path: Path, what: str, function: Callable[[], Result]) -> Result:
         return function()
     except UserError:
         raise
-    except Exception as error:  # whatever a user's code raises
+    except (Exception, SystemExit) as error:  # whatever a user's code raises
         lines = [
             frame.lineno
             for frame in traceback.extract_tb(error.__traceback__)

@@ -5,15 +5,14 @@ from torch import nn
 
 from pnas_ops import Score
 from pnas_own.data import Data
-from pnas_supernet import accuracy
+from pnas_supernet import accuracy, evaluating
 
 
 def judged(network: nn.Module, data: Data, score: Score | None) -> float:
     """The score of a net, or its accuracy: the mean of all batches, each counted by its images."""
     device = next(network.parameters()).device
     total = count = 0.0
-    network.eval()
-    with torch.inference_mode():
+    with evaluating(network), torch.inference_mode():
         for pixels, targets in data.test():
             outputs = network(data.preprocessing(pixels.to(device)))
             total += float((score or accuracy)(outputs, targets.to(device))) * len(pixels)

@@ -8,15 +8,13 @@ import torch
 from attrs import evolve, frozen
 from torch import Tensor
 
-from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.randomness import seed_of
 from pnas_apps.photos.views import photo_preprocessing
 from pnas_ops import Batches, Preprocessing
 from pnas_own.data import Part
+from pnas_own.first_batches import check_loaders
 from pnas_own.given import Given
 from pnas_supernet import seeded
-
-_WANTED = "let loaders return three: batches for the weights, for the choice, and for the test"
 
 
 @frozen(kw_only=True, eq=False)
@@ -24,6 +22,7 @@ class LoaderData:
     """`Data` of three loaders, normalized as ImageNet's photographs are."""
 
     name: str
+    given: Given
     parts: dict[Part, Batches]
     judged: Batches
     preprocessing: Preprocessing
@@ -39,14 +38,14 @@ class LoaderData:
         def prepare(pixels: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
             return self.preprocessing(pixels.to(self.device)), targets.to(self.device)
 
-        return SeededBatches(self.parts[part], seed=seed_of(self.seed, part, *purpose), prepare=prepare)
+        return SeededBatches(self.given, self.parts[part], seed=seed_of(self.seed, part, *purpose), prepare=prepare)
 
     def test(self) -> Batches:
-        return SeededBatches(self.judged, seed=seed_of(self.seed, "test"))
+        return SeededBatches(self.given, self.judged, seed=seed_of(self.seed, "test"))
 
     def calibration(self, count: int) -> Tensor:
         found: list[Tensor] = []
-        for pixels, _ in SeededBatches(self.parts["weights"], seed=seed_of(self.seed, "calibration")):
+        for pixels, _ in SeededBatches(self.given, self.parts["weights"], seed=seed_of(self.seed, "calibration")):
             found.append(pixels)
             if sum(map(len, found)) >= count:
                 break
@@ -57,27 +56,33 @@ class SeededBatches:
     """Batches that are the same at every pass, whatever else draws from PyTorch's randomness in between.
 
     Args:
+        given: the file whose loaders they are of: it is named where they fail.
         batches: those of a data loader that shuffles and augments by it.
         seed: of a pass.
         prepare: is done to each.
     """
 
     def __init__(
-        self, batches: Batches, *, seed: int, prepare: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
+        self,
+        given: Given,
+        batches: Batches,
+        *,
+        seed: int,
+        prepare: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
     ) -> None:
-        self._batches, self._seed, self._prepare = batches, seed, prepare
+        self._given, self._batches, self._seed, self._prepare = given, batches, seed, prepare
 
     def __len__(self) -> int:
         return len(self._batches)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         with seeded(self._seed):
-            stream = iter(self._batches)
+            stream = self._given.call("loaders", lambda: iter(self._batches))
             state = torch.get_rng_state()
         while True:
             with torch.random.fork_rng(devices=[]):
                 torch.set_rng_state(state)
-                batch = next(stream, None)
+                batch = self._given.call("loaders", lambda: next(stream, None))
                 state = torch.get_rng_state()
             if batch is None:
                 return
@@ -88,26 +93,18 @@ def read_loaders(given: Given, folder: Path, *, seed: int, device: torch.device)
     """What the loaders of a user's file give for a folder.
 
     Raises:
-        UserError: for a function that fails, and for batches that are not as `Given` says.
+        UserError: for a function that fails, and for what `check_loaders` refuses.
     """
     assert given.loaders is not None
     loaders = given.loaders
     with seeded(seed_of(seed, "loaders")):
         made: Any = given.call("loaders", lambda: loaders(folder))
-    if not isinstance(made, tuple | list) or len(made) != 3:
-        raise UserError(f"{given.path}: loaders returned a {type(made).__name__}: {_WANTED}")
-    for batches in made:
-        if not (hasattr(batches, "__iter__") and hasattr(batches, "__len__") and len(batches)):
-            raise UserError(f"{given.path}: loaders returned a {type(batches).__name__} without batches: {_WANTED}")
+    height, width = check_loaders(made, given, seed=seed_of(seed, "first"))
     weights, choice, judged = made
-    pixels = given.call("loaders", lambda: next(iter(judged)))[0]
-    if not isinstance(pixels, Tensor) or pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[1] != 3:
-        what = f"{pixels.dtype} {tuple(pixels.shape)}" if isinstance(pixels, Tensor) else type(pixels).__name__
-        raise UserError(f"{given.path}: loaders give images as {what}: give uint8 RGB pixels (N, 3, H, W)")
-    height, width = pixels.shape[2:]
     preprocessing = evolve(photo_preprocessing(max(height, width)), height=height, width=width)
     return LoaderData(
         name=folder.resolve().name,
+        given=given,
         parts={"weights": weights, "choice": choice, "all": weights},
         judged=judged,
         preprocessing=preprocessing,

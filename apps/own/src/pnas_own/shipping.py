@@ -15,6 +15,7 @@ from pnas_export import Bundle, Format, Metadata, export_bundle, file_name
 from pnas_ops import ModuleArchitecture, save_weights
 from pnas_own.run import ORIGINAL, OwnRun, read_into
 from pnas_own.searching import Tabled
+from pnas_own.trial import known_classes
 from pnas_supernet import delete_checkpoint, extract
 
 _INT8: Format = "tflite-int8"
@@ -44,7 +45,7 @@ def _trained(run: OwnRun, name: str, net: ModuleArchitecture, network: nn.Module
         network,
         run.preset.train,
         seed=run.seed,
-        classes=None if run.given.loss else len(run.data.classes),
+        classes=known_classes(run.data, run.given),
         loss=run.given.loss,
         score=run.given.score,
     )

@@ -1,17 +1,21 @@
 """Whether a net, the images, the loss and the score go together: tried on one batch."""
 
 import copy
+import math
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from pnas_apps.ground.errors import UserError
 from pnas_apps.training.training import Training
 from pnas_ops import in_one_line
 from pnas_own.data import Data
+from pnas_own.first_batches import LOADERS
 from pnas_own.given import Given
 from pnas_own.preset import OwnPreset
-from pnas_supernet import accuracy
+from pnas_supernet import TrainingMode, accuracy, evaluating, seeded
 
 _IMAGES = 2
 
@@ -20,42 +24,85 @@ def check_net(network: nn.Module, data: Data, given: Given, preset: OwnPreset) -
     """Runs a copy of the net on two test images, and asks the loss and the score of what it gives.
 
     Raises:
-        UserError: for a net that does not take the images, a loss or a score that does not take what it gives, and
-            options of the training that are not for this net.
+        UserError: for a net that does not take the images, or gives something else in training than in evaluation, a
+            loss or a score that does not take what it gives, what is not finite of all these, labels that are no
+            classes of the net, and options of the training that are not for this net.
     """
-    tried = copy.deepcopy(network).eval()
+    tried = copy.deepcopy(network)
     pixels, targets = next(iter(data.test()))
-    device = next((one.device for one in tried.parameters()), None)
-    if device is None:
-        raise UserError(f"{given.path}: the net that {given.name} makes has no weights: there is nothing to train")
-    images, targets = data.preprocessing(pixels[:_IMAGES].to(device)), targets[:_IMAGES].to(device)
-    outputs = _outputs(tried, images, given)
+    device = next(tried.parameters()).device
+    # Two at least, so that BatchNorm has something to take its statistics of.
+    images = data.preprocessing(torch.cat([pixels] * _IMAGES)[:_IMAGES].to(device))
+    targets = torch.cat([targets] * _IMAGES)[:_IMAGES].to(device)
+    with evaluating(tried):
+        outputs = _outputs(tried, images, given)
     if given.loss is None or given.score is None:
         _check_logits(outputs, data, given)
-    if given.loss is not None:
-        loss = given.loss
-        value = given.call("loss", lambda: loss(outputs, targets))
-        if not isinstance(value, Tensor) or value.ndim or not value.requires_grad:
-            raise UserError(f"{given.path}: loss returned no scalar with a gradient: return a mean over the batch")
-    score = given.score or accuracy
-    judged: Any = given.call("score", lambda: score(outputs, targets))
-    if not isinstance(judged, int | float) and not (isinstance(judged, Tensor) and judged.ndim == 0):
-        raise UserError(f"{given.path}: score returned a {type(judged).__name__}: return a number, larger is better")
+    if given.loss is None and given.loaders is not None:
+        _check_labels(outputs.shape[1], data, given)
+    TrainingMode(tried).enter()
+    with seeded(0, device):
+        trained = _outputs(tried, images, given)
+    if _structure(trained) != _structure(outputs):
+        raise UserError(
+            f"the net that {given.name} of {given.path} makes gives {_structure(trained)} in training and "
+            f"{_structure(outputs)} in evaluation: let it give the same in both, such as without auxiliary outputs"
+        )
+    _check_loss(trained, targets, given)
+    _check_score(outputs, targets, given)
     try:
-        Training(tried, preset.train, classes=None if given.loss else len(data.classes), loss=given.loss)
+        Training(tried, preset.train, classes=known_classes(data, given), loss=given.loss)
     except ValueError as error:
         raise UserError(f"{in_one_line(error)}: leave out that --train option for this net") from None
 
 
+def known_classes(data: Data, given: Given) -> int | None:
+    """How many classes a training may mix the labels of; None where the targets are something else, or nobody says."""
+    return None if given.loss else len(data.classes) or None
+
+
 def _outputs(net: nn.Module, images: Tensor, given: Given) -> Any:
     try:
-        return net(images)
+        outputs = net(images)
     except Exception as error:  # whatever a user's net raises
         shape = "x".join(map(str, images.shape))
         raise UserError(
             f"the net that {given.name} of {given.path} makes does not take images {shape}: {type(error).__name__}: "
             f"{in_one_line(error)}: mend it, or name another --resolution"
         ) from None
+    if not all(one.isfinite().all() for one in pytree.tree_leaves(outputs) if isinstance(one, Tensor)):
+        raise UserError(
+            f"the net that {given.name} of {given.path} makes gives what is not finite for the first test images: look "
+            "at its weights"
+        )
+    return outputs
+
+
+def _structure(outputs: Any) -> str:
+    """Containers, with the shapes of their tensors."""
+    return str(
+        pytree.tree_map(lambda one: tuple(one.shape) if isinstance(one, Tensor) else type(one).__name__, outputs)
+    )
+
+
+def _check_loss(outputs: Any, targets: Tensor, given: Given) -> None:
+    loss = given.loss
+    if loss is None:
+        return
+    value = given.call("loss", lambda: loss(outputs, targets))
+    if not isinstance(value, Tensor) or value.ndim or not value.requires_grad:
+        raise UserError(f"{given.path}: loss returned no scalar with a gradient: return a mean over the batch")
+    if not value.isfinite():
+        raise UserError(f"{given.path}: loss returned {value.item()} for the first test images: let it be finite")
+
+
+def _check_score(outputs: Any, targets: Tensor, given: Given) -> None:
+    score = given.score or accuracy
+    judged: Any = given.call("score", lambda: score(outputs, targets))
+    if not hasattr(judged, "__float__") or getattr(judged, "ndim", 0) > 0:
+        raise UserError(f"{given.path}: score returned a {type(judged).__name__}: return a number, larger is better")
+    if not math.isfinite(judged):
+        raise UserError(f"{given.path}: score returned {float(judged)} for the first test images: let it be finite")
 
 
 def _check_logits(outputs: Any, data: Data, given: Given) -> None:
@@ -64,7 +111,23 @@ def _check_logits(outputs: Any, data: Data, given: Given) -> None:
         return
     what = f"{tuple(outputs.shape)}" if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
     wanted = f"{classes} logits an image, one for each class" if classes else "logits (N, classes)"
+    way_out = f"let {given.name} take the number of classes" if given.loaders is None else "mend it"
     raise UserError(
-        f"the net that {given.name} of {given.path} makes gives {what}, not {wanted}: let {given.name} take the number "
-        "of classes, or give loss and score for what it gives"
+        f"the net that {given.name} of {given.path} makes gives {what}, not {wanted}: {way_out}, or give loss and "
+        "score for what it gives"
     )
+
+
+def _check_labels(classes: int, data: Data, given: Given) -> None:
+    batches = (data.training("weights", "trial"), data.training("choice", "trial"), data.test())
+    for which, (_, labels) in zip(LOADERS, (next(iter(one)) for one in batches), strict=True):
+        where = f"{given.path}: loaders give {which}"
+        if labels.dtype != torch.int64 or labels.ndim != 1:
+            raise UserError(
+                f"{where} labels as {labels.dtype} {tuple(labels.shape)}: give torch.int64 (N,), or a loss for them"
+            )
+        if labels.min() < 0 or labels.max() >= classes:
+            raise UserError(
+                f"{where} labels from {int(labels.min())} to {int(labels.max())}, and the net that {given.name} makes "
+                f"has classes 0 to {classes - 1}: let it have one for each label"
+            )

@@ -15,6 +15,7 @@ from pnas_supernet.gates.mixed_op import (
     sample_paths,
     weight_parameters,
 )
+from pnas_supernet.gates.modes import TrainingMode, evaluating
 from pnas_supernet.gates.path import (
     ExactGate,
     GatePath,
@@ -114,6 +115,9 @@ __all__ = [
     "buffers_untouched",
     "saved_bytes",
     "seeded",
+    # training and evaluation mode,
+    "TrainingMode",
+    "evaluating",
     # searching: single steps, and how they are computed,
     "weight_step",
     "arch_step",

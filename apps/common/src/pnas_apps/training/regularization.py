@@ -72,7 +72,9 @@ def training_view(
                     memo[id(block.body)] = nn.Sequential(*parts, StochasticDepth(rate, "row"))
                 case Block():
                     memo[id(block)] = DroppedBlock(copy.deepcopy(block.op, memo), rate)
-    view: nn.Module = copy.deepcopy(network, memo).train(network.training)
+    view: nn.Module = copy.deepcopy(network, memo)
+    if not network.training:  # what has been put into it is
+        view.eval()
     if synchronized_in is not None:
         view = nn.SyncBatchNorm.convert_sync_batchnorm(view, synchronized_in)  # type: ignore[no-untyped-call]
     if path_dropping:

@@ -22,6 +22,7 @@ from pnas_supernet import (
     DivergenceError,
     Execution,
     Loss,
+    TrainingMode,
     accuracy,
     average,
     check_identical,
@@ -53,7 +54,8 @@ class Training:
     """A training that can be left and taken up between any two epochs.
 
     Args:
-        network: is trained, on the device that it is on; nothing that `config` adds for the training stays in it.
+        network: is trained, on the device that it is on; what of it is in evaluation mode on purpose stays so
+            (`pnas_supernet.TrainingMode`), and nothing that `config` adds for the training stays in it.
         config: hyper-parameters.
         seed: of dropout, stochastic depth and mixing.
         classes: how many there are; needed to mix labels.
@@ -104,6 +106,7 @@ class Training:
             path_dropping=config.path_dropping,
             synchronized_in=group if config.sync_batch_norm and self._device.type == "cuda" else None,
         )
+        self._modes = (TrainingMode(network), TrainingMode(self._view))
         self._execution = Execution(
             autocast=AUTOCAST_DTYPES[config.precision],
             scaler=GradScaler(self._device.type) if config.precision == "float16" else None,
@@ -141,8 +144,8 @@ class Training:
             DesynchronizedError, LostProcessError: where the processes do not hold together.
         """
         epoch = len(self.history)
-        self.network.train()
-        self._view.train()
+        for mode in self._modes:
+            mode.enter()
         self._check_processes(len(batches))
         total_loss = total_score = total = 0.0
         for index, (images, labels) in enumerate(batches):

@@ -35,7 +35,7 @@ class Judge:
         if self.score is None:
             return accuracy(outputs, targets)
         found = self.score(rebuilt(given, iter(outputs)), targets)
-        if not isinstance(found, (int, float)) and not (isinstance(found, Tensor) and found.numel() == 1):
+        if not hasattr(found, "__float__") or math.prod(getattr(found, "shape", ())) != 1:  # of NumPy, too
             of = f" of shape {tuple(found.shape)}" if isinstance(found, Tensor) else ""
             raise ValueError(f"score must give a number for a batch, got {type(found).__name__}{of}")
         if not math.isfinite(number := float(found)):

@@ -14,6 +14,7 @@ from torch.nn.parameter import is_lazy
 
 from pnas_ops import Batches, FilePath, Score
 from pnas_supernet.gates.mixed_op import alpha_parameters, mixed_ops, sample_paths
+from pnas_supernet.gates.modes import TrainingMode
 from pnas_supernet.gates.path import sample_single, sample_uniform
 from pnas_supernet.gates.surroundings import seeded
 from pnas_supernet.running.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint, taking_state
@@ -79,7 +80,7 @@ class ProxylessNAS:
         self._alpha_execution = self._make_execution()
         self._progress = Progress()
         self._checkpoint: Path | None = None
-        self._in_eval = _in_eval(network)
+        self._training_mode = TrainingMode(network)
 
     def __repr__(self) -> str:
         done = f"{len(self.history)} of {self.config.warmup_epochs + self.config.epochs} epochs"
@@ -130,7 +131,7 @@ class ProxylessNAS:
             raise ValueError("there is no training or no validation batch: are there fewer images than in one batch?")
         config, progress = self.config, self._progress
         warm_up = config.is_warm_up(progress.epoch)
-        self._train_mode()
+        self._training_mode.enter()
         self._check_processes(batches=len(train))
         lay_out_momentum(self.weight_optimizer)
         arch_steps = 0 if warm_up else progress.step // config.arch_interval
@@ -246,13 +247,6 @@ class ProxylessNAS:
     def _record(self, mean: EpochMean, result: StepResult, inputs: Any, targets: Any) -> None:
         mean.add(result, self.score(result.outputs, targets), sample_count(inputs), self.group)
 
-    def _train_mode(self) -> None:
-        if self.network.training:
-            self._in_eval = _in_eval(self.network)
-        self.network.train()
-        for module in self._in_eval:
-            module.train(False)
-
     def _make_execution(self) -> Execution:
         scaler = GradScaler(self._device.type) if self.config.precision == "float16" else None
         return Execution(
@@ -277,11 +271,6 @@ class ProxylessNAS:
             raise DivergenceError(
                 f"{error.what}, {where}; {last}", "lower the learning rate or look at the data"
             ) from None
-
-
-def _in_eval(network: nn.Module) -> list[nn.Module]:
-    """What is in evaluation mode of a network that is not."""
-    return [module for module in network.modules() if not module.training] if network.training else []
 
 
 def _repeat(batches: Iterable[Batch]) -> Iterator[Batch]:

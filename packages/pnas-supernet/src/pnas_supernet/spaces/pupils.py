@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from pnas_supernet.gates.mixed_op import active_paths, mixed_ops
+from pnas_supernet.gates.modes import evaluating
 from pnas_supernet.gates.path import SinglePath
 from pnas_supernet.searching.execution import DivergenceError
 from pnas_supernet.spaces.module_supernet import ModuleSuperNet
-from pnas_supernet.spaces.recording import evaluating
 
 
 class Pupil:

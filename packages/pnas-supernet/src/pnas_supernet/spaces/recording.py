@@ -1,7 +1,6 @@
 """What a forward pass runs, operator by operator, and the workload that this makes of a module."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pnas_ops import ModuleWorkload, Zero, count_parameters, forward_macs
+from pnas_supernet.gates.modes import evaluating
 
 
 class OperatorRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -39,19 +39,6 @@ class OperatorRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             texts = [*map(_text, args), *(f"{name}={_text(value)}" for name, value in options.items())]
             self.operators.append(f"{func}({', '.join(text for text in texts if not text.endswith('~'))})")
         return func(*args, **options)
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Inside the `with` block all of the module is in evaluation mode, without gradients; after it, as it was."""
-    modes = {part: part.training for part in module.modules()}
-    try:
-        module.eval()
-        with torch.no_grad():
-            yield
-    finally:
-        for part, training in modes.items():
-            part.training = training
 
 
 def run_recorded(recorder: OperatorRecorder, module: nn.Module, arguments: tuple[Any, ...]) -> tuple[object, int]:
