@@ -1,5 +1,6 @@
 """Searches of other tasks than the classification of images: any loss and score, inputs and outputs of any form."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -150,6 +151,22 @@ def test_a_network_takes_several_inputs(named: bool) -> None:
         search_of(TwoTowers(), config, loss=nn.functional.mse_loss).run_epoch([(inputs, targets[:5])], batches)
     with pytest.raises(ValueError, match=r"a loss is a scalar tensor, got 1\.0: give its mean over the batch"):
         search_of(TwoTowers(), loss=lambda found, wanted: 1.0).run_epoch(batches, batches)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda found, wanted: nn.functional.mse_loss(found.detach(), wanted),
+        lambda found, wanted: torch.tensor(nn.functional.mse_loss(found, wanted).item()),
+    ],
+    ids=["detached", "item"],
+)
+def test_a_loss_without_a_graph_is_refused_before_anything_is_learned(loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+    batches = [((torch.ones(6, 3), torch.ones(6, 2)), torch.zeros(6, 1))]
+    search = search_of(TwoTowers(), loss=loss)
+    with pytest.raises(ValueError, match="the loss has no graph while the network's outputs have one"):
+        search.run_epoch(batches, batches)
+    assert search.step == 0
 
 
 def test_accuracy_is_a_share_of_images_and_of_pixels() -> None:

@@ -1,6 +1,7 @@
 """Candidates learn to give the original's output, and nothing else changes."""
 
 import copy
+import math
 from typing import Any
 
 import pytest
@@ -68,6 +69,21 @@ def test_a_candidate_comes_as_near_as_least_squares() -> None:
     assert best <= one.after <= 1.01 * best < 0.99 * before
     assert five.before < 1e-6, "a kernel in a frame of zeros gives the original's output"
     assert all(torch.equal(value, framed[name]) for name, value in large.state_dict().items()), "and is left alone"
+
+
+def test_where_the_original_gives_zeros_nothing_is_learned_and_elsewhere_all_is_as_without_them() -> None:
+    net, same = linear_supernet(), linear_supernet()
+    dark = [(torch.zeros_like(x), y) for x, y in batches(1)]
+    first = copy.deepcopy(net.state_dict())
+    original = mixed_ops(net)[0].candidates[0]
+    zeros = copy.deepcopy(original.state_dict())
+    original.load_state_dict({name: torch.zeros_like(value) for name, value in zeros.items()})
+    assert [(one.before, one.after) for one in imitate(net, batches())] == [(math.inf, math.inf)] * 2
+    original.load_state_dict(zeros)
+    assert all(torch.equal(value, first[name]) for name, value in net.state_dict().items())
+
+    one, _ = imitate(same, [*batches(), *dark], epochs=20)
+    assert one.after < one.before < math.inf
 
 
 def test_all_but_the_candidates_stays_to_the_bit_and_the_same_batches_give_the_same_weights() -> None:

@@ -78,7 +78,8 @@ class Execution:
 
         Raises:
             DivergenceError: where the loss is not finite, in any of the processes.
-            ValueError: where the processes' batches differ in size, and for a loss that is no scalar.
+            ValueError: where the processes' batches differ in size, and for a loss that is no scalar or
+                has no graph.
         """
         count, device = sample_count(inputs), device_of(inputs)
         total = torch.zeros((), device=device)
@@ -89,6 +90,11 @@ class Execution:
             value = loss(at_least_float32(output), part_targets)
             if not isinstance(value, Tensor) or value.numel() != 1:
                 raise ValueError(f"a loss is a scalar tensor, got {value!r}: give its mean over the batch")
+            if not value.requires_grad and any(tensor.requires_grad for tensor in tensors_in(output)):
+                raise ValueError(
+                    "the loss has no graph while the network's outputs have one, so that nothing can learn from it: "
+                    "compute it from them without no_grad, detach, item or argmax"
+                )
             total = total + self._backward(value.reshape(()) * (sample_count(part) / count))
             outputs.append(without_graph(output))
         if self.group is not None:

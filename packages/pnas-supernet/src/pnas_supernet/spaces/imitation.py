@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
-from math import cos, pi
+from math import cos, inf, pi
 from typing import Any
 
 from attrs import frozen
@@ -23,7 +23,8 @@ class Imitation:
     Attributes:
         path: of its place.
         title: of the candidate.
-        before: what it was before it learned; 1 is what zeros would have.
+        before: what it was before it learned; 1 is what zeros would have, and inf is that of anything else where the
+            original gives nothing but zeros.
         after: what it is now.
     """
 
@@ -59,8 +60,9 @@ def imitate(
     zero along a half cosine. One pass of the original net serves all places, and a candidate learns while the pass is
     at its place, so that the memory is that of one candidate at a time. All is in evaluation mode, so that nothing is
     drawn: the same batches give the same weights. In the end BatchNorm in what has learned takes the statistics of one
-    more pass, and gives what it gave. Candidates without weights, and those that give the original's output already,
-    are left alone, and one that has come no nearer is put back; all that is no candidate stays as it is, to the bit.
+    more pass, and gives what it gave. Candidates without weights, those that give the original's output already, and
+    all where that is nothing but zeros, are left alone, and one that has come no nearer is put back; all that is no
+    candidate stays as it is, to the bit.
 
     Args:
         supernet: whose candidates learn.
@@ -92,7 +94,7 @@ def imitate(
         return {pupil: pupil.take_error() for row in rows for pupil in row}
 
     before = measured(0)
-    learning = [[pupil for pupil in row if pupil.may_learn and before[pupil] > _GIVES_IT] for row in rows]
+    learning = [[pupil for pupil in row if pupil.may_learn and _GIVES_IT < before[pupil] < inf] for row in rows]
     learners = [pupil for row in learning for pupil in row]
     with thawed(learners):
         for epoch in range(epochs):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from math import isfinite, sqrt
+from math import inf, isfinite, sqrt
 from typing import Any
 
 import torch
@@ -45,6 +45,8 @@ class Pupil:
             self._first = {name: value.clone() for name, value in self.module.state_dict().items()}
         with torch.enable_grad():
             off, wanted = squares(self.module(*x), y)
+            if not wanted:  # no error is relative to zeros
+                return
             (off / wanted).backward()  # type: ignore[no-untyped-call]
         self._optimizer.param_groups[0]["lr"] = lr
         self._optimizer.step()
@@ -65,13 +67,16 @@ class Pupil:
         self._wanted += float(wanted)
 
     def take_error(self) -> float:
-        """The relative error over all that was measured since the last time.
+        """The relative error over all that was measured since the last time; inf where the original gave only zeros.
 
         Raises:
-            DivergenceError: where it is not finite.
+            DivergenceError: where it is not finite for any other reason.
         """
-        error = sqrt(self._off / self._wanted)
+        off, wanted = self._off, self._wanted
         self._off = self._wanted = 0.0
+        if wanted == 0 and isfinite(off):
+            return inf if off else 0.0
+        error = sqrt(off / wanted) if wanted else off
         if not isfinite(error):
             way_out = "lower the learning rate or look at the data"
             raise DivergenceError(f"the error of {self.title!r} at {self.path!r} is not finite", way_out)
@@ -137,5 +142,4 @@ def thawed(pupils: Iterable[Pupil]) -> Iterator[None]:
 def squares(given: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     """|given - wanted|^2 and |wanted|^2, at least in float32."""
     wide = torch.promote_types(wanted.dtype, torch.float32)
-    size = wanted.to(wide).square().sum()
-    return (given.to(wide) - wanted.to(wide)).square().sum(), size.clamp_min(torch.finfo(wide).tiny)
+    return (given.to(wide) - wanted.to(wide)).square().sum(), wanted.to(wide).square().sum()
