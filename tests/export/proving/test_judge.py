@@ -134,7 +134,7 @@ def test_a_score_that_is_no_number_is_refused(
 @pytest.mark.parametrize("number", [np.float32(0.5), np.array(0.5), torch.tensor(0.5), torch.tensor([0.5]), 0.5])
 def test_a_score_is_any_number(number: Any, proven: Callable[..., Proof]) -> None:
     found = proven(Runtime(), [(IMAGES, IMAGES.argmax(1))], score=lambda outputs, masks: number)
-    assert found.net_accuracy == 0.5
+    assert found.net_score == 0.5
 
 
 def test_targets_without_a_row_an_image_are_refused(proven: Callable[..., Proof]) -> None:
