@@ -52,8 +52,9 @@ def make(path: Path, *arguments: str | Path, nets: tuple[int, int] = (2, 4)) -> 
     return CliRunner().invoke(main, [str(part) for part in given])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("converted")
-@pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.slow), "int8"])
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
 def test_a_table_of_tflite_with_the_nets_that_judge_it(
     dtype: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
