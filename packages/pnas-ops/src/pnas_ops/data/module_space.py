@@ -192,13 +192,14 @@ class ModuleSpace:
         paths = [place.path for place in architecture.places]
         if architecture.rest != self.rest or paths != [place.path for place in self.places]:
             raise ValueError(f"architecture {architecture.name!r} is not of space {self.name!r}")
-        found = []
+        found: list[int] = []
         for mine, theirs in zip(self.places, architecture.places, strict=True):
-            titles = [one.title for one in mine.candidates]
             (taken,) = theirs.candidates
-            if taken not in mine.candidates or taken.title not in titles:
+            # Titles are no part of what is equal, and tell candidates of equal work apart.
+            same = [i for i, one in enumerate(mine.candidates) if one == taken and one.title == taken.title]
+            if not same:
                 raise ValueError(f"{taken} at {mine.path!r} of {architecture.name!r} is not in space {self.name!r}")
-            found.append(titles.index(taken.title))
+            found += same
         return tuple(found)
 
     def has(self, architecture: object) -> bool:
