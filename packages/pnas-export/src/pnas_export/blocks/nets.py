@@ -1,11 +1,10 @@
 """Whole nets as TFLite files for timing: blocks that are chained, or somebody's module as it is."""
 
-from collections.abc import Iterator, Mapping
-
 from torch import Tensor, nn
 
 from pnas_export.blocks.chaining import architecture_signatures, chain_signatures
 from pnas_export.converting.tflite_file import convert
+from pnas_export.ground.outputs import output_tensors
 from pnas_ops import AnyNet, Architecture, FilePath, ModuleBuilder, build_timed, example_inputs
 
 
@@ -45,16 +44,4 @@ class EveryOutput(nn.Module):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """The tensors in their order."""
-        return tuple(_tensors(self.net(*inputs)))
-
-
-def _tensors(given: object) -> Iterator[Tensor]:
-    match given:
-        case Tensor():
-            yield given
-        case Mapping():
-            for one in given.values():
-                yield from _tensors(one)
-        case list() | tuple():
-            for one in given:
-                yield from _tensors(one)
+        return output_tensors(self.net(*inputs))

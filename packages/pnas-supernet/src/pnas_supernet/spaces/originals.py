@@ -8,10 +8,9 @@ from torch import Tensor, nn
 
 from pnas_ops import in_one_line
 from pnas_supernet.gates.mixed_op import active_paths
-from pnas_supernet.gates.nested import Nest
+from pnas_supernet.gates.nested import Nest, tensors_in
 from pnas_supernet.gates.path import SinglePath
 from pnas_supernet.spaces.place_error import PlaceError
-from pnas_supernet.spaces.recording import tensors_in
 from pnas_supernet.spaces.tracing import Trace, trace
 
 _ROUNDING = 1e-3

@@ -9,6 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from pnas_ops import ModuleWorkload, Zero, count_parameters, forward_macs
 from pnas_supernet.gates.modes import evaluating
+from pnas_supernet.gates.nested import tensors_in
 
 
 class OperatorRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -88,18 +89,6 @@ def shapes_of(inputs: Iterable[Tensor]) -> tuple[tuple[int, ...], ...]:
 def dtype_of(inputs: Iterable[Tensor]) -> str:
     """The name of the first one's: "float32"."""
     return str(next(iter(inputs)).dtype).removeprefix("torch.")
-
-
-def tensors_in(value: object) -> list[Tensor]:
-    """The tensors of a value as nets take and give them: itself, or those in tuples, lists and dictionaries of such."""
-    match value:
-        case Tensor():
-            return [value]
-        case Mapping():
-            return [tensor for part in value.values() for tensor in tensors_in(part)]
-        case tuple() | list():
-            return [tensor for part in value for tensor in tensors_in(part)]
-    return []
 
 
 def _has_tensor(argument: object) -> bool:

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from pnas_ops import ModuleSpace, ModuleWorkload, Place, count_parameters
 from pnas_supernet.gates.mixed_op import MixedOp, mixed_ops
+from pnas_supernet.gates.nested import tensors_in
 from pnas_supernet.spaces.candidates import checked_candidates, recorded_candidates
 from pnas_supernet.spaces.module_supernet import ModuleSuperNet
 from pnas_supernet.spaces.originals import check_originals
 from pnas_supernet.spaces.place_error import PlaceError
-from pnas_supernet.spaces.recording import dtype_of, shapes_of, tensors_in
+from pnas_supernet.spaces.recording import dtype_of, shapes_of
 from pnas_supernet.spaces.rules import Rule
 from pnas_supernet.spaces.tracing import Trace, trace
 
