@@ -15,6 +15,7 @@ from pnas_supernet import (
     DivergenceError,
     ExactGate,
     GateStep,
+    MixedOp,
     ProxylessNAS,
     SearchConfig,
     SinglePath,
@@ -240,3 +241,13 @@ def test_bans_and_masks_of_minus_infinity_are_saved_and_taken_up_again(network: 
         search.network.second.alpha.fill_(-torch.inf)
     with pytest.raises(ValueError, match=r"every candidate of a MixedOp is banned by alpha = -inf: leave it one"):
         sample_paths(search.network, sample_single, torch.Generator())
+
+
+def test_a_gradient_whose_square_overflows_is_finite_all_the_same() -> None:
+    network = nn.Sequential(MixedOp([nn.Linear(2, 1, bias=False)]))
+    (weight,) = weight_parameters(network)
+    before = weight.detach().clone()
+    optimizer = torch.optim.SGD([weight], lr=1e-25)
+    inputs = torch.full((1, 2), 1e25)
+    weight_step(network, inputs, inputs, paths=[SinglePath(0)], loss=lambda out, _: out.mean(), optimizer=optimizer)
+    torch.testing.assert_close(weight.detach(), before - 1)

@@ -185,17 +185,14 @@ def _check_finite(
     gradients = [] if execution.scaler else [p.grad for p in parameters if p.grad is not None]
     statistics = running_statistics(modules)
     dense = [gradient.coalesce().values() if gradient.is_sparse else gradient for gradient in gradients]
-    # The largest absolute value: NaN where there is one, and no square overflows.
-    if torch.nn.utils.get_total_norm([*dense, *statistics], norm_type=torch.inf).isfinite():
+    # A norm of squares takes a tenth of the time of the largest value. Where they overflow, every tensor is looked at.
+    if torch.nn.utils.get_total_norm([*dense, *statistics]).isfinite():
         return
     named = [(f"the gradient of {name}", parameter.grad) for name, parameter in network.named_parameters()]
     suspects = {id(tensor) for tensor in (*gradients, *statistics)}
-    what = next(
-        name
-        for name, tensor in (*named, *network.named_buffers())
-        if id(tensor) in suspects and tensor is not None and not tensor.isfinite().all()
-    )
-    raise DivergenceError(f"{what} is not finite")
+    for name, tensor in (*named, *network.named_buffers()):
+        if id(tensor) in suspects and tensor is not None and not tensor.isfinite().all():
+            raise DivergenceError(f"{name} is not finite")
 
 
 def _parameters(optimizer: Optimizer) -> set[nn.Parameter]:
