@@ -21,7 +21,7 @@ MAY_IMPORT = {
 }
 WINGS = {
     "pnas_ops": ("data", "files", "modules", "timing", "original", "drawing"),
-    "pnas_supernet": ("gates", "searching", "spaces", "running", "drawing"),
+    "pnas_supernet": ("gates", "replaying", "searching", "spaces", "running", "drawing"),
     "pnas_latency": ("metrics", "tables", "objectives", "choosing", "devices", "drawing"),
     "pnas_export": (
         "ground",

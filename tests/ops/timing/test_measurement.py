@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -237,7 +238,11 @@ def test_nothing_to_measure_is_an_empty_result() -> None:
 
 def test_a_device_is_described_in_a_line() -> None:
     info = DeviceInfo(device="Pixel 1", runtime="litert", runtime_version="2.3", threads=1, dtype="int8")
-    assert str(info) == "litert 2.3, int8, 1 thread, Pixel 1"
+    assert (str(info), info.images) == ("litert 2.3, int8, 1 thread, Pixel 1", "one image")
+    eight = evolve(info, batch=8)
+    assert (str(eight), eight.images) == ("litert 2.3, int8, 1 thread, batches of 8 images, Pixel 1", "8 images")
+    with pytest.raises(ValueError, match="'batch' must be a whole number from 1 to 65,536, got 0"):
+        evolve(info, batch=0)
 
 
 def test_refuses_a_negative_latency() -> None:

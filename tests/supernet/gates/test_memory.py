@@ -157,7 +157,7 @@ def test_saved_bytes_counts_storages_once_and_leaves_out_what_exists() -> None:
         assert saved_bytes(lambda: x.exp()) == 0
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.gpu
 @pytest.mark.parametrize("path", [ExactGate, lambda choice: TwoPathGate(choice, 0)], ids=["exact", "two-path"])
 def test_the_peak_on_a_gpu_is_that_of_ordinary_training(path: Callable[[int], GatePath]) -> None:
     supernet = make_supernet().cuda()

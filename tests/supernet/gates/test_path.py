@@ -41,6 +41,7 @@ def test_two_path_leaves_every_unsampled_probability(name: str, values: list[flo
     optimizer = OPTIMIZERS[name]([alpha])
     for _ in range(4):
         path = sample_two_path_gate(alpha.detach(), generator)
+        assert isinstance(path, TwoPathGate)
         before = alpha.detach().clone()
         alpha.grad = torch.zeros_like(alpha)
         alpha.grad[list(path.members)] = torch.randn(2, dtype=torch.float64, generator=generator)

@@ -22,7 +22,7 @@ def test_seeded_draws_are_those_of_a_fresh_generator_and_leave_no_trace(device: 
     assert torch.equal(torch.rand(3), following)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.gpu
 def test_a_gpu_is_seeded_only_where_it_is_named() -> None:
     device = torch.device("cuda")
     drawn = []

@@ -128,9 +128,11 @@ def run_search(
         gate: of the search's configuration.
         synchronize: BatchNorm.
         checkpoint: written after every seventh step.
-        kill: a rank, and the step after which it gets SIGKILL; the others do not let torchrun end them before they have
-            found out by themselves, which may take a while on a busy machine.
+        kill: a rank, and the step after which it gets SIGKILL, unless torchrun has started it again; the others do not
+            let torchrun end them before they have found out by themselves, which may take a while on a busy machine.
     """
+    if os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0":
+        kill = None
     if kill is not None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     search = make_search(processes, gate=gate, synchronize=synchronize)

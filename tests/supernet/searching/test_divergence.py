@@ -60,9 +60,11 @@ def make_batches(seed: int, count: int) -> list[tuple[Tensor, Tensor]]:
     ]
 
 
-def make_search(network: nn.Module, **options: Any) -> ProxylessNAS:
+def make_search(network: nn.Module, *, read_every: int | None = None, **options: Any) -> ProxylessNAS:
     config = SearchConfig(**{"warmup_epochs": 0, "epochs": 2, "arch_interval": 2} | options)
-    return ProxylessNAS(copy.deepcopy(network), config, generator=torch.Generator().manual_seed(5))
+    return ProxylessNAS(
+        copy.deepcopy(network), config, generator=torch.Generator().manual_seed(5), read_every=read_every
+    )
 
 
 def trained(search: ProxylessNAS) -> dict[str, Any]:
@@ -121,6 +123,22 @@ def test_a_search_stops_names_the_place_and_keeps_what_it_learned(
     if saves:
         assert trained(resumed) == learned[-1]
         assert resumed.run_epoch(make_batches(0, 4), make_batches(1, 2)).epoch == 0
+
+
+@pytest.mark.parametrize("spoil", FAULTS)
+@pytest.mark.parametrize("gate", ["exact", "two-path"])
+def test_a_search_that_reads_seldom_stops_with_the_same_words_and_in_the_same_state(
+    network: nn.Module, spoil: Any, gate: str
+) -> None:
+    outcomes = []
+    for read_every in (1, 3, 4, 50):
+        search = make_search(network, read_every=read_every, gate=gate)
+        train, validation = make_batches(0, 4), make_batches(1, 2)
+        spoil(search, train, validation)
+        with pytest.raises(DivergenceError) as caught:
+            search.run_epoch(train, validation)
+        outcomes.append((str(caught.value), trained(search), bits(search.network.state_dict())))
+    assert outcomes == outcomes[:1] * 4
 
 
 def test_a_resumed_search_names_its_checkpoint(network: nn.Module, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +19,8 @@ from supernet.searching.parallel_search import Processes, run_search, work
 TESTS = Path(__file__).resolve().parents[2]
 PROGRAM = TESTS / "supernet" / "searching" / "parallel_search.py"
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+# A store for each attempt: in one for all, gloo finds addresses of processes that have died.
+ENVIRONMENT |= {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
 TIMEOUT_S = 180
 # In float64 what is seen is below 2e-15, and above 0.1 where BatchNorm is not synchronized.
 ROUNDING = 1e-12
@@ -29,7 +30,7 @@ needs_two_gpus = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="nccl 
 
 
 def torchrun(folder: Path, backend: str, processes: int, *options: object) -> subprocess.CompletedProcess[str]:
-    """Runs the program; a hang fails.
+    """Runs the program, and once more where one of its processes has died; a hang fails.
 
     Args:
         folder: of the checkpoint and the results.
@@ -38,6 +39,8 @@ def torchrun(folder: Path, backend: str, processes: int, *options: object) -> su
         options: of the program.
     """
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--monitor-interval", 0.1]
+    # One machine or two: so that another could join, which is waited for half a minute unless it is told otherwise.
+    command += ["--nnodes", "1:2", "--rdzv-conf", "last_call_timeout=1", "--max-restarts", 1]
     command += ["--nproc-per-node", processes, PROGRAM, folder, "--backend", backend, *options]
     return subprocess.run(
         list(map(str, command)), env=ENVIRONMENT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
@@ -82,7 +85,7 @@ def results(folder: Path, processes: int) -> list[Result]:
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True, map_location="cpu") for rank in range(processes)]
 
 
-@pytest.fixture(scope="module", params=["gloo", pytest.param("nccl", marks=needs_two_gpus)])
+@pytest.fixture(scope="module", params=["gloo", pytest.param("nccl", marks=[pytest.mark.gpu, needs_two_gpus])])
 def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -174,16 +177,12 @@ def test_processes_that_are_not_synchronized_differ_from_one(two_path: list[Resu
     assert {"/network/network.2.op.alpha", "/history/2/train_loss", "/history/2/probs/0/0"} <= set(different)
 
 
-def test_a_killed_process_ends_all_with_a_clear_error_and_the_search_goes_on(
+def test_a_killed_process_ends_all_with_a_clear_error_and_torchrun_goes_on_from_the_checkpoint(
     tmp_path: Path, backend: str, two_path: list[Result]
 ) -> None:
-    killed = torchrun(tmp_path, backend, 2, "--gate", "two-path", "--kill", 1, 11)
-    assert killed.returncode != 0
-    assert re.search(LOST, killed.stderr), killed.stderr
-    assert re.search(rf"rank +: 1 .*\n +exitcode +: -{signal.SIGKILL:d} ", killed.stderr), killed.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["search.pt"]
-    done = torchrun(tmp_path, backend, 2, "--gate", "two-path")
+    done = torchrun(tmp_path, backend, 2, "--gate", "two-path", "--kill", 1, 11)
     assert done.returncode == 0, done.stderr
+    assert re.search(LOST, done.stderr), done.stderr
     for uninterrupted, resumed in zip(two_path, results(tmp_path, 2), strict=True):
         assert differences(since(uninterrupted, resumed), resumed) == []
 
@@ -207,7 +206,10 @@ def test_another_number_of_processes_goes_on_from_the_checkpoint(
         ("weight", r"process 1 differs from process 0 in network/network\.0\.op\.0\.weight: "),
         ("generator", r"process 1 differs from process 0 in generator: "),
         ("batches", r"process 1 differs from process 0 in batches of the epoch: .* equally many batches"),
-        ("sizes", r"this process has a batch of [56] samples, while the mean of all processes is 5\.5: "),
+        (
+            "sizes",
+            r"this process has a batch of [56] samples, another one has not: give all of them batches of eq",
+        ),
     ],
 )
 def test_a_process_that_differs_is_named_by_all(checks: list[Result], what: str, message: str) -> None:

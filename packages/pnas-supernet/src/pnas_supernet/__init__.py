@@ -2,6 +2,7 @@
 
 from importlib.metadata import version
 
+from pnas_supernet.drawing.choices import draw_choices
 from pnas_supernet.drawing.search import draw_search
 from pnas_supernet.gates.estimators import gated_output, mixture_output, sum_output, two_path_output
 from pnas_supernet.gates.freezing import buffers_untouched, frozen_parameters
@@ -12,7 +13,6 @@ from pnas_supernet.gates.mixed_op import (
     alpha_parameters,
     initialize_alphas,
     mixed_ops,
-    sample_paths,
     weight_parameters,
 )
 from pnas_supernet.gates.modes import TrainingMode, evaluating
@@ -22,6 +22,7 @@ from pnas_supernet.gates.path import (
     Mixture,
     OneShotSum,
     Sampler,
+    SettlingPath,
     SinglePath,
     TwoPathGate,
     sample_exact_gate,
@@ -31,8 +32,11 @@ from pnas_supernet.gates.path import (
     take_mixture,
     take_sum,
 )
+from pnas_supernet.gates.sampling import sample_paths
+from pnas_supernet.gates.sharing import choice_numbers
 from pnas_supernet.gates.supernet import SuperNet, derive, extract, extract_candidates
 from pnas_supernet.gates.surroundings import seeded
+from pnas_supernet.replaying.replays import RecordedCandidates
 from pnas_supernet.running.checkpoint import (
     CheckpointError,
     delete_checkpoint,
@@ -53,8 +57,9 @@ from pnas_supernet.searching.arch_steps import (
     RewardBaseline,
 )
 from pnas_supernet.searching.classification import accuracy
-from pnas_supernet.searching.execution import DivergenceError, Execution, Loss, StepResult
+from pnas_supernet.searching.execution import Execution, Loss, StepResult
 from pnas_supernet.searching.history import EpochRecord, relative_entropy
+from pnas_supernet.searching.optimizers import begin_momentum, lay_out_momentum
 from pnas_supernet.searching.parallel import (
     DesynchronizedError,
     LostProcessError,
@@ -63,8 +68,10 @@ from pnas_supernet.searching.parallel import (
     exchange,
 )
 from pnas_supernet.searching.precision import AUTOCAST_DTYPES, Precision
+from pnas_supernet.searching.readings import DivergenceError, Readings
 from pnas_supernet.searching.search_config import SearchConfig
 from pnas_supernet.searching.steps import Objective, arch_step, weight_step
+from pnas_supernet.searching.tuning import NotRepeatableError, default_precision, tuned
 from pnas_supernet.spaces.convolutions import convolutions
 from pnas_supernet.spaces.imitation import Imitation, Imitations, imitate
 from pnas_supernet.spaces.inner_widths import inner_widths
@@ -82,10 +89,12 @@ __all__ = [
     "MixedOp",
     "mixed_ops",
     "alpha_parameters",
+    "choice_numbers",
     "weight_parameters",
     "initialize_alphas",
     "active_paths",
     "GatePath",
+    "SettlingPath",
     "SinglePath",
     "ExactGate",
     "TwoPathGate",
@@ -118,6 +127,8 @@ __all__ = [
     # training and evaluation mode,
     "TrainingMode",
     "evaluating",
+    # replaying: candidates from CUDA graphs
+    "RecordedCandidates",
     # searching: single steps, and how they are computed,
     "weight_step",
     "arch_step",
@@ -128,7 +139,12 @@ __all__ = [
     "Execution",
     "Precision",
     "AUTOCAST_DTYPES",
+    "Readings",
     "DivergenceError",
+    # how a device is to compute,
+    "tuned",
+    "default_precision",
+    "NotRepeatableError",
     # how alpha learns in a search,
     "ArchStep",
     "GateStep",
@@ -137,8 +153,10 @@ __all__ = [
     "Reward",
     "Estimator",
     "RewardBaseline",
-    # hyper-parameters and records,
+    # hyper-parameters, optimizers and records,
     "SearchConfig",
+    "begin_momentum",
+    "lay_out_momentum",
     "EpochRecord",
     "relative_entropy",
     # several processes that work as one
@@ -173,5 +191,6 @@ __all__ = [
     "delete_checkpoint",
     "CheckpointError",
     # drawing: a search as a picture
+    "draw_choices",
     "draw_search",
 ]

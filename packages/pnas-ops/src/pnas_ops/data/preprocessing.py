@@ -60,7 +60,13 @@ class Preprocessing:
         if pixels.shape[1] != len(self.mean):
             raise ValueError(f"{self.channels} images have {len(self.mean)} channels, these have {pixels.shape[1]}")
         # One multiplication and one addition, which is what a converter makes two operators of.
-        scale = torch.tensor([1 / (255 * std) for std in self.std], device=pixels.device)
-        shift = torch.tensor([-mean / std for mean, std in zip(self.mean, self.std, strict=True)], device=pixels.device)
+        scale = _of_channels([1 / (255 * std) for std in self.std], pixels)
+        shift = _of_channels([-mean / std for mean, std in zip(self.mean, self.std, strict=True)], pixels)
         values = pixels.to(torch.float32, memory_format=torch.channels_last)
-        return values * scale.view(1, -1, 1, 1) + shift.view(1, -1, 1, 1)
+        return values * scale + shift
+
+
+def _of_channels(values: list[float], pixels: Tensor) -> Tensor:
+    """One value a channel, where the pixels are: (1, C, 1, 1). From pinned memory, so that a GPU is not waited for."""
+    on_cpu = torch.tensor(values, pin_memory=pixels.is_cuda)
+    return on_cpu.to(pixels.device, non_blocking=True).view(1, -1, 1, 1)

@@ -36,17 +36,32 @@ _CLOCK_MS = 0.001
 
 @frozen(kw_only=True)
 class DeviceInfo:
-    """Where a latency was measured; two tables are comparable only where all of this is equal."""
+    """Where a latency was measured, and of how many images; two tables are comparable only where all of it is equal.
+
+    Attributes:
+        device: the processor, or the phone.
+        runtime, runtime_version: what runs the nets.
+        threads: of the runtime.
+        dtype: of weights and activations.
+        batch: how many images a net gets at once; its milliseconds are theirs together.
+    """
 
     device: str
     runtime: str
     runtime_version: str
     threads: int = field(validator=Range(1, 1024, whole=True))
     dtype: str
+    batch: int = field(default=1, validator=Range(1, 65536, whole=True))
 
     def __str__(self) -> str:
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
-        return f"{self.runtime} {self.runtime_version}, {self.dtype}, {threads}, {self.device}"
+        batch = "" if self.batch == 1 else f"batches of {self.images}, "
+        return f"{self.runtime} {self.runtime_version}, {self.dtype}, {threads}, {batch}{self.device}"
+
+    @property
+    def images(self) -> str:
+        """What a latency is that of: "one image", "8 images"."""
+        return "one image" if self.batch == 1 else f"{self.batch} images"
 
 
 def processor_name() -> str:

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
 
 def draw_search(
-    history: Sequence[EpochRecord], *, expected_ms: Sequence[float] | None = None, target_ms: float | None = None
+    history: Sequence[EpochRecord],
+    *,
+    expected_ms: Sequence[float] | None = None,
+    target_ms: float | None = None,
+    score: str = "accuracy",
 ) -> "Figure":
     """Accuracy, expected latency and entropy over the epochs of a search; the warm-up is grey.
 
@@ -19,6 +23,7 @@ def draw_search(
         history: of a `ProxylessNAS`.
         expected_ms: the expected latency of a sampled net after each epoch; left out if None.
         target_ms: the latency that was asked for, drawn beside the expected ones.
+        score: what people call that by which outputs were judged.
 
     Raises:
         ValueError: for no epoch, for expected latencies that are not one an epoch, and for a target without them.
@@ -49,7 +54,7 @@ def draw_search(
         if target_ms is not None:
             latency.axhline(target_ms, color=KERNEL_COLORS[7], linewidth=0.8, label=f"target, {target_ms:g} ms")
     entropy.plot(epochs, [record.entropy for record in history], ".-")
-    accuracy.set_title("accuracy of sampled paths", loc="left")
+    accuracy.set_title(f"{score} of sampled paths", loc="left")
     entropy.set_title("relative entropy of the gates", loc="left")
     warm_up = sum(record.phase == "warm-up" for record in history)
     for axes in (accuracy, *middle, entropy):

@@ -5,6 +5,7 @@ tensor, or a tuple, list or dict of tensors. With p = softmax(alpha) and binary 
 output is sum_j g_j o_j(x) (ProxylessNAS, eq. 2, 3).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,14 @@ from torch import Tensor, nn
 
 from pnas_supernet.gates.candidates import OutputForm, run_candidate
 from pnas_supernet.gates.echo import Moment, echo, has_gradient
+
+
+class SelfGated(nn.Module, ABC):
+    """A candidate that has a way of its own to `gated_output`."""
+
+    @abstractmethod
+    def gated_output(self, alpha: Tensor, candidates: Sequence[nn.Module], *inputs: Any, **named: Any) -> Any:
+        """The same, with itself as the active one of the candidates."""
 
 
 def gated_output(alpha: Tensor, candidates: Sequence[nn.Module], active: int, *inputs: Any, **named: Any) -> Any:
@@ -38,6 +47,9 @@ def gated_output(alpha: Tensor, candidates: Sequence[nn.Module], active: int, *i
     """
     if not (torch.is_grad_enabled() and alpha.requires_grad):
         return candidates[active](*inputs, **named)
+    chosen = candidates[active]
+    if isinstance(chosen, SelfGated):
+        return chosen.gated_output(alpha, candidates, *inputs, **named)
     before = Moment.of(candidates[active], alpha.device, inputs, named)
     output = candidates[active](*inputs, **named)
     return echo(alpha, candidates, active, before, output, inputs, named)
@@ -57,8 +69,9 @@ def two_path_output(
         other: index of the one that backward evaluates.
         inputs, named: their input.
     """
-    pair = [active, other]
-    return gated_output(alpha[pair], [candidates[member] for member in pair], 0, *inputs, **named)
+    # Stacked, since a list as an index travels to a GPU.
+    of_pair = torch.stack([alpha[active], alpha[other]])
+    return gated_output(of_pair, [candidates[active], candidates[other]], 0, *inputs, **named)
 
 
 def mixture_output(alpha: Tensor, candidates: Sequence[nn.Module], *inputs: Any, **named: Any) -> Any:

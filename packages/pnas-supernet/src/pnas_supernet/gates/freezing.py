@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
+from typing import NamedTuple
 
 import torch
 from attrs import frozen
@@ -50,47 +52,116 @@ def buffers_untouched(modules: Iterable[nn.Module]) -> Iterator[None]:
 
 
 @contextmanager
-def buffers_kept_on_error(modules: Iterable[nn.Module]) -> Iterator[None]:
-    """Where the `with` block raises, all buffers of these modules are again what they were before it."""
+def buffers_kept_on_error(modules: Iterable[nn.Module]) -> Iterator["Buffers"]:
+    """Where the `with` block, which is given them, raises, all buffers of these modules are again what they were."""
     before = Buffers.of(modules)
     try:
-        yield
+        yield before
     except BaseException:
         before.restore()
         raise
 
 
-@frozen
-class _Buffer:
+class _Buffer(NamedTuple):
     module: nn.Module
     name: str
     tensor: Tensor
+    version: int
+
+    @property
+    def is_rebound(self) -> bool:
+        """Whether the module holds another tensor by now."""
+        return self.module._buffers[self.name] is not self.tensor
+
+
+@frozen(eq=False)
+class _Alike:
+    """Buffers of one type on one device, with their content in a row: a copy of each would be a launch of each.
+
+    Attributes:
+        shown: the memory of each, as what can stand in a row.
+    """
+
+    buffers: list[_Buffer]
+    shown: list[Tensor]
     content: Tensor
+
+    @classmethod
+    def of(cls, buffers: list[_Buffer]) -> "_Alike":
+        tensors = [buffer.tensor for buffer in buffers]
+        shown = [tensor.view(-1) if tensor.is_contiguous() else tensor for tensor in tensors]
+        return cls(buffers, shown, torch.cat(shown))
+
+    def pieces(self, content: Tensor) -> tuple[Tensor, ...]:
+        """What of a content in a row is each buffer's."""
+        return torch.split(content, [len(memory) for memory in self.shown])
 
 
 @frozen(eq=False)
 class Buffers:
     """The buffers of some modules, at one moment."""
 
-    _buffers: tuple[_Buffer, ...]
+    _alike: tuple[_Alike, ...]
+    _fixed: tuple[_Buffer, ...]
 
     @classmethod
     def of(cls, modules: Iterable[nn.Module]) -> "Buffers":
         """Those that the modules themselves hold, not what is inside them."""
-        return cls(
-            tuple(
-                _Buffer(module, name, tensor, tensor.detach().clone())
-                for module in modules
-                for name, tensor in module._buffers.items()
-                if tensor is not None
-            )
-        )
+        alike: dict[object, list[_Buffer]] = {}
+        fixed = []
+        for module in modules:
+            for name, tensor in module._buffers.items():
+                if tensor is None:
+                    continue
+                if not _can_be_written(tensor):
+                    fixed.append(_Buffer(module, name, tensor, 0))
+                    continue
+                # What does not lie in memory as it is read stands in no row with others.
+                row = (tensor.device, tensor.dtype) if tensor.is_contiguous() else id(tensor)
+                alike.setdefault(row, []).append(_Buffer(module, name, tensor, tensor._version))
+        with torch.no_grad():
+            return cls(tuple(map(_Alike.of, alike.values())), tuple(fixed))
 
     def restore(self) -> None:
         """Gives the modules back the same tensors, with the content that they had."""
         with torch.no_grad():
-            for buffer in self._buffers:
-                # What is as it was is not written, since a graph may hold it. (Statistics change uncounted by PyTorch.)
-                if not torch.equal(buffer.tensor, buffer.content):
-                    buffer.tensor.copy_(buffer.content)
-                buffer.module._buffers[buffer.name] = buffer.tensor
+            for alike in self._alike:
+                for buffer, memory, content in zip(
+                    alike.buffers, alike.shown, alike.pieces(alike.content), strict=True
+                ):
+                    # Where PyTorch counts no change, as of statistics, nor is this one counted: a graph may hold it.
+                    counted = buffer.tensor._version != buffer.version
+                    (memory if counted else memory.data).copy_(content)
+        for buffer in self._all():
+            buffer.module._buffers[buffer.name] = buffer.tensor
+
+    def restore_if(self, condition: Tensor) -> None:
+        """The same where a condition, a boolean scalar, holds: the device finds out, and the CPU does not wait for it.
+
+        (It does where a module has bound a buffer anew, as only the CPU can bind the old one.) No graph may hold them.
+        """
+        if any(buffer.is_rebound for buffer in self._all()):
+            if condition:
+                self.restore()
+            return
+        with torch.no_grad():
+            for alike in self._alike:
+                now = torch.cat(alike.shown)
+                chosen = torch.where(condition.to(now.device), alike.content, now)
+                torch._foreach_copy_(alike.shown, alike.pieces(chosen))
+
+    def _all(self) -> Iterator[_Buffer]:
+        return chain(self._fixed, *(alike.buffers for alike in self._alike))
+
+
+def _can_be_written(tensor: Tensor) -> bool:
+    """Whether anything may change a tensor in place: not where some numbers of it share their memory, for example."""
+    return (
+        tensor.layout is torch.strided
+        and not tensor.is_inference()
+        and (tensor.is_contiguous() or not _overlaps(tensor))
+    )
+
+
+def _overlaps(tensor: Tensor) -> bool:
+    return any(step == 0 and size > 1 for step, size in zip(tensor.stride(), tensor.shape, strict=True))

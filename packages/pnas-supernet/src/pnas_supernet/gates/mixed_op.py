@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from pnas_supernet.gates.path import GatePath, Sampler
+from pnas_supernet.gates.known_alphas import KnownAlphas
+from pnas_supernet.gates.path import GatePath
 
 
 class MixedOp(nn.Module):
@@ -49,6 +50,8 @@ class MixedOp(nn.Module):
             raise ValueError(f"{count} candidates cannot share a choice whose alpha has the shape {tuple(alpha.shape)}")
         self.alpha = nn.Parameter(torch.zeros(count)) if alpha is None else alpha
         self._path: GatePath | None = None
+        self._known_alphas: KnownAlphas | None = None
+        self._stand_ins: Sequence[nn.Module] | None = None
 
     @property
     def probs(self) -> Tensor:
@@ -59,7 +62,7 @@ class MixedOp(nn.Module):
     # public, `torch.compiler.disable`, loads the compiler where it stands, for everybody who imports this package.)
     @torch._disable_dynamo  # type: ignore[attr-defined]
     def forward(self, *inputs: Any, **named: Any) -> Any:
-        return self._active_path(list(self.candidates), self.alpha, *inputs, **named)
+        return self._active_path(self._stand_ins or list(self.candidates), self.alpha, *inputs, **named)
 
     @property
     def _active_path(self) -> GatePath:
@@ -92,19 +95,6 @@ def initialize_alphas(network: nn.Module, *, std: float = 1e-3, generator: torch
     with torch.no_grad():
         for alpha in alpha_parameters(network):
             alpha.copy_(torch.randn(alpha.shape, generator=generator, dtype=alpha.dtype) * std)
-
-
-def sample_paths(network: nn.Module, sampler: Sampler, generator: torch.Generator) -> tuple[GatePath, ...]:
-    """One path for every `MixedOp` of `network`, the same one for those that share a choice.
-
-    Args:
-        network: any module.
-        sampler: draws a path from the architecture parameters of one choice.
-        generator: the only source of randomness. It lives on the CPU, so that processes with equal generators sample
-            equal paths whatever their devices.
-    """
-    drawn = {alpha: sampler(alpha.detach().cpu(), generator) for alpha in alpha_parameters(network)}
-    return tuple(drawn[op.alpha] for op in mixed_ops(network))
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from attrs import field, frozen
@@ -25,8 +25,13 @@ class GatePath(Protocol):
     def probs(self, alpha: Tensor) -> Tensor:
         """Probabilities of all candidates, shape (N,), differentiable where this path lets alpha learn."""
 
+
+@runtime_checkable
+class SettlingPath(GatePath, Protocol):
+    """A path with something to mend after an optimizer's step."""
+
     def settle(self, alpha: Tensor, before: Tensor) -> None:
-        """Mends `alpha` in place after an optimizer's step from the values `before`, where the path asks for it."""
+        """Mends `alpha`, which is on the CPU, in place after a step from the values `before`."""
 
 
 @frozen
@@ -44,9 +49,6 @@ class SinglePath:
 
     def probs(self, alpha: Tensor) -> Tensor:
         return alpha.softmax(dim=0)
-
-    def settle(self, alpha: Tensor, before: Tensor) -> None:
-        pass
 
 
 @frozen
@@ -74,9 +76,13 @@ class TwoPathGate(SinglePath):
         return two_path_output(alpha, candidates, self.active, self.other, *inputs, **named)
 
     def probs(self, alpha: Tensor) -> Tensor:
-        members = torch.tensor(self.members, device=alpha.device)
         probs = alpha.softmax(dim=0).detach()
-        return probs.index_copy(0, members, probs[members].sum() * alpha[members].softmax(dim=0))
+        # Member by member: a tensor of their indices would have to wait for the device.
+        joint = torch.stack([probs[member] for member in self.members]).sum()
+        shares = torch.stack([alpha[member] for member in self.members]).softmax(dim=0)
+        for member, share in zip(self.members, joint * shares, strict=True):
+            probs = probs.select_scatter(share, dim=0, index=member)
+        return probs
 
     def settle(self, alpha: Tensor, before: Tensor) -> None:
         """Undoes what the optimizer did to the others, and shifts the pair back to its joint probability."""
@@ -106,9 +112,6 @@ class Mixture:
 
     def probs(self, alpha: Tensor) -> Tensor:
         return alpha.softmax(dim=0)
-
-    def settle(self, alpha: Tensor, before: Tensor) -> None:
-        pass
 
 
 @frozen
@@ -171,7 +174,7 @@ def _draw(alpha: Tensor, generator: torch.Generator) -> int:
 
 
 def _probs(alpha: Tensor) -> Tensor:
-    if alpha.isneginf().all():
+    if max(alpha.tolist()) == -math.inf:  # in Python numbers, which on tensors this small is quicker than operators
         raise ValueError("every candidate of a MixedOp is banned by alpha = -inf: leave it one")
     # In float64: a float32 softmax can round a rare candidate to zero.
     return alpha.double().softmax(dim=0)

@@ -1,7 +1,7 @@
 """The search as a whole: warm-up of the weights, then weights and architecture in turn."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,23 +13,30 @@ from torch.amp import GradScaler
 from torch.nn.parameter import is_lazy
 
 from pnas_ops import Batches, FilePath, Score
-from pnas_supernet.gates.mixed_op import alpha_parameters, mixed_ops, sample_paths
+from pnas_supernet.gates.mixed_op import alpha_parameters, mixed_ops
 from pnas_supernet.gates.modes import TrainingMode
 from pnas_supernet.gates.path import sample_single, sample_uniform
+from pnas_supernet.gates.sampling import known_alphas, sample_paths
 from pnas_supernet.gates.surroundings import seeded
+from pnas_supernet.replaying.replays import RecordedCandidates
 from pnas_supernet.running.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint, taking_state
 from pnas_supernet.running.search_state import Progress, SearchState, refuse_not_finite
 from pnas_supernet.searching.arch_steps import ArchStep, GateStep
 from pnas_supernet.searching.classification import CrossEntropy, accuracy
-from pnas_supernet.searching.execution import DivergenceError, Execution, Loss, StepResult
+from pnas_supernet.searching.execution import Execution, Loss, StepResult
 from pnas_supernet.searching.history import EpochMean, EpochRecord, history_as_html
 from pnas_supernet.searching.nested_batches import sample_count
 from pnas_supernet.searching.optimizers import lay_out_momentum, make_alpha_optimizer, make_weight_optimizer
-from pnas_supernet.searching.parallel import check_identical
+from pnas_supernet.searching.parallel import average, check_identical
+from pnas_supernet.searching.readings import DivergenceError, Readings
 from pnas_supernet.searching.search_config import SearchConfig
 from pnas_supernet.searching.steps import weight_step
+from pnas_supernet.searching.tuning import warn_of_slow_kernels
 
 Batch = tuple[Any, Any]
+
+_STEPS_BETWEEN_READINGS = 50
+"""On a GPU: so few waits cost nothing, and of steps that come after one that was not finite, few are lost."""
 
 
 class ProxylessNAS:
@@ -45,6 +52,9 @@ class ProxylessNAS:
         arch_step: how alpha learns; by the gradient of the gates that `config` names, and of the loss alone, if None.
         generator: source of the sampled paths and of dropout, on the CPU, in the same state in every process.
         group: processes that search as one, each on its own part of every batch.
+        read_every: weight steps after which the CPU reads losses and scores, and whether all was finite; in between it
+            does not wait for the device. 1 on a CPU, 50 elsewhere if None.
+        recorded: whether candidates are run from recordings, see `RecordedCandidates`; on a GPU alone if None.
 
     Raises:
         ValueError: for a network without a `MixedOp`, or with a lazy module that has not run yet.
@@ -60,6 +70,8 @@ class ProxylessNAS:
         arch_step: ArchStep | None = None,
         generator: torch.Generator,
         group: dist.ProcessGroup | None = None,
+        read_every: int | None = None,
+        recorded: bool | None = None,
     ) -> None:
         if not mixed_ops(network):
             raise ValueError("the network holds no MixedOp: there is nothing to search")
@@ -76,11 +88,17 @@ class ProxylessNAS:
         self.weight_optimizer = make_weight_optimizer(network, config)
         self.alpha_optimizer = make_alpha_optimizer(network, config)
         self._device = alpha_parameters(network)[0].device
+        if read_every is None:
+            read_every = 1 if self._device.type == "cpu" else _STEPS_BETWEEN_READINGS
+        self._readings = Readings(read_every)
+        recorded = self._device.type == "cuda" if recorded is None else recorded
+        self._recorded = RecordedCandidates(network) if recorded else nullcontext()
         self._weight_execution = self._make_execution()
         self._alpha_execution = self._make_execution()
         self._progress = Progress()
         self._checkpoint: Path | None = None
         self._training_mode = TrainingMode(network)
+        self._has_begun = False
 
     def __repr__(self) -> str:
         done = f"{len(self.history)} of {self.config.warmup_epochs + self.config.epochs} epochs"
@@ -123,12 +141,15 @@ class ProxylessNAS:
 
         Raises:
             DivergenceError: where a loss, a gradient or a statistic is not finite, naming the step, its paths and the
-                last checkpoint.
+                last checkpoint. That may be some steps later (see `read_every`), of which none has changed anything.
             DesynchronizedError, LostProcessError: where the processes do not hold together.
             ValueError: where there is no batch.
         """
         if not len(train) or not len(validation):
             raise ValueError("there is no training or no validation batch: are there fewer images than in one batch?")
+        if not self._has_begun:
+            warn_of_slow_kernels(self.network, self._device, self.config.precision)
+            self._has_begun = True
         config, progress = self.config, self._progress
         warm_up = config.is_warm_up(progress.epoch)
         self._training_mode.enter()
@@ -136,14 +157,19 @@ class ProxylessNAS:
         lay_out_momentum(self.weight_optimizer)
         arch_steps = 0 if warm_up else progress.step // config.arch_interval
         validation_stream = islice(_repeat(validation), arch_steps, None)
-        for inputs, targets in islice(train, progress.step, None):
-            self._weight_step(inputs, targets, progress=progress.step / len(train))
-            progress.step += 1
-            if not warm_up and progress.step % config.arch_interval == 0:
-                self._arch_step(*next(validation_stream))
-            if on_step is not None:
-                on_step()
+        with known_alphas(self.network) as known, self._recorded:
+            for inputs, targets in islice(train, progress.step, None):
+                with self._advised():
+                    self._weight_step(inputs, targets, progress=progress.step / len(train))
+                    progress.step += 1
+                    if not warm_up and progress.step % config.arch_interval == 0:
+                        self._arch_step(*next(validation_stream))
+                        known.forget()
+                    self._readings.end_step()
+                if on_step is not None:
+                    on_step()
         self._check_processes(batches=len(train))
+        self._read()
         return progress.finish_epoch(config, self.network)
 
     def save(self, path: FilePath) -> None:
@@ -152,9 +178,12 @@ class ProxylessNAS:
         With several processes, which all hold the same, one of them writes.
 
         Raises:
-            DivergenceError: where a weight or a statistic is not finite; the checkpoint before is still there.
+            DivergenceError: where a weight, a statistic or a step before is not finite; the checkpoint before is still
+                there.
         """
-        with self._named_on_divergence(f"epoch {len(self.history)}, after weight step {self.step - 1}"):
+        self._read()
+        where = f", epoch {len(self.history)}, after weight step {self.step - 1}"
+        with self._advised(), self._readings.named(lambda: where):
             refuse_not_finite(self.network)
         if self.group is None or self.group.rank() == 0:
             save_checkpoint(self.state_dict(), path, kind="search")
@@ -181,7 +210,12 @@ class ProxylessNAS:
         return True
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes in a search, as tensors and plain values: enough to go on bit for bit."""
+        """All that changes in a search, as tensors and plain values: enough to go on bit for bit.
+
+        Raises:
+            DivergenceError: where a step before was not finite.
+        """
+        self._read()
         return self._state.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -191,6 +225,7 @@ class ProxylessNAS:
             ValueError: for the state of another configuration, space or network; nothing has changed.
         """
         self._state.load_state_dict(state)
+        self._readings.forget()
 
     @property
     def _state(self) -> SearchState:
@@ -211,10 +246,8 @@ class ProxylessNAS:
         self.weight_optimizer.param_groups[0]["lr"] = self.config.weight_lr_at(epoch + progress)
         sampler = sample_uniform if self.config.is_warm_up(epoch) else sample_single
         paths = sample_paths(self.network, sampler, self.generator)
-        with (
-            seeded(self._dropout_seed(), self._device),
-            self._named_on_divergence(f"epoch {epoch}, weight step {self.step}"),
-        ):
+        where = f", epoch {epoch}, weight step {self.step}"
+        with seeded(self._dropout_seed(), self._device), self._readings.named(lambda: where):
             result = weight_step(
                 self.network,
                 inputs,
@@ -227,8 +260,8 @@ class ProxylessNAS:
         self._record(self._progress.train, result, inputs, targets)
 
     def _arch_step(self, inputs: Any, targets: Any) -> None:
-        where = f"epoch {len(self.history)}, architecture step after weight step {self.step - 1}"
-        with seeded(self._dropout_seed(), self._device), self._named_on_divergence(where):
+        where = f", epoch {len(self.history)}, architecture step after weight step {self.step - 1}"
+        with seeded(self._dropout_seed(), self._device), self._readings.named(lambda: where):
             result = self.arch_step(
                 self.network,
                 inputs,
@@ -245,12 +278,26 @@ class ProxylessNAS:
             check_identical(self.state_dict() | {"batches of the epoch": batches}, self.group)
 
     def _record(self, mean: EpochMean, result: StepResult, inputs: Any, targets: Any) -> None:
-        mean.add(result, self.score(result.outputs, targets), sample_count(inputs), self.group)
+        count = sample_count(inputs)
+        score = torch.as_tensor(self.score(result.outputs, targets), dtype=torch.float64)
+        if self.group is not None:
+            score = score.to(result.loss.device)
+            average([score], self.group)
+            count *= self.group.size()  # as many in every process
+        self._readings.then([result.loss, score], lambda loss, score: mean.add(loss, score, count))
+
+    def _read(self) -> None:
+        with self._advised():
+            self._readings.read()
 
     def _make_execution(self) -> Execution:
         scaler = GradScaler(self._device.type) if self.config.precision == "float16" else None
         return Execution(
-            autocast=self.config.autocast, scaler=scaler, micro_batches=self.config.micro_batches, group=self.group
+            autocast=self.config.autocast,
+            scaler=scaler,
+            micro_batches=self.config.micro_batches,
+            group=self.group,
+            readings=self._readings,
         )
 
     def _dropout_seed(self) -> int:
@@ -259,7 +306,7 @@ class ProxylessNAS:
         return seed if self.group is None else seed + self.group.rank()
 
     @contextmanager
-    def _named_on_divergence(self, where: str) -> Iterator[None]:
+    def _advised(self) -> Iterator[None]:
         try:
             yield
         except DivergenceError as error:
@@ -268,9 +315,7 @@ class ProxylessNAS:
                 if self._checkpoint is None
                 else f"the last good checkpoint is {self._checkpoint}"
             )
-            raise DivergenceError(
-                f"{error.what}, {where}; {last}", "lower the learning rate or look at the data"
-            ) from None
+            raise DivergenceError(f"{error.what}; {last}", "lower the learning rate or look at the data") from None
 
 
 def _repeat(batches: Iterable[Batch]) -> Iterator[Batch]:

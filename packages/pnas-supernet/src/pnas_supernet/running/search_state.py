@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import attrs
 import torch
 from attrs import Factory, asdict, define, frozen
 from torch import Tensor, nn
@@ -19,8 +20,8 @@ from pnas_supernet.running.state_checks import (
     refuse_unlike_state,
 )
 from pnas_supernet.searching.arch_steps import ArchStep
-from pnas_supernet.searching.execution import DivergenceError
 from pnas_supernet.searching.history import EpochMean, EpochRecord, relative_entropy
+from pnas_supernet.searching.readings import DivergenceError
 from pnas_supernet.searching.search_config import SearchConfig
 from pnas_supernet.spaces.module_supernet import ModuleSuperNet
 
@@ -138,7 +139,8 @@ def refuse_another_search(config: SearchConfig, network: nn.Module, state: dict[
         ValueError: naming the first thing that differs, as it is and as it was.
     """
     options, options_before = asdict(config), state["config"]
-    changed = [key for key, before in options_before.items() if options.get(key) != before]
+    may_change = {option.name for option in attrs.fields(SearchConfig) if not option.eq}
+    changed = [key for key, before in options_before.items() if key not in may_change and options.get(key) != before]
     if changed:
         raise ValueError(", ".join(f"{key} is {options.get(key)!r}, was {options_before[key]!r}" for key in changed))
     for now, before in zip(map(json.loads, _spaces(network)), map(json.loads, state["spaces"]), strict=False):

@@ -10,8 +10,9 @@ from torch.optim import Optimizer
 
 from pnas_ops import Range, Score
 from pnas_supernet.gates.freezing import buffers_untouched
-from pnas_supernet.gates.mixed_op import active_modules, active_paths, alpha_parameters, mixed_ops, sample_paths
+from pnas_supernet.gates.mixed_op import active_modules, active_paths, alpha_parameters, mixed_ops
 from pnas_supernet.gates.path import GatePath, Sampler, sample_single
+from pnas_supernet.gates.sampling import sample_paths
 from pnas_supernet.searching.classification import accuracy
 from pnas_supernet.searching.execution import Execution, Loss, StepResult
 from pnas_supernet.searching.nested_batches import device_of

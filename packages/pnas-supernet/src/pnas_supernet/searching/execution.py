@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
-from pnas_ops import PnasError, Range
+from pnas_ops import Range
 from pnas_supernet.gates.nested import tensors_in
 from pnas_supernet.searching.nested_batches import (
     at_least_float32,
@@ -22,15 +22,12 @@ from pnas_supernet.searching.nested_batches import (
     without_graph,
 )
 from pnas_supernet.searching.parallel import average
+from pnas_supernet.searching.readings import DivergenceError, Readings
 
 Loss = Callable[[Any, Any], Tensor]
 """From a network's outputs, such as (N, classes), and the targets to a scalar, the mean over the N samples."""
 
 _SMALLEST_SCALE = 2.0**-10
-
-
-class DivergenceError(PnasError, ArithmeticError):
-    """The loss, a gradient or a weight is not a finite number."""
 
 
 @frozen(repr=False, eq=False)
@@ -60,12 +57,15 @@ class Execution:
         micro_batches: parts that a batch is cut into, whose gradients add up, for less memory. (BatchNorm takes its
             statistics from each part.)
         group: processes that each take their own batch, of equal size, and the mean of all gradients.
+        readings: when the CPU looks whether a step was finite. At once, unless `Readings(every=...)` is to raise later
+            what the step would have raised.
     """
 
     autocast: torch.dtype | None = None
     scaler: GradScaler | None = None
     micro_batches: int = field(default=1, validator=Range(1, 100_000, whole=True))
     group: dist.ProcessGroup | None = None
+    readings: Readings = field(factory=Readings)
 
     def gradients(self, network: nn.Module, inputs: Any, targets: Any, loss: Loss) -> StepResult:
         """Adds the gradient of the loss to whatever of the network wants one.
@@ -100,13 +100,14 @@ class Execution:
         if self.group is not None:
             average_count = torch.full_like(total, count)
             average([total, average_count], self.group)
-            if average_count != count:
-                raise ValueError(
-                    f"this process has a batch of {count} samples, while the mean of all processes is "
-                    f"{float(average_count):g}: give all of them batches of equal size"
-                )
-        if not torch.isfinite(total):
-            raise DivergenceError(f"the loss is {total.item()}")
+            self.readings.check(
+                average_count.masked_fill(average_count != count, torch.nan),
+                lambda _: ValueError(
+                    f"this process has a batch of {count} samples, another one has not: "
+                    "give all of them batches of equal size"
+                ),
+            )
+        self.readings.check(total, lambda loss: DivergenceError(f"the loss is {loss}"))
         return StepResult(total, join(outputs))
 
     def _parts(self, inputs: Any, targets: Any) -> Iterator[tuple[Any, Any]]:
@@ -127,18 +128,36 @@ class Execution:
             average([parameter.grad for parameter in parameters if parameter.grad is not None], self.group)
 
     def step(self, optimizer: Optimizer) -> None:
-        """A step of the optimizer, which touches only the parameters that have a gradient.
+        """A step of the optimizer, which touches only the parameters that have a gradient; none where `readings` doubt.
 
         Raises:
             DivergenceError: with a scaler, which leaves out steps whose gradients overflow, where no scale helps.
         """
-        if self.scaler is None:
+        doubt = self.readings.doubt
+        if self.scaler is not None:
+            self._scaled_step(optimizer, self.scaler, doubt)
+        elif doubt is None:
             optimizer.step()
-        else:
-            self.scaler.step(optimizer)
-            self.scaler.update()
-            if self.scaler.get_scale() < _SMALLEST_SCALE:
-                raise DivergenceError(f"gradients overflow even with the loss scaled by {self.scaler.get_scale():.1g}")
+        elif getattr(optimizer, "_step_supports_amp_scaling", False):  # so a `GradScaler` knows fused optimizers
+            optimizer.found_inf = doubt.float()  # type: ignore[attr-defined]
+            try:
+                optimizer.step()
+            finally:
+                del optimizer.found_inf  # type: ignore[attr-defined]
+        elif not doubt:  # nobody but the CPU can keep this optimizer from its step
+            optimizer.step()
+
+    def _scaled_step(self, optimizer: Optimizer, scaler: GradScaler, doubt: Tensor | None) -> None:
+        gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        if doubt is not None and gradients:
+            gradients[0].masked_fill_(doubt, torch.nan)  # the scaler finds it, and leaves out the step
+        scaler.step(optimizer)
+        scaler.update()
+        scale: Tensor = scaler.scale(torch.ones((), device=optimizer.param_groups[0]["params"][0].device))
+        self.readings.check(
+            scale.masked_fill(scale < _SMALLEST_SCALE, torch.nan),
+            lambda _: DivergenceError(f"gradients overflow even with the loss scaled by {_SMALLEST_SCALE:.1g}"),
+        )
 
     def _backward(self, value: Tensor) -> Tensor:
         if value.requires_grad:

@@ -5,14 +5,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
-import torch.distributed as dist
 from attrs import define, frozen
-from torch import Tensor, nn
+from torch import nn
 
 from pnas_ops import html_table
 from pnas_supernet.gates.mixed_op import alpha_parameters
-from pnas_supernet.searching.execution import StepResult
-from pnas_supernet.searching.parallel import average
 
 
 @frozen(kw_only=True, repr=False)
@@ -93,19 +90,13 @@ class EpochMean:
         """Of a sample: the share that was put into its class, or another score."""
         return self.total_correct / self.count
 
-    def add(self, result: StepResult, score: Tensor | float, count: int, group: dist.ProcessGroup | None) -> None:
-        """Counts a step, and with it those of the other processes, whose batches are as large.
+    def add(self, loss: float, score: float, count: int) -> None:
+        """Counts a step.
 
         Args:
-            result: of the step.
-            score: of this process's batch, a mean.
-            count: samples in it.
-            group: the processes; None where this is the only one.
+            loss, score: means over its samples, of all processes.
+            count: these samples.
         """
-        score = torch.as_tensor(score, dtype=torch.float64, device=result.loss.device)
-        if group is not None:
-            average([score], group)
-            count *= group.size()
         self.count += count
-        self.total_loss += float(result.loss) * count
-        self.total_correct += float(score) * count
+        self.total_loss += loss * count
+        self.total_correct += score * count

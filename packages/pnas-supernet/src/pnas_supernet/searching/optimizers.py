@@ -19,9 +19,7 @@ def make_weight_optimizer(network: nn.Module, config: SearchConfig) -> torch.opt
         fused=True,
     )
     if config.weight_momentum > 0:
-        # The fused kernel takes no mix of parameters with and without momentum, such as sampled paths make.
-        for weight in weights:
-            optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+        begin_momentum(optimizer)
     return optimizer
 
 
@@ -32,8 +30,19 @@ def make_alpha_optimizer(network: nn.Module, config: SearchConfig) -> torch.opti
     )
 
 
-def lay_out_momentum(optimizer: torch.optim.SGD) -> None:
-    """Gives momentum the memory layout of its weight, which may have changed since, as with a checkpoint's.
+def begin_momentum(optimizer: torch.optim.SGD) -> None:
+    """Gives every weight of an SGD with momentum one that is zero.
+
+    Its fused kernel takes no mix of weights with and without momentum, such as sampled paths make.
+    """
+    for group in optimizer.param_groups:
+        for weight in group["params"]:
+            optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+
+
+def lay_out_momentum(optimizer: torch.optim.Optimizer) -> None:
+    """Gives the momentum of an SGD the memory layout of its weight, which may have changed since, as with a
+    checkpoint's; any other optimizer stays as it is.
 
     The fused kernel pairs their numbers in the order of memory, and does not check.
     """

@@ -32,7 +32,8 @@ class SearchConfig:
         alpha_lr: of Adam, constant.
         alpha_betas: of Adam.
         precision: of the forward passes; "float16" scales the loss.
-        micro_batches: parts that each batch is cut into, whose gradients add up, for less memory.
+        micro_batches: parts that each batch is cut into, whose gradients add up, for less memory; a search may go on
+            with another number.
     """
 
     warmup_epochs: int = field(default=40, validator=Range(0, _EPOCHS, whole=True))
@@ -46,7 +47,7 @@ class SearchConfig:
     alpha_lr: float = field(default=1e-3, validator=_RATE)
     alpha_betas: tuple[float, float] = field(default=(0.0, 0.999), validator=deep_iterable(Range(0.0, 1.0, below=True)))
     precision: Precision = field(default="float32", validator=in_(tuple(AUTOCAST_DTYPES)))
-    micro_batches: int = field(default=1, validator=Range(1, 100_000, whole=True))
+    micro_batches: int = field(default=1, eq=False, validator=Range(1, 100_000, whole=True))
 
     @property
     def gate_sampler(self) -> Sampler:

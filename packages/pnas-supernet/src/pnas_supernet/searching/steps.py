@@ -1,7 +1,7 @@
 """The two steps that a search alternates (ProxylessNAS, section 3.2)."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,9 +11,11 @@ from torch.optim import Optimizer
 
 from pnas_supernet.gates.freezing import buffers_kept_on_error, buffers_untouched, frozen_parameters
 from pnas_supernet.gates.mixed_op import MixedOp, active_modules, active_paths, alpha_parameters, mixed_ops
-from pnas_supernet.gates.path import GatePath
-from pnas_supernet.searching.execution import DivergenceError, Execution, Loss, StepResult
+from pnas_supernet.gates.path import GatePath, SettlingPath
+from pnas_supernet.gates.transfers import on_cpu, put_back
+from pnas_supernet.searching.execution import Execution, Loss, StepResult
 from pnas_supernet.searching.parallel import average_statistics, running_statistics
+from pnas_supernet.searching.readings import DivergenceError
 
 Objective = Callable[[Tensor, Sequence[Tensor]], Tensor]
 """From the task's loss and the probabilities of every `MixedOp`, each (candidates,), to what alpha minimizes.
@@ -41,29 +43,31 @@ def weight_step(
         paths: such as `sample_uniform` or `sample_single` draw.
         loss: the task's loss, a mean over the batch.
         optimizer: of `weight_parameters(network)`.
-        execution: precision, micro-batches, processes.
+        execution: precision, micro-batches, processes, and when it is read whether the step was finite.
 
     Raises:
         DivergenceError: where the loss, a gradient or a running statistic is not finite; no parameter and no buffer has
-            changed.
+            changed. With `Execution(readings=Readings(every=...))` these raise it later.
         ValueError: for an optimizer of alphas.
     """
     alphas = alpha_parameters(network)
     held = _parameters(optimizer)
-    if held and held <= set(alphas):
+    if held and set(alphas).issuperset(held):
         raise ValueError(
             "weight_step got the optimizer of alphas: give it one of weight_parameters(network), and arch_step this one"
         )
     optimizer.zero_grad()
-    with active_paths(network, paths), _named_on_divergence(paths):
+    with active_paths(network, paths), execution.readings.named(lambda: _on_the(paths)):
         modules = active_modules(network)
-        with buffers_kept_on_error(modules):
+        with buffers_kept_on_error(modules) as before:
             with frozen_parameters(alphas):
                 result = execution.gradients(network, inputs, targets, loss)
             execution.average_gradients(optimizer)
             if execution.group is not None:
                 average_statistics(modules, execution.group)
             _check_finite(network, modules, held, execution)
+        if execution.readings.doubt is not None:
+            before.restore_if(execution.readings.doubt)
         execution.step(optimizer)
     return result
 
@@ -89,20 +93,22 @@ def arch_step(
         loss: the task's loss, a mean over the batch.
         optimizer: of `alpha_parameters(network)`.
         objective: of loss and probabilities, such as the loss plus a weighted expected latency; the loss if None.
-        execution: precision, micro-batches, processes.
+        execution: precision, micro-batches, processes, and when it is read whether the step was finite.
 
     Raises:
-        DivergenceError: where the loss or a gradient of alpha is not finite; no parameter has changed.
+        DivergenceError: where the loss or a gradient of alpha is not finite; no parameter has changed. With
+            `Execution(readings=Readings(every=...))` these raise it later.
         ValueError: where neither paths nor objective let any alpha learn, and for an optimizer without an alpha.
     """
     ops = mixed_ops(network)
     alphas = alpha_parameters(network)
-    if _parameters(optimizer).isdisjoint(alphas):
+    if set(alphas).isdisjoint(_parameters(optimizer)):
         raise ValueError("arch_step got an optimizer without an alpha: give it one of alpha_parameters(network)")
-    before = [alpha.detach().clone() for alpha in alphas]
     optimizer.zero_grad()
-    with active_paths(network, paths), _named_on_divergence(paths):
+    with active_paths(network, paths), execution.readings.named(lambda: _on_the(paths)):
         path_of = {op.alpha: path for op, path in zip(ops, paths, strict=True)}
+        settling = {alpha: path for alpha, path in path_of.items() if isinstance(path, SettlingPath)}
+        before = [alpha.detach().clone() for alpha in settling]
         modules = active_modules(network)
         with frozen_parameters(_weights(modules)), buffers_untouched(modules):
             result = execution.gradients(network, inputs, targets, loss)
@@ -112,8 +118,7 @@ def arch_step(
             of_places = [probs[op.alpha] for op in ops]
             result = evolve(result, loss=_through(objective, result.loss, of_places, alphas, execution))
         take_alpha_step(alphas, optimizer, execution)
-    for alpha, alpha_before in zip(alphas, before, strict=True):
-        path_of[alpha].settle(alpha, alpha_before)
+    _settle(settling, before)
     return result
 
 
@@ -136,10 +141,20 @@ def take_alpha_step(
         raise ValueError("no alpha gets a gradient: draw the paths of an architecture step with sample_exact_gate")
     if not gradients:
         return
-    finite = torch.cat(gradients).isfinite().all()
-    if execution.scaler is None and not finite:  # a scaler leaves out the step, and tries a smaller scale
-        raise DivergenceError("a gradient of alpha is not finite")
+    if execution.scaler is None:  # a scaler leaves out the step, and tries a smaller scale
+        largest = torch.cat(gradients).abs().max()
+        execution.readings.check(largest, lambda _: DivergenceError("a gradient of alpha is not finite"))
     execution.step(optimizer)
+
+
+def _settle(paths: Mapping[nn.Parameter, SettlingPath], before: Sequence[Tensor]) -> None:
+    # On the CPU, since the paths of the next step are drawn there from what comes out.
+    alphas = list(paths)
+    values = on_cpu([*alphas, *before])
+    after, before = values[: len(alphas)], values[len(alphas) :]
+    for path, alpha, alpha_before in zip(paths.values(), after, before, strict=True):
+        path.settle(alpha, alpha_before)
+    put_back(alphas, after)
 
 
 def _through(
@@ -156,8 +171,7 @@ def _through(
     """
     leaf = loss.clone().requires_grad_()
     value = objective(leaf, probs)
-    if not torch.isfinite(value):
-        raise DivergenceError(f"the objective is {value.item()}")
+    execution.readings.check(value, lambda number: DivergenceError(f"the objective is {number}"))
     learning = [alpha for alpha in alphas if alpha.requires_grad]
     by_loss, *by_alpha = torch.autograd.grad(value, [leaf, *learning], allow_unused=True)
     for alpha, direct in zip(learning, by_alpha, strict=True):
@@ -178,16 +192,25 @@ def _weights(modules: Sequence[nn.Module]) -> Iterator[nn.Parameter]:
 def _check_finite(
     network: nn.Module,
     modules: Sequence[nn.Module],
-    parameters: Collection[nn.Parameter],
+    parameters: Sequence[nn.Parameter],
     execution: Execution,
 ) -> None:
     """Looks through the gradients of a step, unless a scaler does so, and the running statistics of `modules`."""
     gradients = [] if execution.scaler else [p.grad for p in parameters if p.grad is not None]
     statistics = running_statistics(modules)
     dense = [gradient.coalesce().values() if gradient.is_sparse else gradient for gradient in gradients]
-    # A norm of squares takes a tenth of the time of the largest value. Where they overflow, every tensor is looked at.
-    if torch.nn.utils.get_total_norm([*dense, *statistics]).isfinite():
+    tensors = [*dense, *statistics]
+    if execution.readings.every == 1:
+        # A norm of squares takes a tenth of the time of the largest value. Where they overflow, all are looked at.
+        if not torch.nn.utils.get_total_norm(tensors).isfinite():
+            _refuse_not_finite(network, gradients, statistics)
         return
+    largest = torch.nn.utils.get_total_norm([tensor for tensor in tensors if tensor.numel()], math.inf)
+    # The gradients are gone when this is read: which it was is not known then.
+    execution.readings.check(largest, lambda _: DivergenceError("a gradient or a running statistic is not finite"))
+
+
+def _refuse_not_finite(network: nn.Module, gradients: Sequence[Tensor], statistics: Sequence[Tensor]) -> None:
     named = [(f"the gradient of {name}", parameter.grad) for name, parameter in network.named_parameters()]
     suspects = {id(tensor) for tensor in (*gradients, *statistics)}
     for name, tensor in (*named, *network.named_buffers()):
@@ -195,16 +218,12 @@ def _check_finite(
             raise DivergenceError(f"{name} is not finite")
 
 
-def _parameters(optimizer: Optimizer) -> set[nn.Parameter]:
-    return {parameter for group in optimizer.param_groups for parameter in group["params"]}
+def _parameters(optimizer: Optimizer) -> list[nn.Parameter]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
-@contextmanager
-def _named_on_divergence(paths: Sequence[GatePath]) -> Iterator[None]:
-    try:
-        yield
-    except DivergenceError as error:
-        raise DivergenceError(f"{error.what} on the paths {' '.join(map(_short, paths))}") from None
+def _on_the(paths: Sequence[GatePath]) -> str:
+    return f" on the paths {' '.join(map(_short, paths))}"
 
 
 def _short(path: GatePath) -> str:

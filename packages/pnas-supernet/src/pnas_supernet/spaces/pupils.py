@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pnas_supernet.gates.mixed_op import active_paths, mixed_ops
 from pnas_supernet.gates.modes import evaluating
 from pnas_supernet.gates.path import SinglePath
-from pnas_supernet.searching.execution import DivergenceError
+from pnas_supernet.searching.readings import DivergenceError
 from pnas_supernet.spaces.module_supernet import ModuleSuperNet
 
 

@@ -1,0 +1,38 @@
+"""Numbers that cross between a device and the CPU: many at once, since each crossing waits for the device."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def on_cpu(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Floating-point tensors on the CPU, fetched together and without a graph; one that is there already, itself."""
+    away = [tensor.detach() for tensor in tensors if tensor.device.type != "cpu"]
+    if not away:
+        return [tensor.detach() for tensor in tensors]
+    # Of unlike types, all travel as the widest, which holds any of them exactly.
+    joined = torch.cat([tensor.reshape(-1).to(away[0].device) for tensor in away]).cpu()
+    fetched = iter(torch.split(joined, [tensor.numel() for tensor in away]))
+    return [
+        tensor.detach() if tensor.device.type == "cpu" else next(fetched).to(tensor.dtype).view(tensor.shape)
+        for tensor in tensors
+    ]
+
+
+def put_back(tensors: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    """Gives tensors what has become of them `on_cpu`; does not wait for the device."""
+    pairs = [
+        (tensor.detach(), value)
+        for tensor, value in zip(tensors, values, strict=True)
+        if tensor.device.type != "cpu"  # what is on the CPU is itself in `values`
+    ]
+    if not pairs:
+        return
+    device = pairs[0][0].device
+    joined = torch.cat([value.reshape(-1) for _, value in pairs])
+    if device.type == "cuda":
+        joined = joined.pin_memory()  # other memory is not copied from without waiting
+    pieces = torch.split(joined.to(device, non_blocking=True), [value.numel() for _, value in pairs])
+    for (tensor, value), piece in zip(pairs, pieces, strict=True):
+        tensor.copy_(piece.view(value.shape))

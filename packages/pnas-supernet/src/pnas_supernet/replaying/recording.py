@@ -1,0 +1,215 @@
+"""One candidate, recorded for one kind of call."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import torch
+from attrs import define, field, frozen
+from torch import Tensor, nn
+
+from pnas_supernet.gates.candidates import inner_product
+from pnas_supernet.gates.freezing import Buffers, buffers_untouched
+from pnas_supernet.replaying.tapes import NotRecordableError, Tape, Work
+
+# The first run of a kernel may choose among several; what it chooses is what is recorded.
+_REHEARSALS = 2
+
+
+@define(eq=False)
+class Desk:
+    """Tensors that stay where they are, which recordings read and write.
+
+    Those of one place are never in use by two of its candidates at once, and share what they are.
+
+    Attributes:
+        gates: dL/dg of every candidate of the place, shape (n,).
+        memory: of the tape, for what a forward pass keeps.
+    """
+
+    gates: Tensor
+    memory: Any
+    _tensors: dict[Any, Tensor] = field(factory=dict)
+
+    def tensor(self, role: str, like: Tensor) -> Tensor:
+        """The one of this role, shape and order in memory."""
+        key = (role, like.shape, like.stride(), like.dtype)
+        if key not in self._tensors:
+            self._tensors[key] = torch.empty_like(like, requires_grad=False)
+        return self._tensors[key]
+
+
+@frozen(eq=False)
+class Recording:
+    """The forward and the backward pass of a candidate.
+
+    Attributes:
+        input: where its input is to be; after the backward pass, the gradient of it.
+        output: where its output is, until the next forward pass.
+        grad_output: where the gradient of its output is to be.
+        parameters: those that learn.
+        gradients: of these, after the backward pass.
+        forward, backward: do it again.
+    """
+
+    input: Tensor
+    output: Tensor
+    grad_output: Tensor
+    parameters: Sequence[nn.Parameter]
+    gradients: Sequence[Tensor]
+    forward: Work
+    backward: Work
+
+    @classmethod
+    def of(
+        cls,
+        candidate: nn.Module,
+        x: Tensor,
+        *,
+        tape: Tape,
+        desk: Desk,
+        shared: Desk,
+        gate: Tensor | None,
+    ) -> "Recording":
+        """Of a candidate that takes one tensor such as `x` and gives one.
+
+        Args:
+            candidate: its weights are left alone, and its buffers.
+            x: an example.
+            tape: records.
+            desk: of the place.
+            shared: of all places: what is in use for one backward pass only.
+            gate: where the backward pass writes <dL/dout, out>; None if it need not.
+
+        Raises:
+            NotRecordableError: for one that draws random numbers, or that gives something else than a tensor.
+        """
+        place = desk.tensor("input", x)
+        leaf = place.detach().requires_grad_(x.requires_grad)
+        wanted = [tensor for tensor in (leaf, *candidate.parameters()) if tensor.requires_grad]
+        held: list[Tensor] = []
+        autocast = autocast_of(x.device)
+
+        def run() -> Tensor:
+            with torch.enable_grad(), autocast():
+                out = candidate(leaf)
+            if not isinstance(out, Tensor) or not out.is_floating_point():
+                raise NotRecordableError("it gives something else than a tensor of real numbers")
+            return out
+
+        used: list[Tensor] = []
+
+        def rehearsal() -> None:
+            out = run()
+            outputs[:] = [out.detach()]
+            if out.requires_grad:
+                found = torch.autograd.grad(out, wanted, torch.zeros_like(out), allow_unused=True)
+                used[:] = [tensor for tensor, gradient in zip(wanted, found, strict=True) if gradient is not None]
+
+        outputs: list[Tensor] = []
+        place.copy_(x.detach())
+        buffers = Buffers.of(candidate.modules())
+        try:
+            with drawing_nothing(x.device):
+                for _ in range(_REHEARSALS):
+                    tape.rehearse(rehearsal)
+        finally:
+            buffers.restore()
+        output = shared.tensor("output", outputs[0])
+        grad_output = shared.tensor("grad_output", outputs[0])
+        parameters = [tensor for tensor in used if isinstance(tensor, nn.Parameter)]
+        # Out of the tape's memory, of which the backward passes of other places write what they like.
+        gradients = [torch.empty_like(parameter, requires_grad=False) for parameter in parameters]
+        outputs.clear()
+
+        def forward() -> None:
+            held[:] = [run()]
+            output.copy_(held[0].detach())
+
+        def backward() -> None:
+            out = held.pop()
+            if gate is not None:
+                gate.copy_(inner_product(grad_output, out.detach()))
+            if used:
+                found = torch.autograd.grad(out, used, grad_output)
+                if used[0] is leaf:
+                    # All that needs the input has been done by then.
+                    place.copy_(found[0])
+                if parameters:
+                    torch._foreach_copy_(gradients, list(found[len(used) - len(parameters) :]))
+
+        replay_forward, replay_backward = tape.record(forward, desk.memory), tape.record(backward, shared.memory)
+        return cls(place, output, grad_output, parameters, gradients, replay_forward, replay_backward)
+
+    def add_gradients(self) -> None:
+        """Does the backward pass; its gradients come to those that the parameters have already."""
+        earlier = [parameter.grad for parameter in self.parameters]
+        if any(gradient is not None for gradient in earlier):
+            # What is there may be what the last backward pass gave, which stands where this one writes.
+            earlier = [None if gradient is None else gradient.clone() for gradient in earlier]
+        self.backward()
+        for parameter, before, gradient in zip(self.parameters, earlier, self.gradients, strict=True):
+            parameter.grad = gradient if before is None else before.add_(gradient)
+
+
+def evaluation(candidate: nn.Module, active: Recording, gate: Tensor) -> Work:
+    """Evaluates a candidate where the active one's backward pass is: <dL/dout, o(x)> goes to `gate`.
+
+    Args:
+        candidate: the operation; its buffers are left alone.
+        active: the recording of the active one.
+        gate: a scalar.
+    """
+    place, grad_output = active.input, active.grad_output
+    parts, autocast = list(candidate.modules()), autocast_of(place.device)
+
+    def work() -> None:
+        with torch.no_grad(), autocast(), buffers_untouched(parts):
+            out = candidate(place)
+        if not isinstance(out, Tensor) or out.shape != grad_output.shape:
+            raise ValueError(
+                f"two candidates of a MixedOp give unlike outputs: {type(candidate).__name__} and one of the shape "
+                f"{tuple(grad_output.shape)}; one must be able to stand in the place of the other"
+            )
+        gate.copy_(inner_product(grad_output, out))
+
+    return work
+
+
+def record_gate(work: Work, device: torch.device, *, tape: Tape, shared: Desk) -> Work:
+    """An `evaluation`, recorded.
+
+    Raises:
+        NotRecordableError: as `Recording.of`.
+    """
+    with drawing_nothing(device):
+        for _ in range(_REHEARSALS):
+            tape.rehearse(work)
+    return tape.record(work, shared.memory)
+
+
+def autocast_of(device: torch.device) -> Callable[[], AbstractContextManager[None]]:
+    """Makes the autocast of this moment, without its memory of weights: it is not there when work is done again."""
+    enabled = torch.is_autocast_enabled(device.type)
+    dtype = torch.get_autocast_dtype(device.type) if enabled else None
+    return lambda: torch.autocast(device.type, dtype=dtype, enabled=enabled, cache_enabled=False)
+
+
+@contextmanager
+def drawing_nothing(device: torch.device) -> Iterator[None]:
+    """Runs the `with` block, after which PyTorch's generators are as they were.
+
+    Raises:
+        NotRecordableError: where the block has drawn from them.
+    """
+    before = _random_states(device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        yield
+        after = _random_states(device)
+    if any(not torch.equal(a, b) for a, b in zip(before, after, strict=True)):
+        raise NotRecordableError("it draws random numbers")
+
+
+def _random_states(device: torch.device) -> list[Tensor]:
+    states = [torch.get_rng_state()]
+    return [*states, torch.cuda.get_rng_state(device)] if device.type == "cuda" else states

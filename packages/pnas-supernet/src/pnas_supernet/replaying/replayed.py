@@ -1,0 +1,276 @@
+"""A candidate that is done again from recordings, wherever these are the same as running it."""
+
+import weakref
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import torch
+from attrs import define, field, frozen
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from pnas_ops import Zero
+from pnas_supernet.gates.estimators import SelfGated, gated_output
+from pnas_supernet.replaying.recording import Desk, Recording, evaluation, record_gate
+from pnas_supernet.replaying.tapes import NotRecordableError, Tape, Work
+
+# Calls of one candidate that differ, such as a last, smaller batch, beyond which nothing more is recorded.
+_MOST_RECORDINGS = 4
+
+Recorded = TypeVar("Recorded")
+
+
+class _Token:
+    """Lives as long as a forward pass may still be followed by its backward pass."""
+
+
+@define(eq=False)
+class Studio:
+    """What the recordings of a network have in common.
+
+    Attributes:
+        tape: records.
+        shared: what is in use for one backward pass only.
+        eager: why a candidate is not recorded.
+    """
+
+    tape: Tape
+    shared: Desk
+    eager: dict[nn.Module, str] = field(factory=dict)
+
+
+@define(eq=False)
+class Place:
+    """What the candidates of a `MixedOp` have in common.
+
+    Attributes:
+        studio: of the network.
+        desk: tensors of this place.
+        anchor: a leaf that wants a gradient and gets none, so that backward comes by although the input wants none.
+        token: of the forward pass whose backward pass is still to come.
+    """
+
+    studio: Studio
+    desk: Desk
+    anchor: Tensor
+    _token: weakref.ref[_Token] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a forward pass has left here what its backward pass will want."""
+        return self._token is not None and self._token() is not None
+
+    def enter(self) -> _Token:
+        """Begins a forward pass."""
+        token = _Token()
+        self._token = weakref.ref(token)
+        return token
+
+    def leave(self, token: _Token | None) -> None:
+        """Begins the backward pass of the forward pass that got this token.
+
+        Raises:
+            RuntimeError: for one that has been there before: where its input was, is the gradient of it by now.
+        """
+        if token is None:
+            raise RuntimeError(
+                "the backward pass of a recorded candidate is there once: do it a second time outside of "
+                "`with RecordedCandidates(network):`"
+            )
+        self._token = None
+
+
+@frozen(eq=False)
+class Inside:
+    """What is inside a candidate.
+
+    Attributes:
+        modules, parameters, buffers: all of them.
+        norms: the modules that keep statistics.
+        has_hooks: whether something else has a say in what it computes.
+    """
+
+    modules: Sequence[nn.Module]
+    parameters: Sequence[nn.Parameter]
+    buffers: Sequence[Tensor]
+    norms: Sequence[Any]
+    has_hooks: bool
+
+    @classmethod
+    def of(cls, candidate: nn.Module) -> "Inside":
+        """What is there now."""
+        modules, parameters = list(candidate.modules()), list(candidate.parameters())
+        hooks = [
+            *(one for part in modules for one in (part._forward_hooks, part._forward_pre_hooks)),
+            *(one for part in modules for one in (part._backward_hooks, part._backward_pre_hooks)),
+            *(parameter._backward_hooks for parameter in parameters),
+        ]
+        norms = [part for part in modules if hasattr(part, "track_running_stats")]
+        return cls(modules, parameters, list(candidate.buffers()), norms, any(hooks))
+
+    def state(self) -> tuple[Any, ...]:
+        """Where the numbers are, which of them learn, and in which mode the modules are."""
+        return (
+            *[parameter.data_ptr() for parameter in self.parameters],
+            *[parameter.requires_grad for parameter in self.parameters],
+            *[buffer.data_ptr() for buffer in self.buffers],
+            *[module.training for module in self.modules],
+            *[(norm.track_running_stats, norm.momentum) for norm in self.norms],
+        )
+
+
+class ReplayedCandidate(SelfGated):
+    """Stands in for a candidate.
+
+    What is recorded is a candidate with weights, which takes one tensor and gives one, draws no random numbers and has
+    no hooks; for any other, and for any other call, the candidate itself is run.
+
+    Args:
+        candidate: whom it stands for.
+        index: its number.
+        place: where.
+    """
+
+    def __init__(self, candidate: nn.Module, index: int, place: Place) -> None:
+        super().__init__()
+        self.candidate = candidate
+        self.index = index
+        self._place = place
+        self._inside: Inside | None = None
+        self._recordings: dict[Any, Recording | None] = {}
+        self._gates: dict[Any, Work | None] = {}
+
+    def look_again(self) -> None:
+        """Forgets what is inside the candidate: its modules, their tensors and hooks."""
+        self._inside = None
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        """What the candidate gives."""
+        recording = self._recording(inputs, named, gated=False)
+        if recording is None:
+            return self.candidate(*inputs, **named)
+        return _Replay.apply(recording, self._place, self._place.anchor, inputs[0])
+
+    def gated_output(self, alpha: Tensor, candidates: Sequence[nn.Module], *inputs: Any, **named: Any) -> Any:
+        """As `pnas_supernet.gated_output`, with this candidate as the active one among others of its place."""
+        members = [candidate for candidate in candidates if isinstance(candidate, ReplayedCandidate)]
+        recording = self._recording(inputs, named, gated=True)
+        gates = [] if recording is None else [one.gate(inputs[0], recording) for one in members if one is not self]
+        if recording is None or None in gates:
+            # One that cannot be recorded may draw random numbers: from where the active one did, as all others.
+            plain = [candidate.candidate for candidate in members]
+            return gated_output(alpha, plain, members.index(self), *inputs, **named)
+        call = _GatedCall(recording, self._place, [one.index for one in members], gates)
+        return _ReplayGated.apply(alpha.softmax(dim=0), call, self._place.anchor, inputs[0])
+
+    def gate(self, x: Tensor, active: Recording) -> Work | None:
+        """What evaluates this candidate beside the active one, and writes its gate's gradient; None if nothing can."""
+        place, studio = self._place, self._place.studio
+        gate = place.desk.gates[self.index]
+        if isinstance(self.candidate, Zero):
+            return partial(gate.fill_, 0.0)
+        call = self._call(x)
+        if call is None:
+            return None
+        key = (active.grad_output.data_ptr(), *call)  # outputs of one shape may differ in their order in memory
+        if key not in self._gates and len(self._gates) < _MOST_RECORDINGS:
+            work = evaluation(self.candidate, active, gate)
+            self._gates[key] = self._recorded(
+                lambda: record_gate(work, x.device, tape=studio.tape, shared=studio.shared)
+            )
+        return self._gates.get(key)
+
+    def _recording(self, inputs: Sequence[Any], named: Any, *, gated: bool) -> Recording | None:
+        place, studio = self._place, self._place.studio
+        if named or len(inputs) != 1 or not torch.is_grad_enabled() or place.is_busy:
+            return None
+        (x,) = inputs
+        call = self._call(x) if isinstance(x, Tensor) else None
+        if call is None or not (self._inside and self._inside.parameters):  # without weights, as quickly run
+            return None
+        key = (gated, *call)
+        if key not in self._recordings and len(self._recordings) < _MOST_RECORDINGS:
+            self._recordings[key] = self._recorded(
+                lambda: Recording.of(
+                    self.candidate,
+                    x,
+                    tape=studio.tape,
+                    desk=place.desk,
+                    shared=studio.shared,
+                    gate=place.desk.gates[self.index] if gated else None,
+                )
+            )
+        return self._recordings.get(key)
+
+    def _call(self, x: Tensor) -> tuple[Any, ...] | None:
+        """All that a recording depends on: another call is recorded anew. None where there is to be no recording."""
+        if self._inside is None:
+            self._inside = Inside.of(self.candidate)
+        if self._inside.has_hooks or self.candidate in self._place.studio.eager:
+            return None
+        return (x.shape, x.stride(), x.dtype, x.requires_grad, _autocast_dtype(x), self._inside.state())
+
+    def _recorded(self, record: Callable[[], Recorded]) -> Recorded | None:
+        try:
+            return record()
+        except NotRecordableError as error:
+            self._place.studio.eager[self.candidate] = str(error)
+            return None
+
+
+@define(eq=False)
+class _GatedCall:
+    recording: Recording
+    place: Place
+    members: Sequence[int]
+    gates: Sequence[Any]
+
+
+class _Replay(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, recording: Recording, place: Place, anchor: Tensor, x: Tensor) -> Tensor:
+        ctx.recording, ctx.place, ctx.token = recording, place, place.enter()
+        recording.input.copy_(x)
+        recording.forward()
+        return recording.output.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        ctx.place.leave(ctx.token)
+        ctx.token = None
+        recording: Recording = ctx.recording
+        recording.grad_output.copy_(grad_output)
+        recording.add_gradients()
+        return None, None, None, recording.input.detach() if ctx.needs_input_grad[3] else None
+
+
+class _ReplayGated(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, probs: Tensor, call: _GatedCall, anchor: Tensor, x: Tensor) -> Tensor:
+        ctx.call, ctx.token = call, call.place.enter()
+        ctx.probs = probs
+        call.recording.input.copy_(x)
+        call.recording.forward()
+        return call.recording.output.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        call: _GatedCall = ctx.call
+        call.place.leave(ctx.token)
+        ctx.token = None
+        call.recording.grad_output.copy_(grad_output)
+        for gate in call.gates:
+            gate()
+        call.recording.add_gradients()
+        gates = call.place.desk.gates
+        found = gates.clone() if len(call.members) == len(gates) else torch.stack([gates[one] for one in call.members])
+        # What has no probability has no say, whatever it gave.
+        grad_probs = found.where(ctx.probs != 0, 0.0).to(ctx.probs.dtype)
+        return grad_probs, None, None, call.recording.input.detach() if ctx.needs_input_grad[3] else None
+
+
+def _autocast_dtype(x: Tensor) -> torch.dtype | None:
+    return torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else None

@@ -1,0 +1,66 @@
+"""The candidates of a network, recorded."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+import torch
+from torch import nn
+
+from pnas_supernet.gates.mixed_op import MixedOp, mixed_ops
+from pnas_supernet.replaying.recording import Desk
+from pnas_supernet.replaying.replayed import Place, ReplayedCandidate, Studio
+from pnas_supernet.replaying.tapes import GraphTape, Rehearsal, Tape
+
+
+class RecordedCandidates:
+    """Runs the candidates of a network from CUDA graphs: small nets on a GPU wait for Python and launches otherwise.
+
+        with RecordedCandidates(network):
+            weight_step(network, ...)
+
+    Every candidate is recorded when it is first run, forward and backward pass apart, and done again from then on.
+    Results are those of running it, within rounding. The recordings of one place share their memory, since one of its
+    candidates is run at a time; gradients of weights stay where they are, until the next backward pass of their
+    candidate. What cannot be recorded is run: see `eager`. Modules, parameters and hooks are those that the candidates
+    have when the block is entered.
+
+    Args:
+        network: any module that holds `MixedOp`s.
+        tape: records; CUDA graphs on the GPU that the network is on, or, on a CPU, what does the same without them.
+    """
+
+    def __init__(self, network: nn.Module, *, tape: Tape | None = None) -> None:
+        self._network = network
+        self._device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+        if tape is None:
+            tape = GraphTape(self._device) if self._device.type == "cuda" else Rehearsal()
+        self._studio = Studio(tape, Desk(torch.empty(0), tape.pool()))
+        self._stand_ins: dict[MixedOp, Sequence[ReplayedCandidate]] = {}
+
+    @property
+    def eager(self) -> Mapping[nn.Module, str]:
+        """The candidates that are not recorded, and why."""
+        return MappingProxyType(self._studio.eager)
+
+    def __enter__(self) -> Self:
+        for op in mixed_ops(self._network):
+            candidates = list(op.candidates)
+            if [one.candidate for one in self._stand_ins.get(op, ())] != candidates:
+                self._stand_ins[op] = self._of(op)
+            for stand_in in self._stand_ins[op]:
+                stand_in.look_again()
+            op._stand_ins = self._stand_ins[op]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for op in mixed_ops(self._network):
+            op._stand_ins = None
+
+    def _of(self, op: MixedOp) -> Sequence[ReplayedCandidate]:
+        gates = torch.zeros_like(op.alpha, requires_grad=False)
+        anchor = torch.empty(0, device=self._device, requires_grad=True)
+        place = Place(self._studio, Desk(gates, self._studio.tape.pool()), anchor)
+        return [ReplayedCandidate(candidate, index, place) for index, candidate in enumerate(op.candidates)]
