@@ -18,6 +18,9 @@ def test_each_block_costs_what_is_printed_less_the_call(
     sizes = [len(chain_signatures(blocks_model, [block.name])) - idle for block in blocks]
     assert found == [(None, float(idle)), *zip(blocks, map(float, sizes), strict=True)]
     assert list(CommandMetric(name="size_bytes", template="stat {model}").measure([[]])) == []
+    assert CommandMetric(name="size_bytes", template="stat -c %s {model}").of_a_call() == idle
+    with pytest.raises(DeviceError, match="did not tell size_bytes of an empty call: it ended with"):
+        CommandMetric(name="size_bytes", template="false {model}").of_a_call()
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,12 @@ def test_onnx_files_are_timed_alike(folder: Path) -> None:
     assert measure_in_sessions(plan, folder)["net"].latency_ms > 0
 
 
+def test_onnxruntime_that_falls_back_to_the_cpu_measures_nothing(folder: Path) -> None:
+    plan = Plan(module="onnxruntime", threads=1, rows=(), nets=(("net", "net.onnx", None),), provider="NoSuchProvider")
+    with pytest.raises(ValueError, match=r"onnxruntime does not compute on NoSuchProvider here$"):
+        measure_in_sessions(plan, folder)
+
+
 def test_sessions_that_disagree_are_followed_by_two_more(
     plan: Plan, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,7 +85,7 @@ def test_thirty_blocks_whose_sums_are_an_ulp_apart(seed: int) -> None:
 def highs_finds(knapsack: Knapsack) -> tuple[int, ...] | None:
     """A choice by HiGHS, as a mixed-integer program; one that breaks a bound, by its tolerance, does not count."""
     blocks = np.repeat(np.arange(len(knapsack.probs)), [len(row) for row in knapsack.probs])
-    rows = [(np.concatenate(bound.costs), bound.at_most) for bound in knapsack.bounds]
+    rows = [(np.array([float(one) for row in bound.costs for one in row]), bound.at_most) for bound in knapsack.bounds]
     constraints = [LinearConstraint((blocks == np.arange(len(knapsack.probs))[:, None]).astype(float), 1, 1)]
     constraints += [LinearConstraint(costs / (abs(room) or 1), ub=np.sign(room)) for costs, room in rows]
     result = milp(

@@ -243,7 +243,7 @@ def test_the_chosen_net_is_the_best_of_those_within_the_budget(table: LatencyTab
 
 
 def test_a_budget_below_the_lightest_net_is_refused_with_it(table: LatencyTable) -> None:
-    message = r"^no net of 'tiny' takes at most 7 ms latency_ms: .* 7.25 ms"
+    message = r"^no net of 'tiny' takes at most 7 ms latency: .* 7.25 ms"
     with pytest.raises(InfeasibleBudgetError, match=message) as caught:
         check_budget(SPACE, table, Budget(latency_ms=7.0))
     assert SPACE.choices(caught.value.cheapest) == (3, 0)

@@ -13,6 +13,7 @@ from pnas_export.converting.onnx_file import export_onnx
 from pnas_export.converting.tflite_file import export_tflite
 from pnas_export.devices.adb_device import AdbDevice
 from pnas_export.devices.benchmark_report import Statistic
+from pnas_export.devices.block_files import FileDtype
 from pnas_export.devices.command_device import CommandDevice
 from pnas_export.devices.command_metric import CommandMetric
 from pnas_export.devices.onnx_device import OnnxDevice
@@ -39,7 +40,7 @@ from pnas_export.quantizing.tflite_recipe import Scheme
 from pnas_export.runtimes.comparison import OutputParity, Parity, ParityError
 from pnas_export.runtimes.installed_runtimes import installed_runtimes
 from pnas_export.runtimes.model_files import ModelFileError
-from pnas_export.runtimes.onnx_runtime import OnnxRuntime
+from pnas_export.runtimes.onnx_runtime import OnnxProvider, OnnxRuntime
 from pnas_export.runtimes.parity import verify_files
 from pnas_export.runtimes.runtime import LoadedFile, Runtime
 from pnas_export.runtimes.tflite_runtimes import AiEdgeLitert, TFLite, TFLiteRuntime
@@ -64,6 +65,7 @@ __all__ = [
     "AiEdgeLitert",
     "TFLiteRuntime",
     "OnnxRuntime",
+    "OnnxProvider",
     "installed_runtimes",
     "verify_files",
     "Parity",
@@ -111,6 +113,7 @@ __all__ = [
     "CommandDevice",
     "CommandMetric",
     "Statistic",
+    "FileDtype",
     # proving: all that is measured of the files of a net
     "prove",
     "Proof",

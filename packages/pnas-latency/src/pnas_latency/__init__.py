@@ -7,7 +7,9 @@ from pnas_latency.choosing.infeasible import InfeasibleBudgetError
 from pnas_latency.choosing.landing import Attempt, Landing, check_budget, land_on_budget
 from pnas_latency.choosing.limit import Limit
 from pnas_latency.choosing.within_budget import UnprovenChoiceWarning, choose_within_budget
-from pnas_latency.devices.torch_device import TorchDevice
+from pnas_latency.devices.launching import TorchMode
+from pnas_latency.devices.torch_device import TorchDevice, TorchDeviceError, TorchDtype
+from pnas_latency.drawing.places import draw_places
 from pnas_latency.drawing.validation import draw_validation
 from pnas_latency.metrics.counts import MACS, PARAMETERS, file_bytes, peak_activation_bytes, weight_bytes
 from pnas_latency.metrics.expectation import expected_cost, expected_max
@@ -89,6 +91,10 @@ __all__ = [
     "UnprovenChoiceWarning",
     # devices: those that need nothing but PyTorch
     "TorchDevice",
+    "TorchMode",
+    "TorchDtype",
+    "TorchDeviceError",
     # drawing: tables as pictures
+    "draw_places",
     "draw_validation",
 ]

@@ -12,7 +12,7 @@ from pnas_export.blocks.signatures import convert_workloads, needed_workloads
 from pnas_export.devices.block_files import FileDtype, block_files
 from pnas_export.devices.command_line import check_template, run_template
 from pnas_export.ground.programs import DeviceError, Finished
-from pnas_ops import AnyWorkload, FilePath, ModuleBuilder, ModuleWorkload, Progress, Range, Workload, report_progress
+from pnas_ops import AnyNet, AnyWorkload, FilePath, ModuleBuilder, Progress, Range, report_progress
 
 _COST = Range(0.0, 1e18)
 
@@ -57,40 +57,55 @@ class CommandMetric:
                 "run it by hand to see why",
             ) from None
 
+    def of_a_call(self) -> float:
+        """What a file costs that computes next to nothing: whether the command works at all is seen by it.
+
+        Raises:
+            DeviceError: as `of_file`.
+        """
+        model = convert_workloads([], cache=self.cache, log=self.log)
+        with closing(block_files([], model, {}, dtype=self.dtype, log=self.log)) as files:
+            file = next(files)
+            return self.of_file(file.path, file.what)
+
     def measure(
         self,
         rows: Sequence[Sequence[AnyWorkload]],
+        nets: Sequence[AnyNet] = (),
         *,
         build: ModuleBuilder | None = None,
         progress: Progress | None = None,
-    ) -> Iterator[tuple[AnyWorkload | None, float]]:
-        """What a call costs by itself, for None; then what each workload of `rows` costs beside it, each once.
+    ) -> Iterator[tuple[AnyWorkload | AnyNet | None, float]]:
+        """What a call costs by itself, for None; then what each workload of `rows` and each net costs beside it.
 
         Args:
-            rows: the workloads at each position of a net, without those that compute nothing.
-            build: makes the modules of a `ModuleSpace`.
+            rows: the workloads at each position of a net, each once, without those that compute nothing.
+            nets: whole nets.
+            build: makes the modules and the nets of a `ModuleSpace`.
             progress: told about "converting", then about "measuring".
 
         Raises:
             DeviceError: naming the block; those before it are good.
             ConversionError: naming the workload that the converter refuses.
         """
-        blocks = needed_workloads(rows, ())
-        if not blocks:
+        blocks = needed_workloads(rows, nets)
+        keys = [*dict.fromkeys(one for row in rows for one in row), *nets]
+        if not keys:
             return
         report_progress(progress, "converting", 0, 1)
         model = convert_workloads([*blocks], build=build, cache=self.cache, log=self.log)
         report_progress(progress, "converting", 1, 1)
         overhead = 0.0
-        with closing(block_files([*blocks], model, blocks, dtype=self.dtype, log=self.log)) as files:
+        files = block_files(keys, model, blocks, dtype=self.dtype, build=build, cache=self.cache, log=self.log)
+        with closing(files):
             for done, file in enumerate(files):
                 found = self.of_file(file.path, file.what)
-                if isinstance(file.key, Workload | ModuleWorkload):
-                    yield file.key, max(0.0, found - overhead)
-                else:
+                if file.key is None:
                     overhead = found
                     yield None, overhead
-                report_progress(progress, "measuring", done, len(blocks))
+                else:
+                    yield file.key, max(0.0, found - overhead)
+                report_progress(progress, "measuring", done, len(keys))
 
 
 def _read_cost(finished: Finished) -> float:

@@ -5,17 +5,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from attrs import frozen
+import torch
+from attrs import evolve, field, frozen
+from attrs.validators import in_
 
 from pnas_export.blocks.chaining import architecture_signatures
 from pnas_export.blocks.onnx_signatures import chain_onnx, convert_onnx_net, convert_onnx_workloads
 from pnas_export.blocks.signatures import IDLE, needed_workloads
 from pnas_export.devices.layout_changes import probes, without_changes
 from pnas_export.devices.runtime_device import Measured, ReadSessions, RuntimeDevice
-from pnas_export.runtimes.onnx_runtime import OnnxRuntime
+from pnas_export.runtimes.onnx_runtime import OnnxProvider, OnnxRuntime
 from pnas_export.runtimes.runtime import runtime_module
 from pnas_export.timing.sessions import Entry, Plan
-from pnas_ops import AnyNet, AnyWorkload, Architecture, Measurement, ModuleBuilder, Progress, report_progress
+from pnas_ops import (
+    AnyNet,
+    AnyWorkload,
+    Architecture,
+    DeviceInfo,
+    Measurement,
+    ModuleBuilder,
+    Progress,
+    report_progress,
+)
 
 Role = Literal["block", "once", "twice", "net", "idle"]
 """What a file is timed for: "once" and "twice" are the convolutions P and PP of `layout_changes`."""
@@ -23,19 +34,39 @@ Role = Literal["block", "once", "twice", "net", "idle"]
 
 @frozen(kw_only=True)
 class OnnxDevice(RuntimeDevice):
-    """Measures float32 blocks and whole nets with onnxruntime on this machine's CPU.
+    """Measures float32 blocks and whole nets with onnxruntime on this machine's CPU or GPU.
 
-    What a block spends on changes of layout that a net does not is deducted (`layout_changes`). Of a `ModuleSpace` it
-    is in every candidate that computes, and so in the rest with the opposite sign.
+    What a block spends on a CPU on changes of layout that a net does not is deducted (`layout_changes`). Of a
+    `ModuleSpace` it is in every candidate that computes, and so in the rest with the opposite sign.
 
     Attributes:
+        provider: "cpu", or "cuda" where `onnxruntime-gpu` is installed: images and results stay on the GPU.
         threads, sessions, cache, log: see `RuntimeDevice`.
+
+    Raises:
+        DeviceError: for a provider that does not work here.
     """
+
+    provider: OnnxProvider = field(default="cpu", validator=in_(("cpu", "cuda")))
+
+    @provider.validator
+    def _check_provider(self, _: object, provider: OnnxProvider) -> None:
+        if provider != "cpu":
+            OnnxRuntime(provider=provider).check_provider()
 
     @property
     def runtime(self) -> OnnxRuntime:
         """The library that runs the files."""
-        return OnnxRuntime()
+        return OnnxRuntime(provider=self.provider)
+
+    @property
+    def info(self) -> DeviceInfo:
+        """What the measurements are good for."""
+        info = super().info
+        if self.provider == "cpu":
+            return info
+        gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "CUDA GPU"
+        return evolve(info, device=gpu, runtime=f"{info.runtime} ({self.provider})")
 
     @property
     def dtype(self) -> str:
@@ -52,7 +83,7 @@ class OnnxDevice(RuntimeDevice):
     ) -> tuple[Plan, ReadSessions]:
         """A file a block, and one for each convolution that shows the changes of layout; a file a net."""
         report_progress(progress, "converting", 0, 1)
-        convolutions = probes(rows)
+        convolutions = probes(rows) if self.provider == "cpu" else ((),) * len(rows)
         called = needed_workloads([*rows, *convolutions], nets)
         files = _Files(folder, convert_onnx_workloads([*called], build=build, cache=self.cache, log=self.log))
 
@@ -64,6 +95,7 @@ class OnnxDevice(RuntimeDevice):
         plan = Plan(
             module=runtime_module(self.runtime),
             threads=self.threads,
+            provider=self.runtime.execution_provider,
             rows=tuple(
                 (
                     *(files.chain("block", block, [called[block]]) for block in row),

@@ -238,11 +238,18 @@ def _load(files: Mapping[Format, Path]) -> tuple[dict[Run, LoadedFile], tuple[Re
 
 def _timings(files: Mapping[Format, Path], runs: Sequence[Run], progress: Progress | None) -> list[tuple[Timing, ...]]:
     calls = {index: (runtime, files[name]) for index, (name, runtime) in enumerate(runs)}
+
+    def part(number: int) -> Progress:
+        """Of one measuring, so that a bar for all of them does not jump back."""
+        return lambda what, done, total: report_progress(
+            progress, what, number * total + done, len(TIMED_THREADS) * total
+        )
+
     by_threads = {
         threads: measure_files(
-            calls, threads=threads, samples=_TIMED_SAMPLES, sessions=_TIMED_SESSIONS, progress=progress
+            calls, threads=threads, samples=_TIMED_SAMPLES, sessions=_TIMED_SESSIONS, progress=part(number)
         )
-        for threads in TIMED_THREADS
+        for number, threads in enumerate(TIMED_THREADS)
     }
     return [
         tuple(Timing(threads=threads, measurement=measured[index]) for threads, measured in by_threads.items())

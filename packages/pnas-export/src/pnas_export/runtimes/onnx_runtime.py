@@ -1,14 +1,16 @@
 """The runtime of ONNX files."""
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
-from attrs import frozen
+from attrs import field, frozen
+from attrs.validators import in_
 from torch import Tensor
 
+from pnas_export.ground.programs import DeviceError
 from pnas_export.ground.silence import redirect_output
 from pnas_export.runtimes.model_files import ModelFileError, check_file
 from pnas_export.runtimes.runtime import check_images
@@ -16,6 +18,12 @@ from pnas_ops import FilePath
 
 _BATCH = 64
 """Images that a file of a free batch dimension gets at once: more only take memory."""
+
+OnnxProvider = Literal["cpu", "cuda"]
+"""What the library computes on. Files are proven on the CPU."""
+
+_PROVIDERS: dict[OnnxProvider, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_PACKAGES = ("onnxruntime", "onnxruntime-gpu")
 
 _TYPES = {"tensor(float)": torch.float32, "tensor(uint8)": torch.uint8}
 
@@ -62,7 +70,9 @@ class OnnxFile:
 
 @frozen
 class OnnxRuntime:
-    """`onnxruntime` on the CPU."""
+    """`onnxruntime`, on the CPU or, where it is `onnxruntime-gpu`, on a GPU."""
+
+    provider: OnnxProvider = field(default="cpu", validator=in_(tuple(_PROVIDERS)))
 
     name: ClassVar[str] = "onnxruntime"
     module: ClassVar[str] = "onnxruntime"
@@ -76,7 +86,30 @@ class OnnxRuntime:
     @property
     def version(self) -> str:
         """That is installed here."""
-        return version(self.name)
+        for package in _PACKAGES:
+            try:
+                return version(package)
+            except PackageNotFoundError:
+                continue
+        raise PackageNotFoundError(self.name)
+
+    @property
+    def execution_provider(self) -> str:
+        """The provider, as the library calls it."""
+        return _PROVIDERS[self.provider]
+
+    def check_provider(self) -> None:
+        """Raises a DeviceError where the library does not compute on the provider here."""
+        import onnxruntime
+
+        if self.execution_provider not in onnxruntime.get_available_providers():
+            raise DeviceError(
+                f"onnxruntime {self.version} has no provider {self.provider!r}", "pip install onnxruntime-gpu instead"
+            )
+        try:
+            self.session(_trial_model())
+        except ModelFileError as error:  # such as that there is no GPU
+            raise DeviceError(f"provider {self.provider!r} does not work here: {error.what}") from error
 
     def supports(self, path: FilePath) -> bool:
         """Whether it runs files of this kind and computes them rightly."""
@@ -95,10 +128,14 @@ class OnnxRuntime:
 
         Raises:
             ValueError: naming the file, for one that is missing or damaged.
+            DeviceError: where the library would compute on the CPU what it is to compute elsewhere, which it says
+                to nobody.
         """
         with redirect_output():
             import onnxruntime
 
+            if self.provider == "cuda" and hasattr(onnxruntime, "preload_dlls"):
+                onnxruntime.preload_dlls()  # those of CUDA that pip has installed
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = threads
             options.inter_op_num_threads = 1
@@ -106,8 +143,26 @@ class OnnxRuntime:
                 check_file(model)
             source = model if isinstance(model, bytes) else str(model)
             try:
-                return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+                session = onnxruntime.InferenceSession(source, options, providers=[self.execution_provider])
             except Exception as error:  # the library's errors have no base class of their own
                 name = "the model" if isinstance(model, bytes) else Path(model).name
                 reason = " ".join(str(error).split())
                 raise ModelFileError(f"{self.name} cannot load {name}: {reason}", "export it again") from error
+        if self.execution_provider not in session.get_providers():
+            raise DeviceError(
+                f"onnxruntime {self.version} finds no provider {self.provider!r} that works here",
+                "install the CUDA and cuDNN that it was made for, or take provider=cpu",
+            )
+        return session
+
+
+def _trial_model() -> bytes:
+    """A model that gives its input, for a trial."""
+    from onnx import TensorProto, helper
+
+    number = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "trial", number[:1], number[1:])
+    # Old enough for any version of the library.
+    model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 13)])
+    content: bytes = model.SerializeToString()
+    return content

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
 from pnas_export.ground.scratch import scratch_folder
+from pnas_export.runtimes.onnx_runtime import OnnxRuntime
 from pnas_export.runtimes.runtime import Runtime, runtime_module
 from pnas_export.timing.sessions import Entry, Plan, measure_in_sessions
 from pnas_ops import DeviceInfo, FilePath, Measurement, Progress, report_progress
@@ -75,6 +76,7 @@ def measure_files(
             threads=threads,
             rows=(),
             nets=nets,
+            provider=(runtime if isinstance(runtime, OnnxRuntime) else OnnxRuntime()).execution_provider,
             whole_samples=samples,
             sessions=sessions,
         )

@@ -28,6 +28,7 @@ class Plan:
     Attributes:
         module: of the runtime: "ai_edge_litert.interpreter", "tflite_runtime.interpreter" or "onnxruntime".
         threads: of the runtime.
+        provider: of ONNX Runtime, which computes on it or not at all.
         rows: the blocks at each position of a net. One that stands in several has a signature of its own in each, or,
             for ONNX, is loaded as often.
         idle: files and signatures that compute next to nothing, for the cost of a call, taken in turns.
@@ -42,6 +43,7 @@ class Plan:
     rows: tuple[tuple[Entry, ...], ...]
     idle: tuple[tuple[str, str | None], ...] = ()
     nets: tuple[Entry, ...] = ()
+    provider: str = "CPUExecutionProvider"
     samples: int = field(default=200, validator=Range(2, 1_000_000, whole=True))
     whole_samples: int = field(default=100, validator=Range(2, 1_000_000, whole=True))
     sessions: int = field(default=5, validator=Range(1, 1000, whole=True))

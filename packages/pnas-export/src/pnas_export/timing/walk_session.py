@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+_CPU = "CPUExecutionProvider"
 _ROUNDS_BETWEEN_REPORTS = 20
 _OTHER_WORK_BYTES = 4 * 1024 * 1024
 _BETWEEN_BYTES = 100 * 1024 * 1024
@@ -35,10 +36,15 @@ class Files:
         runtime: the module of the runtime.
         threads: of the runtime.
         nets: files of the whole nets that are timed in turns.
+        provider: of ONNX Runtime.
     """
 
-    def __init__(self, measurement: ModuleType, runtime: ModuleType, threads: int, nets: Sequence[str]) -> None:
-        self._measurement, self._runtime, self._threads = measurement, runtime, threads
+    def __init__(
+        self, measurement: ModuleType, runtime: ModuleType, threads: int, nets: Sequence[str], *, provider: str = _CPU
+    ) -> None:
+        self._measurement, self._runtime, self._threads, self._provider = measurement, runtime, threads, provider
+        if provider != _CPU and hasattr(runtime, "preload_dlls"):
+            runtime.preload_dlls()  # those of CUDA that pip has installed
         self._interpreters: dict[str, Any] = {}
         turn_bytes = sum(_OTHER_WORK_BYTES + Path(net).stat().st_size for net in nets)
         self._copies = -(-_BETWEEN_BYTES // max(turn_bytes, 1))
@@ -94,22 +100,33 @@ class Files:
     def _onnx_call(self, file: str) -> Any:
         options = self._runtime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
-        session = self._runtime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        session = self._runtime.InferenceSession(file, options, providers=[self._provider])
+        if self._provider not in session.get_providers():  # it falls back without a word
+            raise RuntimeError(f"onnxruntime does not compute on {self._provider} here")
         binding = session.io_binding()
-        inputs = []
+        writers = []
         for source in session.get_inputs():
             kind = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}[source.type]
             values = random_values([size if isinstance(size, int) else 1 for size in source.shape], kind)
-            inputs.append((values.copy(), values))
-            binding.bind_cpu_input(source.name, inputs[-1][0])
+            writers.append(self._bound(binding, source.name, values))
         for result in session.get_outputs():
-            binding.bind_output(result.name)
+            binding.bind_output(result.name, "cpu" if self._provider == _CPU else "cuda")
 
         def prepare() -> None:
-            for place, values in inputs:
-                np.copyto(place, values)
+            for write in writers:
+                write()
 
         return self._measurement.TimedCall(lambda: session.run_with_iobinding(binding), prepare)
+
+    def _bound(self, binding: Any, name: str, values: Any) -> Callable[[], object]:
+        """Binds an input to memory of the provider; what is returned writes the values there."""
+        if self._provider != _CPU:
+            there = self._runtime.OrtValue.ortvalue_from_numpy(values, "cuda", 0)
+            binding.bind_ortvalue_input(name, there)
+            return lambda: there.update_inplace(values)
+        here = values.copy()
+        binding.bind_cpu_input(name, here)
+        return lambda: np.copyto(here, values)
 
 
 def signature_call(interpreter: Any, signature: str, make: Callable[..., Any]) -> Any:
@@ -158,7 +175,13 @@ def main() -> None:
     measurement = module_from_spec(spec)
     spec.loader.exec_module(measurement)
     plan = json.loads(Path(plan_path).read_text())
-    files = Files(measurement, import_module(plan["module"]), plan["threads"], [file for _, file, _ in plan["nets"]])
+    files = Files(
+        measurement,
+        import_module(plan["module"]),
+        plan["threads"],
+        [file for _, file, _ in plan["nets"]],
+        provider=plan["provider"],
+    )
 
     def tell(_: str, done: int, total: int) -> None:
         if done % _ROUNDS_BETWEEN_REPORTS == 0 or done == total:

@@ -1,10 +1,10 @@
 """A bound on what a choice costs, as it is asked for in floating-point numbers and as whole numbers say it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from math import fsum, inf, lcm, nextafter
+from math import inf, lcm, nextafter
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 Rows = Sequence[Sequence[float | Fraction]]
 IntRows = Sequence[Sequence[int]]
@@ -16,18 +16,29 @@ class Bound:
     """A choice keeps it where fsum((*rest, costs[0][choice[0]], costs[1][choice[1]], ...)) <= at_most, exactly.
 
     Attributes:
-        costs: the cost of every candidate of every block, finite, of any sign.
+        costs: the cost of every candidate of every block, finite, of any sign; fractions where `of_choices` has added.
         rest: what is added to every choice.
         at_most: the largest sum that is allowed.
     """
 
-    costs: Sequence[Sequence[float]]
+    costs: Rows
     rest: tuple[float, ...] = ()
     at_most: float
 
     def holds(self, choice: Choice) -> bool:
         """Whether `choice` keeps it."""
-        return fsum((*self.rest, *(row[i] for row, i in zip(self.costs, choice, strict=True)))) <= self.at_most
+        # As `fsum` has it: the exact sum, rounded once.
+        chosen = (row[i] for row, i in zip(self.costs, choice, strict=True))
+        return float(_exact_sum((*self.rest, *chosen))) <= self.at_most
+
+    def of_choices(self, groups: Sequence[Sequence[int]]) -> "Bound":
+        """The same for choices that several blocks share, in the place of blocks: their costs add up, exactly.
+
+        Args:
+            groups: the blocks of each choice.
+        """
+        rows = [zip(*(self.costs[block] for block in group), strict=True) for group in groups]
+        return evolve(self, costs=[[_exact_sum(column) for column in row] for row in rows])
 
     def whole_numbers(self) -> tuple[IntRows, int]:
         """Costs and room as whole numbers: a choice keeps the bound just where its costs add up to the room or less.
@@ -40,6 +51,10 @@ class Bound:
         room = half_way - sum(map(Fraction, self.rest))
         costs, scale = whole_numbers(self.costs, room)
         return costs, int(room * scale) - (not within)
+
+
+def _exact_sum(costs: Iterable[float | Fraction]) -> Fraction:
+    return sum((Fraction(cost) for cost in costs), start=Fraction(0))
 
 
 def whole_numbers(rows: Rows, *others: Fraction) -> tuple[IntRows, int]:

@@ -30,7 +30,7 @@ class Budget:
     gives those of bytes their dtype, and the latency its metric. Bytes are those of the net's TFLite file.
 
     Attributes:
-        latency_ms: the target, on the device of the latency table.
+        latency_ms: the target, on the device of the latency table and for its batch.
         macs: multiply-accumulates for one image.
         parameters: trainable values.
         weight_bytes: of the file's constants.

@@ -31,7 +31,7 @@ def explain(space: AnySpace, limits: Sequence[Limit], *, proven: bool) -> Infeas
     Costs in its message are rounded to the side on which a limit copied from it can be kept.
     """
     if not proven:
-        asked = " and ".join(map(_described, limits))
+        asked = " and ".join(map(described, limits))
         return InfeasibleBudgetError(
             f"of the many nets of {space.name!r} none was found that takes {asked}; there may be one",
             "loosen one of the limits",
@@ -40,10 +40,10 @@ def explain(space: AnySpace, limits: Sequence[Limit], *, proven: bool) -> Infeas
     for limit in limits:
         if reason := _why_not_alone(space, limit):
             what, way_out = reason
-            what = f"no net of {space.name!r} takes {_described(limit)}: {what}"
+            what = f"no net of {space.name!r} takes {described(limit)}: {what}"
             return InfeasibleBudgetError(what, way_out, limit.metric.cheapest(space))
     each = ", ".join(
-        f"{_described(limit)} (the cheapest takes {_up(limit.metric, _cheapest_cost(space, limit.metric))})"
+        f"{described(limit)} (the cheapest takes {_up(limit.metric, _cheapest_cost(space, limit.metric))})"
         for limit in limits
     )
     return InfeasibleBudgetError(
@@ -94,12 +94,18 @@ def _cheapest_cost(space: AnySpace, metric: Metric) -> float:
     return metric.reckoned(space, [row.index(min(row)) for row in metric.costs(space)])
 
 
-def _described(limit: Limit) -> str:
-    unit, name = limit.metric.unit, limit.metric.name
+def described(limit: Limit) -> str:
+    """What is asked for."""
+    unit, name = limit.metric.unit, _without_unit(limit.metric)
     at_most = _shown(limit.at_most)
     if limit.at_least is None:
-        return f"at most {at_most} {unit} {name}"
-    return f"between {_shown(limit.at_least)} and {at_most} {unit} {name}"
+        return f"at most {at_most} {unit} {name}".rstrip()
+    return f"between {_shown(limit.at_least)} and {at_most} {unit} {name}".rstrip()
+
+
+def _without_unit(metric: Metric) -> str:
+    """What is limited, after a number that has its unit already: "energy" of "energy_mj", nothing of "macs"."""
+    return " ".join(word for word in metric.name.split("_") if word.lower() != metric.unit.lower())
 
 
 def _up(metric: Metric, cost: float) -> str:

@@ -13,6 +13,7 @@ from pnas_latency.choosing.budget import Budget
 from pnas_latency.choosing.infeasible import InfeasibleBudgetError
 from pnas_latency.choosing.within_budget import choose_within_budget
 from pnas_latency.metrics.metric import UnknownCostError
+from pnas_latency.metrics.sharing import Shared
 from pnas_latency.tables.table import LatencyTable
 from pnas_ops import AnyNet, AnySpace, html_table, shortened
 
@@ -128,6 +129,7 @@ def land_on_budget(
     measure: Callable[[AnyNet], float] | None = None,
     *,
     name: str = "",
+    shared: Shared = None,
 ) -> Landing:
     """The most probable net within the budget that makes use of it.
 
@@ -142,6 +144,7 @@ def land_on_budget(
         measure: the latency of a whole net in milliseconds, on the device of the table, such as
             `partial(measure_net_ms, device)`; None where that device is not here.
         name: of the net; the space's by default.
+        shared: of each searched block the number of its choice, see `choose_within_budget`; each has its own if None.
 
     Returns:
         At most four attempts. The one that is taken is the first that keeps the target and uses 95 % of it; where none
@@ -156,7 +159,7 @@ def land_on_budget(
     """
     target_ms = budget.latency_ms
     if target_ms is None:
-        architecture = choose_within_budget(probs, space, budget.limits(table), name=name)
+        architecture = choose_within_budget(probs, space, budget.limits(table), name=name, shared=shared)
         only = Attempt(architecture=architecture, predicted_ms=table.predict_ms(architecture))
         return Landing(target_ms=None, attempts=(only,), chosen=0)
     attempts: list[Attempt] = []
@@ -164,7 +167,7 @@ def land_on_budget(
     while len(attempts) < _ATTEMPTS:
         corrected = evolve(budget, latency_ms=target_ms / measured_per_predicted)
         try:
-            architecture, below = _choose_near(probs, space, table, corrected, name=name)
+            architecture, below = _choose_near(probs, space, table, corrected, name=name, shared=shared)
         except InfeasibleBudgetError:
             if not attempts:
                 raise
@@ -204,7 +207,7 @@ def _excess(attempt: Attempt, target_ms: float) -> float:
 
 
 def _choose_near(
-    probs: Sequence[Tensor], space: AnySpace, table: LatencyTable, budget: Budget, *, name: str
+    probs: Sequence[Tensor], space: AnySpace, table: LatencyTable, budget: Budget, *, name: str, shared: Shared
 ) -> tuple[AnyNet, float]:
     """The most probable net of those that make use of the budget's latency, and the share of it they may leave."""
     assert budget.latency_ms is not None
@@ -213,5 +216,5 @@ def _choose_near(
         # There may be no net so near to the target, such as when other limits bind.
         with suppress(InfeasibleBudgetError):
             limits = budget.limits(table, least_ms=(1 - below) * budget.latency_ms)
-            return choose_within_budget(probs, space, limits, name=name), below
-    return choose_within_budget(probs, space, budget.limits(table), name=name), farthest
+            return choose_within_budget(probs, space, limits, name=name, shared=shared), below
+    return choose_within_budget(probs, space, budget.limits(table), name=name, shared=shared), farthest

@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 from decimal import Context, Decimal
 from fractions import Fraction
-from math import exp, inf
+from math import exp, fsum, inf
 from typing import overload
 from warnings import warn
 
 import torch
 from torch import Tensor
 
-from pnas_latency.choosing.bound import Bound
-from pnas_latency.choosing.infeasible import explain
+from pnas_latency.choosing.bound import Bound, Choice
+from pnas_latency.choosing.infeasible import InfeasibleBudgetError, described, explain
 from pnas_latency.choosing.knapsack import Solution, least_choice
 from pnas_latency.choosing.limit import Limit
+from pnas_latency.metrics.sharing import Shared, blocks_by_choice
 from pnas_ops import AnyNet, AnySpace, Architecture, Space
 
 # Of logarithms; two products of probabilities that are not equal differ in fewer digits, but by an accident.
@@ -38,18 +39,18 @@ class UnprovenChoiceWarning(UserWarning):
 
 @overload
 def choose_within_budget(
-    probs: Sequence[Tensor], space: Space, limits: Sequence[Limit], *, name: str = ""
+    probs: Sequence[Tensor], space: Space, limits: Sequence[Limit], *, name: str = "", shared: Shared = None
 ) -> Architecture: ...
 
 
 @overload
 def choose_within_budget(
-    probs: Sequence[Tensor], space: AnySpace, limits: Sequence[Limit], *, name: str = ""
+    probs: Sequence[Tensor], space: AnySpace, limits: Sequence[Limit], *, name: str = "", shared: Shared = None
 ) -> AnyNet: ...
 
 
 def choose_within_budget(
-    probs: Sequence[Tensor], space: AnySpace, limits: Sequence[Limit], *, name: str = ""
+    probs: Sequence[Tensor], space: AnySpace, limits: Sequence[Limit], *, name: str = "", shared: Shared = None
 ) -> AnyNet:
     """The net of largest prod_b p_b,choice(b) among those whose cost keeps every limit: a multiple-choice knapsack.
 
@@ -69,6 +70,8 @@ def choose_within_budget(
         space: the space that they choose from.
         limits: what the net may cost; without any, it is the most probable one of all.
         name: of the net; the space's by default.
+        shared: of each searched block the number of its choice, where blocks share one: they then take the same
+            candidate, whose probability counts once, and whose costs at all of them add up. Each has its own if None.
 
     Raises:
         InfeasibleBudgetError: where no net keeps all limits, with the cheapest net and the way out; also where none was
@@ -77,8 +80,10 @@ def choose_within_budget(
             finite.
         LookupError: as the metrics raise it: `MissingWorkloadsError` for a table that lacks a workload.
     """
-    values = _checked(probs, space)
-    bounds = [bound for limit in limits for bound in limit.bounds(space)]
+    blocks = _checked(probs, space)
+    groups = blocks_by_choice(shared, [len(row) for row in blocks])
+    values = [_of_choice(group, blocks) for group in groups]
+    bounds = [bound.of_choices(groups) for limit in limits for bound in limit.bounds(space)]
     resorts = [[float(p == 0) for p in row] for row in values]
     # Not one objective with a large penalty for zeros, which a relaxation would take a fraction of.
     unlikely = [[unlikelihood(p) if p else Fraction(0) for p in row] for row in values]
@@ -86,6 +91,8 @@ def choose_within_budget(
     if found.choice is None:
         fewest = least_choice(resorts, bounds) if any(map(any, resorts)) else found
         if fewest.choice is None:
+            if shared is not None:
+                raise _explain_shared(space, limits, groups)
             raise explain(space, limits, proven=fewest.better_by == 0)
         count = sum(row[i] for row, i in zip(resorts, fewest.choice, strict=True))
         found = least_choice(unlikely, [*bounds, Bound(costs=resorts, at_most=count)])
@@ -94,7 +101,33 @@ def choose_within_budget(
     assert found.choice is not None
     if found.better_by > 0:
         warn(UnprovenChoiceWarning(space.name, found.better_by), stacklevel=2)
-    return space.architecture(found.choice, name=name)
+    return space.architecture(_of_blocks(found.choice, groups), name=name)
+
+
+def _of_blocks(choice: Choice, groups: Sequence[Sequence[int]]) -> list[int]:
+    """What each block takes, of what each choice is."""
+    taken = {block: candidate for candidate, group in zip(choice, groups, strict=True) for block in group}
+    return [taken[block] for block in sorted(taken)]
+
+
+def _of_choice(group: Sequence[int], blocks: Sequence[list[float]]) -> list[float]:
+    first, *others = group
+    for other in others:
+        if blocks[other] != blocks[first]:
+            raise ValueError(f"blocks {first} and {other} share their choice, and have other probabilities")
+    return blocks[first]
+
+
+def _explain_shared(space: AnySpace, limits: Sequence[Limit], groups: Sequence[Sequence[int]]) -> InfeasibleBudgetError:
+    costs = limits[0].metric.costs(space)
+    sums = [[fsum(column) for column in zip(*(costs[block] for block in group), strict=True)] for group in groups]
+    cheapest = _of_blocks(tuple(row.index(min(row)) for row in sums), groups)
+    asked = " and ".join(map(described, limits))
+    return InfeasibleBudgetError(
+        f"no net of {space.name!r} was found that takes {asked} where blocks share choices",
+        "loosen one of the limits, or give blocks a choice of their own",
+        space.architecture(cheapest, name="cheapest"),
+    )
 
 
 def unlikelihood(probability: float) -> Fraction:

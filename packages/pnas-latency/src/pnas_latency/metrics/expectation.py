@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from pnas_latency.metrics.sharing import Shared, blocks_by_choice
+
 
 def expected_cost(probs: Sequence[Tensor], costs: Sequence[Sequence[float]]) -> Tensor:
-    """E = sum over blocks b of sum_i p_bi F_bi, differentiable in the probabilities.
+    """E = sum over blocks b of sum_i p_bi F_bi, differentiable in the probabilities; blocks may share their choices.
 
     For p = softmax(alpha), dE/dalpha_bi = p_bi (F_bi - E_b), with E_b the expected cost of block b.
 
@@ -30,7 +32,9 @@ def expected_cost(probs: Sequence[Tensor], costs: Sequence[Sequence[float]]) -> 
     return torch.dot(flat, flat.new_tensor([cost for row in costs for cost in row]))
 
 
-def expected_max(probs: Sequence[Tensor], costs: Sequence[Sequence[float]], *, least: float = 0.0) -> Tensor:
+def expected_max(
+    probs: Sequence[Tensor], costs: Sequence[Sequence[float]], *, least: float = 0.0, shared: Shared = None
+) -> Tensor:
     """E = sum over paths of prod_b p_b,path(b) * max(least, max_b F_b,path(b)), differentiable in the probabilities.
 
     The mean of a maximum, not the maximum of means: what a net needs that is as demanding as its most demanding block.
@@ -41,15 +45,19 @@ def expected_max(probs: Sequence[Tensor], costs: Sequence[Sequence[float]], *, l
         probs: the probabilities of each block's candidates, each of shape (candidates of that block,).
         costs: the cost F of each candidate, in any unit.
         least: what every path costs at least: the largest cost of the blocks that are not searched.
+        shared: of each block the number of its choice, where blocks share one: of those the probabilities of the first
+            count. Each has its own if None.
 
     Returns:
         A scalar in the unit of the costs, of the dtype and on the device of the probabilities.
 
     Raises:
-        ValueError: where a block has not as many probabilities as costs.
+        ValueError: where a block has not as many probabilities as costs, and for blocks that cannot share a choice.
     """
     _check(probs, costs)
-    raised = [[max(least, cost) for cost in row] for row in costs]
+    groups = blocks_by_choice(shared, [len(row) for row in costs])
+    probs = [probs[group[0]] for group in groups]
+    raised = [[max(least, *column) for column in zip(*(costs[b] for b in group), strict=True)] for group in groups]
     values = sorted({cost for row in raised for cost in row})
     # Rows: distinct costs. Columns: blocks. Not `@`, which autocast would compute in 16 bits.
     at_most = torch.stack(

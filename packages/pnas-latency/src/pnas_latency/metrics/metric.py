@@ -9,6 +9,7 @@ from attrs.validators import in_
 from torch import Tensor
 
 from pnas_latency.metrics.expectation import expected_cost, expected_max
+from pnas_latency.metrics.sharing import Shared
 from pnas_ops import AnyNet, AnySpace, AnyWorkload, PnasError, workloads
 
 Rows = Sequence[Sequence[AnyWorkload]]
@@ -88,23 +89,24 @@ class Metric:
         """The net that takes the candidate of least cost at every block, of equal ones the first."""
         return space.architecture([row.index(min(row)) for row in self.costs(space)], name=name)
 
-    def expected(self, probs: Sequence[Tensor], space: AnySpace) -> Tensor:
-        """The expected cost of a net whose blocks are drawn independently, differentiable in the probabilities.
+    def expected(self, probs: Sequence[Tensor], space: AnySpace, *, shared: Shared = None) -> Tensor:
+        """The expected cost of a net whose choices are drawn independently, differentiable in the probabilities.
 
         Args:
             probs: the probabilities of each searched block's candidates, each of shape (candidates of that block,).
             space: the space that they choose from.
+            shared: of each searched block the number of its choice, where blocks share one; each has its own if None.
 
         Returns:
             A scalar in `unit`.
         """
-        return self.expectation(space)(probs)
+        return self.expectation(space, shared=shared)(probs)
 
-    def expectation(self, space: AnySpace) -> Callable[[Sequence[Tensor]], Tensor]:
+    def expectation(self, space: AnySpace, *, shared: Shared = None) -> Callable[[Sequence[Tensor]], Tensor]:
         """`expected` as a function of the probabilities alone, for a search that asks for it in every step."""
         costs, fixed = self.costs(space), self.fixed(space)
         if self.combine == "max":
-            return lambda probs: expected_max(probs, costs, least=fixed)
+            return lambda probs: expected_max(probs, costs, least=fixed, shared=shared)
         return lambda probs: fixed + expected_cost(probs, costs)
 
     def _paid_once(self, rows: Iterable[Iterable[AnyWorkload]]) -> Iterable[float]:

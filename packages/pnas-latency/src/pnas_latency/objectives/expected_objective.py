@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from pnas_latency.metrics.metric import Metric
+from pnas_latency.metrics.sharing import Shared
 from pnas_latency.objectives.constraint import Constraint
 from pnas_latency.objectives.penalties import Term
 from pnas_ops import AnySpace
@@ -17,13 +18,14 @@ class ExpectedObjective:
     Args:
         space: whose probabilities are given.
         terms: each with the metric that it is about; several may be about one metric, and any number constraints.
+        shared: of each searched block the number of its choice, where blocks share one; each has its own if None.
 
     Raises:
         MissingWorkloadsError: for a metric that lacks some of the space's workloads.
     """
 
-    def __init__(self, space: AnySpace, terms: Sequence[tuple[Metric, Term]]) -> None:
-        self.terms = tuple((metric.expectation(space), term) for metric, term in terms)
+    def __init__(self, space: AnySpace, terms: Sequence[tuple[Metric, Term]], *, shared: Shared = None) -> None:
+        self.terms = tuple((metric.expectation(space, shared=shared), term) for metric, term in terms)
 
     def __call__(self, loss: Tensor, probs: Sequence[Tensor]) -> Tensor:
         """The objective for the task's loss and the probabilities of each searched block, each (candidates,)."""

@@ -23,6 +23,8 @@ class Device(Protocol):
     ) -> Iterator[tuple[AnyWorkload | AnyNet, Measurement]]:
         """Measures every workload of `rows` once, all of them together because neighbours share the caches.
 
+        Milliseconds are those of `info.batch` images at once.
+
         A device for a `ModuleSpace` has one more keyword, `build: pnas_ops.ModuleBuilder | None = None`, and gets with
         it the workloads of the space's places, in `rows`, and its nets.
 

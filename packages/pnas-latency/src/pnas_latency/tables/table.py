@@ -65,7 +65,7 @@ def _unique_nets(instance: object, attribute: Any, value: tuple[NetEntry, ...]) 
 
 @frozen(kw_only=True, repr=False)
 class LatencyTable:
-    """The latencies of workloads on one device, in milliseconds.
+    """The latencies of workloads on one device, in milliseconds of its batch: one image, as a rule.
 
     A net is predicted as the sum of its blocks and one overhead of the runtime, then corrected by the calibration.
 
@@ -143,7 +143,7 @@ class LatencyTable:
         return self._rows_ms([[workload]])[0][0]
 
     def predict_ms(self, architecture: AnyNet) -> float:
-        """The latency of a whole net for one image.
+        """The latency of a whole net, in milliseconds for a batch of the table's device.
 
         Raises:
             MissingWorkloadsError: listing all of the net's workloads that were not measured.

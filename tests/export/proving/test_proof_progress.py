@@ -1,0 +1,34 @@
+"""The bar of a proof."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pnas_export import AiEdgeLitert, Runtime
+from pnas_export.proving import proof
+from pnas_ops import Measurement, Progress
+
+
+def test_it_never_goes_back_though_files_are_timed_at_several_numbers_of_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def measure_files(
+        calls: Mapping[int, tuple[Runtime, Path]], *, progress: Progress, **options: Any
+    ) -> dict[int, Measurement]:
+        for done in range(4):
+            progress("measuring", done, 3)
+        one = Measurement(latency_ms=1.0, p25_ms=1.0, median_ms=1.0, p75_ms=1.0, count=1)
+        return dict.fromkeys(calls, one)
+
+    monkeypatch.setattr(proof, "measure_files", measure_files)
+    monkeypatch.setattr(proof, "TIMED_THREADS", (1, 4))
+    told: list[tuple[str, int, int]] = []
+    proof._timings(  # noqa: SLF001 (a whole proof takes many seconds)
+        {"tflite": Path("model.tflite")}, [("tflite", AiEdgeLitert())], lambda *progress: told.append(progress)
+    )
+    shares = [done / total for _, done, total in told]
+    assert {what for what, _, _ in told} == {"measuring"}
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1], len(told)) == (0.0, 1.0, 8)
