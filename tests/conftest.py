@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import pytest
 import torch
 from hypothesis import settings
 
@@ -9,3 +10,9 @@ settings.load_profile("pnas")
 
 # Tensors are tiny here: a second thread only waits, and for seconds where the machine is busy.
 torch.set_num_threads(1)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips what has the marker `gpu` where there is none."""
+    if item.get_closest_marker("gpu") is not None and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA GPU")

@@ -92,6 +92,7 @@ def rewind(run: RunFolder) -> None:
     shutil.rmtree(run.path / "networks", ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_two_processes_go_on_with_what_one_began_and_one_with_what_two_began(
     given: list[str], space: SearchSpace, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from attrs import evolve
 from click.testing import CliRunner
 
 import ghost_operations
+import pnas_apps.steps.table
 from ghost_operations import GhostSpec
 from pnas_apps.cli.presets import read_preset
 from pnas_apps.cli.space_options import preset_and_space
@@ -22,20 +24,29 @@ from pnas_apps.run.operations import given_operations, operations_of_run
 from pnas_apps.run.preset import ImagePreset
 from pnas_apps.run.space_files import read_space_file
 from pnas_cifar10.cli import PRESETS, main
+from pnas_latency import Device, LatencyTable
 from pnas_ops import (
+    Architecture,
+    Space,
     UnknownOperationError,
+    build_network,
+    cifar_mbconv_space,
     digits_mbconv_space,
     from_json,
+    load_json,
     load_operations,
     load_space,
+    load_weights,
     own_operations,
     parse_json,
+    read_weights,
     to_json,
 )
 from tables import uniform_table
 
 OPS = Path(ghost_operations.__file__)
 SMALL = digits_mbconv_space(0.5, blocks_per_stage=1)
+CPU = torch.device("cpu")
 SPACE = evolve(SMALL, name="mine", candidates=(GhostSpec(), *SMALL.candidates))
 INFO = uniform_table(SMALL).device
 
@@ -105,14 +116,14 @@ def test_a_space_that_is_none_is_refused_by_its_file(change: dict[str, Any], mes
 def test_a_space_in_a_file_brings_its_size(space: Path) -> None:
     plain = read_preset("cpu", PRESETS)
     with own_operations(GhostSpec):
-        preset, found = preset_and_space(plain, {"preset__space": str(space)}, "cpu", ImagePreset)
+        preset, found = preset_and_space(plain, {"preset__space": str(space)}, "cpu", ImagePreset, CPU)
         assert (found, preset.resolution, preset.space) == (SPACE, SPACE.resolution, str(space))
         with pytest.raises(UserError, match="has its own size: leave out --resolution, --width-mult, or change"):
             flags = {"preset__space": str(space), "preset__resolution": 16, "preset__width_mult": 0.5}
-            preset_and_space(plain, flags, "cpu", ImagePreset)
+            preset_and_space(plain, flags, "cpu", ImagePreset, CPU)
         with pytest.raises(UserError, match=r"has the resolution 32, the space in .* 16: set resolution to 16"):
-            preset_and_space(plain | {"space": str(space)}, {}, "cpu", ImagePreset)
-    assert preset_and_space(plain, {}, "cpu", ImagePreset)[1] is None
+            preset_and_space(plain | {"space": str(space)}, {}, "cpu", ImagePreset, CPU)
+    assert preset_and_space(plain, {}, "cpu", ImagePreset, CPU)[1] is None
 
 
 def test_the_code_in_a_runs_folder_runs_only_where_its_user_has_named_it(tmp_path: Path) -> None:
@@ -180,3 +191,35 @@ def test_what_is_of_no_use_is_refused_and_leaves_no_folder(
     assert code == 1
     assert re.search(message, " ".join(text.split())), text
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_with_operations_of_ones_own_is_searched_and_trained(
+    image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, cache = tmp_path / "run", tmp_path / "cache"
+    plain = cifar_mbconv_space(0.25, classes=2, resolution=8, blocks_per_stage=1)
+    space = evolve(plain, name="mine", candidates=(GhostSpec(kernel_size=5),))
+    (tmp_path / "mine.json").write_text(to_json(space))
+
+    def cached_table(device: Device, space: Space, *others: object, build: object) -> LatencyTable:
+        return evolve(uniform_table(space), device=device.info)
+
+    monkeypatch.setattr(pnas_apps.steps.table, "cached_table", cached_table)
+    given = ["--data-dir", image_folder, "--run-dir", run, "--cache-dir", cache, "--space", tmp_path / "mine.json"]
+    short = ["--search-warmup-epochs", 1, "--search-epochs", 1, "--train-epochs", 2, "--reference-epochs", 1]
+    few = ["--validation-share", 0.5, "--search-arch-interval", 1, "--batch-size", 4]
+    code, text = said("search", *given, "--ops", OPS, *short, *few)
+    assert code == 0, text
+    assert (run / "operations.py").read_bytes() == OPS.read_bytes()
+    # The file in the run's folder is known here by now.
+    code, text = said("train", run, "--cache-dir", cache)
+    assert code == 0, text
+    with own_operations(GhostSpec):
+        net = load_json(run / "networks" / "searched" / "architecture.json", Architecture)
+        assert GhostSpec(kernel_size=5) in {block.op for block in net.blocks}
+        weights = read_weights(run / "networks" / "searched" / "weights.safetensors")
+        load_weights(build_network(net), run / "networks" / "searched" / "weights.safetensors")
+    assert any(name.endswith(".scale") for name in weights)
+    code, text = said("train", run, "--cache-dir", tmp_path / "another")
+    assert code == 1
+    assert "which was never named with --ops here" in text

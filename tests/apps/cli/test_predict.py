@@ -35,6 +35,7 @@ from pnas_cifar10.datasets import read_digits
 from pnas_export import Bundle, Metadata, OnnxRuntime
 from pnas_imagenet.cli import main as imagenet
 from pnas_ops import Preprocessing
+from pnas_own.cli import main as own
 
 RUN = Path(__file__).parents[2] / "samples" / "finished-run"
 RESOLUTION = 16
@@ -132,6 +133,7 @@ def test_a_run_gives_the_file_that_its_device_takes(
         ("onnxruntime", "float32", "onnx"),
         ("adb,cpus=4-7:XYZ", "int8", "tflite-int8"),
         ("cmd:onnxruntime {model}", "float32", "tflite"),
+        ("torch-cuda,mode=graph,batch=8", "bfloat16", "onnx"),
     ],
 )
 def test_the_format_of_a_device_that_is_not_here_is_known(name: str, dtype: Dtype, expected: str) -> None:
@@ -267,6 +269,14 @@ def test_outputs_without_labels_are_refused(colours: Bundle, photos: Path, tmp_p
     bundle = Bundle.save(tmp_path / "two", nn.Sequential(nn.Flatten()), metadata, colours.files)
     result = CliRunner().invoke(imagenet, ["predict", str(bundle.path), str(photos / "ants" / "18.jpg")])
     assert_refused(result, r"model\.onnx gives an output of shape \(3,\) for 2 labels: export the net again")
+
+
+def test_a_net_without_classes_has_none_to_name(colours: Bundle, photos: Path, tmp_path: Path) -> None:
+    bundle = Bundle.save(
+        tmp_path / "masks", nn.Sequential(nn.Flatten()), evolve(colours.metadata, labels=()), colours.files
+    )
+    result = CliRunner().invoke(own, ["predict", str(bundle.path), str(photos / "ants" / "18.jpg")])
+    assert_refused(result, r"masks is of a net without classes, .* run model\.onnx as README\.md beside it shows")
 
 
 def test_a_changed_file_is_not_asked(digits: tuple[list[Path], Tensor, Tensor], tmp_path: Path) -> None:

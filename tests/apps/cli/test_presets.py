@@ -5,12 +5,19 @@ from pathlib import Path
 
 import click
 import pytest
+import torch
 from click.testing import CliRunner
 
+import pnas_apps.run.preset
+from pnas_apps.cli.app import App
 from pnas_apps.cli.presets import Document, preset_flags, read_preset, with_flags
+from pnas_apps.cli.space_options import preset_and_space
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.preset import ImagePreset, structure_preset
+from pnas_cifar10.cli import APP as CIFAR10
 from pnas_cifar10.cli import PRESETS, main
+from pnas_imagenet.cli import APP as IMAGENET
+from pnas_supernet import Precision
 
 SHIPPED = sorted(path.stem for path in PRESETS.glob("*.toml"))
 
@@ -23,6 +30,22 @@ def test_shipped_presets_are_complete_and_every_option_is_a_flag(name: str) -> N
     for key, value in options.items():
         for flag in [f"{key}-{inner}" for inner in value] if isinstance(value, dict) else [key]:
             assert f"--{flag.replace('_', '-')}" in help_text
+
+
+@pytest.mark.parametrize("app", [CIFAR10, IMAGENET], ids=["cifar10", "imagenet"])
+def test_every_preset_takes_the_precision_that_the_device_is_fast_with(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fast: dict[str, Precision] = {"cpu": "float32", "cuda": "bfloat16"}
+    monkeypatch.setattr(pnas_apps.run.preset, "default_precision", lambda device: fast[device.type])
+    for path in app.presets.glob("*.toml"):
+        options = read_preset(path.stem, app.presets)
+        for device, precision in fast.items():
+            found = structure_preset(options, path.stem, app.preset_type(), device=torch.device(device))
+            assert (found.search.precision, found.train.precision) == (precision, precision)
+        flags = {"preset__search__precision": "float16"}
+        chosen, _ = preset_and_space(options, flags, path.stem, app.preset_type(), torch.device("cuda"))
+        assert (chosen.search.precision, chosen.train.precision) == ("float16", "bfloat16")
 
 
 def test_a_flag_changes_its_option_alone() -> None:
@@ -64,7 +87,7 @@ def test_a_byte_order_mark_and_an_empty_file_are_read(tmp_path: Path) -> None:
         (["--target-latency-ms", "0"], "--target-latency-ms must be a number above 0"),
         (["--threads", "1e26"], "--threads must be a whole number from 1 to 1,024, got 1e26"),
         (["--threads", "-1"], "--threads must be a whole number from 1 to 1,024, got -1"),
-        (["--dtype", "int4"], r"'int4' is not one of 'float32', 'int8' \(see .*demo --help\)"),
+        (["--dtype", "int4"], r"'int4' is not one of 'float32', 'float16', 'bfloat16', 'int8' \(see .*demo --help\)"),
         (["--nope"], r"[Nn]o such option:? '?--nope.*\(see .*demo --help\)"),
     ],
 )
@@ -115,9 +138,9 @@ def test_a_wrong_option_of_a_file_is_named(tmp_path: Path, change: str, message:
 
 
 def test_a_missing_preset_and_a_broken_file_are_named(tmp_path: Path) -> None:
-    shipped = "cpu, digits, quick, tree-cpu, tree-paper"
-    with pytest.raises(UserError, match=rf"no preset 'gpu': name one of {shipped}, or a file that ends in \.toml"):
-        read_preset("gpu", PRESETS)
+    shipped = "cpu, digits, gpu, gpu-paper, quick, tree-cpu, tree-paper"
+    with pytest.raises(UserError, match=rf"no preset 'tpu': name one of {shipped}, or a file that ends in \.toml"):
+        read_preset("tpu", PRESETS)
     path = tmp_path / "broken.toml"
     for content in (b"a = [", b"\xff\xfe\x00", b"a = " + b"[" * 9999, b"a = " + b"9" * 9999, b"\x00"):
         path.write_bytes(content)

@@ -259,6 +259,7 @@ def test_a_finished_run_is_refused_and_left_alone(demo: tuple[Path, Path, str]) 
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_a_table_of_another_device_needs_permission_and_judges_no_file(
     demo: tuple[Path, Path, str], tmp_path: Path
 ) -> None:
@@ -310,7 +311,14 @@ def test_a_table_of_another_space_is_refused_with_what_it_lacks(
         (["--resolution", "2"], "resolution 2 .* is used up"),
         (["--objective-form", "quadratic"], r"one of constrained, linear.*objective\.form"),
         (["--device", "abacus"], "there is no device 'abacus'"),
-        (["--device", "torch-cpu"], "torch-cpu runs no exported files"),
+        (["--device", "torch-cpu,batch=0"], "cannot be used: batch=0: it is a number of images, such as 8"),
+        (["--device", "torch-cpu,mode=graph"], "cannot be used: there are no CUDA graphs on a CPU: measure there with"),
+        (["--device", "torch-cpu", "--dtype", "int8"], "torch-cpu measures no 'int8': it has float32, float16, bfloat"),
+        (
+            ["--device", "torch-cpu", "--max-file-bytes", "1e5"],
+            "--max-file-bytes is about a TFLite file, and none",
+        ),
+        (["--device", "onnxruntime,provider=npu"], "cannot be used: provider=npu: it is cpu or cuda"),
         (["--device", "onnxruntime", "--dtype", "int8"], "measures no 'int8'"),
         (["--data-dir", "nowhere"], "nowhere is not a folder with train/CLASS"),
         ([], "class 'blue' has 4 images: too few to hold out 10% of them: add some to it, or name another share"),

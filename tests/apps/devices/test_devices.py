@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
+from onnxruntime import get_available_providers
 
 from pnas_apps.devices.device_names import DEVICES_HELP, device_report, parse_device
 from pnas_apps.ground.cache import Cache
@@ -15,7 +16,7 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.run.device_settings import Dtype
 from pnas_cifar10.cli import main
 from pnas_export import AdbDevice, CommandDevice, TFLiteDevice, TFLiteRuntime
-from pnas_latency import Device
+from pnas_latency import Device, TorchDevice
 from stand_ins import PhoneStandIn, write_adb, write_bench
 
 NAMES = ["torch-cpu", "torch-cuda", "tflite", "tflite-runtime", "onnxruntime", "adb", "cmd"]
@@ -54,6 +55,12 @@ def test_devices_of_this_machine(name: str, library: str) -> None:
     info = parse(name, threads=2).info
     assert (info.runtime, info.threads, info.dtype) == (library, 2, "float32")
     assert info.runtime_version.split("+")[0] == version(library)
+
+
+def test_pytorch_in_batches() -> None:
+    info = parse("torch-cpu,mode=compile,batch=8", threads=2, dtype="bfloat16").info
+    assert (info.runtime, info.batch, info.threads, info.dtype) == ("torch (compile)", 8, 2, "bfloat16")
+    assert parse("torch-cpu").info == TorchDevice("cpu").info
 
 
 def test_int8() -> None:
@@ -95,6 +102,19 @@ def test_a_command(tmp_path: Path) -> None:
         ("tflite,cpus=1", "device 'tflite,cpus=1' has the unknown option 'cpus': tflite has none"),
         ("adb,core=1", "device 'adb,core=1' has the unknown option 'core': adb has cpus, statistic"),
         ("adb,cpus=fast", "device 'adb,cpus=fast' cannot be used: cpus=fast: write them as 4-7, or 4+6"),
+        (
+            "torch-cpu,mode=fast",
+            "device 'torch-cpu,mode=fast' cannot be used: mode=fast: it is eager or graph or compile",
+        ),
+        (
+            "torch-cpu,batch=0",
+            "device 'torch-cpu,batch=0' cannot be used: batch=0: it is a number of images, such as 8",
+        ),
+        (
+            "torch-cpu,batch=99999",
+            "device 'torch-cpu,batch=99999' cannot be used: 'batch' must be a whole number from 1",
+        ),
+        ("torch-cpu,mode=graph", "device 'torch-cpu,mode=graph' cannot be used: there are no CUDA graphs on a CPU"),
         ("adb,statistic=p5", "device 'adb,statistic=p5' cannot be used: statistic=p5: it is p10 or avg"),
         ("cmd:bench", "device 'cmd:bench' cannot be used: command 'bench' lacks {model}"),
         ("cmd", "device 'cmd' cannot be used: command '' lacks {model}"),
@@ -107,10 +127,23 @@ def test_mistakes_are_told_with_what_there_is(text: str, message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
-@pytest.mark.parametrize("name", ["torch-cpu", "onnxruntime"])
-def test_a_dtype_that_a_device_lacks(name: str) -> None:
-    with pytest.raises(UserError, match=rf"^device {name} measures no 'int8': it has float32$"):
-        parse(name, dtype="int8")
+@pytest.mark.parametrize(
+    ("name", "dtype", "known"),
+    [
+        ("torch-cpu", "int8", "float32, float16, bfloat16"),
+        ("onnxruntime", "int8", "float32"),
+        ("tflite", "float16", "float32, int8"),
+    ],
+)
+def test_a_dtype_that_a_device_lacks(name: str, dtype: Dtype, known: str) -> None:
+    with pytest.raises(UserError, match=rf"^device {name} measures no '{dtype}': it has {known}$"):
+        parse(name, dtype=dtype)
+
+
+@pytest.mark.skipif("CUDAExecutionProvider" in get_available_providers(), reason="there is onnxruntime-gpu here")
+def test_no_onnxruntime_gpu() -> None:
+    with pytest.raises(UserError, match=r"' cannot be used: onnxruntime [\d.]+ has no provider 'cuda': pip install"):
+        parse("onnxruntime,provider=cuda")
 
 
 @pytest.mark.usefixtures("no_adb")

@@ -6,6 +6,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torch._subclasses import FakeTensorMode
 
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.randomness import seeded_generator
@@ -16,6 +17,7 @@ from pnas_apps.images.splitting import split_share
 from pnas_ops import Preprocessing
 
 NOTHING = Augmentation(crop_padding=0, horizontal_flip=False, cutout=0)
+IDENTITY = Preprocessing(height=6, width=8, channels="RGB", mean=(0.0,) * 3, std=(1 / 255,) * 3)
 
 
 def random_images(count: int, seed: int = 0) -> Tensor:
@@ -23,10 +25,16 @@ def random_images(count: int, seed: int = 0) -> Tensor:
     return torch.randint(1, 256, (count, 3, 6, 8), dtype=torch.uint8, generator=generator)
 
 
+def augmented(augmentation: Augmentation, images: Tensor, generator: torch.Generator) -> Tensor:
+    """All of the images, in order, each changed in its own way."""
+    height, width = images.shape[2:]
+    return augmentation(images, torch.arange(len(images)), augmentation.draw(len(images), (height, width), generator))
+
+
 @given(st.integers(1, 4), st.integers(0, 2**20))
 def test_every_crop_is_a_window_of_its_reflected_image(padding: int, seed: int) -> None:
     images = random_images(12, seed)
-    crops = evolve(NOTHING, crop_padding=padding)(images, torch.Generator().manual_seed(seed))
+    crops = augmented(evolve(NOTHING, crop_padding=padding), images, torch.Generator().manual_seed(seed))
     places = set()
     for image, crop in zip(images, crops, strict=True):
         padded = torch.nn.functional.pad(image.float(), (padding,) * 4, mode="reflect").to(torch.uint8)
@@ -43,7 +51,7 @@ def test_every_crop_is_a_window_of_its_reflected_image(padding: int, seed: int) 
 
 def test_about_half_of_the_images_are_mirrored_and_the_others_untouched() -> None:
     images = random_images(400)
-    flipped = evolve(NOTHING, horizontal_flip=True)(images, torch.Generator().manual_seed(0))
+    flipped = augmented(evolve(NOTHING, horizontal_flip=True), images, torch.Generator().manual_seed(0))
     mirrored = 0
     for before, after in zip(images, flipped, strict=True):
         assert torch.equal(after, before) or torch.equal(after, before.flip(2))
@@ -53,7 +61,7 @@ def test_about_half_of_the_images_are_mirrored_and_the_others_untouched() -> Non
 
 def test_cutout_blanks_one_square_that_may_leave_the_image() -> None:
     images = random_images(200)
-    cut = evolve(NOTHING, cutout=3)(images, torch.Generator().manual_seed(0))
+    cut = augmented(evolve(NOTHING, cutout=3), images, torch.Generator().manual_seed(0))
     sizes = set()
     for before, after in zip(images, cut, strict=True):
         blank = (after == 0).all(dim=0)
@@ -63,6 +71,65 @@ def test_cutout_blanks_one_square_that_may_leave_the_image() -> None:
         sizes.add((int(rows.sum()), int(columns.sum())))
     assert max(sizes) == (3, 3)
     assert min(sizes) >= (2, 2)
+
+
+@given(st.integers(0, 4), st.booleans(), st.integers(0, 7), st.integers(1, 3), st.integers(0, 2**20))
+def test_an_epoch_is_what_one_image_after_another_becomes_by_the_same_random_numbers(
+    padding: int, flips: bool, cutout: int, batches: int, seed: int
+) -> None:
+    images, size = random_images(4 * batches + 1, seed), 4
+    labels = torch.arange(len(images))
+    epoch = ImageBatches(
+        ImageSet(images=images, labels=labels, classes=tuple(map(str, labels.tolist()))),
+        IDENTITY,
+        batch_size=size,
+        generator=torch.Generator().manual_seed(seed),
+        augmentation=Augmentation(crop_padding=padding, horizontal_flip=flips, cutout=cutout),
+    )
+    # Shuffled once, then batch by batch: shifts, flips, rows and columns of cutout.
+    drawn = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(images), generator=drawn)
+    for index, (found, its_labels) in enumerate(epoch):
+        chosen = order[index * size : (index + 1) * size]
+        expected = images[chosen].float()
+        if padding:
+            shifts = torch.randint(-padding, padding + 1, (2, size), generator=drawn).T.tolist()
+            padded = torch.nn.functional.pad(expected, (padding,) * 4, mode="reflect")
+            rows = [
+                one[:, padding + down : padding + down + 6, padding + right : padding + right + 8]
+                for one, (down, right) in zip(padded, shifts, strict=True)
+            ]
+            expected = torch.stack(rows)
+        if flips:
+            mirrored = (torch.rand(size, generator=drawn) < 0.5).tolist()
+            expected = torch.stack([one.flip(2) if flip else one for one, flip in zip(expected, mirrored, strict=True)])
+        if cutout:
+            rows_and_columns = [torch.randint(side, (size,), generator=drawn).tolist() for side in (6, 8)]
+            for one, row, column in zip(expected, *rows_and_columns, strict=True):
+                top, left = (max(0, place - cutout // 2) for place in (row, column))
+                one[:, top : row - cutout // 2 + cutout, left : column - cutout // 2 + cutout] = 0
+        assert torch.equal(found, expected)
+        assert torch.equal(its_labels, labels[chosen])
+    assert index == batches - 1
+
+
+def test_images_on_a_gpu_are_changed_there_and_it_is_not_waited_for() -> None:
+    # Tensors that pretend to be on a GPU refuse partners on the CPU, and to tell what is in them.
+    with FakeTensorMode():
+        images = torch.zeros((20, 3, 32, 32), dtype=torch.uint8, device="cuda")
+        chosen, drawn = (torch.zeros(shape, dtype=torch.int64, device="cuda") for shape in ((7,), (5, 7)))
+        changed = Augmentation(crop_padding=4, horizontal_flip=True, cutout=8)(images, chosen, drawn)
+    assert (changed.device.type, changed.dtype, changed.shape) == ("cuda", torch.uint8, (7, 3, 32, 32))
+    assert changed.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_images_that_would_leave_a_gpu_too_little_memory_stay_where_they_are(
+    image_set: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = image_set.images.nbytes
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (9 * size, 1000 * size))
+    assert image_set.on(torch.device("cuda")) is image_set
+    assert torch.equal(image_set.on(torch.device("cpu")).images, image_set.images)
 
 
 def test_shuffled_batches_are_whole_and_different_and_those_in_order_complete(image_set: ImageSet) -> None:

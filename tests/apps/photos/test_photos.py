@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -22,8 +23,9 @@ from pnas_apps.images.loading import Loading, UnreadablePhotos
 from pnas_apps.images.splitting import split_count, split_share
 from pnas_apps.photos import checking
 from pnas_apps.photos.batches import PhotoBatches
+from pnas_apps.photos.colours import jittered
 from pnas_apps.photos.photo_set import PhotoSet, find_photos, find_train_and_val
-from pnas_apps.photos.views import CenterView, PhotoAugmentation, TrainingView, photo_preprocessing
+from pnas_apps.photos.views import COLOR_JITTER, CenterView, PhotoAugmentation, TrainingView, photo_preprocessing
 
 RESOLUTION = 8
 TIMEOUT_S = 120
@@ -165,6 +167,18 @@ def test_batches_without_preprocessing_are_the_pixels_that_a_file_is_proven_on(p
     torch.testing.assert_close(normalized, by_hand, rtol=1e-5, atol=1e-5)
 
 
+def test_batches_that_a_gpu_finishes_are_those_that_workers_finish(
+    photos: PhotoSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for augmentation in (PhotoAugmentation(color_jitter="strong"), EVERYTHING, PhotoAugmentation()):
+        by_workers, by_gpu = (make_batches(photos, view=TrainingView(RESOLUTION, augmentation)) for _ in range(2))
+        monkeypatch.setattr(by_gpu, "_on_cpu", False)
+        assert_same(list(by_workers), list(by_gpu))
+    resumed = make_batches(photos).starting_at(2)
+    monkeypatch.setattr(resumed, "_on_cpu", False)
+    assert [len(labels) for _, labels in resumed] == [0, 0, 6]
+
+
 def test_the_check_finds_the_same_in_any_number_of_workers(
     photos: PhotoSet, tmp_path: Path, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,3 +305,50 @@ def test_a_training_view_is_that_of_torchvision_for_the_same_seed(tmp_path: Path
             view = TrainingView(28, PhotoAugmentation())(photo, seed)
         torch.manual_seed(seed)
         assert (view.int() - plain(image).int()).abs().max() <= 1
+
+
+@pytest.mark.parametrize("strength", ["none", "normal", "strong"])
+def test_colours_change_as_those_of_torchvision_for_the_same_seed(
+    strength: Literal["none", "normal", "strong"],
+) -> None:
+    jitter = v2.ColorJitter(**COLOR_JITTER[strength])
+    photos = torch.randint(256, (40, 3, 9, 7), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    photos[:10, 1:] = photos[:10, :1]  # grey
+    drawn, expected = [], []
+    for seed, photo in enumerate(photos):
+        torch.manual_seed(seed)
+        expected.append(jitter(photo))
+        torch.manual_seed(seed)
+        params = jitter.make_params([])
+        amounts = [params[f"{name}_factor"] for name in ("brightness", "contrast", "saturation", "hue")]
+        done = [kind for kind in params["fn_idx"].tolist() if amounts[kind] is not None]
+        drawn.append((done, [amounts[kind] for kind in done]))
+    kinds, factors = (torch.tensor(rows) for rows in zip(*drawn, strict=True))
+    found = jittered(photos, kinds.long(), factors)
+    off = (found.int() - torch.stack(expected).int()).abs()
+    # One level more or less by the first change may become another by those that follow.
+    assert off.max() <= (2 if strength == "strong" else 1)
+    assert (off == 0).double().mean() > 0.97
+    assert strength == "none" or (found != photos).double().mean() > 0.9
+
+
+def test_the_colours_of_a_photo_do_not_depend_on_the_others_of_its_batch() -> None:
+    photos = torch.randint(256, (6, 3, 9, 7), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    kinds = torch.stack([torch.randperm(4, generator=torch.Generator().manual_seed(seed)) for seed in range(6)])
+    amounts = torch.rand((6, 4), generator=torch.Generator().manual_seed(2)) + 0.5
+    together = jittered(photos, kinds, amounts)
+    for index, photo in enumerate(together):
+        one = slice(index, index + 1)
+        assert torch.equal(jittered(photos[one], kinds[one], amounts[one])[0], photo)
+
+
+def test_a_view_with_rand_augment_is_that_of_torchvision_for_the_same_seed(tmp_path: Path) -> None:
+    pixels = torch.randint(256, (3, 60, 90), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(tmp_path / "one.png")
+    plain = v2.Compose([v2.RandomResizedCrop(28), v2.RandomHorizontalFlip(), v2.RandAugment(magnitude=9)])
+    view = TrainingView(28, PhotoAugmentation(rand_augment=9))
+    for seed in range(8):
+        with open_image(tmp_path / "one.png") as photo:
+            found = view(photo, seed)
+        torch.manual_seed(seed)
+        assert torch.equal(found, plain(pixels))

@@ -1,5 +1,6 @@
 """From a run's options to how alpha learns, and what rewards cost."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from pnas_apps.run.objective_config import ObjectiveConfig
-from pnas_apps.steps.objective import average_ms, make_arch_step
+from pnas_apps.steps.objective import average_ms, make_arch_step, told_objective
 from pnas_apps.steps.rewards import file_bytes, make_cost, measured_ms
 from pnas_export import export_tflite
 from pnas_latency import (
@@ -65,6 +66,26 @@ def terms(step: ArchStep) -> list[Any]:
 )
 def test_the_form_of_the_latency(form: Any, target_ms: float | None, expected: object) -> None:
     assert terms(make(evolve(CONFIG, form=form), Budget(latency_ms=target_ms))) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        (
+            "constrained",
+            r" \+ 0\.3 \* \(latency / {ms} - 1\), within macs of 5,000,000 and parameters of 9;",
+        ),
+        ("linear", r"after the least loss \+ 0\.3 \* \(latency / {ms} - 1\), within"),
+        ("absolute", r"after the least loss \+ 0\.3 \* \|latency / {ms} - 1\|, within"),
+        ("mul-log", r"after the least loss times a power of log\(latency\) / log\({ms}\), within"),
+        ("reinforce", r"after the highest rewards for a good score at a low cost, within"),
+    ],
+)
+def test_what_is_sought_without_a_target_is_said(form: Any, expected: str) -> None:
+    told = told_objective(evolve(CONFIG, form=form), SPACE, TABLE, Budget(macs=5e6, parameters=9))
+    average = f"{average_ms(SPACE, TABLE):.4g} ms"
+    assert re.search(expected.replace("{ms}", re.escape(average)), told), told
+    assert told.endswith(f"; {average} is that of the average net")
 
 
 def test_every_other_limit_is_a_constraint_whatever_the_form() -> None:

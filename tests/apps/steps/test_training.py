@@ -15,7 +15,6 @@ from safetensors.torch import save
 
 from apps.interruption import Interrupted
 from pnas_apps.cli.presets import read_preset
-from pnas_apps.devices.target import TargetDevice
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
@@ -39,7 +38,7 @@ from pnas_apps.training.judging import accuracy
 from pnas_apps.training.training import Training, TrainingDivergedError, TrainRecord
 from pnas_cifar10.cli import PRESETS
 from pnas_export import KeepFloat
-from pnas_latency import LatencyTable, TableEntry
+from pnas_latency import Device, LatencyTable, TableEntry
 from pnas_ops import (
     DeviceInfo,
     FormatError,
@@ -212,7 +211,7 @@ def test_a_damaged_landing_is_made_again_with_the_net_that_it_led_to(
 ) -> None:
     run = make_run("run")
     device = evolve(table.device, device="elsewhere")  # so that nothing is measured
-    tabled = Tabled(device=cast(TargetDevice, SimpleNamespace(info=device)), table=table)
+    tabled = Tabled(device=cast(Device, SimpleNamespace(info=device)), table=table)
     supernet = SuperNet(space, generator=run.generator("supernet"))
     landing = land_run(run, tabled, supernet)
     assert land_run(run, tabled, supernet) == landing
@@ -278,7 +277,8 @@ def test_a_diverging_training_names_the_step_and_the_flag(
 
 def test_augmentation_of_nothing_changes_nothing(image_set: ImageSet) -> None:
     nothing = Augmentation(crop_padding=0, horizontal_flip=False, cutout=0)
-    assert torch.equal(nothing(image_set.images, seeded_generator(0)), image_set.images)
+    every, drawn = torch.arange(len(image_set)), nothing.draw(len(image_set), (8, 8), seeded_generator(0))
+    assert torch.equal(nothing(image_set.images, every, drawn), image_set.images)
 
 
 def test_a_fine_tuning_for_int8_keeps_the_weights_of_the_run_and_is_fixed_by_its_seed(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 
 from apps.training.parallel_training import train
 from bits import bits
@@ -99,3 +100,16 @@ def test_without_torchrun_one_process_has_no_group(monkeypatch: pytest.MonkeyPat
     with joined_processes(torch.device("cpu")) as processes:
         assert (processes.group, processes.rank, processes.size, processes.is_first) == (None, 0, 1, True)
         assert not torch.distributed.is_initialized()
+
+
+def test_no_attempt_of_torchrun_finds_what_another_has_left_in_their_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, stores = dist.HashStore(), []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(dist, "rendezvous", lambda url, timeout: iter([(store, 0, 2)]))
+    monkeypatch.setattr(dist, "init_process_group", lambda backend, *, store, **others: stores.append(store))
+    monkeypatch.setattr(dist, "get_rank", lambda: 0)
+    for attempt in (0, 1):
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", str(attempt))
+        with joined_processes(torch.device("cpu")):
+            stores[-1].set("address", str(attempt))
+    assert [one.get("address") for one in stores] == [b"0", b"1"]

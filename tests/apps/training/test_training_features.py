@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import torch
@@ -10,13 +10,15 @@ from attrs import evolve, frozen
 from torch import Tensor, nn
 from torch.distributed import ProcessGroup
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
+import pnas_apps.training.training
 from bits import bits
 from pnas_apps.training.config import TrainConfig
 from pnas_apps.training.regularization import DroppedBlock, make_mixing, training_view
 from pnas_apps.training.training import Training
 from pnas_ops import Block, Zero, build_network, digits_mbconv_space
-from pnas_supernet import Precision, seeded
+from pnas_supernet import Precision, Readings, seeded
 
 PLAIN = TrainConfig(epochs=4, warmup_epochs=1, lr=0.1, momentum=0.9, weight_decay=1e-3, label_smoothing=0.1)
 EVERYTHING = evolve(
@@ -244,3 +246,27 @@ def test_statistics_that_were_frozen_on_purpose_stay_so(config: TrainConfig) -> 
     run(training, 1)
     assert bits(frozen_norm.running_mean) == frozen
     assert bits(others[0].running_mean) != learning
+
+
+class Read(TorchDispatchMode):
+    """Counts how often the CPU looks at a number that a tensor holds."""
+
+    count = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.count += func is torch.ops.aten._local_scalar_dense.default  # noqa: SLF001
+        return func(*args, **kwargs or {})
+
+
+def test_the_steps_of_a_training_on_a_gpu_do_not_read_what_it_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = run(make_training(PLAIN), 1)
+    monkeypatch.setattr(pnas_apps.training.training, "Readings", lambda every: Readings(50))  # as for a GPU
+    training, at_steps = make_training(PLAIN), []
+    with Read() as read:
+        training.run_epoch(Batches(0), on_step=lambda: at_steps.append(read.count))
+    assert at_steps == [0, 0, 0]
+    assert read.count > 0
+    assert training.history == plain.history
+    assert bits(training.state_dict()) == bits(plain.state_dict())

@@ -69,14 +69,18 @@ def main() -> None:
 def demo(options: RunOptions, session: SessionOptions, flags: Flags) -> None:
     """The whole road on handwritten digits that come with scikit-learn: a few minutes on two cores."""
     from pnas_apps.cli.runs import begin_run, go_on
-    from pnas_apps.ground.session import started_session
     from pnas_apps.run.preset import ImagePreset
     from pnas_cifar10.tasks import digits_task
 
     document = read_preset("digits", PRESETS)
-    with started_session(accelerator=session.accelerator, workers=session.workers) as started:
+    with session.started() as started:
+        device = started.processes.device
         begun = begin_run(
-            "demo", lambda: preset_and_space(document, flags, "digits", ImagePreset), digits_task, options, started
+            "demo",
+            lambda: preset_and_space(document, flags, "digits", ImagePreset, device),
+            digits_task,
+            options,
+            started,
         )
         with begun as run:
             go_on(run, "report", table=options.table, foreign_table=options.foreign_table)

@@ -15,7 +15,14 @@ from pnas_apps.run.device_settings import Dtype
 
 def device_verbs(app: App) -> tuple[click.Command, ...]:
     """All of them, for one program."""
-    return doctor_verb(), space_verb(app), _table(app), _bench(), _predict(app), _released()
+    return (
+        doctor_verb(),
+        space_verb(app),
+        _table(app),
+        bench_verb(),
+        predict_verb(reads_photos=app.reads_photos),
+        _released(),
+    )
 
 
 def doctor_verb() -> click.Command:
@@ -89,7 +96,9 @@ def _table(app: App) -> click.Command:
     return table
 
 
-def _bench() -> click.Command:
+def bench_verb() -> click.Command:
+    """`bench`, which any program can have."""
+
     @click.command(epilog=DEVICES)
     @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
     @device_options()
@@ -106,7 +115,13 @@ def _bench() -> click.Command:
     return bench
 
 
-def _predict(app: App) -> click.Command:
+def predict_verb(*, reads_photos: bool) -> click.Command:
+    """`predict`, which any program can have.
+
+    Args:
+        reads_photos: whether its nets see photos, and not images in their size.
+    """
+
     @click.command()
     @click.argument("where", metavar="RUN", type=click.Path(path_type=Path))
     @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -141,7 +156,7 @@ def _predict(app: App) -> click.Command:
             file=file,
             runtime=runtime,
             photos=photos,
-            of_photos=app.reads_photos,
+            of_photos=reads_photos,
             as_is=as_is,
             save_input=save_input,
             as_json=as_json,

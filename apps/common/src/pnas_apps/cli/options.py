@@ -4,11 +4,11 @@ Imports nothing heavy, since `--help` needs it.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from pathlib import Path
 from textwrap import indent
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 import click
 from attrs import frozen
@@ -22,8 +22,9 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.run.device_settings import DeviceSettings, Dtype
 
 if TYPE_CHECKING:
+    from pnas_apps.ground.gpus import Accelerator
     from pnas_apps.ground.progress import Reporter
-    from pnas_apps.ground.session import Accelerator
+    from pnas_apps.ground.session import Session
     from pnas_apps.run.preset import Preset
     from pnas_apps.run.task import Task
     from pnas_latency import Budget
@@ -74,9 +75,22 @@ class SessionOptions:
 
     accelerator: "Accelerator"
     workers: int | None
+    deterministic: bool
+
+    def started(self) -> "AbstractContextManager[Session]":
+        """The session, within a `with` statement. Imports PyTorch."""
+        from pnas_apps.ground.session import started_session
+
+        return started_session(accelerator=self.accelerator, workers=self.workers, deterministic=self.deterministic)
 
 
-DTYPE = click.option("--dtype", type=click.Choice(["float32", "int8"]), default="float32", show_default=True)
+DTYPE = click.option(
+    "--dtype",
+    type=click.Choice(get_args(Dtype)),
+    default="float32",
+    show_default=True,
+    help="Of the device: int8 where it runs TFLite files, float16 and bfloat16 in PyTorch.",
+)
 CACHE_DIR = click.option("--cache-dir", type=click.Path(path_type=Path), help="Where conversions are kept.")
 OPS = click.option(
     "--ops",
@@ -90,6 +104,12 @@ ACCELERATOR = click.option(
     show_default=True,
     help="Where networks are trained; auto takes a GPU if there is one.",
 )
+DETERMINISTIC = click.option(
+    "--deterministic",
+    is_flag=True,
+    help="On a GPU, too, the same seed gives the same bits, and an interrupted run ends as one that was not: it takes "
+    "longer. (Without it, the same paths. A CPU repeats itself anyway.)",
+)
 
 
 @contextmanager
@@ -102,13 +122,13 @@ def known_operations(ops: Path | None, cache_dir: Path | None = None) -> Iterato
         yield
 
 
-def device_options() -> Callable[[Command], Command]:
-    """`--device` and `--threads`."""
+def device_options(*, default: str | None = "tflite") -> Callable[[Command], Command]:
+    """`--device` and `--threads`; without a `default` the device is that of the preset."""
     return all_of(
         click.option(
             "--device",
-            default="tflite",
-            show_default=True,
+            default=default,
+            show_default=default or "the preset's, or else tflite",
             help="Where to measure: one of those below; doctor tells which are usable here.",
         ),
         click.option("--threads", type=whole(1, 1024), default=1, show_default=True, help="Of the device."),
@@ -155,7 +175,7 @@ def run_options(app: Defaults) -> Decorator:
             "--target-latency-ms",
             "latency_ms",
             type=MILLISECONDS,
-            help="What one image may take on the device: the search lands on it.",
+            help="What one image may take on the device, or its batch: the search lands on it.",
         ),
         click.option("--max-macs", "macs", type=COUNT, help="Multiply-accumulates."),
         click.option("--max-parameters", "parameters", type=COUNT, help="Values."),
@@ -177,14 +197,15 @@ def run_options(app: Defaults) -> Decorator:
             type=COUNT,
             help="That file as a whole: constants, names, scales, labels.",
         ),
-        *([cost_options()] if isinstance(app, App) else []),
-        device_options(),
+        cost_options(),
+        device_options(default=None),
         DTYPE,
         *([OPS] if isinstance(app, App) else []),
         click.option("--table", type=click.Path(path_type=Path), help="A latency table to use; none is measured."),
         click.option("--foreign-table", is_flag=True, help="Let the table be that of another device than --device."),
         click.option("--cache-dir", type=click.Path(path_type=Path), help="Where tables and conversions are kept."),
         ACCELERATOR,
+        DETERMINISTIC,
         worker_options(app),
         check_options(app),
         preset_flags(read_preset(app.preset, app.presets)),
@@ -201,17 +222,18 @@ def run_options(app: Defaults) -> Decorator:
             weight_bytes: float | None,
             peak_activation_bytes: float | None,
             file_bytes: float | None,
-            device: str,
+            maxima: tuple[str, ...],
+            metrics: tuple[str, ...],
+            device: str | None,
             threads: int,
             dtype: Dtype,
             table: Path | None,
             foreign_table: bool,
             cache_dir: Path | None,
             accelerator: "Accelerator",
+            deterministic: bool,
             workers: int | None = 0,
             check: bool = True,
-            maxima: tuple[str, ...] = (),
-            metrics: tuple[str, ...] = (),
             ops: Path | None = None,
             **others: object,
         ) -> None:
@@ -220,6 +242,8 @@ def run_options(app: Defaults) -> Decorator:
             flags, own = split_flags(others)
             columns, commands = read_maxima(maxima), read_metrics(metrics)
             check_needed(columns, commands)
+            if device is None:
+                device = str(read_preset(str(own.get("preset", app.preset)), app.presets).get("device", "tflite"))
             options = RunOptions(
                 run_dir=run_dir,
                 seed=seed,
@@ -240,7 +264,7 @@ def run_options(app: Defaults) -> Decorator:
                 cache_dir=cache_dir,
                 check=check,
             )
-            asked = SessionOptions(accelerator=accelerator, workers=workers)
+            asked = SessionOptions(accelerator=accelerator, workers=workers, deterministic=deterministic)
             with known_operations(ops, cache_dir):
                 command(**own, options=options, session=asked, flags=flags)
 
@@ -258,6 +282,7 @@ def opened_run(app: App, *, judges: bool = True, writes: bool = True) -> Decorat
             the number of `images` to judge on, too.
         writes: whether the command writes into the run's folder, which is then held for it alone.
     """
+    device = click.option("--device", help="Where to measure the nets, if the run's own device is not here.")
     net = click.option("--net", "name", default="searched", show_default=True, help="Which of the run's nets.")
     images = click.option("--images", type=whole(1, 10**9), help="Number of test images to judge on; all by default.")
     added = all_of(
@@ -266,7 +291,7 @@ def opened_run(app: App, *, judges: bool = True, writes: bool = True) -> Decorat
         OPS,
         CACHE_DIR,
         worker_options(app),
-        *([net, images] if judges else [ACCELERATOR]),
+        *([net, images] if judges else [device, ACCELERATOR, DETERMINISTIC]),
     )
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -277,27 +302,36 @@ def opened_run(app: App, *, judges: bool = True, writes: bool = True) -> Decorat
             ops: Path | None,
             cache_dir: Path | None,
             accelerator: "Accelerator" = "cpu",
+            deterministic: bool = False,
             workers: int | None = 0,
+            device: str | None = None,
             **others: object,
         ) -> None:
             if not (run_dir / SETTINGS).exists():  # before PyTorch is imported
                 raise UserError(f"{run_dir} holds no run: name the folder that a run printed")
             from pnas_apps.cli.runs import open_run
             from pnas_apps.ground.cache import find_cache
-            from pnas_apps.ground.session import started_session
             from pnas_apps.run.operations import operations_of_run
+
+            asked = SessionOptions(accelerator=accelerator, workers=workers, deterministic=deterministic)
 
             def read(folder: Path | None, preset: "Preset", space: "Space | None", reporter: "Reporter") -> "Task":
                 return app.read_task(folder, False, preset, space, reporter)
 
             with (
                 operations_of_run(run_dir, ops, find_cache(cache_dir)),
-                started_session(accelerator=accelerator, workers=workers) as started,
+                asked.started() as started,
             ):
                 session = started.alone() if judges else started
                 if session is not None:
                     opened_folder = open_run(
-                        run_dir, read, data_dir=data_dir, cache_dir=cache_dir, session=session, writes=writes
+                        run_dir,
+                        read,
+                        data_dir=data_dir,
+                        cache_dir=cache_dir,
+                        session=session,
+                        writes=writes,
+                        device=device,
                     )
                     with opened_folder as run:
                         command(run, **others)

@@ -59,6 +59,11 @@ def predict_photos(asked: Asked, reporter: Reporter) -> None:
     bundle, preferred = _find(asked)
     file = _choose_file(bundle, asked.file, preferred)
     metadata = bundle.metadata
+    if not metadata.labels:
+        raise UserError(
+            f"{bundle.path} is of a net without classes, and this command names the classes of photos: run {file.name} "
+            "as README.md beside it shows"
+        )
     runtime = runtimes_of(file, asked.runtime)[0]
     try:
         model = runtime.load(file)

@@ -76,6 +76,11 @@ def flag_of(flags: Flags, option: str) -> object:
     return flags.get(_PREFIX + option)
 
 
+def sections_of(name: str) -> tuple[str, ...] | None:
+    """The sections that an option of the preset is in, by the name that its flag has in a command; None of others."""
+    return tuple(name.removeprefix(_PREFIX).split(_SEPARATOR)[:-1]) if name.startswith(_PREFIX) else None
+
+
 def with_flags(options: Document, flags: Flags) -> Document:
     """The options, changed where a flag was given.
 

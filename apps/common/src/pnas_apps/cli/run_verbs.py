@@ -12,6 +12,7 @@ from pnas_apps.cli.option_types import whole
 from pnas_apps.cli.options import DEVICES, RunOptions, SessionOptions, data_options, opened_run, run_options
 from pnas_apps.cli.presets import Flags, read_preset
 from pnas_apps.cli.space_options import preset_and_space
+from pnas_apps.ground.errors import UserError
 
 if TYPE_CHECKING:
     from pnas_apps.run.run import Run
@@ -58,13 +59,12 @@ def _start(
     download: bool,
 ) -> None:
     from pnas_apps.cli.runs import begin_run, go_on
-    from pnas_apps.ground.session import started_session
 
     document = read_preset(preset, app.presets)
-    with started_session(accelerator=session.accelerator, workers=session.workers) as started:
+    with session.started() as started:
         begun = begin_run(
             app.name,
-            lambda: preset_and_space(document, flags, preset, app.preset_type()),
+            lambda: preset_and_space(document, flags, preset, app.preset_type(), started.processes.device),
             partial(app.read_task, data_dir, download),
             options,
             started,
@@ -137,7 +137,11 @@ def _export(app: App) -> click.Command:
     ) -> None:
         """Write a trained net of RUN in more formats, each with its proof."""
         from pnas_apps.cli.file_commands import export_run
+        from pnas_apps.steps.export import missing_converters
+        from pnas_export import FORMATS
 
+        if lacking := missing_converters([one for one in FORMATS if one in formats]):
+            raise UserError(f"no files can be made here without {', '.join(lacking)}: pip install {' '.join(lacking)}")
         export_run(
             run,
             name,

@@ -1,17 +1,20 @@
 """From a command line to a run, new or begun, and along its road."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
+import click
 from attrs import evolve
 
 from pnas_apps.cli.options import RunOptions
+from pnas_apps.devices.columns import command_metrics, try_metrics
 from pnas_apps.devices.known_tables import read_table
-from pnas_apps.devices.target import target_device
+from pnas_apps.devices.target import bundle_formats, check_file_limits, target_device
 from pnas_apps.ground.cache import Cache, find_cache
 from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.gpus import check_precisions
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.session import Session
 from pnas_apps.images.batch_parts import whole_batch_size
@@ -24,7 +27,9 @@ from pnas_apps.run.run import Run
 from pnas_apps.run.settings import RunSettings
 from pnas_apps.run.space_files import is_space_file
 from pnas_apps.run.task import Task, check_task, without_unreadable
-from pnas_apps.steps.pipeline import StepName, check_export_images, run_pipeline
+from pnas_apps.steps.export import missing_converters
+from pnas_apps.steps.pipeline import DONE_BY_ONE, StepName, check_export_images, run_pipeline
+from pnas_apps.steps.reckoning import tell_time
 from pnas_apps.steps.search_images import check_search_images
 from pnas_apps.steps.table import TableChoice, check_limits
 from pnas_apps.training.training import TrainingDivergedError
@@ -66,10 +71,15 @@ def begin_run(
 
     def begin() -> tuple[Task, RunSettings, Path]:
         preset, space = make_preset()
+        check_precisions(processes.device, search=preset.search.precision, train=preset.train.precision)
         # What needs no images is told before they are read.
-        info = target_device(options.device, cache=cache, log=None).info
+        device = target_device(options.device, cache=cache, log=None)
+        check_file_limits(device, options.device, options.budget, options.metrics)
         if options.table is not None:
             read_table(options.table)
+        metrics = command_metrics(
+            options.metrics, threads=options.device.threads, dtype=options.device.dtype, cache=cache, log=None
+        )
         given = None if options.run_dir is None else _held_given_folder(options.run_dir, held)
         task = _read(partial(read_task, preset, space), reporter)
         check_task(task, preset)
@@ -81,7 +91,7 @@ def begin_run(
             task = _without_unreadable(task, cache, session)
         whole_batch_size(preset.batch_size, len(task.train), processes.size)
         check_search_images(task, preset, processes.size)
-        check_export_images(task, until=until)
+        check_export_images(task, device, until=until)
         settings = RunSettings(
             task=task.name,
             seed=options.seed,
@@ -102,7 +112,7 @@ def begin_run(
         choice = TableChoice(path=options.table, foreign=options.foreign_table)
         check_limits(
             task.space,
-            info,
+            device.info,
             folder,
             cache,
             choice,
@@ -110,6 +120,7 @@ def begin_run(
             metrics=options.metrics,
             objective=preset.objective,
         )
+        try_metrics(metrics, reporter)
         _tell_unchecked(folder, reporter)
         goes_on = folder.begin(settings)
         if options.ops is not None:
@@ -134,6 +145,7 @@ def open_run(
     cache_dir: Path | None,
     session: Session,
     writes: bool = True,
+    device: str | None = None,
 ) -> Iterator[Run]:
     """A run that was begun, with its images, to work on what it left.
 
@@ -145,6 +157,7 @@ def open_run(
         cache_dir: folder of what can be made again; the user's own one if None.
         session: what to work with.
         writes: whether the folder is written into, and therefore held to the end.
+        device: where to measure, instead of the device that the run was begun for; its table stays that of the other.
 
     Raises:
         UserError: for a folder without a run, or in use, and images that are not those of the run.
@@ -181,27 +194,50 @@ def open_run(
 
     with held:
         task, settings = session.processes.first(read)
+        if device is not None:
+            settings = evolve(settings, device=evolve(settings.device, name=device))
         yield _make_run(task, settings, path, cache, session)
 
 
 def go_on(run: Run, until: StepName, *, table: Path | None = None, foreign_table: bool = False) -> None:
     """Goes the road of a run up to a step, and says where everything is.
 
+    Where there are no converters it ends with the training, and says how it goes on where there are.
+
     Raises:
         UserError, PnasError: for anything that the user can mend.
     """
-    run.processes.first(lambda: check_export_images(run.task, until=until))
+
+    def check() -> tuple[str, ...]:
+        device = target_device(run.target, cache=run.cache, log=None)
+        check_export_images(run.task, device, until=until)
+        tell_time(run)
+        return missing_converters(bundle_formats(device)) if until in DONE_BY_ONE else ()
+
+    lacking = run.processes.first(check)
     try:
-        run_pipeline(run, TableChoice(path=table, foreign=foreign_table), until=until)
+        run_pipeline(run, TableChoice(path=table, foreign=foreign_table), until="train" if lacking else until)
     except TrainingDivergedError as error:
         raise UserError(f"{error.what}: lower --train-lr") from None
+    if lacking:
+        run.reporter.console.print(_way_on(run, lacking), style="yellow", soft_wrap=True)
     names = ", ".join(sorted(path.name for path in run.folder.path.iterdir() if path.name != LOCK_NAME))
     run.reporter.console.print(f"Everything is in {run.folder.path}: {names}")
 
 
+def _way_on(run: Run, lacking: Sequence[str]) -> str:
+    """Where and by which command a run goes on that no files can be made for here."""
+    program = click.get_current_context().find_root().info_name
+    device = " --device tflite" if run.target.name.startswith("torch-cuda") else ""
+    return (
+        f"The nets are trained. To make their files this machine lacks {', '.join(lacking)}: copy {run.folder.path} to "
+        f"one that has them, and go on there with: {program} report {run.folder.path.name} --data-dir IMAGES{device}"
+    )
+
+
 def _make_run(task: Task, settings: RunSettings, path: Path, cache: Cache, session: Session) -> Run:
     return Run(
-        task=task,
+        task=task.on(session.processes.device),
         preset=settings.preset,
         folder=RunFolder(path),
         seed=settings.seed,
@@ -212,6 +248,7 @@ def _make_run(task: Task, settings: RunSettings, path: Path, cache: Cache, sessi
         target=settings.device,
         processes=session.processes,
         workers=session.workers,
+        deterministic=session.deterministic,
     )
 
 

@@ -15,6 +15,8 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.toml_files import Document
 
 if TYPE_CHECKING:
+    import torch
+
     from pnas_apps.run.preset import ImagePreset, PhotoPreset, Preset
     from pnas_ops import Space
 
@@ -67,7 +69,11 @@ def asked_space(app: App, name: str, size: SpaceSize) -> "Space":
 
 
 def preset_and_space(
-    options: Document, flags: Flags, name: str, kind: "type[ImagePreset] | type[PhotoPreset]"
+    options: Document,
+    flags: Flags,
+    name: str,
+    kind: "type[ImagePreset] | type[PhotoPreset]",
+    device: "torch.device",
 ) -> "tuple[Preset, Space | None]":
     """The preset that options and flags amount to, and the space in the file that it names, if it does.
 
@@ -76,6 +82,7 @@ def preset_and_space(
         flags: of the command line.
         name: of the preset.
         kind: of the preset.
+        device: where networks are trained.
 
     Raises:
         UserError, PnasError: for anything that the user can mend.
@@ -86,12 +93,12 @@ def preset_and_space(
     changed = with_flags(options, flags)
     path = changed.get("space")
     if not isinstance(path, str) or not is_space_file(path):
-        return structure_preset(changed, name, kind), None
+        return structure_preset(changed, name, kind, device=device), None
     _refuse_sizes(path, [one for one in _SIZES if flag_of(flags, one) is not None])
     space = read_space_file(Path(path))
     if flag_of(flags, "space") is not None:
         changed["resolution"] = space.resolution  # that of the preset was for its own space
-    preset: Preset = structure_preset(changed, name, kind)
+    preset: Preset = structure_preset(changed, name, kind, device=device)
     if preset.resolution != space.resolution:
         raise UserError(
             f"preset {name!r} has the resolution {preset.resolution}, the space in {path} {space.resolution}: "

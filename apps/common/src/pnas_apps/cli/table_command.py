@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
 
-from pnas_apps.devices.columns import with_columns
+from pnas_apps.devices.columns import try_metrics, with_columns
 from pnas_apps.devices.known_tables import read_table_of
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
@@ -61,6 +61,7 @@ def make_table(
     reporter.console.print(f"{space.name} at {space.resolution} pixels on\n  {info}", soft_wrap=True)
     # Now, not after the measuring, is when a folder that cannot be is told.
     path.parent.mkdir(parents=True, exist_ok=True)
+    try_metrics(metrics, reporter)
     try:
         with reporter.phases() as progress:
             table = measure_table(

@@ -1,15 +1,25 @@
 """Columns of a table that commands of the user's own fill."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import fsum
 from pathlib import Path
+from typing import get_args
 
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.device_settings import Dtype
-from pnas_export import CommandMetric
+from pnas_export import CommandMetric, FileDtype
 from pnas_latency import LatencyTable
-from pnas_ops import AnySpace, workloads
+from pnas_ops import (
+    AnySpace,
+    ModuleArchitecture,
+    ModuleBuilder,
+    ModuleSpace,
+    ModuleWorkload,
+    Workload,
+    workloads,
+)
 
 
 def command_metrics(
@@ -20,13 +30,32 @@ def command_metrics(
     Raises:
         UserError: for one that is none.
     """
+    if dtype not in get_args(FileDtype):
+        for name in commands:
+            raise UserError(f"--metric {name} is of TFLite files, and none are of {dtype}: leave it out, or --dtype")
+    of_files: FileDtype = "int8" if dtype == "int8" else "float32"
     try:
         return tuple(
-            CommandMetric(name=name, template=text, threads=threads, dtype=dtype, cache=cache.conversions, log=log)
+            CommandMetric(name=name, template=text, threads=threads, dtype=of_files, cache=cache.conversions, log=log)
             for name, text in commands.items()
         )
     except ValueError as error:
         raise UserError(str(error)) from None
+
+
+def try_metrics(metrics: Sequence[CommandMetric], reporter: Reporter) -> None:
+    """Runs each command once, on a file that computes next to nothing, so that one that fails is told at the start.
+
+    Raises:
+        UserError: naming the command.
+    """
+    if not metrics:
+        return
+    try:
+        for metric in reporter.counted("trying the commands of --metric", metrics, len(metrics)):
+            metric.of_a_call()
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def with_columns(
@@ -36,8 +65,11 @@ def with_columns(
     reporter: Reporter,
     *,
     keep: Callable[[LatencyTable], None],
+    build: ModuleBuilder | None = None,
 ) -> LatencyTable:
     """The table with a column for each of the metrics, of which only what it lacks is measured.
+
+    What a `ModuleSpace` has beside its places costs what its lightest net costs beside these.
 
     Args:
         table: with all workloads of the space.
@@ -45,6 +77,7 @@ def with_columns(
         metrics: the commands.
         reporter: shows progress.
         keep: called with the table so far after each measurement.
+        build: makes the modules and the nets of a `ModuleSpace`.
 
     Raises:
         UserError: naming the command, and the block that it failed on.
@@ -53,15 +86,29 @@ def with_columns(
         missing = table.missing_column(metric.name, workloads(space))
         if not missing:
             continue
+        rests = [space.rest] if isinstance(space, ModuleSpace) and space.rest in missing else []
+        nets = [space.lightest] if isinstance(space, ModuleSpace) and rests else []
+        row = [workload for workload in missing if workload not in rests]
         try:
             with reporter.phases() as progress:
-                for workload, value in metric.measure([missing], progress=progress):
-                    if workload is None:
-                        table = table.with_column(metric.name, {}, overhead=value)
-                    else:
-                        table = table.with_column(metric.name, {workload: value})
+                for key, value in metric.measure([row], nets, build=build, progress=progress):
+                    match key:
+                        case None:
+                            table = table.with_column(metric.name, {}, overhead=value)
+                        case Workload() | ModuleWorkload():
+                            table = table.with_column(metric.name, {key: value})
+                        case ModuleArchitecture():
+                            rest = max(0.0, value - _at_places(table, metric.name, key))
+                            table = table.with_column(metric.name, {key.rest: rest})
                     keep(table)
         except ValueError as error:
             raise UserError(f"{error}; what was measured is kept, and the same command goes on with it") from error
         reporter.console.print(f"  {metric.name} of {len(missing)} workloads measured now, by {metric.template!r}")
     return table
+
+
+def _at_places(table: LatencyTable, column: str, net: ModuleArchitecture) -> float:
+    """What stands at a net's places costs."""
+    values = {entry.workload: entry.columns[column] for entry in table.entries if column in entry.columns}
+    standing = (place.candidates[0] for place in net.places)
+    return fsum(values[workload] for workload in standing if not workload.computes_nothing)

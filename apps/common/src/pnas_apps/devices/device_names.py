@@ -3,10 +3,10 @@
 import re
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, get_args
 
 from attrs import frozen
 
@@ -15,14 +15,16 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.run.device_settings import Dtype
 
 if TYPE_CHECKING:
-    from pnas_export import Statistic
+    from pnas_export import FileDtype, Statistic
     from pnas_latency import Device
+
+Choice = TypeVar("Choice", bound=str)
 
 ENTRY_POINTS = "pnas.devices"
 """The group in which a package names its devices: `my-board = "my_package:make"`, a function of threads and dtype."""
 
 DEVICES_HELP = """\
-torch-cpu, torch-cuda                PyTorch on this machine
+torch-cpu, torch-cuda                PyTorch on this machine, in batches too
 tflite, tflite-runtime, onnxruntime  runs exported files on this machine
 adb, adb:SERIAL                      an Android phone
 cmd:COMMAND                          a command that times the file {model}:
@@ -30,7 +32,9 @@ cmd:COMMAND                          a command that times the file {model}:
 NAME                                 a device of an installed package, which
                                      names it in the group pnas.devices
 Options stand before the colon: adb,cpus=4-7:SERIAL, adb,statistic=avg,
-cmd,statistic=avg:COMMAND."""
+cmd,statistic=avg:COMMAND; torch-cuda,mode=graph,batch=8 (8 images at once,
+as a CUDA graph; or mode=eager, mode=compile); onnxruntime,provider=cuda
+(needs onnxruntime-gpu)."""
 
 
 @frozen(kw_only=True)
@@ -45,14 +49,31 @@ class _Request:
     options: dict[str, str]
 
     @property
+    def file_dtype(self) -> "FileDtype":
+        """The dtype, of a device that runs TFLite files."""
+        return "int8" if self.dtype == "int8" else "float32"
+
+    @property
     def statistic(self) -> "Statistic":
         """What stands for the latency in a report of `benchmark_model`."""
-        found = self.options.get("statistic", "p10")
         known: tuple[Statistic, ...] = ("p10", "avg")
-        for statistic in known:
-            if found == statistic:
-                return statistic
-        raise ValueError(f"statistic={found}: it is {' or '.join(known)}")
+        return self.one_of("statistic", known)
+
+    @property
+    def batch(self) -> int:
+        """Number of images that a net gets at once."""
+        text = self.options.get("batch", "1")
+        if not re.fullmatch(r"[1-9]\d{0,4}", text):
+            raise ValueError(f"batch={text}: it is a number of images, such as 8")
+        return int(text)
+
+    def one_of(self, name: str, known: Sequence[Choice]) -> Choice:
+        """An option that has one of a few values; the first of them where it is left out."""
+        found = self.options.get(name, known[0])
+        for one in known:
+            if found == one:
+                return one
+        raise ValueError(f"{name}={found}: it is {' or '.join(known)}")
 
 
 @frozen(kw_only=True)
@@ -71,7 +92,7 @@ def parse_device(text: str, *, threads: int, dtype: Dtype, cache: Cache, log: Pa
     Args:
         text: see `DEVICES_HELP`.
         threads: of its runtime.
-        dtype: "float32", or "int8" where the device has it.
+        dtype: "float32", or another that the device has.
         cache: of conversions.
         log: a file that receives what converters print; dropped if None.
 
@@ -150,7 +171,8 @@ def device_report() -> list[DeviceStatus]:
         ("onnxruntime", OnnxRuntime()),
     ):
         if runtime.installed:
-            report.append(DeviceStatus(name, True, "", runtime.version))
+            more = ", and with provider=cuda" if isinstance(runtime, OnnxRuntime) and _has_cuda() else ""
+            report.append(DeviceStatus(name, True, "", runtime.version + more))
         else:
             report.append(DeviceStatus(name, False, f"{runtime.name} is not installed: {_INSTALL[name]}", ""))
     try:
@@ -162,6 +184,17 @@ def device_report() -> list[DeviceStatus]:
     return report
 
 
+def _has_cuda() -> bool:
+    """Whether ONNX Runtime computes on a GPU here."""
+    from pnas_export import DeviceError, OnnxRuntime
+
+    try:
+        OnnxRuntime(provider="cuda").check_provider()
+    except DeviceError:
+        return False
+    return True
+
+
 _INSTALL = {
     "tflite": "pip install ai-edge-litert",
     "tflite-runtime": "pip install 'pnas-export[tflite-runtime]', which exists for Python 3.11 only",
@@ -171,9 +204,13 @@ _INSTALL = {
 
 def _torch(device: str) -> Callable[[_Request], "Device"]:
     def make(request: _Request) -> "Device":
-        from pnas_latency import TorchDevice
+        from pnas_latency import TorchDevice, TorchDtype, TorchMode
 
-        return TorchDevice(device, threads=request.threads)
+        modes: tuple[TorchMode, ...] = get_args(TorchMode)
+        dtypes: tuple[TorchDtype, ...] = get_args(TorchDtype)
+        (dtype,) = (one for one in dtypes if one == request.dtype)
+        mode = request.one_of("mode", modes)
+        return TorchDevice(device, threads=request.threads, mode=mode, batch=request.batch, dtype=dtype)
 
     return make
 
@@ -181,7 +218,7 @@ def _torch(device: str) -> Callable[[_Request], "Device"]:
 def _tflite(request: _Request) -> "Device":
     from pnas_export import TFLiteDevice
 
-    return TFLiteDevice(threads=request.threads, dtype=request.dtype, cache=request.cache, log=request.log)
+    return TFLiteDevice(threads=request.threads, dtype=request.file_dtype, cache=request.cache, log=request.log)
 
 
 def _tflite_runtime(request: _Request) -> "Device":
@@ -190,16 +227,22 @@ def _tflite_runtime(request: _Request) -> "Device":
     if not TFLiteRuntime().installed:
         raise ValueError(f"it is not installed: {_INSTALL['tflite-runtime']}")
     return TFLiteDevice(
-        runtime=TFLiteRuntime(), threads=request.threads, dtype=request.dtype, cache=request.cache, log=request.log
+        runtime=TFLiteRuntime(),
+        threads=request.threads,
+        dtype=request.file_dtype,
+        cache=request.cache,
+        log=request.log,
     )
 
 
 def _onnxruntime(request: _Request) -> "Device":
-    from pnas_export import OnnxDevice, OnnxRuntime
+    from pnas_export import OnnxDevice, OnnxProvider, OnnxRuntime
 
     if not OnnxRuntime().installed:
         raise ValueError(f"it is not installed: {_INSTALL['onnxruntime']}")
-    return OnnxDevice(threads=request.threads, cache=request.cache, log=request.log)
+    providers: tuple[OnnxProvider, ...] = get_args(OnnxProvider)
+    provider = request.one_of("provider", providers)
+    return OnnxDevice(threads=request.threads, provider=provider, cache=request.cache, log=request.log)
 
 
 def _adb(request: _Request) -> "Device":
@@ -210,7 +253,7 @@ def _adb(request: _Request) -> "Device":
         serial=request.rest or None,
         cpus=cpus,
         threads=request.threads,
-        dtype=request.dtype,
+        dtype=request.file_dtype,
         statistic=request.statistic,
         cache=request.cache,
         log=request.log,
@@ -225,7 +268,7 @@ def _command(request: _Request) -> "Device":
     device = CommandDevice(
         template=request.rest or "",
         threads=request.threads,
-        dtype=request.dtype,
+        dtype=request.file_dtype,
         statistic=request.statistic,
         cache=request.cache,
         log=request.log,
@@ -251,12 +294,13 @@ def _cpus(text: str) -> tuple[int, ...]:
 
 
 _LAST_CPU = 1023
+_TORCH_DTYPES: tuple[Dtype, ...] = ("float32", "float16", "bfloat16")
 _KINDS = {
-    "torch-cpu": _Kind(make=_torch("cpu")),
-    "torch-cuda": _Kind(make=_torch("cuda")),
+    "torch-cpu": _Kind(make=_torch("cpu"), dtypes=_TORCH_DTYPES, options=("mode", "batch")),
+    "torch-cuda": _Kind(make=_torch("cuda"), dtypes=_TORCH_DTYPES, options=("mode", "batch")),
     "tflite": _Kind(make=_tflite, dtypes=("float32", "int8")),
     "tflite-runtime": _Kind(make=_tflite_runtime, dtypes=("float32", "int8")),
-    "onnxruntime": _Kind(make=_onnxruntime),
+    "onnxruntime": _Kind(make=_onnxruntime, options=("provider",)),
     "adb": _Kind(make=_adb, dtypes=("float32", "int8"), options=("cpus", "statistic"), takes_rest=True),
     "cmd": _Kind(make=_command, dtypes=("float32", "int8"), options=("statistic",), takes_rest=True),
 }

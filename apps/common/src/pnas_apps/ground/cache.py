@@ -31,7 +31,7 @@ class Cache:
 
     @property
     def operations(self) -> Path:
-        """An empty file for each file of operations that its user has named, by its hash."""
+        """An empty file for each Python file that its user has named, be it of operations or of a net, by its hash."""
         return self.path / "operations"
 
 

@@ -121,7 +121,12 @@ def joined_processes(device: torch.device) -> Iterator[Processes]:
         device = torch.device("cuda", local_rank)
         torch.cuda.set_device(device)
     # What is no tensor goes through gloo on GPUs too: who waits in NCCL keeps a core busy, on which the first measures.
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    store, rank, size = next(dist.rendezvous("env://", timeout=TIMEOUT))  # type: ignore[attr-defined]
+    # torchrun has one store for all its attempts: the last one has left addresses in it where nobody answers any more.
+    attempt = f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+    store = dist.PrefixStore(attempt, store)  # type: ignore[attr-defined]
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=TIMEOUT)
     try:
         yield Processes(device=device, group=dist.group.WORLD, rank=dist.get_rank(), size=size)
     finally:

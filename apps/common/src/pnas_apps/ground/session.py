@@ -3,17 +3,13 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
-import torch
 from attrs import evolve, frozen
 
-from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.gpus import Accelerator, begin_on, training_device
 from pnas_apps.ground.processes import Processes, joined_processes
 from pnas_apps.ground.progress import Reporter, reporter_on_stdout
-
-Accelerator = Literal["auto", "cpu", "cuda"]
-"""Where networks are trained; "auto" takes a GPU if there is one."""
+from pnas_apps.ground.repeating import named_where_impossible, prepare_cublas
 
 
 @frozen(kw_only=True, eq=False)
@@ -24,11 +20,13 @@ class Session:
         reporter: shows progress; quiet but in the first process.
         processes: those that work on the run, and the device of this one.
         workers: processes that read photos, for each of them.
+        deterministic: whether a GPU is to give the same bits every time.
     """
 
     reporter: Reporter
     processes: Processes
     workers: int
+    deterministic: bool = False
 
     def alone(self) -> "Session | None":
         """The first process's session without the others, and None in those."""
@@ -37,24 +35,28 @@ class Session:
 
 
 @contextmanager
-def started_session(*, accelerator: Accelerator, workers: int | None) -> Iterator[Session]:
+def started_session(*, accelerator: Accelerator, workers: int | None, deterministic: bool = False) -> Iterator[Session]:
     """A session on stdout, with the processes that torchrun has started if it was torchrun.
 
     Args:
         accelerator: where networks are trained.
         workers: of each process; its share of the processor's cores if None.
+        deterministic: whether a GPU is to give the same bits every time, for more time.
 
     Raises:
-        UserError: where there is no GPU, or not one for each process.
+        UserError: where there is no GPU, one that cannot be used, or not one for each process; and where something has
+            no deterministic form.
     """
     if workers is None:
         workers = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    with reporter_on_stdout() as reporter, joined_processes(_training_device(accelerator)) as processes:
-        yield Session(reporter=processes.reporter(reporter), processes=processes, workers=workers)
-
-
-def _training_device(accelerator: Accelerator) -> torch.device:
-    available = torch.cuda.is_available()
-    if accelerator == "cuda" and not available:
-        raise UserError("PyTorch finds no CUDA GPU here: leave out --accelerator, or give --accelerator cpu")
-    return torch.device("cuda" if available and accelerator != "cpu" else "cpu")
+    if deterministic:
+        prepare_cublas()
+    with reporter_on_stdout() as reporter, joined_processes(training_device(accelerator)) as processes:
+        begin_on(processes.device)
+        with named_where_impossible():
+            yield Session(
+                reporter=processes.reporter(reporter),
+                processes=processes,
+                workers=workers,
+                deterministic=deterministic,
+            )

@@ -1,9 +1,13 @@
 """Images in memory as uint8. Shapes: N images, C channels, H x W pixels."""
 
-from attrs import frozen
+import torch
+from attrs import evolve, frozen
 from torch import Tensor
 
 from pnas_ops import Preprocessing
+
+_SHARE_OF_GPU = 0.1
+"""Of a GPU's free memory, that images may take: a search holds them once more, in its two parts, and nets want room."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -11,8 +15,8 @@ class ImageSet:
     """Labelled images.
 
     Attributes:
-        images: uint8, (N, C, H, W).
-        labels: int64, (N,), indices into `classes`.
+        images: uint8, (N, C, H, W), on any device.
+        labels: int64, (N,), indices into `classes`, on the CPU.
         classes: names.
     """
 
@@ -26,6 +30,12 @@ class ImageSet:
     def subset(self, indices: Tensor) -> "ImageSet":
         """The images at `indices`, in that order."""
         return ImageSet(images=self.images[indices], labels=self.labels[indices], classes=self.classes)
+
+    def on(self, device: torch.device) -> "ImageSet":
+        """The same images in the memory of a device, or where they are if they would not leave it enough."""
+        if device.type == "cuda" and self.images.nbytes > _SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]:
+            return self
+        return evolve(self, images=self.images.to(device))
 
 
 def measure_preprocessing(images: ImageSet) -> Preprocessing:

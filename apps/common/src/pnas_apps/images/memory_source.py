@@ -44,6 +44,9 @@ class MemorySource:
     def subset(self, indices: Tensor) -> Self:
         return evolve(self, images=self.images.subset(indices))
 
+    def on(self, device: torch.device) -> Self:
+        return evolve(self, images=self.images.on(device))
+
     def find_unreadable(self, *, workers: int, cache: Cache, reporter: Reporter) -> list[tuple[int, UnreadableImage]]:
         return []
 
@@ -59,7 +62,10 @@ class MemorySource:
 
     def pixel_batches(self, *, batch_size: int, loading: Loading) -> Batches:
         pixels, labels = self.images.images, self.images.labels
-        return list(zip(torch.split(pixels, batch_size), torch.split(labels, batch_size), strict=True))
+        return [
+            (part.cpu(), its_labels)
+            for part, its_labels in zip(torch.split(pixels, batch_size), torch.split(labels, batch_size), strict=True)
+        ]
 
     def _batches(
         self,

@@ -32,6 +32,9 @@ class ImageSource(Protocol):
     def subset(self, indices: Tensor) -> Self:
         """The images at `indices`, in that order."""
 
+    def on(self, device: torch.device) -> Self:
+        """The same images, kept where the device works on them, if they are in memory and fit there."""
+
     def find_unreadable(self, *, workers: int, cache: Cache, reporter: Reporter) -> list[tuple[int, UnreadableImage]]:
         """The images that cannot be read, by their index; none where all have been read already."""
 
@@ -54,6 +57,6 @@ class ImageSource(Protocol):
         """As the images are: shuffled and all of one size, or without a generator in order, the last one short."""
 
     def pixel_batches(self, *, batch_size: int, loading: Loading) -> Batches:
-        """The images as they are, in order, as uint8 pixels (N, C, H, W), with their labels (N,): all of them, in every
-        process.
+        """The images as they are, in order, as uint8 pixels (N, C, H, W) on the CPU, with their labels (N,): all of
+        them, in every process.
         """

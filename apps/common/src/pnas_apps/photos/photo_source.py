@@ -49,6 +49,9 @@ class PhotoSource:
     def subset(self, indices: Tensor) -> Self:
         return evolve(self, photos=self.photos.subset(indices))
 
+    def on(self, device: torch.device) -> Self:
+        return self
+
     def find_unreadable(self, *, workers: int, cache: Cache, reporter: Reporter) -> list[tuple[int, UnreadableImage]]:
         return find_unreadable(self.photos, workers=workers, cache=cache, reporter=reporter)
 

@@ -1,6 +1,10 @@
-"""What a net sees of a photo, in training and when it is judged. Shapes: C channels, H x W pixels."""
+"""What a net sees of a photo, in training and when it is judged. Shapes: N photos, C channels, H x W pixels.
 
-from typing import Literal
+A view has two halves. What is cut out of one file and brought to size is made where the file is decoded; the rest of a
+whole batch, where that is.
+"""
+
+from typing import Literal, NamedTuple
 
 import torch
 from attrs import field, frozen
@@ -10,6 +14,8 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from pnas_apps.images.image_file import Box, ImageFile
+from pnas_apps.images.sending import sent
+from pnas_apps.photos.colours import jittered
 from pnas_ops import Preprocessing, Range
 from pnas_supernet import seeded
 
@@ -17,7 +23,7 @@ _CENTER_SHARE = 0.875
 """Of the shorter side that a net is judged on: 224 of 256 pixels."""
 _SPARE = 2
 """libjpeg shrinks by dropping frequencies; at twice the needed size the resize that follows hides how."""
-_COLOR_JITTER: dict[str, dict[str, float]] = {
+COLOR_JITTER: dict[str, dict[str, float]] = {
     "none": {},
     "normal": {"brightness": 32 / 255, "saturation": 0.5},
     "strong": {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1},
@@ -52,8 +58,20 @@ class PhotoAugmentation:
 
     min_scale: float = field(default=0.08, validator=Range(0.001, 1.0))
     horizontal_flip: bool = True
-    color_jitter: Literal["none", "normal", "strong"] = field(default="none", validator=in_(tuple(_COLOR_JITTER)))
+    color_jitter: Literal["none", "normal", "strong"] = field(default="none", validator=in_(tuple(COLOR_JITTER)))
     rand_augment: int = field(default=0, validator=Range(0, 30, whole=True))
+
+
+class Cut(NamedTuple):
+    """The first half of a view.
+
+    Attributes:
+        pixels: uint8, (3, resolution, resolution).
+        drawn: what the second half takes of all that is random: float32, of the same length for all photos.
+    """
+
+    pixels: Tensor
+    drawn: Tensor
 
 
 class TrainingView:
@@ -67,25 +85,49 @@ class TrainingView:
     def __init__(self, resolution: int, augmentation: PhotoAugmentation) -> None:
         self.resolution = resolution
         self._crop = v2.RandomResizedCrop(resolution, scale=(augmentation.min_scale, 1.0))
-        self._changes: list[v2.Transform] = []
-        if augmentation.horizontal_flip:
-            self._changes.append(v2.RandomHorizontalFlip())
-        if augmentation.rand_augment:
-            self._changes.append(v2.RandAugment(magnitude=augmentation.rand_augment))
-        jitter = _COLOR_JITTER[augmentation.color_jitter]
-        if jitter:
-            self._changes.append(v2.ColorJitter(**jitter))
+        self._mirrors = augmentation.horizontal_flip
+        magnitude = augmentation.rand_augment
+        self._rand_augment = v2.RandAugment(magnitude=magnitude) if magnitude else None
+        self._jitter = v2.ColorJitter(**COLOR_JITTER[augmentation.color_jitter])
 
     def __call__(self, photo: ImageFile, seed: int) -> Tensor:
-        """The view that `seed` stands for: uint8, (3, resolution, resolution)."""
+        """The whole view that `seed` stands for: uint8, (3, resolution, resolution)."""
+        pixels, drawn = self.cut(photo, seed)
+        return self.finish(pixels[None], drawn[None])[0]
+
+    def cut(self, photo: ImageFile, seed: int) -> Cut:
+        """Its first half: cut out, brought to size, and with RandAugment, whose many operations are for one photo."""
         with seeded(seed):
             # Known before anything is decoded, so that a large photo need not be decoded at full size.
             box = Box(**self._crop.make_params([torch.empty((1, photo.height, photo.width), device="meta")]))
             cut = photo.decode(box, shrink=min(box.height, box.width) / (_SPARE * self.resolution))
             pixels: Tensor = functional.resize(cut, [self.resolution, self.resolution], antialias=True)
-            for change in self._changes:
-                pixels = change(pixels)
-        return pixels
+            mirrored = self._mirrors and bool(torch.rand(1) < 0.5)
+            if self._rand_augment is not None:
+                pixels = self._rand_augment(pixels.flip(2) if mirrored else pixels)
+                mirrored = False
+            kinds, amounts = self._drawn_jitter()
+        return Cut(pixels, torch.tensor([float(mirrored), *kinds, *amounts]))
+
+    def finish(self, pixels: Tensor, drawn: Tensor) -> Tensor:
+        """The second half: mirrored, and with other colours.
+
+        Args:
+            pixels: of N cuts, uint8, (N, 3, resolution, resolution), on any device.
+            drawn: of them, (N, length), on the CPU.
+        """
+        mirrored, (kinds, amounts) = drawn[:, :1], drawn[:, 1:].chunk(2, dim=1)
+        if self._mirrors:
+            pixels = torch.where(sent(mirrored, pixels.device).view(-1, 1, 1, 1) > 0, pixels.flip(3), pixels)
+        return jittered(pixels, kinds.long(), amounts)
+
+    def _drawn_jitter(self) -> tuple[list[int], list[float]]:
+        """Which of its colours are changed in which order, and by how much."""
+        params = self._jitter.make_params([])
+        names = ("brightness", "contrast", "saturation", "hue")
+        amounts = [params[f"{name}_factor"] for name in names]
+        kinds = [kind for kind in params["fn_idx"].tolist() if amounts[kind] is not None]
+        return kinds, [amounts[kind] for kind in kinds]
 
 
 class CenterView:
@@ -101,6 +143,14 @@ class CenterView:
     def __call__(self, photo: ImageFile, seed: int) -> Tensor:
         """Whatever the seed, the same view: uint8, (3, resolution, resolution)."""
         return middle(photo, (self.resolution, self.resolution), centered_side(self.resolution))
+
+    def cut(self, photo: ImageFile, seed: int) -> Cut:
+        """All of it; see `TrainingView.cut`."""
+        return Cut(self(photo, seed), torch.empty(0))
+
+    def finish(self, pixels: Tensor, drawn: Tensor) -> Tensor:
+        """The pixels as they are; see `TrainingView.finish`."""
+        return pixels
 
 
 def centered_side(resolution: int) -> int:

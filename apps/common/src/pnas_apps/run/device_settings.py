@@ -5,7 +5,7 @@ from typing import Literal
 from attrs import field, frozen
 from attrs.validators import ge, le
 
-Dtype = Literal["float32", "int8"]
+Dtype = Literal["float32", "float16", "bfloat16", "int8"]
 
 
 @frozen(kw_only=True)

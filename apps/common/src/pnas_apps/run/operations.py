@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
+from pnas_apps.run.trusted_code import is_trusted, trust
 from pnas_ops import (
     AnySpace,
     Space,
@@ -19,7 +20,6 @@ from pnas_ops import (
     own_operations,
     own_operations_of,
     sha256_of,
-    write_atomically,
 )
 
 FILE_NAME = "operations.py"
@@ -41,8 +41,7 @@ def given_operations(path: Path | None, cache: Cache) -> Iterator[None]:
         yield
         return
     with own_operations(*load_operations(path)):
-        _mark(cache, path).parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(_mark(cache, path), "")
+        trust(path, cache)
         yield
 
 
@@ -65,7 +64,7 @@ def operations_of_run(run: Path, given: Path | None, cache: Cache) -> Iterator[N
             raise UserError(f"{run} was begun without a file of operations: leave out --ops")
     elif given is not None and sha256_of(given) != sha256_of(kept):
         raise UserError(f"{given} is not what {run} was begun with: give --ops {kept}, or begin another run")
-    elif given is None and not _mark(cache, kept).exists():
+    elif given is None and not is_trusted(kept, cache):
         raise UserError(
             f"{run} has operations of its own, and to read them is to run the code in {kept}, which was never named "
             f"with --ops here: look at it, and if you trust it, add --ops {kept}"
@@ -87,7 +86,3 @@ def check_used(path: Path, space: Space) -> None:
             f"space {space.name!r} has no operation of {path}: name them in a space of your own and give that with "
             "--space FILE; the command space prints one to begin with"
         )
-
-
-def _mark(cache: Cache, path: Path) -> Path:
-    return cache.operations / sha256_of(path)

@@ -1,7 +1,7 @@
 """The options of a run."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 import torch
@@ -14,10 +14,13 @@ from pnas_apps.photos.views import PhotoAugmentation
 from pnas_apps.run.objective_config import ObjectiveConfig
 from pnas_apps.training.config import TrainConfig
 from pnas_ops import Range, from_dict
-from pnas_supernet import SearchConfig
+from pnas_supernet import SearchConfig, default_precision
 
 SMALLEST_SHARE = 0.0001
 """Of the images: what is less is a slip, and gives no image of any class that people have."""
+
+AUTO = "auto"
+"""In the place of a precision: what the device that networks are trained on is fast with."""
 
 
 @frozen(kw_only=True)
@@ -30,6 +33,7 @@ class CommonPreset:
         width_mult: scales its channels.
         resolution: side of the images in pixels.
         batch_size: images in a batch, of the search and of the training, in all processes together.
+        device: that is searched for where the command line names none.
         max_corrupt_share: of all images, how many may be unreadable; more stop the run, which may go on with another
             share.
         search_share: share of the training images that the search sees, the same of every class; the training of the
@@ -46,6 +50,7 @@ class CommonPreset:
     resolution: int = field(validator=Range(1, 4096, whole=True))
     batch_size: int = field(validator=Range(2, 1_000_000, whole=True))
     reference_epochs: int = field(validator=Range(1, 1_000_000, whole=True))
+    device: str = field(default="tflite", eq=False)
     max_corrupt_share: float = field(default=0.0, eq=False, validator=Range(0.0, 1.0))
     search_share: float = field(validator=Range(SMALLEST_SHARE, 1.0))
     objective: ObjectiveConfig
@@ -103,21 +108,39 @@ class PhotoPreset(CommonPreset):
 
 
 Preset = ImagePreset | PhotoPreset
+_CPU = torch.device("cpu")
 AnyPreset = TypeVar("AnyPreset", bound=Preset)
 Options = TypeVar("Options")
 
 
-def structure_preset(options: Mapping[str, object], name: str, kind: type[Options]) -> Options:
+def structure_preset(
+    options: Mapping[str, object], name: str, kind: type[Options], *, device: torch.device = _CPU
+) -> Options:
     """The preset that these options amount to.
+
+    Args:
+        options: of its file, changed by flags.
+        name: of the preset.
+        kind: of the preset.
+        device: where networks are trained, which a precision of "auto" is that of.
 
     Raises:
         UserError: naming every option that is missing, unknown or out of range, and its section, if it is in one.
     """
     try:
-        return from_dict(options, kind)
+        return from_dict(dict(_decided(options, device)), kind)
     except ValueError as error:
         said = re.sub(rf" @ {kind.__name__}\.?([\w.]*)", lambda found: found[1] and f" in [{found[1]}]", str(error))
         raise UserError(f"preset {name!r} and flags: {said}") from None
+
+
+def _decided(options: Mapping[str, object], device: torch.device) -> Iterator[tuple[str, object]]:
+    """The options, with a precision in the place of every "auto"."""
+    for key, section in options.items():
+        if isinstance(section, dict) and section.get("precision") == AUTO:
+            yield key, {**section, "precision": default_precision(device)}
+        else:
+            yield key, section
 
 
 def preset_of(preset: Preset, kind: type[AnyPreset]) -> AnyPreset:

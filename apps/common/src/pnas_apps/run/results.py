@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from pnas_export import FileSizes
-from pnas_latency import Budget, LatencyTable
-from pnas_ops import Architecture, Measurement, architecture_macs, architecture_parameters
+from pnas_latency import MACS, PARAMETERS, Budget, LatencyTable
+from pnas_ops import AnyNet, Architecture, Measurement, architecture_macs, architecture_parameters
 
 
 @frozen(kw_only=True)
 class NetResult:
-    """One line of the final table; `measured` is the exported TFLite file on this machine."""
+    """One line of the final table; `measured` is its file on the run's device, or the net itself on PyTorch's."""
 
     name: str
     epochs: int
@@ -73,8 +73,8 @@ def net_result(
 def limit_results(
     budget: Budget,
     table: LatencyTable,
-    architecture: Architecture,
-    sizes: FileSizes,
+    architecture: AnyNet,
+    sizes: FileSizes | None,
     *,
     measured_ms: float | None,
     columns: Mapping[str, float],
@@ -85,20 +85,23 @@ def limit_results(
         budget: that the net was chosen within.
         table: that predicted its latency.
         architecture: the net.
-        sizes: of its TFLite file in the dtype of the table's device.
-        measured_ms: the latency of its file on that device; None where it was not measured there.
+        sizes: of its TFLite file in the dtype of the table's device; None where none ships, or no limit is on bytes.
+        measured_ms: the latency of what was measured on that device; None where it was not measured there.
         columns: what commands have said of its file, by the names of the table's columns.
     """
-    dtype = table.device.dtype
+    dtype = "int8" if table.device.dtype == "int8" else "float32"
     shipped: dict[str, float | None] = {
         **columns,
         "latency_ms": measured_ms,
-        "macs": float(architecture_macs(architecture)),
-        "parameters": float(architecture_parameters(architecture)),
-        f"weight_bytes_{dtype}": float(sizes.constants),
-        f"peak_activation_bytes_{dtype}": float(sizes.peak_activations),
-        f"file_bytes_{dtype}": float(sizes.file),
+        "macs": MACS.of(architecture),
+        "parameters": PARAMETERS.of(architecture),
     }
+    if sizes is not None:
+        shipped |= {
+            f"weight_bytes_{dtype}": float(sizes.constants),
+            f"peak_activation_bytes_{dtype}": float(sizes.peak_activations),
+            f"file_bytes_{dtype}": float(sizes.file),
+        }
     return tuple(
         LimitResult(
             name=limit.metric.name,

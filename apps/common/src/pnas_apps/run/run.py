@@ -40,6 +40,7 @@ class Run:
         target: the device that it is searched for.
         processes: that work on it, and where networks are trained.
         workers: processes that read photos for this one.
+        deterministic: whether a GPU is to give the same bits every time.
         reporter: shows progress.
         cache: of latency tables and conversions.
         loading: how images are read.
@@ -56,6 +57,7 @@ class Run:
     target: DeviceSettings = field(factory=DeviceSettings)
     processes: Processes = field(factory=lambda: Processes(device=torch.device("cpu")))
     workers: int = 0
+    deterministic: bool = False
     loading: Loading = field(init=False)
 
     @loading.default

@@ -34,6 +34,10 @@ class Task:
     data_dir: Path | None = None
     max_unreadable_share: float = 0.0
 
+    def on(self, device: torch.device) -> "Task":
+        """The same, its images in the memory of a device if they are in memory and fit there."""
+        return evolve(self, train=self.train.on(device), test=self.test.on(device))
+
 
 def check_task(task: Task, preset: Preset) -> None:
     """Raises a UserError where the search space takes images of other channels, or lacks what the training drops."""

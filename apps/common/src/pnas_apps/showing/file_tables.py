@@ -84,7 +84,7 @@ def accuracy_table(rows: Sequence[tuple[str, str, float]], images: int) -> Table
 def timing_table(measured: Mapping[Path, Measurement], device: DeviceInfo) -> Table:
     """Files timed on a device."""
     table = Table(
-        title=f"Latency of one image, ms, on {device.device}\n"
+        title=f"Latency of {device.images}, ms, on {device.device}\n"
         f"({device.runtime} {device.runtime_version}, threads: {device.threads})",
         title_justify="left",
         box=SIMPLE_HEAD,

@@ -7,7 +7,7 @@ from pnas_apps.showing.file_tables import proof_table
 from pnas_apps.showing.run_tables import architecture_table, excess_lines, landing_table, limits_table, results_table
 from pnas_export import Proof
 from pnas_latency import Landing
-from pnas_ops import PricedNet
+from pnas_ops import DeviceInfo, PricedNet
 
 
 def report_of(
@@ -16,8 +16,10 @@ def report_of(
     proof: Proof,
     results: RunResults,
     *,
-    file: str,
-    sized: str,
+    device: DeviceInfo,
+    measured: str,
+    sized: str | None,
+    whose: str,
     measured_elsewhere: bool,
 ) -> Group:
     """The page.
@@ -27,17 +29,20 @@ def report_of(
         landing: how it was taken.
         proof: of its files.
         results: of all nets.
-        file: the name of the files that were measured.
-        sized: the name of the searched net's file that bytes are those of.
+        device: that the nets are for.
+        measured: what was measured there: the name of files, or "the nets".
+        sized: the name of the searched net's file that bytes are those of; None where none ships.
+        whose: a line that says which numbers are whose, where the files have others than the nets; may be empty.
         measured_elsewhere: whether the table that predicts is that of another device.
     """
     return Group(
         architecture_table(searched),
         "",
-        "" if landing.target_ms is None else landing_table(landing),
-        *([limits_table(results.limits, file=sized)] if results.limits else []),
-        *excess_lines(results.limits, file=sized),
+        "" if landing.target_ms is None else landing_table(landing, device),
+        *([limits_table(results.limits, file=sized, device=device)] if results.limits else []),
+        *excess_lines(results.limits, file=sized or ""),
         proof_table(proof),
         "",
-        results_table(results.nets, file=file, measured_elsewhere=measured_elsewhere),
+        results_table(results.nets, measured=measured, device=device, measured_elsewhere=measured_elsewhere),
+        *([whose] if whose else []),
     )

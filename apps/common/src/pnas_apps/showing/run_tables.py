@@ -8,7 +8,7 @@ from rich.text import Text
 
 from pnas_apps.run.results import LimitResult, NetResult
 from pnas_latency import Landing
-from pnas_ops import OpSpec, PricedNet, TreeBlockSpec, half_edges, kernel_color, tree_text, workloads
+from pnas_ops import DeviceInfo, OpSpec, PricedNet, TreeBlockSpec, half_edges, kernel_color, tree_text, workloads
 
 
 def architecture_table(net: PricedNet) -> Table:
@@ -37,9 +37,10 @@ def architecture_table(net: PricedNet) -> Table:
     return drawing
 
 
-def landing_table(landing: Landing) -> Table:
-    """What was asked for, and the nets that were tried for it."""
-    table = Table(title=f"Landing on {landing.target_ms:.4f} ms", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+def landing_table(landing: Landing, device: DeviceInfo) -> Table:
+    """What was asked for on a device, and the nets that were tried for it."""
+    title = f"Landing on {landing.target_ms:.4f} ms{of_batch(device)}"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("net", "predicted ms", "measured ms", "of the target", ""):
         table.add_column(heading, justify="right")
     for index, attempt in enumerate(landing.attempts):
@@ -56,14 +57,20 @@ def landing_table(landing: Landing) -> Table:
     return table
 
 
-def limits_table(limits: Sequence[LimitResult], *, file: str) -> Table:
+def of_batch(device: DeviceInfo) -> str:
+    """What is added to milliseconds that are not those of one image: " of 8 images"."""
+    return f" of {device.images}" if device.batch > 1 else ""
+
+
+def limits_table(limits: Sequence[LimitResult], *, file: str | None, device: DeviceInfo) -> Table:
     """What was asked of the net, what it was believed to cost, and what ships.
 
     Args:
         limits: one line each.
-        file: the name of the file that bytes are those of.
+        file: the name of the file that bytes are those of; None where none ships.
+        device: that milliseconds are those of.
     """
-    title = f"Limits (bytes: of {file})"
+    title = f"Limits (bytes: of {file})" if file is not None else f"Limits (milliseconds: of {device.images})"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     table.add_column("limit")
     for heading in ("asked", "predicted", "shipped", ""):
@@ -85,15 +92,18 @@ def excess_lines(limits: Sequence[LimitResult], *, file: str) -> list[str]:
     ]
 
 
-def results_table(nets: Sequence[NetResult], *, file: str, measured_elsewhere: bool = False) -> Table:
+def results_table(
+    nets: Sequence[NetResult], *, measured: str, device: DeviceInfo, measured_elsewhere: bool = False
+) -> Table:
     """The nets side by side.
 
     Args:
         nets: one line each.
-        file: the name of the file that was measured.
+        measured: what was measured of them: the name of a file, or "the nets".
+        device: where.
         measured_elsewhere: whether the table that predicts is that of another device, so that nothing is off.
     """
-    title = f"Nets, trained on from the supernet (latency of {file}, one image)"
+    title = f"Nets, trained on from the supernet (latency of {measured}, {device.images})"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     table.add_column("net")
     for heading in ("epochs", "accuracy", "params", "MACs", "predicted ms", "measured ms", "off by"):

@@ -1,12 +1,13 @@
 """The fourth step: the nets become files, which are proven."""
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from attrs import frozen
 from rich.console import Console
 
-from pnas_apps.devices.target import shipped_format, sized_format
+from pnas_apps.devices.target import bundle_formats, shipped_format, sized_format
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.results import LimitResult, limit_results
 from pnas_apps.run.run import Run
@@ -16,9 +17,20 @@ from pnas_apps.showing.run_tables import excess_lines
 from pnas_apps.steps.int8_adjustments import kept_adjustments
 from pnas_apps.steps.net_export import export_network, export_reference, formats_in, kept_bundle, takes_raw_pixels
 from pnas_apps.steps.train import Trained, TrainedNet
-from pnas_export import CALIBRATED_FORMATS, MIN_CALIBRATION_IMAGES, Bundle, Format, file_name, tflite_sizes
+from pnas_export import (
+    CALIBRATED_FORMATS,
+    MIN_CALIBRATION_IMAGES,
+    Bundle,
+    FileDevice,
+    Format,
+    file_name,
+    tflite_sizes,
+)
 
-_FORMATS: tuple[Format, ...] = ("onnx", "tflite", "tflite-int8")
+_CONVERTERS = {
+    ".onnx": ("onnx", "onnxscript", "onnxruntime"),
+    ".tflite": ("litert_torch", "ai_edge_litert", "ai_edge_quantizer"),
+}
 
 
 @frozen(kw_only=True, eq=False)
@@ -28,7 +40,8 @@ class Exported:
     Attributes:
         trained: the nets.
         bundle: of the net that was searched.
-        files: one of each net, in the order of the nets, as the run's device takes it.
+        files: one of each net, in the order of the nets, as the run's device takes it; of the searched one alone where
+            it takes none.
     """
 
     trained: Trained
@@ -36,9 +49,11 @@ class Exported:
     files: tuple[Path, ...]
 
     @property
-    def sized(self) -> Path:
-        """The file of the searched net that limits on bytes are about."""
-        return self.bundle.path / file_name(sized_format(self.trained.searched.tabled.table.device.dtype))
+    def sized(self) -> Path | None:
+        """The file of the searched net that limits on bytes are about, see `sized_format`."""
+        tabled = self.trained.searched.tabled
+        format_ = sized_format(tabled.device, tabled.table)
+        return None if format_ is None else self.bundle.path / file_name(format_)
 
     def limits(
         self, run: Run, *, measured_ms: float | None = None, columns: Mapping[str, float] | None = None
@@ -49,7 +64,7 @@ class Exported:
             run.budget,
             searched.tabled.table,
             searched.architecture,
-            tflite_sizes(self.sized),
+            None if self.sized is None else tflite_sizes(self.sized),
             measured_ms=measured_ms,
             columns=columns or {},
         )
@@ -59,7 +74,14 @@ class Exported:
         console.print(proof_table(self.bundle.proof))
 
 
-def check_calibration(task: Task, formats: Sequence[Format] = _FORMATS) -> None:
+def missing_converters(formats: Sequence[Format]) -> tuple[str, ...]:
+    """What is not installed here of all that makes and proves files of these formats, by the names to install."""
+    suffixes = {Path(file_name(one)).suffix for one in formats}
+    needed = [name for suffix, names in _CONVERTERS.items() if suffix in suffixes for name in names]
+    return tuple(name.replace("_", "-") for name in needed if find_spec(name) is None)
+
+
+def check_calibration(task: Task, formats: Sequence[Format]) -> None:
     """Raises a UserError where there are too few training images to show files of these formats their ranges."""
     found = len(task.train)
     if found < MIN_CALIBRATION_IMAGES and set(formats) & set(CALIBRATED_FORMATS):
@@ -78,22 +100,27 @@ def export(run: Run, trained: Trained) -> Exported:
     Raises:
         ParityError, ConversionError: for a file that is not its net, or cannot be made.
     """
-    measured = shipped_format(trained.searched.tabled.device)
+    device = trained.searched.tabled.device
+    shipped = shipped_format(device)
     searched, *references = trained.nets
-    files = [export_reference(run, net.network, net.architecture.name, measured) for net in references]
-    bundle = _export_searched(run, searched, measured)
-    exported = Exported(trained=trained, bundle=bundle, files=(bundle.path / file_name(measured), *files))
-    for line in excess_lines(exported.limits(run), file=exported.sized.name):
-        run.reporter.console.print(line, style="yellow", soft_wrap=True)
+    files = [
+        export_reference(run, net.network, net.architecture.name, shipped)
+        for net in (references if isinstance(device, FileDevice) else ())
+    ]
+    bundle = _export_searched(run, searched, shipped, bundle_formats(device))
+    exported = Exported(trained=trained, bundle=bundle, files=(bundle.path / file_name(shipped), *files))
+    if exported.sized is not None:
+        for line in excess_lines(exported.limits(run), file=exported.sized.name):
+            run.reporter.console.print(line, style="yellow", soft_wrap=True)
     return exported
 
 
-def _export_searched(run: Run, net: TrainedNet, measured: Format) -> Bundle:
+def _export_searched(run: Run, net: TrainedNet, shipped: Format, usual: Sequence[Format]) -> Bundle:
     path = run.folder.bundle(net.architecture.name)
     kept, there = kept_bundle(net.network, path, run.reporter.warn), formats_in(path)
-    if kept is not None and measured in there:
+    if kept is not None and shipped in there:
         return kept
-    formats = [*there, *_FORMATS, measured] if kept is None else [*there, measured]
+    formats = [*there, *(usual if kept is None else [shipped])]
     return export_network(
         run,
         net.network,

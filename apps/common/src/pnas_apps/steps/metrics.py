@@ -1,5 +1,6 @@
 """Costs of a run that commands of its user's own tell."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pnas_apps.devices.columns import command_metrics
@@ -19,13 +20,13 @@ def run_metrics(run: Run) -> tuple[CommandMetric, ...]:
     )
 
 
-def costs_of_file(run: Run, file: Path) -> dict[str, float]:
-    """What the commands of a run say of a file, by the names of the columns.
+def costs_of_file(metrics: Sequence[CommandMetric], file: Path) -> dict[str, float]:
+    """What commands say of a file, by the names of the columns.
 
     Raises:
         UserError: naming the command that fails.
     """
     try:
-        return {metric.name: metric.of_file(file) for metric in run_metrics(run)}
+        return {metric.name: metric.of_file(file) for metric in metrics}
     except ValueError as error:
         raise UserError(str(error)) from error

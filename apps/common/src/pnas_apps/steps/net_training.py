@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import torch
+from attrs import evolve
 from torch import nn
 from torch.optim.swa_utils import update_bn
 
@@ -10,6 +11,8 @@ from pnas_apps.ground.processes import Processes
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.folder import NetworkFolder, history_lines
 from pnas_apps.run.run import Run
+from pnas_apps.steps.memory import within_memory
+from pnas_apps.steps.saving import Saves
 from pnas_apps.training.config import TrainConfig
 from pnas_apps.training.training import Training
 from pnas_ops import AnyNet, Architecture, Batches, FormatError, build_network, load_json, load_weights, save_weights
@@ -33,19 +36,29 @@ def retrain(run: Run, supernet: SuperNet, architecture: Architecture, config: Tr
     Raises:
         CheckpointError: for a checkpoint that cannot be gone on from.
         FormatError: for weights that are damaged, with the way out.
+        UserError: where the memory of a GPU does not suffice, with the way on.
     """
     folder, train, processes = run.folder.network(architecture.name), run.task.train, run.processes
     if processes.first(lambda: is_trained(folder, architecture, run.reporter.warn)):
         return load_network(folder).to(run.device)
     network = extract(supernet, architecture)
     training = Training(network, config, seed=run.seed, classes=len(train.classes), group=processes.group)
-    trained = go_on_training(
-        training,
-        lambda epoch: run.training_batches(train, "train", epoch),
-        folder,
-        name=architecture.name,
-        processes=processes,
-        reporter=run.reporter,
+
+    def batches(epoch: int) -> Batches:
+        return run.training_batches(train, "train", epoch)
+
+    def step_in(parts: int) -> None:
+        tried = Training(network, evolve(config, micro_batches=parts), seed=run.seed, classes=len(train.classes))
+        tried.run_epoch([next(iter(batches(0)))], on_step=lambda: None)
+
+    trained = within_memory(
+        lambda: go_on_training(
+            training, batches, folder, name=architecture.name, processes=processes, reporter=run.reporter
+        ),
+        flag="--train-micro-batches",
+        parts=config.micro_batches,
+        images=run.preset.batch_size // processes.size,
+        attempt=step_in,
     )
     _recalibrate(run, trained)
     if processes.is_first:
@@ -83,13 +96,14 @@ def go_on_training(
             state = load_checkpoint(folder.checkpoint, kind="training")
         with taking_state(folder.checkpoint, kind="training"):
             training.load_state_dict(state)
-    steps = len(batches(0))
+    steps, saves = len(batches(0)), Saves()
     with reporter.bar(f"{name} net", training.config.epochs * steps) as advance:
         advance(len(training.history) * steps)
         while training.epochs_left:
             record = training.run_epoch(batches(len(training.history)), on_step=advance)
             if processes.is_first:
-                save_checkpoint(training.state_dict(), folder.checkpoint, kind="training")
+                if saves.is_worth_it or not training.epochs_left:
+                    saves.write(lambda: save_checkpoint(training.state_dict(), folder.checkpoint, kind="training"))
                 folder.files.write(folder.history, history_lines(training.history))
             advance(0, text=str(record))
     return training.trained

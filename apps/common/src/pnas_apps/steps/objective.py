@@ -99,6 +99,23 @@ def check_objective(config: ObjectiveConfig, space: AnySpace, table: LatencyTabl
             )
 
 
+def told_objective(config: ObjectiveConfig, space: AnySpace, table: LatencyTable, budget: Budget) -> str:
+    """What a search without a target latency is after, in a line."""
+    reference = f"{average_ms(space, table):.4g} ms"
+    match config.form:
+        case "reinforce":
+            what = "the highest rewards for a good score at a low cost"
+        case "mul-log":
+            what = f"the least loss times a power of log(latency) / log({reference})"
+        case "absolute":
+            what = f"the least loss + {config.weight:g} * |latency / {reference} - 1|"
+        case _:
+            what = f"the least loss + {config.weight:g} * (latency / {reference} - 1)"
+    limits = [f"{limit.metric.name} of {limit.at_most:,.10g}" for limit in budget.counts(table)]
+    within = f", within {' and '.join(limits)}" if limits else ""
+    return f"  no --target-latency-ms: the search is after {what}{within}; {reference} is that of the average net"
+
+
 def average_ms(space: AnySpace, table: LatencyTable) -> float:
     """The expected latency of a net drawn uniformly."""
     return float(table.metric().expected([torch.full((len(row),), 1 / len(row)) for row in space.mixed], space))

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 from rich.console import Console
 
+from pnas_apps.devices.target import bundle_formats
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.folder import KeptRun
 from pnas_apps.run.run import Run
@@ -16,6 +17,7 @@ from pnas_apps.steps.report import report
 from pnas_apps.steps.search import search
 from pnas_apps.steps.table import TableChoice, find_table
 from pnas_apps.steps.train import train
+from pnas_latency import Device
 
 StepName = Literal["table", "search", "train", "export", "report"]
 
@@ -38,10 +40,10 @@ class Made(Protocol):
         """Prints it, where the road ends with this step."""
 
 
-def check_export_images(task: Task, *, until: StepName) -> None:
+def check_export_images(task: Task, device: Device, *, until: StepName) -> None:
     """Raises a UserError where the way to a step leads through an export, for which there are too few images."""
     if until in DONE_BY_ONE:
-        check_calibration(task)
+        check_calibration(task, bundle_formats(device))
 
 
 def run_pipeline(run: Run, choice: TableChoice, *, until: StepName = "report") -> None:

@@ -8,12 +8,13 @@ from rich.console import Console
 from pnas_apps.run.run import Run
 from pnas_apps.showing.run_tables import architecture_table, landing_table
 from pnas_apps.steps.land import land_run
+from pnas_apps.steps.objective import told_objective
 from pnas_apps.steps.rewards import make_cost
 from pnas_apps.steps.supernet_search import expected_history_ms, run_search
 from pnas_apps.steps.table import Tabled
 from pnas_latency import Landing
 from pnas_ops import Architecture, draw_architectures, load_json, save_figure
-from pnas_supernet import SuperNet, draw_search
+from pnas_supernet import SuperNet, draw_search, tuned
 
 
 @frozen(kw_only=True, eq=False)
@@ -57,7 +58,10 @@ def search(run: Run, tabled: Tabled) -> Searched:
         conversions=run.cache.conversions,
         log=run.folder.converter_log,
     )
-    supernet, history = run_search(run, table, lambda net: run.processes.first(lambda: cost(net)))
+    if run.budget.latency_ms is None and run.processes.is_first:
+        run.reporter.line(told_objective(objective, space, table, run.budget))
+    with tuned(run.device, deterministic=run.deterministic):
+        supernet, history = run_search(run, table, lambda net: run.processes.first(lambda: cost(net)))
 
     def land_and_draw() -> Landing:
         landing = land_run(run, tabled, supernet)
@@ -77,5 +81,5 @@ def search(run: Run, tabled: Tabled) -> Searched:
 
     landing = run.processes.first(land_and_draw)
     if landing.target_ms is not None:
-        run.reporter.console.print(landing_table(landing))
+        run.reporter.console.print(landing_table(landing, table.device))
     return Searched(tabled=tabled, supernet=supernet, landing=landing)

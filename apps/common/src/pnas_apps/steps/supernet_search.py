@@ -1,24 +1,29 @@
-"""The supernet of a run, searched: a checkpoint every minute and every epoch, taken up where it was left."""
+"""The supernet of a run, searched: a checkpoint every minute and between epochs, taken up where it was left."""
 
-import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
+from attrs import evolve
 from torch import Tensor
 
 from pnas_apps.ground.processes import Processes
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.folder import KeptRun, history_lines
 from pnas_apps.run.run import Run
+from pnas_apps.steps.memory import within_memory
 from pnas_apps.steps.objective import Cost, make_arch_step
+from pnas_apps.steps.saving import Saves
 from pnas_apps.steps.search_images import split_search_images
 from pnas_apps.training.judging import shown_score
 from pnas_latency import LatencyTable
-from pnas_ops import Batches, Space
+from pnas_ops import AnySpace, Batches
 from pnas_supernet import EpochRecord, ProxylessNAS, SuperNet
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
+
+_TRIED_STEPS = 3
 
 
 def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, list[EpochRecord]]:
@@ -31,6 +36,7 @@ def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, lis
 
     Raises:
         CheckpointError: for a checkpoint that cannot be gone on from.
+        UserError: where the memory of a GPU does not suffice, with the way on.
     """
     preset, space = run.preset, run.task.space
     config = preset.search
@@ -52,14 +58,31 @@ def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, lis
         generator=run.generator("paths"),
         group=run.processes.group,
     )
-    go_on_searching(
-        search,
-        lambda epoch, start: run.training_batches(weights_split, "search", "weights", epoch, start=start),
-        lambda epoch, start: run.training_batches(alpha_split, "search", "alpha", epoch, start=start),
-        run.folder,
-        expected_ms=table.metric().expectation(space),
-        processes=run.processes,
-        reporter=run.reporter,
+
+    def weights_batches(epoch: int, start: int) -> Batches:
+        return run.training_batches(weights_split, "search", "weights", epoch, start=start)
+
+    def step_in(parts: int) -> None:
+        # A step of either kind, and another, since no two paths want the same memory.
+        config = evolve(search.config, warmup_epochs=0, epochs=1, arch_interval=1, micro_batches=parts)
+        tried = ProxylessNAS(supernet, config, arch_step=search.arch_step, generator=search.generator)
+        batches = [*islice(weights_batches(0, 0), _TRIED_STEPS)]
+        tried.run_epoch(batches, batches)
+
+    within_memory(
+        lambda: go_on_searching(
+            search,
+            weights_batches,
+            lambda epoch, start: run.training_batches(alpha_split, "search", "alpha", epoch, start=start),
+            run.folder,
+            expected_ms=table.metric().expectation(space),
+            processes=run.processes,
+            reporter=run.reporter,
+        ),
+        flag="--search-micro-batches",
+        parts=config.micro_batches,
+        images=preset.batch_size // run.processes.size,
+        attempt=step_in,
     )
     return supernet, search.history
 
@@ -95,16 +118,17 @@ def go_on_searching(
     if processes.is_first and search.history:
         # A kill may have come between the checkpoint and the history, and that may be damaged.
         folder.files.write(folder.history, history_lines(search.history))
-    saved_at = time.monotonic()
+    saves = Saves()
     steps = len(weights_batches(0, 0))
     with reporter.bar("searching", (config.warmup_epochs + config.epochs) * steps) as advance:
         advance(len(search.history) * steps + search.step)
 
+        def save() -> None:
+            saves.write(lambda: search.save(checkpoint))
+
         def after_step() -> None:
-            nonlocal saved_at
-            if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
-                search.save(checkpoint)
-                saved_at = time.monotonic()
+            if saves.elapsed_s > SECONDS_BETWEEN_CHECKPOINTS:
+                save()
             advance()
 
         while search.epochs_left:
@@ -113,7 +137,8 @@ def go_on_searching(
             record = search.run_epoch(
                 weights_batches(epoch, search.step), alpha_batches(epoch, arch_steps), on_step=after_step
             )
-            search.save(checkpoint)
+            if saves.is_worth_it or not search.epochs_left:
+                save()
             if processes.is_first:
                 folder.files.write(folder.history, history_lines(search.history))
             latency_ms = float(expected_ms([torch.tensor(row) for row in record.probs]))
@@ -121,7 +146,7 @@ def go_on_searching(
             advance(0, text=f"{record.phase}: {score}, {latency_ms:.3f} ms, entropy {record.entropy:.2f}")
 
 
-def expected_history_ms(history: Sequence[EpochRecord], space: Space, table: LatencyTable) -> list[float]:
+def expected_history_ms(history: Sequence[EpochRecord], space: AnySpace, table: LatencyTable) -> list[float]:
     """The expected latency of a sampled net after each epoch."""
     expected_ms = table.metric().expectation(space)
     return [float(expected_ms([torch.tensor(row) for row in record.probs])) for record in history]

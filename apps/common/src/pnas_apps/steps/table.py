@@ -11,7 +11,7 @@ from rich.console import Console
 from pnas_apps.devices.cached_tables import cached_table, whole_cached_table
 from pnas_apps.devices.columns import with_columns
 from pnas_apps.devices.known_tables import read_table
-from pnas_apps.devices.target import TargetDevice, target_device
+from pnas_apps.devices.target import target_device
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
@@ -22,7 +22,7 @@ from pnas_apps.steps.metrics import run_metrics
 from pnas_apps.steps.objective import check_objective
 from pnas_apps.steps.rewards import check_file_bytes
 from pnas_export import CommandMetric
-from pnas_latency import Budget, ForeignTableError, LatencyTable, MissingWorkloadsError, check_budget
+from pnas_latency import Budget, Device, ForeignTableError, LatencyTable, MissingWorkloadsError, check_budget
 from pnas_ops import AnySpace, DeviceInfo, ModuleBuilder, PnasError, to_json, workloads
 from pnas_supernet import has_checkpoint
 
@@ -44,7 +44,7 @@ class TableChoice:
 class Tabled:
     """A run's device, and the table that predicts what nets take on it."""
 
-    device: TargetDevice
+    device: Device
     table: LatencyTable
 
     def show(self, console: Console) -> None:
@@ -83,7 +83,7 @@ def find_table(run: Run, choice: TableChoice) -> Tabled:
 
 def table_for(
     space: AnySpace,
-    device: TargetDevice,
+    device: Device,
     folder: KeptRun[Any],
     cache: Cache,
     choice: TableChoice,
@@ -106,7 +106,7 @@ def table_for(
         metrics: commands that fill columns of the table.
         objective: how costs enter the search.
         reporter: shows progress.
-        build: makes the modules of a `ModuleSpace`.
+        build: makes the modules and the nets of a `ModuleSpace`.
 
     Raises:
         UserError, InfeasibleBudgetError: as `find_table`.
@@ -115,7 +115,9 @@ def table_for(
     table = _given_table(space, device.info, folder, choice, before)
     if table is None:
         table = cached_table(device, space, cache, reporter, build=build)
-    table = with_columns(table, space, metrics, reporter, keep=lambda table: folder.files.save(table, folder.table))
+    table = with_columns(
+        table, space, metrics, reporter, keep=lambda table: folder.files.save(table, folder.table), build=build
+    )
     folder.files.save(table, folder.table)
     _check_limits(space, table, budget, objective)
     reporter.console.print(f"  {table.device}, measured on {table.measured_on}")

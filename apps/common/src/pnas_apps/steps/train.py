@@ -10,6 +10,7 @@ from pnas_apps.steps.reference_nets import biggest, fastest
 from pnas_apps.steps.search import Searched
 from pnas_apps.training.judging import accuracy
 from pnas_ops import Architecture
+from pnas_supernet import tuned
 
 
 @frozen(kw_only=True, eq=False)
@@ -18,7 +19,7 @@ class TrainedNet:
 
     Attributes:
         architecture: what it is.
-        network: the module, in evaluation mode.
+        network: the module, in evaluation mode, on the CPU, where files are made of it.
         epochs: of its training.
         accuracy: share of the test images that it puts into their class.
     """
@@ -55,15 +56,11 @@ def train(run: Run, searched: Searched) -> Trained:
         fastest(run.task.space, searched.tabled.table): run.preset.reference_train,
         biggest(run.task.space): run.preset.reference_train,
     }
-    networks = {net: retrain(run, searched.supernet, net, config).eval() for net, config in configs.items()}
     test = run.ordered_batches(run.task.test)
-    nets = tuple(
-        TrainedNet(
-            architecture=net,
-            network=network,
-            epochs=configs[net].epochs,
-            accuracy=accuracy(network, test, processes=run.processes),
-        )
-        for net, network in networks.items()
-    )
-    return Trained(searched=searched, nets=nets, test_images=len(run.task.test))
+    nets = []
+    with tuned(run.device, deterministic=run.deterministic):
+        for net, config in configs.items():
+            network = retrain(run, searched.supernet, net, config).eval()
+            found = accuracy(network, test, processes=run.processes)
+            nets.append(TrainedNet(architecture=net, network=network.cpu(), epochs=config.epochs, accuracy=found))
+    return Trained(searched=searched, nets=tuple(nets), test_images=len(run.task.test))

@@ -23,7 +23,8 @@ class TrainConfig:
         warmup_epochs: the learning rate rises from zero over the first of them, then falls to zero as a cosine.
         lr: the highest learning rate.
         precision: of the forward passes; "float16" scales the loss.
-        micro_batches: parts that each batch is cut into, whose gradients add up, for less memory.
+        micro_batches: parts that each batch is cut into, whose gradients add up, for less memory; a training may go on
+            with another number.
         ema_decay: of the average of the weights and statistics over the steps, which is what is judged and shipped
             then; 0 for none. The average goes back about 1 / (1 - ema_decay) steps.
         dropout: share of the features before the classifier.
@@ -40,7 +41,7 @@ class TrainConfig:
     weight_decay: float = field(validator=Range(0.0, 1e3))
     label_smoothing: float = field(validator=Range(0.0, 1.0))
     precision: Precision = field(default="float32", validator=in_(get_args(Precision)))
-    micro_batches: int = field(default=1, validator=Range(1, 100_000, whole=True))
+    micro_batches: int = field(default=1, eq=False, validator=Range(1, 100_000, whole=True))
     ema_decay: float = field(default=0.0, validator=_SHARE)
     dropout: float = field(default=0.0, validator=_SHARE)
     stochastic_depth: float = field(default=0.0, validator=_SHARE)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from attrs import asdict, frozen
+from attrs import asdict, define, frozen
 from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.nn import functional
@@ -22,14 +22,20 @@ from pnas_supernet import (
     DivergenceError,
     Execution,
     Loss,
+    Readings,
     TrainingMode,
     accuracy,
     average,
+    begin_momentum,
     check_identical,
+    lay_out_momentum,
     refuse_not_finite_state,
     refuse_other_optimizer,
     seeded,
 )
+
+_STEPS_BETWEEN_READINGS = 50
+"""On a GPU, which is waited for whenever the CPU looks at what it has computed."""
 
 
 class TrainingDivergedError(DivergenceError):
@@ -48,6 +54,37 @@ class TrainRecord:
 
     def __str__(self) -> str:
         return f"{shown_score(self.accuracy)}, loss {self.loss:.3f}"
+
+
+def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.SGD:
+    """SGD with Nesterov momentum for every weight, in one pass over them (fused)."""
+    # Decaying BatchNorm's scales and the biases, which are vectors, only slows them down.
+    matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
+    optimizer = torch.optim.SGD(
+        [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
+        lr=config.lr,
+        momentum=config.momentum,
+        nesterov=config.momentum > 0,
+        fused=True,
+    )
+    if config.momentum > 0:
+        begin_momentum(optimizer)
+    return optimizer
+
+
+@define
+class _Seen:
+    """Sums over the examples of an epoch so far."""
+
+    count: int = 0
+    loss: float = 0.0
+    score: float = 0.0
+
+    def add(self, count: int, loss: float, score: float) -> None:
+        self.count += count
+        self.loss += loss * count
+        self.score += score * count
 
 
 class Training:
@@ -90,15 +127,7 @@ class Training:
         self._seed = seed
         self._group = group
         self._device = next(network.parameters()).device
-        # Decaying BatchNorm's scales and the biases, which are vectors, only slows them down.
-        matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
-        vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
-        self.optimizer = optimizer or torch.optim.SGD(
-            [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
-            lr=config.lr,
-            momentum=config.momentum,
-            nesterov=config.momentum > 0,
-        )
+        self.optimizer = optimizer or make_optimizer(network, config)
         self._view = training_view(
             network,
             dropout=config.dropout,
@@ -106,12 +135,14 @@ class Training:
             path_dropping=config.path_dropping,
             synchronized_in=group if config.sync_batch_norm and self._device.type == "cuda" else None,
         )
+        self._readings = Readings(1 if self._device.type == "cpu" else _STEPS_BETWEEN_READINGS)
         self._modes = (TrainingMode(network), TrainingMode(self._view))
         self._execution = Execution(
             autocast=AUTOCAST_DTYPES[config.precision],
             scaler=GradScaler(self._device.type) if config.precision == "float16" else None,
             micro_batches=config.micro_batches,
             group=group,
+            readings=self._readings,
         )
         if (config.mixup or config.cutmix) and classes is None:
             raise ValueError("mixup and cutmix need the number of classes")
@@ -147,20 +178,24 @@ class Training:
         for mode in self._modes:
             mode.enter()
         self._check_processes(len(batches))
-        total_loss = total_score = total = 0.0
-        for index, (images, labels) in enumerate(batches):
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.config.lr_at(epoch + (index + 1) / len(batches))
-            rank = 0 if self._group is None else self._group.rank()
-            with seeded(seed_of(self._seed, "training", epoch, index, rank), self._device):
-                loss, score = self._step(images, labels, where=f"epoch {epoch}, step {index}")
-            total_loss += loss * len(labels)
-            total_score += score * len(labels)
-            total += len(labels)
-            on_step()
-        if self._group is not None:
-            total_score = self._join_processes(total_score, self._group)
-        self.history.append(TrainRecord(epoch=epoch, loss=total_loss / total, accuracy=total_score / total))
+        lay_out_momentum(self.optimizer)
+        seen = _Seen()
+        try:
+            for index, (images, labels) in enumerate(batches):
+                for group in self.optimizer.param_groups:
+                    group["lr"] = self.config.lr_at(epoch + (index + 1) / len(batches))
+                rank = 0 if self._group is None else self._group.rank()
+                with seeded(seed_of(self._seed, "training", epoch, index, rank), self._device):
+                    loss, score = self._step(images, labels, where=f" at epoch {epoch}, step {index}")
+                numbers = [loss, torch.as_tensor(score, dtype=torch.float64)]
+                self._readings.then(numbers, partial(seen.add, len(labels)))
+                self._readings.end_step()
+                on_step()
+            self._readings.read()
+        except DivergenceError as error:
+            raise TrainingDivergedError(error.what, "lower the learning rate") from None
+        score = seen.score if self._group is None else self._join_processes(seen.score, self._group)
+        self.history.append(TrainRecord(epoch=epoch, loss=seen.loss / seen.count, accuracy=score / seen.count))
         return self.history[-1]
 
     def state_dict(self) -> dict[str, Any]:
@@ -195,22 +230,20 @@ class Training:
         if self._execution.scaler is not None:
             self._execution.scaler.load_state_dict(state["scaler"])
 
-    def _step(self, images: Tensor, labels: Tensor, *, where: str) -> tuple[float, float]:
+    def _step(self, images: Tensor, labels: Tensor, *, where: str) -> tuple[Tensor, Tensor | float]:
         """The loss and the score, which takes a mixed image for what it mostly is."""
         targets = labels
         if self._mixing is not None:
             images, targets = self._mixing(images, labels)
             labels = targets.argmax(dim=1)
         self.optimizer.zero_grad()
-        try:
+        with self._readings.named(lambda: where):
             result = self._execution.gradients(self._view, images, targets, self._loss)
             self._execution.average_gradients(self.optimizer)
             self._execution.step(self.optimizer)
-        except DivergenceError as error:
-            raise TrainingDivergedError(f"{error} at {where}", "lower the learning rate") from None
         if self._average is not None:
             self._average.update_parameters(self.network)
-        return float(result.loss), float(self._score(result.outputs, labels))
+        return result.loss, self._score(result.outputs, labels)
 
     def _join_processes(self, score: float, group: dist.ProcessGroup) -> float:
         """Gives all processes the mean statistics of BatchNorm; returns the mean of `score`."""

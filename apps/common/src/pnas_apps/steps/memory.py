@@ -1,0 +1,56 @@
+"""What a run tells where the memory of a GPU does not suffice: in how many parts a batch fits into it."""
+
+import gc
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import TypeVar
+
+import torch
+
+from pnas_apps.ground.errors import UserError
+
+Result = TypeVar("Result")
+
+_LEAST_IMAGES = 2
+"""Of a part: BatchNorm has nothing to take its statistics of in less."""
+
+
+def within_memory(
+    work: Callable[[], Result], *, flag: str, parts: int, images: int, attempt: Callable[[int], object]
+) -> Result:
+    """Does the work, or finds out and tells by which number of micro-batches it would be possible.
+
+    Args:
+        work: steps that take whole batches, which leave a checkpoint every now and then.
+        flag: of the command line, that sets the number of parts.
+        parts: that each batch is cut into now.
+        images: in a batch.
+        attempt: takes such steps with another number of parts; what they change is not needed any more.
+
+    Raises:
+        UserError: where the memory does not suffice, with the least power of 2 times `parts` that does, if any.
+    """
+    done = _tried(work)
+    if done is not None:
+        return done[0]
+    told = f"the GPU's memory does not suffice for batches of {images} images in {parts} part{'s' if parts > 1 else ''}"
+    more = 2 * parts
+    while more <= images // _LEAST_IMAGES:
+        if _tried(partial(attempt, more)) is not None:
+            raise UserError(
+                f"{told}, and does in {more}: give the command that began the run {flag} {more}, and it goes on from "
+                "its last checkpoint"
+            )
+        more *= 2
+    raise UserError(f"{told}, nor in more: begin another run with a smaller --batch-size, --resolution or --width-mult")
+
+
+def _tried(work: Callable[[], Result]) -> tuple[Result] | None:
+    """What the work returns; None where it ends for want of memory, all of which it has let go then."""
+    with suppress(torch.OutOfMemoryError):
+        return (work(),)
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return None
