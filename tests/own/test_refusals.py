@@ -1,12 +1,15 @@
 """What a user can mend is told in one line, before anything slow, and nothing is left behind."""
 
+import re
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from command_line import assert_refused
 from own_nets import TINY, Run, WriteFile
+from pnas_export import CommandMetric, DeviceError
 from pnas_own.cli import main
 
 KNOWING = TINY.replace("make(classes)", "make()").replace("8, classes", "8, 2")
@@ -50,21 +53,27 @@ def test_a_name_without_a_function_and_a_file_that_is_not_there(run: Run, tmp_pa
     [
         ("def other():\n    pass\n", r"has no make: name a function of it that returns your net"),
         ("make = 3\n", r"make is a int, and has to be a function"),
-        ("import nowhere_to_be_found\n", r"line 1: raised ModuleNotFoundError: No module named 'nowhere_to_be_found'"),
+        (
+            "import nowhere_to_be_found\n",
+            r"see to line 1 of .*: it raised ModuleNotFoundError: No module named 'nowh",
+        ),
         ("def make(:\n", r"raised SyntaxError"),
-        ("def make():\n    raise OSError('no network')\n", r"line 2: make raised OSError: no network: mend it"),
+        (
+            "def make():\n    raise OSError('no network')\n",
+            r"see to line 2 of .*\.py: make raised OSError: no network\n",
+        ),
         ("def make():\n    return 3\n", r"make returned a int: let it return a torch.nn.Module"),
         ("from torch import nn\ndef make():\n    return nn.Flatten()\n", r"has no weights: there is nothing to train"),
         (
             "from torch import nn\ndef make():\n    return nn.Linear(7, 2)\n",
-            r"does not take images 2x3x16x16: RuntimeError: .*mend it, or name another --resolution",
+            r"does not take images 2x3x16x16 \(RuntimeError: .*\): let its forward take them, or name another --res",
         ),
         (TINY.replace("8, classes", "8, 5"), r"gives \(2, 5\), not 2 logits an image, one for each class"),
         (TINY + "rule = 1\n", r"rule is a int, and has to be a function"),
         (TINY + "def rule(path, module, inputs):\n    return None\n", r"rule returned no candidate for any module"),
         (TINY + "def rule(path, module, inputs):\n    return 1 / 0\n", r"rule raised ZeroDivisionError"),
         (TINY + "def loss(outputs, targets):\n    return 0.0\n", r"loss returned no scalar with a gradient"),
-        (TINY + "def loss(outputs, targets):\n    return 1 / 0\n", r"line \d+: loss raised ZeroDivisionError"),
+        (TINY + "def loss(outputs, targets):\n    return 1 / 0\n", r"line \d+ of .*: loss raised ZeroDivisionError"),
         (TINY + "def score(outputs, targets):\n    return 'good'\n", r"score returned a str: return a number"),
         (KNOWING + "def loaders(folder):\n    return 1, 2\n", r"loaders returned a tuple: let loaders return three"),
         (
@@ -139,18 +148,29 @@ def test_images_of_two_sizes(which: int, run: Run, write_file: WriteFile) -> Non
             loading("Broken()") + "class Broken(list):\n    def __len__(self):\n        return 9\n"
             "    def __iter__(self):\n        yield tuple(one[:8] for one in batch())\n"
             "        raise OSError('disk is gone')\n",
-            r"line \d+: loaders raised OSError: disk is gone: mend it",
+            r"line \d+ of .*: loaders raised OSError: disk is gone\n",
         ),
-        ("import sys\ndef make():\n    sys.exit(3)\n", r"line 3: make raised SystemExit: 3: mend it"),
+        ("import sys\ndef make():\n    sys.exit(3)\n", r"line 3 of .*: make raised SystemExit: 3\n"),
         pytest.param(
             TINY.replace("return nn", "return torch.jit.script(nn").replace("classes),\n    )", "classes),\n    ))")
             + "import torch\n",
             r"make returned a scripted net, .*: return the one that torch.jit.script",
             marks=pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:FutureWarning"),
         ),
+        pytest.param(
+            TINY.replace("nn.Linear(8", "nnq.Linear(8") + "import torch.ao.nn.quantized as nnq\n",
+            r"8 of the net that make makes is quantized, .*: return the net as it was before",
+            marks=pytest.mark.filterwarnings("ignore:.*quantize.*deprecated"),
+        ),
         (
             TINY.replace("nn.Linear(8", "nn.LazyLinear(").replace("(, ", "("),
             r"8.weight .* has no shape yet, .*: run the net once",
+        ),
+        (
+            TINY.replace("nn.Flatten()", "Keeping()") + "import torch\nclass Keeping(nn.Flatten):\n"
+            "    def __init__(self):\n        super().__init__()\n"
+            "        self.kept = 2 * torch.ones(3, requires_grad=True)\n",
+            r"the net that make makes cannot be copied \(RuntimeError: .*\): let its modules keep nothing but",
         ),
         (
             TINY.replace("classes),", "classes, device='meta'),"),
@@ -205,3 +225,35 @@ def test_dropout_is_for_other_nets(run: Run, write_file: WriteFile, tmp_path: Pa
     (tmp_path / "dropout.toml").write_text(text)
     refused = run(write_file(TINY), "--preset", tmp_path / "dropout.toml")
     assert_refused(refused, r"no pnas_ops.Classifier that dropout could stand before: .* for this net")
+
+
+def test_a_command_that_tells_no_cost_is_found_out_before_the_table(
+    run: Run, write_file: WriteFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def of_a_call(metric: CommandMetric) -> float:
+        asked.append((metric.name, metric.template))
+        raise DeviceError("it did not tell energy_mj of an empty call", "run it by hand")
+
+    monkeypatch.setattr(CommandMetric, "of_a_call", of_a_call)
+    limit = ("--max", "energy_mj=3")
+    refused = run(write_file(TINY), *limit, "--metric", "energy_mj=true {model}")
+    assert_refused(refused, "did not tell energy_mj of an empty call: run it by hand")
+    assert asked == [("energy_mj", "true {model}")]
+    assert_refused(run(write_file(TINY), *limit), "has no energy_mj of all blocks: add --metric energy_mj=COMMAND")
+
+
+def test_a_folder_without_a_run_is_not_gone_on_with(tmp_path: Path) -> None:
+    refused = CliRunner().invoke(main, ["report", str(tmp_path / "none")])
+    assert_refused(refused, "none holds no run: name the folder that a run printed")
+
+
+def test_the_help_of_run_has_every_option_once_under_a_heading() -> None:
+    said = CliRunner().invoke(main, ["run", "--help"]).output
+    headings = re.findall(r"^([A-Z][a-z, ]+):$", said, re.M)
+    presets = [f"Preset{name}" for name in ("", ", augmentation", ", objective", ", search", ", train")]
+    assert headings == ["Options", "Limits", "Device and table", *presets]
+    flags = re.findall(r"^  (--[a-z-]+)", said, re.M)
+    options = [one for one in main.commands["run"].params if isinstance(one, click.Option)]
+    assert sorted(flags) == sorted(["--help", *(one.opts[0] for one in options)])

@@ -1,12 +1,15 @@
 """The whole road of a net of somebody's, with a table that is known, and what is left of it in the folder."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from click.testing import Result
+from click.testing import CliRunner, Result
+from PIL import Image
+from torchvision.models import mobilenet_v3_small
 
 import pnas_apps.steps.table
 import pnas_export.proving.proof
@@ -15,7 +18,8 @@ from command_line import assert_refused
 from own_nets import TINY, Run, WriteFile
 from pnas_export import Bundle
 from pnas_latency import Landing, LatencyTable, TableEntry
-from pnas_ops import AnySpace, ModuleArchitecture, ModuleWorkload, load_json, read_weights, workloads
+from pnas_ops import AnySpace, DeviceInfo, ModuleArchitecture, ModuleWorkload, load_json, read_weights, workloads
+from pnas_own.cli import main
 from pnas_own.reporting import OwnResults
 from pnas_supernet import load_checkpoint
 from tables import measurement
@@ -24,10 +28,14 @@ REST_MS = 1.0
 TITLES_MS = {"original": 3.0, "g2": 2.0, "g4": 1.0}
 
 
+PICTURES = ("search.png", "choices.png", "architectures.png", "predictions.png")
+
+
 class Tables:
-    """Tables of a device that is the machine's, but takes what its test says; counts how often one is measured."""
+    """Tables of a device that is the machine's, but takes what its test says; counts how often it is measured with."""
 
     measured = 0
+    nets_measured = 0
 
     def cached_table(self, device: Any, space: AnySpace, *others: object, build: object) -> LatencyTable:
         self.measured += 1
@@ -42,15 +50,17 @@ class Tables:
 
 @pytest.fixture(autouse=True)
 def tables(monkeypatch: pytest.MonkeyPatch) -> Tables:
-    """Nothing is converted or measured but for the bundle, each file of which is timed once."""
+    """Nothing is converted but for the bundle, and nothing is measured: fresh processes take their time."""
     known = Tables()
     monkeypatch.setattr(pnas_apps.steps.table, "cached_table", known.cached_table)
-    monkeypatch.setattr(pnas_export.proving.proof, "_TIMED_SESSIONS", 1)
-    monkeypatch.setattr(pnas_export.proving.proof, "TIMED_THREADS", (1,))
+    monkeypatch.setattr(
+        pnas_export.proving.proof, "measure_files", lambda calls, **options: dict.fromkeys(calls, measurement(1.0))
+    )
     monkeypatch.setattr(pnas_export.proving.proof, "peak_memory_bytes", lambda *_: 1)
 
     def measured_ms(device: object, build: object) -> Any:
         def cost(net: ModuleArchitecture) -> float:
+            known.nets_measured += 1
             titles = [place.candidates[0].title for place in net.places]
             return REST_MS + sum(TITLES_MS.get(title, 0.0) for title in titles)
 
@@ -72,14 +82,19 @@ def interrupted_before(monkeypatch: pytest.MonkeyPatch, step: str, run: Run, *ar
         return run(*arguments)
 
 
+def reported(folder: Path, cache: Path, *arguments: str | Path) -> Result:
+    """The program goes on with a run by its folder."""
+    given = ["report", folder, "--cache-dir", cache, "--workers", "0", *arguments]
+    return CliRunner().invoke(main, list(map(str, given)))
+
+
 def test_a_net_becomes_one_that_fits(
     run: Run, write_file: WriteFile, tmp_path: Path, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, folder = write_file(TINY), tmp_path / "run"
     command = (file, "--run-dir", folder, "--target-latency-ms", "3.1")
-    for step in ("let_imitate", "search", "train", "export"):
-        assert interrupted_before(monkeypatch, step, run, *command).exit_code == 130
-    finished = run(*command)
+    assert interrupted_before(monkeypatch, "export", run, *command).exit_code == 130
+    finished = reported(folder, tmp_path / "cache")
     assert finished.exit_code == 0, finished.stderr
     assert tables.measured == 1
 
@@ -99,8 +114,10 @@ def test_a_net_becomes_one_that_fits(
     assert bundle.metadata.labels == ("dark", "light")
     weights = read_weights(folder / "networks" / "searched" / "weights.safetensors")
     assert weights["3.weight"].shape == (8, 4, 3, 3)
-    for line in ("Changed: 1 of 1 places", "of the 3.1 ms asked for"):
+    for line in ("Changed: 1 of 1 places", "of the 3.1 ms asked for", *PICTURES):
         assert line in (folder / "report.txt").read_text()
+    for picture in PICTURES:
+        Image.open(folder / picture).verify()
     assert_refused(run(*command), "already holds a finished run")
 
 
@@ -118,6 +135,61 @@ def test_a_run_that_was_interrupted_finds_what_one_finds_that_was_not(
     assert all(torch.equal(once[name], often[name]) for name in once)
     searches = [load_checkpoint(tmp_path / name / "search.pt", kind="search")["network"] for name in ("once", "often")]
     assert all(torch.equal(searches[0][name], searches[1][name]) for name in searches[0])
+
+
+def test_a_landing_that_is_complete_is_not_measured_again(
+    run: Run, write_file: WriteFile, tmp_path: Path, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, folder = write_file(TINY), tmp_path / "run"
+    command = (file, "--run-dir", folder, "--target-latency-ms", "3.1")
+
+    def interrupt(landing: Landing, device: DeviceInfo) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pnas_own.searching, "landing_table", interrupt)
+        assert run(*command).exit_code == 130
+    landing = load_json(folder / "landing.json", Landing)
+    assert tables.nets_measured == len(landing.attempts) > 0
+    assert interrupted_before(monkeypatch, "train", run, *command).exit_code == 130
+    assert tables.nets_measured == len(landing.attempts)
+    assert load_json(folder / "architecture.json", ModuleArchitecture) == landing.result.architecture
+
+
+def test_a_run_goes_on_by_its_folder_where_its_file_was_named_before(
+    run: Run, write_file: WriteFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_file(f"{TINY}\nfrom pathlib import Path\n(Path(__file__).parent / 'ran').touch()\n")
+    folder, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    interrupted_before(monkeypatch, "let_imitate", run, file, "--run-dir", folder)
+    (file.parent / "ran").unlink()
+    refused = reported(folder, elsewhere)
+    assert_refused(refused, rf"goes on with the code in {file}, .* never run here: .* add --make {file}:make")
+    assert not (file.parent / "ran").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(pnas_own.pipeline, "let_imitate", lambda run: 1 / 0)
+        for cache, make in ((elsewhere, ["--make", f"{file}:make"]), (elsewhere, []), (tmp_path / "cache", [])):
+            assert isinstance(reported(folder, cache, *make).exception, ZeroDivisionError)
+    file.rename(file.with_name("moved_model.py"))
+    assert_refused(reported(folder, elsewhere), f"there is no file {file}: name the Python file that makes your net")
+
+
+def test_limits_without_a_target_are_kept_and_what_is_sought_is_told(
+    run: Run,
+    write_file: WriteFile,
+    tmp_path: Path,
+    tables: Tables,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    command = (write_file(TINY), "--run-dir", tmp_path / "run", "--max-parameters", "600")
+    assert interrupted_before(monkeypatch, "train", run, *command).exit_code == 130
+    told = " ".join(capfd.readouterr().out.split())
+    assert "no --target-latency-ms: the search is after the least loss + 0.2 * (latency / 2.5 ms - 1)" in told
+    assert "within parameters of 600; 2.5 ms is that of the average net" in told
+    net = load_json(tmp_path / "run" / "architecture.json", ModuleArchitecture)
+    assert sum(one.parameters for (one,) in workloads(net) if isinstance(one, ModuleWorkload)) <= 600
+    assert tables.nets_measured == 0
 
 
 def test_batch_norm_that_keeps_its_statistics_keeps_them_to_the_end(
@@ -181,6 +253,18 @@ def loaders(folder):
     parts = [TensorDataset(p, (p[:, 0] > 127).long()) for p in pixels.split([16, 8, 16])]
     return [DataLoader(part, 8, shuffle=index < 2) for index, part in enumerate(parts)]
 """
+
+
+def test_the_readme_loads_weights_of_ones_own(tmp_path: Path) -> None:
+    readme = Path(__file__).resolve().parents[2] / "apps" / "own" / "README.md"
+    (example,) = re.findall(r"^```python\n(.*?)^```", readme.read_text(encoding="utf-8"), re.M | re.S)
+    trained = mobilenet_v3_small(num_classes=10)
+    torch.save(trained.state_dict(), tmp_path / "my_net.pth")
+    names: dict[str, Any] = {"__file__": str(tmp_path / "my_model.py")}
+    exec(compile(example, str(readme), "exec"), names)
+    net = names["make"](3)
+    assert net.classifier[3].out_features == 3
+    assert torch.equal(net.features[0][0].weight, trained.features[0][0].weight)
 
 
 def test_loaders_loss_and_score_of_ones_own(

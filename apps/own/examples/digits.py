@@ -17,7 +17,7 @@ from torchvision.transforms.v2.functional import center_crop, resize
 
 from pnas_ops import read_weights
 
-CLASSES, SIDE, DIGIT = 11, 128, 64  # ten digits and what lies around them; pixels
+CLASSES, SIDE, DIGIT = 11, 96, 48  # ten digits and what lies around them; pixels
 Loader = DataLoader[tuple[Tensor, ...]]
 
 

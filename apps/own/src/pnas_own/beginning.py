@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -9,13 +10,16 @@ from torch import nn
 
 from pnas_apps.cli.options import RunOptions
 from pnas_apps.cli.runs import RUNS
+from pnas_apps.devices.columns import command_metrics, try_metrics
 from pnas_apps.devices.known_tables import read_table
-from pnas_apps.devices.target import target_device
+from pnas_apps.devices.target import check_file_limits, target_device
 from pnas_apps.ground.cache import Cache, find_cache
 from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.gpus import check_precisions
 from pnas_apps.ground.randomness import seed_of, seeded_generator
 from pnas_apps.ground.session import Session
 from pnas_apps.run.lock import held_folder, held_unfinished_folder
+from pnas_apps.run.trusted_code import trust
 from pnas_apps.steps.table import TableChoice, check_limits
 from pnas_export import MIN_CALIBRATION_IMAGES
 from pnas_own.data import Data
@@ -45,10 +49,13 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
     """
     if session.processes.size > 1:
         raise UserError("pnas-own works in one process: start it without torchrun")
+    check_precisions(session.processes.device, search=preset.search.precision, train=preset.train.precision)
     given, cache = read_given(make), find_cache(options.cache_dir)
     device = target_device(options.device, cache=cache, log=None)
+    check_file_limits(device, options.device, options.budget, options.metrics)
     if options.table is not None:
         read_table(options.table)
+    trust(given.path, cache)
     with ExitStack() as held:
         if options.run_dir is not None:
             folder = OwnFolder(options.run_dir)
@@ -72,8 +79,9 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
             test_images=data.sizes[1],
             classes=data.classes,
             budget=options.budget,
+            metrics=options.metrics,
             device=options.device,
-            make=make,
+            make=f"{given.path.resolve()}:{given.name}",
             sha256=given.sha256,
             data_dir=str(data_dir.resolve()),
         )
@@ -87,9 +95,13 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
             cache,
             TableChoice(path=options.table, foreign=options.foreign_table),
             budget=options.budget,
-            metrics=(),
+            metrics=options.metrics,
             objective=preset.objective,
         )
+        metrics = partial(
+            command_metrics, options.metrics, threads=options.device.threads, dtype=options.device.dtype, cache=cache
+        )
+        try_metrics(metrics(log=None), session.reporter)
         _tell_changes(folder, settings, session)
         goes_on = folder.begin(settings)
         images = "images" if given.loaders is None else "batches"
@@ -106,6 +118,7 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
             folder=folder,
             seed=options.seed,
             budget=options.budget,
+            metrics=metrics(log=folder.converter_log),
             target=options.device,
             cache=cache,
             session=session,

@@ -47,6 +47,11 @@ class Given:
     score: Score | None = None
     loaders: Loaders | None = None
 
+    @property
+    def score_name(self) -> str:
+        """What people call that by which outputs are judged."""
+        return "accuracy" if self.score is None else "score"
+
     def network(self, classes: int) -> nn.Module:
         """The pretrained net.
 
@@ -95,7 +100,7 @@ def read_given(text: str) -> Given:
     path = Path(file)
     if not path.is_file():
         raise UserError(f"there is no file {path}: name the Python file that makes your net")
-    module = _told(path, "raised", lambda: _imported(path.resolve()))
+    module = _told(path, "it raised", lambda: _imported(path.resolve()))
     functions = {key: getattr(module, key) for key in (name, *OPTIONAL) if hasattr(module, key)}
     if name not in functions:
         raise UserError(f"{path} has no {name}: name a function of it that returns your net")
@@ -133,5 +138,5 @@ def _told(path: Path, what: str, function: Callable[[], Result]) -> Result:
             for frame in traceback.extract_tb(error.__traceback__)
             if Path(frame.filename) == path.resolve()
         ]
-        where = f"{path}, line {lines[-1]}" if lines else f"{path}"
-        raise UserError(f"{where}: {what} {type(error).__name__}: {in_one_line(error)}: mend it") from None
+        where = f"line {lines[-1]} of {path}" if lines else f"{path}"
+        raise UserError(f"see to {where}: {what} {type(error).__name__}: {in_one_line(error)}") from None

@@ -1,13 +1,16 @@
 """Whether what a user's function has made is a net that can be searched and trained."""
 
+import copy
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from torch import jit, nn
+from torch.ao.nn.quantized.modules.utils import WeightedQuantizedModule
 from torch.nn.parameter import is_lazy
 
 from pnas_apps.ground.errors import UserError
+from pnas_ops import in_one_line
 
 
 def check_made(made: Any, path: Path, name: str) -> nn.Module:
@@ -17,7 +20,7 @@ def check_made(made: Any, path: Path, name: str) -> nn.Module:
         made: what the function `name` of the file `path` returned.
 
     Raises:
-        UserError: for anything but a module of Python whose weights are there, and may learn.
+        UserError: for anything but a module of Python that can be copied, whose weights are there, and may learn.
     """
     if not isinstance(made, nn.Module):
         raise UserError(f"{path}: {name} returned a {type(made).__name__}: let it return a torch.nn.Module")
@@ -25,6 +28,12 @@ def check_made(made: Any, path: Path, name: str) -> nn.Module:
         raise UserError(
             f"{path}: {name} returned a scripted net, whose layers cannot be replaced: return the one that "
             "torch.jit.script or torch.jit.trace was given"
+        )
+    quantized = [part_path for part_path, part in made.named_modules() if isinstance(part, WeightedQuantizedModule)]
+    if quantized:
+        raise UserError(
+            f"{path}: {quantized[0]} of the net that {name} makes is quantized, and its weights cannot learn: return "
+            "the net as it was before; it is quantized again at the end"
         )
     for tensor_name, tensor in chain(made.named_parameters(), made.named_buffers()):
         if is_lazy(tensor):
@@ -45,4 +54,16 @@ def check_made(made: Any, path: Path, name: str) -> nn.Module:
             f"{path}: all weights of the net that {name} makes are frozen: call requires_grad_(True) on those that may "
             "learn"
         )
+    _check_copies(made, path, name)
     return made
+
+
+def _check_copies(made: nn.Module, path: Path, name: str) -> None:
+    try:
+        copy.deepcopy(made)
+    except Exception as error:  # whatever a module of somebody's raises
+        raise UserError(
+            f"{path}: the net that {name} makes cannot be copied ({type(error).__name__}: {in_one_line(error)}): let "
+            "its modules keep nothing but parameters and buffers, as torch.nn.utils.parametrizations do and the older "
+            "torch.nn.utils.weight_norm does not"
+        ) from None

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from pathlib import Path
 
 from attrs import frozen
 from rich.box import SIMPLE_HEAD
@@ -9,13 +10,19 @@ from rich.console import Console, Group
 from rich.table import Table
 from torch import nn
 
+from pnas_apps.devices.target import sized_format
 from pnas_apps.run.folder import SEARCHED
+from pnas_apps.run.results import LimitResult, limit_results
+from pnas_apps.showing.run_tables import limits_table, of_batch
+from pnas_apps.steps.metrics import costs_of_file
 from pnas_apps.steps.rewards import measured_ms
 from pnas_apps.training.judging import shown_score
-from pnas_ops import ModuleArchitecture
+from pnas_export import Bundle, file_name
+from pnas_ops import DeviceInfo, ModuleArchitecture
 from pnas_own.judging import judged
+from pnas_own.pictures import draw_nets, draw_predictions
 from pnas_own.run import ORIGINAL, OwnRun
-from pnas_own.searching import Tabled
+from pnas_own.searching import Found, Tabled
 
 _PAGE_COLUMNS = 100
 
@@ -47,39 +54,69 @@ class OwnResults:
         nets: the original and the found one, trained alike.
         changes: from the one to the other.
         places: where there could have been one.
+        limits: what was asked of the found net, and what ships.
     """
 
     score_as_given: float
     nets: tuple[NetLine, ...]
     changes: tuple[Change, ...]
     places: int
+    limits: tuple[LimitResult, ...] = ()
 
 
 def report(
-    run: OwnRun, tabled: Tabled, score_as_given: float, found: ModuleArchitecture, trained: Mapping[str, nn.Module]
+    run: OwnRun,
+    tabled: Tabled,
+    score_as_given: float,
+    found: Found,
+    trained: Mapping[str, nn.Module],
+    bundle: Bundle,
 ) -> OwnResults:
-    """Judges and measures both nets, and leaves the results in the run's folder: the run is finished then.
+    """Judges, measures and draws both nets, and leaves the results in the run's folder: the run is finished then.
 
     Raises:
         DeviceError, ValueError: for a device that cannot time a net.
+        UserError: for a command that does not tell what a file costs.
     """
-    nets = {ORIGINAL: run.space.original, SEARCHED: found}
-    measured = measured_ms(tabled.device, run.supernet.build)
+    nets = {ORIGINAL: run.space.original, SEARCHED: found.net}
+    measure, table = measured_ms(tabled.device, run.supernet.build), tabled.table
+    measured = {net: measure(net) for net in nets.values()}
+    is_here = table.device == tabled.device.info
+    sized_as = sized_format(tabled.device, table)
+    sized = None if sized_as is None else bundle.path / file_name(sized_as)
     results = OwnResults(
         score_as_given=score_as_given,
         nets=tuple(
             NetLine(
                 name=name,
                 score=judged(trained[name], run.data, run.given.score),
-                predicted_ms=tabled.table.predict_ms(net),
-                measured_ms=measured(net),
+                predicted_ms=table.predict_ms(net),
+                measured_ms=measured[net],
             )
             for name, net in nets.items()
         ),
-        changes=changes(run.space.original, found),
+        changes=changes(run.space.original, found.net),
         places=len(run.space.places),
+        limits=limit_results(
+            run.budget,
+            table,
+            found.net,
+            None,
+            measured_ms=measured[found.net] if is_here else None,
+            columns={} if sized is None else costs_of_file(run.metrics, sized),
+        ),
     )
-    page = Group(_nets_title(run, results), _nets_table(run, results), _changes_title(results), _changes_table(results))
+    draw_nets(run, table, list(nets.values()))
+    if is_here:
+        draw_predictions(run, table, found.landing, measured)
+    page = Group(
+        _nets_title(run, results, table.device),
+        _nets_table(run, results),
+        *([_limits(results, sized, table.device)] if results.limits else []),
+        _changes_title(results),
+        _changes_table(results),
+        _pictures(run),
+    )
     text = io.StringIO()
     Console(file=text, width=_PAGE_COLUMNS, markup=False, emoji=False).print(page)
     run.folder.files.write(run.folder.report, text.getvalue())
@@ -98,20 +135,18 @@ def changes(original: ModuleArchitecture, found: ModuleArchitecture) -> tuple[Ch
     )
 
 
-def _nets_title(run: OwnRun, results: OwnResults) -> str:
-    target_ms, found = run.budget.latency_ms, results.nets[-1]
-    asked = (
-        ""
-        if target_ms is None
-        else f"\n{found.name} takes {found.measured_ms / target_ms:.0%} of the {target_ms:g} ms asked for"
-    )
+def _nets_title(run: OwnRun, results: OwnResults, device: DeviceInfo) -> str:
+    target_ms, found, asked = run.budget.latency_ms, results.nets[-1], ""
+    if target_ms is not None:
+        share = f"{found.measured_ms / target_ms:.0%}"
+        asked = f"\n{found.name} takes {share} of the {target_ms:g} ms{of_batch(device)} asked for"
     return f"Both nets, trained alike (the original as it was given: {shown_score(results.score_as_given)}){asked}"
 
 
 def _nets_table(run: OwnRun, results: OwnResults) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("net")
-    for heading in ("accuracy" if run.given.score is None else "score", "predicted ms", "measured ms", "off by"):
+    for heading in (run.given.score_name, "predicted ms", "measured ms", "off by"):
         table.add_column(heading, justify="right")
     for net in results.nets:
         off = net.predicted_ms / net.measured_ms - 1
@@ -119,6 +154,10 @@ def _nets_table(run: OwnRun, results: OwnResults) -> Table:
             net.name, shown_score(net.score), f"{net.predicted_ms:.4f}", f"{net.measured_ms:.4f}", f"{off:+.1%}"
         )
     return table
+
+
+def _limits(results: OwnResults, sized: Path | None, device: DeviceInfo) -> Table:
+    return limits_table(results.limits, file=None if sized is None else sized.name, device=device)
 
 
 def _changes_title(results: OwnResults) -> str:
@@ -131,4 +170,20 @@ def _changes_table(results: OwnResults) -> Table:
         table.add_column(heading)
     for change in results.changes:
         table.add_row(change.path, change.title)
+    return table
+
+
+def _pictures(run: OwnRun) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("picture", "of what"):
+        table.add_column(heading)
+    folder = run.folder
+    for path, what in (
+        (folder.curves, f"{run.given.score_name}, latency and entropy of the search by epoch"),
+        (folder.choices, "how probable each candidate of a place was, by epoch"),
+        (folder.picture, "what stands at the places of both nets, and its milliseconds"),
+        (folder.predictions, "predicted against measured nets"),
+    ):
+        if path.exists():
+            table.add_row(path.name, what)
     return table

@@ -10,6 +10,7 @@ from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.session import Session
 from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.folder import KeptRun
+from pnas_export import CommandMetric
 from pnas_latency import Budget
 from pnas_ops import ModuleSpace, load_json, load_weights
 from pnas_own.data import Data
@@ -29,7 +30,8 @@ class OwnSettings:
         task: name of the images.
         train_images, test_images: how many there are, or how many batches of loaders.
         space: of the net.
-        make: the user's file and function.
+        metrics: commands that fill columns of the table, by their names.
+        make: the user's file, wherever the program is started, and function.
         sha256: of the file.
         data_dir: folder of the images.
     """
@@ -42,6 +44,7 @@ class OwnSettings:
     test_images: int
     classes: tuple[str, ...]
     budget: Budget
+    metrics: dict[str, str] = field(factory=dict)
     device: DeviceSettings
     make: str = field(eq=False)
     sha256: str = field(eq=False)
@@ -57,11 +60,15 @@ class OwnFolder(KeptRun[OwnSettings]):
 
     Attributes:
         imitated: the supernet whose new candidates have learned to give what the original layers give.
+        choices: a picture of how the search went, place by place.
+        predictions: a picture of predicted against measured nets.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.imitated = path / "imitated.safetensors"
+        self.choices = path / "choices.png"
+        self.predictions = path / "predictions.png"
 
     def _load_settings(self) -> OwnSettings:
         return load_json(self.settings, OwnSettings)
@@ -80,6 +87,7 @@ class OwnRun:
         folder: of a run that `OwnFolder.begin` has accepted.
         seed: fixes everything but the measured latencies.
         budget: what the net may cost.
+        metrics: commands that fill columns of the table.
         target: the device that it is searched for.
         cache: of latency tables and conversions.
         session: shows progress, and knows where nets are trained.
@@ -93,6 +101,7 @@ class OwnRun:
     folder: OwnFolder
     seed: int
     budget: Budget
+    metrics: tuple[CommandMetric, ...]
     target: DeviceSettings
     cache: Cache
     session: Session

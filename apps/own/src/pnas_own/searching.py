@@ -2,25 +2,34 @@
 
 from attrs import frozen
 
-from pnas_apps.devices.target import TargetDevice, target_device
+from pnas_apps.devices.target import target_device
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.showing.run_tables import landing_table
 from pnas_apps.steps.land import land
-from pnas_apps.steps.objective import make_arch_step
+from pnas_apps.steps.objective import make_arch_step, told_objective
 from pnas_apps.steps.rewards import measured_ms
 from pnas_apps.steps.supernet_search import go_on_searching
 from pnas_apps.steps.table import TableChoice, table_for
-from pnas_latency import LatencyTable
+from pnas_latency import Device, Landing, LatencyTable
 from pnas_ops import Batches, ModuleArchitecture, save_weights
+from pnas_own.pictures import draw_search_of
 from pnas_own.run import OwnRun, read_into
 from pnas_supernet import ProxylessNAS, accuracy, has_checkpoint, imitate
+
+
+@frozen(kw_only=True, eq=False)
+class Found:
+    """The net that a search landed on, and how."""
+
+    net: ModuleArchitecture
+    landing: Landing
 
 
 @frozen(kw_only=True, eq=False)
 class Tabled:
     """A run's device, and the table that predicts what nets take on it."""
 
-    device: TargetDevice
+    device: Device
     table: LatencyTable
 
 
@@ -39,6 +48,7 @@ def find_table(run: OwnRun, choice: TableChoice) -> Tabled:
         run.cache,
         choice,
         budget=run.budget,
+        metrics=run.metrics,
         objective=run.preset.objective,
         build=run.supernet.build,
         reporter=run.session.reporter,
@@ -62,8 +72,8 @@ def let_imitate(run: OwnRun) -> None:
         run.session.reporter.line(f"  {found!r}".replace("<", "").replace(">", ""))
 
 
-def search(run: OwnRun, tabled: Tabled) -> ModuleArchitecture:
-    """The net that a search lands on; goes on where an interrupted one was.
+def search(run: OwnRun, tabled: Tabled) -> Found:
+    """The net that a search lands on; goes on where an interrupted one was. Leaves pictures of the search.
 
     Raises:
         CheckpointError: for a checkpoint that cannot be gone on from.
@@ -78,6 +88,8 @@ def search(run: OwnRun, tabled: Tabled) -> ModuleArchitecture:
     def choice(epoch: int, start: int) -> Batches:
         return run.data.training("choice", "search", epoch, start=start)
 
+    if run.budget.latency_ms is None:
+        run.session.reporter.line(told_objective(run.preset.objective, space, table, run.budget))
     measured = measured_ms(tabled.device, run.supernet.build)
     arch_step = make_arch_step(
         space,
@@ -116,8 +128,9 @@ def search(run: OwnRun, tabled: Tabled) -> ModuleArchitecture:
         reporter=run.session.reporter,
     )
     if landing.target_ms is not None:
-        run.session.reporter.console.print(landing_table(landing))
+        run.session.reporter.console.print(landing_table(landing, table.device))
     net = landing.result.architecture
     assert isinstance(net, ModuleArchitecture)
     run.folder.files.save(net, run.folder.architecture)
-    return net
+    draw_search_of(run, table, nas.history)
+    return Found(net=net, landing=landing)

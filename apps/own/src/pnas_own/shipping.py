@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from pnas_apps.devices.target import shipped_format
+from pnas_apps.devices.target import bundle_formats, shipped_format
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.folder import SEARCHED
 from pnas_apps.showing.file_tables import proof_table
@@ -74,7 +74,7 @@ def export(run: OwnRun, tabled: Tabled, trained: Mapping[str, nn.Module]) -> Bun
     """
     network, path, reporter = trained[SEARCHED].eval(), run.folder.bundle(SEARCHED), run.session.reporter
     shipped = shipped_format(tabled.device)
-    formats: list[Format] = ["onnx", "tflite", _INT8, shipped]
+    formats = [*bundle_formats(tabled.device)]
     bundle = kept_bundle(network, path, reporter.warn) or _exported(run, network, formats)
     if shipped != _INT8 and any(lossy.file == file_name(_INT8) for lossy in bundle.proof.lossy):
         reporter.console.print(proof_table(bundle.proof))

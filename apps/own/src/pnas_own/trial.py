@@ -66,9 +66,10 @@ def _outputs(net: nn.Module, images: Tensor, given: Given) -> Any:
         outputs = net(images)
     except Exception as error:  # whatever a user's net raises
         shape = "x".join(map(str, images.shape))
+        way_out = "name another --resolution" if given.loaders is None else "let loaders give others"
         raise UserError(
-            f"the net that {given.name} of {given.path} makes does not take images {shape}: {type(error).__name__}: "
-            f"{in_one_line(error)}: mend it, or name another --resolution"
+            f"the net that {given.name} of {given.path} makes does not take images {shape} ({type(error).__name__}: "
+            f"{in_one_line(error)}): let its forward take them, or {way_out}"
         ) from None
     if not all(one.isfinite().all() for one in pytree.tree_leaves(outputs) if isinstance(one, Tensor)):
         raise UserError(
@@ -111,7 +112,9 @@ def _check_logits(outputs: Any, data: Data, given: Given) -> None:
         return
     what = f"{tuple(outputs.shape)}" if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
     wanted = f"{classes} logits an image, one for each class" if classes else "logits (N, classes)"
-    way_out = f"let {given.name} take the number of classes" if given.loaders is None else "mend it"
+    way_out = (
+        f"let {given.name} take the number of classes" if given.loaders is None else f"let {given.name} end in such"
+    )
     raise UserError(
         f"the net that {given.name} of {given.path} makes gives {what}, not {wanted}: {way_out}, or give loss and "
         "score for what it gives"
