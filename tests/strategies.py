@@ -171,7 +171,13 @@ def architectures(draw: DrawFn) -> Architecture:
 
 milliseconds = st.floats(0, 100)
 device_infos = st.builds(
-    DeviceInfo, device=names, runtime=names, runtime_version=names, threads=st.integers(1, 64), dtype=names
+    DeviceInfo,
+    device=names,
+    runtime=names,
+    runtime_version=names,
+    threads=st.integers(1, 64),
+    dtype=names,
+    batch=st.integers(1, 64),
 )
 measurements = st.builds(
     Measurement,

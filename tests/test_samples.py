@@ -48,6 +48,8 @@ def test_a_table_predicts_what_its_numbers_add_up_to() -> None:
     raw = document(FINISHED / "table.json")
     table = LatencyTable.load(FINISHED / "table.json")
     assert (len(table.entries), len(table.nets)) == (len(raw["entries"]), len(raw["nets"]))
+    assert "batch" not in raw["device"]
+    assert table.device.batch == 1
     calibration = raw["calibration"]
     overheads = sorted(entry["measurement"]["overhead_ms"] for entry in raw["entries"])
     for net in raw["nets"]:

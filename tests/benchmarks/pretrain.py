@@ -1,6 +1,7 @@
 """Weights for one of torchvision's nets where its own cannot be downloaded: CIFAR-10, enlarged to 64 pixels.
 
     uv run python tests/benchmarks/pretrain.py --net mobilenet_v3_small --minutes 60 [--data ZIP] [--out FOLDER]
+        [--device cuda]
 
 Leaves FOLDER/NET.safetensors and FOLDER/NET.json, which says on what the net was trained and how good it is.
 Interrupted, the same command goes on: a checkpoint is written every minute. `mobilenet_v3_large` is the backbone of
@@ -78,8 +79,9 @@ class Spent:
 @click.option("--minutes", type=click.FloatRange(0, 60, min_open=True), default=60.0, show_default=True)
 @click.option("--share", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Of the training images.")
 @click.option("--data", type=click.Path(exists=True, path_type=Path), default=CIFAR, help="train/CLASS/*, test/CLASS/*")
+@click.option("--device", type=torch.device, default="cpu", show_default=True, help="Such as cuda.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("pretrained"), show_default=True)
-def main(name: str, minutes: float, share: float, data: Path, out: Path) -> None:
+def main(name: str, minutes: float, share: float, data: Path, device: torch.device, out: Path) -> None:
     """Reads the images, trains as long as it may, judges and saves."""
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
@@ -88,12 +90,13 @@ def main(name: str, minutes: float, share: float, data: Path, out: Path) -> None
         if share < 1:
             _, train = split_share(train, share, seeded_generator(0, "share"))
         net = torchvision.models.get_model(name, weights=None, num_classes=len(train.classes))
-        net = net.to(memory_format=torch.channels_last)
+        net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         checkpoint = out / f"{name}.pt"
-        spent = run_training(net, train, seconds=60 * minutes, checkpoint=checkpoint, reporter=reporter)
+        with torch.backends.cudnn.flags(enabled=True, benchmark=True):
+            spent = run_training(net, train, seconds=60 * minutes, checkpoint=checkpoint, reporter=reporter)
         net.eval()
         preprocessing = photo_preprocessing(train.images.shape[-1])
-        judged = ImageBatches(test, preprocessing, batch_size=256)
+        judged = ImageBatches(test, preprocessing, batch_size=256, device=device)
         found = accuracy(lambda images: net(enlarged(images)), judged)
         about = Pretrained(
             net=name,
@@ -104,14 +107,16 @@ def main(name: str, minutes: float, share: float, data: Path, out: Path) -> None
             minutes=round(spent.seconds / 60, 1),
             classes=train.classes,
         )
-        save_weights(net, out / f"{name}.safetensors")
+        save_weights(net.cpu(), out / f"{name}.safetensors")
         save_json(about, out / f"{name}.json")
         delete_checkpoint(checkpoint)
         reporter.line(f"{name}: {found:.2%} of {len(test)} test images after {about.epochs} epochs; it is in {out}")
 
 
 def read_archive(data: Path, reporter: Reporter) -> tuple[ImageSet, ImageSet]:
-    """The training and the test images of CIFAR-10's archive, at their own 32 pixels."""
+    """The training and the test images of CIFAR-10's archive, or of a folder like it, at their own 32 pixels."""
+    if data.is_dir():
+        return read_images(data, resolution=32, download=False, reporter=reporter)
     with tempfile.TemporaryDirectory() as folder:
         zipfile.ZipFile(data).extractall(folder)
         return read_images(Path(folder), resolution=32, download=False, reporter=reporter)
@@ -138,6 +143,8 @@ def run_training(net: nn.Module, train: ImageSet, *, seconds: float, checkpoint:
         state = {"net": net.state_dict(), "optimizer": optimizer.state_dict(), "spent": asdict(spent)}
         save_checkpoint(state, checkpoint, kind="pretraining")
 
+    device = next(net.parameters()).device
+    bfloat16 = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
     saved, began = spent, time.monotonic() - spent.seconds
     net.train()
     with reporter.bar("pretraining", round(seconds)) as advance:
@@ -149,11 +156,14 @@ def run_training(net: nn.Module, train: ImageSet, *, seconds: float, checkpoint:
                 batch_size=BATCH_SIZE,
                 generator=seeded_generator(0, "pretraining", spent.steps),
                 augmentation=AUGMENTATION,
+                device=device,
             )
             for images, labels in batches:
                 share = spent.seconds / seconds
                 optimizer.param_groups[0]["lr"] = SCHEDULE.lr_at(share) * min(1.0, share / WARM_UP)
-                loss = functional.cross_entropy(net(enlarged(images)), labels, label_smoothing=SCHEDULE.label_smoothing)
+                with bfloat16:
+                    outputs = net(enlarged(images)).float()
+                loss = functional.cross_entropy(outputs, labels, label_smoothing=SCHEDULE.label_smoothing)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()

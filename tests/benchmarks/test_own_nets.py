@@ -1,4 +1,4 @@
-"""The two examples of `pnas-own`, kept whole, from weights that `pretrain.py` has made in the folder PRETRAINED_DIR.
+"""The three examples of `pnas-own`, kept whole, from weights that `pretrain.py` has made in the folder PRETRAINED_DIR.
 
 Run with `PRETRAINED_DIR=pretrained uv run pytest -m slow tests/benchmarks/test_own_nets.py -s` on an idle machine.
 """
@@ -49,7 +49,15 @@ def test_photographs_by_a_net_of_torchvision(tmp_path: Path) -> None:
     assert found.score > 0.6
 
 
+def test_photographs_by_a_net_of_blocks(tmp_path: Path) -> None:
+    original, found = results(tmp_path, "resnet.py", "resnet18", "--target-latency-ms", "4").nets
+    assert 0.95 * 4 <= found.measured_ms <= 1.05 * 4
+    assert found.measured_ms < original.measured_ms
+    assert found.score > 0.6
+
+
 def test_segmentation_by_a_net_of_torchvision(tmp_path: Path) -> None:
-    original, found = results(tmp_path, "digits.py", "mobilenet_v3_large", "--target-latency-ms", "3").nets
+    limits = ("--target-latency-ms", "1.2", "--search-epochs", "10", "--train-epochs", "12")
+    original, found = results(tmp_path, "digits.py", "mobilenet_v3_large", *limits).nets
     assert found.measured_ms < original.measured_ms
     assert found.score > 0.5
