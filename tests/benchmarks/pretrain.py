@@ -90,7 +90,7 @@ def main(name: str, minutes: float, share: float, data: Path, device: torch.devi
         if share < 1:
             _, train = split_share(train, share, seeded_generator(0, "share"))
         net = torchvision.models.get_model(name, weights=None, num_classes=len(train.classes))
-        net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        net = net.to(device, memory_format=torch.channels_last)
         checkpoint = out / f"{name}.pt"
         with torch.backends.cudnn.flags(enabled=True, benchmark=True):
             spent = run_training(net, train, seconds=60 * minutes, checkpoint=checkpoint, reporter=reporter)

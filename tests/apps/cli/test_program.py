@@ -255,7 +255,7 @@ def test_a_finished_run_is_refused_and_left_alone(demo: tuple[Path, Path, str]) 
     run, cache, _ = demo
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     result = CliRunner().invoke(main, ["demo", "--run-dir", str(run), "--cache-dir", str(cache), *SHORT, *TARGET])
-    assert_refused(result, "already holds a finished run: give another --run-dir")
+    assert_refused(result, "already holds a finished run: read .*, or give a new run another --run-dir")
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 

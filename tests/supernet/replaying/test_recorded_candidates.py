@@ -1,6 +1,7 @@
 """Recorded candidates against candidates that are run: on a CPU by what does the work again, on a GPU by graphs."""
 
 import copy
+import random
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
@@ -10,13 +11,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.checkpoint import checkpoint
 
+from bits import bits
 from pnas_ops import MBConv
 from pnas_supernet import (
+    ExactGate,
     Execution,
     MixedOp,
     RecordedCandidates,
     Sampler,
+    TwoPathGate,
     active_paths,
     alpha_parameters,
     arch_step,
@@ -197,6 +202,42 @@ class Summed(nn.Module):
         return pair[0] + pair[1]
 
 
+class Borrowed(nn.Module):
+    """Learns something that is not among its parameters."""
+
+    def __init__(self, borrowed: Tensor) -> None:
+        super().__init__()
+        self.conv, self.borrowed = nn.Conv2d(4, 4, 1), [borrowed]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x) + self.borrowed[0].sum()
+
+
+class SometimesLeftOut(nn.Module):
+    """Draws from Python's random numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x if random.random() < 0.5 else self.conv(x)
+
+
+class Checkpointed(nn.Sequential):
+    """Runs its modules again in backward."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        again: Tensor = checkpoint(super().forward, x, use_reentrant=False)
+        return again
+
+
+def borrowing() -> nn.Module:
+    stem = nn.Conv2d(3, 4, 3).double()
+    assert stem.bias is not None
+    return nn.Sequential(stem, around(MixedOp([Borrowed(stem.bias), nn.Conv2d(4, 4, 1)]))[1:])
+
+
 def around(*between: nn.Module) -> nn.Module:
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)]
     torch.manual_seed(0)
@@ -223,6 +264,11 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "spectral": lambda: around(
         MixedOp([nn.utils.parametrizations.spectral_norm(nn.Conv2d(4, 4, 1)), nn.Conv2d(4, 4, 1)])
     ),
+    "borrowing": borrowing,
+    "sometimes": lambda: around(MixedOp([SometimesLeftOut(), nn.Conv2d(4, 4, 1)])),
+    "checkpointed": lambda: around(
+        Checkpointed(MixedOp([nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 3, padding=1)]), nn.ReLU())
+    ),
     "twice": lambda: around(*[MixedOp([nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)])] * 2),
 }
 
@@ -233,9 +279,52 @@ def test_a_net_of_any_kind_is_the_same(name: str, batch: Batch) -> None:
     network = NETS[name]()
     other = copy.deepcopy(network)
     torch.manual_seed(5)
+    random.seed(5)
     plain = search(network, batch, steps=4)
     torch.manual_seed(5)
+    random.seed(5)
     assert_same(plain, search(other, batch, steps=4, recorded=RecordedCandidates(other)))
+
+
+@pytest.mark.parametrize("path", [TwoPathGate(0, 1), TwoPathGate(1, 0), ExactGate(1)], ids=str)
+def test_gates_stand_in_the_order_of_the_path(batch: Batch, path: TwoPathGate) -> None:
+    network = around(MixedOp([nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1)]))
+    found = []
+    for inside in (nullcontext(), RecordedCandidates(network)):
+        network.zero_grad()
+        with inside, active_paths(network, [path]):
+            cross_entropy(network(batch[0]), batch[1]).backward()
+        found.append([parameter.grad for parameter in network.parameters()])
+    assert bits([gradient for gradient in found[0] if gradient is not None]) == bits(
+        [gradient for gradient in found[1] if gradient is not None]
+    )
+    assert found[0][-1] is not None
+
+
+def test_a_gradient_of_the_input_is_the_users_own() -> None:
+    torch.manual_seed(0)
+    op = MixedOp([nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 3, padding=1)])
+    a, b = torch.randn(2, 2, 4, 5, 5).unbind()
+    with RecordedCandidates(op), active_paths(op, [ExactGate(0)]):
+        op(a.requires_grad_()).square().sum().backward()
+        assert a.grad is not None
+        before = a.grad.clone()
+        op(b).square().sum().backward()
+        assert torch.equal(a.grad, before)
+
+
+def test_a_candidate_that_changes_its_input_is_refused_as_ever(batch: Batch) -> None:
+    network = around(MixedOp([nn.Conv2d(4, 4, 1), nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(4, 4, 1))]))
+    with RecordedCandidates(network), active_paths(network, [ExactGate(0)]):
+        loss = cross_entropy(network(batch[0]), batch[1])
+        with pytest.raises(ValueError, match="changes its input in place"):
+            loss.backward()
+
+
+def test_a_copy_stands_on_its_own(network: nn.Module, batch: Batch) -> None:
+    with RecordedCandidates(network):
+        copied = copy.deepcopy(network)
+    assert_same(search(copy.deepcopy(network), batch), search(copied, batch))
 
 
 def test_choices_that_are_shared_are_the_same(batch: Batch) -> None:

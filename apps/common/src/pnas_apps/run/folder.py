@@ -112,7 +112,9 @@ class KeptRun(ABC, Generic[AnySettings]):
     def refuse_finished(self) -> None:
         """Raises a UserError where the run is finished, and nothing of it is damaged that could be made again."""
         if self.is_finished and not self.damages():
-            raise UserError(f"{self.path} already holds a finished run: give another --run-dir, or delete it")
+            raise UserError(
+                f"{self.path} already holds a finished run: read {self.report}, or give a new run another --run-dir"
+            )
 
     def refuse_foreign(self) -> None:
         """Raises a UserError where the folder holds something that is not a run."""

@@ -126,7 +126,9 @@ def results_table(
 def _amount(value: float | None, unit: str) -> str:
     if value is None:
         return "-"
-    return f"{value:.4f}" if unit == "ms" else f"{value:,.0f}"
+    if unit == "ms":
+        return f"{value:.4f}"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
 def _op_text(op: OpSpec) -> str:

@@ -53,6 +53,10 @@ class MixedOp(nn.Module):
         self._known_alphas: KnownAlphas | None = None
         self._stand_ins: Sequence[nn.Module] | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without its stand-ins, which are those of this very network."""
+        return self.__dict__ | {"_stand_ins": None}
+
     @property
     def probs(self) -> Tensor:
         """The probabilities softmax(alpha), shape (N,), differentiable."""

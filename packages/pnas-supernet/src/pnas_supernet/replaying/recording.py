@@ -1,5 +1,6 @@
 """One candidate, recorded for one kind of call."""
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -82,7 +83,8 @@ class Recording:
             gate: where the backward pass writes <dL/dout, out>; None if it need not.
 
         Raises:
-            NotRecordableError: for one that draws random numbers, or that gives something else than a tensor.
+            NotRecordableError: for one that draws random numbers, changes its input, learns what is not a parameter of
+                its own, or gives something else than a tensor.
         """
         place = desk.tensor("input", x)
         leaf = place.detach().requires_grad_(x.requires_grad)
@@ -100,11 +102,23 @@ class Recording:
         used: list[Tensor] = []
 
         def rehearsal() -> None:
-            out = run()
+            version = place._version
+            try:
+                out = run()
+            except RuntimeError as error:  # of whatever kind: it is run, and tells it then, or does not
+                raise NotRecordableError(str(error)) from error
+            if place._version != version:
+                raise NotRecordableError("it changes its input in place")
+            if any(all(leaf is not one for one in wanted) for leaf in _leaves(out)):
+                raise NotRecordableError("it learns something that is not among its parameters")
             outputs[:] = [out.detach()]
             if out.requires_grad:
                 found = torch.autograd.grad(out, wanted, torch.zeros_like(out), allow_unused=True)
                 used[:] = [tensor for tensor, gradient in zip(wanted, found, strict=True) if gradient is not None]
+                if any(gradient is not None and gradient.is_sparse for gradient in found):
+                    raise NotRecordableError("its gradients are sparse")
+                if any(tensor is not leaf and not isinstance(tensor, nn.Parameter) for tensor in used):
+                    raise NotRecordableError("something else stands for its parameters, as in functional_call")
 
         outputs: list[Tensor] = []
         place.copy_(x.detach())
@@ -164,8 +178,11 @@ def evaluation(candidate: nn.Module, active: Recording, gate: Tensor) -> Work:
     parts, autocast = list(candidate.modules()), autocast_of(place.device)
 
     def work() -> None:
+        version = place._version
         with torch.no_grad(), autocast(), buffers_untouched(parts):
             out = candidate(place)
+        if place._version != version:
+            raise NotRecordableError("it changes its input in place")
         if not isinstance(out, Tensor) or out.shape != grad_output.shape:
             raise ValueError(
                 f"two candidates of a MixedOp give unlike outputs: {type(candidate).__name__} and one of the shape "
@@ -183,8 +200,11 @@ def record_gate(work: Work, device: torch.device, *, tape: Tape, shared: Desk) -
         NotRecordableError: as `Recording.of`.
     """
     with drawing_nothing(device):
-        for _ in range(_REHEARSALS):
-            tape.rehearse(work)
+        try:
+            for _ in range(_REHEARSALS):
+                tape.rehearse(work)
+        except (RuntimeError, ValueError) as error:  # one that is banned by alpha = -inf may fail: it is not run then
+            raise NotRecordableError(str(error)) from error
     return tape.record(work, shared.memory)
 
 
@@ -197,17 +217,33 @@ def autocast_of(device: torch.device) -> Callable[[], AbstractContextManager[Non
 
 @contextmanager
 def drawing_nothing(device: torch.device) -> Iterator[None]:
-    """Runs the `with` block, after which PyTorch's generators are as they were.
+    """Runs the `with` block, after which PyTorch's generators, and Python's, are as they were.
 
     Raises:
         NotRecordableError: where the block has drawn from them.
     """
-    before = _random_states(device)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        yield
-        after = _random_states(device)
-    if any(not torch.equal(a, b) for a, b in zip(before, after, strict=True)):
+    before, of_python = _random_states(device), random.getstate()
+    try:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            yield
+            after, of_python_after = _random_states(device), random.getstate()
+    finally:
+        random.setstate(of_python)
+    if of_python_after != of_python or any(not torch.equal(a, b) for a, b in zip(before, after, strict=True)):
         raise NotRecordableError("it draws random numbers")
+
+
+def _leaves(out: Tensor) -> Iterator[Tensor]:
+    """What the graph of a tensor gives gradients to."""
+    seen: set[Any] = set()
+    ahead: list[Any] = [out.grad_fn]
+    while ahead:
+        node = ahead.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            if hasattr(node, "variable"):
+                yield node.variable
+            ahead += [following for following, _ in node.next_functions]
 
 
 def _random_states(device: torch.device) -> list[Tensor]:

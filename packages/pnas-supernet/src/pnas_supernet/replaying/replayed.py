@@ -105,6 +105,7 @@ class Inside:
             *(one for part in modules for one in (part._forward_hooks, part._forward_pre_hooks)),
             *(one for part in modules for one in (part._backward_hooks, part._backward_pre_hooks)),
             *(parameter._backward_hooks for parameter in parameters),
+            *(parameter._post_accumulate_grad_hooks for parameter in parameters),
         ]
         norms = [part for part in modules if hasattr(part, "track_running_stats")]
         return cls(modules, parameters, list(candidate.buffers()), norms, any(hooks))
@@ -141,6 +142,11 @@ class ReplayedCandidate(SelfGated):
         self._recordings: dict[Any, Recording | None] = {}
         self._gates: dict[Any, Work | None] = {}
 
+    def suits(self, alpha: Tensor) -> bool:
+        """Whether gates' gradients are kept as alpha's are."""
+        gates = self._place.desk.gates
+        return (gates.dtype, gates.device) == (alpha.dtype, alpha.device)
+
     def look_again(self) -> None:
         """Forgets what is inside the candidate: its modules, their tensors and hooks."""
         self._inside = None
@@ -155,6 +161,9 @@ class ReplayedCandidate(SelfGated):
     def gated_output(self, alpha: Tensor, candidates: Sequence[nn.Module], *inputs: Any, **named: Any) -> Any:
         """As `pnas_supernet.gated_output`, with this candidate as the active one among others of its place."""
         members = [candidate for candidate in candidates if isinstance(candidate, ReplayedCandidate)]
+        if len(members) < len(candidates):  # a path of the user's own has put something beside them
+            plain = [one.candidate if isinstance(one, ReplayedCandidate) else one for one in candidates]
+            return gated_output(alpha, plain, plain.index(self.candidate), *inputs, **named)
         recording = self._recording(inputs, named, gated=True)
         gates = [] if recording is None else [one.gate(inputs[0], recording) for one in members if one is not self]
         if recording is None or None in gates:
@@ -183,7 +192,7 @@ class ReplayedCandidate(SelfGated):
 
     def _recording(self, inputs: Sequence[Any], named: Any, *, gated: bool) -> Recording | None:
         place, studio = self._place, self._place.studio
-        if named or len(inputs) != 1 or not torch.is_grad_enabled() or place.is_busy:
+        if named or len(inputs) != 1 or not torch.is_grad_enabled() or place.is_busy or _saves_elsewhere():
             return None
         (x,) = inputs
         call = self._call(x) if isinstance(x, Tensor) else None
@@ -243,7 +252,7 @@ class _Replay(torch.autograd.Function):
         recording: Recording = ctx.recording
         recording.grad_output.copy_(grad_output)
         recording.add_gradients()
-        return None, None, None, recording.input.detach() if ctx.needs_input_grad[3] else None
+        return None, None, None, recording.input.clone() if ctx.needs_input_grad[3] else None
 
 
 class _ReplayGated(torch.autograd.Function):
@@ -266,10 +275,16 @@ class _ReplayGated(torch.autograd.Function):
             gate()
         call.recording.add_gradients()
         gates = call.place.desk.gates
-        found = gates.clone() if len(call.members) == len(gates) else torch.stack([gates[one] for one in call.members])
+        in_order = list(call.members) == list(range(len(gates)))
+        found = gates.clone() if in_order else torch.stack([gates[one] for one in call.members])
         # What has no probability has no say, whatever it gave.
         grad_probs = found.where(ctx.probs != 0, 0.0).to(ctx.probs.dtype)
-        return grad_probs, None, None, call.recording.input.detach() if ctx.needs_input_grad[3] else None
+        return grad_probs, None, None, call.recording.input.clone() if ctx.needs_input_grad[3] else None
+
+
+def _saves_elsewhere() -> bool:
+    """Whether what backward needs is kept by somebody else, such as checkpointing, who is to see it."""
+    return torch._C._autograd._top_saved_tensors_default_hooks(False) is not None
 
 
 def _autocast_dtype(x: Tensor) -> torch.dtype | None:

@@ -23,7 +23,9 @@ class RecordedCandidates:
     Results are those of running it, within rounding. The recordings of one place share their memory, since one of its
     candidates is run at a time; gradients of weights stay where they are, until the next backward pass of their
     candidate. What cannot be recorded is run: see `eager`. Modules, parameters and hooks are those that the candidates
-    have when the block is entered.
+    have when the block is entered, and what a candidate keeps in Python, such as a counter, is as it was when it was
+    recorded. Gradients come by `backward` alone, not by `torch.autograd.grad`, and reach no hook of autograd's nodes,
+    such as DistributedDataParallel's.
 
     Args:
         network: any module that holds `MixedOp`s.
@@ -46,7 +48,8 @@ class RecordedCandidates:
     def __enter__(self) -> Self:
         for op in mixed_ops(self._network):
             candidates = list(op.candidates)
-            if [one.candidate for one in self._stand_ins.get(op, ())] != candidates:
+            known = self._stand_ins.get(op, ())
+            if [one.candidate for one in known] != candidates or not all(one.suits(op.alpha) for one in known):
                 self._stand_ins[op] = self._of(op)
             for stand_in in self._stand_ins[op]:
                 stand_in.look_again()
@@ -56,7 +59,7 @@ class RecordedCandidates:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for op in mixed_ops(self._network):
+        for op in self._stand_ins:
             op._stand_ins = None
 
     def _of(self, op: MixedOp) -> Sequence[ReplayedCandidate]:
