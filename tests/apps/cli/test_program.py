@@ -114,6 +114,7 @@ def test_the_files_have_the_reported_accuracy(demo: tuple[Path, Path, str]) -> N
         assert accuracy == pytest.approx(net.test_accuracy, abs=1.5 / len(test))
 
 
+@pytest.mark.slow
 def test_export_adds_formats_and_keeps_those_that_are_there(
     demo: tuple[Path, Path, str], tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,6 +109,7 @@ def count(calls: Path) -> int:
     return len(calls.read_text().splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("converted")
 def test_going_on_measures_nothing_twice(
     board: str, calls: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]

@@ -177,6 +177,7 @@ def test_processes_that_are_not_synchronized_differ_from_one(two_path: list[Resu
     assert {"/network/network.2.op.alpha", "/history/2/train_loss", "/history/2/probs/0/0"} <= set(different)
 
 
+@pytest.mark.slow
 def test_a_killed_process_ends_all_with_a_clear_error_and_torchrun_goes_on_from_the_checkpoint(
     tmp_path: Path, backend: str, two_path: list[Result]
 ) -> None:
