@@ -233,6 +233,10 @@ CALLS: dict[str, Callable[[Case], object]] = {
 }
 
 
+MEASURING = (devices_measure, files_are_timed)
+"""These take ten seconds each."""
+
+
 @pytest.fixture(scope="module")
 def files(onnx_path: Path, tflite_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("files")
@@ -244,7 +248,9 @@ def files(onnx_path: Path, tflite_path: Path, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.mark.usefixtures("unmeasured_proofs")
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (CALLS[name] in MEASURING)) for name in CALLS]
+)
 def test_a_text_is_as_good_as_a_path(
     name: str,
     net: nn.Module,

@@ -159,6 +159,7 @@ def test_the_reward_is_that_of_mnasnet(reward_cost: Any, reference: float) -> No
     assert step.reward(0.8, [0] * len(SPACE.mixed)) == pytest.approx(0.8 * 3**-0.07)
 
 
+@pytest.mark.slow
 def test_the_size_of_a_file_is_that_of_the_exported_one(tmp_path: Path) -> None:
     stage = evolve(SPACE.stages[0], depth=1)
     small = evolve(SPACE, stages=(stage,), head=evolve(SPACE.head, in_channels=stage.width))
