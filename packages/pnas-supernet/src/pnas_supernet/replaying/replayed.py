@@ -284,7 +284,12 @@ class _ReplayGated(torch.autograd.Function):
 
 def _saves_elsewhere() -> bool:
     """Whether what backward needs is kept by somebody else, such as checkpointing, who is to see it."""
-    return torch._C._autograd._top_saved_tensors_default_hooks(False) is not None
+    # PyTorch has no question for this, and a refusal to turn off hooks that are there.
+    try:
+        with torch.autograd.graph.disable_saved_tensors_hooks("there are hooks"):
+            return False
+    except RuntimeError:
+        return True
 
 
 def _autocast_dtype(x: Tensor) -> torch.dtype | None:
