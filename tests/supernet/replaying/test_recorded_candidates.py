@@ -410,12 +410,11 @@ def test_gradients_add_up(network: nn.Module, batch: Batch, backward: Callable[[
 
 
 def test_a_second_backward_pass_is_refused(network: nn.Module, batch: Batch) -> None:
-    def twice(loss: Tensor) -> None:
+    with RecordedCandidates(network), active_paths(network, [ExactGate(0), ExactGate(1)]):
+        loss = cross_entropy(network(batch[0]), batch[1])
         loss.backward(retain_graph=True)
-        loss.backward()
-
-    with RecordedCandidates(network), pytest.raises(RuntimeError, match="outside of `with RecordedCandidates"):
-        gradients(network, batch, twice)
+        with pytest.raises(RuntimeError, match="outside of `with RecordedCandidates"):
+            loss.backward()
 
 
 @pytest.fixture
