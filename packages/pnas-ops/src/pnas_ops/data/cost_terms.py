@@ -1,0 +1,43 @@
+"""What a net costs, where that is no sum over choices: each term hangs on a few of them."""
+
+from collections.abc import Sequence
+from math import prod
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+from attrs.validators import min_len
+
+if TYPE_CHECKING:
+    from pnas_ops.data.workload import Workload
+
+
+@frozen(kw_only=True)
+class CostTerm:
+    """A part of what a net costs, which a few of its choices decide together.
+
+    An edge of a cell costs something where its node takes it as an input; a block's cost depends on how many channels
+    the block before it gives.
+
+    Attributes:
+        choices: the numbers of those choices in the space, each once; none for what all nets have.
+        options: how many options each of them has.
+        computed: what a net computes here, one row for each combination of the options, the last choice's option
+            changing fastest: nothing at all where it is empty.
+    """
+
+    choices: tuple[int, ...]
+    options: tuple[int, ...]
+    computed: tuple[tuple["Workload", ...], ...] = field(validator=min_len(1))
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.choices) != len(self.options) or len({*self.choices}) != len(self.choices):
+            raise ValueError(f"a term of choices {self.choices} cannot have options {self.options}")
+        if len(self.computed) != prod(self.options):
+            raise ValueError(f"options {self.options} combine in {prod(self.options)} ways, got {len(self.computed)}")
+
+    def of(self, choices: Sequence[int]) -> tuple["Workload", ...]:
+        """What the net with these choices, one for each choice of the space, computes here."""
+        row = 0
+        for number, options in zip(self.choices, self.options, strict=True):
+            row = row * options + choices[number]
+        return self.computed[row]
