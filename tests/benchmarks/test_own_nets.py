@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pnas_latency import Landing
 from pnas_ops import load_json
 from pnas_own.reporting import OwnResults
 
@@ -42,22 +43,33 @@ def results(folder: Path, example: str, weights: str, *arguments: str) -> OwnRes
     return found
 
 
+def landed(folder: Path) -> bool:
+    """Whether the net keeps the target and uses it, as it was measured then: machines change their speed."""
+    landing = load_json(folder / "run" / "landing.json", Landing)
+    measured = landing.attempts[landing.chosen].measured_ms
+    return measured is not None and 0.93 * landing.target_ms <= measured <= landing.target_ms
+
+
 def test_photographs_by_a_net_of_torchvision(tmp_path: Path) -> None:
     original, found = results(tmp_path, "photos.py", "mobilenet_v3_small", "--target-latency-ms", "0.4").nets
-    assert 0.95 * 0.4 <= found.measured_ms <= 1.05 * 0.4
+    assert landed(tmp_path)
     assert found.measured_ms < original.measured_ms
     assert found.score > 0.6
 
 
 def test_photographs_by_a_net_of_blocks(tmp_path: Path) -> None:
     original, found = results(tmp_path, "resnet.py", "resnet18", "--target-latency-ms", "4").nets
-    assert 0.95 * 4 <= found.measured_ms <= 1.05 * 4
+    assert landed(tmp_path)
     assert found.measured_ms < original.measured_ms
     assert found.score > 0.6
 
 
 def test_segmentation_by_a_net_of_torchvision(tmp_path: Path) -> None:
-    limits = ("--target-latency-ms", "1.2", "--search-epochs", "10", "--train-epochs", "12")
-    original, found = results(tmp_path, "digits.py", "mobilenet_v3_large", *limits).nets
+    epochs = ["--imitation-epochs=1", "--search-warmup-epochs=3", "--search-epochs=8", "--train-epochs=12"]
+    rates = ["--search-weight-lr=0.05", "--train-lr=0.05"]
+    original, found = results(
+        tmp_path, "digits.py", "mobilenet_v3_large", "--target-latency-ms=0.8", *epochs, *rates
+    ).nets
+    assert landed(tmp_path)
     assert found.measured_ms < original.measured_ms
-    assert found.score > 0.5
+    assert found.score > 0.45

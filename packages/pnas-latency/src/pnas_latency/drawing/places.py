@@ -1,6 +1,6 @@
 """Nets of somebody's module, place by place."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import fsum
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,8 @@ def draw_places(table: LatencyTable, nets: Sequence[ModuleArchitecture]) -> "Fig
     columns[0].set_xlim(0, _ROOM * (longest or 1.0))
     columns[0].set_yticks(range(len(paths)), labels=paths, fontsize=7, parse_math=False)
     columns[0].invert_yaxis()
-    figure.legend(handles=_legend(), loc="outside lower center", ncols=len(KERNEL_COLORS), frameon=False)
+    colors = {kernel_color(one.kernel_size) for net in nets for one in _standing(net)}
+    figure.legend(handles=_legend(colors), loc="outside lower center", ncols=len(colors), frameon=False)
     figure.suptitle(str(table.device), fontsize=9, x=0.01, ha="left", parse_math=False)
     return figure
 
@@ -68,8 +69,8 @@ def _standing(net: ModuleArchitecture) -> list[ModuleWorkload]:
     return [place.candidates[0] for place in net.places]
 
 
-def _legend() -> list[object]:
+def _legend(colors: Collection[str]) -> list[object]:
     from matplotlib.patches import Patch
 
     labels = {side: f"{side}x{side}" if side > 1 else "other" for side in KERNEL_COLORS}
-    return [Patch(color=color, label=labels[side]) for side, color in KERNEL_COLORS.items()]
+    return [Patch(color=color, label=labels[side]) for side, color in KERNEL_COLORS.items() if color in colors]
