@@ -2,17 +2,21 @@
 
 import itertools
 import json
+import subprocess
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import evolve
 
+from pnas_export.ground.children import started
 from pnas_export.timing import sessions, walk_session
 from pnas_export.timing.sessions import Plan, measure_in_sessions
-from pnas_ops import TimedCall, Workload
-from pnas_ops.timing import measurement
+from pnas_ops import TimedCall, WalkSamples, Workload
+from pnas_ops.timing import walk
 
 KEY = "block"
 
@@ -44,9 +48,8 @@ def plan(blocks: list[Workload]) -> Plan:
 def fake_session(latencies: list[float]) -> Callable[..., object]:
     """A session that finds the latency of its number."""
 
-    def session(plan: Plan, folder: Path, number: int, *rest: object) -> object:
-        values = {"latency_ms": latencies[number], "p25_ms": 0.0, "median_ms": 0.0, "p75_ms": 0.0, "count": 2}
-        return {KEY: values}
+    def session(plan: Plan, folder: Path, number: int, *rest: object) -> WalkSamples[str]:
+        return WalkSamples({KEY: [latencies[number]] * 2}, [])
 
     return session
 
@@ -140,6 +143,24 @@ def test_a_file_that_does_not_run_is_one_line(plan: Plan, folder: Path) -> None:
         measure_in_sessions(plan, folder)
 
 
+def test_a_session_loads_the_runtime_and_nothing_of_ours(
+    plan: Plan, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch alone takes longer to import than a short session, and leaves memory in pieces."""
+    commands: list[list[str]] = []
+
+    def recording(command: list[str], **options: Any) -> AbstractContextManager[subprocess.Popen[str]]:
+        commands.append([command[0], "-X", "importtime", *command[1:]])
+        return started(commands[-1], **options | {"stderr": errors})
+
+    monkeypatch.setattr(sessions, "started", recording)
+    with (folder / "errors.txt").open("w") as errors:
+        measure_in_sessions(evolve(plan, sessions=1), folder)
+    imported = {line.rpartition("|")[2].strip() for line in (folder / "errors.txt").read_text().splitlines()}
+    assert any(name.startswith("ai_edge_litert") for name in imported)
+    assert not {"torch", "attrs", "pnas_ops", "pnas_export"} & imported
+
+
 def test_a_session_takes_nothing_from_the_working_directory(plan: Plan, folder: Path) -> None:
     (folder / "json.py").write_text("raise RuntimeError")
     assert measure_in_sessions(evolve(plan, sessions=1), folder)
@@ -154,7 +175,7 @@ def test_few_nets_in_turns_stand_in_several_copies(
         with (tmp_path / f"{number}.tflite").open("wb") as file:
             file.truncate(size_mb * 2**20)
     paths = [str(path) for path in tmp_path.iterdir()]
-    files = walk_session.Files(measurement, import_module("ai_edge_litert.interpreter"), 1, paths)
+    files = walk_session.Files(walk, import_module("ai_edge_litert.interpreter"), 1, paths)
     runs: list[int] = []
     numbers = itertools.count()
 

@@ -73,14 +73,13 @@ from pnas_ops.original.released import RELEASED, ReleasedName, released
 from pnas_ops.timing.measurement import (
     DeviceInfo,
     Measurement,
-    Progress,
-    TimedCall,
     combine_sessions,
     processor_name,
-    report_progress,
     summarize_samples,
+    summarize_walk,
     time_walks,
 )
+from pnas_ops.timing.walk import Progress, TimedCall, WalkSamples, report_progress
 
 __version__ = version("pnas-ops")
 
@@ -204,6 +203,8 @@ __all__ = [
     "Measurement",
     "TimedCall",
     "time_walks",
+    "WalkSamples",
+    "summarize_walk",
     "summarize_samples",
     "combine_sessions",
     "Progress",

@@ -12,8 +12,17 @@ from typing import Any
 from attrs import asdict, evolve, field, frozen
 
 from pnas_export.ground.children import started
-from pnas_ops import Measurement, Progress, Range, combine_sessions, report_progress, write_atomically
-from pnas_ops.timing import measurement
+from pnas_ops import (
+    Measurement,
+    Progress,
+    Range,
+    WalkSamples,
+    combine_sessions,
+    report_progress,
+    summarize_walk,
+    write_atomically,
+)
+from pnas_ops.timing import walk
 
 _SESSION = Path(__file__).with_name("walk_session.py")
 
@@ -74,7 +83,7 @@ def measure_in_sessions(
         memory = None if kept is None else kept / f"{digest}-{number}.json"
         result = None if memory is None else _kept(memory)
         if result is None:
-            result = _measurements(_session(plan, folder, number, sessions, progress))
+            result = summarize_walk(_session(plan, folder, number, sessions, progress))
             if memory is not None:
                 write_atomically(memory, json.dumps({key: asdict(one) for key, one in result.items()}))
         found.append(result)
@@ -109,11 +118,11 @@ def _digest(plan: Plan, folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _session(plan: Plan, folder: Path, number: int, sessions: int, progress: Progress | None) -> object:
+def _session(plan: Plan, folder: Path, number: int, sessions: int, progress: Progress | None) -> WalkSamples[str]:
     each = evolve(plan, samples=max(2, plan.samples // plan.sessions))
     document = asdict(each) | {"seed": number, "whole_samples": max(2, plan.whole_samples // plan.sessions)}
     write_atomically(folder / "plan.json", json.dumps(document))
-    command = [sys.executable, "-I", str(_SESSION), str(measurement.__file__), "plan.json"]
+    command = [sys.executable, "-I", str(_SESSION), str(walk.__file__), "plan.json"]
     with (
         TemporaryFile("w+") as errors,
         started(command, cwd=folder, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
@@ -125,7 +134,7 @@ def _session(plan: Plan, folder: Path, number: int, sessions: int, progress: Pro
                 done, total = map(int, rest.split())
                 report_progress(progress, "measuring", number * 1000 + done * 1000 // total, sessions * 1000)
             elif word == "result":
-                return json.loads(rest)
+                return WalkSamples(*json.loads(rest))
         errors.seek(0)
         lines = errors.read().strip().splitlines()
     raise ValueError(

@@ -1,6 +1,6 @@
 """A program of its own for `pnas_export.timing.sessions`: a walk through files in a process that has done nothing else.
 
-It is run by its path and imports the runtime, numpy and the file of `pnas_ops.timing.measurement`, nothing else: a
+It is run by its path and imports the runtime, numpy and the file of `pnas_ops.timing.walk`, nothing else: a
 process that has converted or trained has its memory in pieces, in which the same net runs up to 6 % slower, and
 importing PyTorch takes longer than a walk.
 """
@@ -32,7 +32,7 @@ class Files:
     """Loads files for one runtime, each of them as often as it is asked for.
 
     Args:
-        measurement: the module `pnas_ops.timing.measurement`.
+        walk: the module `pnas_ops.timing.walk`.
         runtime: the module of the runtime.
         threads: of the runtime.
         nets: files of the whole nets that are timed in turns.
@@ -40,9 +40,9 @@ class Files:
     """
 
     def __init__(
-        self, measurement: ModuleType, runtime: ModuleType, threads: int, nets: Sequence[str], *, provider: str = _CPU
+        self, walk: ModuleType, runtime: ModuleType, threads: int, nets: Sequence[str], *, provider: str = _CPU
     ) -> None:
-        self._measurement, self._runtime, self._threads, self._provider = measurement, runtime, threads, provider
+        self._walk, self._runtime, self._threads, self._provider = walk, runtime, threads, provider
         if provider != _CPU and hasattr(runtime, "preload_dlls"):
             runtime.preload_dlls()  # those of CUDA that pip has installed
         self._interpreters: dict[str, Any] = {}
@@ -64,7 +64,7 @@ class Files:
         if file not in self._interpreters:
             # All signatures in one interpreter share the scratch memory, as the blocks of a net do.
             self._interpreters[file] = self._interpreter(file)
-        return signature_call(self._interpreters[file], signature, self._measurement.TimedCall)
+        return signature_call(self._interpreters[file], signature, self._walk.TimedCall)
 
     def net(self, file: str) -> Any:
         """A call that runs a whole net after other work, such as a program does between two images."""
@@ -81,7 +81,7 @@ class Files:
             self._other_work += 1
             current.prepare()
 
-        return self._measurement.TimedCall(lambda: current.run(), prepare)
+        return self._walk.TimedCall(lambda: current.run(), prepare)
 
     def _interpreter(self, file: str) -> Any:
         interpreter = self._runtime.Interpreter(model_path=file, num_threads=self._threads)
@@ -95,7 +95,7 @@ class Files:
             for index, values in inputs:
                 interpreter.set_tensor(index, values)
 
-        return self._measurement.TimedCall(interpreter.invoke, prepare)
+        return self._walk.TimedCall(interpreter.invoke, prepare)
 
     def _onnx_call(self, file: str) -> Any:
         options = self._runtime.SessionOptions()
@@ -116,7 +116,7 @@ class Files:
             for write in writers:
                 write()
 
-        return self._measurement.TimedCall(lambda: session.run_with_iobinding(binding), prepare)
+        return self._walk.TimedCall(lambda: session.run_with_iobinding(binding), prepare)
 
     def _bound(self, binding: Any, name: str, values: Any) -> Callable[[], object]:
         """Binds an input to memory of the provider; what is returned writes the values there."""
@@ -167,16 +167,16 @@ def random_values(shape: Any, dtype: Any) -> Any:
 
 
 def main() -> None:
-    """Arguments: the file of `pnas_ops.timing.measurement`, and one with a plan of `pnas_export.timing.sessions`."""
+    """Arguments: the file of `pnas_ops.timing.walk`, and one with a plan of `pnas_export.timing.sessions`."""
     path, plan_path = sys.argv[1:]
-    spec = spec_from_file_location("measurement", path)
+    spec = spec_from_file_location("walk", path)
     assert spec is not None
     assert spec.loader is not None
-    measurement = module_from_spec(spec)
-    spec.loader.exec_module(measurement)
+    walk = module_from_spec(spec)
+    spec.loader.exec_module(walk)
     plan = json.loads(Path(plan_path).read_text())
     files = Files(
-        measurement,
+        walk,
         import_module(plan["module"]),
         plan["threads"],
         [file for _, file, _ in plan["nets"]],
@@ -187,7 +187,7 @@ def main() -> None:
         if done % _ROUNDS_BETWEEN_REPORTS == 0 or done == total:
             print(f"progress {done} {total}", flush=True)
 
-    measured = measurement.time_walks(
+    samples = walk.walk(
         [{key: files.block(file, signature) for key, file, signature in row} for row in plan["rows"]],
         idle=[files.block(file, signature) for file, signature in plan["idle"]],
         wholes={key: files.net(file) for key, file, _ in plan["nets"]},
@@ -196,9 +196,7 @@ def main() -> None:
         seed=plan["seed"],
         progress=tell,
     )
-    names = ("latency_ms", "overhead_ms", "p25_ms", "median_ms", "p75_ms", "count", "drift", "noisy")
-    result = {key: {name: getattr(one, name) for name in names} for key, one in measured.items()}
-    print("result " + json.dumps(result), flush=True)
+    print("result " + json.dumps(samples), flush=True)
 
 
 if __name__ == "__main__":

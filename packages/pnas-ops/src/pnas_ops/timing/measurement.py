@@ -1,37 +1,19 @@
-"""What a device reports, and the way of timing that makes a table of blocks predict whole nets."""
+"""What a device reports, and what samples of time amount to."""
 
 import platform
-import random
 import re
 import statistics
-import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, TypeVar
 
 from attrs import evolve, field, frozen
 
 from pnas_ops.data.ranges import Range
-
-Key = TypeVar("Key", bound=Hashable)
-Progress = Callable[[str, int, int], None]
-"""Called with what is going on, the steps done and the steps in all."""
-
-
-def report_progress(progress: Progress | None, what: str, done: int, total: int) -> None:
-    """Calls `progress`, if there is one."""
-    if progress is not None:
-        progress(what, done, total)
-
-
-MAX_DRIFT = 0.05
-"""A key whose two halves differ by more is measured again."""
+from pnas_ops.timing.walk import CLOCK_MS, MAX_DRIFT, Key, Progress, TimedCall, WalkSamples, drift, drifting, walk
 
 _MILLISECONDS = Range(0.0, 1e9)
-_CLOCK_MS = 0.001
-"""Differences below a microsecond are the clock's, and of no net's concern."""
 
 
 @frozen(kw_only=True)
@@ -105,7 +87,7 @@ def summarize_samples(samples_ms: Sequence[float], *, overhead_ms: float = 0.0) 
         median_ms=percentiles[9],
         p75_ms=percentiles[14],
         count=len(samples_ms),
-        drift=_drift(samples_ms),
+        drift=drift(samples_ms),
     )
 
 
@@ -116,35 +98,14 @@ def combine_sessions(sessions: Sequence[Measurement]) -> Measurement:
     """
     totals = [one.latency_ms + one.overhead_ms for one in sessions]
     drifts = [abs(a - b) / max(a, b) if max(a, b) else 0.0 for a, b in combinations(totals, 2)]
-    drift = statistics.mean(drifts) if drifts else sessions[0].drift
+    mean_drift = statistics.mean(drifts) if drifts else sessions[0].drift
     names = ("latency_ms", "overhead_ms", "p25_ms", "median_ms", "p75_ms")
     return Measurement(
         **{name: statistics.median(getattr(one, name) for one in sessions) for name in names},
         count=sum(one.count for one in sessions),
-        drift=drift,
-        noisy=drift > MAX_DRIFT and drift * min(totals) > _CLOCK_MS,
+        drift=mean_drift,
+        noisy=mean_drift > MAX_DRIFT and mean_drift * min(totals) > CLOCK_MS,
     )
-
-
-def _drift(samples_ms: Sequence[float]) -> float:
-    middle = len(samples_ms) // 2
-    halves = (samples_ms[:middle], samples_ms[middle:])
-    first, second = (
-        statistics.quantiles(half, n=20, method="inclusive")[1] if len(half) > 1 else half[0] for half in halves
-    )
-    return abs(first - second) / max(first, second) if max(first, second) else 0.0
-
-
-class TimedCall(NamedTuple):
-    """Something to time.
-
-    Attributes:
-        run: computes it once; this is timed.
-        prepare: called just before, untimed: brings into the cache what the block before would have left there.
-    """
-
-    run: Callable[[], object]
-    prepare: Callable[[], object] = lambda: None
 
 
 def time_walks(
@@ -182,59 +143,24 @@ def time_walks(
         seed: fixes the order of the rounds.
         progress: told after every round.
     """
-    order = random.Random(seed)
-    rounds = samples * max(map(len, rows), default=0) or (whole_samples if wholes else 0)
-    places = [*rows, *[wholes] * (-(-len(wholes) * whole_samples // rounds) if rounds else 0)]
-    whole_queue = _shuffled_forever(list(wholes), order)
-    queues = [_shuffled_forever(list(row), order) for row in rows]
-    queues += [whole_queue] * (len(places) - len(rows))
-    times: dict[Key, list[float]] = {key: [] for row in (*rows, wholes) for key in row}
-    idle_times: list[float] = []
-    for row in (*rows, wholes):
-        for call in row.values():
-            call.run()
-            call.run()
-    done, repeats = 0, 0
-    while done < rounds:
-        for place, queue in zip(places, queues, strict=True):
-            if place:
-                key = next(queue)
-                times[key].append(_time_ms(place[key]))
-        if idle:
-            idle_times.append(_time_ms(idle[done % len(idle)]))
-        done += 1
-        report_progress(progress, "measuring", done, rounds)
-        if done == rounds and repeats < max_repeats and _drifting(times):
-            repeats += 1
-            rounds += rounds // 2
-    overhead_ms = summarize_samples(idle_times).latency_ms if idle_times else 0.0
-    noisy = _drifting(times)
+    walked = walk(
+        rows,
+        idle=idle,
+        wholes=wholes,
+        samples=samples,
+        whole_samples=whole_samples,
+        max_repeats=max_repeats,
+        seed=seed,
+        progress=progress,
+    )
+    return summarize_walk(walked)
+
+
+def summarize_walk(walked: WalkSamples[Key]) -> dict[Key, Measurement]:
+    """The measurement of each key of a walk, less what a call costs by itself; those that drifted are noisy."""
+    overhead_ms = summarize_samples(walked.idle_ms).latency_ms if walked.idle_ms else 0.0
+    noisy = drifting(walked.times_ms)
     return {
         key: evolve(summarize_samples(samples_ms, overhead_ms=overhead_ms), noisy=key in noisy)
-        for key, samples_ms in times.items()
+        for key, samples_ms in walked.times_ms.items()
     }
-
-
-def _drifting(times: Mapping[Key, Sequence[float]]) -> set[Key]:
-    return {
-        key
-        for key, samples_ms in times.items()
-        if len(samples_ms) > 1 and _drift(samples_ms) > MAX_DRIFT and _drift(samples_ms) * min(samples_ms) > _CLOCK_MS
-    }
-
-
-def _time_ms(call: TimedCall) -> float:
-    call.prepare()
-    start = time.perf_counter_ns()
-    call.run()
-    return (time.perf_counter_ns() - start) / 1e6
-
-
-def _shuffled_forever(row: Sequence[Key], order: random.Random) -> Iterator[Key]:
-    dealt: list[Key] = []
-    while True:
-        last, dealt = dealt[-1:], order.sample(row, len(row))
-        if dealt[:1] == last:
-            # A key that follows itself finds its weights in the cache.
-            dealt.reverse()
-        yield from dealt

@@ -1,0 +1,129 @@
+"""The way of timing that makes a table of blocks predict whole nets: nothing but Python, for processes of its own."""
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Generic, NamedTuple, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+Progress = Callable[[str, int, int], None]
+"""Called with what is going on, the steps done and the steps in all."""
+
+
+def report_progress(progress: Progress | None, what: str, done: int, total: int) -> None:
+    """Calls `progress`, if there is one."""
+    if progress is not None:
+        progress(what, done, total)
+
+
+MAX_DRIFT = 0.05
+"""A key whose two halves differ by more is measured again."""
+
+CLOCK_MS = 0.001
+"""Differences below a microsecond are the clock's, and of no net's concern."""
+
+
+class TimedCall(NamedTuple):
+    """Something to time.
+
+    Attributes:
+        run: computes it once; this is timed.
+        prepare: called just before, untimed: brings into the cache what the block before would have left there.
+    """
+
+    run: Callable[[], object]
+    prepare: Callable[[], object] = lambda: None
+
+
+class WalkSamples(NamedTuple, Generic[Key]):
+    """What a walk has timed.
+
+    Attributes:
+        times_ms: of each key, in the order of time.
+        idle_ms: of the calls that compute next to nothing.
+    """
+
+    times_ms: dict[Key, list[float]]
+    idle_ms: list[float]
+
+
+def walk(
+    rows: Sequence[Mapping[Key, TimedCall]],
+    *,
+    idle: Sequence[TimedCall] = (),
+    wholes: Mapping[Key, TimedCall] = MappingProxyType({}),
+    samples: int = 200,
+    whole_samples: int = 100,
+    max_repeats: int = 2,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> WalkSamples[Key]:
+    """Goes through random nets, see `time_walks`, and takes down how long each of their keys took.
+
+    Where the first and the second half of a key's samples drift apart, half as many rounds again are gone through, up
+    to `max_repeats` times.
+    """
+    order = random.Random(seed)
+    rounds = samples * max(map(len, rows), default=0) or (whole_samples if wholes else 0)
+    places = [*rows, *[wholes] * (-(-len(wholes) * whole_samples // rounds) if rounds else 0)]
+    whole_queue = _shuffled_forever(list(wholes), order)
+    queues = [_shuffled_forever(list(row), order) for row in rows]
+    queues += [whole_queue] * (len(places) - len(rows))
+    times: dict[Key, list[float]] = {key: [] for row in (*rows, wholes) for key in row}
+    idle_times: list[float] = []
+    for row in (*rows, wholes):
+        for call in row.values():
+            call.run()
+            call.run()
+    done, repeats = 0, 0
+    while done < rounds:
+        for place, queue in zip(places, queues, strict=True):
+            if place:
+                key = next(queue)
+                times[key].append(_time_ms(place[key]))
+        if idle:
+            idle_times.append(_time_ms(idle[done % len(idle)]))
+        done += 1
+        report_progress(progress, "measuring", done, rounds)
+        if done == rounds and repeats < max_repeats and drifting(times):
+            repeats += 1
+            rounds += rounds // 2
+    return WalkSamples(times, idle_times)
+
+
+def drifting(times: Mapping[Key, Sequence[float]]) -> set[Key]:
+    """The keys whose samples drift by more than `MAX_DRIFT`, and by more than the clock does."""
+    return {
+        key
+        for key, samples_ms in times.items()
+        if len(samples_ms) > 1 and drift(samples_ms) > MAX_DRIFT and drift(samples_ms) * min(samples_ms) > CLOCK_MS
+    }
+
+
+def drift(samples_ms: Sequence[float]) -> float:
+    """Relative difference of the 10th percentiles of the first and the second half of the samples."""
+    middle = len(samples_ms) // 2
+    halves = (samples_ms[:middle], samples_ms[middle:])
+    first, second = (
+        statistics.quantiles(half, n=20, method="inclusive")[1] if len(half) > 1 else half[0] for half in halves
+    )
+    return abs(first - second) / max(first, second) if max(first, second) else 0.0
+
+
+def _time_ms(call: TimedCall) -> float:
+    call.prepare()
+    start = time.perf_counter_ns()
+    call.run()
+    return (time.perf_counter_ns() - start) / 1e6
+
+
+def _shuffled_forever(row: Sequence[Key], order: random.Random) -> Iterator[Key]:
+    dealt: list[Key] = []
+    while True:
+        last, dealt = dealt[-1:], order.sample(row, len(row))
+        if dealt[:1] == last:
+            # A key that follows itself finds its weights in the cache.
+            dealt.reverse()
+        yield from dealt
