@@ -26,7 +26,10 @@ from pnas_export import AiEdgeLitert, Bundle, OnnxRuntime, TFLiteDevice, measure
 from pnas_latency import Landing, LatencyTable
 from pnas_ops import Architecture, Preprocessing, cifar_mbconv_space, digits_mbconv_space, load_json
 from pnas_supernet import load_checkpoint
+from rough_timing import timed_once
 from tables import uniform_table
+
+TESTS = Path(__file__).resolve().parents[2]
 
 SHORT = ["--search-warmup-epochs", "1", "--search-epochs", "1", "--train-epochs", "2", "--reference-epochs", "1"]
 # Two searched blocks, half as wide: most of a demo's time goes into converting and measuring.
@@ -55,10 +58,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
     """A short demo: its run folder, its cache, and what it printed."""
     folder = tmp_path_factory.mktemp("demo")
     arguments = command("demo", "--run-dir", folder / "run", "--cache-dir", folder / "cache", *SMALL, *SHORT, *TARGET)
-    # Each file is timed in one process instead of three: nothing here is about how well.
-    quick = "import pnas_export.proving.proof as proof; proof._TIMED_SESSIONS = 1; import pnas_cifar10.__main__"
-    arguments[1:3] = ["-c", quick]
-    finished = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    arguments[1:3] = ["-c", "from rough_timing import timed_once\nwith timed_once(): import pnas_cifar10.__main__"]
+    environment = os.environ | {"PYTHONPATH": str(TESTS)}
+    finished = subprocess.run(arguments, capture_output=True, text=True, check=False, env=environment)
     assert finished.returncode == 0, finished.stderr
     return folder / "run", folder / "cache", finished.stdout
 
@@ -118,14 +120,14 @@ def test_the_files_have_the_reported_accuracy(demo: tuple[Path, Path, str]) -> N
 def test_export_adds_formats_and_keeps_those_that_are_there(
     demo: tuple[Path, Path, str], tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pnas_export.proving.proof._TIMED_SESSIONS", 1)
     two = (AiEdgeLitert(), OnnxRuntime())
     monkeypatch.setattr("pnas_export.runtimes.parity.installed_runtimes", lambda: two)
     run, cache, _ = demo
     out = tmp_path / "out"
     shutil.copytree(run / "bundle", out)
     arguments = ["export", run, "--out", out, "--cache-dir", cache, "--images", 64, "--format", "tflite-float16"]
-    printed = printed_by(capfd, *arguments)
+    with timed_once():
+        printed = printed_by(capfd, *arguments)
     bundle = Bundle.load(out)
     names = {"model.onnx", "model.tflite", "model-int8.tflite", "model-float16.tflite"}
     assert {file.name for file in bundle.files} == names

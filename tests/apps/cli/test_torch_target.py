@@ -15,6 +15,7 @@ from pnas_cifar10.datasets import read_digits
 from pnas_export import Bundle, OnnxRuntime
 from pnas_latency import Landing, LatencyTable
 from pnas_ops import Preprocessing, load_json
+from rough_timing import timed_once
 
 DEVICE = ["--device", "torch-cpu,batch=4", "--dtype", "bfloat16"]
 SHORT = ["--search-warmup-epochs", "1", "--search-epochs", "1", "--train-epochs", "2", "--reference-epochs", "1"]
@@ -28,9 +29,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run."""
     folder = tmp_path_factory.mktemp("torch")
     target = ["--target-latency-ms", f"{TARGET_MS}"]
-    with pytest.MonkeyPatch.context() as patch:
-        # Each file is timed in one process instead of three: nothing here is about how well.
-        patch.setattr("pnas_export.proving.proof._TIMED_SESSIONS", 1)
+    with timed_once():
         places = ["--run-dir", str(folder / "run"), "--cache-dir", str(folder / "cache")]
         result = CliRunner().invoke(main, ["demo", *places, *DEVICE, *SMALL, *SHORT, *target])
     assert result.exit_code == 0, result.output

@@ -1,7 +1,6 @@
 """A net to proven files in one call: all of them, or none."""
 
 import json
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +30,7 @@ from pnas_export import (
 )
 from pnas_export.quantizing.formats import base_format, file_name
 from pnas_ops import Architecture, FilePath, Preprocessing
+from rough_timing import timed_once
 
 METADATA = Metadata(
     labels=("a", "b", "c", "d", "e"),
@@ -77,10 +77,7 @@ def bundle(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Bundle:
     """Every format, of raw pixels, timed as seldom as can be."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pnas_export.proving.proof._TIMED_SESSIONS", 1)
-        patch.setattr("pnas_export.proving.proof._TIMED_SAMPLES", 2)
-        patch.setattr("pnas_ops.timing.measurement.MAX_DRIFT", math.inf)  # or noise asks for more sessions
+    with timed_once():
         return export_bundle(
             net,
             tmp_path_factory.mktemp("bundles") / "bundle",
