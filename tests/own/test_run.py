@@ -223,6 +223,16 @@ def test_a_budget_that_no_net_meets_is_corrected_in_the_same_folder(
     assert json.loads((tmp_path / "run" / "settings.json").read_text())["budget"]["latency_ms"] == 2.5
 
 
+@pytest.mark.parametrize(("target_ms", "met"), [("3.9", False), ("4", True)])
+def test_a_target_that_the_original_meets_is_told(
+    target_ms: str, met: bool, run: Run, write_file: WriteFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = interrupted_before(
+        monkeypatch, "search", run, write_file(TINY), "--run-dir", tmp_path / "run", "--target-latency-ms", target_ms
+    ).stdout
+    assert ("the original is within the 4 ms asked for already" in told) == met
+
+
 def test_a_file_that_has_changed_is_told_of(
     run: Run, write_file: WriteFile, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
