@@ -225,11 +225,18 @@ def test_a_budget_that_no_net_meets_is_corrected_in_the_same_folder(
 
 @pytest.mark.parametrize(("target_ms", "met"), [("3.9", False), ("4", True)])
 def test_a_target_that_the_original_meets_is_told(
-    target_ms: str, met: bool, run: Run, write_file: WriteFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    target_ms: str,
+    met: bool,
+    run: Run,
+    write_file: WriteFile,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    told = interrupted_before(
-        monkeypatch, "search", run, write_file(TINY), "--run-dir", tmp_path / "run", "--target-latency-ms", target_ms
-    ).stdout
+    arguments = (write_file(TINY), "--run-dir", tmp_path / "run", "--target-latency-ms", target_ms)
+    interrupted_before(monkeypatch, "search", run, *arguments)
+    told = capsys.readouterr().out
+    assert "the original takes 4 ms" in told
     assert ("the original is within the 4 ms asked for already" in told) == met
 
 
