@@ -230,12 +230,12 @@ def test_a_target_that_the_original_meets_is_told(
     run: Run,
     write_file: WriteFile,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     arguments = (write_file(TINY), "--run-dir", tmp_path / "run", "--target-latency-ms", target_ms)
     interrupted_before(monkeypatch, "search", run, *arguments)
-    told = capsys.readouterr().out
+    told = capfd.readouterr().out
     assert "the original takes 4 ms" in told
     assert ("the original is within the 4 ms asked for already" in told) == met
 
