@@ -27,7 +27,7 @@ from pnas_ops import (
     tree_edges,
 )
 from pnas_ops.data.listings import shortened
-from strategies import architectures, search_spaces, tree_spaces, trees
+from strategies import architectures, network_spaces, search_spaces, tree_spaces, trees
 
 NET = digits_mbconv_space(blocks_per_stage=1).architecture([3, 1], name="two")
 NET_LINES = """
@@ -43,7 +43,7 @@ def is_short(text: str) -> bool:
     return text.startswith("<") and "\n" not in text and len(text) <= 120
 
 
-@given(st.one_of(search_spaces(), tree_spaces(), architectures(), trees))
+@given(st.one_of(search_spaces(), tree_spaces(), network_spaces(), architectures(), trees))
 def test_whatever_it_is_its_repr_is_one_short_line(value: object) -> None:
     assert is_short(repr(value))
 
@@ -158,7 +158,7 @@ def cells(html: str) -> list[list[str]]:
     return [["".join(cell.itertext()) for cell in row] for row in ET.fromstring(html).iter("tr")]
 
 
-@given(st.one_of(architectures(), search_spaces(), tree_spaces()))
+@given(st.one_of(architectures(), search_spaces(), tree_spaces(), network_spaces()))
 def test_a_notebook_shows_the_same_as_a_table(value: Architecture) -> None:
     value = evolve(value, name="<b>&amp; \"net'")
     html = value._repr_html_()

@@ -3,11 +3,13 @@
 from typing import get_args
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from pnas_ops import (
+    BasicBlockSpec,
     BlockSpec,
     BottleneckSpec,
     ClassifierSpec,
@@ -22,7 +24,9 @@ from pnas_ops import (
     PoolSpec,
     PreActivationSeparableConvSpec,
     SeparableConvSpec,
+    ShuffleUnitSpec,
     TreeBlockSpec,
+    UpsampleSpec,
     ZeroSpec,
     build_op,
 )
@@ -45,7 +49,21 @@ def test_names_tell_operations_apart(ops: list[OpSpec]) -> None:
         (GroupedConvSpec(kernel_size=3, groups=2), "group2-3x3"),
         (GroupedConvSpec(kernel_size=3, groups=2, shuffle=True), "group2-3x3-shuffle"),
         (BottleneckSpec(kernel_size=3, reduction=4), "bottleneck4-3x3"),
+        (BottleneckSpec(kernel_size=3, reduction=4, shortcut=True), "bottleneck4-3x3-shortcut"),
+        (
+            BottleneckSpec(kernel_size=3, reduction=2, groups=32, activation="relu", shortcut=True),
+            "bottleneck2-3x3-g32-relu-shortcut",
+        ),
+        (BasicBlockSpec(kernel_size=3), "basic-3x3"),
+        (BasicBlockSpec(kernel_size=5, activation="relu", shortcut=True), "basic-5x5-relu-shortcut"),
+        (ShuffleUnitSpec(version="v1", kernel_size=3, groups=3, activation="relu"), "shufflev1-3x3-g3-relu"),
+        (ShuffleUnitSpec(version="v2", kernel_size=5), "shufflev2-5x5"),
+        (UpsampleSpec(mode="bilinear", factor=2), "upsample2-bilinear"),
         (MBConvSpec(kernel_size=5, expansion=3), "mb3-5x5"),
+        (
+            MBConvSpec(kernel_size=3, expansion=6, squeeze_excitation=True, squeeze_from="input", activation="silu"),
+            "mb6-3x3-se-input-silu",
+        ),
         (MBConvSpec(kernel_size=5, expansion=3, squeeze_excitation=True, activation="hswish"), "mb3-5x5-se-hswish"),
         (MBConvSpec(kernel_size=5, expansion=3, activation="relu"), "mb3-5x5-relu"),
         (PoolSpec(mode="average", kernel_size=3), "avgpool-3x3"),
@@ -92,8 +110,69 @@ def test_refuses_what_cannot_stand_at_a_place() -> None:
             BlockSpec(op=GroupedConvSpec(kernel_size=3, groups=3), in_channels=channels[0], out_channels=channels[1])
 
 
+@pytest.mark.parametrize(
+    ("op", "channels", "stride", "message"),
+    [
+        (
+            BottleneckSpec(kernel_size=3, reduction=2, groups=4),
+            (8, 12),
+            1,
+            "output channels that are a multiple of 8, ",
+        ),
+        (ShuffleUnitSpec(version="v2", kernel_size=3), (4, 7), 2, "output channels that are a multiple of 2, got 4->7"),
+        (
+            ShuffleUnitSpec(version="v1", kernel_size=3, groups=3),
+            (9, 20),
+            2,
+            "output channels that are a multiple of 12",
+        ),
+        (ShuffleUnitSpec(version="v1", kernel_size=3, groups=3), (8, 12), 2, "input channels that are a multiple of 3"),
+        (ShuffleUnitSpec(version="v1", kernel_size=3), (8, 8), 2, "more output channels than input channels where"),
+        (UpsampleSpec(mode="nearest", factor=2), (8, 8), 2, "stride 1 and equal channels, got 8->8 s2"),
+        (UpsampleSpec(mode="nearest", factor=2), (8, 9), 1, "stride 1 and equal channels, got 8->9 s1"),
+    ],
+    ids=str,
+)
+def test_refuses_channels_and_strides_that_do_not_suit(
+    op: OpSpec, channels: tuple[int, int], stride: int, message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{op} needs {message}"):
+        BlockSpec(op=op, in_channels=channels[0], out_channels=channels[1], stride=stride)
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        BottleneckSpec(kernel_size=3, reduction=4, shortcut=True),
+        BasicBlockSpec(kernel_size=3, shortcut=True),
+        ShuffleUnitSpec(version="v1", kernel_size=3),
+        ShuffleUnitSpec(version="v2", kernel_size=3),
+    ],
+    ids=str,
+)
+def test_a_block_adds_its_input_once(op: OpSpec) -> None:
+    with pytest.raises(ValueError, match=f"^{op} has a shortcut of its own$"):
+        BlockSpec(op=op, in_channels=8, out_channels=8, residual=True)
+
+
+def test_an_upsampling_gives_larger_images() -> None:
+    block = BlockSpec(op=UpsampleSpec(mode="nearest", factor=3), in_channels=4, out_channels=4)
+    assert (block.output_size(5), block.keeps_shape) == (15, False)
+    with pytest.raises(ValueError, match="a residual block needs stride 1 and equal channels"):
+        evolve(block, residual=True)
+
+
+def test_refuses_options_that_mean_nothing() -> None:
+    with pytest.raises(ValueError, match=r"^ShuffleUnitSpec\.groups are of v1, v2 splits its channels instead, got 3$"):
+        ShuffleUnitSpec(version="v2", kernel_size=3, groups=3)
+    with pytest.raises(ValueError, match=r"^MBConvSpec\.squeeze_from 'input' needs squeeze_excitation$"):
+        MBConvSpec(kernel_size=3, expansion=3, squeeze_from="input")
+
+
 def test_refuses_an_option_that_is_not_there() -> None:
-    with pytest.raises(ValueError, match=r"^MBConvSpec\.activation must be one of relu6, relu, hswish, got 'gelu'$"):
+    with pytest.raises(
+        ValueError, match=r"^MBConvSpec\.activation must be one of relu6, relu, hswish, silu, got 'gelu'"
+    ):
         MBConvSpec(kernel_size=3, expansion=3, activation="gelu")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"^PoolSpec\.mode must be one of average, max, got 'min'$"):
         PoolSpec(mode="min", kernel_size=3)  # type: ignore[arg-type]

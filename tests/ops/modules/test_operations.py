@@ -1,6 +1,7 @@
 """Every operation against its mathematics, written out or taken from torchvision."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 
 import pytest
@@ -9,11 +10,12 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torchvision.models import efficientnet, mobilenetv3, resnet, shufflenetv2
 from torchvision.models._utils import _make_divisible
-from torchvision.models.mobilenetv3 import InvertedResidual, InvertedResidualConfig
 from torchvision.ops import SqueezeExcitation
 
 from pnas_ops import (
+    BasicBlockSpec,
     BottleneckSpec,
     ClassifierSpec,
     ConvSpec,
@@ -25,6 +27,8 @@ from pnas_ops import (
     PoolSpec,
     PreActivationSeparableConvSpec,
     SeparableConvSpec,
+    ShuffleUnitSpec,
+    UpsampleSpec,
     build_op,
     count_macs,
 )
@@ -149,11 +153,104 @@ def test_mbconv_is_the_block_of_torchvisions_mobilenet_v3(
         activation=activation,  # type: ignore[arg-type]
     )
     op = build(spec, in_channels, 16, 2)
-    config = InvertedResidualConfig(in_channels, 5, in_channels * expansion, 16, squeeze_excitation, name, 2, 1, 1.0)
-    theirs = InvertedResidual(config, lambda channels: nn.BatchNorm2d(channels, eps=1e-3)).eval()
+    hidden = in_channels * expansion
+    config = mobilenetv3.InvertedResidualConfig(in_channels, 5, hidden, 16, squeeze_excitation, name, 2, 1, 1.0)
+    is_the_block(op, mobilenetv3.InvertedResidual(config, NORM), in_channels)
+
+
+NORM = partial(nn.BatchNorm2d, eps=1e-3)
+
+
+def is_the_block(op: nn.Module, theirs: nn.Module, in_channels: int) -> None:
+    """With the same weights, in the same order, both give the same."""
     theirs.load_state_dict(dict(zip(theirs.state_dict(), op.state_dict().values(), strict=True)))
     x = torch.randn(2, in_channels, 7, 7)
-    torch.testing.assert_close(op(x), theirs(x))
+    torch.testing.assert_close(op(x), theirs.eval()(x))
+
+
+@pytest.mark.parametrize(("in_channels", "out_channels", "stride"), [(16, 16, 1), (8, 16, 1), (8, 16, 2), (16, 16, 2)])
+def test_blocks_with_a_shortcut_are_those_of_torchvisions_resnets(
+    in_channels: int, out_channels: int, stride: int
+) -> None:
+    same = stride == 1 and in_channels == out_channels
+
+    def projection() -> nn.Module | None:
+        conv = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+        return None if same else nn.Sequential(conv, NORM(out_channels))
+
+    basic = build(BasicBlockSpec(kernel_size=3, activation="relu", shortcut=True), in_channels, out_channels, stride)
+    is_the_block(
+        basic, resnet.BasicBlock(in_channels, out_channels, stride, projection(), norm_layer=NORM), in_channels
+    )
+    for reduction, groups, base_width in ((4, 1, 64), (2, 4, 32)):
+        spec = BottleneckSpec(kernel_size=3, reduction=reduction, groups=groups, activation="relu", shortcut=True)
+        theirs = resnet.Bottleneck(
+            in_channels, out_channels // 4, stride, projection(), groups, base_width, norm_layer=NORM
+        )
+        is_the_block(build(spec, in_channels, out_channels, stride), theirs, in_channels)
+
+
+@pytest.mark.parametrize(("in_channels", "out_channels", "stride"), [(8, 8, 1), (6, 12, 2), (8, 8, 2)])
+def test_the_second_shuffle_unit_is_torchvisions(in_channels: int, out_channels: int, stride: int) -> None:
+    op = build(ShuffleUnitSpec(version="v2", kernel_size=3, activation="relu"), in_channels, out_channels, stride)
+    theirs = shufflenetv2.InvertedResidual(in_channels, out_channels, stride)
+    for part in theirs.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.eps = 1e-3
+    is_the_block(op, theirs, in_channels)
+
+
+@settings(max_examples=20)
+@given(groups=st.integers(1, 3), kernel_size=kernel_sizes, stride=strides, wider=st.booleans(), size=sizes)
+def test_the_first_shuffle_unit_is_its_figure(
+    groups: int, kernel_size: int, stride: int, wider: bool, size: int
+) -> None:
+    in_channels = 4 * groups
+    out_channels = 2 * in_channels if wider or stride > 1 else in_channels
+    spec = ShuffleUnitSpec(version="v1", kernel_size=kernel_size, groups=groups, activation="relu")
+    op = build(spec, in_channels, out_channels, stride)
+    x = torch.randn(2, in_channels, size, size)
+    read, hidden = Reader(op), out_channels // 4
+    y = read.norm(read.conv(x, groups=groups)).relu()
+    y = y.unflatten(1, (groups, hidden // groups)).transpose(1, 2).flatten(1, 2)
+    y = read.norm(read.conv(y, stride=stride, groups=hidden))
+    y = read.norm(read.conv(y, groups=groups))
+    if out_channels == in_channels:
+        expected = (x + y).relu()
+    else:
+        pooled = F.avg_pool2d(x, 3, stride, 1, count_include_pad=False)
+        expected = torch.cat([pooled, y], dim=1).relu()
+    torch.testing.assert_close(op(x), expected, rtol=1e-4, atol=1e-5)
+    assert not read.values
+
+
+@pytest.mark.parametrize("expansion", [1, 4])
+def test_a_gate_of_the_input_is_that_of_torchvisions_efficientnet(expansion: int) -> None:
+    spec = MBConvSpec(
+        kernel_size=5, expansion=expansion, squeeze_excitation=True, squeeze_from="input", activation="silu"
+    )
+    config = efficientnet.MBConvConfig(expansion, 5, 2, 24, 16, 1)
+    is_the_block(build(spec, 24, 16, 2), efficientnet.MBConv(config, 0.0, NORM), 24)
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_upsampling_repeats_pixels_or_goes_from_one_to_the_next(factor: int) -> None:
+    x = torch.randn(2, 3, 4, 5)
+    nearest = build(UpsampleSpec(mode="nearest", factor=factor), 3, 3, 1)(x)
+    assert nearest.equal(x.repeat_interleave(factor, 2).repeat_interleave(factor, 3))
+
+    def mixture(size: int) -> Tensor:
+        """Rows of weights: a pixel of the larger image lies between two of the smaller, or at its edge."""
+        weights = torch.zeros(factor * size, size)
+        for large in range(factor * size):
+            place = min(max((large + 0.5) / factor - 0.5, 0.0), size - 1.0)
+            before = int(place)
+            weights[large, before] += 1 - (place - before)
+            weights[large, min(before + 1, size - 1)] += place - before
+        return weights
+
+    bilinear = build(UpsampleSpec(mode="bilinear", factor=factor), 3, 3, 1)(x)
+    torch.testing.assert_close(bilinear, mixture(4) @ x @ mixture(5).T)
 
 
 @pytest.mark.parametrize("hidden", [16, 72, 144, 240, 576, 960])
@@ -198,6 +295,23 @@ def test_statistics_are_kept_as_the_original_keeps_them(spec: OpSpec, eps: float
         (SeparableConvSpec(kernel_size=5), 16 * (25 * 8 + 8 * 12)),
         (GroupedConvSpec(kernel_size=3, groups=4, shuffle=True), 16 * 9 * 8 * 12 // 4),
         (BottleneckSpec(kernel_size=3, reduction=3), 64 * 8 * 4 + 16 * (9 * 4 * 4 + 4 * 12)),
+        (BottleneckSpec(kernel_size=3, reduction=3, groups=2), 64 * 8 * 4 + 16 * (9 * 4 * 4 // 2 + 4 * 12)),
+        (
+            BottleneckSpec(kernel_size=3, reduction=3, shortcut=True),
+            64 * 8 * 4 + 16 * (9 * 4 * 4 + 4 * 12) + 16 * 8 * 12,
+        ),
+        (BasicBlockSpec(kernel_size=3), 16 * 9 * (8 * 12 + 12 * 12)),
+        (BasicBlockSpec(kernel_size=3, shortcut=True), 16 * 9 * (8 * 12 + 12 * 12) + 16 * 8 * 12),
+        # Four of the twelve output channels are computed, eight are the input.
+        (ShuffleUnitSpec(version="v1", kernel_size=3), 64 * 8 * 3 + 16 * (9 * 3 + 3 * 4)),
+        (
+            ShuffleUnitSpec(version="v2", kernel_size=3),
+            16 * (9 * 8 + 8 * 6) + 64 * 8 * 6 + 16 * (9 * 6 + 6 * 6),
+        ),
+        (
+            MBConvSpec(kernel_size=3, expansion=6, squeeze_excitation=True, squeeze_from="input", activation="silu"),
+            64 * 8 * 48 + 16 * 9 * 48 + 2 * 48 * 2 + 16 * 48 * 12,
+        ),
         (MBConvSpec(kernel_size=3, expansion=2, activation="hswish"), 64 * 8 * 16 + 16 * (9 * 16 + 16 * 12)),
         (
             MBConvSpec(kernel_size=3, expansion=6, squeeze_excitation=True),
@@ -218,8 +332,9 @@ def test_macs_have_their_closed_form(spec: OpSpec, macs: int) -> None:
         (ConvSpec(kernel_size=1), lambda y: y.clamp(0, 6)),
         (ConvSpec(kernel_size=1, activation="relu"), lambda y: y.clamp(min=0)),
         (ConvSpec(kernel_size=1, activation="hswish"), lambda y: y * (y + 3).clamp(0, 6) / 6),
+        (ConvSpec(kernel_size=1, activation="silu"), lambda y: y / (1 + (-y).exp())),
     ],
-    ids=["relu6", "relu", "hswish"],
+    ids=["relu6", "relu", "hswish", "silu"],
 )
 def test_a_convolution_has_the_activation_that_it_says(spec: ConvSpec, formula: Callable[[Tensor], Tensor]) -> None:
     x = 10 * torch.randn(2, 4, 5, 5, generator=torch.Generator().manual_seed(0))
@@ -239,7 +354,9 @@ def test_a_global_pool_is_the_mean_and_a_bare_classifier_a_linear_map_of_it() ->
     assert count_macs(classifier, (1, 4, 5, 3)) == 4 * 3
 
 
-def test_pooling_counts_no_macs() -> None:
+def test_pooling_and_upsampling_count_no_macs() -> None:
     for mode in ("average", "max"):
         op = build_op(PoolSpec(mode=mode, kernel_size=3), in_channels=8, out_channels=8, stride=2)
         assert count_macs(op, (1, 8, 8, 8)) == 0
+    op = build_op(UpsampleSpec(mode="bilinear", factor=2), in_channels=8, out_channels=8)
+    assert count_macs(op, (1, 8, 8, 8)) == 0

@@ -2,22 +2,58 @@
 
 from importlib.metadata import version
 
+from pnas_ops.data.account import VALUE_BYTES, Account, AccountError, AccountLine, Alive, StoredDtype
 from pnas_ops.data.batches import Batches, Score
+from pnas_ops.data.cell_operations import (
+    FactorizedReduceSpec,
+    NoneSpec,
+    ReluConvSpec,
+    ReluSeparableConvSpec,
+    ResidualReductionSpec,
+)
+from pnas_ops.data.cell_space import CellSpace
+from pnas_ops.data.cell_spaces import (
+    DARTS_OPERATIONS,
+    NAS_BENCH_201_OPERATIONS,
+    darts_imagenet_space,
+    darts_space,
+    full_cell,
+    nas_bench_201_space,
+)
+from pnas_ops.data.cells import CellEdge, CellSpec, CellStackSpec
+from pnas_ops.data.choice_space import random_choices
+from pnas_ops.data.cost_terms import Condition, CostTerm, HasConditions, HasCostTerms
 from pnas_ops.data.errors import PnasError, in_one_line
+from pnas_ops.data.genotypes import GenotypeError, genotype_text, read_genotype
 from pnas_ops.data.html_table import html_table
 from pnas_ops.data.listings import counted, shortened
+from pnas_ops.data.liveness import MemoryStep, alive_over_time
 from pnas_ops.data.module_space import ModuleArchitecture, ModuleSpace, ModuleWorkload, Place
+from pnas_ops.data.network_space import NetworkSpace, NetworkStage
 from pnas_ops.data.own_operation import OperationError, OwnOperation
 from pnas_ops.data.preprocessing import Preprocessing
 from pnas_ops.data.priced_net import PricedNet
+from pnas_ops.data.primitives import Primitive, PrimitiveError, primitives
 from pnas_ops.data.pyramid_nets import cifar_tree_space, pyramid_tree_architecture, tree_edges
 from pnas_ops.data.ranges import Range
-from pnas_ops.data.runtime_rules import TFLITE_RULES, FileStructure, RuntimeRules
+from pnas_ops.data.runtime_rules import IN_PLACE_RULES, TFLITE_RULES, FileStructure, RuntimeRules
+from pnas_ops.data.sizes import cell_space_size, trellis_paths
 from pnas_ops.data.space import Architecture, SearchSpace, Stage
-from pnas_ops.data.spaces import cifar_mbconv_space, digits_mbconv_space, imagenet_mbconv_space, mbconv_candidates
+from pnas_ops.data.spaces import (
+    MCUNET_MEAN_MACS,
+    cifar_mbconv_space,
+    cifar_network_space,
+    digits_mbconv_space,
+    digits_network_space,
+    imagenet_mbconv_space,
+    mbconv_candidates,
+    mcunet_space,
+)
 from pnas_ops.data.specs import (
+    BasicBlockSpec,
     BlockSpec,
     BottleneckSpec,
+    CellOpSpec,
     ClassifierSpec,
     ConvSpec,
     EdgeSpec,
@@ -30,14 +66,29 @@ from pnas_ops.data.specs import (
     PoolSpec,
     PreActivationSeparableConvSpec,
     SeparableConvSpec,
+    ShuffleUnitSpec,
     TreeBlockSpec,
+    UpsampleSpec,
     ZeroSpec,
 )
 from pnas_ops.data.tree_space import Space, TreeSpace, TreeStage
-from pnas_ops.data.tree_texts import edge_name, half_edges, tree_text
-from pnas_ops.data.workload import AnyNet, AnySpace, AnyWorkload, Workload, workload_parts, workloads
+from pnas_ops.data.tree_texts import cells_texts, edge_name, half_edges, tree_text
+from pnas_ops.data.trellis import TrellisSpace
+from pnas_ops.data.workload import (
+    AnyNet,
+    AnySpace,
+    AnyWorkload,
+    Workload,
+    cost_terms,
+    workload_parts,
+    workloads,
+)
 from pnas_ops.drawing.architectures import draw_architectures
 from pnas_ops.drawing.figures import KERNEL_COLORS, kernel_color, new_figure, save_figure
+from pnas_ops.drawing.memory import draw_memory
+from pnas_ops.drawing.primitives import draw_primitives
+from pnas_ops.drawing.recurrent_cell import draw_recurrent_cell
+from pnas_ops.drawing.scalings import draw_compound_grid, draw_scalings
 from pnas_ops.files.atomic import FilePath, sha256_of, staged_file, write_atomically
 from pnas_ops.files.folders import replaced_folder
 from pnas_ops.files.leftovers import clear_leftovers, recover
@@ -55,7 +106,9 @@ from pnas_ops.files.serialization import (
     to_json,
 )
 from pnas_ops.files.weights import load_weights, read_weights, save_weights
-from pnas_ops.modules.build import Mix, build_block, build_network, build_op, build_space, initialize_weights
+from pnas_ops.modules.accounting import account_of, architecture_account
+from pnas_ops.modules.build import build_block, build_network, build_op, build_space, initialize_weights
+from pnas_ops.modules.cells import Cell, CellStack, Sum, drop_what_is_not_taken
 from pnas_ops.modules.checking import check_operations, own_operations_of
 from pnas_ops.modules.counting import (
     architecture_macs,
@@ -64,9 +117,16 @@ from pnas_ops.modules.counting import (
     count_parameters,
     forward_macs,
 )
+from pnas_ops.modules.elastic import ElasticNetwork, Mix
+from pnas_ops.modules.evaluating import evaluating
 from pnas_ops.modules.layers import Block, Classifier, MBConv, Zero
 from pnas_ops.modules.timed import ModuleBuilder, NoBuilderError, build_timed, example_inputs
 from pnas_ops.modules.trees import Tree, TreeBlock, TreeCell
+from pnas_ops.nets.baselines import BASELINES, BaselineName, baseline
+from pnas_ops.nets.compound_scaling import DIMENSIONS, CompoundScaling, Dimension, compound_grid, multiple_alone
+from pnas_ops.nets.errors import ArchitectureError
+from pnas_ops.nets.scaling import scaled
+from pnas_ops.nets.torchvision_weights import torchvision_weights
 from pnas_ops.original.checkpoint import load_original_checkpoint
 from pnas_ops.original.config import read_original_config
 from pnas_ops.original.released import RELEASED, ReleasedName, released
@@ -93,10 +153,22 @@ __all__ = [
     "PreActivationSeparableConvSpec",
     "GroupedConvSpec",
     "BottleneckSpec",
+    "BasicBlockSpec",
+    "ShuffleUnitSpec",
     "MBConvSpec",
     "TreeBlockSpec",
     "EdgeSpec",
+    "CellSpec",
+    "CellEdge",
+    "CellStackSpec",
+    "CellOpSpec",
+    "ReluConvSpec",
+    "ReluSeparableConvSpec",
+    "FactorizedReduceSpec",
+    "ResidualReductionSpec",
+    "NoneSpec",
     "PoolSpec",
+    "UpsampleSpec",
     "GlobalPoolSpec",
     "ZeroSpec",
     "IdentitySpec",
@@ -104,22 +176,46 @@ __all__ = [
     "BlockSpec",
     "OwnOperation",
     "OperationError",
+    # operations beside one another,
+    "primitives",
+    "Primitive",
+    "PrimitiveError",
     # spaces and nets of them, some by name,
     "Space",
     "SearchSpace",
     "Stage",
     "TreeSpace",
     "TreeStage",
+    "NetworkSpace",
+    "NetworkStage",
+    "TrellisSpace",
     "Architecture",
     "PricedNet",
     "Range",
     "imagenet_mbconv_space",
     "cifar_mbconv_space",
     "digits_mbconv_space",
+    "cifar_network_space",
+    "digits_network_space",
+    "mcunet_space",
+    "MCUNET_MEAN_MACS",
     "mbconv_candidates",
     "cifar_tree_space",
     "pyramid_tree_architecture",
     "tree_edges",
+    "CellSpace",
+    "nas_bench_201_space",
+    "NAS_BENCH_201_OPERATIONS",
+    "darts_space",
+    "darts_imagenet_space",
+    "DARTS_OPERATIONS",
+    "full_cell",
+    "read_genotype",
+    "genotype_text",
+    "GenotypeError",
+    "cell_space_size",
+    "trellis_paths",
+    "random_choices",
     # spaces of somebody's module, and what both kinds have in common,
     "ModuleSpace",
     "ModuleArchitecture",
@@ -132,9 +228,15 @@ __all__ = [
     "Workload",
     "workloads",
     "workload_parts",
+    "CostTerm",
+    "HasCostTerms",
+    "cost_terms",
+    "Condition",
+    "HasConditions",
     "RuntimeRules",
     "FileStructure",
     "TFLITE_RULES",
+    "IN_PLACE_RULES",
     "Preprocessing",
     "Batches",
     "Score",
@@ -142,6 +244,7 @@ __all__ = [
     "in_one_line",
     # nets as texts
     "tree_text",
+    "cells_texts",
     "edge_name",
     "half_edges",
     "html_table",
@@ -178,6 +281,7 @@ __all__ = [
     "build_op",
     "build_space",
     "Mix",
+    "ElasticNetwork",
     "build_timed",
     "example_inputs",
     "ModuleBuilder",
@@ -190,6 +294,10 @@ __all__ = [
     "Tree",
     "TreeCell",
     "TreeBlock",
+    "Cell",
+    "CellStack",
+    "Sum",
+    "drop_what_is_not_taken",
     "own_operations_of",
     "check_operations",
     "count_parameters",
@@ -197,6 +305,18 @@ __all__ = [
     "forward_macs",
     "architecture_parameters",
     "architecture_macs",
+    "evaluating",
+    # accounts: what each operator of a net computes, holds and moves
+    "account_of",
+    "architecture_account",
+    "Account",
+    "AccountLine",
+    "Alive",
+    "AccountError",
+    "StoredDtype",
+    "VALUE_BYTES",
+    "alive_over_time",
+    "MemoryStep",
     # timing: what a device reports, and the walk that makes blocks predict nets
     "DeviceInfo",
     "processor_name",
@@ -215,8 +335,25 @@ __all__ = [
     "released",
     "read_original_config",
     "load_original_checkpoint",
+    # nets: what others published, and larger and smaller nets
+    "BASELINES",
+    "BaselineName",
+    "baseline",
+    "torchvision_weights",
+    "scaled",
+    "CompoundScaling",
+    "compound_grid",
+    "multiple_alone",
+    "Dimension",
+    "DIMENSIONS",
+    "ArchitectureError",
     # drawing: nets as pictures
     "draw_architectures",
+    "draw_recurrent_cell",
+    "draw_memory",
+    "draw_primitives",
+    "draw_scalings",
+    "draw_compound_grid",
     "new_figure",
     "save_figure",
     "KERNEL_COLORS",

@@ -1,7 +1,9 @@
-"""A block of trees in parts, whose costs add up to its own."""
+"""A block of trees or cells in parts, whose costs add up to its own."""
 
 from attrs import evolve
 
+from pnas_ops.data.cell_parts import cell_parts
+from pnas_ops.data.cells import CellStackSpec
 from pnas_ops.data.specs import BlockSpec, IdentitySpec, TreeBlockSpec
 
 
@@ -9,17 +11,24 @@ def block_parts(block: BlockSpec) -> tuple[BlockSpec, ...]:
     """A block of trees without its operations, then the operation of every edge; any other block as it is.
 
     The first part is the same block with an identity at every edge, which costs nothing: its convolutions, its sums and
-    its shortcut are what all cells of these shapes have in common.
+    its shortcut are what all cells of these shapes have in common. A stack of cells is its `cell_parts`.
     """
-    if not isinstance(block.op, TreeBlockSpec):
-        return (block,)
-    hidden = block.op.hidden_channels
-    edges = (BlockSpec(op=edge, in_channels=hidden, out_channels=hidden) for edge in block.op.edges)
-    return (_without_operations(block), *edges)
+    return tuple(part for part, _ in placed_parts(block))
+
+
+def placed_parts(block: BlockSpec) -> tuple[tuple[BlockSpec, int], ...]:
+    """The same, each with what the height and width of the block's input have been divided by before it."""
+    match block.op:
+        case TreeBlockSpec():
+            hidden = block.op.hidden_channels
+            edges = (BlockSpec(op=edge, in_channels=hidden, out_channels=hidden) for edge in block.op.edges)
+            return ((_without_operations(block), 1), *((edge, block.stride) for edge in edges))
+        case CellStackSpec():
+            return tuple((part.block, part.divided) for part in cell_parts(block.op, block.in_channels))
+    return ((block, 1),)
 
 
 def _without_operations(block: BlockSpec) -> BlockSpec:
-    """A block of trees with an identity at every edge; any other block as it is."""
-    if not isinstance(block.op, TreeBlockSpec):
-        return block
+    """A block of trees with an identity at every edge."""
+    assert isinstance(block.op, TreeBlockSpec)
     return evolve(block, op=evolve(block.op, edges=(IdentitySpec(),) * len(block.op.edges)))

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from attrs import field, frozen
 from attrs.validators import min_len
 
 if TYPE_CHECKING:
-    from pnas_ops.data.workload import Workload
+    from pnas_ops.data.workload import AnyWorkload
 
 
 @frozen(kw_only=True)
@@ -27,7 +27,7 @@ class CostTerm:
 
     choices: tuple[int, ...]
     options: tuple[int, ...]
-    computed: tuple[tuple["Workload", ...], ...] = field(validator=min_len(1))
+    computed: tuple[tuple["AnyWorkload", ...], ...] = field(validator=min_len(1))
 
     def __attrs_post_init__(self) -> None:
         if len(self.choices) != len(self.options) or len({*self.choices}) != len(self.choices):
@@ -35,9 +35,42 @@ class CostTerm:
         if len(self.computed) != prod(self.options):
             raise ValueError(f"options {self.options} combine in {prod(self.options)} ways, got {len(self.computed)}")
 
-    def of(self, choices: Sequence[int]) -> tuple["Workload", ...]:
-        """What the net with these choices, one for each choice of the space, computes here."""
+    def row(self, choices: Sequence[int]) -> int:
+        """Which row of `computed` is that of the net with these choices, one for each choice of the space."""
         row = 0
         for number, options in zip(self.choices, self.options, strict=True):
             row = row * options + choices[number]
-        return self.computed[row]
+        return row
+
+    def of(self, choices: Sequence[int]) -> tuple["AnyWorkload", ...]:
+        """What the net with these choices, one for each choice of the space, computes here."""
+        return self.computed[self.row(choices)]
+
+
+@runtime_checkable
+class HasCostTerms(Protocol):
+    """A space that says itself what its nets compute, term by term."""
+
+    def cost_terms(self) -> tuple[CostTerm, ...]:
+        """Terms whose rows for the choices of a net hold all that it computes."""
+
+
+@frozen(kw_only=True)
+class Condition:
+    """When a choice means something: beside some options of another choice, and beside the others not.
+
+    Attributes:
+        choice: the number of the other one.
+        options: those of its options beside which it does.
+    """
+
+    choice: int
+    options: frozenset[int]
+
+
+@runtime_checkable
+class HasConditions(Protocol):
+    """A space of which some choices mean nothing beside others: several ways to choose then give the same net."""
+
+    def conditions(self) -> tuple[Condition | None, ...]:
+        """When each choice means something; None where it always does."""

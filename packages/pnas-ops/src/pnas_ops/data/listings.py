@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+from pnas_ops.data.cells import CellStackSpec
 from pnas_ops.data.html_table import html_table
 from pnas_ops.data.specs import BlockSpec, OpSpec, TreeBlockSpec
-from pnas_ops.data.tree_texts import trees_text
+from pnas_ops.data.tree_texts import cells_texts, trees_text
 
 _HEADINGS = ("block", "image", "operation", "channels", "stride", "shortcut")
 
@@ -26,7 +27,9 @@ def images_to_classes(resolution: int, in_channels: int, classes: int) -> str:
 
 
 def operation_text(op: OpSpec) -> str:
-    """An operation by its name; one with trees as the sums that they are."""
+    """An operation by its name; one with trees as the sums that they are, cells node by node."""
+    if isinstance(op, CellStackSpec):
+        return "; ".join(cells_texts(op))
     return f"tree{op.hidden_channels}: {trees_text(op)}" if isinstance(op, TreeBlockSpec) else str(op)
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from functools import cached_property
 from hashlib import sha256
-from math import log10, prod
 
 from attrs import evolve, field, frozen
 from attrs.validators import ge, instance_of, min_len
 
+from pnas_ops.data.choice_space import ChoiceSpace
 from pnas_ops.data.html_table import html_table
 from pnas_ops.data.listings import counted, listing, shortened
 
@@ -115,7 +115,7 @@ class ModuleArchitecture:
 
 
 @frozen(kw_only=True, repr=False)
-class ModuleSpace:
+class ModuleSpace(ChoiceSpace[ModuleArchitecture]):
     """All nets that a module becomes where one candidate stands at each of its places.
 
     What lies between the places is one workload, `rest`: a runtime fuses across any cut, so that parts timed alone
@@ -140,6 +140,11 @@ class ModuleSpace:
     def mixed(self) -> tuple[tuple[ModuleWorkload, ...], ...]:
         """The candidates of each place."""
         return tuple(place.candidates for place in self.places)
+
+    @property
+    def options(self) -> tuple[int, ...]:
+        """How many candidates each place has."""
+        return tuple(map(len, self.mixed))
 
     @property
     def searched(self) -> tuple[int, ...]:
@@ -211,9 +216,7 @@ class ModuleSpace:
         return True
 
     def __repr__(self) -> str:
-        nets = prod(map(len, self.mixed))
-        some = counted(nets, "net") if nets < 10**6 else f"about 10^{log10(nets):.0f} nets"
-        return f"<ModuleSpace {shortened(self.name)!r}: {counted(len(self.places), 'place')}, {some}>"
+        return f"<ModuleSpace {shortened(self.name)!r}: {counted(len(self.places), 'place')}, {self._size_text()}>"
 
     def __str__(self) -> str:
         return listing(repr(self)[1:-1], self._rows())

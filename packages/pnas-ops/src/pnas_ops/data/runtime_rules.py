@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 
 @frozen(kw_only=True, eq=False)
@@ -67,3 +67,10 @@ TFLITE_RULES = RuntimeRules(
     },
 )
 """Those of TFLite's files, as `pnas_export` writes them and LiteRT runs them."""
+
+IN_PLACE_RULES = evolve(
+    TFLITE_RULES, pads_explicitly=False, in_place=TFLITE_RULES.in_place | frozenset({"DEPTHWISE_CONV_2D"})
+)
+"""Those of an engine whose depthwise convolutions pad as they go and write over their input, channel by channel, as
+MCUNet's do (arXiv 2007.10319); with a stride the result is another tensor here. Not measured on one.
+"""

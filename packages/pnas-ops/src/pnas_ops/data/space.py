@@ -1,13 +1,15 @@
 """Search spaces and what a search returns."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import pairwise
-from math import log10, prod
 
 from attrs import field, frozen
 from attrs.validators import ge, instance_of, min_len
 
+from pnas_ops.data.cell_operations import NoneSpec
+from pnas_ops.data.choice_space import ChoiceSpace
 from pnas_ops.data.listings import (
     block_rows,
     counted,
@@ -17,7 +19,7 @@ from pnas_ops.data.listings import (
     net_rows,
     shortened,
 )
-from pnas_ops.data.specs import BlockSpec, ClassifierSpec, GlobalPoolSpec, IdentitySpec, OpSpec, ZeroSpec, misfit
+from pnas_ops.data.specs import BlockSpec, ClassifierSpec, IdentitySpec, OpSpec, ZeroSpec, misfit, resizes
 
 
 @frozen(kw_only=True)
@@ -96,7 +98,7 @@ Row = tuple[BlockSpec, ...]
 
 
 @frozen(kw_only=True, repr=False)
-class BaseSpace(ABC):
+class BaseSpace(ChoiceSpace[Architecture]):
     """What all spaces of nets have in common.
 
     A net is a walk through the `positions`, of which some are `searched` and the others the same in all nets. What a
@@ -130,14 +132,6 @@ class BaseSpace(ABC):
         """Whether each position is a block of a net, and not an edge inside one."""
 
     @abstractmethod
-    def _blocks(self, chosen: Sequence[BlockSpec]) -> tuple[BlockSpec, ...]:
-        """The blocks of the net that takes these candidates, one a searched position."""
-
-    @abstractmethod
-    def _taken(self, architecture: Architecture) -> tuple[BlockSpec, ...]:
-        """What the net has at every position; anything where it is of another space."""
-
-    @abstractmethod
     def _shown(self) -> Sequence[tuple[str, BlockSpec]]:
         """The blocks of a net, each with what can stand there in words."""
 
@@ -156,6 +150,55 @@ class BaseSpace(ABC):
         """The candidates of each searched position, in the order of the net."""
         positions = self.positions
         return tuple(positions[index] for index in self.searched)
+
+    @property
+    def option_names(self) -> tuple[tuple[str, ...], ...]:
+        """What the options of each choice are called."""
+        return tuple(tuple(str(block.op) for block in row) for row in self.mixed)
+
+    def has(self, architecture: object) -> bool:
+        """Whether it is a net of this space."""
+        try:
+            self.choices(architecture)
+        except ValueError:
+            return False
+        return True
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {shortened(self.name)!r}: {self._outline()}>"
+
+    def __str__(self) -> str:
+        return listing(f"{self.name}: {self._outline()}", block_rows(self._shown(), self.resolution))
+
+    def _repr_html_(self) -> str:
+        return html_listing(f"{self.name}: {self._outline()}", block_rows(self._shown(), self.resolution))
+
+    def _outline(self) -> str:
+        searched = counted(len(self.searched), "searched block" if self.of_whole_blocks else "searched edge")
+        return f"{searched}, {self._size_text()}, {images_to_classes(self.resolution, self.in_channels, self.classes)}"
+
+
+@frozen(kw_only=True, repr=False)
+class PositionSpace(BaseSpace):
+    """A space of which each searched position is a choice of its own."""
+
+    @abstractmethod
+    def _blocks(self, chosen: Sequence[BlockSpec]) -> tuple[BlockSpec, ...]:
+        """The blocks of the net that takes these candidates, one a searched position."""
+
+    @abstractmethod
+    def _taken(self, architecture: Architecture) -> tuple[BlockSpec, ...]:
+        """What the net has at every position; anything where it is of another space."""
+
+    @property
+    def options(self) -> tuple[int, ...]:
+        """How many candidates each searched position has."""
+        return tuple(map(len, self.mixed))
+
+    @property
+    def option_names(self) -> tuple[tuple[str, ...], ...]:
+        """Of each searched position, its candidates in words."""
+        return tuple(tuple(str(block.op) for block in row) for row in self.mixed)
 
     def architecture(self, choices: Sequence[int], *, name: str = "") -> Architecture:
         """The net that takes candidate `choices[i]` at searched position i.
@@ -190,32 +233,9 @@ class BaseSpace(ABC):
                 )
         return tuple(positions[index].index(taken[index]) for index in self.searched)
 
-    def has(self, architecture: object) -> bool:
-        """Whether it is a net of this space."""
-        try:
-            self.choices(architecture)
-        except ValueError:
-            return False
-        return True
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {shortened(self.name)!r}: {self._outline()}>"
-
-    def __str__(self) -> str:
-        return listing(f"{self.name}: {self._outline()}", block_rows(self._shown(), self.resolution))
-
-    def _repr_html_(self) -> str:
-        return html_listing(f"{self.name}: {self._outline()}", block_rows(self._shown(), self.resolution))
-
-    def _outline(self) -> str:
-        nets = prod(map(len, self.mixed))
-        some = counted(nets, "net") if nets < 10**6 else f"about 10^{log10(nets):.0f} nets"
-        searched = counted(len(self.searched), "searched block" if self.of_whole_blocks else "searched edge")
-        return f"{searched}, {some}, {images_to_classes(self.resolution, self.in_channels, self.classes)}"
-
 
 @frozen(kw_only=True, repr=False)
-class SearchSpace(BaseSpace):
+class SearchSpace(PositionSpace):
     """All nets of `stem`, then one of `candidates` at each block of `stages`, then `head`.
 
     Where `residual`, a block that keeps its shape (stride 1, equal widths) has a shortcut, and `ZeroSpec` is a
@@ -231,8 +251,8 @@ class SearchSpace(BaseSpace):
         check_candidates(self.name, self.candidates)
         if any(isinstance(op, ClassifierSpec) for op in self.candidates):
             raise ValueError(f"space {self.name!r} has a classifier among its candidates: it can only be the head")
-        if any(isinstance(op, GlobalPoolSpec) for op in self.candidates):
-            raise ValueError(f"space {self.name!r} has a global pool among its candidates: it has another output size")
+        if resizing := [op for op in self.candidates if resizes(op)]:
+            raise ValueError(f"space {self.name!r} has {resizing[0]} among its candidates: it has another output size")
         mixed = self.mixed
         if any(not blocks for blocks in mixed):
             raise ValueError(f"space {self.name!r} has a block at which none of its candidates can stand")
@@ -243,7 +263,7 @@ class SearchSpace(BaseSpace):
                 raise ValueError(f"space {self.name!r} has the candidate {op}, which can stand at none of its blocks")
         check_chain([blocks[0] for blocks in self.positions])
 
-    @property
+    @cached_property
     def positions(self) -> tuple[Row, ...]:
         """The candidate blocks of every position: one for stem and head, several for the searched ones."""
         rows: list[Row] = [(block,) for block in self.stem]
@@ -288,7 +308,9 @@ class SearchSpace(BaseSpace):
 
 
 def check_candidates(name: str, candidates: Sequence[OpSpec]) -> None:
-    """Refuses a space of this name that names a candidate twice."""
+    """Refuses a space of this name that names a candidate twice, or one that stands in cells alone."""
+    if any(isinstance(op, NoneSpec) for op in candidates):
+        raise ValueError(f"space {name!r} has the candidate none, which stands at edges of cells alone")
     names = list(map(str, candidates))
     if len(set(candidates)) != len(candidates) or len(set(names)) != len(names):
         raise ValueError(f"space {name!r} names a candidate twice: {', '.join(names)}")

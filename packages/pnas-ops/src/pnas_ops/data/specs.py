@@ -2,13 +2,24 @@
 
 from typing import Any, Literal, get_args
 
-from attrs import field, frozen
+from attrs import field, frozen, resolve_types
 from attrs.validators import ge, instance_of, optional
 
+from pnas_ops.data.cell_operations import (
+    FactorizedReduceSpec,
+    NoneSpec,
+    ReluConvSpec,
+    ReluSeparableConvSpec,
+    ResidualReductionSpec,
+)
+from pnas_ops.data.cells import CellEdge, CellStackSpec
 from pnas_ops.data.own_operation import OwnOperation, answer
 
-Activation = Literal["relu6", "relu", "hswish"]
+Activation = Literal["relu6", "relu", "hswish", "silu"]
 PoolMode = Literal["average", "max"]
+UpsampleMode = Literal["nearest", "bilinear"]
+SqueezeSource = Literal["hidden", "input"]
+ShuffleVersion = Literal["v1", "v2"]
 
 
 def _odd(instance: object, attribute: object, value: int) -> None:
@@ -92,31 +103,87 @@ class PreActivationSeparableConvSpec:
 
 @frozen(kw_only=True)
 class BottleneckSpec:
-    """Reduce 1x1 to out_channels / `reduction`, convolve `kernel_size`, expand 1x1 (ResNet, arXiv 1512.03385)."""
+    """Reduce 1x1 to out_channels / `reduction`, convolve `kernel_size`, expand 1x1 (ResNet, arXiv 1512.03385).
+
+    The convolution in the middle has `groups` (ResNeXt, arXiv 1611.05431). With `shortcut` it is ResNet's whole block:
+    its input is added, through a convolution 1x1 and BatchNorm where the shape changes, and `activation` follows.
+    """
 
     kernel_size: int = field(validator=_ODD)
     reduction: int = field(validator=_POSITIVE)
+    groups: int = field(default=1, validator=_POSITIVE)
+    activation: Activation = field(default="relu6", validator=_one_of(get_args(Activation)))
+    shortcut: bool = field(default=False, validator=instance_of(bool))
 
     def __str__(self) -> str:
-        return f"bottleneck{self.reduction}-{self.kernel_size}x{self.kernel_size}"
+        kind = f"bottleneck{self.reduction}-{self.kernel_size}x{self.kernel_size}{_grouped(self.groups)}"
+        return f"{kind}{_activated(self.activation)}{_with_shortcut(self.shortcut)}"
+
+
+@frozen(kw_only=True)
+class BasicBlockSpec:
+    """Two dense convolutions with BatchNorm, `activation` between them (ResNet, arXiv 1512.03385).
+
+    With `shortcut` it is ResNet's whole block, as a `BottleneckSpec` is.
+    """
+
+    kernel_size: int = field(validator=_ODD)
+    activation: Activation = field(default="relu6", validator=_one_of(get_args(Activation)))
+    shortcut: bool = field(default=False, validator=instance_of(bool))
+
+    def __str__(self) -> str:
+        kind = f"basic-{self.kernel_size}x{self.kernel_size}"
+        return f"{kind}{_activated(self.activation)}{_with_shortcut(self.shortcut)}"
+
+
+@frozen(kw_only=True)
+class ShuffleUnitSpec:
+    """The block of a ShuffleNet, with its shortcut: convolution 1x1, depthwise `kernel_size`, convolution 1x1.
+
+    `version` "v1" (arXiv 1707.01083) has a quarter of its output channels in between, its 1x1 convolutions have
+    `groups`, which are shuffled after the first; the input is added, or, where the shape changes, averaged over 3x3
+    pixels and put beside the other channels; `activation` follows. "v2" (arXiv 1807.11164) hands on half of the
+    channels as they are and convolves the other; where the shape changes, both halves come from convolutions of all;
+    then the halves are shuffled.
+    """
+
+    version: ShuffleVersion = field(validator=_one_of(get_args(ShuffleVersion)))
+    kernel_size: int = field(validator=_ODD)
+    groups: int = field(default=1, validator=_POSITIVE)
+    activation: Activation = field(default="relu6", validator=_one_of(get_args(Activation)))
+
+    def __attrs_post_init__(self) -> None:
+        if self.version == "v2" and self.groups > 1:
+            raise ValueError(f"ShuffleUnitSpec.groups are of v1, v2 splits its channels instead, got {self.groups}")
+
+    def __str__(self) -> str:
+        kind = f"shuffle{self.version}-{self.kernel_size}x{self.kernel_size}"
+        return f"{kind}{_grouped(self.groups)}{_activated(self.activation)}"
 
 
 @frozen(kw_only=True)
 class MBConvSpec:
     """Inverted bottleneck: expand 1x1, depthwise `kernel_size`, project 1x1 (MobileNetV2, arXiv 1801.04381).
 
-    With `expansion` 1 there is no expanding convolution. `squeeze_excitation` follows the depthwise convolution, with
-    a hard sigmoid and a quarter of its channels; `activation` follows both convolutions before the last (MobileNetV3,
-    arXiv 1905.02244).
+    With `expansion` 1 there is no expanding convolution. `activation` follows both convolutions before the last.
+    `squeeze_excitation` follows the depthwise convolution, as in MobileNetV3 (arXiv 1905.02244): a quarter of the
+    hidden channels, ReLU, a hard sigmoid. With `squeeze_from="input"` it is that of MnasNet (arXiv 1807.11626) and
+    EfficientNet (arXiv 1905.11946): a quarter of the block's input channels, `activation`, a sigmoid.
     """
 
     kernel_size: int = field(validator=_ODD)
     expansion: int = field(validator=_POSITIVE)
     squeeze_excitation: bool = field(default=False, validator=instance_of(bool))
     activation: Activation = field(default="relu6", validator=_one_of(get_args(Activation)))
+    squeeze_from: SqueezeSource = field(default="hidden", validator=_one_of(get_args(SqueezeSource)))
+
+    def __attrs_post_init__(self) -> None:
+        if self.squeeze_from != "hidden" and not self.squeeze_excitation:
+            raise ValueError(f"MBConvSpec.squeeze_from {self.squeeze_from!r} needs squeeze_excitation")
 
     def __str__(self) -> str:
-        squeeze = "-se" if self.squeeze_excitation else ""
+        source = "" if self.squeeze_from == "hidden" else f"-{self.squeeze_from}"
+        squeeze = f"-se{source}" if self.squeeze_excitation else ""
         return f"mb{self.expansion}-{self.kernel_size}x{self.kernel_size}{squeeze}{_activated(self.activation)}"
 
 
@@ -130,6 +197,22 @@ class PoolSpec:
     def __str__(self) -> str:
         mode = "avg" if self.mode == "average" else "max"
         return f"{mode}pool-{self.kernel_size}x{self.kernel_size}"
+
+
+@frozen(kw_only=True)
+class UpsampleSpec:
+    """An image of `factor` times the height and width; "bilinear" takes pixels as squares (`align_corners=False`)."""
+
+    mode: UpsampleMode = field(validator=_one_of(get_args(UpsampleMode)))
+    factor: int = field(validator=[instance_of(int), ge(2)])
+
+    @property
+    def kernel_size(self) -> int:
+        """1: it has no kernel."""
+        return 1
+
+    def __str__(self) -> str:
+        return f"upsample{self.factor}-{self.mode}"
 
 
 @frozen(kw_only=True)
@@ -197,6 +280,8 @@ EdgeSpec = (
     | SeparableConvSpec
     | GroupedConvSpec
     | BottleneckSpec
+    | BasicBlockSpec
+    | ShuffleUnitSpec
     | MBConvSpec
     | PreActivationSeparableConvSpec
     | PoolSpec
@@ -260,6 +345,12 @@ class TreeBlockSpec:
         return f"tree{self.hidden_channels}({' '.join(map(str, self.edges))})"
 
 
+CellOpSpec = EdgeSpec | ReluConvSpec | ReluSeparableConvSpec | NoneSpec
+"""What can stand at an edge of a cell; an identity from an input of a reduction cell is a `FactorizedReduceSpec`."""
+
+# Cells are below this module, which says what stands at their edges.
+resolve_types(CellEdge, {"CellOpSpec": CellOpSpec})
+
 OpSpec = (
     ConvSpec
     | LinearConvSpec
@@ -267,13 +358,22 @@ OpSpec = (
     | PreActivationSeparableConvSpec
     | GroupedConvSpec
     | BottleneckSpec
+    | BasicBlockSpec
+    | ShuffleUnitSpec
     | MBConvSpec
     | TreeBlockSpec
     | PoolSpec
+    | UpsampleSpec
     | GlobalPoolSpec
     | ZeroSpec
     | IdentitySpec
     | ClassifierSpec
+    | ReluConvSpec
+    | ReluSeparableConvSpec
+    | FactorizedReduceSpec
+    | ResidualReductionSpec
+    | NoneSpec
+    | CellStackSpec
     | OwnOperation
 )
 """Any operation."""
@@ -287,12 +387,49 @@ def _activated(activation: Activation) -> str:
     return "" if activation == "relu6" else f"-{activation}"
 
 
+def _grouped(groups: int) -> str:
+    return "" if groups == 1 else f"-g{groups}"
+
+
+def _with_shortcut(shortcut: bool) -> str:
+    return "-shortcut" if shortcut else ""
+
+
+def resizes(op: OpSpec) -> bool:
+    """Whether the size of its output is not that of its input by the block's stride."""
+    return isinstance(op, ClassifierSpec | GlobalPoolSpec | UpsampleSpec)
+
+
+def has_own_shortcut(op: OpSpec) -> bool:
+    """Whether the input is in the operation's sum already, so that a block adds it no more."""
+    match op:
+        case TreeBlockSpec() | ShuffleUnitSpec():
+            return True
+        case BottleneckSpec() | BasicBlockSpec():
+            return op.shortcut
+    return False
+
+
+def channel_unit(op: OpSpec) -> int:
+    """What the channels before and after the operation may have to be a multiple of, so that it can stand."""
+    match op:
+        case GroupedConvSpec():
+            return op.groups
+        case BottleneckSpec():
+            return op.reduction * op.groups
+        case ShuffleUnitSpec():
+            return 2 if op.version == "v2" else 4 * op.groups
+    return 1
+
+
 def misfit(op: OpSpec, in_channels: int, out_channels: int, *, stride: int, residual: bool) -> str | None:
     """Why the operation cannot stand at this place of a net; None where it can."""
     place = f"{in_channels}->{out_channels} s{stride}"
-    keeps_shape = stride == 1 and in_channels == out_channels and not isinstance(op, ClassifierSpec | GlobalPoolSpec)
+    keeps_shape = stride == 1 and in_channels == out_channels and not resizes(op)
     if residual and not keeps_shape:
         return f"a residual block needs stride 1 and equal channels, got {place}"
+    if residual and has_own_shortcut(op):
+        return f"{op} has a shortcut of its own"
     match op:
         case ZeroSpec() | IdentitySpec() if not keeps_shape:
             return f"{op} needs stride 1 and equal channels, got {place}"
@@ -304,18 +441,43 @@ def misfit(op: OpSpec, in_channels: int, out_channels: int, *, stride: int, resi
             return f"{op} needs equal channels, got {place}"
         case GroupedConvSpec() if in_channels % op.groups or out_channels % op.groups:
             return f"{op} needs channels that are multiples of {op.groups}, got {place}"
-        case BottleneckSpec() if out_channels % op.reduction:
-            return f"{op} needs output channels that are a multiple of {op.reduction}, got {place}"
+        case UpsampleSpec() if stride > 1 or in_channels != out_channels:
+            return f"{op} needs stride 1 and equal channels, got {place}"
+        case BottleneckSpec() if out_channels % channel_unit(op):
+            return f"{op} needs output channels that are a multiple of {channel_unit(op)}, got {place}"
+        case ShuffleUnitSpec():
+            return _misfit_of_shuffle_unit(op, in_channels, out_channels, place, keeps_shape=keeps_shape)
         case TreeBlockSpec():
-            return _misfit_of_tree(op, in_channels, out_channels, residual=residual)
+            return _misfit_of_tree(op, in_channels, out_channels)
+        case NoneSpec() if residual or in_channels != out_channels:
+            return f"{op} stands at an edge of a cell, got {place}"
+        case FactorizedReduceSpec() if stride != 2 or out_channels % 2:
+            return f"{op} needs stride 2 and an even number of output channels, got {place}"
+        case ResidualReductionSpec() if stride == 1:
+            return f"{op} needs a stride, got {place}"
+        case CellStackSpec():
+            from pnas_ops.data.cell_parts import misfit_of_cells  # late: it is made of blocks
+
+            return misfit_of_cells(op, in_channels, out_channels, stride=stride, residual=residual)
         case OwnOperation():
             return answer(op, "misfit", lambda: op.misfit(in_channels, out_channels, stride=stride, residual=residual))
     return None
 
 
-def _misfit_of_tree(op: TreeBlockSpec, in_channels: int, out_channels: int, *, residual: bool) -> str | None:
-    if residual:
-        return f"{op} has a shortcut of its own"
+def _misfit_of_shuffle_unit(
+    op: ShuffleUnitSpec, in_channels: int, out_channels: int, place: str, *, keeps_shape: bool
+) -> str | None:
+    unit = channel_unit(op)
+    if out_channels % unit:
+        return f"{op} needs output channels that are a multiple of {unit}, got {place}"
+    if in_channels % op.groups:
+        return f"{op} needs input channels that are a multiple of {op.groups}, got {place}"
+    if op.version == "v1" and not keeps_shape and out_channels <= in_channels:
+        return f"{op} needs more output channels than input channels where the shape changes, got {place}"
+    return None
+
+
+def _misfit_of_tree(op: TreeBlockSpec, in_channels: int, out_channels: int) -> str | None:
     if out_channels < in_channels:
         return f"{op} needs at least as many output channels as input channels, got {in_channels}->{out_channels}"
     for number, edge in enumerate(op.edges):
@@ -347,17 +509,26 @@ class BlockSpec:
     @property
     def keeps_shape(self) -> bool:
         """Whether the output has the shape of the input."""
-        same = self.stride == 1 and self.in_channels == self.out_channels
-        return same and not isinstance(self.op, ClassifierSpec | GlobalPoolSpec)
+        return self.stride == 1 and self.in_channels == self.out_channels and not resizes(self.op)
 
     @property
     def computes_nothing(self) -> bool:
         """Whether the block hands on its input, so that it costs nothing on any device."""
-        return isinstance(self.op, ZeroSpec | IdentitySpec)
+        return isinstance(self.op, ZeroSpec | IdentitySpec | NoneSpec)
+
+    @property
+    def size_unit(self) -> int:
+        """What the height and width of its input must be a multiple of."""
+        return self.stride if isinstance(self.op, FactorizedReduceSpec | CellStackSpec) else 1
 
     def output_size(self, size: int) -> int:
         """Height (or width) of the output for an input of height (or width) `size`."""
-        return 1 if isinstance(self.op, ClassifierSpec | GlobalPoolSpec) else -(-size // self.stride)
+        match self.op:
+            case ClassifierSpec() | GlobalPoolSpec():
+                return 1
+            case UpsampleSpec():
+                return size * self.op.factor
+        return -(-size // self.stride)
 
     def __str__(self) -> str:
         shortcut = " +x" if self.residual else ""

@@ -9,7 +9,9 @@ from attrs import evolve, field, frozen
 from attrs.validators import deep_iterable, ge, instance_of, min_len
 
 from pnas_ops.data.block_parts import block_parts
-from pnas_ops.data.space import Architecture, BaseSpace, Row, SearchSpace, check_candidates, check_chain
+from pnas_ops.data.cell_space import CellSpace
+from pnas_ops.data.network_space import NetworkSpace
+from pnas_ops.data.space import Architecture, PositionSpace, Row, SearchSpace, check_candidates, check_chain
 from pnas_ops.data.specs import BlockSpec, EdgeSpec, IdentitySpec, TreeBlockSpec
 from pnas_ops.data.tree_texts import edge_name
 
@@ -25,7 +27,7 @@ class TreeStage:
 
 
 @frozen(kw_only=True, repr=False)
-class TreeSpace(BaseSpace):
+class TreeSpace(PositionSpace):
     """All nets of `stem`, then blocks of trees with one of `candidates` at every edge, then `head`.
 
     A position is a block without its operations, or one of its edges: the cost of a block is the sum of both.
@@ -117,5 +119,5 @@ def _with_edges(block: BlockSpec, edges: Sequence[BlockSpec]) -> BlockSpec:
     return evolve(block, op=evolve(block.op, edges=ops))
 
 
-Space = SearchSpace | TreeSpace
+Space = SearchSpace | TreeSpace | CellSpace | NetworkSpace
 """Any search space."""

@@ -1,18 +1,29 @@
-"""What trees are called where people read about them."""
+"""What trees and cells are called where people read about them."""
 
 from collections.abc import Iterator
 
-from pnas_ops.data.specs import EdgeSpec, IdentitySpec, PoolSpec, PreActivationSeparableConvSpec, TreeBlockSpec
+from pnas_ops.data.cell_operations import ReluConvSpec, ReluSeparableConvSpec
+from pnas_ops.data.cells import CellSpec, CellStackSpec
+from pnas_ops.data.specs import (
+    CellOpSpec,
+    EdgeSpec,
+    IdentitySpec,
+    PoolSpec,
+    PreActivationSeparableConvSpec,
+    TreeBlockSpec,
+)
 
 
-def edge_name(edge: EdgeSpec) -> str:
-    """The operation of an edge in a few letters: "id", "avg3", "max3", "sep5", "dil3" (sep3, dilated by 2)."""
+def edge_name(edge: CellOpSpec) -> str:
+    """The operation of an edge in a few letters: "id", "avg3", "max3", "sep5", "dil3" (sep3, dilated by 2), "conv3"."""
     match edge:
         case IdentitySpec():
             return "id"
         case PoolSpec():
             return f"{'avg' if edge.mode == 'average' else 'max'}{edge.kernel_size}"
-        case PreActivationSeparableConvSpec():
+        case ReluConvSpec():
+            return f"conv{edge.kernel_size}"
+        case PreActivationSeparableConvSpec() | ReluSeparableConvSpec():
             kind = {1: "sep", 2: "dil"}.get(edge.dilation, f"d{edge.dilation}-")
             return f"{kind}{edge.kernel_size}"
     return str(edge)
@@ -32,6 +43,17 @@ def tree_text(edges: tuple[EdgeSpec, ...]) -> str:
 def trees_text(spec: TreeBlockSpec) -> str:
     """Both trees as sums, with a bar between them."""
     return " | ".join(map(tree_text, half_edges(spec)))
+
+
+def cell_text(cell: CellSpec) -> str:
+    """A cell node by node, such as "conv3~0 | id~0 conv1~1": each operation and the state that it takes."""
+    return " | ".join(" ".join(f"{edge_name(edge.op)}~{edge.source}" for edge in node) for node in cell.nodes)
+
+
+def cells_texts(spec: CellStackSpec) -> tuple[str, ...]:
+    """How many cells a stack has of each kind, and what they are: "6+6+6 normal: sep3~0 sep3~1 | ..."."""
+    counts = {"normal": "+".join(map(str, spec.cells)), "reduction": str(len(spec.cells) - 1)}
+    return tuple(f"{counts[kind]} {kind}: {cell_text(cell)}" for kind, cell in spec.kinds.items())
 
 
 def _branches(edges: tuple[EdgeSpec, ...], node: int) -> Iterator[str]:

@@ -1,11 +1,14 @@
 """What has a latency: a block at an input shape."""
 
+from itertools import chain
 from typing import overload
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from attrs.validators import ge, instance_of
 
-from pnas_ops.data.block_parts import block_parts
+from pnas_ops.data.block_parts import placed_parts
+from pnas_ops.data.cell_space import CellSpace
+from pnas_ops.data.cost_terms import CostTerm, HasCostTerms
 from pnas_ops.data.module_space import ModuleArchitecture, ModuleSpace, ModuleWorkload
 from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import BlockSpec
@@ -63,14 +66,12 @@ def workload_parts(workload: AnyWorkload) -> tuple[AnyWorkload, ...]: ...
 
 
 def workload_parts(workload: AnyWorkload) -> tuple[AnyWorkload, ...]:
-    """Workloads whose latencies add up to that of this one: a block of trees in its `block_parts`, any other alone."""
+    """Workloads whose latencies add up to that of this one: a block of trees or cells in its parts, any other alone."""
     if isinstance(workload, ModuleWorkload):
         return (workload,)
-    first, *edges = block_parts(workload.block)
-    height, width = (workload.block.output_size(size) for size in (workload.height, workload.width))
-    return (
-        Workload(block=first, height=workload.height, width=workload.width),
-        *(Workload(block=edge, height=height, width=width) for edge in edges),
+    return tuple(
+        Workload(block=part, height=-(-workload.height // divided), width=-(-workload.width // divided))
+        for part, divided in placed_parts(workload.block)
     )
 
 
@@ -79,26 +80,56 @@ def workloads(net: Space | Architecture) -> tuple[tuple[Workload, ...], ...]: ..
 
 
 @overload
-def workloads(net: AnySpace | AnyNet) -> tuple[tuple[AnyWorkload, ...], ...]: ...
+def workloads(net: AnySpace | AnyNet | HasCostTerms) -> tuple[tuple[AnyWorkload, ...], ...]: ...
 
 
-def workloads(net: AnySpace | AnyNet) -> tuple[tuple[AnyWorkload, ...], ...]:
+def workloads(net: AnySpace | AnyNet | HasCostTerms) -> tuple[tuple[AnyWorkload, ...], ...]:
     """The workloads of every position of a space or an architecture: the project's only walk over shapes.
 
     Returns:
         One row a position, in the order of the net; one workload a candidate of that position. Of somebody's module,
-        first the rest, then a row a place.
+        first the rest, then a row a place. Of a space with terms of its own, each once, one row a term.
 
     Raises:
-        ValueError: where the image is too small for the strides to mean anything.
+        ValueError: where the image is too small for the strides to mean anything, or they do not divide it.
     """
     if isinstance(net, ModuleSpace | ModuleArchitecture):
         return ((net.rest,), *(place.candidates for place in net.places))
+    if isinstance(net, CellSpace):
+        parts = chain.from_iterable(workload_parts(workload) for (workload,) in workloads(net.widest))
+        return tuple(
+            tuple(evolve(part, block=block) for block in row) for part, row in zip(parts, net.positions, strict=True)
+        )
+    if isinstance(net, HasCostTerms):
+        rows_of_terms = (tuple(dict.fromkeys(chain(*term.computed))) for term in net.cost_terms())
+        return tuple(row for row in rows_of_terms if row)
     rows: list[tuple[Workload, ...]] = []
     size = net.resolution
     for blocks in net.positions:
         if size < max(block.stride for block in blocks):
             raise ValueError(f"resolution {net.resolution} of {net.name!r} is used up before block {len(rows)}")
+        if size % (unit := max(block.size_unit for block in blocks)):
+            raise ValueError(
+                f"resolution {net.resolution} of {net.name!r} comes to {size} pixels at block {len(rows)}, which takes "
+                f"multiples of {unit}"
+            )
         rows.append(tuple(Workload(block=block, height=size, width=size) for block in blocks))
         size = blocks[0].output_size(size)
     return tuple(rows)
+
+
+def cost_terms(space: AnySpace) -> tuple[CostTerm, ...]:
+    """What the nets of a space compute, as terms that a few choices decide: one a position, unless it says otherwise.
+
+    Raises:
+        ValueError: as `workloads`.
+    """
+    if isinstance(space, HasCostTerms):
+        return space.cost_terms()
+    numbers = {position: number for number, position in enumerate(space.searched)}
+    return tuple(
+        CostTerm(choices=(numbers[position],), options=(len(row),), computed=tuple((one,) for one in row))
+        if position in numbers
+        else CostTerm(choices=(), options=(), computed=(row,))
+        for position, row in enumerate(workloads(space))
+    )

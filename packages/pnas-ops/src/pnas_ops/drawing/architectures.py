@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from pnas_ops.data.priced_net import PricedNet
 from pnas_ops.data.space import Architecture
 from pnas_ops.drawing.blocks import blocks_panel
-from pnas_ops.drawing.captions import common_device, has_trees, net_title, wrapped
+from pnas_ops.drawing.captions import Look, common_device, look_of, net_title, wrapped
+from pnas_ops.drawing.cells import cells_panel
 from pnas_ops.drawing.figures import KERNEL_COLORS, new_figure
 from pnas_ops.drawing.trees import trees_panel
 
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
 _LEAST_INCHES = 7.0
 _TITLE_INCHES = 0.4
 _TITLE = {"x": 0.01, "ha": "left", "parse_math": False}
+_PANELS = {"blocks": blocks_panel, "trees": trees_panel, "cells": cells_panel}
 
 
 def draw_architectures(nets: Sequence[Architecture | PricedNet]) -> "Figure":
     """Each net as a row of boxes from input to output: colour for the kernel, height for the expansion.
 
-    A net of trees is drawn edge by edge instead. The title of a priced net has its latency, and says on what device;
-    where all have one device, it stands above them once.
+    A net of trees or cells is drawn edge by edge instead, each different cell once. The title of a priced net has its
+    latency, and says on what device; where all have one device, it stands above them once.
 
     Args:
         nets: at least one.
@@ -34,7 +36,7 @@ def draw_architectures(nets: Sequence[Architecture | PricedNet]) -> "Figure":
     """
     if not nets:
         raise ValueError("there is no net to draw")
-    panels = [trees_panel(net) if has_trees(net) else blocks_panel(net) for net in nets]
+    panels = [_PANELS[look_of(net)](net) for net in nets]
     width = max(_LEAST_INCHES, *(panel.inches[0] for panel in panels))
     heights = [panel.inches[1] + _TITLE_INCHES for panel in panels]
     figure = new_figure(width, sum(heights) + 2 * _TITLE_INCHES)
@@ -45,20 +47,22 @@ def draw_architectures(nets: Sequence[Architecture | PricedNet]) -> "Figure":
     for part, net, panel in zip(parts, nets, panels, strict=True):
         part.suptitle(wrapped(net_title(net, device), width, points=11), fontsize=11, **_TITLE)
         panel.draw(part, width)
-    handles = _legend(set(map(has_trees, nets)))
+    handles = _legend(set(map(look_of, nets)))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
     return figure
 
 
-def _legend(trees: set[bool]) -> "list[Artist]":
-    """For nets with trees, without, or both."""
+def _legend(looks: set[Look]) -> "list[Artist]":
+    """For nets of these looks."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     handles: list[Artist] = [Patch(color=color, label=f"{k}x{k}") for k, color in KERNEL_COLORS.items() if k > 1]
-    if False in trees:
+    if "blocks" in looks:
         handles.append(Patch(color=KERNEL_COLORS[1], label="other"))
-    if True in trees:
+    if looks - {"blocks"}:
         handles.append(Line2D([], [], color=KERNEL_COLORS[3], linewidth=2, linestyle="--", label="pooling 3x3"))
         handles.append(Line2D([], [], color=KERNEL_COLORS[1], linewidth=1, label="identity"))
+    if "cells" in looks:
+        handles.append(Line2D([], [], color=KERNEL_COLORS[1], linewidth=3, label="1x1"))
     return handles

@@ -2,16 +2,23 @@
 
 import textwrap
 from collections.abc import Sequence
+from typing import Literal
 
+from pnas_ops.data.cells import CellStackSpec
 from pnas_ops.data.priced_net import PricedNet
 from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import TreeBlockSpec
 from pnas_ops.data.workload import Workload, workloads
 
+Look = Literal["blocks", "trees", "cells"]
 
-def has_trees(net: Architecture | PricedNet) -> bool:
-    """Whether any block of the net has trees."""
-    return any(isinstance(block.op, TreeBlockSpec) for block in _architecture(net).blocks)
+
+def look_of(net: Architecture | PricedNet) -> Look:
+    """How a net is drawn: by its cells or its trees, where it has any."""
+    ops = [block.op for block in _architecture(net).blocks]
+    if any(isinstance(op, CellStackSpec) for op in ops):
+        return "cells"
+    return "trees" if any(isinstance(op, TreeBlockSpec) for op in ops) else "blocks"
 
 
 def priced_workloads(net: Architecture | PricedNet) -> list[tuple[Workload, str]]:

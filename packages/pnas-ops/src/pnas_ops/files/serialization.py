@@ -16,8 +16,8 @@ from pnas_ops.data.errors import PnasError, in_one_line
 from pnas_ops.data.listings import shortened
 from pnas_ops.data.own_operation import OwnOperation
 from pnas_ops.data.space import Architecture, SearchSpace
-from pnas_ops.data.specs import EdgeSpec, OpSpec
-from pnas_ops.data.tree_space import Space, TreeSpace
+from pnas_ops.data.specs import CellOpSpec, EdgeSpec, OpSpec
+from pnas_ops.data.tree_space import Space
 from pnas_ops.data.workload import AnyNet, AnySpace, AnyWorkload, Workload
 from pnas_ops.files.atomic import FilePath, write_atomically
 from pnas_ops.files.own_operations import kind_of, own_operation
@@ -40,7 +40,7 @@ def make_converter() -> cattrs.Converter:
     converter.register_unstructure_hook_factory(
         _is_operation, lambda spec: make_dict_unstructure_fn(spec, converter, _cattrs_omit_if_default=True)
     )
-    for union in (EdgeSpec, OpSpec):
+    for union in (EdgeSpec, CellOpSpec, OpSpec):
         converter.register_unstructure_hook(union, partial(_tagged, converter))
         converter.register_structure_hook(union, partial(_untagged, converter, union))
     # What was written before there were trees, and modules, has no tag.
@@ -182,8 +182,10 @@ def space_from_dict(document: Any) -> Space:
     Raises:
         FormatError: in one line, for one that holds no space; it names the field where there is one.
     """
-    trees = isinstance(document, dict) and document.get("schema") == TreeSpace.__name__
-    return _from_document(document, TreeSpace) if trees else _from_document(document, SearchSpace)
+    kinds: dict[str, type[Space]] = {kind.__name__: kind for kind in get_args(Space)}
+    schema = document.get("schema") if isinstance(document, dict) else None
+    # What is no space at all is told by the most common kind.
+    return _from_document(document, kinds.get(str(schema), SearchSpace))
 
 
 def _from_document(document: Any, cls: type[T]) -> T:

@@ -1,8 +1,9 @@
 """The weights of nets in safetensors files: the only place that reads or writes them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from pnas_ops.data.errors import in_one_line
@@ -56,6 +57,25 @@ def load_weights(network: nn.Module, path: FilePath) -> None:
     if misfit := _misfit(network.state_dict(), found):
         raise FormatError(f"{path}: not the weights of this net: {misfit}")
     network.load_state_dict(found)
+
+
+def key_faults(wanted: Mapping[str, torch.Size], state: Mapping[str, Tensor]) -> str:
+    """The keys of somebody's weights that are missing, unexpected or of another shape, in one line; empty for none."""
+    misshapen = [
+        f"{key} is {tuple(state[key].shape)} instead of {tuple(shape)}"
+        for key, shape in wanted.items()
+        if key in state and state[key].shape != shape
+    ]
+    faults = {
+        "missing": [key for key in wanted if key not in state],
+        "unexpected": [key for key in state if key not in wanted],
+        "of another shape": misshapen,
+    }
+    return "; ".join(f"keys {fault} ({len(keys)}): {_some(keys)}" for fault, keys in faults.items() if keys)
+
+
+def _some(keys: Sequence[str], most: int = 3) -> str:
+    return ", ".join(keys[:most]) + (", ..." if len(keys) > most else "")
 
 
 def _misfit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:

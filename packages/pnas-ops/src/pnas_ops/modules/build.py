@@ -1,14 +1,26 @@
 """From plain data to modules: the only place that knows both."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import nn
 
+from pnas_ops.data.cell_operations import (
+    FactorizedReduceSpec,
+    NoneSpec,
+    ReluConvSpec,
+    ReluSeparableConvSpec,
+    ResidualReductionSpec,
+)
+from pnas_ops.data.cell_space import CellSpace
+from pnas_ops.data.cells import CellStackSpec
+from pnas_ops.data.network_space import NetworkSpace
 from pnas_ops.data.own_operation import OwnOperation, answer
 from pnas_ops.data.space import Architecture, Row, SearchSpace
 from pnas_ops.data.specs import (
+    BasicBlockSpec,
     BlockSpec,
     BottleneckSpec,
     ClassifierSpec,
@@ -22,30 +34,45 @@ from pnas_ops.data.specs import (
     PoolSpec,
     PreActivationSeparableConvSpec,
     SeparableConvSpec,
+    ShuffleUnitSpec,
     TreeBlockSpec,
+    UpsampleSpec,
     ZeroSpec,
 )
 from pnas_ops.data.tree_space import Space, TreeSpace
+from pnas_ops.modules.build_cells import build_cell, build_mixed_cell, build_stack
+from pnas_ops.modules.cell_operations import FactorizedReduce, Nothing, ReluConv, ReluSeparableConv, ResidualReduction
+from pnas_ops.modules.elastic import ElasticMBConv, ElasticNetwork, ElasticStage, Mix, Option
 from pnas_ops.modules.layers import (
     AveragePool,
+    BasicBlock,
     Block,
     Bottleneck,
     Classifier,
     GroupedConv,
     MBConv,
     SeparableConv,
+    Shortcut,
     Zero,
     conv_norm,
 )
+from pnas_ops.modules.shuffle_units import ShuffleUnitV1, ShuffleUnitV2
 from pnas_ops.modules.trees import PreActivationSeparableConv, TreeBlock, linear_conv
 
-_ACTIVATIONS: dict[str, type[nn.Module]] = {"relu6": nn.ReLU6, "relu": nn.ReLU, "hswish": nn.Hardswish}
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu6": nn.ReLU6,
+    "relu": nn.ReLU,
+    "hswish": nn.Hardswish,
+    "silu": nn.SiLU,
+}
 
 
 def build_op(
     spec: OpSpec, *, in_channels: int, out_channels: int, stride: int = 1, generator: torch.Generator | None = None
 ) -> nn.Module:
-    """The operation alone, without a shortcut: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride)).
+    """The operation alone, without a block's shortcut.
+
+    (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride)); an upsampling has `factor` times the pixels.
 
     Args:
         spec: the operation.
@@ -86,12 +113,41 @@ def build_op(
                 stride=stride,
             )
         case BottleneckSpec():
-            return Bottleneck(
+            body = Bottleneck(
                 in_channels,
                 out_channels,
                 hidden_channels=out_channels // spec.reduction,
                 kernel_size=spec.kernel_size,
                 stride=stride,
+                groups=spec.groups,
+                activation=_ACTIVATIONS[spec.activation],
+            )
+            return _with_shortcut(spec, body, in_channels, out_channels, stride)
+        case BasicBlockSpec():
+            convolutions = BasicBlock(
+                in_channels,
+                out_channels,
+                kernel_size=spec.kernel_size,
+                stride=stride,
+                activation=_ACTIVATIONS[spec.activation],
+            )
+            return _with_shortcut(spec, convolutions, in_channels, out_channels, stride)
+        case ShuffleUnitSpec(version="v1"):
+            return ShuffleUnitV1(
+                in_channels,
+                out_channels,
+                kernel_size=spec.kernel_size,
+                groups=spec.groups,
+                stride=stride,
+                activation=_ACTIVATIONS[spec.activation],
+            )
+        case ShuffleUnitSpec():
+            return ShuffleUnitV2(
+                in_channels,
+                out_channels,
+                kernel_size=spec.kernel_size,
+                stride=stride,
+                activation=_ACTIVATIONS[spec.activation],
             )
         case MBConvSpec():
             return MBConv(
@@ -102,6 +158,7 @@ def build_op(
                 stride=stride,
                 squeeze_excitation=spec.squeeze_excitation,
                 activation=_ACTIVATIONS[spec.activation],
+                squeeze_from=spec.squeeze_from,
             )
         case TreeBlockSpec():
             hidden = spec.hidden_channels
@@ -113,6 +170,8 @@ def build_op(
             return AveragePool(spec.kernel_size, stride=stride)
         case PoolSpec():
             return nn.MaxPool2d(spec.kernel_size, stride, spec.kernel_size // 2)
+        case UpsampleSpec():
+            return nn.Upsample(scale_factor=spec.factor, mode=spec.mode)
         case GlobalPoolSpec():
             return nn.AdaptiveAvgPool2d(1)
         case ZeroSpec():
@@ -126,6 +185,26 @@ def build_op(
                 hidden_channels=spec.hidden_channels,
                 pre_activation=spec.pre_activation,
             )
+        case ReluConvSpec():
+            return ReluConv(in_channels, out_channels, kernel_size=spec.kernel_size, stride=stride)
+        case ReluSeparableConvSpec():
+            return ReluSeparableConv(
+                in_channels,
+                out_channels,
+                kernel_size=spec.kernel_size,
+                dilation=spec.dilation,
+                repeats=spec.repeats,
+                stride=stride,
+            )
+        case FactorizedReduceSpec():
+            return FactorizedReduce(in_channels, out_channels)
+        case ResidualReductionSpec():
+            return ResidualReduction(in_channels, out_channels, stride=stride)
+        case NoneSpec():
+            return Nothing(stride=stride)
+        case CellStackSpec():
+            build = partial(_built, generator=generator)
+            return build_stack(spec, in_channels, block=build, cell=lambda place: build_cell(place, build))
         case OwnOperation():
             with _drawing_from(generator):
                 return answer(
@@ -134,6 +213,15 @@ def build_op(
                     lambda: spec.build(in_channels=in_channels, out_channels=out_channels, stride=stride),
                 )
     raise TypeError(f"{spec!r} is not an operation that pnas_ops can build")
+
+
+def _with_shortcut(
+    spec: BottleneckSpec | BasicBlockSpec, body: nn.Module, in_channels: int, out_channels: int, stride: int
+) -> nn.Module:
+    if not spec.shortcut:
+        return body
+    activation = _ACTIVATIONS[spec.activation]
+    return Shortcut(body, in_channels, out_channels, stride=stride, activation=activation)
 
 
 @contextmanager
@@ -175,16 +263,14 @@ def build_network(architecture: Architecture, *, generator: torch.Generator | No
     return network
 
 
-Mix = Callable[[list[nn.Module]], nn.Module]
-"""Makes one module of the candidates of one position, such as `pnas_supernet.MixedOp`."""
-
-
-def build_space(space: Space, mix: Mix, *, generator: torch.Generator | None = None) -> nn.Sequential:
-    """All nets of a space in one, as `build_network` builds each of them, with a mixture at every searched position.
+def build_space(space: Space, mix: Mix, *, generator: torch.Generator | None = None) -> nn.Module:
+    """All nets of a space in one, as `build_network` builds each of them, with a mixture for every choice.
 
     Args:
         space: the search space.
-        mix: called with the candidates of each searched position, in the order of `space.mixed`.
+        mix: called with the options of each choice, in the order of `space.options`: the candidates of a searched
+            position, or what says which width, depth or resolution is taken. Cells that share a choice have a mixture
+            each, in the order of `space.mixtures`.
         generator: source of the initial weights; PyTorch's global one if None.
 
     Raises:
@@ -195,12 +281,49 @@ def build_space(space: Space, mix: Mix, *, generator: torch.Generator | None = N
             body = [Block(mix(_candidates(row, generator)), residual=row[0].residual) for row in space.mixed]
         case TreeSpace():
             body = [_searched_trees(space, block, mix, generator) for block in space.blocks]
+        case CellSpace():
+            body = [_searched_cells(space, block, mix, generator) for block in space.body]
+        case NetworkSpace():
+            elastic = _elastic(space, mix, generator)
+            initialize_weights(elastic, generator=generator)
+            return elastic
         case _:
             raise TypeError(f"{space!r} is not a space that pnas_ops can build")
     stem = [build_block(block, generator=generator) for block in space.stem]
     network = nn.Sequential(*stem, *body, build_block(space.head, generator=generator))
     initialize_weights(network, generator=generator)
     return network
+
+
+def _elastic(space: NetworkSpace, mix: Mix, generator: torch.Generator | None) -> ElasticNetwork:
+    def choice(count: int) -> nn.Module:
+        return mix([Option(number, count) for number in range(count)])
+
+    resolution = choice(len(space.resolutions))
+    stages = []
+    in_channels = space.stem[-1].out_channels
+    for stage in space.stages:
+        width, depth = choice(len(stage.widths)), choice(len(stage.depths))
+        widest = stage.widths[-1]
+        rows = [[stage.first_block(op, in_channels, widest) for op in space.candidates]]
+        rows += [[stage.other_block(op, widest) for op in space.candidates]] * (stage.depths[-1] - 1)
+        stages.append(
+            ElasticStage(stage, width=width, depth=depth, blocks=[mix(_elastic_ops(row, generator)) for row in rows])
+        )
+        in_channels = widest
+    stem = [build_block(block, generator=generator) for block in space.stem]
+    head = build_block(space.head, generator=generator)
+    return ElasticNetwork(space, resolution=resolution, stem=stem, stages=stages, head=head)
+
+
+def _elastic_ops(row: Sequence[BlockSpec], generator: torch.Generator | None) -> list[nn.Module]:
+    made: list[nn.Module] = []
+    for block in row:
+        op = _built(block, generator)
+        assert isinstance(block.op, MBConvSpec)
+        assert isinstance(op, MBConv)
+        made.append(ElasticMBConv(op, expansion=block.op.expansion))
+    return made
 
 
 def _searched_trees(space: TreeSpace, block: BlockSpec, mix: Mix, generator: torch.Generator | None) -> Block:
@@ -213,6 +336,19 @@ def _searched_trees(space: TreeSpace, block: BlockSpec, mix: Mix, generator: tor
         stride=block.stride,
     )
     return Block(trees, residual=block.residual)
+
+
+def _searched_cells(space: CellSpace, block: BlockSpec, mix: Mix, generator: torch.Generator | None) -> Block:
+    if not isinstance(block.op, CellStackSpec):
+        return build_block(block, generator=generator)
+    build = partial(_built, generator=generator)
+    stack = build_stack(
+        block.op,
+        block.in_channels,
+        block=build,
+        cell=lambda place: build_mixed_cell(place, space.kinds[place.kind], build, mix),
+    )
+    return Block(stack, residual=False)
 
 
 def _candidates(row: Row, generator: torch.Generator | None) -> list[nn.Module]:

@@ -7,6 +7,7 @@ from torch import nn
 
 from pnas_ops.data.space import Architecture
 from pnas_ops.modules.build import build_network
+from pnas_ops.modules.evaluating import evaluating
 
 
 def count_parameters(module: nn.Module) -> int:
@@ -28,12 +29,8 @@ def forward_macs(forward: Callable[[], object]) -> int:
 def count_macs(module: nn.Module, input_shape: tuple[int, ...]) -> int:
     """Multiply-accumulates of convolutions and matrix products for one input of `input_shape` (N, C, H, W)."""
     device = next((parameter.device for parameter in module.parameters()), torch.device("meta"))
-    training = module.training
-    try:
-        module.eval()
+    with evaluating(module):
         return forward_macs(lambda: module(torch.empty(input_shape, device=device)))
-    finally:
-        module.train(training)
 
 
 def architecture_parameters(architecture: Architecture) -> int:

@@ -1,11 +1,13 @@
 """The modules that the specs describe. Shapes: N images, C channels, H x W pixels."""
 
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pnas_ops.data.spaces import scale_width
+from pnas_ops.data.specs import SqueezeSource
 
 
 def conv_norm(
@@ -71,13 +73,68 @@ class Bottleneck(nn.Sequential):
     """Bottleneck, without its shortcut: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, *, hidden_channels: int, kernel_size: int, stride: int = 1
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        hidden_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        groups: int = 1,
+        activation: type[nn.Module] = nn.ReLU6,
+    ) -> None:
+        hidden = hidden_channels
+        super().__init__(
+            conv_norm(in_channels, hidden, 1, activation=activation),
+            conv_norm(hidden, hidden, kernel_size, stride, groups=groups, activation=activation),
+            conv_norm(hidden, out_channels, 1, activation=None),
+        )
+
+
+class BasicBlock(nn.Sequential):
+    """Two convolutions, without their shortcut: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        kernel_size: int,
+        stride: int = 1,
+        activation: type[nn.Module] = nn.ReLU6,
     ) -> None:
         super().__init__(
-            conv_norm(in_channels, hidden_channels, 1),
-            conv_norm(hidden_channels, hidden_channels, kernel_size, stride),
-            conv_norm(hidden_channels, out_channels, 1, activation=None),
+            conv_norm(in_channels, out_channels, kernel_size, stride, activation=activation),
+            conv_norm(out_channels, out_channels, kernel_size, activation=None),
         )
+
+
+class Shortcut(nn.Module):
+    """`activation(body(x) + x)`, with x through a convolution 1x1 and BatchNorm where the body changes its shape.
+
+    (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride)).
+
+    Args:
+        body: what the sum is with; of these channels and this stride.
+        in_channels, out_channels, stride: of the body.
+        activation: of the sum.
+    """
+
+    def __init__(
+        self, body: nn.Module, in_channels: int, out_channels: int, *, stride: int, activation: type[nn.Module]
+    ) -> None:
+        super().__init__()
+        keeps_shape = stride == 1 and in_channels == out_channels
+        self.body = body
+        self.shortcut = (
+            nn.Identity() if keeps_shape else conv_norm(in_channels, out_channels, 1, stride, activation=None)
+        )
+        self.activation = activation()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
+        result: Tensor = self.activation(self.body(x) + self.shortcut(x))
+        return result
 
 
 class MBConv(nn.Sequential):
@@ -93,12 +150,16 @@ class MBConv(nn.Sequential):
         stride: int,
         squeeze_excitation: bool = False,
         activation: type[nn.Module] = nn.ReLU6,
+        squeeze_from: SqueezeSource = "hidden",
     ) -> None:
         hidden = in_channels * expansion
         expand = [conv_norm(in_channels, hidden, 1, activation=activation)] if expansion > 1 else []
-        # A quarter, rounded as MobileNetV3 rounds it.
-        squeezed = scale_width(hidden // 4, 1.0)
-        gate = [_squeeze_excitation(hidden, squeezed)] if squeeze_excitation else []
+        gate = []
+        if squeeze_excitation and squeeze_from == "hidden":
+            # A quarter, rounded as MobileNetV3 rounds it.
+            gate = [_squeeze_excitation(hidden, scale_width(hidden // 4, 1.0), scale_activation=nn.Hardsigmoid)]
+        elif squeeze_excitation:
+            gate = [_squeeze_excitation(hidden, max(1, in_channels // 4), activation=activation)]
         super().__init__(
             *expand,
             conv_norm(hidden, hidden, kernel_size, stride, groups=hidden, activation=activation),
@@ -107,10 +168,10 @@ class MBConv(nn.Sequential):
         )
 
 
-def _squeeze_excitation(channels: int, squeezed: int) -> nn.Module:
+def _squeeze_excitation(channels: int, squeezed: int, **activations: Any) -> nn.Module:
     from torchvision.ops import SqueezeExcitation
 
-    gate: nn.Module = SqueezeExcitation(channels, squeezed, scale_activation=nn.Hardsigmoid)
+    gate: nn.Module = SqueezeExcitation(channels, squeezed, **activations)
     return gate
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pnas_ops.data.space import Architecture
 from pnas_ops.files.atomic import FilePath
 from pnas_ops.files.serialization import FormatError
-from pnas_ops.files.weights import read_weights
+from pnas_ops.files.weights import key_faults, read_weights
 from pnas_ops.modules.build import build_network
 from pnas_ops.original.keys import layer_names
 
@@ -128,24 +128,8 @@ def _filled(network: nn.Sequential, keys: Mapping[str, str], state: Mapping[str,
     # PyTorch before 0.4.1 did not count batches, and nothing here depends on it.
     counters = {key: torch.tensor(0) for key in shapes if key.endswith(_COUNTER)}
     state = counters | dict(state)
-    misshapen = [
-        f"{key} is {tuple(state[key].shape)} instead of {tuple(shape)}"
-        for key, shape in shapes.items()
-        if key in state and state[key].shape != shape
-    ]
-    faults = {
-        "missing": [key for key in shapes if key not in state],
-        "unexpected": [key for key in state if key not in shapes],
-        "of another shape": misshapen,
-    }
-    if any(faults.values()):
-        said = (f"keys {fault} ({len(found)}): {_some(found)}" for fault, found in faults.items() if found)
-        raise ValueError(f"does not fit {name!r}: {'; '.join(said)}")
+    if faults := key_faults(shapes, state):
+        raise ValueError(f"does not fit {name!r}: {faults}")
     network.to_empty(device="cpu")
     network.load_state_dict({ours: state[theirs] for ours, theirs in keys.items()})
     return network.eval()
-
-
-def _some(keys: Iterable[str], most: int = 3) -> str:
-    listed = list(keys)
-    return ", ".join(listed[:most]) + (", ..." if len(listed) > most else "")

@@ -1,0 +1,85 @@
+"""Operations that cells are made of: those of DARTS (arXiv 1806.09055) and NAS-Bench-201 (arXiv 2001.00326).
+
+In both a convolution is the ReLU before it, the convolution, and BatchNorm.
+"""
+
+from typing import Any
+
+from attrs import field, frozen
+from attrs.validators import ge, in_, instance_of
+
+_KERNEL: Any = [instance_of(int), in_((1, 3, 5, 7))]
+_POSITIVE: Any = [instance_of(int), ge(1)]
+
+
+@frozen(kw_only=True)
+class ReluConvSpec:
+    """ReLU, a dense convolution, BatchNorm: `nor_conv_3x3` and `nor_conv_1x1` of NAS-Bench-201."""
+
+    kernel_size: int = field(validator=_KERNEL)
+
+    def __str__(self) -> str:
+        return f"reluconv{self.kernel_size}"
+
+
+@frozen(kw_only=True)
+class ReluSeparableConvSpec:
+    """ReLU, depthwise `kernel_size`, 1x1, BatchNorm, `repeats` times, with the stride in the first.
+
+    DARTS's `sep_conv` is two of them, its `dil_conv` is one with `dilation` 2.
+    """
+
+    kernel_size: int = field(validator=_KERNEL)
+    dilation: int = field(default=1, validator=_POSITIVE)
+    repeats: int = field(default=1, validator=_POSITIVE)
+
+    def __str__(self) -> str:
+        dilated = "" if self.dilation == 1 else f"-d{self.dilation}"
+        repeated = "" if self.repeats == 1 else f"-x{self.repeats}"
+        return f"relusep-{self.kernel_size}x{self.kernel_size}{dilated}{repeated}"
+
+
+@frozen(kw_only=True)
+class FactorizedReduceSpec:
+    """ReLU, then two convolutions 1x1 of stride 2, of which the second begins a pixel later, side by side; BatchNorm.
+
+    What a skip connection of DARTS is where the image is halved. It takes images of even size.
+    """
+
+    @property
+    def kernel_size(self) -> int:
+        """1: that of its convolutions."""
+        return 1
+
+    def __str__(self) -> str:
+        return "factorized-reduce"
+
+
+@frozen(kw_only=True)
+class ResidualReductionSpec:
+    """Two times ReLU, convolution 3x3, BatchNorm; to this is added the input, averaged and through a convolution 1x1.
+
+    The stride is in the first convolution and in the average. What halves the image between the stages of
+    NAS-Bench-201.
+    """
+
+    @property
+    def kernel_size(self) -> int:
+        """3: that of its convolutions."""
+        return 3
+
+    def __str__(self) -> str:
+        return "residual-reduction"
+
+
+@frozen(kw_only=True)
+class NoneSpec:
+    """The operation of an edge of a cell that is not there: the node gets nothing from it."""
+
+    @property
+    def kernel_size(self) -> int:
+        """1: it has no kernel."""
+        return 1
+
+    def __str__(self) -> str:
+        return "none"

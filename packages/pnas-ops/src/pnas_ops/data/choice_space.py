@@ -1,0 +1,159 @@
+"""Nets told apart by their choices: how many there are, some at random, and those that are like one."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from math import log10, prod
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from pnas_ops.data.listings import counted
+
+Net = TypeVar("Net")
+Value = TypeVar("Value")
+
+_LARGEST_SHOWN = 10**6
+
+
+def random_choices(options: Sequence[int], generator: torch.Generator) -> tuple[int, ...]:
+    """One of so many options for each choice, all equally probable and independent of one another.
+
+    Args:
+        options: how many each choice has, (choices,).
+        generator: on the CPU; the same state gives the same choices.
+    """
+    shares = torch.rand(len(options), dtype=torch.float64, generator=generator)
+    return tuple((shares * torch.tensor(options)).long().tolist())
+
+
+class ChoiceSpace(ABC, Generic[Net]):
+    """A space whose nets are as many as the ways to choose: each choice is independent of the others.
+
+    One in which some choices mean nothing beside others, so that several ways to choose give the same net, says itself
+    how many nets it has (`size`), how to choose one of them (`sample_choices`), and which are `neighbours`.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def options(self) -> tuple[int, ...]:
+        """How many options each choice has."""
+
+    @abstractmethod
+    def architecture(self, choices: Sequence[int], *, name: str = "") -> Net:
+        """The net that takes option `choices[i]` at choice i."""
+
+    @abstractmethod
+    def choices(self, architecture: object) -> tuple[int, ...]:
+        """The inverse of `architecture`; a ValueError for anything but a net of this space."""
+
+    @property
+    def mixtures(self) -> tuple[int, ...]:
+        """The choice of each mixture of candidates in a network of all nets: its own, but where mixtures share one."""
+        return tuple(range(len(self.options)))
+
+    def of_choices(self, of_mixtures: Sequence[Value]) -> tuple[Value, ...]:
+        """What is the same for all mixtures of a choice, once for each choice.
+
+        Args:
+            of_mixtures: something of each mixture, such as its probabilities.
+
+        Raises:
+            ValueError: for another number of them.
+        """
+        values = dict(zip(self.mixtures, of_mixtures, strict=True))
+        return tuple(values[number] for number in range(len(self.options)))
+
+    def size(self) -> int:
+        """How many different nets there are, exactly."""
+        return prod(self.options)
+
+    def sample_choices(self, generator: torch.Generator) -> tuple[int, ...]:
+        """The choices of a random net, each net being equally probable.
+
+        Args:
+            generator: on the CPU; the same state gives the same choices.
+        """
+        return random_choices(self.options, generator)
+
+    def sample(self, generator: torch.Generator, *, name: str = "") -> Net:
+        """A random net, each being equally probable.
+
+        Args:
+            generator: on the CPU; the same state gives the same net.
+            name: of the net; the space's by default.
+        """
+        return self.architecture(self.sample_choices(generator), name=name)
+
+    def mutate(self, net: object, generator: torch.Generator, *, probability: float = 0.1) -> Net:
+        """A net in which each choice is another one with this probability, all others being equally probable.
+
+        With n choices it is the very same net in (1 - probability)^n of all cases, 15 % of them where there are 18: an
+        evolution has to look for nets that it knows already anyway.
+
+        Args:
+            net: of this space.
+            generator: on the CPU; the same state gives the same net.
+            probability: of a change, from 0 to 1.
+
+        Raises:
+            ValueError: for a net of another space, or another probability.
+        """
+        if not 0 <= probability <= 1:
+            raise ValueError(f"the probability of a mutation is between 0 and 1, got {probability}")
+        taken, options = self.choices(net), self.options
+        changes = (torch.rand(len(options), dtype=torch.float64, generator=generator) < probability).tolist()
+        # So many steps on, round and round: anywhere but where it was.
+        steps = random_choices([max(1, count - 1) for count in options], generator)
+        return self.architecture(
+            [
+                (choice + step + 1) % count if change else choice
+                for choice, count, change, step in zip(taken, options, changes, steps, strict=True)
+            ]
+        )
+
+    def crossover(self, one: object, other: object, generator: torch.Generator) -> Net:
+        """A net that takes each choice from one of two, either being equally probable.
+
+        Args:
+            one, other: of this space.
+            generator: on the CPU; the same state gives the same net.
+
+        Raises:
+            ValueError: for a net of another space.
+        """
+        parents = list(zip(self.choices(one), self.choices(other), strict=True))
+        taken = random_choices([2] * len(parents), generator)
+        return self.architecture([pair[which] for pair, which in zip(parents, taken, strict=True)])
+
+    def neighbours(self, net: object) -> tuple[Net, ...]:
+        """All nets that differ from one in a single choice: in the order of the choices, then of their options.
+
+        Raises:
+            ValueError: for a net of another space.
+        """
+        taken = self.choices(net)
+        return tuple(
+            self.architecture([*taken[:number], option, *taken[number + 1 :]])
+            for number, count in enumerate(self.options)
+            for option in range(count)
+            if option != taken[number]
+        )
+
+    def encode(self, net: object) -> Tensor:
+        """A net as numbers: for each choice a 1 at the option that it takes, and 0 at the others.
+
+        Returns:
+            Of shape (sum of `options`,), float32.
+
+        Raises:
+            ValueError: for a net of another space.
+        """
+        taken = zip(self.choices(net), self.options, strict=True)
+        return torch.tensor([float(option == choice) for choice, count in taken for option in range(count)])
+
+    def _size_text(self) -> str:
+        size = self.size()
+        return counted(size, "net") if size < _LARGEST_SHOWN else f"about 10^{log10(size):.0f} nets"

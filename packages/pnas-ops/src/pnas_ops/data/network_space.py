@@ -1,0 +1,345 @@
+"""The search space of whole networks: resolution, and the width and the depth of stages, beside operations."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import pairwise, product
+from math import prod
+from typing import Any
+
+import torch
+from attrs import evolve, field, frozen
+from attrs.validators import deep_iterable, ge, instance_of, min_len
+from torch import Tensor
+
+from pnas_ops.data.choice_space import ChoiceSpace, random_choices
+from pnas_ops.data.cost_terms import Condition, CostTerm
+from pnas_ops.data.listings import block_rows, counted, html_listing, images_to_classes, listing, shortened
+from pnas_ops.data.space import Architecture, Row, check_candidates, check_chain
+from pnas_ops.data.specs import BlockSpec, ClassifierSpec, MBConvSpec
+
+_NUMBER: Any = [instance_of(int), ge(1)]
+
+
+def _rising(instance: object, attribute: Any, value: tuple[int, ...]) -> None:
+    if not all(one < other for one, other in pairwise(value)):
+        raise ValueError(f"{type(instance).__name__}.{attribute.name} must rise from one to the next, got {value}")
+
+
+_NUMBERS: Any = [min_len(1), deep_iterable(_NUMBER), _rising]
+
+
+@frozen(kw_only=True)
+class NetworkStage:
+    """Blocks of which all give as many channels: one of `widths`; there are as many as one of `depths` says.
+
+    The first has `stride`, and no shortcut; the others have stride 1 and a shortcut.
+    """
+
+    widths: tuple[int, ...] = field(validator=_NUMBERS)
+    depths: tuple[int, ...] = field(validator=_NUMBERS)
+    stride: int = field(validator=_NUMBER)
+
+    def first_block(self, op: MBConvSpec, in_channels: int, out_channels: int) -> BlockSpec:
+        """That of a net which has these widths before and in the stage."""
+        return BlockSpec(op=op, in_channels=in_channels, out_channels=out_channels, stride=self.stride)
+
+    def other_block(self, op: MBConvSpec, channels: int) -> BlockSpec:
+        """Any of the others, in a net which has this width in the stage."""
+        return BlockSpec(op=op, in_channels=channels, out_channels=channels, residual=True)
+
+
+@frozen(kw_only=True, repr=False)
+class NetworkSpace(ChoiceSpace[Architecture]):
+    """All nets of `stem`, then stages of any of their widths and depths with any candidate at each block, then `head`.
+
+    The choices are, in this order: the resolution; then of each stage its width, its depth, and the operation of each
+    of its blocks. Blocks beyond the depth are not there, and their operations mean nothing.
+
+    A block's cost hangs on its own width and on that before it, and of all blocks on the resolution: `cost_terms`.
+
+    Attributes:
+        name: of the space, and of its nets where they are given none.
+        resolutions: sides of the images in pixels; to each of them images are resized.
+        stem: the first blocks, which are not searched.
+        stages: of the blocks that are.
+        candidates: for every block, without squeeze-excitation. The hidden channels are those of the net that ships:
+            its input width times the expansion.
+        head: the last block, a classifier without pre-activation, for the largest width of the last stage.
+    """
+
+    name: str
+    resolutions: tuple[int, ...] = field(validator=_NUMBERS)
+    stem: tuple[BlockSpec, ...] = field(validator=min_len(1))
+    stages: tuple[NetworkStage, ...] = field(validator=min_len(1))
+    candidates: tuple[MBConvSpec, ...] = field(
+        validator=[min_len(1), deep_iterable(instance_of(MBConvSpec))]  # masks know how its hidden channels are made
+    )
+    head: BlockSpec
+
+    def __attrs_post_init__(self) -> None:
+        check_candidates(self.name, self.candidates)
+        if squeezed := [str(op) for op in self.candidates if op.squeeze_excitation]:
+            raise ValueError(
+                f"space {self.name!r} has the candidate {squeezed[0]}: how far squeeze-excitation squeezes would hang "
+                "on the width; take it without"
+            )
+        if not isinstance(self.head.op, ClassifierSpec) or self.head.op.pre_activation:
+            raise ValueError(
+                f"the head of space {self.name!r} is {self.head.op}: channels that a narrow net lacks stay silent in a "
+                "classifier without pre-activation alone"
+            )
+        stride = prod(block.stride for block in self.stem) * prod(stage.stride for stage in self.stages)
+        for resolution in self.resolutions:
+            if resolution % stride:
+                raise ValueError(
+                    f"resolution {resolution} of space {self.name!r} is no multiple of {stride}, the product of its "
+                    "strides"
+                )
+        widest = self.stages[-1].widths[-1]
+        if self.head.in_channels != widest:
+            raise ValueError(
+                f"the head of space {self.name!r} takes {self.head.in_channels} channels, its last stage gives up to "
+                f"{widest}"
+            )
+        check_chain(self.widest.blocks[:-1])
+
+    @property
+    def resolution(self) -> int:
+        """The largest: that of the images which a search is given."""
+        return self.resolutions[-1]
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of an image."""
+        return self.stem[0].in_channels
+
+    @property
+    def classes(self) -> int:
+        """Outputs of the head."""
+        return self.head.out_channels
+
+    @property
+    def of_whole_blocks(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def widest(self) -> Architecture:
+        """The net of the largest resolution, widths and depths, with the first candidate at every block."""
+        return self.architecture(
+            [0 if kind == "operation" else count - 1 for kind, count in zip(self._kinds, self.options, strict=True)],
+            name="widest",
+        )
+
+    @cached_property
+    def options(self) -> tuple[int, ...]:
+        """How many options each choice has."""
+        counts = [len(self.resolutions)]
+        for stage in self.stages:
+            counts += [len(stage.widths), len(stage.depths), *[len(self.candidates)] * stage.depths[-1]]
+        return tuple(counts)
+
+    @property
+    def positions(self) -> tuple[Row, ...]:
+        """All blocks that can stand at each place of the deepest net; of any width, so not of one shape."""
+        rows: list[Row] = [(block,) for block in self.stem]
+        before: tuple[int, ...] = (self.stem[-1].out_channels,)
+        for stage in self.stages:
+            pairs = [*product(before, stage.widths)]
+            rows.append(tuple(stage.first_block(op, *pair) for pair in pairs for op in self.candidates))
+            rows += [tuple(stage.other_block(op, width) for width in stage.widths for op in self.candidates)] * (
+                stage.depths[-1] - 1
+            )
+            before = stage.widths
+        return (*rows, tuple(evolve(self.head, in_channels=width) for width in before))
+
+    @property
+    def option_names(self) -> tuple[tuple[str, ...], ...]:
+        """Of each choice, its options in words."""
+        texts = [_texts("resolution", self.resolutions)]
+        for stage in self.stages:
+            texts += [_texts("width", stage.widths), _texts("depth", stage.depths)]
+            texts += [tuple(map(str, self.candidates))] * stage.depths[-1]
+        return tuple(texts)
+
+    def architecture(self, choices: Sequence[int], *, name: str = "") -> Architecture:
+        """The net of these choices; what stands there for blocks beyond the depth does not matter.
+
+        Raises:
+            ValueError: for a wrong number of choices or a choice that is not there.
+        """
+        if len(choices) != len(self.options):
+            raise ValueError(f"space {self.name!r} has {len(self.options)} choices, got {len(choices)}")
+        for number, (choice, count) in enumerate(zip(choices, self.options, strict=True)):
+            if not 0 <= choice < count:
+                raise ValueError(f"choice {number} of space {self.name!r} has options 0 to {count - 1}, got {choice}")
+        blocks = [*self.stem]
+        for stage, (width, depth, *taken) in zip(self.stages, self._by_stage(choices), strict=True):
+            channels = stage.widths[width]
+            ops = [self.candidates[choice] for choice in taken[: stage.depths[depth]]]
+            blocks.append(stage.first_block(ops[0], blocks[-1].out_channels, channels))
+            blocks += [stage.other_block(op, channels) for op in ops[1:]]
+        blocks.append(evolve(self.head, in_channels=blocks[-1].out_channels))
+        return Architecture(name=name or self.name, resolution=self.resolutions[choices[0]], blocks=tuple(blocks))
+
+    def choices(self, architecture: object) -> tuple[int, ...]:
+        """The inverse of `architecture`; 0 for blocks beyond the depth.
+
+        Raises:
+            ValueError: for anything but a net of this space.
+        """
+        if isinstance(architecture, Architecture):
+            try:
+                found = self._read(architecture)
+            except ValueError:  # of what is in no tuple of the space
+                pass
+            else:
+                if self.architecture(found, name=architecture.name) == architecture:
+                    return found
+        name = architecture.name if isinstance(architecture, Architecture) else repr(architecture)
+        raise ValueError(f"architecture {name!r} is not of space {self.name!r}")
+
+    def has(self, architecture: object) -> bool:
+        """Whether it is a net of this space."""
+        try:
+            self.choices(architecture)
+        except ValueError:
+            return False
+        return True
+
+    def conditions(self) -> tuple[Condition | None, ...]:
+        """When each choice means something: the operation of a block, where the depth reaches so far."""
+        found: list[Condition | None] = [None]
+        for stage in self.stages:
+            depth = len(found) + 1
+            found += [None, None]
+            for block in range(stage.depths[-1]):
+                reached = frozenset(option for option, blocks in enumerate(stage.depths) if blocks > block)
+                found.append(None if len(reached) == len(stage.depths) else Condition(choice=depth, options=reached))
+        return tuple(found)
+
+    def size(self) -> int:
+        """How many different nets there are, exactly: stages of d blocks have (candidates)^d operations."""
+        ways = [len(stage.widths) * sum(self._ways_by_depth(stage)) for stage in self.stages]
+        return len(self.resolutions) * prod(ways)
+
+    def sample_choices(self, generator: torch.Generator) -> tuple[int, ...]:
+        """The choices of a random net, each net being equally probable: deep ones are many more than others.
+
+        Args:
+            generator: on the CPU; the same state gives the same choices.
+        """
+        drawn = [*random_choices(self.options, generator)]
+        place = 1
+        for stage in self.stages:
+            ways = torch.tensor(self._ways_by_depth(stage), dtype=torch.float64)
+            drawn[place + 1] = int(ways.multinomial(1, generator=generator))
+            place += 2 + stage.depths[-1]
+        return self._canonical(drawn)
+
+    def neighbours(self, net: object) -> tuple[Architecture, ...]:
+        """All nets that differ from one in a single choice; blocks that come with a larger depth are first candidates.
+
+        Raises:
+            ValueError: for a net of another space.
+        """
+        taken = self.choices(net)
+        return tuple(
+            self.architecture([*taken[:number], option, *taken[number + 1 :]])
+            for number, (count, means) in enumerate(zip(self.options, self._means_something(taken), strict=True))
+            for option in range(count)
+            if means and option != taken[number]
+        )
+
+    def encode(self, net: object) -> Tensor:
+        """A net as numbers: for each choice a 1 at the option that it takes; zeros for blocks beyond the depth.
+
+        Returns:
+            Of shape (sum of `options`,), float32.
+
+        Raises:
+            ValueError: for a net of another space.
+        """
+        taken = self.choices(net)
+        of_choices = zip(taken, self.options, self._means_something(taken), strict=True)
+        return torch.tensor(
+            [float(means and option == choice) for choice, count, means in of_choices for option in range(count)]
+        )
+
+    def cost_terms(self) -> tuple[CostTerm, ...]:
+        """What its nets compute: a term a block, which the resolution, the widths and the operation decide."""
+        return self._cost_terms
+
+    @cached_property
+    def _cost_terms(self) -> tuple[CostTerm, ...]:
+        # Late: workloads know all spaces.
+        from pnas_ops.data.network_terms import network_terms
+
+        return network_terms(self)
+
+    @property
+    def _kinds(self) -> list[str]:
+        kinds = ["resolution"]
+        for stage in self.stages:
+            kinds += ["width", "depth", *["operation"] * stage.depths[-1]]
+        return kinds
+
+    def _ways_by_depth(self, stage: NetworkStage) -> list[int]:
+        return [len(self.candidates) ** depth for depth in stage.depths]
+
+    def _by_stage(self, choices: Sequence[int]) -> Iterator[Sequence[int]]:
+        """The choices of each stage: its width, its depth, its operations."""
+        place = 1
+        for stage in self.stages:
+            yield choices[place : place + 2 + stage.depths[-1]]
+            place += 2 + stage.depths[-1]
+
+    def _read(self, architecture: Architecture) -> tuple[int, ...]:
+        """The choices of an architecture if it is of this space; a ValueError, or anything, if not."""
+        body = architecture.blocks[len(self.stem) : -1]
+        # The first block of a stage is the only one without a shortcut.
+        starts = [index for index, block in enumerate(body) if not block.residual]
+        found = [self.resolutions.index(architecture.resolution)]
+        for stage, start, end in zip(self.stages, starts, [*starts[1:], len(body)], strict=True):
+            taken = [self.candidates.index(block.op) for block in body[start:end]]
+            found += [stage.widths.index(body[start].out_channels), stage.depths.index(end - start), *taken]
+            found += [0] * (stage.depths[-1] - len(taken))
+        return tuple(found)
+
+    def _canonical(self, choices: Sequence[int]) -> tuple[int, ...]:
+        return tuple(
+            choice if means else 0 for choice, means in zip(choices, self._means_something(choices), strict=True)
+        )
+
+    def _means_something(self, choices: Sequence[int]) -> list[bool]:
+        return [condition is None or choices[condition.choice] in condition.options for condition in self.conditions()]
+
+    def __repr__(self) -> str:
+        return f"<NetworkSpace {shortened(self.name)!r}: {self._outline()}>"
+
+    def __str__(self) -> str:
+        return listing(f"{self.name}: {self._outline()}", block_rows(self._shown(), self.resolution))
+
+    def _repr_html_(self) -> str:
+        return html_listing(f"{self.name}: {self._outline()}", block_rows(self._shown(), self.resolution))
+
+    def _outline(self) -> str:
+        images = images_to_classes(self.resolution, self.in_channels, self.classes)
+        more = f", {counted(len(self.resolutions), 'resolution')}" if len(self.resolutions) > 1 else ""
+        return f"{counted(len(self.stages), 'stage')}, {self._size_text()}, {images}{more}"
+
+    def _shown(self) -> list[tuple[str, BlockSpec]]:
+        """The blocks of the widest net, each with what can stand there in words."""
+        blocks = iter(self.widest.blocks)
+        shown = [(str(block.op), next(blocks)) for block in self.stem]
+        for stage in self.stages:
+            widths = f"width one of {' '.join(map(str, stage.widths))}; " if len(stage.widths) > 1 else ""
+            for number in range(stage.depths[-1]):
+                optional = "perhaps " if number >= stage.depths[0] else ""
+                words = f"{optional}one of {' '.join(map(str, self.candidates))}"
+                shown.append((f"{'' if number else widths}{words}", next(blocks)))
+        return [*shown, (str(self.head.op), next(blocks))]
+
+
+def _texts(what: str, values: Sequence[int]) -> tuple[str, ...]:
+    return tuple(f"{what} {value}" for value in values)

@@ -1,0 +1,76 @@
+"""What the nets of a `NetworkSpace` compute, block by block: a chain of widths, all of one resolution."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+
+from attrs import evolve
+
+from pnas_ops.data.cost_terms import CostTerm
+from pnas_ops.data.network_space import NetworkSpace, NetworkStage
+from pnas_ops.data.specs import BlockSpec
+from pnas_ops.data.workload import Workload
+
+
+def network_terms(space: NetworkSpace) -> tuple[CostTerm, ...]:
+    """A term a block of the deepest net. The first of a stage asks for the width before, the others for the depth."""
+    return tuple(_terms(space))
+
+
+def _terms(space: NetworkSpace) -> Iterator[CostTerm]:
+    sizes = [*space.resolutions]
+    for block in space.stem:
+        yield _term(space, sizes, [], lambda block=block: block)
+        sizes = [block.output_size(size) for size in sizes]
+    width = 1
+    before: list[int] = []
+    widths_before: tuple[int, ...] = (space.stem[-1].out_channels,)
+    for stage in space.stages:
+        depth, first = width + 1, width + 2
+        yield _term(space, sizes, [*before, width, first], _first_block(space, stage, widths_before))
+        sizes = [-(-size // stage.stride) for size in sizes]
+        for number in range(1, stage.depths[-1]):
+            yield _term(space, sizes, [width, depth, first + number], _other_block(space, stage, number))
+        before, widths_before = [width], stage.widths
+        width = first + stage.depths[-1]
+    heads = [evolve(space.head, in_channels=channels) for channels in widths_before]
+    yield _term(space, sizes, before, lambda width: heads[width])
+
+
+def _term(
+    space: NetworkSpace, sizes: Sequence[int], numbers: Sequence[int], block_of: Callable[..., BlockSpec | None]
+) -> CostTerm:
+    """Of the resolution and the choices with these numbers, by whose options `block_of` gives a block.
+
+    Args:
+        space: whose choices they are.
+        sizes: of the image at that block, by resolution.
+        numbers: of the choices.
+        block_of: gives None where there is no such block.
+    """
+    counts = [space.options[number] for number in numbers]
+    blocks = [block_of(*options) for options in product(*map(range, counts))]
+    return CostTerm(
+        choices=(0, *numbers),
+        options=(len(sizes), *counts),
+        computed=tuple(
+            () if block is None else (Workload(block=block, height=size, width=size),)
+            for size in sizes
+            for block in blocks
+        ),
+    )
+
+
+def _first_block(space: NetworkSpace, stage: NetworkStage, widths_before: tuple[int, ...]) -> Callable[..., BlockSpec]:
+    def block_of(*options: int) -> BlockSpec:
+        *before, width, op = options
+        return stage.first_block(space.candidates[op], widths_before[before[0] if before else 0], stage.widths[width])
+
+    return block_of
+
+
+def _other_block(space: NetworkSpace, stage: NetworkStage, number: int) -> Callable[..., BlockSpec | None]:
+    def block_of(width: int, depth: int, op: int) -> BlockSpec | None:
+        there = number < stage.depths[depth]
+        return stage.other_block(space.candidates[op], stage.widths[width]) if there else None
+
+    return block_of

@@ -1,0 +1,77 @@
+"""How much of an image a pixel of a feature map has seen."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import ceil
+
+from attrs import evolve, frozen
+
+
+@frozen(kw_only=True)
+class Window:
+    """What a pixel of a result reads, along one dimension.
+
+    Attributes:
+        reads: the number of pixels from the first to the last that it reads, (kernel - 1) * dilation + 1; of a kernel
+            between whose pixels others stand, as in a transposed convolution, its share of them.
+        stride: the pixels from one window to the next; less than 1 where the map becomes larger.
+    """
+
+    reads: Fraction
+    stride: Fraction
+
+
+@frozen(kw_only=True)
+class Extent:
+    """What pixels of a map see along one dimension of an image.
+
+    Through windows of k pixels and stride s: r' = r + (k - 1) j and j' = j s (Araujo, Norris, Sim, "Computing Receptive
+    Fields of Convolutional Neural Networks", Distill 2019). A map that was enlarged has several pixels for one of the
+    map before: what these add to one another is a whole number of the latter's steps, rounded up.
+
+    Attributes:
+        sees: the most pixels of the image that one of the map sees; r before the map was enlarged.
+        more: what windows have added since then.
+        step: from one pixel to the next of the map before it was enlarged, in pixels of the image.
+        jump: the same of the map as it is, j.
+    """
+
+    sees: int = 1
+    more: Fraction = Fraction(0)
+    step: Fraction = Fraction(1)
+    jump: Fraction = Fraction(1)
+
+    @property
+    def pixels(self) -> int:
+        """The most that a pixel may see: those of an enlarged map do not all see the same number."""
+        return self.sees + ceil(ceil(self.more / self.step) * self.step)
+
+    def through(self, window: Window) -> "Extent":
+        """That of what reads this one in windows."""
+        read = evolve(self, more=self.more + (window.reads - 1) * self.jump, jump=self.jump * window.stride)
+        if read.jump < read.step:
+            return read
+        return Extent(sees=read.pixels, step=read.jump, jump=read.jump)
+
+
+@frozen
+class ReceptiveField:
+    """The extents along each dimension of an image."""
+
+    extents: tuple[Extent, ...]
+
+    def through(self, windows: Sequence[Window]) -> "ReceptiveField":
+        """That of what reads this one in windows, one for each dimension."""
+        return ReceptiveField(
+            tuple(extent.through(window) for extent, window in zip(self.extents, windows, strict=True))
+        )
+
+    def joined(self, other: "ReceptiveField") -> "ReceptiveField":
+        """That of what reads both at the same place: the larger one, along each dimension."""
+        pairs = zip(self.extents, other.extents, strict=True)
+        return ReceptiveField(tuple(max(pair, key=lambda extent: (extent.pixels, extent.more)) for pair in pairs))
+
+    @property
+    def pixels(self) -> tuple[int, ...]:
+        """Along each dimension."""
+        return tuple(extent.pixels for extent in self.extents)

@@ -1,0 +1,243 @@
+"""Nets that halve, keep or double the feature map at each layer: paths through a trellis of resolutions."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import pairwise, product
+from typing import Any
+
+import torch
+from attrs import evolve, field, frozen
+from attrs.validators import ge, instance_of, min_len
+
+from pnas_ops.data.choice_space import ChoiceSpace
+from pnas_ops.data.cost_terms import CostTerm
+from pnas_ops.data.listings import counted, images_to_classes, shortened
+from pnas_ops.data.sizes import trellis_paths
+from pnas_ops.data.space import Architecture
+from pnas_ops.data.specs import BlockSpec, OpSpec, UpsampleSpec
+
+_NUMBER: Any = [instance_of(int), ge(1)]
+_UPSAMPLE = UpsampleSpec(mode="bilinear", factor=2)
+
+
+@frozen(kw_only=True, repr=False)
+class TrellisSpace(ChoiceSpace[Architecture]):
+    """All paths of so many layers through levels of resolution, between `stem` and `head`.
+
+    A net is the level of each of its layers. The first is at the finest level; each one after it is a level coarser
+    (stride 2, twice the channels), at the same, or a level finer (half the channels, then twice the height and width),
+    as in Auto-DeepLab (arXiv 1901.02985). So a layer's level hangs on the one before: not every row of `options` is a
+    net.
+
+    Attributes:
+        name: of the space, and of its nets where they are given none.
+        resolution: side of the images in pixels.
+        stem: the first blocks; the last gives the channels of the finest level.
+        layers: of a net.
+        levels: of resolution, each half the one before.
+        op: of every layer.
+        head: the last block, for the finest level.
+    """
+
+    name: str
+    resolution: int = field(validator=_NUMBER)
+    stem: tuple[BlockSpec, ...] = field(validator=min_len(1))
+    layers: int = field(validator=_NUMBER)
+    levels: int = field(validator=_NUMBER)
+    op: OpSpec
+    head: BlockSpec
+
+    def __attrs_post_init__(self) -> None:
+        if self._finest % (1 << self.levels - 1):
+            raise ValueError(
+                f"the {self._finest} pixels after the stem of space {self.name!r} cannot be halved {self.levels - 1} "
+                f"times: take fewer levels, or a multiple of {1 << self.levels - 1}"
+            )
+        self.architecture([0] * self.layers)  # refuses what cannot stand there
+        for level in range(self.levels):
+            for before in self._near(level):
+                self.layer(before, level)
+
+    @property
+    def options(self) -> tuple[int, ...]:
+        """How many levels each layer can be at: that of layer i is at most i, counted from 0."""
+        return tuple(min(layer + 1, self.levels) for layer in range(self.layers))
+
+    def size(self) -> int:
+        """How many paths there are, exactly: see `trellis_paths`."""
+        return trellis_paths(layers=self.layers, levels=self.levels)
+
+    def architecture(self, choices: Sequence[int], *, name: str = "") -> Architecture:
+        """The net whose layers are at these levels, 0 being the finest.
+
+        Raises:
+            ValueError: for a wrong number of layers, a level that is not there, and neighbours two levels apart.
+        """
+        if len(choices) != self.layers:
+            raise ValueError(f"space {self.name!r} has {self.layers} layers, got {len(choices)}")
+        for layer, (level, count) in enumerate(zip(choices, self.options, strict=True)):
+            if not 0 <= level < count:
+                raise ValueError(f"layer {layer} of space {self.name!r} has levels 0 to {count - 1}, got {level}")
+        blocks = [*self.stem]
+        for before, level in pairwise((0, *choices)):
+            if abs(level - before) > 1:
+                raise ValueError(f"a path goes from level {before} to one next to it, got {level}")
+            blocks += self.layer(before, level)
+        head = evolve(self.head, in_channels=self._channels(choices[-1]))
+        return Architecture(name=name or self.name, resolution=self.resolution, blocks=(*blocks, head))
+
+    def layer(self, before: int, level: int) -> tuple[BlockSpec, ...]:
+        """The blocks of a layer, by the level before it and its own: what a path costs is the sum over its layers."""
+        inside, outside = self._channels(before), self._channels(level)
+        block = BlockSpec(op=self.op, in_channels=inside, out_channels=outside, stride=2 if level > before else 1)
+        up = (BlockSpec(op=_UPSAMPLE, in_channels=outside, out_channels=outside),)
+        return (block, *(up if level < before else ()))
+
+    def choices(self, architecture: object) -> tuple[int, ...]:
+        """The level of each layer.
+
+        Raises:
+            ValueError: for anything but a net of this space.
+        """
+        if isinstance(architecture, Architecture):
+            blocks = [block for block in architecture.blocks[len(self.stem) : -1] if block.op != _UPSAMPLE]
+            levels = [(block.out_channels // self._channels(0)).bit_length() - 1 for block in blocks]
+            try:
+                if self.architecture(levels, name=architecture.name) == architecture:
+                    return tuple(levels)
+            except ValueError:  # it is no path
+                pass
+        name = architecture.name if isinstance(architecture, Architecture) else repr(architecture)
+        raise ValueError(f"architecture {name!r} is not of space {self.name!r}")
+
+    def has(self, architecture: object) -> bool:
+        """Whether it is a net of this space."""
+        try:
+            self.choices(architecture)
+        except ValueError:
+            return False
+        return True
+
+    def sample_choices(self, generator: torch.Generator) -> tuple[int, ...]:
+        """The levels of a random path, each path being equally probable.
+
+        Args:
+            generator: on the CPU; the same state gives the same path.
+        """
+        path = [0]
+        for ahead in reversed(range(self.layers - 1)):
+            near = self._near(path[-1])
+            # As many paths go on from a level as there are from it on.
+            ways = torch.tensor([self._ways[ahead][level] for level in near], dtype=torch.float64)
+            path.append(near[int(ways.multinomial(1, generator=generator))])
+        return tuple(path)
+
+    def mutate(self, net: object, generator: torch.Generator, *, probability: float = 0.1) -> Architecture:
+        """A net of which each layer in turn is, with this probability, at another level that its neighbours permit.
+
+        Args:
+            net: of this space.
+            generator: on the CPU; the same state gives the same net.
+            probability: of a change, from 0 to 1.
+
+        Raises:
+            ValueError: for a net of another space, or another probability.
+        """
+        if not 0 <= probability <= 1:
+            raise ValueError(f"the probability of a mutation is between 0 and 1, got {probability}")
+        path = [*self.choices(net)]
+        changes = (torch.rand(self.layers, dtype=torch.float64, generator=generator) < probability).tolist()
+        for layer in range(1, self.layers):
+            others = [level for level in self._permitted(path, layer) if level != path[layer]]
+            if changes[layer] and others:
+                path[layer] = others[int(torch.randint(len(others), (), generator=generator))]
+        return self.architecture(path)
+
+    def crossover(self, one: object, other: object, generator: torch.Generator) -> Architecture:
+        """A net that goes along one path, and from some layer on along another, where they come near each other.
+
+        Args:
+            one, other: of this space; all layers at which the one can go over into the other are equally probable.
+            generator: on the CPU; the same state gives the same net.
+
+        Raises:
+            ValueError: for a net of another space.
+        """
+        first, second = self.choices(one), self.choices(other)
+        cuts = [layer for layer in range(1, self.layers) if abs(first[layer - 1] - second[layer]) <= 1] or [self.layers]
+        cut = cuts[int(torch.randint(len(cuts), (), generator=generator))]
+        return self.architecture([*first[:cut], *second[cut:]])
+
+    def neighbours(self, net: object) -> tuple[Architecture, ...]:
+        """All nets that differ from one in the level of a single layer.
+
+        Raises:
+            ValueError: for a net of another space.
+        """
+        path = self.choices(net)
+        return tuple(
+            self.architecture([*path[:layer], level, *path[layer + 1 :]])
+            for layer in range(1, self.layers)
+            for level in self._permitted(path, layer)
+            if level != path[layer]
+        )
+
+    def cost_terms(self) -> tuple[CostTerm, ...]:
+        """What its nets compute: a term a layer, which its level and the one before it decide.
+
+        Two levels that are no neighbours compute nothing together, since no path has them.
+        """
+        # Late: workloads know all spaces.
+        from pnas_ops.data.workload import Workload
+
+        def computed(blocks: Sequence[BlockSpec], size: int) -> tuple[Workload, ...]:
+            found = []
+            for block in blocks:
+                found.append(Workload(block=block, height=size, width=size))
+                size = block.output_size(size)
+            return tuple(found)
+
+        size = self._finest
+        terms = [CostTerm(choices=(), options=(), computed=(computed(self.stem, self.resolution),))]
+        for layer, (before, count) in enumerate(pairwise((1, *self.options))):
+            rows = tuple(
+                computed(self.layer(one, level), size >> one) if abs(one - level) <= 1 else ()
+                for one, level in product(range(before), range(count))
+            )
+            choices, options = ((layer - 1, layer), (before, count)) if layer else ((layer,), (count,))
+            terms.append(CostTerm(choices=choices, options=options, computed=rows))
+        heads = (evolve(self.head, in_channels=self._channels(level)) for level in range(self.options[-1]))
+        rows = tuple(computed([head], size >> level) for level, head in enumerate(heads))
+        return (*terms, CostTerm(choices=(self.layers - 1,), options=(len(rows),), computed=rows))
+
+    @property
+    def _finest(self) -> int:
+        """Pixels of a side after the stem."""
+        size = self.resolution
+        for block in self.stem:
+            size = block.output_size(size)
+        return size
+
+    @cached_property
+    def _ways(self) -> list[list[int]]:
+        """By how many layers are still to come, and by level: the paths that go on from there."""
+        ways = [[1] * self.levels]
+        for _ in range(self.layers - 1):
+            ways.append([sum(ways[-1][near] for near in self._near(level)) for level in range(self.levels)])
+        return ways
+
+    def _near(self, level: int) -> range:
+        return range(max(0, level - 1), min(self.levels, level + 2))
+
+    def _permitted(self, path: Sequence[int], layer: int) -> list[int]:
+        """The levels of a layer that are next to those of its neighbours."""
+        after = self._near(path[layer + 1]) if layer + 1 < self.layers else range(self.levels)
+        return [level for level in self._near(path[layer - 1]) if level in after]
+
+    def _channels(self, level: int) -> int:
+        return self.stem[-1].out_channels << level
+
+    def __repr__(self) -> str:
+        images = images_to_classes(self.resolution, self.stem[0].in_channels, self.head.out_channels)
+        what = f"{counted(self.layers, 'layer')} of {counted(self.levels, 'level')}"
+        return f"<TrellisSpace {shortened(self.name)!r}: {what}, {counted(self.size(), 'path')}, {images}>"

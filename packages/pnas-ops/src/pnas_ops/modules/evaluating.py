@@ -1,0 +1,20 @@
+"""Evaluation mode, of modules of which a part may have been put into it on purpose."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Inside the `with` block all of the module is in evaluation mode, without gradients; after it, as it was."""
+    modes = {part: part.training for part in module.modules()}
+    try:
+        module.eval()
+        with torch.no_grad():
+            yield
+    finally:
+        for part, training in modes.items():
+            part.training = training
