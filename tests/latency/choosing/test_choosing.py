@@ -245,14 +245,14 @@ def test_a_choice_that_is_not_proven_says_how_much_more_probable_another_may_be(
     space = small_space(2, 2)
     limit = Limit(metric=metric_of(space, [0.0, 1.0, 2.0, 1.0, 2.0, 0.0]), at_most=3.0, at_least=2.5)
     probs = [torch.tensor([0.5, 0.5])] * 2
-    monkeypatch.setattr(within_budget, "least_choice", lambda *_: Solution(choice=(0, 1), better_by=log(3)))
+    monkeypatch.setattr(within_budget, "least_choice", lambda *_, **__: Solution(choice=(0, 1), better_by=log(3)))
     with pytest.warns(UnprovenChoiceWarning, match=r"from 'small' keeps the limits, .* be up to 3 times as") as caught:
         assert space.choices(choose_within_budget(probs, space, [limit])) == (0, 1)
     (warning,) = (one.message for one in caught)
     assert isinstance(warning, UnprovenChoiceWarning)
     assert warning.times_as_probable == pytest.approx(3)
 
-    monkeypatch.setattr(within_budget, "least_choice", lambda *_: Solution(choice=None, better_by=inf))
+    monkeypatch.setattr(within_budget, "least_choice", lambda *_, **__: Solution(choice=None, better_by=inf))
     with pytest.raises(InfeasibleBudgetError) as undecided:
         choose_within_budget(probs, space, [limit])
     assert str(undecided.value) == (

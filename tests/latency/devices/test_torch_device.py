@@ -125,7 +125,7 @@ def test_blocks_and_nets_get_a_batch_in_the_dtype(dtype: TorchDtype) -> None:
 
 
 def test_whole_nets_judge_a_table_of_batches(tmp_path: Path) -> None:
-    nets = validation_nets(SPACE, costs=MACS.costs(SPACE), fit=2, held_out=4)
+    nets = validation_nets(SPACE, cost=MACS, fit=2, held_out=4)
     table = measure_table(TorchDevice(samples=4, batch=3), SPACE, validation=nets).calibrated()
     table.save(tmp_path / "table.json")
     assert LatencyTable.load(tmp_path / "table.json") == table

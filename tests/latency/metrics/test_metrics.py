@@ -35,7 +35,9 @@ from pnas_ops import (
     MBConvSpec,
     PoolSpec,
     SeparableConvSpec,
+    ShuffleUnitSpec,
     Space,
+    UpsampleSpec,
     Workload,
     ZeroSpec,
     architecture_macs,
@@ -150,6 +152,18 @@ PEAKS = [
         BlockSpec(op=BottleneckSpec(kernel_size=3, reduction=4), in_channels=8, out_channels=8, residual=True),
         36 * (8 + 2 + 8),
     ),
+    # The input waits for its projection while what is computed is padded.
+    (
+        BlockSpec(
+            op=BottleneckSpec(kernel_size=3, reduction=4, shortcut=True), in_channels=8, out_channels=8, stride=2
+        ),
+        36 * (8 + 2) + 64 * 2,
+    ),
+    # Both halves are there before the input goes.
+    (BlockSpec(op=ShuffleUnitSpec(version="v2", kernel_size=3), in_channels=8, out_channels=8), 36 * (8 + 4 + 4)),
+    (BlockSpec(op=UpsampleSpec(mode="nearest", factor=2), in_channels=8, out_channels=8), (36 + 144) * 8),
+    # The sigmoid beside what it is multiplied with.
+    (BlockSpec(op=ConvSpec(kernel_size=3, activation="silu"), in_channels=8, out_channels=16), 36 * (16 + 16)),
     # Interleaving channels is no work in place.
     (BlockSpec(op=GroupedConvSpec(kernel_size=3, groups=2, shuffle=True), in_channels=8, out_channels=16), 36 * 32),
     (BlockSpec(op=PoolSpec(mode="max", kernel_size=3), in_channels=8, out_channels=8, residual=True), 36 * 16),

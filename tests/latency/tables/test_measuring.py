@@ -74,7 +74,7 @@ def test_continues_with_exactly_what_is_missing(data: st.DataObject) -> None:
 
 def test_whole_nets_are_measured_among_the_workloads_and_never_twice() -> None:
     space = digits_mbconv_space()
-    judges = validation_nets(space, costs=MACS.costs(space), fit=2, held_out=4)
+    judges = validation_nets(space, cost=MACS, fit=2, held_out=4)
     device = CountingDevice(INFO)
 
     table = measure_table(device, space, validation=judges[:3])

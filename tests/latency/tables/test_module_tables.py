@@ -104,7 +104,7 @@ class Board:
 
 @pytest.fixture
 def table() -> LatencyTable:
-    judges = validation_nets(SPACE, costs=MACS.costs(SPACE), fit=2, held_out=4)
+    judges = validation_nets(SPACE, cost=MACS, fit=2, held_out=4)
     return measure_table(Board(), SPACE, build=build_tiny, validation=judges)
 
 
@@ -120,7 +120,7 @@ def test_where_all_adds_up_every_net_is_predicted_exactly(table: LatencyTable) -
 
 
 def test_a_device_is_asked_for_the_places_and_for_the_lightest_net_first() -> None:
-    judges = validation_nets(SPACE, costs=MACS.costs(SPACE), fit=2, held_out=6)
+    judges = validation_nets(SPACE, cost=MACS, fit=2, held_out=6)
     board = Board()
     table = measure_table(board, SPACE, build=build_tiny, validation=judges)
     assert board.rows == [[[one for one in row if not one.computes_nothing] for row in SPACE.mixed]]
@@ -264,8 +264,8 @@ def test_landing_corrects_by_what_is_measured(table: LatencyTable) -> None:
 
 
 def test_validation_nets_are_different_nets_of_the_space() -> None:
-    drawn = validation_nets(SPACE, costs=MACS.costs(SPACE), fit=2, held_out=4, seed=3)
-    assert drawn == validation_nets(SPACE, costs=MACS.costs(SPACE), fit=2, held_out=4, seed=3)
+    drawn = validation_nets(SPACE, cost=MACS, fit=2, held_out=4, seed=3)
+    assert drawn == validation_nets(SPACE, cost=MACS, fit=2, held_out=4, seed=3)
     assert len({SPACE.choices(one.architecture) for one in drawn}) == 6
     for one in drawn:
         if one.band:

@@ -73,8 +73,8 @@ def test_a_table_of_edges_predicts_nets_by_the_sum_that_a_search_takes(data: st.
     (bound,) = limit.bounds(space)
     # To the last bit, so that what a budget allows is what a prediction says.
     assert bound.holds(chosen)
-    fixed, costs = table.metric().parts(space)
-    summed = table.metric().constant + sum(fixed) + sum(row[i] for row, i in zip(costs, chosen, strict=True))
+    fixed, terms = table.metric().priced(space)
+    summed = table.metric().constant + sum(fixed) + sum(cost for term in terms for cost in term.of(chosen))
     assert table.predict_ms(net) == pytest.approx(summed)
     for (workload,) in workloads(net):
         parts = [part for part in workload_parts(workload) if not part.block.computes_nothing]
@@ -151,7 +151,7 @@ def test_the_memory_of_an_edge_alone_says_nothing() -> None:
 
 def test_nets_to_judge_a_table_by_are_drawn_from_more_than_a_float_can_count() -> None:
     space = cifar_tree_space()
-    nets = validation_nets(space, costs=[[0.0, 1.0, 1.0, 2.0, 2.0, 3.0, 4.0]] * 648, fit=1, held_out=2)
+    nets = validation_nets(space, cost=MACS, fit=1, held_out=2)
     assert len({net.architecture.blocks for net in nets}) == 3
 
 

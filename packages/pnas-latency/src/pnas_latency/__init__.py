@@ -6,10 +6,13 @@ from pnas_latency.choosing.budget import Budget
 from pnas_latency.choosing.infeasible import InfeasibleBudgetError
 from pnas_latency.choosing.landing import Attempt, Landing, check_budget, land_on_budget
 from pnas_latency.choosing.limit import Limit
+from pnas_latency.choosing.space_design import SpaceDesign, SpaceOutlook, design_spaces
 from pnas_latency.choosing.within_budget import UnprovenChoiceWarning, choose_within_budget
 from pnas_latency.devices.launching import TorchMode
 from pnas_latency.devices.torch_device import TorchDevice, TorchDeviceError, TorchDtype
 from pnas_latency.drawing.places import draw_places
+from pnas_latency.drawing.space_design import draw_space_design
+from pnas_latency.drawing.tastes import draw_tastes
 from pnas_latency.drawing.validation import draw_validation
 from pnas_latency.metrics.counts import MACS, PARAMETERS, file_bytes, peak_activation_bytes, weight_bytes
 from pnas_latency.metrics.expectation import expected_cost, expected_max
@@ -24,7 +27,10 @@ from pnas_latency.tables.entries import NetEntry, TableEntry
 from pnas_latency.tables.measuring import measure_net_ms, measure_table
 from pnas_latency.tables.missing import MissingNetsError, MissingWorkloadsError
 from pnas_latency.tables.provenance import ForeignTableError
+from pnas_latency.tables.ranks import rank_correlation
 from pnas_latency.tables.table import LatencyTable
+from pnas_latency.tables.taste import NoBlocksError, Price, Taste, TimedBlock, taste_of
+from pnas_latency.tables.taste_words import taste_sentences
 from pnas_latency.tables.validation import Validation, compare_predictions
 from pnas_latency.tables.validation_nets import ValidationNet, validation_nets
 from pnas_latency.tables.yaml_tables import (
@@ -61,6 +67,7 @@ __all__ = [
     "fit_calibration",
     "Validation",
     "compare_predictions",
+    "rank_correlation",
     "read_proxylessnas_yaml",
     "write_proxylessnas_yaml",
     "read_ofa_yaml",
@@ -68,6 +75,12 @@ __all__ = [
     "MissingWorkloadsError",
     "MissingNetsError",
     "ForeignTableError",
+    "taste_of",
+    "Taste",
+    "TimedBlock",
+    "Price",
+    "taste_sentences",
+    "NoBlocksError",
     # objectives: what alpha minimizes where costs matter
     "Term",
     "LinearPenalty",
@@ -89,6 +102,9 @@ __all__ = [
     "Attempt",
     "InfeasibleBudgetError",
     "UnprovenChoiceWarning",
+    "design_spaces",
+    "SpaceDesign",
+    "SpaceOutlook",
     # devices: those that need nothing but PyTorch
     "TorchDevice",
     "TorchMode",
@@ -97,4 +113,6 @@ __all__ = [
     # drawing: tables as pictures
     "draw_places",
     "draw_validation",
+    "draw_space_design",
+    "draw_tastes",
 ]

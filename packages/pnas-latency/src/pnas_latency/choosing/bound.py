@@ -6,6 +6,8 @@ from math import inf, lcm, nextafter
 
 from attrs import evolve, frozen
 
+from pnas_latency.metrics.joint import Joint
+
 Rows = Sequence[Sequence[float | Fraction]]
 IntRows = Sequence[Sequence[int]]
 Choice = tuple[int, ...]
@@ -17,18 +19,22 @@ class Bound:
 
     Attributes:
         costs: the cost of every candidate of every block, finite, of any sign; fractions where `of_choices` has added.
+            Where several blocks decide together, of every combination of each term.
+        joint: which blocks decide each term; None where each block has a term of its own.
         rest: what is added to every choice.
         at_most: the largest sum that is allowed.
     """
 
     costs: Rows
+    joint: Joint | None = None
     rest: tuple[float, ...] = ()
     at_most: float
 
     def holds(self, choice: Choice) -> bool:
         """Whether `choice` keeps it."""
         # As `fsum` has it: the exact sum, rounded once.
-        chosen = (row[i] for row, i in zip(self.costs, choice, strict=True))
+        rows = choice if self.joint is None else self.joint.rows(choice)
+        chosen = (row[i] for row, i in zip(self.costs, rows, strict=True))
         return float(_exact_sum((*self.rest, *chosen))) <= self.at_most
 
     def of_choices(self, groups: Sequence[Sequence[int]]) -> "Bound":
@@ -36,7 +42,14 @@ class Bound:
 
         Args:
             groups: the blocks of each choice.
+
+        Raises:
+            ValueError: for blocks that share a choice and decide with others on terms.
         """
+        if self.joint is not None:
+            if any(len(group) > 1 for group in groups):
+                raise ValueError("a space whose choices decide on costs together knows itself which blocks share one")
+            return self
         rows = [zip(*(self.costs[block] for block in group), strict=True) for group in groups]
         return evolve(self, costs=[[_exact_sum(column) for column in row] for row in rows])
 

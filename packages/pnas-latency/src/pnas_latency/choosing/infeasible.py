@@ -1,6 +1,6 @@
 """Why no net keeps the limits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 
 from pnas_latency.choosing.knapsack import least_choice
@@ -60,7 +60,7 @@ def _why_not_alone(space: AnySpace, limit: Limit) -> tuple[str, str] | None:
     if least > limit.at_most:
         common = f"without the searched blocks {_up(metric, metric.fixed(space))}"
         return f"the cheapest takes {_up(metric, least)} ({common})", "raise the limit"
-    most = metric.reckoned(space, [row.index(max(row)) for row in metric.costs(space)])
+    most = metric.reckoned(space, metric.most_choices(space))
     if limit.at_least is None or limit.at_least <= most <= limit.at_most:
         return None
     if most < limit.at_least:
@@ -74,24 +74,37 @@ def _why_not_alone(space: AnySpace, limit: Limit) -> tuple[str, str] | None:
 
 def _nearest(space: AnySpace, limit: Limit) -> tuple[float, float]:
     """The largest cost of any net that is not above the window, and the smallest that is not below it."""
-    metric, costs = limit.metric, limit.metric.costs(space)
+    metric = limit.metric
     if metric.combine == "max":
-        # One candidate among the cheapest of all other blocks: no net costs anything else.
-        least = _cheapest_cost(space, metric)
-        possible = {max(least, cost) for row in costs for cost in row}
-        return max(cost for cost in possible if cost <= limit.at_most), min(
-            cost for cost in possible if limit.at_least is None or cost >= limit.at_least
+        possible = sorted({metric.fixed(space), *_costs_of_parts(space, metric)})
+        return next(cost for cost in reversed(possible) if cost <= limit.at_most and _has(space, metric, cost)), next(
+            cost
+            for cost in possible
+            if (limit.at_least is None or cost >= limit.at_least) and _has(space, metric, cost)
         )
     upper, lower = limit.bounds(space)
-    dearest = least_choice([[-cost for cost in row] for row in costs], [upper]).choice
-    cheapest = least_choice(costs, [lower]).choice
+    # What is to be below the upper end is to be large, and the other way round: the lower bound is the negative.
+    dearest = least_choice(lower.costs, [upper], joint=lower.joint).choice
+    cheapest = least_choice(upper.costs, [lower], joint=upper.joint).choice
     assert dearest is not None
     assert cheapest is not None
     return metric.reckoned(space, dearest), metric.reckoned(space, cheapest)
 
 
+def _costs_of_parts(space: AnySpace, metric: Metric) -> Iterator[float]:
+    _, terms = metric.priced(space)
+    return (cost for term in terms for costs in term.costs for cost in costs)
+
+
+def _has(space: AnySpace, metric: Metric, cost: float) -> bool:
+    """Whether any net costs just that."""
+    limit = Limit(metric=metric, at_most=cost, at_least=cost)
+    nothing = [[0.0] * count for count in space.options]
+    return least_choice(nothing, limit.bounds(space)).choice is not None
+
+
 def _cheapest_cost(space: AnySpace, metric: Metric) -> float:
-    return metric.reckoned(space, [row.index(min(row)) for row in metric.costs(space)])
+    return metric.reckoned(space, metric.least_choices(space))
 
 
 def described(limit: Limit) -> str:

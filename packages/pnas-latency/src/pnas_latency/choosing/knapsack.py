@@ -1,19 +1,25 @@
 """The best choice of one candidate a block under bounds on sums: a multiple-choice knapsack.
 
+Where several blocks decide on costs together, it is a shortest path with resources through layers of states.
+
 Solved in whole numbers, into which bounds on rounded sums of floating-point numbers are turned: no choice is taken that
 breaks one by the last bit, and none is lost.
 """
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import ceil, inf
+from math import ceil, inf, prod
 
 from attrs import evolve, frozen
 
-from pnas_latency.choosing.bound import Bound, Choice, Rows, whole_numbers
+from pnas_latency.choosing.bound import Bound, Choice, IntRows, Rows, whole_numbers
+from pnas_latency.choosing.joint_labels import search_layers
 from pnas_latency.choosing.labels import search
+from pnas_latency.choosing.layers import LayeredProblem
+from pnas_latency.choosing.prices import prices_of
 from pnas_latency.choosing.problem import Problem
 from pnas_latency.choosing.shares import shares_of
+from pnas_latency.metrics.joint import Joint
 
 MOST_LABELS = 6_000_000
 """How many partial choices are looked at before the best choice so far will do: some ten seconds."""
@@ -36,15 +42,19 @@ class Solution:
     better_by: float
 
 
-def least_choice(objective: Rows, bounds: Sequence[Bound], *, most_labels: int = MOST_LABELS) -> Solution:
+def least_choice(
+    objective: Rows, bounds: Sequence[Bound], *, joint: Joint | None = None, most_labels: int = MOST_LABELS
+) -> Solution:
     """The choice of least sum_b objective[b][choice[b]] among those that keep all bounds, exactly.
 
     Partial choices are looked at, a few and then more, for as long as there are others. The best choice so far shows
     for most candidates and partial choices that they lead to nothing better.
 
     Args:
-        objective: a finite number for every candidate of every block.
+        objective: a finite number for every candidate of every block; where several blocks decide together, for every
+            combination of each term.
         bounds: over the same candidates.
+        joint: which blocks decide each term of the objective; None where each block has a term of its own.
         most_labels: how many partial choices to look at, once for each set of bounds that turn out to matter.
 
     Returns:
@@ -53,7 +63,10 @@ def least_choice(objective: Rows, bounds: Sequence[Bound], *, most_labels: int =
     binding: list[Bound] = []
     others = [*bounds]
     while True:
-        solution = _least_choice(objective, binding, most_labels=most_labels)
+        if joint is None and all(bound.joint is None for bound in binding):
+            solution = _least_choice(objective, binding, most_labels=most_labels)
+        else:
+            solution = _least_joint_choice(objective, joint, binding, most_labels=most_labels)
         broken = [] if solution.choice is None else [bound for bound in others if not bound.holds(solution.choice)]
         # What is best under some of the bounds and keeps the others is best under all; few bounds are quickly solved.
         if not broken:
@@ -93,6 +106,48 @@ def _least_choice(objective: Rows, bounds: Sequence[Bound], *, most_labels: int)
         if lost is None or least > allowed:
             break
     return Solution(choice=best, better_by=0.0)
+
+
+def _least_joint_choice(objective: Rows, joint: Joint | None, bounds: Sequence[Bound], *, most_labels: int) -> Solution:
+    costs, scale = whole_numbers(objective)
+    limits = [bound.whole_numbers() for bound in bounds]
+    sums = [(joint, costs), *((bound.joint, rows) for bound, (rows, _) in zip(bounds, limits, strict=True))]
+    problem = _layered(sums)
+    best: Choice | None = None
+    allowed, least = sum(map(max, costs)), problem.least[0]
+    rooms = [room - fewest for (_, room), fewest in zip(limits, problem.least[1:], strict=True)]
+    width, labels = 0, 0
+    while allowed >= least and min(rooms, default=0) >= 0:
+        wider = min(_WIDENED * width or _FIRST_WIDTH, (most_labels - labels) // sum(problem.joint.options))
+        if wider <= width:
+            return Solution(choice=best, better_by=inf if best is None else float(Fraction(allowed + 1 - least, scale)))
+        width = wider
+        room = allowed - problem.least[0]
+        layers = problem.layers([room, *rooms])
+        found = search_layers(layers, [room, *rooms], prices_of(layers), width)
+        labels += found.labels
+        if found.lost is not None:
+            least = max(least, allowed - ceil(Fraction(found.lost) * room + 1))
+        if found.choice is not None:
+            taken = dict(zip((step.choice for step in problem.steps), found.choice, strict=True))
+            best = tuple(taken[number] for number in sorted(taken))
+            rows = best if joint is None else joint.rows(best)
+            allowed = sum(row[i] for row, i in zip(costs, rows, strict=True)) - 1
+        if found.lost is None:
+            break
+    return Solution(choice=best, better_by=0.0)
+
+
+def _layered(sums: Sequence[tuple[Joint | None, IntRows]]) -> LayeredProblem:
+    """Sums over the same choices, of which some have terms that several decide together, as one problem."""
+    options = next(joint.options for joint, _ in sums if joint is not None)
+    alone = Joint(options, tuple((number,) for number in range(len(options))))
+    found = [dict(zip((joint or alone).scopes, rows, strict=True)) for joint, rows in sums]
+    scopes = tuple(dict.fromkeys(scope for of_one in found for scope in of_one))
+    together = Joint(options, scopes)
+    return LayeredProblem.of(
+        together, [[of_one.get(scope, [0] * prod(together.shape(scope))) for scope in scopes] for of_one in found]
+    )
 
 
 def _hopeful(problem: Problem | None) -> Problem | None:

@@ -73,7 +73,7 @@ def search(problem: Problem, width: int) -> Found:
         rooms = [room[:, hopeful] for room in rooms]
         trail.append(np.divmod(kept[hopeful], before))
     best = int(np.argmax(ranks(rooms[0])))
-    chosen = dict(zip(reversed(order), _back(trail, best), strict=True))
+    chosen = dict(zip(reversed(order), traced_back(trail, best), strict=True))
     return Found(choice=tuple(chosen[block] for block in range(len(order))), lost=lost, labels=labels)
 
 
@@ -93,7 +93,7 @@ def _hope(rooms: Sequence[Floats], relaxations: Sequence[Relaxation], weights: F
     return np.asarray(widened_by_rounding(first) - np.max([np.zeros_like(first), *least], axis=0))
 
 
-def _back(trail: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]], label: int) -> Iterator[int]:
+def traced_back(trail: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]], label: int) -> Iterator[int]:
     """The candidates that led to a label, that of the last block first."""
     for candidates, before in reversed(trail):
         yield int(candidates[label])

@@ -114,10 +114,10 @@ def check_budget(space: AnySpace, table: LatencyTable, budget: Budget) -> None:
 
     Raises:
         InfeasibleBudgetError: naming the budget, and the cheapest net.
-        UnknownCostError: for a limit that the space's costs cannot tell, see `Metric.parts`.
+        UnknownCostError: for a limit that the space's costs cannot tell, see `Metric.priced`.
         MissingWorkloadsError: for a table that lacks a workload of the space.
     """
-    uniform = [torch.full((len(row),), 1 / len(row)) for row in space.mixed]
+    uniform = [torch.full((count,), 1 / count) for count in space.options]
     choose_within_budget(uniform, space, budget.limits(table))
 
 
@@ -137,7 +137,7 @@ def land_on_budget(
     target, the budget of the next choice is corrected by how far the prediction was off.
 
     Args:
-        probs: of each searched block's candidates, each (candidates,).
+        probs: of each choice's options, such as a searched block's candidates, each (options,).
         space: of the nets.
         table: predicts them.
         budget: what is asked for; without any limit the most probable net is taken.
@@ -153,7 +153,7 @@ def land_on_budget(
 
     Raises:
         InfeasibleBudgetError: naming the budget that no net is within, and the cheapest net.
-        UnknownCostError: for a limit that the space's costs cannot tell, see `Metric.parts`.
+        UnknownCostError: for a limit that the space's costs cannot tell, see `Metric.priced`.
         MissingWorkloadsError: for a table that lacks a workload of the space.
         UnknownCostError: for a measurement that is not positive and finite, too.
     """

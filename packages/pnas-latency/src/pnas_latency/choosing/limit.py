@@ -1,12 +1,16 @@
 """What a net may cost."""
 
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 from math import isfinite
 
 from attrs import field, frozen
 from attrs.validators import instance_of, optional
 
 from pnas_latency.choosing.bound import Bound
-from pnas_latency.metrics.metric import Costs, Metric, UnknownCostError
+from pnas_latency.metrics.joint import Joint, Scope
+from pnas_latency.metrics.metric import Metric, UnknownCostError
+from pnas_latency.metrics.priced_terms import PricedTerm
 from pnas_ops import AnySpace, Range
 
 _COST = Range(-1e18, 1e18)
@@ -31,50 +35,52 @@ class Limit:
             raise ValueError(f"'at_least' must be <= 'at_most': {self.at_least} and {self.at_most}")
 
     def bounds(self, space: AnySpace) -> tuple[Bound, ...]:
-        """The limit as bounds on sums over the space's searched blocks.
+        """The limit as bounds on sums over the space's choices.
 
         Kept by the very choices whose net costs, by `Metric.of`, what the limit allows.
 
         Raises:
             UnknownCostError: for a cost that is not finite.
         """
-        fixed, costs = self.metric.parts(space)
+        fixed, terms = self.metric.priced(space)
         rest = (self.metric.constant, *fixed)
-        if not all(map(isfinite, (*rest, *(cost for row in costs for cost in row)))):
+        if not all(map(isfinite, (*rest, *(cost for term in terms for costs in term.costs for cost in costs)))):
             raise UnknownCostError(
                 f"{self.metric.name} of {space.name!r} has costs that are not finite", "measure its table anew"
             )
-        upper = _largest_at_most if self.metric.combine == "max" else _sum_at_most
-        lower = _largest_at_least if self.metric.combine == "max" else _sum_at_least
-        bounds = [upper(rest, costs, self.at_most)]
-        if self.at_least is not None:
-            bounds.append(lower(rest, costs, self.at_least))
+        least, most = self.at_least, self.at_most
+        if self.metric.combine == "sum":
+            bounds = [_bound(rest, terms, space.options, lambda cost: cost, most)]
+            if least is not None:
+                bounds.append(_bound(rest, terms, space.options, lambda cost: -cost, -least))
+            return tuple(bounds)
+        # None of the parts is above, and at least one of them is not below.
+        bounds = [_bound(rest, terms, space.options, lambda cost: float(cost > most), 0.0)]
+        if least is not None:
+            bounds.append(_bound(rest, terms, space.options, lambda cost: -float(cost >= least), -1.0))
         return tuple(bounds)
 
 
-def _sum_at_most(rest: tuple[float, ...], costs: Costs, at_most: float) -> Bound:
-    return Bound(costs=costs, rest=rest, at_most=at_most)
+def _bound(
+    rest: tuple[float, ...],
+    terms: tuple[PricedTerm, ...],
+    options: tuple[int, ...],
+    counted: Callable[[float], float],
+    at_most: float,
+) -> Bound:
+    """That what the parts are counted as adds up to no more."""
+    rows: dict[Scope, list[float | Fraction]] = {}
+    for term in terms:
+        values = [_sum([counted(cost) for cost in costs]) for costs in term.costs]
+        before = rows.get(term.choices)
+        rows[term.choices] = values if before is None else list(map(_sum, zip(before, values, strict=True)))
+    rest = tuple(map(counted, rest))
+    if all(len(scope) == 1 for scope in rows):
+        alone = [rows.get((number,), [0.0] * count) for number, count in enumerate(options)]
+        return Bound(costs=alone, rest=rest, at_most=at_most)
+    return Bound(costs=[*rows.values()], joint=Joint(tuple(options), tuple(rows)), rest=rest, at_most=at_most)
 
 
-def _sum_at_least(rest: tuple[float, ...], costs: Costs, at_least: float) -> Bound:
-    return Bound(
-        costs=[[-cost for cost in row] for row in costs], rest=tuple(-cost for cost in rest), at_most=-at_least
-    )
-
-
-def _largest_at_most(rest: tuple[float, ...], costs: Costs, at_most: float) -> Bound:
-    """None of the parts is above."""
-    return Bound(
-        costs=[[float(cost > at_most) for cost in row] for row in costs],
-        rest=tuple(float(cost > at_most) for cost in rest),
-        at_most=0.0,
-    )
-
-
-def _largest_at_least(rest: tuple[float, ...], costs: Costs, at_least: float) -> Bound:
-    """At least one of the parts is not below."""
-    return Bound(
-        costs=[[-float(cost >= at_least) for cost in row] for row in costs],
-        rest=tuple(-float(cost >= at_least) for cost in rest),
-        at_most=-1.0,
-    )
+def _sum(costs: Sequence[float | Fraction]) -> float | Fraction:
+    """Exactly."""
+    return costs[0] if len(costs) == 1 else sum((Fraction(cost) for cost in costs), start=Fraction(0))

@@ -27,21 +27,37 @@ def widened(numbers: Sequence[int], limbs: int) -> Wide:
 
 def differences(left: Wide, right: Wide) -> Wide:
     """All numbers of `left` minus the first of `right`, then minus the second, and so on."""
-    result = (left[:, None, :] - right[:, :, None]).reshape(len(left), -1)
-    for k in range(len(result) - 1):
-        result[k + 1] += result[k] >> _BITS
-        result[k] &= (1 << _BITS) - 1
-    return result
+    return _carried((left[:, None, :] - right[:, :, None]).reshape(len(left), -1))
+
+
+def difference(left: Wide, right: Wide) -> Wide:
+    """Each number of `left` minus that of `right` in its place."""
+    return _carried(left - right)
 
 
 def capped(numbers: Wide, most: int) -> Wide:
     """The lesser of each of `numbers` and `most`."""
-    limbs = len(numbers)
-    cap = widened([min(most, (1 << _BITS * limbs) - 1)], limbs)  # as large as any of them
+    return lesser(numbers, caps([most], len(numbers)))
+
+
+def caps(numbers: Sequence[int], limbs: int) -> Wide:
+    """`numbers`, or where one is larger, the largest number there is."""
+    return widened([min(number, (1 << _BITS * limbs) - 1) for number in numbers], limbs)
+
+
+def lesser(numbers: Wide, cap: Wide) -> Wide:
+    """The lesser of each of `numbers` and that of `cap` in its place."""
     above = np.zeros(numbers.shape[1], np.bool_)
     for limb, most_limb in zip(numbers, cap, strict=True):
         above = (limb > most_limb) | ((limb == most_limb) & above)
     return np.asarray(np.where(above, cap, numbers))
+
+
+def _carried(result: Wide) -> Wide:
+    for k in range(len(result) - 1):
+        result[k + 1] += result[k] >> _BITS
+        result[k] &= (1 << _BITS) - 1
+    return result
 
 
 def shares(numbers: Wide, whole: int) -> NDArray[np.float64]:

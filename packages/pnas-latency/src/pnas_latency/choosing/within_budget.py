@@ -57,6 +57,10 @@ def choose_within_budget(
     A candidate of probability 0 is a last resort: as few of them are taken as the limits need, and the others are as
     probable as they can then be. So a probability that underflowed makes no budget infeasible.
 
+    Where several choices decide on a cost together, as the widths of neighbouring blocks do, the same is found by a
+    shortest path with resources. A choice that means nothing beside the others (`pnas_ops.Condition`) counts with its
+    most probable option, as it does in `pnas_supernet.derive`: a net is no more probable for having fewer blocks.
+
     The limits are kept to the last bit of `Metric.of`, and no net that keeps them is more probable: logarithms are
     compared to forty digits. Of equally probable nets it is always the same one for the same input.
 
@@ -65,8 +69,8 @@ def choose_within_budget(
     `UnprovenChoiceWarning` says how much more probable another one can be.
 
     Args:
-        probs: the probabilities of each searched block's candidates, each of shape (candidates of that block,), of any
-            dtype and on any device. They need not add up to 1.
+        probs: the probabilities of each choice's options, such as a searched block's candidates, each of shape
+            (options of that choice,), of any dtype and on any device. They need not add up to 1.
         space: the space that they choose from.
         limits: what the net may cost; without any, it is the most probable one of all.
         name: of the net; the space's by default.
@@ -137,14 +141,13 @@ def unlikelihood(probability: float) -> Fraction:
 
 def _checked(probs: Sequence[Tensor], space: AnySpace) -> list[list[float]]:
     """The probabilities in double precision, of which float32 has fewer small numbers."""
-    mixed = space.mixed
-    if len(probs) != len(mixed):
+    if len(probs) != len(space.options):
         raise ValueError(
-            f"got probabilities of {len(probs)} blocks, space {space.name!r} has {len(mixed)} searched ones"
+            f"got probabilities of {len(probs)} blocks, space {space.name!r} has {len(space.options)} searched ones"
         )
-    for index, (p, blocks) in enumerate(zip(probs, mixed, strict=True)):
-        if p.shape != (len(blocks),):
-            raise ValueError(f"block {index} has probabilities of shape {tuple(p.shape)} and {len(blocks)} candidates")
+    for index, (p, count) in enumerate(zip(probs, space.options, strict=True)):
+        if p.shape != (count,):
+            raise ValueError(f"block {index} has probabilities of shape {tuple(p.shape)} and {count} candidates")
     rows = [p.detach().to("cpu", torch.float64).tolist() for p in probs]
     for index, row in enumerate(rows):
         if not all(0 <= value < inf for value in row):

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from pnas_latency.metrics.joint import Joint, spread
 from pnas_latency.metrics.sharing import Shared, blocks_by_choice
 
 
@@ -71,6 +73,71 @@ def expected_max(
     below = at_most.prod(1)
     exactly = torch.cat([below[:1], below[1:] - below[:-1]])
     return torch.dot(exactly, exactly.new_tensor(values))
+
+
+def expected_joint_cost(probs: Sequence[Tensor], joint: Joint, costs: Sequence[Sequence[float]]) -> Tensor:
+    """E = sum over terms t of sum over combinations c of prod_{i in t} p_i,c(i) F_t,c, of independent choices.
+
+    Args:
+        probs: the probabilities of each choice's options, each of shape (options,).
+        joint: which choices decide each term.
+        costs: the cost F of each term, one for each combination, in any unit.
+
+    Returns:
+        A scalar in the unit of the costs, of the dtype and on the device of the probabilities.
+
+    Raises:
+        ValueError: where a choice has not as many probabilities as options.
+    """
+    _check_options(probs, joint)
+    total = probs[0].new_zeros(())
+    for scope, row in zip(joint.scopes, costs, strict=True):
+        mean = probs[0].new_tensor(row).reshape(joint.shape(scope))
+        for number in reversed(scope):
+            mean = (mean * probs[number]).sum(-1)
+        total = total + mean
+    return total
+
+
+def expected_joint_max(
+    probs: Sequence[Tensor], joint: Joint, costs: Sequence[Sequence[float]], *, least: float = 0.0
+) -> Tensor:
+    """The mean of the largest term of all, exact as `expected_max` is, where several choices decide on a term.
+
+    The probability G(v) that no term costs more than v is a sum over all combinations, which is found choice by choice:
+    of those gone through, only the choices that later terms ask for are told apart.
+
+    Args:
+        probs, joint, costs: as `expected_joint_cost` takes them.
+        least: what every net costs at least.
+
+    Raises:
+        ValueError: where a choice has not as many probabilities as options.
+    """
+    _check_options(probs, joint)
+    raised = [[max(least, cost) for cost in row] for row in costs]
+    values = sorted({least, *(cost for row in raised for cost in row)})
+    thresholds = np.array(values)
+    # Rows: distinct costs. One more axis for every choice that is remembered.
+    below = probs[0].new_ones(len(values))
+    for step in joint.steps():
+        below = below.unsqueeze(-1) * probs[step.choice]
+        for term in step.complete:
+            table = spread(
+                np.array(raised[term]).reshape(joint.shape(joint.scopes[term])), joint.scopes[term], step.axes
+            )
+            allowed = table[None] <= thresholds.reshape(-1, *[1] * len(step.axes))
+            below = below * torch.from_numpy(allowed).to(below)
+        gone = [1 + axis for axis, number in enumerate(step.axes) if number not in step.after]
+        below = below.sum(gone) if gone else below
+    exactly = torch.cat([below[:1], below[1:] - below[:-1]])
+    return torch.dot(exactly, exactly.new_tensor(values))
+
+
+def _check_options(probs: Sequence[Tensor], joint: Joint) -> None:
+    if [tuple(p.shape) for p in probs] != [(count,) for count in joint.options]:
+        shapes = ", ".join(str(tuple(p.shape)) for p in probs)
+        raise ValueError(f"choices of {joint.options} options have probabilities of shapes {shapes}")
 
 
 def _check(probs: Sequence[Tensor], costs: Sequence[Sequence[float]]) -> None:

@@ -1,7 +1,7 @@
 """From a block to the operators of its file, as a converter writes them."""
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from math import prod
 from typing import Any
 
@@ -15,7 +15,8 @@ Shape = tuple[int, ...]
 # None is the block's input.
 Result = Operator | None
 
-_KEEP_SHAPE = (nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.Hardswish, nn.Hardsigmoid, nn.Identity)
+_KEEP_SHAPE = (nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.Hardswish, nn.Hardsigmoid, nn.SiLU, nn.Sigmoid, nn.Identity)
+_RESIZING = {"nearest": "RESIZE_NEAREST_NEIGHBOR", "bilinear": "RESIZE_BILINEAR"}
 _CHANNELS_FIRST, _CHANNELS_LAST = index(0, 3, 1, 2), index(0, 2, 3, 1)
 
 
@@ -88,9 +89,15 @@ class _Writer:
             case nn.BatchNorm2d():
                 return before if self._joins_convolution(node) else self._norm(node, before, shape)
             case nn.ReLU() | nn.ReLU6():
-                return before if before and self._rules.fuses_relu else self._add("RELU", [before], shape)
+                return self._relu(node, part, before)
             case nn.Hardswish():
                 return self._add("HARD_SWISH", [before], shape)
+            case nn.Sigmoid():
+                return self._add("LOGISTIC", [before], shape)
+            case nn.SiLU():
+                return self._add("MUL", [before, self._add("LOGISTIC", [before], shape)], shape)
+            case nn.Upsample():
+                return self._add(_RESIZING[part.mode], [before], shape, [index(*shape[2:])])
             case nn.Hardsigmoid():
                 # relu6(x + 3) / 6, of which all but the division joins the convolution.
                 return self._add("MUL", [before], shape, [Constant("value", 1, "1/6")])
@@ -101,9 +108,10 @@ class _Writer:
                 return self._add("MAX_POOL_2D", [padded], shape)
             case nn.AvgPool2d():
                 return self._average_pool(node, part, before)
-            case nn.ChannelShuffle():
+            case nn.ChannelShuffle() if part.groups < shape[1]:
                 return self._shuffle(before, shape, part.groups)
-            case nn.Flatten() | nn.Identity() | nn.Dropout():
+            # A shuffle of groups of one channel changes nothing.
+            case nn.Flatten() | nn.Identity() | nn.Dropout() | nn.ChannelShuffle():
                 return before
         raise TypeError(f"no operator of a file is known of {type(part).__name__}")
 
@@ -124,7 +132,34 @@ class _Writer:
                 kept, zeros = node.all_input_nodes
                 filling = Constant("value", prod(self._shapes[zeros]), f"zeros {self._shapes[zeros]}")
                 return self._add("CONCATENATION", [self._results[kept]], shape, [filling])
+            case torch.cat:
+                return self._add("CONCATENATION", reads, shape)
         raise TypeError(f"no operator of a file is known of {node.target}")
+
+    def _relu(self, node: fx.Node, part: nn.Module, before: Result) -> Result:
+        """Part of the operator before it, where nothing else reads that; of several of the same there is one."""
+        source = node.all_input_nodes[0]
+        while isinstance(self._part(source), nn.Identity):
+            source = source.all_input_nodes[0]
+        readers = [*self._readers(source)]
+        alike = [reader for reader in readers if type(self._part(reader)) is type(part)]
+        for other in alike:
+            if other in self._results:
+                return self._results[other]
+        if before and before.name != "CONCATENATION" and self._rules.fuses_relu and len(alike) == len(readers):
+            # The converter writes both where the activation was.
+            self._written.remove(before)
+            self._written.append(before)
+            return before
+        return self._add("RELU", [before], self._shapes[node])
+
+    def _readers(self, source: fx.Node) -> Iterator[fx.Node]:
+        """What reads a result, directly or by an identity."""
+        for user in source.users:
+            if isinstance(self._part(user), nn.Identity):
+                yield from self._readers(user)
+            else:
+                yield user
 
     def _convolution(self, node: fx.Node, part: nn.Conv2d, before: Result) -> Operator:
         kernel = tuple((size - 1) * spread + 1 for size, spread in zip(part.kernel_size, part.dilation, strict=True))
@@ -162,12 +197,19 @@ class _Writer:
         before = self._add("AVERAGE_POOL_2D", [before], shape)
         return self._add("MUL", [before], shape, [Constant("value", prod(shape[2:]), f"shares {shape}")])
 
-    def _slice(self, node: fx.Node, before: Result) -> Operator:
-        """Some of the channels."""
-        channels: Any = node.args[1]
-        _, count, height, width = shape = self._shapes[node]
-        begin, size = index(0, 0, 0, channels[1].start or 0), index(1, height, width, count)
-        return self._add("SLICE", [before], shape, [begin, size])
+    def _slice(self, node: fx.Node, before: Result) -> Result:
+        """Some of the channels, or of the pixels: an operator for each axis that is cut."""
+        parts: Any = node.args[1]
+        shape = [*self._shapes[node.all_input_nodes[0]]]
+        for axis, part in enumerate(parts):
+            if self._shapes[node][axis] == shape[axis]:
+                continue
+            shape[axis] = self._shapes[node][axis]
+            begin = [0, 0, 0, 0]
+            begin[axis] = part.start or 0
+            constants = [index(*(sizes[place] for place in (0, 2, 3, 1))) for sizes in (begin, shape)]
+            before = self._add("SLICE", [before], tuple(shape), constants)
+        return before
 
     def _norm(self, node: fx.Node, before: Result, shape: Shape) -> Operator:
         """(x - mean) * (1 / deviation) * weight + bias; before a mean of all pixels one product and one sum."""

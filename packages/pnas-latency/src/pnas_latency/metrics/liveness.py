@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from pnas_latency.metrics.operators import Operator
+from pnas_ops import MemoryStep, alive_over_time
 
 
 def peak_values(operators: Sequence[Operator], input_values: int, *, in_place: Collection[str] = ()) -> int:
@@ -16,14 +17,9 @@ def peak_values(operators: Sequence[Operator], input_values: int, *, in_place: C
         input_values: number of those of its input.
         in_place: names of the operators that write over an operand of their result's size that nobody reads later.
     """
-    last_read = {result: index for index, one in enumerate(operators) for result in one.reads}
-    alive: dict[Operator | None, int] = {None: input_values}
-    peak = input_values
-    for index, one in enumerate(operators):
-        dying = [result for result in {*one.reads} if last_read[result] == index]
-        reuses = one.name in in_place and any(alive[result] == one.values for result in dying)
-        peak = max(peak, sum(alive.values()) + (0 if reuses else one.values))
-        alive[one] = one.values
-        for result in dying:
-            del alive[result]
-    return peak
+    steps: list[MemoryStep[Operator | None]] = [
+        MemoryStep(result=one, size=one.values, reads=one.reads, in_place=one.name in in_place) for one in operators
+    ]
+    given: dict[Operator | None, int] = {None: input_values}
+    moments = alive_over_time(steps, given=given, kept=operators[-1:])
+    return max((sum(moment.values()) for moment in moments), default=input_values)

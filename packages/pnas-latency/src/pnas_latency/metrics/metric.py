@@ -1,16 +1,20 @@
 """Anything that a net may cost."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from math import fsum
 from typing import Literal
 
+import torch
 from attrs import field, frozen
 from attrs.validators import in_
 from torch import Tensor
 
-from pnas_latency.metrics.expectation import expected_cost, expected_max
+from pnas_latency.metrics.expectation import expected_cost, expected_joint_cost, expected_joint_max, expected_max
+from pnas_latency.metrics.joint import Joint
+from pnas_latency.metrics.priced_terms import PricedTerm, extreme_choices
 from pnas_latency.metrics.sharing import Shared
-from pnas_ops import AnyNet, AnySpace, AnyWorkload, PnasError, workloads
+from pnas_ops import AnyNet, AnySpace, AnyWorkload, PnasError, cost_terms, workloads
 
 Rows = Sequence[Sequence[AnyWorkload]]
 Costs = tuple[tuple[float, ...], ...]
@@ -54,46 +58,100 @@ class Metric:
         return self._combined([*(cost for (cost,) in self.rows(rows)), *self._paid_once(rows)])
 
     def costs(self, space: AnySpace) -> Costs:
-        """The cost of every candidate of every searched position, as `expected_cost` and `expected_max` take them."""
-        return self.parts(space)[1]
+        """The cost of every option of every choice, as `expected_cost` and `expected_max` take them.
+
+        Raises:
+            UnknownCostError: for a space of which several choices decide on a cost together; and as `priced`.
+        """
+        _, terms = self.priced(space)
+        rows: list[list[list[float]]] = [[[] for _ in range(count)] for count in space.options]
+        for term in terms:
+            if len(term.choices) > 1:
+                raise UnknownCostError(
+                    f"{self.name} of {space.name!r} is not known choice by choice: several decide on a cost together",
+                    "ask for what a net costs, or is expected to cost",
+                )
+            for combined, costs in zip(rows[term.choices[0]], term.costs, strict=True):
+                combined += costs
+        combine = max if self.combine == "max" else fsum
+        return tuple(tuple(combine(costs) if costs else 0.0 for costs in row) for row in rows)
 
     def fixed(self, space: AnySpace) -> float:
         """What stem, head, constant and all else cost that the nets of the space have, or may have, in common."""
-        return self._combined(self.parts(space)[0])
+        return self._combined(self.priced(space)[0])
 
-    def parts(self, space: AnySpace) -> tuple[tuple[float, ...], Costs]:
-        """The costs of what is not searched, one by one and without the constant, and the `costs` of what is.
+    def priced(self, space: AnySpace) -> tuple[tuple[float, ...], tuple[PricedTerm, ...]]:
+        """The costs of what is not searched, one by one and without the constant, and the terms of what is.
 
-        What candidates share is not searched: no net costs more than its parts, and one with all of it costs as much.
+        What options share is not searched: no net costs more than its parts, and one with all of it costs as much.
 
         Raises:
             UnknownCostError: for the largest of a net's workloads in a space of edges, where other edges' results are
                 held beside that of each: that takes whole blocks. For bytes in files of a `ModuleSpace`.
         """
-        candidates = workloads(space)
-        rows, searched = self.rows(candidates), set(space.searched)
+        terms = cost_terms(space)
+        candidates = [tuple(dict.fromkeys(chain(*term.computed))) for term in terms]
+        rows = self.rows(candidates)
         if self.combine == "max" and not space.of_whole_blocks:
             raise UnknownCostError(
                 f"{self.name} of {space.name!r} is not known edge by edge",
                 "leave out this limit, or search whole blocks",
             )
-        fixed = [row[0] for index, row in enumerate(rows) if index not in searched]
-        return (*fixed, *self._paid_once(candidates)), tuple(row for i, row in enumerate(rows) if i in searched)
+        known = [dict(zip(row, costs, strict=True)) for row, costs in zip(candidates, rows, strict=True)]
+        priced = [
+            PricedTerm(term=term, costs=tuple(tuple(cost[one] for one in row) for row in term.computed))
+            for term, cost in zip(terms, known, strict=True)
+        ]
+        fixed = [cost for term in priced if not term.choices for cost in term.costs[0]]
+        return (*fixed, *self._paid_once(candidates)), tuple(term for term in priced if term.choices)
 
     def reckoned(self, space: AnySpace, choices: Sequence[int]) -> float:
         """What a search takes a net of the space for: what it costs, and what other nets of the space share."""
-        fixed, costs = self.parts(space)
-        return self._combined([*fixed, *(row[i] for row, i in zip(costs, choices, strict=True))])
+        fixed, terms = self.priced(space)
+        return self._combined([*fixed, *(cost for term in terms for cost in term.of(choices))])
+
+    def reckoned_all(self, space: AnySpace, choices: Tensor) -> Tensor:
+        """What `reckoned` says of many nets at once.
+
+        Args:
+            space: of the nets.
+            choices: of each net, (nets, choices), whole numbers.
+
+        Returns:
+            (nets,), float64, in `unit`.
+        """
+        fixed, terms = self.priced(space)
+        common = self._combined(fixed)
+        parts = torch.full((len(terms) + 1, len(choices)), common, dtype=torch.float64)
+        for part, term in zip(parts, terms, strict=False):
+            rows = torch.zeros(len(choices), dtype=torch.long)
+            for number, count in zip(term.choices, term.term.options, strict=True):
+                rows = rows * count + choices[:, number]
+            part.copy_(torch.tensor(self._each_combined(term.costs, common), dtype=torch.float64)[rows])
+        return parts.amax(0) if self.combine == "max" else parts.sum(0)
 
     def cheapest(self, space: AnySpace, *, name: str = "cheapest") -> AnyNet:
-        """The net that takes the candidate of least cost at every block, of equal ones the first."""
-        return space.architecture([row.index(min(row)) for row in self.costs(space)], name=name)
+        """The net of least cost; of equal ones always the same."""
+        return space.architecture(self.least_choices(space), name=name)
+
+    def dearest(self, space: AnySpace, *, name: str = "dearest") -> AnyNet:
+        """The net of largest cost; of equal ones always the same."""
+        return space.architecture(self.most_choices(space), name=name)
+
+    def least_choices(self, space: AnySpace) -> tuple[int, ...]:
+        """The choices of the net of least cost."""
+        return extreme_choices(self.priced(space)[1], space.options, most=False, sums=self.combine == "sum")
+
+    def most_choices(self, space: AnySpace) -> tuple[int, ...]:
+        """The choices of the net of largest cost."""
+        return extreme_choices(self.priced(space)[1], space.options, most=True, sums=self.combine == "sum")
 
     def expected(self, probs: Sequence[Tensor], space: AnySpace, *, shared: Shared = None) -> Tensor:
         """The expected cost of a net whose choices are drawn independently, differentiable in the probabilities.
 
         Args:
-            probs: the probabilities of each searched block's candidates, each of shape (candidates of that block,).
+            probs: the probabilities of each choice's options, such as a searched block's candidates, each of shape
+                (options of that choice,).
             space: the space that they choose from.
             shared: of each searched block the number of its choice, where blocks share one; each has its own if None.
 
@@ -104,10 +162,18 @@ class Metric:
 
     def expectation(self, space: AnySpace, *, shared: Shared = None) -> Callable[[Sequence[Tensor]], Tensor]:
         """`expected` as a function of the probabilities alone, for a search that asks for it in every step."""
-        costs, fixed = self.costs(space), self.fixed(space)
+        _, terms = self.priced(space)
+        fixed = self.fixed(space)
+        if all(len(term.choices) == 1 for term in terms):
+            costs = self.costs(space)
+            if self.combine == "max":
+                return lambda probs: expected_max(probs, costs, least=fixed, shared=shared)
+            return lambda probs: fixed + expected_cost(probs, costs)
+        joint = Joint(tuple(space.options), tuple(term.choices for term in terms))
+        of_terms = [self._each_combined(term.costs, fixed) for term in terms]
         if self.combine == "max":
-            return lambda probs: expected_max(probs, costs, least=fixed, shared=shared)
-        return lambda probs: fixed + expected_cost(probs, costs)
+            return lambda probs: expected_joint_max(probs, joint, of_terms, least=fixed)
+        return lambda probs: fixed + expected_joint_cost(probs, joint, of_terms)
 
     def _paid_once(self, rows: Iterable[Iterable[AnyWorkload]]) -> Iterable[float]:
         """What the workloads of all rows share, once for each name."""
@@ -117,5 +183,12 @@ class Metric:
                 paid |= self.shared(workload)
         return paid.values()
 
+    def _each_combined(self, rows: Sequence[Sequence[float]], least: float) -> list[float]:
+        """What the parts of each combination cost together; for "max" no less than `least`."""
+        if self.combine == "max":
+            return [max((least, *costs)) for costs in rows]
+        return [fsum(costs) for costs in rows]
+
     def _combined(self, costs: Sequence[float]) -> float:
-        return max(self.constant, *costs) if self.combine == "max" else fsum((self.constant, *costs))
+        parts = (self.constant, *costs)
+        return max(parts) if self.combine == "max" else fsum(parts)

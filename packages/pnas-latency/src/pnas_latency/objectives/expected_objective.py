@@ -25,19 +25,22 @@ class ExpectedObjective:
     """
 
     def __init__(self, space: AnySpace, terms: Sequence[tuple[Metric, Term]], *, shared: Shared = None) -> None:
+        self.space = space
         self.terms = tuple((metric.expectation(space, shared=shared), term) for metric, term in terms)
 
     def __call__(self, loss: Tensor, probs: Sequence[Tensor]) -> Tensor:
-        """The objective for the task's loss and the probabilities of each searched block, each (candidates,)."""
+        """The objective for the task's loss and the probabilities of each `MixedOp`, each (candidates,)."""
+        of_choices = self.space.of_choices(probs)
         for expectation, term in self.terms:
-            loss = term(loss, expectation(probs))
+            loss = term(loss, expectation(of_choices))
         return loss
 
     def adapt(self, probs: Sequence[Tensor]) -> None:
         """A step of the multipliers, after each architecture step."""
+        of_choices = self.space.of_choices(probs)
         for expectation, term in self.terms:
             if isinstance(term, Constraint):
-                term.adapt(float(expectation(probs)))
+                term.adapt(float(expectation(of_choices)))
 
     def state_dict(self) -> dict[str, Any]:
         """What the constraints have come to."""

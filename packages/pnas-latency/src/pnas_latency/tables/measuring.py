@@ -18,6 +18,7 @@ from pnas_ops import (
     AnyNet,
     AnySpace,
     AnyWorkload,
+    HasCostTerms,
     Measurement,
     ModuleArchitecture,
     ModuleBuilder,
@@ -31,7 +32,7 @@ from pnas_ops import (
 
 def measure_table(
     device: Device,
-    net: AnySpace | AnyNet,
+    net: AnySpace | AnyNet | HasCostTerms,
     *,
     build: ModuleBuilder | None = None,
     known: LatencyTable | None = None,

@@ -7,10 +7,10 @@ from attrs import evolve
 
 from pnas_latency.tables.entries import TableEntry
 from pnas_latency.tables.pricing import summed
-from pnas_ops import AnyNet, AnySpace, AnyWorkload, Measurement, ModuleArchitecture, ModuleSpace
+from pnas_ops import AnyNet, AnySpace, AnyWorkload, HasCostTerms, Measurement, ModuleArchitecture, ModuleSpace
 
 
-def telling_net(net: AnySpace | AnyNet) -> ModuleArchitecture | None:
+def telling_net(net: AnySpace | AnyNet | HasCostTerms) -> ModuleArchitecture | None:
     """The net whose latency tells that of the rest; None where nothing is a rest, as of blocks.
 
     The lightest: of what stands at the places as little as possible is to be deducted from it.

@@ -6,6 +6,7 @@ from math import fsum, sqrt
 from attrs import frozen
 
 from pnas_latency.tables.calibration import check_positive_pairs
+from pnas_latency.tables.ranks import rank_correlation
 
 
 @frozen(kw_only=True)
@@ -70,15 +71,6 @@ def compare_predictions(
         worst=max(map(abs, errors)),
         within_5_percent=sum(abs(error) <= 0.05 for error in errors) / count,
         within_10_percent=sum(abs(error) <= 0.1 for error in errors) / count,
-        spearman=_spearman(predicted_ms, measured_ms),
+        spearman=rank_correlation(predicted_ms, measured_ms),
         noise_floor=noise_floor,
     )
-
-
-def _spearman(predicted_ms: Sequence[float], measured_ms: Sequence[float]) -> float | None:
-    if len(set(predicted_ms)) == 1 or len(set(measured_ms)) == 1:
-        return None
-    # Half a second, which only those who validate shall pay.
-    from scipy.stats import spearmanr
-
-    return float(spearmanr(predicted_ms, measured_ms).statistic)

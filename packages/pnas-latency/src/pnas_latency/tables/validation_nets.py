@@ -1,15 +1,26 @@
 """Random nets to calibrate a table with, and others to judge it by."""
 
-import random
 from collections.abc import Iterator, Sequence
 from itertools import islice, product
 from math import fsum, prod
+from operator import and_
 from statistics import median
 
+import torch
 from attrs import frozen
 
+from pnas_latency.metrics.metric import Metric
 from pnas_latency.tables.entries import NetEntry
-from pnas_ops import AnyNet, AnySpace, BlockSpec, Measurement, ModuleWorkload
+from pnas_ops import (
+    AnyNet,
+    AnySpace,
+    AnyWorkload,
+    HasConditions,
+    Measurement,
+    ModuleWorkload,
+    cost_terms,
+    random_choices,
+)
 
 _SMALL_KERNEL = 5
 # Of spaces of fewer nets all are drawn from; of larger ones, this many random nets are looked at for the band.
@@ -38,7 +49,7 @@ class ValidationNet:
 def validation_nets(
     space: AnySpace,
     *,
-    costs: Sequence[Sequence[float]],
+    cost: Metric,
     fit: int = 6,
     held_out: int = 20,
     band: float = 0.05,
@@ -59,33 +70,31 @@ def validation_nets(
 
     Args:
         space: the space of the nets.
-        costs: the cost of every candidate of every searched block, as `Metric.costs` and `LatencyTable.costs` give it.
+        cost: of a net, for the band: `MACS`, or the latency of another table.
         fit: number of nets to calibrate with.
         held_out: number of nets to judge by.
         band: half of the band's width, as a share of its cost.
-        seed: the same seed, space and costs give the same nets.
+        seed: the same seed, space and cost give the same nets.
 
     Raises:
-        ValueError: for costs of another space, negative numbers, or a space of a single net, which cannot both
-            calibrate and judge.
+        ValueError: for negative numbers, or a space of a single net, which cannot both calibrate and judge.
     """
-    mixed = space.mixed
-    if [len(row) for row in costs] != [len(row) for row in mixed]:
-        raise ValueError(f"the costs are not those of space {space.name!r}: they need one number a candidate")
     if min(fit, held_out) < 0 or band < 0:
         raise ValueError(f"fit, held_out and band must not be negative, got {fit}, {held_out} and {band}")
-    order = random.Random(seed)
-    everything = [range(len(row)) for row in mixed]
-    size = prod(map(len, everything))
+    generator = torch.Generator().manual_seed(seed)
+    size = space.size()
     if size == 1:
         raise ValueError(f"space {space.name!r} has a single net, which cannot both calibrate a table and judge it")
     share = min(size, fit + held_out) / max(1, fit + held_out)
     fit, held_out = round(fit * share), int(held_out * share)
-    small = [_small(row) for row in mixed]
-    in_band = _near_median(list(islice(_draw(small, order), _POOL)), costs, held_out // 2, band, order)
-    small_fit = list(islice((choices for choices in _draw(small, order) if choices not in in_band), fit // 2))
+    everything = [range(count) for count in space.options]
+    small = _small(space)
+    pool = list(islice(_draw(space, small, generator), _POOL))
+    in_band = _near_median(pool, _costs(pool, space, cost), held_out // 2, band, generator)
+    others = (choices for choices in _draw(space, small, generator) if choices not in in_band)
+    small_fit = list(islice(others, fit // 2))
     taken = {*in_band, *small_fit}
-    others = (choices for choices in _draw(everything, order) if choices not in taken)
+    others = (choices for choices in _draw(space, everything, generator) if choices not in taken)
     anywhere = list(islice(others, fit + held_out - len(taken)))
     any_fit = fit - len(small_fit)
     roles = [("fit", anywhere[:any_fit] + small_fit), ("random", anywhere[any_fit:]), ("band", in_band)]
@@ -100,41 +109,77 @@ def validation_nets(
     )
 
 
-def _small(row: Sequence[BlockSpec | ModuleWorkload]) -> Sequence[int]:
-    small = [index for index, one in enumerate(row) if _kernel_size(one) <= _SMALL_KERNEL]
-    # A net that skips wherever it can would stand for none that are searched for.
-    return small if any(not row[index].computes_nothing for index in small) else range(len(row))
+def _small(space: AnySpace) -> list[Sequence[int]]:
+    """Of each choice, the options with which a net can do without large kernels; all where there are none."""
+    small = [[True] * count for count in space.options]
+    computing = [[False] * count for count in space.options]
+    for term in cost_terms(space):
+        fitting: dict[tuple[int, int], bool] = {}
+        for options, row in zip(product(*map(range, term.options)), term.computed, strict=True):
+            for place in zip(term.choices, options, strict=True) if row else ():
+                fits = all(_kernel_size(one) <= _SMALL_KERNEL for one in row)
+                fitting[place] = fitting.get(place, False) or fits
+                computing[place[0]][place[1]] |= any(not one.computes_nothing for one in row)
+        for (number, option), fits in fitting.items():
+            small[number][option] &= fits
+    return [
+        # A net that skips wherever it can would stand for none that are searched for.
+        [option for option, fits in enumerate(fitting) if fits]
+        if any(map(and_, fitting, computes))
+        else range(len(fitting))
+        for fitting, computes in zip(small, computing, strict=True)
+    ]
 
 
-def _kernel_size(one: BlockSpec | ModuleWorkload) -> int:
-    return one.kernel_size if isinstance(one, ModuleWorkload) else one.op.kernel_size
+def _kernel_size(one: AnyWorkload) -> int:
+    return one.kernel_size if isinstance(one, ModuleWorkload) else one.block.op.kernel_size
 
 
-def _draw(rows: Sequence[Sequence[int]], order: random.Random) -> Iterator[tuple[int, ...]]:
-    """Different random choices of one number a row, until there are no more."""
-    if prod(map(len, rows)) <= _POOL:
-        choices = list(product(*rows))
-        order.shuffle(choices)
-        yield from choices
-        return
-    seen = set()
+def _draw(space: AnySpace, rows: Sequence[Sequence[int]], generator: torch.Generator) -> Iterator[tuple[int, ...]]:
+    """The choices of different random nets, of one number a row, until there are no more, or none is found."""
+    few = prod(map(len, rows)) <= _POOL
+    seen: set[tuple[int, ...]] = set()
+    in_vain = 0
+    for drawn in _shuffled(rows, generator) if few else _endless(rows, generator):
+        # Several ways to choose may give the same net, and one of them is what the space reads in it.
+        choices = space.choices(space.architecture(drawn)) if isinstance(space, HasConditions) else drawn
+        in_vain = in_vain + 1 if choices in seen else 0
+        if not in_vain:
+            seen.add(choices)
+            yield choices
+        elif in_vain > _POOL:
+            return
+
+
+def _shuffled(rows: Sequence[Sequence[int]], generator: torch.Generator) -> Iterator[tuple[int, ...]]:
+    choices = list(product(*rows))
+    return (choices[i] for i in torch.randperm(len(choices), generator=generator).tolist())
+
+
+def _endless(rows: Sequence[Sequence[int]], generator: torch.Generator) -> Iterator[tuple[int, ...]]:
     while True:
-        drawn = tuple(map(order.choice, rows))
-        if drawn not in seen:
-            seen.add(drawn)
-            yield drawn
+        taken = random_choices([len(row) for row in rows], generator)
+        yield tuple(row[i] for row, i in zip(rows, taken, strict=True))
+
+
+def _costs(pool: Sequence[tuple[int, ...]], space: AnySpace, cost: Metric) -> list[float]:
+    """Of nets, without what all have in common."""
+    _, terms = cost.priced(space)
+    combine = max if cost.combine == "max" else fsum
+    return [combine([one for term in terms for one in term.of(choices)]) for choices in pool]
 
 
 def _near_median(
     pool: Sequence[tuple[int, ...]],
-    costs: Sequence[Sequence[float]],
+    costs: Sequence[float],
     count: int,
     band: float,
-    order: random.Random,
+    generator: torch.Generator,
 ) -> list[tuple[int, ...]]:
-    cost = {choices: fsum(row[i] for row, i in zip(costs, choices, strict=True)) for choices in pool}
+    cost = dict(zip(pool, costs, strict=True))
     center = median(cost.values())
     nearest = sorted(pool, key=lambda choices: abs(cost[choices] - center))
     inside = sum(abs(cost[choices] - center) <= band * center for choices in pool)
     candidates = nearest[: max(count, inside)]
-    return order.sample(candidates, min(count, len(candidates)))
+    order = torch.randperm(len(candidates), generator=generator)[:count]
+    return [candidates[i] for i in order.tolist()]

@@ -143,7 +143,7 @@ def _read_once_for_all(in_channels: int, options: Mapping[str, int]) -> MBConvSp
 
 
 def _write_once_for_all(in_channels: int, op: MBConvSpec) -> Mapping[str, int] | None:
-    if op.activation == "relu6":
+    if op.activation not in ("relu", "hswish") or op.squeeze_from != "hidden":
         return None
     return {
         "expand": in_channels * op.expansion,

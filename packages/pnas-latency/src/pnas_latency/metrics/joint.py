@@ -1,0 +1,146 @@
+"""Sums of terms that several choices decide together: the order in which the choices are gone through, one by one.
+
+A choice that later terms ask for is remembered until the last of them is known (variable elimination, Bertele and
+Brioschi 1972). In a chain, where a block asks for the width before it, one width is remembered at a time.
+"""
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+Scope = tuple[int, ...]
+"""The numbers of choices that decide something together."""
+
+Table = NDArray[Any]
+"""A value for each combination of the options of some choices: an axis a choice."""
+
+
+@frozen
+class Step:
+    """A choice in its turn.
+
+    Attributes:
+        choice: its number.
+        before: the earlier choices that this term or a later one asks for.
+        after: of these and itself, those that a later term asks for.
+        complete: the terms that are known with it.
+    """
+
+    choice: int
+    before: Scope
+    after: Scope
+    complete: tuple[int, ...]
+
+    @property
+    def axes(self) -> Scope:
+        """The choices that what happens here may hang on."""
+        return (*self.before, self.choice)
+
+
+@frozen
+class Joint:
+    """Which choices decide each term.
+
+    Attributes:
+        options: how many options each choice has.
+        scopes: of each term, its choices; in a row of its values the last one's option changes fastest.
+    """
+
+    options: tuple[int, ...]
+    scopes: tuple[Scope, ...]
+
+    def rows(self, choice: Sequence[int]) -> list[int]:
+        """Of each term, which of its values is that of these choices, one for each choice there is."""
+        rows = []
+        for scope in self.scopes:
+            row = 0
+            for number in scope:
+                row = row * self.options[number] + choice[number]
+            rows.append(row)
+        return rows
+
+    def shape(self, scope: Scope) -> tuple[int, ...]:
+        """How many options each of these choices has."""
+        return tuple(self.options[number] for number in scope)
+
+    def steps(self) -> tuple[Step, ...]:
+        """All choices, in an order in which few combinations have to be remembered at a time."""
+        left, open_terms = set(range(len(self.options))), set(range(len(self.scopes)))
+        before: Scope = ()
+        steps: list[Step] = []
+        while left:
+            choice = min(left, key=lambda one: (*self._combinations(before, one, left, open_terms), one))
+            after = self._after(before, choice, left, open_terms)
+            left.remove(choice)
+            complete = sorted(term for term in open_terms if not left & {*self.scopes[term]})
+            open_terms.difference_update(complete)
+            steps.append(Step(choice, before, after, tuple(complete)))
+            before = after
+        return tuple(steps)
+
+    def to_come(
+        self, steps: Sequence[Step], tables: Sequence[Table], *, best: Callable[..., Any], join: Callable[..., Any]
+    ) -> list[Table]:
+        """The best that the terms from each step on can come to, for each combination of the step's `before`.
+
+        Args:
+            steps: as `steps` gives them.
+            tables: the values of each term, an axis a choice.
+            best: takes the least, or the most, of an axis.
+            join: puts two terms together: their sum, or their maximum.
+
+        Returns:
+            A table a step, and that of nothing at all. Where no term is left, it is 0.
+        """
+        found = [np.zeros((), dtype=tables[0].dtype if tables else np.float64)]
+        for step in reversed(steps):
+            total = join(self.complete_at(step, tables, join=join), spread(found[0], step.after, step.axes))
+            found.insert(0, np.asarray(best(total, axis=-1)))
+        return found
+
+    def complete_at(self, step: Step, tables: Sequence[Table], *, join: Callable[..., Any]) -> Table:
+        """What the terms that are known with a step come to, an axis for each of its `axes`."""
+        total = np.zeros(self.shape(step.axes), dtype=tables[0].dtype if tables else np.float64)
+        for term in step.complete:
+            total = join(total, spread(tables[term], self.scopes[term], step.axes))
+        return np.asarray(total)
+
+    def best_choice(
+        self, tables: Sequence[Table], *, best: Callable[..., Any], pick: Callable[..., Any], join: Callable[..., Any]
+    ) -> tuple[int, ...]:
+        """The choices whose terms come to the least, or the most; of equal ones always the same.
+
+        Args:
+            tables: the values of each term, an axis a choice; for maxima, none of them negative.
+            best, join: as `to_come` takes them.
+            pick: the number of what `best` takes.
+        """
+        steps = self.steps()
+        to_come = self.to_come(steps, tables, best=best, join=join)
+        chosen: dict[int, int] = {}
+        for step, rest in zip(steps, to_come[1:], strict=True):
+            total = join(self.complete_at(step, tables, join=join), spread(rest, step.after, step.axes))
+            chosen[step.choice] = int(pick(total[tuple(chosen[number] for number in step.before)]))
+        return tuple(chosen[number] for number in range(len(self.options)))
+
+    def _after(self, before: Scope, choice: int, left: set[int], open_terms: set[int]) -> Scope:
+        """What of `before` and the choice is still asked for, once it is taken."""
+        later = left - {choice}
+        asked = {number for term in open_terms if later & {*self.scopes[term]} for number in self.scopes[term]}
+        return tuple(number for number in (*before, choice) if number in asked)
+
+    def _combinations(self, before: Scope, choice: int, left: set[int], open_terms: set[int]) -> tuple[int, int]:
+        """How many are remembered after a choice, and how many are looked at for it."""
+        after = self._after(before, choice, left, open_terms)
+        return prod(self.shape(after)), prod(self.shape((*before, choice)))
+
+
+def spread(table: Table, scope: Scope, axes: Scope) -> Table:
+    """A table with the axes of more choices, in their order: of length 1 where it does not hang on the choice."""
+    order = sorted(range(len(scope)), key=lambda axis: axes.index(scope[axis]))
+    lengths = dict(zip(scope, table.shape, strict=True))
+    return table.transpose(order).reshape([lengths.get(number, 1) for number in axes])

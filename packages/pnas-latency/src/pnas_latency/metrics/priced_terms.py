@@ -1,0 +1,60 @@
+"""What the terms of a space cost, and which net costs least of all."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+from attrs import frozen
+
+from pnas_latency.metrics.joint import Joint, Scope
+from pnas_ops import CostTerm
+
+
+@frozen
+class PricedTerm:
+    """A term with what it costs.
+
+    Attributes:
+        term: what is computed, by which choices.
+        costs: of all that each combination of options computes, one by one.
+    """
+
+    term: CostTerm
+    costs: tuple[tuple[float, ...], ...]
+
+    @property
+    def choices(self) -> Scope:
+        """The numbers of the choices that decide it."""
+        return self.term.choices
+
+    def of(self, choices: Sequence[int]) -> tuple[float, ...]:
+        """What it costs in the net with these choices, one for each choice of the space."""
+        return self.costs[self.term.row(choices)]
+
+
+def extreme_choices(terms: Sequence[PricedTerm], options: Sequence[int], *, most: bool, sums: bool) -> tuple[int, ...]:
+    """The choices whose terms come to the least, or the most, exactly; of equal ones always the same.
+
+    Args:
+        terms: of a space.
+        options: how many each of its choices has.
+        most: whether the most is asked for.
+        sums: whether terms add up; where not, the largest of them counts.
+    """
+    joint = Joint(tuple(options), tuple(term.choices for term in terms))
+    floor = min((cost for term in terms for costs in term.costs for cost in costs), default=0.0)
+    tables = []
+    for term in terms:
+        table = np.empty(len(term.costs), dtype=object)
+        # Of maxima only the order counts, and what is not there is below everything.
+        table[:] = [
+            sum(map(Fraction, costs), Fraction(0)) if sums else Fraction(max(costs, default=floor)) - Fraction(floor)
+            for costs in term.costs
+        ]
+        tables.append(table.reshape(joint.shape(term.choices)))
+    return joint.best_choice(
+        tables,
+        best=np.max if most else np.min,
+        pick=np.argmax if most else np.argmin,
+        join=np.add if sums else np.maximum,
+    )
