@@ -1,10 +1,8 @@
 """Training and evaluation mode, of modules that may have been put into one of them on purpose."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import torch
 from torch import nn
+
+from pnas_ops import evaluating as evaluating
 
 
 class TrainingMode:
@@ -32,16 +30,3 @@ class TrainingMode:
     def _look(self) -> None:
         if self._network.training:
             self._in_eval = [module for module in self._network.modules() if not module.training]
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Inside the `with` block all of the module is in evaluation mode, without gradients; after it, as it was."""
-    modes = {part: part.training for part in module.modules()}
-    try:
-        module.eval()
-        with torch.no_grad():
-            yield
-    finally:
-        for part, training in modes.items():
-            part.training = training

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from pnas_ops import Space, html_table
 
 Preference = tuple[str, str, str]
-"""Of a searched position: its number or path, its most probable candidate with the probability, the others in order."""
+"""Of a choice: its number or path, its most probable candidate with the probability, the others in order."""
 
 
 def preferences(space: Space, probs: Sequence[Sequence[float]]) -> list[Preference]:
-    """A row for every searched position of a space.
+    """A row for every choice of a space.
 
     Args:
-        space: whose candidates are named.
-        probs: of the candidates of every position.
+        space: whose options are named.
+        probs: of the options of every choice.
     """
-    rows = zip(space.mixed, probs, strict=True)
-    return [ranked(f"{number}", [str(block.op) for block in row], of) for number, (row, of) in enumerate(rows)]
+    rows = zip(space.option_names, probs, strict=True)
+    return [ranked(f"{number}", texts, of) for number, (texts, of) in enumerate(rows)]
 
 
 def ranked(position: str, candidates: Sequence[str], probs: Sequence[float]) -> Preference:

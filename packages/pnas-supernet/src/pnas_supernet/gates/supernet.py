@@ -7,18 +7,26 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from pnas_ops import Space, build_space
-from pnas_supernet.gates.mixed_op import MixedOp, initialize_alphas, mixed_ops, refuse_unlike_choices
+from pnas_ops import Architecture, ElasticNetwork, Space, build_network, build_space, drop_what_is_not_taken
+from pnas_supernet.gates.mixed_op import MixedOp, alpha_parameters, initialize_alphas, mixed_ops, refuse_unlike_choices
 from pnas_supernet.gates.preferences import Preference, preferences, preferences_as_html, preferences_as_lines
 
 Net = TypeVar("Net")
+Value = TypeVar("Value")
 
 
 class NetsOf(Protocol[Net]):
     """A space, as far as its nets are concerned."""
 
+    @property
+    def mixtures(self) -> tuple[int, ...]:
+        """The number of each `MixedOp`'s choice."""
+
+    def of_choices(self, of_mixtures: Sequence[Value]) -> tuple[Value, ...]:
+        """What is the same for all `MixedOp`s of a choice, once for each choice."""
+
     def architecture(self, choices: Sequence[int], *, name: str = "") -> Net:
-        """The net that takes candidate `choices[i]` at searched position i."""
+        """The net that takes option `choices[i]` at choice i."""
 
     def choices(self, architecture: Net) -> tuple[int, ...]:
         """The inverse of `architecture`."""
@@ -33,11 +41,15 @@ class HasNets(Protocol[Net]):
 
     @property
     def network(self) -> nn.Module:
-        """With a `MixedOp` at every searched position, in the order of the space."""
+        """With a `MixedOp` at every place that is searched, in the order of the space."""
 
 
 class SuperNet(nn.Module):
-    """All nets of a space in one: a `MixedOp` at every searched position, at every block or at every edge of a tree.
+    """All nets of a space in one: a `MixedOp` for every choice, at every block or at every edge of a tree or a cell.
+
+    Of a `NetworkSpace` also for every width, depth and resolution: narrow nets are the first channels of the widest. Of
+    a `CellSpace` also for every node that keeps some of its edges; each cell has its own, and those of a choice share
+    its alpha.
 
     Args:
         space: the search space.
@@ -47,7 +59,14 @@ class SuperNet(nn.Module):
     def __init__(self, space: Space, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.space = space
-        self.network = build_space(space, MixedOp, generator=generator)
+        numbers, alphas = iter(space.mixtures), dict[int, nn.Parameter]()
+
+        def mix(candidates: list[nn.Module]) -> MixedOp:
+            op = MixedOp(candidates, alpha=alphas.get(number := next(numbers)))
+            alphas[number] = op.alpha
+            return op
+
+        self.network = build_space(space, mix, generator=generator)
         initialize_alphas(self.network, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -56,10 +75,10 @@ class SuperNet(nn.Module):
 
     def __repr__(self) -> str:
         """One line; PyTorch's thousands, with every layer of every candidate, are those of `network`."""
-        counts = sorted({len(row) for row in self.space.mixed})
+        counts = sorted({*self.space.options})
         candidates = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
         name = self.space.name if len(self.space.name) <= 40 else f"{self.space.name[:37]}..."
-        return f"<SuperNet of {name!r}: {len(self.space.mixed)} mixed operations of {candidates} candidates>"
+        return f"<SuperNet of {name!r}: {len(self.space.mixtures)} mixed operations of {candidates} candidates>"
 
     def __str__(self) -> str:
         return preferences_as_lines(repr(self), self._preferences())
@@ -68,13 +87,13 @@ class SuperNet(nn.Module):
         return preferences_as_html(repr(self), self._preferences())
 
     def _preferences(self) -> list[Preference]:
-        return preferences(self.space, [op.probs.tolist() for op in mixed_ops(self)])
+        return preferences(self.space, [alpha.softmax(dim=0).tolist() for alpha in alpha_parameters(self)])
 
 
 def derive(supernet: HasNets[Net], *, name: str = "") -> Net:
-    """The most probable candidate of every searched position (ProxylessNAS, section 3.2.1)."""
-    choices = [int(op.alpha.argmax()) for op in mixed_ops(supernet.network)]
-    return supernet.space.architecture(choices, name=name)
+    """The most probable option of every choice (ProxylessNAS, section 3.2.1)."""
+    alphas = supernet.space.of_choices([op.alpha for op in mixed_ops(supernet.network)])
+    return supernet.space.architecture([int(alpha.argmax()) for alpha in alphas], name=name)
 
 
 def extract(supernet: HasNets[Net], architecture: Net) -> nn.Module:
@@ -83,7 +102,11 @@ def extract(supernet: HasNets[Net], architecture: Net) -> nn.Module:
     Raises:
         ValueError: for an architecture that is not of the supernet's space.
     """
-    return extract_candidates(supernet.network, supernet.space.choices(architecture))
+    choices = supernet.space.choices(architecture)
+    network = extract_candidates(supernet.network, [choices[number] for number in supernet.space.mixtures])
+    if isinstance(network, ElasticNetwork) and isinstance(architecture, Architecture):
+        return network.cut(architecture, build_network)
+    return drop_what_is_not_taken(network)
 
 
 def extract_candidates(network: nn.Module, choices: Sequence[int]) -> nn.Module:
