@@ -1,0 +1,84 @@
+"""The options that commands share, and what becomes of them. Imports nothing heavy, since `--help` needs it."""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+
+import click
+
+from pnas_apps.cli.option_types import all_of, whole
+from pnas_apps.cli.options import CACHE_DIR
+from pnas_apps.ground.errors import UserError
+from pnas_lab.output import Output
+
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+LARGEST_RESOLUTION = 8192
+
+
+class PictureFile(click.ParamType):  # type: ignore[type-arg]
+    """The path of a picture that can be written; another one is told before anything is computed."""
+
+    name = "file"
+
+    def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path."""
+        path = Path(value)
+        if path.suffix.lower() != ".png":
+            raise UserError(f"{path} is no name for a picture: let --picture end in .png")
+        if path.is_dir() or not path.parent.is_dir():
+            raise UserError(f"{path} cannot be written: let --picture name a file in a folder that is there")
+        return path
+
+
+def output_options(command: Callable[..., None]) -> Callable[..., None]:
+    """`--json` and `--picture`, as every command of this program has them; the command gets them as `output`."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
+    @click.option("--picture", type=PictureFile(), help="A PNG file to draw it in.")
+    @wraps(command)
+    def grouped(as_json: bool, picture: Path | None, **others: object) -> None:
+        command(**others, output=Output(as_json=as_json, picture=picture))
+
+    return grouped
+
+
+DEVICE = all_of(
+    click.option("--device", help="Where to measure it, too: one of those below."),
+    click.option("--threads", type=whole(1, 1024), default=1, show_default=True, help="Of the device."),
+    CACHE_DIR,
+)
+"""What is measured is measured here; with nothing named, nothing is."""
+
+STORED_DTYPE = click.option(
+    "--dtype",
+    # As `pnas_ops.StoredDtype` has them.
+    type=click.Choice(["float32", "float16", "int8"]),
+    default="float32",
+    show_default=True,
+    help="Of weights and activations.",
+)
+
+
+def resolution_option(*, default: int | None = None, shown: bool | str = True) -> Decorator:
+    """`--resolution`; `shown` says what it is where there is no number for it."""
+    return click.option(
+        "--resolution",
+        type=whole(1, LARGEST_RESOLUTION),
+        default=default,
+        show_default=shown,
+        help="Side of the image in pixels.",
+    )
+
+
+architecture_argument = click.argument("architecture", metavar="ARCHITECTURE")
+"""A net by its name or its file, which `pnas_lab.nets.read_architecture` reads."""
+
+model_argument: Decorator = all_of(
+    click.argument("model", metavar="MODEL"),
+    click.option(
+        "--classes",
+        type=whole(1, 10**6),
+        help="Of a net of torchvision, its own by default; for a FUNCTION that takes their number.",
+    ),
+)
+"""A net by its name, its file or the function that makes it, which `pnas_lab.nets.read_model` reads."""
