@@ -30,7 +30,7 @@ from pnas_ops import Architecture, Workload, cifar_tree_space, workloads
 def main(count: int, blocks_per_stage: int, width_mult: float, cache: Path | None) -> None:
     """Measures all at once, and prints both predictions beside every net."""
     space = cifar_tree_space(width_mult, blocks_per_stage=blocks_per_stage)
-    drawn = validation_nets(space, costs=MACS.costs(space), fit=0, held_out=count)
+    drawn = validation_nets(space, cost=MACS, fit=0, held_out=count)
     nets = [net.architecture for net in drawn if isinstance(net.architecture, Architecture)]
     # A whole block stands where it would in a net: behind the block before.
     wholes = [list(dict.fromkeys(column)) for column in zip(*(_blocks(net) for net in nets), strict=True)]

@@ -71,7 +71,7 @@ def main(folder: Path, names: tuple[str, ...], size: int, fit: int, held_out: in
             space,
             build=supernet.build,
             known=LatencyTable.load(path) if path.exists() else None,
-            validation=validation_nets(space, costs=MACS.costs(space), fit=fit, held_out=held_out),
+            validation=validation_nets(space, cost=MACS, fit=fit, held_out=held_out),
         )
         table.save(path)
         calibrated = table.calibrated()

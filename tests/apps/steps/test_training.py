@@ -12,6 +12,7 @@ import pytest
 import torch
 from attrs import evolve
 from safetensors.torch import save
+from torchvision.transforms.v2.functional import resize
 
 from apps.interruption import Interrupted
 from pnas_apps.cli.presets import read_preset
@@ -47,6 +48,7 @@ from pnas_ops import (
     architecture_macs,
     build_network,
     digits_mbconv_space,
+    digits_network_space,
     save_json,
     workloads,
     write_atomically,
@@ -254,6 +256,28 @@ def test_a_trained_net_has_the_statistics_of_the_images_as_they_are(
     batches = list(run.shuffled_batches(run.task.train, "recalibrate"))
     with torch.no_grad():
         outputs = [first[0](images) for images, _ in batches]
+    means = torch.stack([output.mean((0, 2, 3)) for output in outputs])
+    torch.testing.assert_close(first[1].running_mean, means.mean(0), rtol=1e-4, atol=1e-5)
+
+
+def test_a_net_of_a_smaller_resolution_is_trained_on_images_of_its_size(make_run: MakeRun) -> None:
+    space = evolve(digits_network_space(0.5, classes=3, blocks_per_stage=1), resolutions=(4, 8))
+    run = make_run("run")
+    run = evolve(run, task=evolve(run.task, space=space))
+    small, large = (space.architecture([size, *[0] * (len(space.options) - 1)], name="net") for size in (0, 1))
+    assert run.sized_for(large) is run
+    sized = run.sized_for(small)
+    assert sized.preprocessing.input_shape == small.input_shape == (1, 1, 4, 4)
+    pixels, smaller = (one.pixels(one.task.test) for one in (run, sized))
+    wanted = resize(pixels, [4, 4], antialias=True)
+    assert (smaller.int() - wanted.int()).abs().max() <= 1
+
+    supernet = SuperNet(space, generator=torch.Generator().manual_seed(0))
+    config = evolve(run.preset.train, epochs=1, warmup_epochs=0)
+    network = retrain(run, supernet, small, config)
+    first = network[0].op
+    with torch.no_grad():
+        outputs = [first[0](images) for images, _ in sized.shuffled_batches(sized.task.train, "recalibrate")]
     means = torch.stack([output.mean((0, 2, 3)) for output in outputs])
     torch.testing.assert_close(first[1].running_mean, means.mean(0), rtol=1e-4, atol=1e-5)
 

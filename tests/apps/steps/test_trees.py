@@ -67,7 +67,7 @@ def test_spaces_by_their_names() -> None:
     assert full == cifar_tree_space()
     small = named_space(SPACES, "tree", classes=3, resolution=8, blocks_per_stage=1, width_mult=0.25)
     assert small == SPACE
-    with pytest.raises(UserError, match="there is no space 'bush': name one of cifar, tree, digits"):
+    with pytest.raises(UserError, match="there is no space 'bush': name one of cifar, cifar-network, tree, "):
         named_space(SPACES, "bush", classes=3, resolution=8, blocks_per_stage=1, width_mult=0.25)
     with pytest.raises(UserError, match="'widths' must be >= 1"):
         named_space(SPACES, "tree", classes=3, resolution=8, blocks_per_stage=1, width_mult=0.001)

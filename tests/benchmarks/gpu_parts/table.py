@@ -32,7 +32,7 @@ def _table(setting: Setting, options: dict[str, Any]) -> Iterator[Line]:
     space = evolve(space, candidates=space.candidates[:2]) if setting.tiny else space
     fit, held_out = (2, 2) if setting.tiny else (6, 20)
     device = TorchDevice(str(setting.device), samples=3 if setting.tiny else 60, **options)
-    nets = validation_nets(space, costs=MACS.costs(space), fit=fit, held_out=held_out)
+    nets = validation_nets(space, cost=MACS, fit=fit, held_out=held_out)
     begun = time.perf_counter()
     table = measure_table(device, space, validation=nets)
     seconds = time.perf_counter() - begun

@@ -53,7 +53,16 @@ APP = App(
     reads_photos=False,
     preset_type=_preset_type,
     read_task=_read_task,
-    spaces=("cifar", "tree", "digits"),
+    spaces=(
+        "cifar",
+        "cifar-network",
+        "tree",
+        "nas-bench-201",
+        "darts",
+        "digits",
+        "digits-network",
+        "digits-cells",
+    ),
     classes=10,
     named_spaces=_spaces,
 )

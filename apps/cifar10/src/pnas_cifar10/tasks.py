@@ -1,5 +1,6 @@
 """What the program can be run on."""
 
+from functools import partial
 from pathlib import Path
 
 from pnas_apps.ground.progress import Reporter
@@ -9,12 +10,26 @@ from pnas_apps.run.named_spaces import NamedSpace, space_of
 from pnas_apps.run.preset import ImagePreset, Preset, preset_of
 from pnas_apps.run.task import Task
 from pnas_cifar10.datasets import read_digits, read_images
-from pnas_ops import Space, cifar_mbconv_space, cifar_tree_space, digits_mbconv_space
+from pnas_ops import (
+    Space,
+    cifar_mbconv_space,
+    cifar_network_space,
+    cifar_tree_space,
+    darts_space,
+    digits_mbconv_space,
+    digits_network_space,
+    nas_bench_201_space,
+)
 
 SPACES = {
     "cifar": NamedSpace(build=cifar_mbconv_space, resolution=32, blocks_per_stage=3),
+    "cifar-network": NamedSpace(build=cifar_network_space, resolution=32, blocks_per_stage=3),
     "tree": NamedSpace(build=cifar_tree_space, resolution=32, blocks_per_stage=18),
+    "nas-bench-201": NamedSpace(build=nas_bench_201_space, resolution=32, blocks_per_stage=5),
+    "darts": NamedSpace(build=darts_space, resolution=32, blocks_per_stage=6),
     "digits": NamedSpace(build=digits_mbconv_space, resolution=16, blocks_per_stage=3),
+    "digits-network": NamedSpace(build=digits_network_space, resolution=16, blocks_per_stage=2),
+    "digits-cells": NamedSpace(build=partial(nas_bench_201_space, in_channels=1), resolution=16, blocks_per_stage=1),
 }
 
 

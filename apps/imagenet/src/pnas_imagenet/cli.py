@@ -51,7 +51,7 @@ APP = App(
     reads_photos=True,
     preset_type=_preset_type,
     read_task=_read_task,
-    spaces=("imagenet",),
+    spaces=("imagenet", "mcunet"),
     classes=1000,
     named_spaces=_spaces,
 )

@@ -8,9 +8,12 @@ from pnas_apps.photos.photo_source import PhotoSource
 from pnas_apps.run.named_spaces import NamedSpace, space_of
 from pnas_apps.run.preset import PhotoPreset, Preset, preset_of
 from pnas_apps.run.task import Task
-from pnas_ops import Space, imagenet_mbconv_space
+from pnas_ops import Space, imagenet_mbconv_space, mcunet_space
 
-SPACES = {"imagenet": NamedSpace(build=imagenet_mbconv_space, resolution=224, blocks_per_stage=4)}
+SPACES = {
+    "imagenet": NamedSpace(build=imagenet_mbconv_space, resolution=224, blocks_per_stage=4),
+    "mcunet": NamedSpace(build=mcunet_space, resolution=144, blocks_per_stage=4),
+}
 
 
 def photos_task(folder: Path, preset: Preset, space: Space | None, reporter: Reporter) -> Task:

@@ -1,19 +1,15 @@
 """What a user's Python file gives: a pretrained net, and perhaps a rule, a loss, a score and images."""
 
-import inspect
-import sys
-import traceback
 from collections.abc import Callable
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeVar
 
 from attrs import frozen
 from torch import nn
 
 from pnas_apps.ground.errors import UserError
-from pnas_ops import Batches, Score, in_one_line, sha256_of
+from pnas_apps.run.named_functions import named_file, run_file, takes_argument, told
+from pnas_ops import Batches, Score, sha256_of
 from pnas_own.made_net import check_made
 from pnas_supernet import Loss, Rule
 
@@ -58,7 +54,7 @@ class Given:
         Raises:
             UserError: where the function fails, or returns something else, see `check_made`.
         """
-        arguments = [classes] if self._takes_classes else []
+        arguments = [classes] if takes_argument(self.make) else []
         return check_made(self.call(self.name, lambda: self.make(*arguments)), self.path, self.name)
 
     def call(self, name: str, function: Callable[[], Result]) -> Result:
@@ -67,7 +63,7 @@ class Given:
         Raises:
             UserError: naming the function, the line and what it raised.
         """
-        return _told(self.path, f"{name} raised", function)
+        return told(self.path, f"{name} raised", function)
 
     def refuse_unknown_classes(self) -> None:
         """With loaders nobody but the file knows how many classes there are.
@@ -75,16 +71,11 @@ class Given:
         Raises:
             UserError: for a function that wants to be told.
         """
-        if self.loaders is not None and self._takes_classes:
+        if self.loaders is not None and takes_argument(self.make):
             raise UserError(
                 f"{self.path}: {self.name} takes the number of classes, which nobody knows of loaders: let {self.name} "
                 "take no argument and know the classes itself"
             )
-
-    @property
-    def _takes_classes(self) -> bool:
-        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        return any(one.kind in positional for one in inspect.signature(self.make).parameters.values())
 
 
 def read_given(text: str) -> Given:
@@ -94,13 +85,8 @@ def read_given(text: str) -> Given:
         UserError: for no such file or function, one that Python cannot run, names that are no functions, and one
             that wants to be told the number of classes beside loaders.
     """
-    file, colon, name = text.rpartition(":")
-    if not colon or not name.isidentifier():
-        raise UserError(f"{text!r} names no function: write FILE.py:FUNCTION, such as my_model.py:make")
-    path = Path(file)
-    if not path.is_file():
-        raise UserError(f"there is no file {path}: name the Python file that makes your net")
-    module = _told(path, "it raised", lambda: _imported(path.resolve()))
+    path, name = named_file(text)
+    module = run_file(path)
     functions = {key: getattr(module, key) for key in (name, *OPTIONAL) if hasattr(module, key)}
     if name not in functions:
         raise UserError(f"{path} has no {name}: name a function of it that returns your net")
@@ -111,32 +97,3 @@ def read_given(text: str) -> Given:
     given = Given(path=path, name=name, sha256=sha256_of(path), make=functions[name], **optional)
     given.refuse_unknown_classes()
     return given
-
-
-def _imported(path: Path) -> ModuleType:
-    spec = spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ImportError("its name does not end in .py")
-    if getattr(sys.modules.get(path.stem), "__file__", str(path)) != str(path):
-        raise ImportError(f"another module is called {path.stem} already, which it would hide: give it another name")
-    module = module_from_spec(spec)
-    # As when Python runs the file: it may import what lies beside it, and what it defines can be pickled.
-    sys.path.insert(0, str(path.parent))
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def _told(path: Path, what: str, function: Callable[[], Result]) -> Result:
-    try:
-        return function()
-    except UserError:
-        raise
-    except (Exception, SystemExit) as error:  # whatever a user's code raises
-        lines = [
-            frame.lineno
-            for frame in traceback.extract_tb(error.__traceback__)
-            if Path(frame.filename) == path.resolve()
-        ]
-        where = f"line {lines[-1]} of {path}" if lines else f"{path}"
-        raise UserError(f"see to {where}: {what} {type(error).__name__}: {in_one_line(error)}") from None

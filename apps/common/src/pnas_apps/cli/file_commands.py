@@ -68,7 +68,8 @@ def export_run(
     check_int8(wanted, keep_float, fine_tune_epochs)
     check_calibration(run.task, [*formats_in(path), *wanted])
     try:
-        network = load_network(folder)
+        network, architecture = load_network(folder), load_json(folder.architecture, Architecture)
+        run = run.sized_for(architecture)
         kept_bundle(network, path, run.reporter.warn)  # tells where it is damaged
         kept, before = formats_in(path), takes_raw_pixels(path)
         takes_pixels = before if raw_pixels is None else raw_pixels
@@ -84,7 +85,7 @@ def export_run(
         bundle = export_network(
             run,
             network,
-            load_json(folder.architecture, Architecture),
+            architecture,
             path,
             [*kept, *wanted],
             adjustments=adjustments,
@@ -115,6 +116,8 @@ def eval_run(run: Run, name: str, files: Sequence[Path], *, runtime: str | None,
     """
     if runtime is not None and not files:
         raise UserError(f"without a file the net is judged in PyTorch, not on {runtime}: add --file, or leave it out")
+    if (of_net := run.folder.network(name).architecture).exists():
+        run = run.sized_for(load_json(of_net, Architecture))
     test = spread(run.task.test, images)
     rows = []
     if not files:

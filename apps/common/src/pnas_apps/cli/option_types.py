@@ -43,6 +43,27 @@ class Number(click.ParamType):  # type: ignore[type-arg]
         raise UserError(f"{what} must be {kind} {low} {self._most:,}, got {value}: give another number")
 
 
+class Numbers(click.ParamType):  # type: ignore[type-arg]
+    """Different numbers within a range, with commas between them, in the order in which they are given."""
+
+    name = "numbers"
+
+    def __init__(self, number: Number) -> None:
+        self._number = number
+
+    def convert(
+        self, value: str | tuple[float, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """The numbers."""
+        if not isinstance(value, str):
+            return value
+        what = "it" if param is None else param.opts[0]
+        found = tuple(self._number.read(text.strip(), what) for text in value.split(","))
+        if len(set(found)) != len(found):
+            raise UserError(f"{what} names a number twice, got {value}: leave one of them out")
+        return found
+
+
 def whole(least: int, most: int) -> Number:
     """A whole number within a range."""
     return Number(least, most, whole=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pnas_apps.cli.app import App
+from pnas_apps.cli.design_options import design_options
 from pnas_apps.cli.int8_options import Kept, int8_options
 from pnas_apps.cli.option_types import whole
 from pnas_apps.cli.options import DEVICES, RunOptions, SessionOptions, data_options, opened_run, run_options
@@ -15,6 +16,7 @@ from pnas_apps.cli.space_options import preset_and_space
 from pnas_apps.ground.errors import UserError
 
 if TYPE_CHECKING:
+    from pnas_apps.run.asked_sizes import AskedSizes
     from pnas_apps.run.run import Run
     from pnas_apps.steps.pipeline import StepName
 
@@ -34,15 +36,17 @@ def _begin(app: App, name: str, until: "StepName", help_text: str) -> click.Comm
     @click.command(name, help=help_text, epilog=DEVICES)
     @data_options(app)
     @run_options(app)
+    @design_options
     def begin(
         data_dir: Path,
         preset: str,
         options: RunOptions,
         session: SessionOptions,
         flags: Flags,
+        sizes: "AskedSizes | None",
         download: bool = False,
     ) -> None:
-        _start(app, until, data_dir, preset, options, session, flags, download=download)
+        _start(app, until, data_dir, preset, options, session, flags, sizes, download=download)
 
     return begin
 
@@ -55,10 +59,12 @@ def _start(
     options: RunOptions,
     session: SessionOptions,
     flags: Flags,
+    sizes: "AskedSizes | None",
     *,
     download: bool,
 ) -> None:
     from pnas_apps.cli.runs import begin_run, go_on
+    from pnas_apps.run.designing import Designer
 
     document = read_preset(preset, app.presets)
     with session.started() as started:
@@ -69,6 +75,7 @@ def _start(
             options,
             started,
             until=until,
+            designer=None if sizes is None else Designer(spaces=app.named_spaces(), sizes=sizes),
         )
         with begun as run:
             go_on(run, until, table=options.table, foreign_table=options.foreign_table)

@@ -19,6 +19,7 @@ from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.session import Session
 from pnas_apps.images.batch_parts import whole_batch_size
 from pnas_apps.run.classes import check_classes
+from pnas_apps.run.designing import Designer
 from pnas_apps.run.folder import LOCK_NAME, RunFolder
 from pnas_apps.run.lock import held_folder, held_unfinished_folder
 from pnas_apps.run.operations import check_used, codes
@@ -27,6 +28,7 @@ from pnas_apps.run.run import Run
 from pnas_apps.run.settings import RunSettings
 from pnas_apps.run.space_files import is_space_file
 from pnas_apps.run.task import Task, check_task, without_unreadable
+from pnas_apps.showing.design_table import design_page
 from pnas_apps.steps.export import missing_converters
 from pnas_apps.steps.pipeline import DONE_BY_ONE, StepName, check_export_images, run_pipeline
 from pnas_apps.steps.reckoning import tell_time
@@ -50,6 +52,7 @@ def begin_run(
     session: Session,
     *,
     until: StepName = "report",
+    designer: Designer | None = None,
 ) -> Iterator[Run]:
     """A new run, or one that was interrupted and goes on: its images read, its folder found and held to the end.
 
@@ -62,6 +65,7 @@ def begin_run(
         options: of the command line.
         session: what to work with.
         until: the step that it is to go to.
+        designer: chooses the size of the preset's space; None where the preset says it.
 
     Raises:
         UserError, PnasError: for anything that the user can mend.
@@ -81,7 +85,23 @@ def begin_run(
             options.metrics, threads=options.device.threads, dtype=options.device.dtype, cache=cache, log=None
         )
         given = None if options.run_dir is None else _held_given_folder(options.run_dir, held)
+        if designer is not None:
+            designer.check(preset, options.budget)
         task = _read(partial(read_task, preset, space), reporter)
+        design = None
+        if designer is not None:
+            before, budget = preset, _sized(options.budget, task)
+            preset, chosen, design = designer.choose(
+                before,
+                classes=len(task.train.classes),
+                budget=budget,
+                device=device.info,
+                seed=options.seed,
+                reporter=reporter,
+            )
+            # Images are kept at the size that they were read for.
+            same = preset.resolution == before.resolution
+            task = evolve(task, space=chosen) if same else _read(partial(read_task, preset, None), reporter)
         check_task(task, preset)
         if options.ops is not None:
             check_used(options.ops, task.space)
@@ -125,6 +145,9 @@ def begin_run(
         goes_on = folder.begin(settings)
         if options.ops is not None:
             folder.files.write(folder.operations, options.ops.read_bytes())
+        if design is not None:
+            folder.files.save(design, folder.design)
+            reporter.console.print(design_page(design))
         others = f", {processes.size} processes" if processes.size > 1 else ""
         reporter.console.print(
             f"{task.name}: {len(task.train)} training and {len(task.test)} test images of {len(task.train.classes)} "

@@ -57,7 +57,7 @@ def make_table(
     info = device.info
     found = [read_table_of(info, one) for one in (*([path] if path.exists() else []), *merge)]
     known = reduce(LatencyTable.merge, found) if found else None
-    judges = validation_nets(space, costs=MACS.costs(space), fit=fit, held_out=held_out) if fit + held_out else ()
+    judges = validation_nets(space, cost=MACS, fit=fit, held_out=held_out) if fit + held_out else ()
     reporter.console.print(f"{space.name} at {space.resolution} pixels on\n  {info}", soft_wrap=True)
     # Now, not after the measuring, is when a folder that cannot be is told.
     path.parent.mkdir(parents=True, exist_ok=True)

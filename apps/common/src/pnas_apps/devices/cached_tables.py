@@ -120,7 +120,7 @@ def whole_cached_table(info: DeviceInfo, space: AnySpace, cache: Cache) -> Laten
 
 
 def _judges(space: AnySpace) -> tuple[ValidationNet, ...]:
-    return validation_nets(space, costs=MACS.costs(space), fit=_CALIBRATION_NETS, held_out=0)
+    return validation_nets(space, cost=MACS, fit=_CALIBRATION_NETS, held_out=0)
 
 
 def _calibrated(table: LatencyTable, space: AnySpace) -> LatencyTable:

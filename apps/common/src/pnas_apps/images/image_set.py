@@ -3,9 +3,11 @@
 import torch
 from attrs import evolve, frozen
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from pnas_ops import Preprocessing
 
+_RESIZED_AT_ONCE = 1024
 _SHARE_OF_GPU = 0.1
 """Of a GPU's free memory, that images may take: a search holds them once more, in its two parts, and nets want room."""
 
@@ -30,6 +32,15 @@ class ImageSet:
     def subset(self, indices: Tensor) -> "ImageSet":
         """The images at `indices`, in that order."""
         return ImageSet(images=self.images[indices], labels=self.labels[indices], classes=self.classes)
+
+    def resized(self, resolution: int) -> "ImageSet":
+        """The same images with sides of so many pixels (bilinear, antialiased)."""
+        # In parts, since all of them as floating-point numbers take four times the memory.
+        parts = (
+            interpolate(part.float(), (resolution, resolution), mode="bilinear", antialias=True).round().to(torch.uint8)
+            for part in torch.split(self.images, _RESIZED_AT_ONCE)
+        )
+        return evolve(self, images=torch.cat([*parts]))
 
     def on(self, device: torch.device) -> "ImageSet":
         """The same images in the memory of a device, or where they are if they would not leave it enough."""

@@ -47,6 +47,12 @@ class MemorySource:
     def on(self, device: torch.device) -> Self:
         return evolve(self, images=self.images.on(device))
 
+    def resized(self, resolution: int) -> Self:
+        if self.images.images.shape[-2:] == (resolution, resolution):
+            return self
+        preprocessing = evolve(self.preprocessing, height=resolution, width=resolution, shorter_side=resolution)
+        return evolve(self, images=self.images.resized(resolution), preprocessing=preprocessing)
+
     def find_unreadable(self, *, workers: int, cache: Cache, reporter: Reporter) -> list[tuple[int, UnreadableImage]]:
         return []
 

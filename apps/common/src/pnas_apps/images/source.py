@@ -35,6 +35,9 @@ class ImageSource(Protocol):
     def on(self, device: torch.device) -> Self:
         """The same images, kept where the device works on them, if they are in memory and fit there."""
 
+    def resized(self, resolution: int) -> Self:
+        """The same images as a net of another resolution takes them, in pixels of a side."""
+
     def find_unreadable(self, *, workers: int, cache: Cache, reporter: Reporter) -> list[tuple[int, UnreadableImage]]:
         """The images that cannot be read, by their index; none where all have been read already."""
 

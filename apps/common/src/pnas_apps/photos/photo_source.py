@@ -52,6 +52,9 @@ class PhotoSource:
     def on(self, device: torch.device) -> Self:
         return self
 
+    def resized(self, resolution: int) -> Self:
+        return evolve(self, resolution=resolution)
+
     def find_unreadable(self, *, workers: int, cache: Cache, reporter: Reporter) -> list[tuple[int, UnreadableImage]]:
         return find_unreadable(self.photos, workers=workers, cache=cache, reporter=reporter)
 

@@ -70,6 +70,7 @@ class KeptRun(ABC, Generic[AnySettings]):
         self.history = path / "history.jsonl"
         self.architecture = path / "architecture.json"
         self.landing = path / "landing.json"
+        self.design = path / "design.json"
         self.labels = path / "labels.txt"
         self.preprocessing = path / "preprocessing.json"
         self.converter_log = path / "converters.log"

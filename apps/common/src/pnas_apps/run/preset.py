@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import TypeVar
 
 import torch
@@ -13,7 +14,7 @@ from pnas_apps.images.splitting import Images, split_count, split_share
 from pnas_apps.photos.views import PhotoAugmentation
 from pnas_apps.run.objective_config import ObjectiveConfig
 from pnas_apps.training.config import TrainConfig
-from pnas_ops import Range, from_dict
+from pnas_ops import BASELINES, Range, from_dict
 from pnas_supernet import SearchConfig, default_precision
 
 SMALLEST_SHARE = 0.0001
@@ -21,6 +22,18 @@ SMALLEST_SHARE = 0.0001
 
 AUTO = "auto"
 """In the place of a precision: what the device that networks are trained on is fast with."""
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, text.split(","))))
+
+
+def _of_baselines(instance: object, attribute: "Attribute[str]", value: str) -> None:
+    for name in _names(value):
+        if name not in BASELINES:
+            near = get_close_matches(name, BASELINES, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"name some of {', '.join(BASELINES)}"
+            raise ValueError(f"{attribute.name} names {name!r}, which is no net to compare with: {hint}")
 
 
 @frozen(kw_only=True)
@@ -42,6 +55,8 @@ class CommonPreset:
         search: of the architecture.
         train: of the net that the search found.
         reference_epochs: epochs of the same training for the space's fastest and biggest net, to compare with.
+        baselines: names of nets of others (`pnas_ops.BASELINES`) whose latency is measured beside, with commas between;
+            the parameters and MACs of all of them are counted.
     """
 
     space: str
@@ -56,6 +71,12 @@ class CommonPreset:
     objective: ObjectiveConfig
     search: SearchConfig
     train: TrainConfig
+    baselines: str = field(default="", eq=False, validator=_of_baselines)
+
+    @property
+    def measured_baselines(self) -> tuple[str, ...]:
+        """The names in `baselines`."""
+        return _names(self.baselines)
 
     @property
     def reference_train(self) -> TrainConfig:

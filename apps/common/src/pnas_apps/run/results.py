@@ -47,12 +47,30 @@ class LimitResult:
 
 
 @frozen(kw_only=True)
+class BaselineResult:
+    """A net of others, for the images and classes of the run; it is not trained, and has no accuracy.
+
+    Attributes:
+        name: of `pnas_ops.BASELINES`.
+        parameters, macs: counted.
+        measured: of the net itself on the run's device, the cost of a call included; None where it was not asked for,
+            or could not be.
+    """
+
+    name: str
+    parameters: int
+    macs: int
+    measured: Measurement | None = None
+
+
+@frozen(kw_only=True)
 class RunResults:
-    """The final table of a run, its limits, and the seconds that its steps took."""
+    """The final table of a run, its limits, the seconds that its steps took, and nets of others to compare with."""
 
     nets: tuple[NetResult, ...]
     seconds: dict[str, float]
     limits: tuple[LimitResult, ...] = ()
+    baselines: tuple[BaselineResult, ...] = ()
 
 
 def net_result(

@@ -19,7 +19,7 @@ from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import Preset
 from pnas_apps.run.task import Task
 from pnas_latency import Budget
-from pnas_ops import Batches, Preprocessing
+from pnas_ops import Architecture, Batches, Preprocessing
 
 Kept = TypeVar("Kept")
 
@@ -80,6 +80,12 @@ class Run:
     def preprocessing(self) -> Preprocessing:
         """That of the training images."""
         return self.task.train.preprocessing
+
+    def sized_for(self, net: Architecture) -> "Run":
+        """The run with its images in the size that a net of its space takes: that of the space, or a smaller one."""
+        if net.resolution == self.preprocessing.height:
+            return self
+        return evolve(self, task=self.task.resized(net.resolution))
 
     def alone(self) -> "Run | None":
         """The run in the first process, which the others leave, and None in those: for what one does for all."""

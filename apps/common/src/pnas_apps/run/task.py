@@ -34,6 +34,10 @@ class Task:
     data_dir: Path | None = None
     max_unreadable_share: float = 0.0
 
+    def resized(self, resolution: int) -> "Task":
+        """The same with the images as a net of another resolution takes them."""
+        return evolve(self, train=self.train.resized(resolution), test=self.test.resized(resolution))
+
     def on(self, device: torch.device) -> "Task":
         """The same, its images in the memory of a device if they are in memory and fit there."""
         return evolve(self, train=self.train.on(device), test=self.test.on(device))

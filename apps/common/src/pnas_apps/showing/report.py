@@ -3,10 +3,18 @@
 from rich.console import Group
 
 from pnas_apps.run.results import RunResults
+from pnas_apps.showing.design_table import design_page
 from pnas_apps.showing.file_tables import proof_table
-from pnas_apps.showing.run_tables import architecture_table, excess_lines, landing_table, limits_table, results_table
+from pnas_apps.showing.run_tables import (
+    architecture_table,
+    baselines_table,
+    excess_lines,
+    landing_table,
+    limits_table,
+    results_table,
+)
 from pnas_export import Proof
-from pnas_latency import Landing
+from pnas_latency import Landing, SpaceDesign
 from pnas_ops import DeviceInfo, PricedNet
 
 
@@ -21,6 +29,7 @@ def report_of(
     sized: str | None,
     whose: str,
     measured_elsewhere: bool,
+    design: SpaceDesign | None = None,
 ) -> Group:
     """The page.
 
@@ -34,8 +43,10 @@ def report_of(
         sized: the name of the searched net's file that bytes are those of; None where none ships.
         whose: a line that says which numbers are whose, where the files have others than the nets; may be empty.
         measured_elsewhere: whether the table that predicts is that of another device.
+        design: what the space was chosen from; None where it was given.
     """
     return Group(
+        "" if design is None else design_page(design),
         architecture_table(searched),
         "",
         "" if landing.target_ms is None else landing_table(landing, device),
@@ -45,4 +56,5 @@ def report_of(
         "",
         results_table(results.nets, measured=measured, device=device, measured_elsewhere=measured_elsewhere),
         *([whose] if whose else []),
+        *([baselines_table(results.baselines, results.nets[0], device=device)] if results.baselines else []),
     )

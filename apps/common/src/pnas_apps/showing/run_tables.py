@@ -6,9 +6,20 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from pnas_apps.run.results import LimitResult, NetResult
+from pnas_apps.run.results import BaselineResult, LimitResult, NetResult
 from pnas_latency import Landing
-from pnas_ops import DeviceInfo, OpSpec, PricedNet, TreeBlockSpec, half_edges, kernel_color, tree_text, workloads
+from pnas_ops import (
+    CellStackSpec,
+    DeviceInfo,
+    OpSpec,
+    PricedNet,
+    TreeBlockSpec,
+    cells_texts,
+    half_edges,
+    kernel_color,
+    tree_text,
+    workloads,
+)
 
 
 def architecture_table(net: PricedNet) -> Table:
@@ -20,8 +31,8 @@ def architecture_table(net: PricedNet) -> Table:
             heading, justify="right" if heading in ("block", "ms") else "left", no_wrap=heading == "operation"
         )
     rows = [row[0] for row in workloads(architecture)]
-    # Trees take more of the 80 columns.
-    bar = 9 if any(isinstance(workload.block.op, TreeBlockSpec) for workload in rows) else 24
+    # Trees and cells take more of the 80 columns.
+    bar = 9 if any(isinstance(workload.block.op, TreeBlockSpec | CellStackSpec) for workload in rows) else 24
     longest = max(net.block_ms)
     for index, (workload, cost_ms) in enumerate(zip(rows, net.block_ms, strict=True)):
         block = workload.block
@@ -123,6 +134,44 @@ def results_table(
     return table
 
 
+def baselines_table(baselines: Sequence[BaselineResult], searched: NetResult, *, device: DeviceInfo) -> Table:
+    """Nets of others beside the one that was found.
+
+    Args:
+        baselines: one line each.
+        searched: what their costs are multiples of.
+        device: where they were measured.
+    """
+    table = Table(
+        title=f"Nets of others, and times the {searched.name} one (latency of {device.images})",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+        caption="Not trained: no accuracy. - is not measured: name it in --baselines",
+        caption_justify="left",
+    )
+    table.add_column("net")
+    for heading in ("params", "", "MACs", "", "measured ms", ""):
+        table.add_column(heading, justify="right")
+    for net in baselines:
+        measured_ms = None if net.measured is None else net.measured.latency_ms
+        table.add_row(
+            net.name,
+            f"{net.parameters / 1e3:.0f} k",
+            _ratio(net.parameters / searched.parameters),
+            f"{net.macs / 1e6:.1f} M",
+            _ratio(net.macs / searched.macs),
+            "-" if measured_ms is None else f"{measured_ms:.4f}",
+            "" if measured_ms is None else _ratio(measured_ms / searched.measured.latency_ms),
+        )
+    return table
+
+
+def _ratio(value: float) -> str:
+    return f"{value:,.0f}x" if value >= 100 else f"{value:.1f}x"
+
+
 def _amount(value: float | None, unit: str) -> str:
     if value is None:
         return "-"
@@ -132,7 +181,9 @@ def _amount(value: float | None, unit: str) -> str:
 
 
 def _op_text(op: OpSpec) -> str:
-    """The operation; one of trees on a line for each of them."""
+    """The operation; one of trees or cells on a line for each of them."""
+    if isinstance(op, CellStackSpec):
+        return "\n".join(cells_texts(op))
     if not isinstance(op, TreeBlockSpec):
         return str(op)
     first, second = (tree_text(edges) for edges in half_edges(op))

@@ -104,7 +104,7 @@ def export(run: Run, trained: Trained) -> Exported:
     shipped = shipped_format(device)
     searched, *references = trained.nets
     files = [
-        export_reference(run, net.network, net.architecture.name, shipped)
+        export_reference(run.sized_for(net.architecture), net.network, net.architecture.name, shipped)
         for net in (references if isinstance(device, FileDevice) else ())
     ]
     bundle = _export_searched(run, searched, shipped, bundle_formats(device))

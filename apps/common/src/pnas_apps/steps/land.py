@@ -70,7 +70,7 @@ def land(
         attempt = Attempt(architecture=known, predicted_ms=table.predict_ms(known), measured_ms=measured)
         landing = Landing(target_ms=budget.latency_ms, attempts=(attempt,), chosen=0)
     else:
-        probs = [op.probs.detach().to("cpu", torch.float64) for op in mixed_ops(supernet)]
+        probs = space.of_choices([op.probs.detach().to("cpu", torch.float64) for op in mixed_ops(supernet)])
         with reporter.warnings_as_lines():
             landing = land_on_budget(probs, space, table, budget, told, name=SEARCHED)
     folder.files.save(landing, folder.landing)
@@ -95,7 +95,7 @@ def _read_landing(path: Path, space: AnySpace, budget: Budget) -> Landing:
 
 
 def _read_net(path: Path, space: AnySpace) -> AnyNet:
-    net = load_json(path, type(space.architecture([0] * len(space.mixed))))
+    net = load_json(path, type(space.architecture([0] * len(space.options))))
     if not space.has(net):
         raise FormatError(f"{path} is a net of another space")
     return net

@@ -55,6 +55,7 @@ def export_network(
     Raises:
         ParityError, ConversionError, ValueError: as `export_bundle`.
     """
+    run = run.sized_for(architecture)
     train, test = run.task.train, spread(run.task.test, images)
     with run.reporter.phases() as progress:
         return export_bundle(

@@ -38,6 +38,7 @@ def retrain(run: Run, supernet: SuperNet, architecture: Architecture, config: Tr
         FormatError: for weights that are damaged, with the way out.
         UserError: where the memory of a GPU does not suffice, with the way on.
     """
+    run = run.sized_for(architecture)
     folder, train, processes = run.folder.network(architecture.name), run.task.train, run.processes
     if processes.first(lambda: is_trained(folder, architecture, run.reporter.warn)):
         return load_network(folder).to(run.device)

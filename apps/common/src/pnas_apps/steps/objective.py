@@ -55,7 +55,7 @@ def make_arch_step(
         target = config.file_bytes if config.reward_cost == "file-bytes" else reference
 
         def reward(accuracy: float, choices: Sequence[int]) -> float:
-            return mnasnet_reward(accuracy, cost(space.architecture(choices)), target=target)
+            return mnasnet_reward(accuracy, cost(space.architecture(space.of_choices(choices))), target=target)
 
         return ReinforceStep(
             reward=reward, estimator=reinforce_loss, baseline=MovingBaseline(), score=score, samples=config.samples
@@ -118,4 +118,4 @@ def told_objective(config: ObjectiveConfig, space: AnySpace, table: LatencyTable
 
 def average_ms(space: AnySpace, table: LatencyTable) -> float:
     """The expected latency of a net drawn uniformly."""
-    return float(table.metric().expected([torch.full((len(row),), 1 / len(row)) for row in space.mixed], space))
+    return float(table.metric().expected([torch.full((count,), 1 / count) for count in space.options], space))

@@ -5,10 +5,10 @@ from pnas_ops import Architecture, Space
 
 
 def biggest(space: Space) -> Architecture:
-    """The net that takes the candidate with most multiply-accumulates at every block."""
-    return space.architecture([row.index(max(row)) for row in MACS.costs(space)], name="biggest")
+    """The net of most multiply-accumulates."""
+    return space.architecture(MACS.most_choices(space), name="biggest")
 
 
 def fastest(space: Space, table: LatencyTable) -> Architecture:
-    """The net that takes the candidate with least latency at every block."""
-    return space.architecture([row.index(min(row)) for row in table.costs(space)], name="fastest")
+    """The net of least latency, as predicted."""
+    return space.architecture(table.metric().least_choices(space), name="fastest")

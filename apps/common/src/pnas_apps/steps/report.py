@@ -10,10 +10,12 @@ from rich.console import Console, Group
 from pnas_apps.run.results import RunResults, net_result
 from pnas_apps.run.run import Run
 from pnas_apps.showing.report import report_of
+from pnas_apps.steps.baselines import compare_with_baselines
 from pnas_apps.steps.export import Exported
 from pnas_apps.steps.metrics import costs_of_file, run_metrics
 from pnas_export import FileDevice
-from pnas_ops import Measurement, draw_architectures, save_figure
+from pnas_latency import SpaceDesign
+from pnas_ops import FormatError, Measurement, draw_architectures, load_json, save_figure
 
 _PAGE_COLUMNS = 100
 
@@ -39,6 +41,7 @@ def report(run: Run, exported: Exported) -> Reported:
     began = time.perf_counter()
     folder, nets, tabled = run.folder, exported.trained.nets, exported.trained.searched.tabled
     measured = _measured(run, exported)
+    baselines = compare_with_baselines(run, tabled.device)
     with folder.files.writing(folder.picture) as staged:
         save_figure(draw_architectures([tabled.table.priced(net.architecture) for net in nets]), staged)
     seconds = folder.read_seconds()
@@ -52,6 +55,7 @@ def report(run: Run, exported: Exported) -> Reported:
         # The pipeline adds those of this step when it is over.
         seconds=seconds | {"report": seconds.get("report", 0.0) + time.perf_counter() - began},
         limits=exported.limits(run, measured_ms=searched_ms, columns=_columns(run, exported)),
+        baselines=baselines,
     )
     page = report_of(
         tabled.table.priced(nets[0].architecture),
@@ -63,12 +67,25 @@ def report(run: Run, exported: Exported) -> Reported:
         sized=None if exported.sized is None else exported.sized.name,
         whose=_whose(exported),
         measured_elsewhere=elsewhere,
+        design=_design(run),
     )
     text = io.StringIO()
     Console(file=text, width=_PAGE_COLUMNS, markup=False, emoji=False).print(page)
     folder.files.write(folder.report, text.getvalue())
     folder.files.save(results, folder.results)
     return Reported(results=results, page=page)
+
+
+def _design(run: Run) -> SpaceDesign | None:
+    path = run.folder.design
+    if not path.exists():
+        return None
+    try:
+        run.folder.files.check(path)
+        return load_json(path, SpaceDesign)
+    except FormatError as error:
+        run.reporter.warn(f"  {error.what}: the report does not say what the space was chosen from")
+        return None
 
 
 def _measured(run: Run, exported: Exported) -> Sequence[Measurement]:

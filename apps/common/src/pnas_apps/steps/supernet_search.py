@@ -75,7 +75,7 @@ def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, lis
             weights_batches,
             lambda epoch, start: run.training_batches(alpha_split, "search", "alpha", epoch, start=start),
             run.folder,
-            expected_ms=table.metric().expectation(space),
+            expected_ms=_of_mixtures(space, table),
             processes=run.processes,
             reporter=run.reporter,
         ),
@@ -148,5 +148,11 @@ def go_on_searching(
 
 def expected_history_ms(history: Sequence[EpochRecord], space: AnySpace, table: LatencyTable) -> list[float]:
     """The expected latency of a sampled net after each epoch."""
-    expected_ms = table.metric().expectation(space)
+    expected_ms = _of_mixtures(space, table)
     return [float(expected_ms([torch.tensor(row) for row in record.probs])) for record in history]
+
+
+def _of_mixtures(space: AnySpace, table: LatencyTable) -> Callable[[Sequence[Tensor]], Tensor]:
+    """The expected latency by the probabilities of every `MixedOp`, of which several may share a choice."""
+    expectation = table.metric().expectation(space)
+    return lambda probs: expectation(space.of_choices(probs))

@@ -56,11 +56,12 @@ def train(run: Run, searched: Searched) -> Trained:
         fastest(run.task.space, searched.tabled.table): run.preset.reference_train,
         biggest(run.task.space): run.preset.reference_train,
     }
-    test = run.ordered_batches(run.task.test)
     nets = []
     with tuned(run.device, deterministic=run.deterministic):
         for net, config in configs.items():
             network = retrain(run, searched.supernet, net, config).eval()
+            sized = run.sized_for(net)
+            test = sized.ordered_batches(sized.task.test)
             found = accuracy(network, test, processes=run.processes)
             nets.append(TrainedNet(architecture=net, network=network.cpu(), epochs=config.epochs, accuracy=found))
     return Trained(searched=searched, nets=tuple(nets), test_images=len(run.task.test))

@@ -1,0 +1,52 @@
+"""A space chosen before it is searched, on a command line. Imports nothing heavy, since `--help` needs it."""
+
+from collections.abc import Callable
+from functools import wraps
+
+import click
+
+from pnas_apps.cli.option_types import Number, Numbers, all_of, whole
+from pnas_apps.cli.presets import Flags, flag_of
+from pnas_apps.ground.errors import UserError
+from pnas_apps.run.asked_sizes import AskedSizes
+
+
+def design_options(command: Callable[..., None]) -> Callable[..., None]:
+    """`--design` and what it compares; the command gets them as `sizes`, None where no space is to be chosen."""
+    added = all_of(
+        click.option(
+            "--design",
+            is_flag=True,
+            help="Choose width and resolution of the space first: those whose nets within the limits compute most.",
+        ),
+        click.option("--design-widths", type=Numbers(Number(0.01, 16.0)), help="To choose from; 0.5 to 2 by default."),
+        click.option(
+            "--design-resolutions",
+            type=Numbers(whole(1, 4096)),
+            help="To choose from, in pixels; half, three quarters and all of the preset's by default.",
+        ),
+    )
+
+    @wraps(command)
+    def asked(
+        design: bool,
+        design_widths: tuple[float, ...] | None,
+        design_resolutions: tuple[int, ...] | None,
+        flags: Flags,
+        **others: object,
+    ) -> None:
+        if not design and (design_widths or design_resolutions):
+            raise UserError("--design-widths and --design-resolutions are what --design chooses from: add --design")
+        if design:
+            _refuse_sizes(flags)
+        sizes = AskedSizes(widths=design_widths, resolutions=design_resolutions) if design else None
+        command(**others, flags=flags, sizes=sizes)
+
+    return added(asked)
+
+
+def _refuse_sizes(flags: Flags) -> None:
+    for option in ("width_mult", "resolution"):
+        if flag_of(flags, option) is not None:
+            flag = f"--{option.replace('_', '-')}"
+            raise UserError(f"{flag} is what --design chooses: leave one of the two out")
