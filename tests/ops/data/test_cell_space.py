@@ -237,6 +237,8 @@ def test_refuses_spaces_that_are_none() -> None:
     space = tiny_space()
     with pytest.raises(ValueError, match="names a candidate twice"):
         evolve(space, candidates=(POOL, POOL))
+    with pytest.raises(ValueError, match="names a candidate twice"):
+        evolve(space, candidates=(NoneSpec(), POOL, NoneSpec()))
     with pytest.raises(ValueError, match="skip cannot stand at an edge of a cell"):
         evolve(space, candidates=(ZeroSpec(),))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="group3-3x3 needs channels that are multiples of 3"):

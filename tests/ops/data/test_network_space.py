@@ -171,3 +171,16 @@ def test_refuses_what_has_no_meaning() -> None:
         assert not SMALL.has(other)
         with pytest.raises(ValueError, match="is not of space 'digits"):
             SMALL.choices(other)
+
+
+def test_a_named_space_has_a_smaller_resolution_that_its_strides_divide() -> None:
+    found = [cifar_network_space(resolution=size).resolutions for size in (8, 16, 24, 32)]
+    assert found == [(8,), (8, 16), (16, 24), (24, 32)]
+    with pytest.raises(ValueError, match=r"resolution 30 .* no multiple of 8, .* take 32"):
+        cifar_network_space(resolution=30)
+
+
+def test_a_space_of_more_nets_than_a_float_can_count_is_drawn_from() -> None:
+    space = cifar_network_space(blocks_per_stage=500)
+    assert space.size() > 10**1000
+    assert space.has(space.sample(torch.Generator().manual_seed(0)))

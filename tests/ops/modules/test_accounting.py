@@ -316,3 +316,41 @@ def test_few_parameters_are_not_little_memory() -> None:
     # Two maps of 64 channels, at 112 and 56 pixels; two of 96.
     assert large.peak_activation_bytes == 4 * 64 * (112**2 + 56**2)
     assert mobile.peak_activation_bytes == 4 * 96 * (112**2 + 56**2)
+
+
+class _Moved(nn.Module):
+    """A convolution, a view of its result, and another convolution."""
+
+    def __init__(self, first: nn.Module, view: Callable[[Tensor], Tensor], last: nn.Module) -> None:
+        super().__init__()
+        self.first, self.view, self.last = first, view, last
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.last(self.view(self.first(x)))
+        return result
+
+
+@pytest.mark.parametrize(
+    ("view", "last"),
+    [
+        (lambda x: x[:, :, ::2, ::2], nn.Conv2d(4, 4, 3)),
+        (lambda x: x.transpose(2, 3), nn.Conv2d(4, 4, (3, 1))),
+        (lambda x: x.flatten(2), nn.Conv1d(4, 4, 3)),
+        (lambda x: x.unsqueeze(2), nn.Conv3d(4, 4, (1, 3, 3))),
+    ],
+    ids=["strided", "transposed", "flat", "deeper"],
+)
+def test_what_a_view_moves_has_no_field_that_is_known(view: Callable[[Tensor], Tensor], last: nn.Module) -> None:
+    account = account_of(_Moved(nn.Conv2d(3, 4, (3, 1)), view, last), [(1, 3, 16, 16)])
+    assert account.lines[0].receptive_field == (3, 1)
+    assert account.lines[-1].receptive_field is None
+
+
+def test_a_view_of_some_channels_keeps_the_field() -> None:
+    net = _Moved(nn.Conv2d(3, 4, 3), lambda x: x.view(1, 2, 2, 14, 14).transpose(1, 2)[:, 0], nn.Conv2d(2, 4, 3))
+    assert account_of(net, [(1, 3, 16, 16)]).lines[-1].receptive_field == (5, 5)
+
+
+def test_a_module_without_shapes_yet_is_refused_in_a_line() -> None:
+    with pytest.raises(AccountError, match="LazyConv2d does not run on"):
+        account_of(nn.LazyConv2d(4, 3), [(1, 3, 8, 8)])

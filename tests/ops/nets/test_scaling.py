@@ -205,3 +205,14 @@ def test_25_blocks_times_1_12_are_28() -> None:
     end = BlockSpec(op=ClassifierSpec(hidden_channels=None), in_channels=16, out_channels=10)
     net = Architecture(name="net", resolution=8, blocks=(stem, second, *[same] * 24, end))
     assert kinds(scaled(net, depth=1.12)) == ["8", "16", *["16+"] * 27, "10"]
+
+
+def test_a_stage_keeps_a_block_however_shallow_the_net() -> None:
+    net = baseline("mobilenet_v2")
+    assert scaled(net, depth=1e-9).blocks == scaled(net, depth=0.01).blocks
+
+
+@pytest.mark.parametrize(("alpha", "phi"), [(1e300, 2), (1e6, 1), (2.0, 60)])
+def test_no_net_is_scaled_beyond_all_measure(alpha: float, phi: float) -> None:
+    with pytest.raises(ArchitectureError, match=r"alpha\^phi = .* is more than 100"):
+        CompoundScaling(alpha=alpha).multiples(phi)

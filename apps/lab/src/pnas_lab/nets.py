@@ -146,6 +146,6 @@ def _of_function(text: str, classes: int | None) -> nn.Module:
 
 
 def _unknown(name: str, known: Iterable[str], files: str) -> str:
-    names = list(known)
+    names = list(dict.fromkeys(known))
     near = difflib.get_close_matches(name, names, n=4, cutoff=0.5) or names[:4]
     return f"there is no net {name!r}: name one like {', '.join(near)}, or {files}"

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from pnas_ops.data.cell_choices import CellChoices
 from pnas_ops.data.cell_forms import CellForms
-from pnas_ops.data.cell_operations import NoneSpec
 from pnas_ops.data.cell_parts import cell_parts, edge_block
 from pnas_ops.data.cells import CellKind, CellSpec, CellStackSpec, placed_cells
 from pnas_ops.data.cost_terms import Condition, CostTerm
@@ -46,7 +45,7 @@ class CellSpace(BaseSpace):
     taken: int | None = field(default=None, validator=optional([instance_of(int), ge(1)]))
 
     def __attrs_post_init__(self) -> None:
-        check_candidates(self.name, [op for op in self.candidates if not isinstance(op, NoneSpec)])
+        check_candidates(self.name, self.candidates, in_cells=True)
         for op in self.candidates:
             if not isinstance(op, get_args(CellOpSpec)):
                 raise ValueError(f"space {self.name!r}: {op} cannot stand at an edge of a cell")

@@ -27,6 +27,12 @@ def random_choices(options: Sequence[int], generator: torch.Generator) -> tuple[
     return tuple((shares * torch.tensor(options)).long().tolist())
 
 
+def as_shares(counts: Sequence[int]) -> Tensor:
+    """How large a part of their sum each of some counts is, however large they are."""
+    total = sum(counts)
+    return torch.tensor([count / total for count in counts], dtype=torch.float64)
+
+
 class ChoiceSpace(ABC, Generic[Net]):
     """A space whose nets are as many as the ways to choose: each choice is independent of the others.
 

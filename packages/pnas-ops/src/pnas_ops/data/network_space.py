@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 from attrs.validators import deep_iterable, ge, instance_of, min_len
 from torch import Tensor
 
-from pnas_ops.data.choice_space import ChoiceSpace, random_choices
+from pnas_ops.data.choice_space import ChoiceSpace, as_shares, random_choices
 from pnas_ops.data.cost_terms import Condition, CostTerm
 from pnas_ops.data.listings import block_rows, counted, html_listing, images_to_classes, listing, shortened
 from pnas_ops.data.space import Architecture, Row, check_candidates, check_chain
@@ -93,7 +93,7 @@ class NetworkSpace(ChoiceSpace[Architecture]):
             if resolution % stride:
                 raise ValueError(
                     f"resolution {resolution} of space {self.name!r} is no multiple of {stride}, the product of its "
-                    "strides"
+                    f"strides: take {max(1, round(resolution / stride)) * stride}"
                 )
         widest = self.stages[-1].widths[-1]
         if self.head.in_channels != widest:
@@ -232,8 +232,8 @@ class NetworkSpace(ChoiceSpace[Architecture]):
         drawn = [*random_choices(self.options, generator)]
         place = 1
         for stage in self.stages:
-            ways = torch.tensor(self._ways_by_depth(stage), dtype=torch.float64)
-            drawn[place + 1] = int(ways.multinomial(1, generator=generator))
+            shares = as_shares(self._ways_by_depth(stage))
+            drawn[place + 1] = int(shares.multinomial(1, generator=generator))
             place += 2 + stage.depths[-1]
         return self._canonical(drawn)
 

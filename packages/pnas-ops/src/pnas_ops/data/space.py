@@ -307,9 +307,9 @@ class SearchSpace(PositionSpace):
         )
 
 
-def check_candidates(name: str, candidates: Sequence[OpSpec]) -> None:
+def check_candidates(name: str, candidates: Sequence[object], *, in_cells: bool = False) -> None:
     """Refuses a space of this name that names a candidate twice, or one that stands in cells alone."""
-    if any(isinstance(op, NoneSpec) for op in candidates):
+    if not in_cells and any(isinstance(op, NoneSpec) for op in candidates):
         raise ValueError(f"space {name!r} has the candidate none, which stands at edges of cells alone")
     names = list(map(str, candidates))
     if len(set(candidates)) != len(candidates) or len(set(names)) != len(names):

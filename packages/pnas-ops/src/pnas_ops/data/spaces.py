@@ -1,6 +1,7 @@
 """Named search spaces."""
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from types import MappingProxyType
 
 from pnas_ops.data.network_space import NetworkSpace, NetworkStage
@@ -127,7 +128,7 @@ def cifar_network_space(
         width_mult: of all widths.
         blocks_per_stage: the largest depth.
         classes: of the images.
-        resolution: the larger one, in pixels; the other is three quarters of it.
+        resolution: the larger one, in pixels; the other is three quarters of it, or what strides divide.
     """
     return _network_space(
         name=_name("cifar-network", width_mult, blocks_per_stage, 3),
@@ -212,9 +213,11 @@ def _network_space(
     hidden_channels: int,
     classes: int,
 ) -> NetworkSpace:
+    stride = prod(stem_strides) * prod(stage.stride for stage in stages)
+    smaller = resolution * 3 // 4 // stride * stride
     return NetworkSpace(
         name=name,
-        resolutions=(resolution * 3 // 4, resolution),
+        resolutions=(smaller, resolution) if smaller else (resolution,),
         stem=_stem(in_channels, stem_channels, stem_strides),
         stages=tuple(stages),
         candidates=tuple(MBConvSpec(kernel_size=k, expansion=e) for e in (3, 6) for k in (3, 5, 7)),

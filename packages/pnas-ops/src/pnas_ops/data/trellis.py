@@ -9,7 +9,7 @@ import torch
 from attrs import evolve, field, frozen
 from attrs.validators import ge, instance_of, min_len
 
-from pnas_ops.data.choice_space import ChoiceSpace
+from pnas_ops.data.choice_space import ChoiceSpace, as_shares
 from pnas_ops.data.cost_terms import CostTerm
 from pnas_ops.data.listings import counted, images_to_classes, shortened
 from pnas_ops.data.sizes import trellis_paths
@@ -128,8 +128,8 @@ class TrellisSpace(ChoiceSpace[Architecture]):
         for ahead in reversed(range(self.layers - 1)):
             near = self._near(path[-1])
             # As many paths go on from a level as there are from it on.
-            ways = torch.tensor([self._ways[ahead][level] for level in near], dtype=torch.float64)
-            path.append(near[int(ways.multinomial(1, generator=generator))])
+            shares = as_shares([self._ways[ahead][level] for level in near])
+            path.append(near[int(shares.multinomial(1, generator=generator))])
         return tuple(path)
 
     def mutate(self, net: object, generator: torch.Generator, *, probability: float = 0.1) -> Architecture:

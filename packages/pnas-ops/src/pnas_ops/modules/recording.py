@@ -91,12 +91,12 @@ def record(module: nn.Module, input_shapes: tuple[Shape, ...]) -> Recording:
     # Late: it imports a compiler.
     from torch.utils.flop_counter import FlopCounterMode
 
-    weights = {name: torch.empty_like(one, device="meta") for name, one in module.named_parameters()}
-    buffers = {name: torch.empty_like(one, device="meta") for name, one in module.named_buffers()}
     inputs = tuple(torch.empty(shape, device="meta") for shape in input_shapes)
     counter = FlopCounterMode(display=False)
-    recorder = _Recorder(counter.get_total_flops, weights, inputs)
     try:
+        weights = {name: torch.empty_like(one, device="meta") for name, one in module.named_parameters()}
+        buffers = {name: torch.empty_like(one, device="meta") for name, one in module.named_buffers()}
+        recorder = _Recorder(counter.get_total_flops, weights, inputs)
         with evaluating(module), torch.device("meta"), counter, recorder.tracker, recorder:
             output = torch.func.functional_call(module, weights | buffers, inputs)
     except Exception as error:  # whatever a module of somebody's raises
@@ -129,6 +129,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._fields: dict[Memory, ReceptiveField | None] = {
             one.untyped_storage(): ReceptiveField((Extent(),) * max(0, one.dim() - 2)) for one in inputs
         }
+        self._strides = {one.untyped_storage(): one.stride() for one in inputs}
         self._homes: dict[Memory, Memory] = {}
 
     def home(self, tensor: Tensor) -> Memory:
@@ -170,7 +171,9 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.read |= {one.untyped_storage() for one in activations}
         window = windowed(name, args, tuple(activations[0].shape), shape) if activations else None
         elementwise = name in _ELEMENTWISE or (torch.Tag.pointwise in operator.tags and name != "clone")
-        self._see(result, reads, window, keeps_places=elementwise or name in _KEEP_PLACES)
+        if called == name:
+            self._strides[result] = first.stride()
+        self._see(result, activations, window, keeps_places=elementwise or name in _KEEP_PLACES)
         self.recorded.append(
             Recorded(
                 place=self._place(),
@@ -187,15 +190,24 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             )
         )
 
-    def _see(self, result: Memory, reads: tuple[Memory, ...], window: Windowed | None, *, keeps_places: bool) -> None:
+    def _see(self, result: Memory, reads: list[Tensor], window: Windowed | None, *, keeps_places: bool) -> None:
         """Notes what a pixel of the result has seen; what was made of nothing has seen nothing."""
-        seen = [self._fields[memory] for memory in reads if memory in self._fields]
+        seen = [self._seen_by(one) for one in reads if self.home(one) in self._fields]
         if not seen:
             return
         field = _joined(seen)
         if not keeps_places:
-            field = None if field is None or window is None else field.through(window.windows)
+            through = () if window is None else window.windows
+            field = field.through(through) if field is not None and len(through) == len(field.extents) else None
         self._fields[result] = field
+
+    def _seen_by(self, tensor: Tensor) -> ReceptiveField | None:
+        """What a pixel of a tensor has seen; None for a view whose pixels have other neighbours than when made."""
+        memory = self.home(tensor)
+        field = self._fields[memory]
+        count = 0 if field is None else len(field.extents)
+        moved = count and tensor.stride()[-count:] != self._strides[memory][-count:]
+        return None if moved else field
 
     def _is_activation(self, tensor: Tensor) -> bool:
         # Weights, buffers, and whatever else was there before.

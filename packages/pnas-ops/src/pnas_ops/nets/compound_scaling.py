@@ -20,7 +20,7 @@ Dimension = Literal["depth", "width", "resolution"]
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 """What a net can be scaled in."""
 
-_LARGEST_PHI = 100
+_LARGEST_PHI, _LARGEST_MULTIPLE = 100, 100
 _WIDENINGS, _HALVINGS = 4, 8
 
 
@@ -46,10 +46,17 @@ class CompoundScaling:
         """What `scaled` takes for this phi.
 
         Raises:
-            ArchitectureError: for a phi that is not finite, or beyond what any net can be.
+            ArchitectureError: for a phi that is not finite, and for one that makes a net more than 100 times as deep,
+                wide or fine.
         """
         if not abs(phi) <= _LARGEST_PHI:
             raise ArchitectureError(f"phi must be a number from -{_LARGEST_PHI} to {_LARGEST_PHI}, got {phi:g}")
+        for name in ("alpha", "beta", "gamma"):
+            value = getattr(self, name)
+            if phi * log2(value) > log2(_LARGEST_MULTIPLE):
+                raise ArchitectureError(
+                    f"{name}^phi = {value:g}^{phi:g} is more than {_LARGEST_MULTIPLE}: no net is scaled so far"
+                )
         return {"depth": self.alpha**phi, "width": self.beta**phi, "resolution": self.gamma**phi}
 
 

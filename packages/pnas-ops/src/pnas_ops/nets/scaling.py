@@ -74,7 +74,7 @@ def _deeper(architecture: Architecture, depth: float) -> tuple[BlockSpec, ...]:
             blocks += stage
             continue
         # 25 * 1.12 is a little more than 28.
-        more = ceil(len(stage) * depth - 1e-9) - len(stage)
+        more = max(1, ceil(len(stage) * depth - 1e-9)) - len(stage)
         blocks += (
             [*stage, *[_repeated(last, adds_inputs=adds_inputs)] * more] if more > 0 else stage[: len(stage) + more]
         )

@@ -76,5 +76,5 @@ def _module(architecture: Architecture) -> nn.Module:
     raise ArchitectureError(f"{architecture.name!r} is no net of torchvision's", f"it has {', '.join(_MODELS)}")
 
 
-def _operations(architecture: Architecture) -> list[tuple[object, int]]:
-    return [(block.op, block.stride) for block in architecture.blocks]
+def _operations(architecture: Architecture) -> list[tuple[object, int, bool]]:
+    return [(block.op, block.stride, block.residual) for block in architecture.blocks]
