@@ -259,6 +259,7 @@ def test_every_operation_has_the_bytes_that_limits_count(
         assert activations.rows([[workload]]) == ((sizes.peak_activations,),), workload.name
 
 
+@pytest.mark.slow
 def test_a_net_of_every_operation_agrees_on_every_runtime(tmp_path: Path) -> None:
     skip = BlockSpec(op=ZeroSpec(), in_channels=8, out_channels=8, residual=True)
     identity = BlockSpec(op=IdentitySpec(), in_channels=8, out_channels=8)
