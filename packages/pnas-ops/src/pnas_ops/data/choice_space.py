@@ -55,6 +55,14 @@ class ChoiceSpace(ABC, Generic[Net]):
     def choices(self, architecture: object) -> tuple[int, ...]:
         """The inverse of `architecture`; a ValueError for anything but a net of this space."""
 
+    def has(self, architecture: object) -> bool:
+        """Whether it is a net of this space."""
+        try:
+            self.choices(architecture)
+        except ValueError:
+            return False
+        return True
+
     @property
     def mixtures(self) -> tuple[int, ...]:
         """The choice of each mixture of candidates in a network of all nets: its own, but where mixtures share one."""

@@ -207,14 +207,6 @@ class ModuleSpace(ChoiceSpace[ModuleArchitecture]):
             found += same
         return tuple(found)
 
-    def has(self, architecture: object) -> bool:
-        """Whether it is a net of this space."""
-        try:
-            self.choices(architecture)
-        except ValueError:
-            return False
-        return True
-
     def __repr__(self) -> str:
         return f"<ModuleSpace {shortened(self.name)!r}: {counted(len(self.places), 'place')}, {self._size_text()}>"
 

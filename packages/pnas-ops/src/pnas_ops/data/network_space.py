@@ -199,14 +199,6 @@ class NetworkSpace(ChoiceSpace[Architecture]):
         name = architecture.name if isinstance(architecture, Architecture) else repr(architecture)
         raise ValueError(f"architecture {name!r} is not of space {self.name!r}")
 
-    def has(self, architecture: object) -> bool:
-        """Whether it is a net of this space."""
-        try:
-            self.choices(architecture)
-        except ValueError:
-            return False
-        return True
-
     def conditions(self) -> tuple[Condition | None, ...]:
         """When each choice means something: the operation of a block, where the depth reaches so far."""
         found: list[Condition | None] = [None]

@@ -156,14 +156,6 @@ class BaseSpace(ChoiceSpace[Architecture]):
         """What the options of each choice are called."""
         return tuple(tuple(str(block.op) for block in row) for row in self.mixed)
 
-    def has(self, architecture: object) -> bool:
-        """Whether it is a net of this space."""
-        try:
-            self.choices(architecture)
-        except ValueError:
-            return False
-        return True
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {shortened(self.name)!r}: {self._outline()}>"
 

@@ -110,14 +110,6 @@ class TrellisSpace(ChoiceSpace[Architecture]):
         name = architecture.name if isinstance(architecture, Architecture) else repr(architecture)
         raise ValueError(f"architecture {name!r} is not of space {self.name!r}")
 
-    def has(self, architecture: object) -> bool:
-        """Whether it is a net of this space."""
-        try:
-            self.choices(architecture)
-        except ValueError:
-            return False
-        return True
-
     def sample_choices(self, generator: torch.Generator) -> tuple[int, ...]:
         """The levels of a random path, each path being equally probable.
 
