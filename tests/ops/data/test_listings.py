@@ -57,6 +57,8 @@ def test_a_name_of_any_length_leaves_the_repr_short() -> None:
     net = evolve(NET, name="n" * 500)
     assert is_short(repr(net))
     assert is_short(repr(PricedNet(architecture=net, block_ms=(0.1,) * 5, total_ms=1.0, device="d" * 500)))
+    assert is_short(repr(evolve(NET, name="\U00010d28" * 500)))
+    assert shortened("a\x1b b\u00e9") == "a? b\u00e9"
     assert [shortened("n" * count) for count in (40, 41)] == ["n" * 40, "n" * 37 + "..."]
 
 

@@ -11,8 +11,11 @@ _HEADINGS = ("block", "image", "operation", "channels", "stride", "shortcut")
 
 
 def shortened(text: str, longest: int = 40) -> str:
-    """A text that someone else chose, such as the name of a net, in one line of at most so many characters."""
-    line = " ".join(text.split())
+    """A text that someone else chose, such as the name of a net, in one line of at most so many characters.
+
+    What cannot be printed is a question mark: as an escape it would be up to ten characters more.
+    """
+    line = "".join(one if one.isprintable() else "?" for one in " ".join(text.split()))
     return line if len(line) <= longest else f"{line[: max(0, longest - 3)]}..."[:longest]
 
 
