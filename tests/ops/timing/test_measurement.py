@@ -2,10 +2,10 @@
 
 import platform
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -13,10 +13,24 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pnas_ops import DeviceInfo, Measurement, TimedCall, combine_sessions, processor_name, summarize_samples, time_walks
+import pnas_ops
+from pnas_ops import (
+    DeviceInfo,
+    Measurement,
+    TimedCall,
+    combine_sessions,
+    processor_name,
+    summarize_samples,
+    summarize_walk,
+)
 
 Key = TypeVar("Key", bound=Hashable)
 row_lists = st.lists(st.lists(st.integers(0, 9), max_size=4, unique=True), min_size=1, max_size=5)
+
+
+def time_walks(rows: Sequence[Mapping[Key, TimedCall]], **options: Any) -> dict[Key, Measurement]:
+    """What the samples of a walk amount to."""
+    return summarize_walk(pnas_ops.time_walks(rows, **options))
 
 
 def calling(rows: Iterable[Iterable[Key]], run: Callable[[Key], object]) -> list[dict[Key, TimedCall]]:

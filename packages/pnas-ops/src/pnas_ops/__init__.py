@@ -137,9 +137,8 @@ from pnas_ops.timing.measurement import (
     processor_name,
     summarize_samples,
     summarize_walk,
-    time_walks,
 )
-from pnas_ops.timing.walk import Progress, TimedCall, WalkSamples, report_progress
+from pnas_ops.timing.walk import Progress, TimedCall, WalkSamples, report_progress, time_walks
 
 __version__ = version("pnas-ops")
 

@@ -187,7 +187,7 @@ def main() -> None:
         if done % _ROUNDS_BETWEEN_REPORTS == 0 or done == total:
             print(f"progress {done} {total}", flush=True)
 
-    samples = walk.walk(
+    samples = walk.time_walks(
         [{key: files.block(file, signature) for key, file, signature in row} for row in plan["rows"]],
         idle=[files.block(file, signature) for file, signature in plan["idle"]],
         wholes={key: files.net(file) for key, file, _ in plan["nets"]},

@@ -20,6 +20,7 @@ from pnas_ops import (
     in_one_line,
     processor_name,
     report_progress,
+    summarize_walk,
     time_walks,
 )
 
@@ -150,7 +151,8 @@ class TorchDevice:
 
         with torch.inference_mode():
             *places, wholes = [{key: ready(key, place) for key in row} for place, row in enumerate(modules)]
-            return time_walks(places, idle=calls.idle(), wholes=wholes, samples=self._samples, progress=progress)
+            walked = time_walks(places, idle=calls.idle(), wholes=wholes, samples=self._samples, progress=progress)
+            return summarize_walk(walked)
 
 
 def _device(name: str) -> torch.device:

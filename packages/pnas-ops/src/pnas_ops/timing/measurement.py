@@ -3,15 +3,14 @@
 import platform
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
-from types import MappingProxyType
 
 from attrs import evolve, field, frozen
 
 from pnas_ops.data.ranges import Range
-from pnas_ops.timing.walk import CLOCK_MS, MAX_DRIFT, Key, Progress, TimedCall, WalkSamples, drift, drifting, walk
+from pnas_ops.timing.walk import CLOCK_MS, MAX_DRIFT, Key, WalkSamples, drift, drifting
 
 _MILLISECONDS = Range(0.0, 1e9)
 
@@ -106,54 +105,6 @@ def combine_sessions(sessions: Sequence[Measurement]) -> Measurement:
         drift=mean_drift,
         noisy=mean_drift > MAX_DRIFT and mean_drift * min(totals) > CLOCK_MS,
     )
-
-
-def time_walks(
-    rows: Sequence[Mapping[Key, TimedCall]],
-    *,
-    idle: Sequence[TimedCall] = (),
-    wholes: Mapping[Key, TimedCall] = MappingProxyType({}),
-    samples: int = 200,
-    whole_samples: int = 100,
-    max_repeats: int = 2,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> dict[Key, Measurement]:
-    """Times each key of `rows` at least `samples` times, as part of random nets.
-
-    A block that runs over and over keeps its weights in the cache; in a net they are cold while its input and the
-    scratch memory are hot. So each round takes one key of every row, in the order of the rows, and times each: a walk
-    through a random net. A key that stands in several rows needs weights of its own in each, as the blocks of a net
-    have: it would find them in the cache else, whenever the row before took the same key. The 10th percentile stands
-    for a key, since noise on a machine only ever adds. Whole nets are timed between the rounds, so that they see the
-    same minutes as the blocks.
-
-    Where the first and the second half of a key's samples differ by more than `MAX_DRIFT`, half as many rounds again
-    are gone through, up to `max_repeats` times; what still differs is marked as noisy.
-
-    Args:
-        rows: the keys at each position of the net, in its order, each with the call that computes it there. To time
-            whole nets side by side, pass one row that holds them.
-        idle: equal calls that compute next to nothing, one of which is timed in each round; what they cost is deducted
-            from every sample as overhead. As many as a row has keys are as cold as these when their turn comes.
-        wholes: nets by themselves, timed in turns, some after each round.
-        samples: least number of samples a key of `rows`.
-        whole_samples: least number of samples a key of `wholes`.
-        max_repeats: how often noisy keys make it go on.
-        seed: fixes the order of the rounds.
-        progress: told after every round.
-    """
-    walked = walk(
-        rows,
-        idle=idle,
-        wholes=wholes,
-        samples=samples,
-        whole_samples=whole_samples,
-        max_repeats=max_repeats,
-        seed=seed,
-        progress=progress,
-    )
-    return summarize_walk(walked)
 
 
 def summarize_walk(walked: WalkSamples[Key]) -> dict[Key, Measurement]:

@@ -49,7 +49,7 @@ class WalkSamples(NamedTuple, Generic[Key]):
     idle_ms: list[float]
 
 
-def walk(
+def time_walks(
     rows: Sequence[Mapping[Key, TimedCall]],
     *,
     idle: Sequence[TimedCall] = (),
@@ -60,10 +60,29 @@ def walk(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> WalkSamples[Key]:
-    """Goes through random nets, see `time_walks`, and takes down how long each of their keys took.
+    """Times each key of `rows` at least `samples` times, as part of random nets.
 
-    Where the first and the second half of a key's samples drift apart, half as many rounds again are gone through, up
-    to `max_repeats` times.
+    A block that runs over and over keeps its weights in the cache; in a net they are cold while its input and the
+    scratch memory are hot. So each round takes one key of every row, in the order of the rows, and times each: a walk
+    through a random net. A key that stands in several rows needs weights of its own in each, as the blocks of a net
+    have: it would find them in the cache else, whenever the row before took the same key. The 10th percentile stands
+    for a key, since noise on a machine only ever adds. Whole nets are timed between the rounds, so that they see the
+    same minutes as the blocks.
+
+    Where the first and the second half of a key's samples differ by more than `MAX_DRIFT`, half as many rounds again
+    are gone through, up to `max_repeats` times; what still differs, `summarize_walk` marks as noisy.
+
+    Args:
+        rows: the keys at each position of the net, in its order, each with the call that computes it there. To time
+            whole nets side by side, pass one row that holds them.
+        idle: equal calls that compute next to nothing, one of which is timed in each round; what they cost is deducted
+            from every sample as overhead. As many as a row has keys are as cold as these when their turn comes.
+        wholes: nets by themselves, timed in turns, some after each round.
+        samples: least number of samples a key of `rows`.
+        whole_samples: least number of samples a key of `wholes`.
+        max_repeats: how often noisy keys make it go on.
+        seed: fixes the order of the rounds.
+        progress: told after every round.
     """
     order = random.Random(seed)
     rounds = samples * max(map(len, rows), default=0) or (whole_samples if wholes else 0)
