@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "pnas_export": {"pnas_ops"},
 }
 WINGS = {
-    "pnas_ops": ("data", "files", "modules", "timing", "original", "nets", "drawing"),
+    "pnas_ops": ("data", "files", "modules", "timing", "original", "nets", "exploring", "drawing"),
     "pnas_supernet": ("gates", "replaying", "searching", "spaces", "running", "drawing"),
     "pnas_latency": ("metrics", "tables", "objectives", "choosing", "devices", "drawing"),
     "pnas_export": (

@@ -89,6 +89,7 @@ from pnas_ops.drawing.memory import draw_memory
 from pnas_ops.drawing.primitives import draw_primitives
 from pnas_ops.drawing.recurrent_cell import draw_recurrent_cell
 from pnas_ops.drawing.scalings import draw_compound_grid, draw_scalings
+from pnas_ops.exploring.protocols import Choices, Judge, Judgement, Strategy, Trial
 from pnas_ops.files.atomic import FilePath, sha256_of, staged_file, write_atomically
 from pnas_ops.files.folders import replaced_folder
 from pnas_ops.files.leftovers import clear_leftovers, recover
@@ -215,6 +216,12 @@ __all__ = [
     "cell_space_size",
     "trellis_paths",
     "random_choices",
+    # strategies and judges
+    "Strategy",
+    "Judge",
+    "Judgement",
+    "Trial",
+    "Choices",
     # spaces of somebody's module, and what both kinds have in common,
     "ModuleSpace",
     "ModuleArchitecture",
