@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from attrs import evolve
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -29,7 +29,7 @@ from pnas_latency.choosing.knapsack import least_choice
 from pnas_latency.choosing.layers import LayeredProblem
 from pnas_latency.choosing.prices import prices_of
 from pnas_latency.metrics.joint import Joint
-from pnas_ops import AnySpace, MBConvSpec, NetworkStage, digits_network_space
+from pnas_ops import AnySpace, CostTerm, MBConvSpec, NetworkStage, digits_network_space
 
 NETWORKS = evolve(
     digits_network_space(),
@@ -95,8 +95,14 @@ def test_is_the_most_probable_net_that_keeps_all_limits(data: st.DataObject) -> 
     assert merit(space, taken, probs) == max(merit(space, choices, probs) for choices in fitting)
 
 
+ONE_OR_NOTHING = JointSpace(
+    options=(2,), terms=(CostTerm(choices=(0,), options=(2,), computed=((), (WORKLOADS[0],))),)
+)
+
+
 @settings(max_examples=30)
 @given(joint_spaces(), metrics())
+@example(ONE_OR_NOTHING, metric_by({WORKLOADS[0]: 0.1}, combine="max"))
 def test_the_cheapest_and_the_dearest_net_are_those_of_all_nets(space: JointSpace, metric: Metric) -> None:
     found = [metric.of(space.architecture(choices)) for choices in space.every()]
     assert metric.of(metric.cheapest(cast(AnySpace, space))) == min(found)
