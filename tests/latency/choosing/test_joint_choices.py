@@ -95,9 +95,7 @@ def test_is_the_most_probable_net_that_keeps_all_limits(data: st.DataObject) -> 
     assert merit(space, taken, probs) == max(merit(space, choices, probs) for choices in fitting)
 
 
-ONE_OR_NOTHING = JointSpace(
-    options=(2,), terms=(CostTerm(choices=(0,), options=(2,), computed=((), (WORKLOADS[0],))),)
-)
+ONE_OR_NOTHING = JointSpace(options=(2,), terms=(CostTerm(choices=(0,), options=(2,), computed=((), (WORKLOADS[0],))),))
 
 
 @settings(max_examples=30)

@@ -47,10 +47,7 @@ def extreme_choices(terms: Sequence[PricedTerm], options: Sequence[int], *, most
     for term in terms:
         table = np.empty(len(term.costs), dtype=object)
         # Of maxima only the order counts, and what is not there is below everything.
-        table[:] = [
-            sum(map(Fraction, costs), Fraction(0)) if sums else _rank(costs, floor)
-            for costs in term.costs
-        ]
+        table[:] = [sum(map(Fraction, costs), Fraction(0)) if sums else _rank(costs, floor) for costs in term.costs]
         tables.append(table.reshape(joint.shape(term.choices)))
     return joint.best_choice(
         tables,
@@ -61,5 +58,5 @@ def extreme_choices(terms: Sequence[PricedTerm], options: Sequence[int], *, most
 
 
 def _rank(costs: Sequence[float], floor: float) -> Fraction:
-    """The largest of some costs, none of which is below the floor, as a number that is above 0; 0 where there is none."""
+    """The largest of some costs, none below the floor, as a number that is above 0; 0 where there is none."""
     return 1 + Fraction(max(costs)) - Fraction(floor) if costs else Fraction(0)
