@@ -1,7 +1,9 @@
 """What all tests share."""
 
+import os
 import random
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,3 +28,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     torch.manual_seed(seed)
     if item.get_closest_marker("gpu") is not None and not torch.cuda.is_available():
         pytest.skip("needs a CUDA GPU")
+
+
+@pytest.fixture(scope="session")
+def conversions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What any test has converted, for the processes of all of them: files are written atomically."""
+    folder: Path = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    return folder / "conversions"

@@ -1,6 +1,5 @@
 """A tiny net, its files and a model of its blocks; a trained net and its quantized files: made once for all tests."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -66,15 +65,6 @@ def other_net(architecture: Architecture) -> nn.Module:
 @pytest.fixture(scope="session")
 def images() -> Tensor:
     return torch.randn(3, 3, 8, 8, generator=torch.Generator().manual_seed(2))
-
-
-@pytest.fixture(scope="session")
-def conversions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What any test has converted, for the processes of all of them: files are written atomically."""
-    folder: Path = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    return folder / "conversions"
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ WORKLOADS = list(dict.fromkeys(w for row in workloads(SPACE) for w in row if not
 
 
 @pytest.fixture(scope="module")
-def model() -> bytes:
-    return convert_workloads(WORKLOADS)
+def model(conversions: Path) -> bytes:
+    return convert_workloads(WORKLOADS, cache=conversions)
 
 
 @pytest.fixture
