@@ -12,6 +12,7 @@ from torch import nn
 import pnas_ops
 from original_configs import mobile
 from pnas_ops import (
+    AccuracyTable,
     Architecture,
     FilePath,
     FormatError,
@@ -25,6 +26,7 @@ from pnas_ops import (
     load_original_checkpoint,
     load_space,
     load_weights,
+    read_nas_bench_macro,
     read_original_config,
     read_weights,
     recover,
@@ -51,6 +53,12 @@ def saved(save: Callable[[FilePath], None], path: FilePath) -> bytes:
 def config(path: FilePath) -> Architecture:
     Path(path).write_text(json.dumps(mobile()))
     return read_original_config(path)
+
+
+def accuracies(path: FilePath) -> AccuracyTable:
+    columns = "architecture,accuracy_1,accuracy_2,accuracy_3,parameters,macs"
+    Path(path).write_text(f"{columns}\n00000000,45.32,45.33,45.44,387882,7713280\n")
+    return read_nas_bench_macro(path)
 
 
 def document(path: FilePath) -> Architecture:
@@ -111,6 +119,7 @@ CALLS: dict[str, Callable[[FilePath], object]] = {
     "save_figure": lambda path: saved(lambda path: save_figure(draw_architectures([NET]), path), path),
     "read_original_config": config,
     "load_original_checkpoint": refusal,
+    "read_nas_bench_macro": accuracies,
 }
 
 

@@ -41,5 +41,5 @@ def test_numbers_that_are_none_are_refused(mean: float, std: float) -> None:
 
 def test_pixels_of_other_channels_are_refused() -> None:
     grey = Preprocessing(height=4, width=4, channels="grey", mean=(0.5,), std=(0.5,))
-    with pytest.raises(ValueError, match="grey images have 1 channels, these have 3"):
+    with pytest.raises(ValueError, match="grey images have 1 channel, these have 3"):
         grey(torch.zeros(1, 3, 4, 4, dtype=torch.uint8))

@@ -20,7 +20,9 @@ from pnas_ops import (
     ZeroSpec,
     cifar_mbconv_space,
     digits_mbconv_space,
+    from_json,
     imagenet_mbconv_space,
+    to_json,
 )
 from pnas_ops.data.spaces import scale_width
 from strategies import choices, fits, search_spaces
@@ -53,6 +55,37 @@ def test_shortcuts_stand_where_they_can(space: SearchSpace) -> None:
             if skips.get(type(op), fits(op, before, after, stride=stride, residual=residual))
         ]
         assert [block.op for block in blocks] == expected
+
+
+def test_blocks_that_change_the_shape_may_have_candidates_of_their_own() -> None:
+    space = evolve(
+        digits_mbconv_space(blocks_per_stage=2),
+        candidates=(ZeroSpec(), MBConvSpec(kernel_size=3, expansion=3)),
+        reducing_candidates=(ConvSpec(kernel_size=1), MBConvSpec(kernel_size=5, expansion=3)),
+    )
+    assert [[str(block.op) for block in row] for row in space.mixed] == [["conv1", "mb3-5x5"], ["skip", "mb3-3x3"]] * 2
+    net = space.architecture([0, 0, 1, 0])
+    assert space.choices(net) == (0, 0, 1, 0)
+    assert from_json(to_json(space), SearchSpace) == space
+    # A search of a space without them goes on from a checkpoint that knows nothing of them.
+    assert "reducing_candidates" not in to_json(digits_mbconv_space())
+
+
+def test_refuses_reducing_candidates_as_it_does_candidates() -> None:
+    space = digits_mbconv_space()
+    with pytest.raises(ValueError, match="names a candidate twice: conv1, conv1"):
+        evolve(space, reducing_candidates=(ConvSpec(kernel_size=1),) * 2)
+    with pytest.raises(ValueError, match="has a classifier among its candidates"):
+        evolve(space, reducing_candidates=(ClassifierSpec(hidden_channels=None),))
+    with pytest.raises(ValueError, match="has a block at which none of its candidates can stand"):
+        evolve(space, reducing_candidates=(ZeroSpec(),))
+    with pytest.raises(ValueError, match="has the candidate conv1, which can stand at none of its blocks"):
+        evolve(
+            space,
+            stages=(Stage(width=16, depth=1, stride=1),),
+            head=evolve(space.head, in_channels=16),
+            reducing_candidates=(ConvSpec(kernel_size=1),),
+        )
 
 
 def test_the_imagenet_space_is_the_original() -> None:

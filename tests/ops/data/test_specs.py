@@ -72,6 +72,7 @@ def test_names_tell_operations_apart(ops: list[OpSpec]) -> None:
         (IdentitySpec(), "identity"),
         (GlobalPoolSpec(), "globalpool"),
         (ClassifierSpec(hidden_channels=8), "classifier-8"),
+        (ClassifierSpec(hidden_channels=8, activation="relu"), "classifier-8-relu"),
         (ClassifierSpec(hidden_channels=None), "classifier"),
         (ClassifierSpec(hidden_channels=None, pre_activation=True), "classifier-preact"),
         (LinearConvSpec(kernel_size=3), "linearconv3"),
@@ -165,6 +166,8 @@ def test_an_upsampling_gives_larger_images() -> None:
 def test_refuses_options_that_mean_nothing() -> None:
     with pytest.raises(ValueError, match=r"^ShuffleUnitSpec\.groups are of v1, v2 splits its channels instead, got 3$"):
         ShuffleUnitSpec(version="v2", kernel_size=3, groups=3)
+    with pytest.raises(ValueError, match=r"^ClassifierSpec\.activation 'relu' needs hidden_channels$"):
+        ClassifierSpec(hidden_channels=None, activation="relu")
     with pytest.raises(ValueError, match=r"^MBConvSpec\.squeeze_from 'input' needs squeeze_excitation$"):
         MBConvSpec(kernel_size=3, expansion=3, squeeze_from="input")
 

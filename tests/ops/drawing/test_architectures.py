@@ -40,6 +40,7 @@ NET = SPACE.architecture([2, 6, 4, 0], name="searched")
 OTHER = SPACE.architecture([5, 5, 5, 5], name="biggest")
 TREES = cifar_tree_space(0.25, blocks_per_stage=3)
 TREE_NET = TREES.architecture([number % 7 for number in range(9 * 12)], name="trees")
+FEW_TREES = cifar_tree_space(0.25, blocks_per_stage=1).architecture([0] * (3 * 12), name="few trees")
 GREY, BLUE, ORANGE, RED = (KERNEL_COLORS[size] for size in (1, 3, 5, 7))
 
 
@@ -177,7 +178,7 @@ def test_nets_with_and_without_trees_share_a_picture() -> None:
     assert legend_of(draw_architectures([TREE_NET])) == [*kernels, "pooling 3x3", "identity"]
 
 
-@pytest.mark.parametrize("net", [NET, TREE_NET], ids=["blocks", "trees"])
+@pytest.mark.parametrize("net", [NET, FEW_TREES], ids=["blocks", "trees"])
 def test_the_names_of_nets_and_devices_are_no_formulas(net: Architecture, tmp_path: Path) -> None:
     # What matplotlib takes for mathematics, and cannot read.
     net = evolve(net, name=r"costs $\frac{$")
@@ -204,15 +205,18 @@ def test_long_titles_and_names_of_operations_stay_in_the_picture(kind: type, tmp
 
 def test_a_box_holds_its_text_and_is_never_higher_than_the_row() -> None:
     wide = MBConvSpec(kernel_size=5, expansion=20, squeeze_excitation=True, activation="hswish")
-    block = BlockSpec(op=wide, in_channels=1024, out_channels=1024)
+    low = MBConvSpec(kernel_size=3, expansion=1, squeeze_excitation=True, squeeze_from="input", activation="silu")
+    blocks = [BlockSpec(op=op, in_channels=1024, out_channels=1024) for op in (wide, low)]
     head = BlockSpec(op=ClassifierSpec(hidden_channels=4), in_channels=1024, out_channels=1000)
-    figure = draw_architectures([Architecture(name="wide", resolution=1024, blocks=(block, head))])
+    figure = draw_architectures([Architecture(name="wide", resolution=1024, blocks=(*blocks, head))])
     renderer = drawn(figure)
     (axes,) = figure.subfigs[0].axes
     for box, text in zip(boxes(figure.subfigs[0]), axes.texts[::2], strict=True):
         inside, outside = text.get_window_extent(renderer), box.get_window_extent(renderer)
         assert outside.x0 <= inside.x0
         assert inside.x1 <= outside.x1
+        assert outside.y0 <= inside.y0
+        assert inside.y1 <= outside.y1
         assert axes.bbox.y0 <= outside.y0
         assert outside.y1 <= axes.bbox.y1
 

@@ -24,6 +24,7 @@ from pnas_ops import (
     NoneSpec,
     PoolSpec,
     ReluConvSpec,
+    Sum,
     architecture_macs,
     architecture_parameters,
     build_block,
@@ -213,3 +214,20 @@ def test_every_operation_of_darts_can_halve_an_image() -> None:
         block = build_block(BlockSpec(op=stack, in_channels=2, out_channels=4, stride=2))
         assert block(torch.rand(1, 2, 6, 6)).shape == (1, 4, 3, 3), name
         assert re.fullmatch(r"cells2-3\(.*\)", str(stack))
+
+
+def test_a_sum_asks_for_what_it_takes_and_leaves_it_alone() -> None:
+    asked: list[int] = []
+
+    class Terms:
+        """Tensors of ones, each made when it is asked for."""
+
+        def __getitem__(self, number: int) -> torch.Tensor:
+            asked.append(number)
+            return terms[number]
+
+    terms = [torch.ones(2, 3) for _ in range(3)]
+    assert torch.equal(Sum([0, 2])(Terms()), torch.full((2, 3), 2.0))
+    assert asked == [0, 2]
+    Sum([1])(Terms()).zero_()
+    assert torch.equal(terms[1], torch.ones(2, 3))

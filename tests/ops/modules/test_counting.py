@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from pnas_ops import (
     Architecture,
+    account_of,
     architecture_macs,
     architecture_parameters,
     build_network,
@@ -51,6 +52,40 @@ def test_counting_leaves_the_net_as_it_was(training: bool) -> None:
 
     assert network.training is training
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+class TwoProducts(nn.Module):
+    """What `torch.nn.Bilinear` computes, x1' W x2 for each output, in products of matrices."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(5, 3, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, second = x[:, :3], x[:, 3:]
+        left = (first @ self.weight.permute(1, 0, 2).reshape(3, 20)).view(-1, 5, 4)
+        return torch.bmm(left, second[:, :, None]).squeeze(2)
+
+
+class OfHalves(nn.Module):
+    """A `torch.nn.Bilinear` of one input in two parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bilinear = nn.Bilinear(3, 4, 5, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bilinear(x[:, :3], x[:, 3:])
+
+
+def test_a_bilinear_layer_has_the_macs_of_the_products_that_it_is() -> None:
+    layer, products = OfHalves(), TwoProducts()
+    layer.bilinear.weight = products.weight
+    x = torch.rand(2, 7, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(layer(x), products(x))
+    assert count_macs(layer, (2, 7)) == count_macs(products, (2, 7)) == 2 * 5 * 4 * (3 + 1)
+    (line,) = account_of(layer, [(2, 7)]).lines
+    assert (line.operator, line.macs, line.parameters) == ("bilinear", 160, 60)
 
 
 def test_counting_restores_the_mode_after_an_error() -> None:

@@ -110,3 +110,10 @@ def test_the_least_resolution_is_said_and_works() -> None:
 def test_what_is_no_net_is_refused(name: BaselineName, width_mult: float, message: str) -> None:
     with pytest.raises(ArchitectureError, match=message):
         baseline(name, width_mult=width_mult)
+
+
+@pytest.mark.parametrize("what", ["classes", "in_channels", "resolution"])
+@pytest.mark.parametrize("count", [0, -3, 2.5, True, "ten"])
+def test_what_is_no_number_of_things_is_refused_by_its_name(what: str, count: object) -> None:
+    with pytest.raises(ArchitectureError, match=f"^{what} must be a whole number from 1 to .*, got {count!r}$"):
+        baseline("resnet18", **{what: count})  # type: ignore[arg-type]

@@ -116,6 +116,8 @@ def test_a_net_of_trees_becomes_wider_in_its_trees_too() -> None:
         ({"width": 0.0}, "^width must be a positive number, got 0$"),
         ({"depth": -1.0}, "^depth must be a positive number, got -1$"),
         ({"resolution": float("inf")}, "^resolution must be a positive number, got inf$"),
+        ({"depth": "x"}, "^depth must be a positive number, got 'x'$"),
+        ({"width": None}, "^width must be a positive number, got None$"),
         ({"resolution": 0.05}, r"^resnet18 d1 w1 r11 needs images of at least 17 pixels, got 11$"),
     ],
 )

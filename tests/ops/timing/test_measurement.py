@@ -262,3 +262,80 @@ def test_a_device_is_described_in_a_line() -> None:
 def test_refuses_a_negative_latency() -> None:
     with pytest.raises(ValueError, match="'latency_ms' must be a number from 0 to"):
         Measurement(latency_ms=-1.0, p25_ms=1, median_ms=1, p75_ms=1, count=1)
+
+
+def test_a_machine_that_becomes_slower_for_all_is_not_noisy(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    rounds = 0
+
+    def run(name: str, nanoseconds: int) -> None:
+        # From the middle of the walk on all takes twice as long.
+        clock.spend(name, nanoseconds * (2 if rounds > 20 else 1))
+
+    def probe() -> None:
+        nonlocal rounds
+        rounds += 1
+        run("probe", 200_000)
+
+    def measured(probe: TimedCall | None) -> Measurement:
+        nonlocal rounds
+        rounds = 0
+        return time_walks([{"net": TimedCall(lambda: run("net", 1_000_000))}], probe=probe, samples=40)["net"]
+
+    known = measured(TimedCall(probe))
+    assert (known.noisy, known.drift, known.count) == (False, 0.0, 40)
+    assert (known.latency_ms, known.probe_ms) == (1.0, 0.2)
+    assert clock.calls.count("probe") == 42
+
+    # Without a probe nothing tells that it was the machine.
+    counted = iter(range(1000))
+
+    def slowing() -> None:
+        nonlocal rounds
+        rounds = next(counted)
+        run("net", 1_000_000)
+
+    unknown = time_walks([{"net": TimedCall(slowing)}], samples=40, max_repeats=0)["net"]
+    assert (unknown.noisy, unknown.probe_ms) == (True, None)
+
+
+def test_a_net_that_becomes_slower_alone_is_noisy_whatever_the_probe_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    counted = iter(range(1000))
+    found = time_walks(
+        [{"net": TimedCall(lambda: clock.spend("net", 10**6 * (2 if next(counted) > 20 else 1)))}],
+        probe=TimedCall(lambda: clock.spend("probe", 10**5)),
+        samples=40,
+        max_repeats=0,
+    )
+    assert found["net"].noisy
+    assert found["net"].drift == pytest.approx(0.5)
+
+
+@given(
+    latency_ms=st.floats(0.01, 100),
+    overhead_ms=st.floats(0, 1),
+    slower=st.lists(st.floats(0.5, 2), min_size=1, max_size=7),
+)
+def test_sessions_at_several_speeds_agree(latency_ms: float, overhead_ms: float, slower: list[float]) -> None:
+    once = Measurement(
+        latency_ms=latency_ms,
+        overhead_ms=overhead_ms,
+        p25_ms=latency_ms,
+        median_ms=latency_ms,
+        p75_ms=latency_ms,
+        count=2,
+        probe_ms=0.2,
+    )
+    found = combine_sessions([once.at(0.2 * times) for times in slower])
+    assert found.drift == pytest.approx(0, abs=1e-9)
+    assert found.probe_ms == pytest.approx(0.2 * float(np.median(slower)))
+    assert found.at(0.2).total_ms == pytest.approx(once.total_ms)
+
+
+def test_the_speed_is_unknown_where_a_session_does_not_know_it() -> None:
+    known = summarize_samples([1.0, 1.0])
+    both = [evolve(known, probe_ms=0.2), known]
+    assert combine_sessions(both).probe_ms is None
+    assert known.at(0.1) == known
+    assert both[0].at(None) == both[0]

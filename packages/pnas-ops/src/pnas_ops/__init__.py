@@ -29,13 +29,15 @@ from pnas_ops.data.html_table import html_table
 from pnas_ops.data.listings import counted, shortened
 from pnas_ops.data.liveness import MemoryStep, alive_over_time
 from pnas_ops.data.module_space import ModuleArchitecture, ModuleSpace, ModuleWorkload, Place
-from pnas_ops.data.network_space import NetworkSpace, NetworkStage
+from pnas_ops.data.network_space import NetworkSpace
+from pnas_ops.data.network_stage import NetworkStage
 from pnas_ops.data.own_operation import OperationError, OwnOperation
 from pnas_ops.data.preprocessing import Preprocessing
 from pnas_ops.data.priced_net import PricedNet
 from pnas_ops.data.primitives import Primitive, PrimitiveError, primitives
 from pnas_ops.data.pyramid_nets import cifar_tree_space, pyramid_tree_architecture, tree_edges
 from pnas_ops.data.ranges import Range
+from pnas_ops.data.ranks import rank_correlation
 from pnas_ops.data.runtime_rules import IN_PLACE_RULES, TFLITE_RULES, FileStructure, RuntimeRules
 from pnas_ops.data.sizes import cell_space_size, trellis_paths
 from pnas_ops.data.space import Architecture, SearchSpace, Stage
@@ -48,6 +50,7 @@ from pnas_ops.data.spaces import (
     imagenet_mbconv_space,
     mbconv_candidates,
     mcunet_space,
+    nas_bench_macro_space,
 )
 from pnas_ops.data.specs import (
     BasicBlockSpec,
@@ -89,7 +92,23 @@ from pnas_ops.drawing.memory import draw_memory
 from pnas_ops.drawing.primitives import draw_primitives
 from pnas_ops.drawing.recurrent_cell import draw_recurrent_cell
 from pnas_ops.drawing.scalings import draw_compound_grid, draw_scalings
+from pnas_ops.exploring.accuracy_table import (
+    AccuracyTable,
+    AccuracyTableError,
+    KnownNet,
+    TableJudge,
+    UnknownAccuracyError,
+    read_nas_bench_macro,
+)
+from pnas_ops.exploring.evolution import RegularizedEvolution
+from pnas_ops.exploring.feasible_nets import FeasibleNets, ScarceNetsError
+from pnas_ops.exploring.local_search import LocalSearch
+from pnas_ops.exploring.plain_strategy import PlainStrategy
+from pnas_ops.exploring.predictor import AccuracyPredictor, fit_predictor
+from pnas_ops.exploring.predictor_search import PredictorSearch
 from pnas_ops.exploring.protocols import Choices, Judge, Judgement, Strategy, Trial
+from pnas_ops.exploring.proxies import ProxyJudge, naswot, naswot_judge, synflow, synflow_judge
+from pnas_ops.exploring.simple_search import GridSearch, RandomSearch
 from pnas_ops.files.atomic import FilePath, sha256_of, staged_file, write_atomically
 from pnas_ops.files.folders import replaced_folder
 from pnas_ops.files.leftovers import clear_leftovers, recover
@@ -117,6 +136,7 @@ from pnas_ops.modules.counting import (
     count_macs,
     count_parameters,
     forward_macs,
+    workload_macs,
 )
 from pnas_ops.modules.elastic import ElasticNetwork, Mix
 from pnas_ops.modules.evaluating import evaluating
@@ -139,6 +159,7 @@ from pnas_ops.timing.measurement import (
     summarize_samples,
     summarize_walk,
 )
+from pnas_ops.timing.probe import PROBE, build_probe
 from pnas_ops.timing.walk import Progress, TimedCall, WalkSamples, report_progress, time_walks
 
 __version__ = version("pnas-ops")
@@ -199,6 +220,7 @@ __all__ = [
     "digits_network_space",
     "mcunet_space",
     "MCUNET_MEAN_MACS",
+    "nas_bench_macro_space",
     "mbconv_candidates",
     "cifar_tree_space",
     "pyramid_tree_architecture",
@@ -222,6 +244,30 @@ __all__ = [
     "Judgement",
     "Trial",
     "Choices",
+    # strategies that need no supernet, and the nets that they may ask for,
+    "FeasibleNets",
+    "ScarceNetsError",
+    "PlainStrategy",
+    "RandomSearch",
+    "GridSearch",
+    "RegularizedEvolution",
+    "LocalSearch",
+    "PredictorSearch",
+    # judges that train no net: a table, proxies, a predictor
+    "read_nas_bench_macro",
+    "AccuracyTable",
+    "KnownNet",
+    "TableJudge",
+    "AccuracyTableError",
+    "UnknownAccuracyError",
+    "synflow",
+    "synflow_judge",
+    "naswot",
+    "naswot_judge",
+    "ProxyJudge",
+    "fit_predictor",
+    "AccuracyPredictor",
+    "rank_correlation",
     # spaces of somebody's module, and what both kinds have in common,
     "ModuleSpace",
     "ModuleArchitecture",
@@ -309,6 +355,7 @@ __all__ = [
     "count_parameters",
     "count_macs",
     "forward_macs",
+    "workload_macs",
     "architecture_parameters",
     "architecture_macs",
     "evaluating",
@@ -327,6 +374,8 @@ __all__ = [
     "DeviceInfo",
     "processor_name",
     "Measurement",
+    "PROBE",
+    "build_probe",
     "TimedCall",
     "time_walks",
     "WalkSamples",

@@ -6,6 +6,7 @@ from attrs import evolve, frozen
 
 from pnas_ops.data.cell_operations import FactorizedReduceSpec, ReluConvSpec
 from pnas_ops.data.cells import CellEdge, CellKind, CellSpec, CellStackSpec, PlacedCell, placed_cells
+from pnas_ops.data.listings import counted
 from pnas_ops.data.specs import BlockSpec, CellOpSpec, IdentitySpec
 
 
@@ -76,7 +77,7 @@ def misfit_of_cells(
     if (stride, out_channels) != (op.stride, op.out_channels):
         return f"{op} has stride {op.stride} and {op.out_channels} output channels, got s{stride} and {out_channels}"
     if not op.preprocessed and in_channels != op.channels:
-        return f"{op} takes its inputs as they are, with {op.channels} channels, got {in_channels}"
+        return f"{op} takes its inputs as they are, with {counted(op.channels, 'channel')}, got {in_channels}"
     try:
         for place in placed_cells(op, in_channels):
             list(_preprocessing(place) if op.preprocessed else ())

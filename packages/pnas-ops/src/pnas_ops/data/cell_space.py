@@ -277,7 +277,7 @@ class CellSpace(BaseSpace):
         names = " ".join(map(str, self.candidates))
         return [
             (
-                f"{sum(block.op.cells) + len(block.op.cells) - 1} cells, one of {names} at each edge{kept}"
+                f"{counted(sum(block.op.cells) + len(block.op.cells) - 1, 'cell')}, one of {names} at each edge{kept}"
                 if isinstance(block.op, CellStackSpec)
                 else str(block.op),
                 block,

@@ -2,50 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import pairwise, product
+from itertools import product
 from math import prod
-from typing import Any
 
 import torch
 from attrs import evolve, field, frozen
-from attrs.validators import deep_iterable, ge, instance_of, min_len
+from attrs.validators import deep_iterable, instance_of, min_len
 from torch import Tensor
 
 from pnas_ops.data.choice_space import ChoiceSpace, as_shares, random_choices
 from pnas_ops.data.cost_terms import Condition, CostTerm
 from pnas_ops.data.listings import block_rows, counted, html_listing, images_to_classes, listing, shortened
+from pnas_ops.data.network_stage import RISING_NUMBERS, NetworkStage
 from pnas_ops.data.space import Architecture, Row, check_candidates, check_chain
 from pnas_ops.data.specs import BlockSpec, ClassifierSpec, MBConvSpec
-
-_NUMBER: Any = [instance_of(int), ge(1)]
-
-
-def _rising(instance: object, attribute: Any, value: tuple[int, ...]) -> None:
-    if not all(one < other for one, other in pairwise(value)):
-        raise ValueError(f"{type(instance).__name__}.{attribute.name} must rise from one to the next, got {value}")
-
-
-_NUMBERS: Any = [min_len(1), deep_iterable(_NUMBER), _rising]
-
-
-@frozen(kw_only=True)
-class NetworkStage:
-    """Blocks of which all give as many channels: one of `widths`; there are as many as one of `depths` says.
-
-    The first has `stride`, and no shortcut; the others have stride 1 and a shortcut.
-    """
-
-    widths: tuple[int, ...] = field(validator=_NUMBERS)
-    depths: tuple[int, ...] = field(validator=_NUMBERS)
-    stride: int = field(validator=_NUMBER)
-
-    def first_block(self, op: MBConvSpec, in_channels: int, out_channels: int) -> BlockSpec:
-        """That of a net which has these widths before and in the stage."""
-        return BlockSpec(op=op, in_channels=in_channels, out_channels=out_channels, stride=self.stride)
-
-    def other_block(self, op: MBConvSpec, channels: int) -> BlockSpec:
-        """Any of the others, in a net which has this width in the stage."""
-        return BlockSpec(op=op, in_channels=channels, out_channels=channels, residual=True)
 
 
 @frozen(kw_only=True, repr=False)
@@ -68,7 +38,7 @@ class NetworkSpace(ChoiceSpace[Architecture]):
     """
 
     name: str
-    resolutions: tuple[int, ...] = field(validator=_NUMBERS)
+    resolutions: tuple[int, ...] = field(validator=RISING_NUMBERS)
     stem: tuple[BlockSpec, ...] = field(validator=min_len(1))
     stages: tuple[NetworkStage, ...] = field(validator=min_len(1))
     candidates: tuple[MBConvSpec, ...] = field(
@@ -136,7 +106,7 @@ class NetworkSpace(ChoiceSpace[Architecture]):
         """How many options each choice has."""
         counts = [len(self.resolutions)]
         for stage in self.stages:
-            counts += [len(stage.widths), len(stage.depths), *[len(self.candidates)] * stage.depths[-1]]
+            counts += [len(stage.widths), len(stage.depths), *[len(self.candidates)] * stage.deepest]
         return tuple(counts)
 
     @property
@@ -148,7 +118,7 @@ class NetworkSpace(ChoiceSpace[Architecture]):
             pairs = [*product(before, stage.widths)]
             rows.append(tuple(stage.first_block(op, *pair) for pair in pairs for op in self.candidates))
             rows += [tuple(stage.other_block(op, width) for width in stage.widths for op in self.candidates)] * (
-                stage.depths[-1] - 1
+                stage.deepest - 1
             )
             before = stage.widths
         return (*rows, tuple(evolve(self.head, in_channels=width) for width in before))
@@ -159,7 +129,7 @@ class NetworkSpace(ChoiceSpace[Architecture]):
         texts = [_texts("resolution", self.resolutions)]
         for stage in self.stages:
             texts += [_texts("width", stage.widths), _texts("depth", stage.depths)]
-            texts += [tuple(map(str, self.candidates))] * stage.depths[-1]
+            texts += [tuple(map(str, self.candidates))] * stage.deepest
         return tuple(texts)
 
     def architecture(self, choices: Sequence[int], *, name: str = "") -> Architecture:
@@ -205,14 +175,14 @@ class NetworkSpace(ChoiceSpace[Architecture]):
         for stage in self.stages:
             depth = len(found) + 1
             found += [None, None]
-            for block in range(stage.depths[-1]):
+            for block in range(stage.deepest):
                 reached = frozenset(option for option, blocks in enumerate(stage.depths) if blocks > block)
                 found.append(None if len(reached) == len(stage.depths) else Condition(choice=depth, options=reached))
         return tuple(found)
 
     def size(self) -> int:
         """How many different nets there are, exactly: stages of d blocks have (candidates)^d operations."""
-        ways = [len(stage.widths) * sum(self._ways_by_depth(stage)) for stage in self.stages]
+        ways = [len(stage.widths) * sum(stage.ways_by_depth(len(self.candidates))) for stage in self.stages]
         return len(self.resolutions) * prod(ways)
 
     def sample_choices(self, generator: torch.Generator) -> tuple[int, ...]:
@@ -224,9 +194,9 @@ class NetworkSpace(ChoiceSpace[Architecture]):
         drawn = [*random_choices(self.options, generator)]
         place = 1
         for stage in self.stages:
-            shares = as_shares(self._ways_by_depth(stage))
+            shares = as_shares(stage.ways_by_depth(len(self.candidates)))
             drawn[place + 1] = int(shares.multinomial(1, generator=generator))
-            place += 2 + stage.depths[-1]
+            place += 2 + stage.deepest
         return self._canonical(drawn)
 
     def neighbours(self, net: object) -> tuple[Architecture, ...]:
@@ -273,18 +243,15 @@ class NetworkSpace(ChoiceSpace[Architecture]):
     def _kinds(self) -> list[str]:
         kinds = ["resolution"]
         for stage in self.stages:
-            kinds += ["width", "depth", *["operation"] * stage.depths[-1]]
+            kinds += ["width", "depth", *["operation"] * stage.deepest]
         return kinds
-
-    def _ways_by_depth(self, stage: NetworkStage) -> list[int]:
-        return [len(self.candidates) ** depth for depth in stage.depths]
 
     def _by_stage(self, choices: Sequence[int]) -> Iterator[Sequence[int]]:
         """The choices of each stage: its width, its depth, its operations."""
         place = 1
         for stage in self.stages:
-            yield choices[place : place + 2 + stage.depths[-1]]
-            place += 2 + stage.depths[-1]
+            yield choices[place : place + 2 + stage.deepest]
+            place += 2 + stage.deepest
 
     def _read(self, architecture: Architecture) -> tuple[int, ...]:
         """The choices of an architecture if it is of this space; a ValueError, or anything, if not."""
@@ -295,7 +262,7 @@ class NetworkSpace(ChoiceSpace[Architecture]):
         for stage, start, end in zip(self.stages, starts, [*starts[1:], len(body)], strict=True):
             taken = [self.candidates.index(block.op) for block in body[start:end]]
             found += [stage.widths.index(body[start].out_channels), stage.depths.index(end - start), *taken]
-            found += [0] * (stage.depths[-1] - len(taken))
+            found += [0] * (stage.deepest - len(taken))
         return tuple(found)
 
     def _canonical(self, choices: Sequence[int]) -> tuple[int, ...]:
@@ -326,7 +293,7 @@ class NetworkSpace(ChoiceSpace[Architecture]):
         shown = [(str(block.op), next(blocks)) for block in self.stem]
         for stage in self.stages:
             widths = f"width one of {' '.join(map(str, stage.widths))}; " if len(stage.widths) > 1 else ""
-            for number in range(stage.depths[-1]):
+            for number in range(stage.deepest):
                 optional = "perhaps " if number >= stage.depths[0] else ""
                 words = f"{optional}one of {' '.join(map(str, self.candidates))}"
                 shown.append((f"{'' if number else widths}{words}", next(blocks)))

@@ -6,7 +6,8 @@ from itertools import product
 from attrs import evolve
 
 from pnas_ops.data.cost_terms import CostTerm
-from pnas_ops.data.network_space import NetworkSpace, NetworkStage
+from pnas_ops.data.network_space import NetworkSpace
+from pnas_ops.data.network_stage import NetworkStage
 from pnas_ops.data.specs import BlockSpec
 from pnas_ops.data.workload import Workload
 
@@ -28,10 +29,10 @@ def _terms(space: NetworkSpace) -> Iterator[CostTerm]:
         depth, first = width + 1, width + 2
         yield _term(space, sizes, [*before, width, first], _first_block(space, stage, widths_before))
         sizes = [-(-size // stage.stride) for size in sizes]
-        for number in range(1, stage.depths[-1]):
+        for number in range(1, stage.deepest):
             yield _term(space, sizes, [width, depth, first + number], _other_block(space, stage, number))
         before, widths_before = [width], stage.widths
-        width = first + stage.depths[-1]
+        width = first + stage.deepest
     heads = [evolve(space.head, in_channels=channels) for channels in widths_before]
     yield _term(space, sizes, before, lambda width: heads[width])
 

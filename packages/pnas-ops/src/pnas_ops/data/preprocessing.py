@@ -8,6 +8,8 @@ from attrs import field, frozen
 from attrs.validators import ge, in_, instance_of, optional
 from torch import Tensor
 
+from pnas_ops.data.listings import counted
+
 _COUNTS = {"RGB": 3, "grey": 1}
 
 
@@ -58,7 +60,8 @@ class Preprocessing:
             ValueError: for pixels of other channels.
         """
         if pixels.shape[1] != len(self.mean):
-            raise ValueError(f"{self.channels} images have {len(self.mean)} channels, these have {pixels.shape[1]}")
+            known = counted(len(self.mean), "channel")
+            raise ValueError(f"{self.channels} images have {known}, these have {pixels.shape[1]}")
         # One multiplication and one addition, which is what a converter makes two operators of.
         scale = _of_channels([1 / (255 * std) for std in self.std], pixels)
         shift = _of_channels([-mean / std for mean, std in zip(self.mean, self.std, strict=True)], pixels)

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from attrs import field, frozen
-from attrs.validators import ge, instance_of, min_len
+from attrs.validators import ge, instance_of, min_len, optional
 
 from pnas_ops.data.cell_operations import NoneSpec
 from pnas_ops.data.choice_space import ChoiceSpace
@@ -36,7 +36,7 @@ def check_chain(blocks: Sequence[BlockSpec]) -> None:
     for index, (block, following) in enumerate(pairwise(blocks)):
         if block.out_channels != following.in_channels:
             raise ValueError(
-                f"block {index} ({block}) gives {block.out_channels} channels, "
+                f"block {index} ({block}) gives {counted(block.out_channels, 'channel')}, "
                 f"block {index + 1} ({following}) takes {following.in_channels}"
             )
         if isinstance(block.op, ClassifierSpec):
@@ -232,24 +232,28 @@ class SearchSpace(PositionSpace):
 
     Where `residual`, a block that keeps its shape (stride 1, equal widths) has a shortcut, and `ZeroSpec` is a
     candidate there; where not, `IdentitySpec` is. Any other operation is a candidate wherever it can stand: pooling
-    where the widths are equal, groups and reductions where they divide the channels.
+    where the widths are equal, groups and reductions where they divide the channels. Blocks that change the shape have
+    candidates of their own where `reducing_candidates` names them.
     """
 
     stages: tuple[Stage, ...] = field(validator=min_len(1))
     candidates: tuple[OpSpec, ...] = field(validator=min_len(1))
     residual: bool = True
+    reducing_candidates: tuple[OpSpec, ...] | None = field(default=None, validator=optional(min_len(1)))
 
     def __attrs_post_init__(self) -> None:
         check_candidates(self.name, self.candidates)
-        if any(isinstance(op, ClassifierSpec) for op in self.candidates):
+        check_candidates(self.name, self.reducing_candidates or ())
+        everywhere = (*self.candidates, *(self.reducing_candidates or ()))
+        if any(isinstance(op, ClassifierSpec) for op in everywhere):
             raise ValueError(f"space {self.name!r} has a classifier among its candidates: it can only be the head")
-        if resizing := [op for op in self.candidates if resizes(op)]:
+        if resizing := [op for op in everywhere if resizes(op)]:
             raise ValueError(f"space {self.name!r} has {resizing[0]} among its candidates: it has another output size")
         mixed = self.mixed
         if any(not blocks for blocks in mixed):
             raise ValueError(f"space {self.name!r} has a block at which none of its candidates can stand")
         placed = {block.op for blocks in mixed for block in blocks}
-        for op in self.candidates:
+        for op in everywhere:
             # Of the two ways to skip a block, a space needs one and may name both.
             if op not in placed and not isinstance(op, ZeroSpec | IdentitySpec):
                 raise ValueError(f"space {self.name!r} has the candidate {op}, which can stand at none of its blocks")
@@ -292,9 +296,10 @@ class SearchSpace(PositionSpace):
     def _candidate_blocks(self, in_channels: int, out_channels: int, stride: int) -> Row:
         keeps_shape = stride == 1 and in_channels == out_channels
         residual = self.residual and keeps_shape
+        candidates = self.candidates if keeps_shape else self.reducing_candidates or self.candidates
         return tuple(
             BlockSpec(op=op, in_channels=in_channels, out_channels=out_channels, stride=stride, residual=residual)
-            for op in self.candidates
+            for op in candidates
             if misfit(op, in_channels, out_channels, stride=stride, residual=residual) is None
         )
 

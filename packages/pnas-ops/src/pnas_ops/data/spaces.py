@@ -4,9 +4,18 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from types import MappingProxyType
 
-from pnas_ops.data.network_space import NetworkSpace, NetworkStage
+from pnas_ops.data.network_space import NetworkSpace
+from pnas_ops.data.network_stage import NetworkStage
 from pnas_ops.data.space import SearchSpace, Stage
-from pnas_ops.data.specs import BlockSpec, ClassifierSpec, ConvSpec, MBConvSpec, OpSpec, ZeroSpec
+from pnas_ops.data.specs import (
+    BlockSpec,
+    ClassifierSpec,
+    ConvSpec,
+    LinearConvSpec,
+    MBConvSpec,
+    OpSpec,
+    ZeroSpec,
+)
 
 
 def scale_width(channels: int, width_mult: float, *, unit: int = 8) -> int:
@@ -97,6 +106,35 @@ def cifar_mbconv_space(
         candidates=mbconv_candidates((3, 5, 7), (3, 6)),
         hidden_channels=scale_width(384, width_mult),
         classes=classes,
+    )
+
+
+def nas_bench_macro_space(
+    width_mult: float = 1.0, *, blocks_per_stage: int = 3, classes: int = 10, resolution: int = 32
+) -> SearchSpace:
+    """The space of NAS-Bench-MACRO (Su et al., arXiv 2103.11922), all 6,561 nets of which were trained by its authors.
+
+    At each of eight blocks option 0 skips (where the shape changes, it is a convolution 1x1 and BatchNorm), 1 is an
+    MBConv of kernel 3 and expansion 3, 2 one of kernel 5 and expansion 6: a net's name there is its eight choices.
+    The first stage has one block fewer than the others.
+    """
+    computing = tuple(
+        MBConvSpec(kernel_size=kernel, expansion=expansion, activation="relu") for kernel, expansion in ((3, 3), (5, 6))
+    )
+    depths = (max(1, blocks_per_stage - 1), blocks_per_stage, blocks_per_stage)
+    stem, *widths = (scale_width(width, width_mult) for width in (32, 64, 128, 256))
+    return SearchSpace(
+        name=_name("nas-bench-macro", width_mult, blocks_per_stage, 3),
+        resolution=resolution,
+        stem=(BlockSpec(op=ConvSpec(kernel_size=3, activation="relu"), in_channels=3, out_channels=stem),),
+        stages=tuple(Stage(width=width, depth=depth, stride=2) for width, depth in zip(widths, depths, strict=True)),
+        candidates=(ZeroSpec(), *computing),
+        reducing_candidates=(LinearConvSpec(kernel_size=1), *computing),
+        head=BlockSpec(
+            op=ClassifierSpec(hidden_channels=scale_width(1280, max(1.0, width_mult)), activation="relu"),
+            in_channels=widths[-1],
+            out_channels=classes,
+        ),
     )
 
 

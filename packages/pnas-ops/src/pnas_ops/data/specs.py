@@ -258,12 +258,17 @@ class IdentitySpec:
 class ClassifierSpec:
     """The end of a net: convolution 1x1 to `hidden_channels`, global average pool, linear layer to the classes.
 
-    With `hidden_channels` None there is no convolution. With `pre_activation`, BatchNorm and ReLU stand before all of
-    it, which is what the last block of a pre-activation net leaves undone.
+    With `hidden_channels` None there is no convolution, else `activation` follows it. With `pre_activation`, BatchNorm
+    and ReLU stand before all of it, which is what the last block of a pre-activation net leaves undone.
     """
 
     hidden_channels: int | None = field(validator=optional(_POSITIVE))
     pre_activation: bool = field(default=False, validator=instance_of(bool))
+    activation: Activation = field(default="relu6", validator=_one_of(get_args(Activation)))
+
+    def __attrs_post_init__(self) -> None:
+        if self.hidden_channels is None and self.activation != "relu6":
+            raise ValueError(f"ClassifierSpec.activation {self.activation!r} needs hidden_channels")
 
     @property
     def kernel_size(self) -> int:
@@ -272,7 +277,7 @@ class ClassifierSpec:
 
     def __str__(self) -> str:
         hidden = "" if self.hidden_channels is None else f"-{self.hidden_channels}"
-        return f"classifier{hidden}{'-preact' if self.pre_activation else ''}"
+        return f"classifier{hidden}{'-preact' if self.pre_activation else ''}{_activated(self.activation)}"
 
 
 EdgeSpec = (

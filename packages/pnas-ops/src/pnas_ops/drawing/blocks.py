@@ -21,6 +21,8 @@ _HIGHEST = 6
 """Higher expansions have boxes no higher: there is no room."""
 _WIDTH = 0.78
 """Of a box; blocks are 1 apart."""
+_LETTERS, _LINE = 7, 0.23
+"""How many letters of 8 points are as wide as a box, and how high a line of them is."""
 
 
 def blocks_panel(net: Architecture | PricedNet) -> Panel:
@@ -59,8 +61,8 @@ def _draw_block(axes: "Axes", place: int, workload: Workload, price: str) -> Non
         corner, shape = (place - _WIDTH / 2, -height / 2), "round,pad=0,rounding_size=0.08"
         color = kernel_color(block.op.kernel_size)
         axes.add_patch(FancyBboxPatch(corner, _WIDTH, height, boxstyle=shape, facecolor=color, edgecolor="none"))
-        # Seven letters are as wide as a box.
-        size = 8 * min(1, 7 / max(map(len, label.split("\n"))))
+        lines = label.split("\n")
+        size = 8 * min(1, _LETTERS / max(map(len, lines)), height / (_LINE * len(lines)))
         axes.text(place, 0, label, ha="center", va="center", fontsize=size)
     channels, image = f"{block.in_channels}→{block.out_channels}", f"{workload.height}x{workload.width}"
     below = "\n".join(filter(None, [channels, image, price]))

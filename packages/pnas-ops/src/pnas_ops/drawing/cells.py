@@ -9,6 +9,7 @@ from attrs import frozen
 
 from pnas_ops.data.cell_operations import NoneSpec
 from pnas_ops.data.cells import CellKind, CellSpec, CellStackSpec, placed_cells
+from pnas_ops.data.listings import counted
 from pnas_ops.data.priced_net import PricedNet
 from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import CellOpSpec, IdentitySpec, PoolSpec
@@ -80,7 +81,7 @@ def _different_cells(net: Architecture | PricedNet) -> list[_Drawn]:
 
 def _times(channels: Sequence[int]) -> str:
     counts = {width: channels.count(width) for width in dict.fromkeys(channels)}
-    return ", ".join(f"{count} of {width} channels" for width, count in counts.items())
+    return ", ".join(f"{count} of {counted(width, 'channel')}" for width, count in counts.items())
 
 
 def _draw_cell(axes: "Axes", one: _Drawn) -> None:

@@ -1,14 +1,23 @@
 """What looks for nets, and what says how good a net is."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Protocol
 
 import torch
 from attrs import field, frozen
-from attrs.validators import ge, instance_of
+from attrs.validators import ge
 
 Choices = tuple[int, ...]
 """A net of a space as what it takes at each of its choices, as in `ChoiceSpace.choices`."""
+
+
+# Not `tuple` itself, with which mypy lets nobody give anything.
+def _choices(values: Iterable[int]) -> Choices:
+    return tuple(values)
+
+
+def _costs(values: Iterable[float]) -> tuple[float, ...]:
+    return tuple(values)
 
 
 @frozen(kw_only=True)
@@ -17,7 +26,7 @@ class Judgement:
 
     Attributes:
         value: how good the net is, the larger the better: an accuracy from 0 to 1, or a proxy of it.
-        epochs: passes over the training images that it took to say so, 0 where a table was read.
+        epochs: passes over the training images that it took to say so; of a table, those of one training of its nets.
     """
 
     value: float = field(converter=float)
@@ -34,9 +43,9 @@ class Trial:
         costs: what is to be small besides, such as milliseconds; empty where the value alone counts.
     """
 
-    choices: Choices = field(converter=tuple)
+    choices: Choices = field(converter=_choices)
     value: float = field(converter=float)
-    costs: tuple[float, ...] = field(default=(), converter=tuple, validator=instance_of(tuple))
+    costs: tuple[float, ...] = field(default=(), converter=_costs)
 
 
 class Strategy(Protocol):

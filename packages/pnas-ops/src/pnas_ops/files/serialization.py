@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
 import cattrs
-from cattrs.gen import make_dict_unstructure_fn
+from cattrs.gen import make_dict_unstructure_fn, override
 from cattrs.strategies import configure_tagged_union
 from cattrs.v import format_exception
 
@@ -43,6 +43,8 @@ def make_converter() -> cattrs.Converter:
     for union in (EdgeSpec, CellOpSpec, OpSpec):
         converter.register_unstructure_hook(union, partial(_tagged, converter))
         converter.register_structure_hook(union, partial(_untagged, converter, union))
+    since_then = make_dict_unstructure_fn(SearchSpace, converter, reducing_candidates=override(omit_if_default=True))
+    converter.register_unstructure_hook(SearchSpace, since_then)
     # What was written before there were trees, and modules, has no tag.
     configure_tagged_union(Space, converter, tag_name="kind", default=SearchSpace)
     configure_tagged_union(AnySpace, converter, tag_name="kind", default=SearchSpace)

@@ -184,6 +184,7 @@ def build_op(
                 out_channels,
                 hidden_channels=spec.hidden_channels,
                 pre_activation=spec.pre_activation,
+                activation=_ACTIVATIONS[spec.activation],
             )
         case ReluConvSpec():
             return ReluConv(in_channels, out_channels, kernel_size=spec.kernel_size, stride=stride)
@@ -306,7 +307,7 @@ def _elastic(space: NetworkSpace, mix: Mix, generator: torch.Generator | None) -
         width, depth = choice(len(stage.widths)), choice(len(stage.depths))
         widest = stage.widths[-1]
         rows = [[stage.first_block(op, in_channels, widest) for op in space.candidates]]
-        rows += [[stage.other_block(op, widest) for op in space.candidates]] * (stage.depths[-1] - 1)
+        rows += [[stage.other_block(op, widest) for op in space.candidates]] * (stage.deepest - 1)
         stages.append(
             ElasticStage(stage, width=width, depth=depth, blocks=[mix(_elastic_ops(row, generator)) for row in rows])
         )

@@ -11,6 +11,24 @@ from pnas_ops.data.cells import CellSpec
 from pnas_ops.modules.cell_operations import Nothing
 
 
+class EdgeOutputs:
+    """What the edges of a node give, each computed when it is first asked for: one that no sum takes is never run.
+
+    Args:
+        edges: of the node.
+        states: what each of them takes, (N, C, H, W).
+    """
+
+    def __init__(self, edges: Sequence[nn.Module], states: Sequence[Tensor]) -> None:
+        self._edges, self._states = edges, states
+        self._known: dict[int, Tensor] = {}
+
+    def __getitem__(self, number: int) -> Tensor:
+        if number not in self._known:
+            self._known[number] = self._edges[number](self._states[number])
+        return self._known[number]
+
+
 class Sum(nn.Module):
     """The sum of some of several tensors of equal shape.
 
@@ -22,9 +40,11 @@ class Sum(nn.Module):
         super().__init__()
         self.taken = tuple(taken)
 
-    def forward(self, *states: Tensor) -> Tensor:
-        """Tensors of one shape to the same."""
-        return reduce(add, [states[number] for number in self.taken])
+    def forward(self, outputs: EdgeOutputs | Sequence[Tensor]) -> Tensor:
+        """Tensors of one shape to the same; no other is asked for."""
+        first, *others = [outputs[number] for number in self.taken]
+        # A single one is still another sum's term, whatever becomes of this one.
+        return reduce(add, others, first) if others else first.clone()
 
 
 class Cell(nn.Module):
@@ -68,7 +88,7 @@ class Cell(nn.Module):
 
 def _node(states: Sequence[Tensor], edges: Sequence[nn.Module], node: nn.Module) -> Tensor:
     if not isinstance(node, Sum):
-        return node(*(edge(state) for edge, state in zip(edges, states, strict=True)))  # type: ignore[no-any-return]
+        return node(EdgeOutputs(edges, states))  # type: ignore[no-any-return]
     # Adding zeros would leave an operation in every exported file.
     passing = [taken for taken in node.taken if not isinstance(edges[taken], Nothing)] or node.taken[:1]
     total: Tensor = reduce(add, [edges[taken](states[taken]) for taken in passing])

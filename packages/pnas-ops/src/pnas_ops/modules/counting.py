@@ -1,13 +1,21 @@
 """Size and work of a net, counted by PyTorch on shapes alone."""
 
 from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from pnas_ops.data.space import Architecture
-from pnas_ops.modules.build import build_network
+from pnas_ops.data.workload import Workload, workloads
+from pnas_ops.modules.build import build_block, build_network
 from pnas_ops.modules.evaluating import evaluating
+
+if TYPE_CHECKING:
+    from torch.utils.flop_counter import FlopCounterMode
+
+Shape = tuple[int, ...]
 
 
 def count_parameters(module: nn.Module) -> int:
@@ -15,12 +23,17 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def forward_macs(forward: Callable[[], object]) -> int:
-    """Multiply-accumulates of the convolutions and matrix products that `forward` computes."""
+def flop_counter() -> "FlopCounterMode":
+    """PyTorch's own, which learns of `torch.nn.Bilinear` here; it counts two for each multiply-accumulate."""
     # Late: it imports a compiler.
     from torch.utils.flop_counter import FlopCounterMode
 
-    counter = FlopCounterMode(display=False)
+    return FlopCounterMode(display=False, custom_mapping={torch.ops.aten._trilinear: _bilinear_flops})
+
+
+def forward_macs(forward: Callable[[], object]) -> int:
+    """Multiply-accumulates of the convolutions and matrix products that `forward` computes."""
+    counter = flop_counter()
     with torch.no_grad(), counter:
         forward()
     return int(counter.get_total_flops()) // 2
@@ -39,8 +52,24 @@ def architecture_parameters(architecture: Architecture) -> int:
         return count_parameters(build_network(architecture))
 
 
-def architecture_macs(architecture: Architecture) -> int:
-    """Multiply-accumulates of the net for one image."""
+@lru_cache(maxsize=4096)
+def workload_macs(workload: Workload) -> int:
+    """Multiply-accumulates of a block at its shape for one image; the same block is counted once."""
     with torch.device("meta"):
-        network = build_network(architecture)
-    return count_macs(network, architecture.input_shape)
+        block = build_block(workload.block)
+    return count_macs(block, workload.input_shape)
+
+
+def architecture_macs(architecture: Architecture) -> int:
+    """Multiply-accumulates of the net for one image: those of its blocks.
+
+    Raises:
+        ValueError: for images that are too small for the net.
+    """
+    return sum(workload_macs(workload) for (workload,) in workloads(architecture))
+
+
+def _bilinear_flops(first: Shape, weight: Shape, second: Shape, *others: object, **named: object) -> int:
+    """Of x1' W_o x2 for each output o: with (N, a), (outputs, a, b) and (N, b) two products of matrices."""
+    outputs, a, b = weight
+    return 2 * first[0] * outputs * b * (a + 1)

@@ -199,10 +199,16 @@ class Classifier(nn.Sequential):
     """
 
     def __init__(
-        self, in_channels: int, classes: int, *, hidden_channels: int | None, pre_activation: bool = False
+        self,
+        in_channels: int,
+        classes: int,
+        *,
+        hidden_channels: int | None,
+        pre_activation: bool = False,
+        activation: type[nn.Module] = nn.ReLU6,
     ) -> None:
         before: list[nn.Module] = [nn.BatchNorm2d(in_channels), nn.ReLU()] if pre_activation else []
-        conv = [] if hidden_channels is None else [conv_norm(in_channels, hidden_channels, 1)]
+        conv = [] if hidden_channels is None else [conv_norm(in_channels, hidden_channels, 1, activation=activation)]
         super().__init__(
             *before,
             *conv,

@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from pnas_ops.data.account import AccountError
 from pnas_ops.data.errors import in_one_line
 from pnas_ops.data.receptive_field import Extent, ReceptiveField
+from pnas_ops.modules.counting import flop_counter
 from pnas_ops.modules.evaluating import evaluating
 from pnas_ops.modules.windows import Windowed, windowed
 
@@ -26,7 +27,14 @@ _KEEP_PLACES = frozenset(
     {"cat", "clone", "_to_copy", "copy", "constant_pad_nd", "channel_shuffle", "native_channel_shuffle"}
 )
 """Operators beside the elementwise ones whose pixels depend on those at the same place only."""
-_NAMES = {"addmm": "linear", "mm": "linear", "cat": "concatenate", "clone": "copy", "hardtanh": "clip"}
+_NAMES = {
+    "addmm": "linear",
+    "mm": "linear",
+    "cat": "concatenate",
+    "clone": "copy",
+    "hardtanh": "clip",
+    "trilinear": "bilinear",
+}
 _READ_SHAPES = frozenset(
     {f"{what}_like" for what in ("zeros", "ones", "empty", "full")}
     | {f"new_{what}" for what in ("zeros", "ones", "empty", "full")}
@@ -88,11 +96,8 @@ def record(module: nn.Module, input_shapes: tuple[Shape, ...]) -> Recording:
     Raises:
         AccountError: for a module that does not run on such inputs, with what it says.
     """
-    # Late: it imports a compiler.
-    from torch.utils.flop_counter import FlopCounterMode
-
     inputs = tuple(torch.empty(shape, device="meta") for shape in input_shapes)
-    counter = FlopCounterMode(display=False)
+    counter = flop_counter()
     try:
         weights = {name: torch.empty_like(one, device="meta") for name, one in module.named_parameters()}
         buffers = {name: torch.empty_like(one, device="meta") for name, one in module.named_buffers()}

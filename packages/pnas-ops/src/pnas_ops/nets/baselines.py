@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from pnas_ops.data.space import Architecture
 from pnas_ops.nets.chain import Layers, net
-from pnas_ops.nets.errors import ArchitectureError, check_multiple
+from pnas_ops.nets.errors import ArchitectureError, check_count, check_multiple
 from pnas_ops.nets.mobile_nets import efficientnet_b0, mnasnet_a1, mnasnet_b1, mobilenet_v2
 from pnas_ops.nets.residual_nets import resnet18, resnet50, resnext50_32x4d
 from pnas_ops.nets.shuffle_nets import shufflenet_v2_x1_0
@@ -50,12 +50,15 @@ def baseline(
         classes: outputs.
 
     Raises:
-        ArchitectureError: for another name, for a width that is not positive, and for images that are too small.
+        ArchitectureError: for another name, for a width that is not positive, for numbers of classes, channels and
+            pixels that are none, and for images that are too small.
     """
     if name not in _LAYERS:
         near = get_close_matches(name, BASELINES, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(BASELINES)}"
         raise ArchitectureError(f"no baseline is called {name!r}", hint)
     check_multiple("width_mult", width_mult)
+    for what, count in {"resolution": resolution, "in_channels": in_channels, "classes": classes}.items():
+        check_count(what, count)
     title = name if width_mult == 1 else f"{name}-{width_mult:g}"
     return net(title, _LAYERS[name](width_mult), resolution=resolution, in_channels=in_channels, classes=classes)

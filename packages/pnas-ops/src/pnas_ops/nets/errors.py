@@ -1,15 +1,26 @@
 """What is wrong with a net that somebody asks for."""
 
-from math import isfinite
+from math import inf
 
 from pnas_ops.data.errors import PnasError
+from pnas_ops.data.ranges import Range
+
+_MULTIPLE = Range(0, inf, above=True, below=True)
+_COUNT = Range(1, 10**9, whole=True)
 
 
 class ArchitectureError(PnasError, ValueError):
     """A net that nobody knows by this name, or that cannot be made as asked for."""
 
 
-def check_multiple(name: str, value: float) -> None:
+def check_multiple(name: str, value: object) -> None:
     """Refuses what cannot multiply a width, a depth or a resolution."""
-    if not (isfinite(value) and value > 0):
-        raise ArchitectureError(f"{name} must be a positive number, got {value:g}")
+    if value not in _MULTIPLE:
+        shown = f"{value:g}" if isinstance(value, int | float) else repr(value)
+        raise ArchitectureError(f"{name} must be a positive number, got {shown}")
+
+
+def check_count(name: str, value: object) -> None:
+    """Refuses what cannot be a number of channels, classes or pixels."""
+    if value not in _COUNT:
+        raise ArchitectureError(f"{name} must be {_COUNT}, got {value!r}")

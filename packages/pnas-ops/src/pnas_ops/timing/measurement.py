@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path
 
 from attrs import evolve, field, frozen
+from attrs.validators import optional
 
 from pnas_ops.data.ranges import Range
 from pnas_ops.timing.walk import CLOCK_MS, MAX_DRIFT, Key, WalkSamples, drift, drifting
@@ -64,6 +65,8 @@ class Measurement:
         drift: relative difference of the same thing measured twice: of the 10th percentiles of the first and the second
             half of the samples, or between sessions.
         noisy: whether the drift stayed large although it was measured again.
+        probe_ms: what `PROBE` took meanwhile, by the same statistic: how slow the machine was; None where it was not
+            timed.
     """
 
     latency_ms: float = field(validator=_MILLISECONDS)
@@ -74,6 +77,26 @@ class Measurement:
     count: int = field(validator=Range(1, 10**12, whole=True))
     drift: float = field(default=0.0, validator=Range(0.0, 1e9))
     noisy: bool = False
+    probe_ms: float | None = field(default=None, validator=optional(Range(0.0, 1e9, above=True)))
+
+    @property
+    def total_ms(self) -> float:
+        """The latency of a net with what a call costs."""
+        return self.latency_ms + self.overhead_ms
+
+    def at(self, probe_ms: float | None) -> "Measurement":
+        """What would have been measured where the probe takes so long; as it is where either is not known.
+
+        Everything is taken to be as much slower as the probe is.
+        """
+        if probe_ms is None or self.probe_ms is None:
+            return self
+        slower = probe_ms / self.probe_ms
+        times = {name: slower * getattr(self, name) for name in _TIMES}
+        return evolve(self, **times, probe_ms=probe_ms)
+
+
+_TIMES = ("latency_ms", "overhead_ms", "p25_ms", "median_ms", "p75_ms")
 
 
 def summarize_samples(samples_ms: Sequence[float], *, overhead_ms: float = 0.0) -> Measurement:
@@ -91,27 +114,37 @@ def summarize_samples(samples_ms: Sequence[float], *, overhead_ms: float = 0.0) 
 
 
 def combine_sessions(sessions: Sequence[Measurement]) -> Measurement:
-    """What several sessions that measured the same thing agree on: the medians.
+    """What several sessions that measured the same thing agree on: the medians, at the median of their speeds.
 
-    Their drift is the mean relative difference of the latency, overhead included, between two of them.
+    Their drift is the mean relative difference of the latency, overhead included, between two of them, as far as the
+    probe does not explain it.
     """
-    totals = [one.latency_ms + one.overhead_ms for one in sessions]
+    speeds = [one.probe_ms for one in sessions if one.probe_ms is not None]
+    probe_ms = statistics.median(speeds) if len(speeds) == len(sessions) else None
+    alike = [one.at(probe_ms) for one in sessions]
+    totals = [one.total_ms for one in alike]
     drifts = [abs(a - b) / max(a, b) if max(a, b) else 0.0 for a, b in combinations(totals, 2)]
     mean_drift = statistics.mean(drifts) if drifts else sessions[0].drift
-    names = ("latency_ms", "overhead_ms", "p25_ms", "median_ms", "p75_ms")
     return Measurement(
-        **{name: statistics.median(getattr(one, name) for one in sessions) for name in names},
+        **{name: statistics.median(getattr(one, name) for one in alike) for name in _TIMES},
         count=sum(one.count for one in sessions),
         drift=mean_drift,
         noisy=mean_drift > MAX_DRIFT and mean_drift * min(totals) > CLOCK_MS,
+        probe_ms=probe_ms,
     )
 
 
 def summarize_walk(walked: WalkSamples[Key]) -> dict[Key, Measurement]:
     """The measurement of each key of a walk, less what a call costs by itself; those that drifted are noisy."""
     overhead_ms = summarize_samples(walked.idle_ms).latency_ms if walked.idle_ms else 0.0
-    noisy = drifting(walked.times_ms)
+    probe_ms = summarize_samples(walked.probe_ms).latency_ms if len(walked.probe_ms) > 1 else None
+    noisy = drifting(walked.times_ms, walked.probe_ms)
     return {
-        key: evolve(summarize_samples(samples_ms, overhead_ms=overhead_ms), noisy=key in noisy)
+        key: evolve(
+            summarize_samples(samples_ms, overhead_ms=overhead_ms),
+            drift=drift(samples_ms, walked.probe_ms),
+            noisy=key in noisy,
+            probe_ms=probe_ms,
+        )
         for key, samples_ms in walked.times_ms.items()
     }

@@ -43,16 +43,19 @@ class WalkSamples(NamedTuple, Generic[Key]):
     Attributes:
         times_ms: of each key, in the order of time.
         idle_ms: of the calls that compute next to nothing.
+        probe_ms: of the probe, by which the machine's speed is told; empty where there was none.
     """
 
     times_ms: dict[Key, list[float]]
     idle_ms: list[float]
+    probe_ms: list[float]
 
 
 def time_walks(
     rows: Sequence[Mapping[Key, TimedCall]],
     *,
     idle: Sequence[TimedCall] = (),
+    probe: TimedCall | None = None,
     wholes: Mapping[Key, TimedCall] = MappingProxyType({}),
     samples: int = 200,
     whole_samples: int = 100,
@@ -69,14 +72,16 @@ def time_walks(
     for a key, since noise on a machine only ever adds. Whole nets are timed between the rounds, so that they see the
     same minutes as the blocks.
 
-    Where the first and the second half of a key's samples differ by more than `MAX_DRIFT`, half as many rounds again
-    are gone through, up to `max_repeats` times; what still differs, `summarize_walk` marks as noisy.
+    Where the first and the second half of a key's samples differ by more than `MAX_DRIFT`, and by more than the probe's
+    do, half as many rounds again are gone through, up to `max_repeats` times; what still differs, `summarize_walk`
+    marks as noisy.
 
     Args:
         rows: the keys at each position of the net, in its order, each with the call that computes it there. To time
             whole nets side by side, pass one row that holds them.
         idle: equal calls that compute next to nothing, one of which is timed in each round; what they cost is deducted
             from every sample as overhead. As many as a row has keys are as cold as these when their turn comes.
+        probe: is timed in each round, too: the same call in every walk of a runtime.
         wholes: nets by themselves, timed in turns, some after each round.
         samples: least number of samples a key of `rows`.
         whole_samples: least number of samples a key of `wholes`.
@@ -92,10 +97,10 @@ def time_walks(
     queues += [whole_queue] * (len(places) - len(rows))
     times: dict[Key, list[float]] = {key: [] for row in (*rows, wholes) for key in row}
     idle_times: list[float] = []
-    for row in (*rows, wholes):
-        for call in row.values():
-            call.run()
-            call.run()
+    probe_times: list[float] = []
+    for call in (*[call for row in (*rows, wholes) for call in row.values()], *([] if probe is None else [probe])):
+        call.run()
+        call.run()
     done, repeats = 0, 0
     while done < rounds:
         for place, queue in zip(places, queues, strict=True):
@@ -104,31 +109,43 @@ def time_walks(
                 times[key].append(_time_ms(place[key]))
         if idle:
             idle_times.append(_time_ms(idle[done % len(idle)]))
+        if probe is not None:
+            probe_times.append(_time_ms(probe))
         done += 1
         report_progress(progress, "measuring", done, rounds)
-        if done == rounds and repeats < max_repeats and drifting(times):
+        if done == rounds and repeats < max_repeats and drifting(times, probe_times):
             repeats += 1
             rounds += rounds // 2
-    return WalkSamples(times, idle_times)
+    return WalkSamples(times, idle_times, probe_times)
 
 
-def drifting(times: Mapping[Key, Sequence[float]]) -> set[Key]:
+def drifting(times: Mapping[Key, Sequence[float]], probe_ms: Sequence[float] = ()) -> set[Key]:
     """The keys whose samples drift by more than `MAX_DRIFT`, and by more than the clock does."""
-    return {
-        key
-        for key, samples_ms in times.items()
-        if len(samples_ms) > 1 and drift(samples_ms) > MAX_DRIFT and drift(samples_ms) * min(samples_ms) > CLOCK_MS
-    }
+    found = {key: (drift(samples_ms, probe_ms), samples_ms) for key, samples_ms in times.items() if len(samples_ms) > 1}
+    return {key for key, (share, ms) in found.items() if share > MAX_DRIFT and share * min(ms) > CLOCK_MS}
 
 
-def drift(samples_ms: Sequence[float]) -> float:
-    """Relative difference of the 10th percentiles of the first and the second half of the samples."""
-    middle = len(samples_ms) // 2
-    halves = (samples_ms[:middle], samples_ms[middle:])
-    first, second = (
-        statistics.quantiles(half, n=20, method="inclusive")[1] if len(half) > 1 else half[0] for half in halves
-    )
+def drift(samples_ms: Sequence[float], probe_ms: Sequence[float] = ()) -> float:
+    """Relative difference of the 10th percentiles of the first and the second half of the samples.
+
+    Args:
+        samples_ms: in the order of time.
+        probe_ms: of the same time; where there are some, a half is told in so many times the probe.
+    """
+    first, second = _halves_ms(samples_ms)
+    if len(probe_ms) > 1:
+        before, after = _halves_ms(probe_ms)
+        first, second = (first / before, second / after) if before and after else (first, second)
     return abs(first - second) / max(first, second) if max(first, second) else 0.0
+
+
+def _halves_ms(samples_ms: Sequence[float]) -> tuple[float, float]:
+    middle = len(samples_ms) // 2
+    first, second = (
+        statistics.quantiles(half, n=20, method="inclusive")[1] if len(half) > 1 else half[0]
+        for half in (samples_ms[:middle], samples_ms[middle:])
+    )
+    return first, second
 
 
 def _time_ms(call: TimedCall) -> float:

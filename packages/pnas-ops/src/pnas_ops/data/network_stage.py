@@ -1,0 +1,49 @@
+"""A stage of a space of whole networks."""
+
+from itertools import pairwise
+from typing import Any
+
+from attrs import field, frozen
+from attrs.validators import deep_iterable, ge, instance_of, min_len
+
+from pnas_ops.data.specs import BlockSpec, MBConvSpec
+
+_NUMBER: Any = [instance_of(int), ge(1)]
+
+
+def _rising(instance: object, attribute: Any, value: tuple[int, ...]) -> None:
+    if not all(one < other for one, other in pairwise(value)):
+        raise ValueError(f"{type(instance).__name__}.{attribute.name} must rise from one to the next, got {value}")
+
+
+RISING_NUMBERS: Any = [min_len(1), deep_iterable(_NUMBER), _rising]
+"""Validators of what a choice is among: widths, depths, resolutions."""
+
+
+@frozen(kw_only=True)
+class NetworkStage:
+    """Blocks of which all give as many channels: one of `widths`; there are as many as one of `depths` says.
+
+    The first has `stride`, and no shortcut; the others have stride 1 and a shortcut.
+    """
+
+    widths: tuple[int, ...] = field(validator=RISING_NUMBERS)
+    depths: tuple[int, ...] = field(validator=RISING_NUMBERS)
+    stride: int = field(validator=_NUMBER)
+
+    @property
+    def deepest(self) -> int:
+        """The most blocks that there may be."""
+        return self.depths[-1]
+
+    def ways_by_depth(self, operations: int) -> list[int]:
+        """In how many ways the blocks of each depth can have one of so many operations each."""
+        return [operations**depth for depth in self.depths]
+
+    def first_block(self, op: MBConvSpec, in_channels: int, out_channels: int) -> BlockSpec:
+        """That of a net which has these widths before and in the stage."""
+        return BlockSpec(op=op, in_channels=in_channels, out_channels=out_channels, stride=self.stride)
+
+    def other_block(self, op: MBConvSpec, channels: int) -> BlockSpec:
+        """Any of the others, in a net which has this width in the stage."""
+        return BlockSpec(op=op, in_channels=channels, out_channels=channels, residual=True)

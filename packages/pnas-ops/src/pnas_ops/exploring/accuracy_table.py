@@ -1,0 +1,137 @@
+"""Nets whose accuracies are known from a table, such as NAS-Bench-MACRO's."""
+
+import csv
+from collections.abc import Mapping
+from math import isfinite
+from pathlib import Path
+from statistics import fmean
+
+import torch
+from attrs import field, frozen
+
+from pnas_ops.data.choice_space import ChoiceSpace
+from pnas_ops.data.errors import PnasError
+from pnas_ops.data.listings import shortened
+from pnas_ops.data.space import Architecture
+from pnas_ops.exploring.protocols import Choices, Judgement
+from pnas_ops.files.atomic import FilePath
+
+_COLUMNS = ("architecture", "accuracy_1", "accuracy_2", "accuracy_3", "parameters", "macs")
+_MACRO_EPOCHS = 50.0
+
+
+class AccuracyTableError(PnasError, ValueError):
+    """A file that is no table of accuracies."""
+
+
+class UnknownAccuracyError(PnasError, LookupError):
+    """A table does not have the net."""
+
+
+@frozen(kw_only=True)
+class KnownNet:
+    """What a table knows of a net.
+
+    Attributes:
+        accuracies: of each of its trainings, from 0 to 1.
+        parameters: trainable values.
+        macs: multiply-accumulates for one image.
+    """
+
+    accuracies: tuple[float, ...]
+    parameters: int
+    macs: int
+
+    @property
+    def accuracy(self) -> float:
+        """The mean of its trainings, from 0 to 1."""
+        return fmean(self.accuracies)
+
+
+@frozen(kw_only=True)
+class AccuracyTable:
+    """Nets by their choices, with what is known of them.
+
+    Attributes:
+        name: of the table, for messages.
+        nets: what is known, by the choices of the net.
+        epochs: passes over the training images that one training of a net took.
+    """
+
+    name: str
+    # A dict has no hash.
+    nets: Mapping[Choices, KnownNet] = field(hash=False)
+    epochs: float
+
+    def __repr__(self) -> str:
+        return f"<AccuracyTable {self.name!r}: {len(self.nets):,} nets>"
+
+
+@frozen(kw_only=True)
+class TableJudge:
+    """Looks accuracies up: a `Judge` that trains nothing.
+
+    A net counts for as many epochs as one of its trainings in the table took, though reading takes none: so searches
+    that judge by a table stand beside those that train, and a net costs there what it would have cost.
+
+    Attributes:
+        table: of accuracies.
+        space: whose choices the table's nets go by.
+    """
+
+    table: AccuracyTable
+    space: ChoiceSpace[Architecture]
+
+    def judge(self, architecture: object, generator: torch.Generator) -> Judgement:
+        """The mean accuracy of the net's trainings, from 0 to 1; nothing is random.
+
+        Raises:
+            UnknownAccuracyError: for a net that the table does not have.
+            ValueError: for a net of another space.
+        """
+        choices = self.space.choices(architecture)
+        if choices not in self.table.nets:
+            raise UnknownAccuracyError(
+                f"table {self.table.name!r} has no net {''.join(map(str, choices))}",
+                "search the space that the table is of, or have the nets judged by training",
+            )
+        return Judgement(value=self.table.nets[choices].accuracy, epochs=self.table.epochs)
+
+
+def read_nas_bench_macro(path: FilePath) -> AccuracyTable:
+    """The table of NAS-Bench-MACRO: each net of `nas_bench_macro_space` trained three times on CIFAR-10 for 50 epochs.
+
+    Args:
+        path: a CSV file whose columns are architecture (its eight choices, such as 22212220), accuracy_1 to accuracy_3
+            (of the test images, in per cent), parameters and macs.
+
+    Raises:
+        AccuracyTableError: for a file with other columns, or a line that is none of that kind.
+        OSError: where it cannot be read.
+
+    References:
+        Su et al., "Prioritized Architecture Sampling with Monto-Carlo Tree Search", arXiv 2103.11922.
+    """
+    path = Path(path)
+    rows = csv.DictReader(path.read_text(encoding="utf-8", errors="replace").splitlines())
+    if tuple(rows.fieldnames or ()) != _COLUMNS:
+        raise AccuracyTableError(
+            f"{path} has the columns {shortened(','.join(rows.fieldnames or ['none']))}",
+            f"a table of NAS-Bench-MACRO has {','.join(_COLUMNS)}",
+        )
+    nets = {}
+    for number, row in enumerate(rows, start=2):
+        try:
+            nets[tuple(map(int, row["architecture"]))] = _known_net(row)
+        except (TypeError, ValueError):
+            raise AccuracyTableError(
+                f"line {number} of {path} is no net with its accuracies", "take the file as it was published"
+            ) from None
+    return AccuracyTable(name=path.name, nets=nets, epochs=_MACRO_EPOCHS)
+
+
+def _known_net(row: Mapping[str, str]) -> KnownNet:
+    accuracies = tuple(float(row[f"accuracy_{number}"]) / 100 for number in (1, 2, 3))
+    if not all(isfinite(accuracy) and 0 <= accuracy <= 1 for accuracy in accuracies):
+        raise ValueError
+    return KnownNet(accuracies=accuracies, parameters=int(row["parameters"]), macs=int(row["macs"]))

@@ -1,0 +1,133 @@
+"""The nets that a strategy may ask for."""
+
+from collections.abc import Callable, Collection, Iterator
+from functools import cached_property
+from typing import Any
+
+import torch
+from attrs import frozen
+
+from pnas_ops.data.choice_space import ChoiceSpace, random_choices
+from pnas_ops.data.errors import PnasError
+from pnas_ops.exploring.protocols import Choices
+
+_DRAWS = 200
+"""Random nets that are looked at before other means are taken."""
+_CHANGES = 50
+"""Of a net, that are looked at before another net is taken."""
+_MOST_BEGINNINGS = 50_000
+"""Of nets, that are looked at for all nets within the limits: less than a second where they are sums."""
+
+
+class ScarceNetsError(PnasError, ValueError):
+    """Hardly any net of a space keeps the limits, so that none was found that is not taken."""
+
+
+@frozen(kw_only=True, eq=False)
+class FeasibleNets:
+    """The nets of a space that keep some limits: gone through, drawn at random, looked for near others.
+
+    Without limits they are all nets of the space. `pnas_latency.feasible_nets` makes them of limits on costs.
+
+    Attributes:
+        space: of blocks, trees, cells, whole networks, or of places in somebody's module.
+        fits: whether the net of these choices keeps the limits.
+        may_fit: whether a net may keep them whose first choices are these; False only where none does.
+    """
+
+    space: ChoiceSpace[Any]
+    fits: Callable[[Choices], bool] = lambda choices: True
+    may_fit: Callable[[Choices], bool] = lambda begun: True
+
+    def every(self) -> Iterator[Choices]:
+        """All of them once, the last choice's option changing fastest, as far as anybody asks."""
+        return (choices for choices in self._every() if choices is not None)
+
+    def sample(self, generator: torch.Generator, *, taken: Collection[Choices] = ()) -> Choices | None:
+        """One that is not taken, at random: each being equally probable, but where very few nets keep the limits.
+
+        Random nets are drawn until one will do. After 200 in vain all that keep the limits are listed; where there are
+        too many to look at, a net is chosen option by option, of those that leave a way to keep the limits. These nets
+        alone are not equally probable.
+
+        Args:
+            generator: on the CPU; the same state gives the same net.
+            taken: nets that are not asked for.
+
+        Returns:
+            None where no net is left.
+
+        Raises:
+            ScarceNetsError: where none was found, and there may be one.
+        """
+        taken = frozenset(taken)
+        for _ in range(_DRAWS):
+            choices = self.space.sample_choices(generator)
+            if choices not in taken and self.fits(choices):
+                return choices
+        if self._listed is not None:
+            left = [choices for choices in self._listed if choices not in taken]
+            return left[random_choices([len(left)], generator)[0]] if left else None
+        for _ in range(_DRAWS):
+            begun = self._completed(generator)
+            if begun is not None and begun not in taken and self.fits(begun):
+                return begun
+        raise ScarceNetsError(
+            f"hardly any net of {self.space!r} keeps the limits: none was found that was not asked for before",
+            "loosen the limits, or end with fewer nets",
+        )
+
+    def near(self, choices: Choices, generator: torch.Generator, *, taken: Collection[Choices] = ()) -> Choices | None:
+        """One that is not taken and differs from a net in a choice, or in a few; a random one where none was found.
+
+        Each choice is changed with a probability of 1 / choices, by the space's own `mutate`, until the net will do.
+
+        Args:
+            choices: of the net.
+            generator, taken: as `sample` takes them; and what it returns and raises.
+        """
+        taken, net = frozenset(taken), self.space.architecture(choices)
+        for _ in range(_CHANGES):
+            changed = self.space.mutate(net, generator, probability=1 / len(choices))
+            found = self.space.choices(changed)
+            if found not in taken and found != choices and self.fits(found):
+                return found
+        return self.sample(generator, taken=taken)
+
+    @cached_property
+    def _listed(self) -> tuple[Choices, ...] | None:
+        """All of them; None where that would take too long."""
+        found = []
+        for number, choices in enumerate(self._every()):
+            if choices is not None:
+                found.append(choices)
+            if number == _MOST_BEGINNINGS:
+                return None
+        return tuple(found)
+
+    def _every(self) -> Iterator[Choices | None]:
+        """Whatever beginning of a net is looked at: its choices where it is one of the nets, else None."""
+        options = self.space.options
+        waiting: list[Choices] = [()]
+        while waiting:
+            begun = waiting.pop()
+            if len(begun) < len(options):
+                yield None
+                following = [(*begun, option) for option in reversed(range(options[len(begun)]))]
+                waiting += [one for one in following if self.may_fit(one)]
+            # Several ways to choose may give the same net, of which one is that of the net.
+            elif self.fits(begun) and self.space.choices(self.space.architecture(begun)) == begun:
+                yield begun
+            else:
+                yield None
+
+    def _completed(self, generator: torch.Generator) -> Choices | None:
+        """A net chosen option by option; None where that came to a dead end."""
+        begun: Choices = ()
+        for count in self.space.options:
+            following = [(*begun, option) for option in range(count)]
+            possible = [one for one in following if self.may_fit(one)]
+            if not possible:
+                return None
+            begun = possible[random_choices([len(possible)], generator)[0]]
+        return self.space.choices(self.space.architecture(begun))
