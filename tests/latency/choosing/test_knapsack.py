@@ -15,8 +15,8 @@ from pnas_latency.choosing.bound import Bound
 from pnas_latency.choosing.dominance import undominated
 from pnas_latency.choosing.knapsack import MOST_LABELS, Solution, least_choice
 from pnas_latency.choosing.relaxation import relaxation
+from pnas_latency.choosing.weighed import unlikelihood
 from pnas_latency.choosing.wide import capped, differences, limbs_of, ranks, shares, widened
-from pnas_latency.choosing.within_budget import unlikelihood
 
 integers = st.one_of(st.integers(0, 3), st.integers(0, 2**64), st.integers(0, 2**130))
 

@@ -155,3 +155,11 @@ def test_the_space_of_microcontrollers_has_its_stages_and_no_convolution_before_
     assert space.size() == 9**6 * 10**15
     # Of the head no more than the classes: 160 x 100 and the bias.
     assert PARAMETERS.rows(workloads(space)[-1:]) == ((160 * 100 + 100,),)
+
+
+def test_limits_are_said_in_words() -> None:
+    limits = {"peak_activation_bytes_int8": 327_680.0, "macs": 2e6, "latency_ms": 0.25, "energy_mj": 3.0}
+    design = SpaceDesign(limits=limits, outlooks=(_outlook(1.0),))
+    assert design.asked == (
+        "at most 327,680 bytes of activations in int8, at most 2,000,000 MACs, at most 0.25 ms, at most 3 energy_mj"
+    )

@@ -6,8 +6,13 @@ from pnas_latency.choosing.budget import Budget
 from pnas_latency.choosing.infeasible import InfeasibleBudgetError
 from pnas_latency.choosing.landing import Attempt, Landing, check_budget, land_on_budget
 from pnas_latency.choosing.limit import Limit
+from pnas_latency.choosing.most_probable import FewerNetsWarning, most_probable_within_budget
+from pnas_latency.choosing.near_cost import NearCost
 from pnas_latency.choosing.space_design import SpaceDesign, SpaceOutlook, design_spaces
 from pnas_latency.choosing.within_budget import UnprovenChoiceWarning, choose_within_budget
+from pnas_latency.controlling.controller import RecurrentController
+from pnas_latency.controlling.limits import feasible_nets
+from pnas_latency.controlling.reinforce_search import ReinforceSearch
 from pnas_latency.devices.launching import TorchMode
 from pnas_latency.devices.torch_device import TorchDevice, TorchDeviceError, TorchDtype
 from pnas_latency.drawing.places import draw_places
@@ -95,16 +100,23 @@ __all__ = [
     # choosing: from probabilities and limits to a net
     "Limit",
     "choose_within_budget",
+    "most_probable_within_budget",
     "Budget",
     "check_budget",
     "land_on_budget",
+    "NearCost",
     "Landing",
     "Attempt",
     "InfeasibleBudgetError",
     "UnprovenChoiceWarning",
+    "FewerNetsWarning",
     "design_spaces",
     "SpaceDesign",
     "SpaceOutlook",
+    # controlling: strategies that ask for one net after another
+    "feasible_nets",
+    "ReinforceSearch",
+    "RecurrentController",
     # devices: those that need nothing but PyTorch
     "TorchDevice",
     "TorchMode",

@@ -8,11 +8,11 @@ breaks one by the last bit, and none is lost.
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import ceil, inf, prod
+from math import ceil, inf
 
 from attrs import evolve, frozen
 
-from pnas_latency.choosing.bound import Bound, Choice, IntRows, Rows, whole_numbers
+from pnas_latency.choosing.bound import Bound, Choice, Rows, whole_numbers
 from pnas_latency.choosing.joint_labels import search_layers
 from pnas_latency.choosing.labels import search
 from pnas_latency.choosing.layers import LayeredProblem
@@ -112,7 +112,7 @@ def _least_joint_choice(objective: Rows, joint: Joint | None, bounds: Sequence[B
     costs, scale = whole_numbers(objective)
     limits = [bound.whole_numbers() for bound in bounds]
     sums = [(joint, costs), *((bound.joint, rows) for bound, (rows, _) in zip(bounds, limits, strict=True))]
-    problem = _layered(sums)
+    problem = LayeredProblem.joined(sums, options=[len(row) for row in objective] if joint is None else joint.options)
     best: Choice | None = None
     allowed, least = sum(map(max, costs)), problem.least[0]
     rooms = [room - fewest for (_, room), fewest in zip(limits, problem.least[1:], strict=True)]
@@ -136,18 +136,6 @@ def _least_joint_choice(objective: Rows, joint: Joint | None, bounds: Sequence[B
         if found.lost is None:
             break
     return Solution(choice=best, better_by=0.0)
-
-
-def _layered(sums: Sequence[tuple[Joint | None, IntRows]]) -> LayeredProblem:
-    """Sums over the same choices, of which some have terms that several decide together, as one problem."""
-    options = next(joint.options for joint, _ in sums if joint is not None)
-    alone = Joint(options, tuple((number,) for number in range(len(options))))
-    found = [dict(zip((joint or alone).scopes, rows, strict=True)) for joint, rows in sums]
-    scopes = tuple(dict.fromkeys(scope for of_one in found for scope in of_one))
-    together = Joint(options, scopes)
-    return LayeredProblem.of(
-        together, [[of_one.get(scope, [0] * prod(together.shape(scope))) for scope in scopes] for of_one in found]
-    )
 
 
 def _hopeful(problem: Problem | None) -> Problem | None:

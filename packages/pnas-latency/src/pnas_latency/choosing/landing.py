@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from math import inf
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from pnas_latency.choosing.budget import Budget
 from pnas_latency.choosing.infeasible import InfeasibleBudgetError
+from pnas_latency.choosing.limit import Limit
 from pnas_latency.choosing.within_budget import choose_within_budget
 from pnas_latency.metrics.metric import UnknownCostError
 from pnas_latency.metrics.sharing import Shared
@@ -25,6 +27,9 @@ _AIMS_BELOW = (0.035, MOST_BELOW, 0.1, 0.2, 0.4, 1.0)
 where no net is, farther and farther below."""
 
 _ATTEMPTS = 4
+
+Choose = Callable[[Sequence[Limit]], AnyNet]
+"""Takes a net within limits; an InfeasibleBudgetError where there is none."""
 
 
 @frozen(kw_only=True, repr=False)
@@ -130,6 +135,7 @@ def land_on_budget(
     *,
     name: str = "",
     shared: Shared = None,
+    choose: Choose | None = None,
 ) -> Landing:
     """The most probable net within the budget that makes use of it.
 
@@ -145,6 +151,8 @@ def land_on_budget(
             `partial(measure_net_ms, device)`; None where that device is not here.
         name: of the net; the space's by default.
         shared: of each searched block the number of its choice, see `choose_within_budget`; each has its own if None.
+        choose: takes a net within limits in the place of the most probable one, such as the best by inherited weights
+            of the 24 most probable (`most_probable_within_budget`); it names its nets itself.
 
     Returns:
         At most four attempts. The one that is taken is the first that keeps the target and uses 95 % of it; where none
@@ -157,9 +165,11 @@ def land_on_budget(
         MissingWorkloadsError: for a table that lacks a workload of the space.
         UnknownCostError: for a measurement that is not positive and finite, too.
     """
+    if choose is None:
+        choose = partial(choose_within_budget, probs, space, name=name, shared=shared)
     target_ms = budget.latency_ms
     if target_ms is None:
-        architecture = choose_within_budget(probs, space, budget.limits(table), name=name, shared=shared)
+        architecture = choose(budget.limits(table))
         only = Attempt(architecture=architecture, predicted_ms=table.predict_ms(architecture))
         return Landing(target_ms=None, attempts=(only,), chosen=0)
     attempts: list[Attempt] = []
@@ -167,7 +177,7 @@ def land_on_budget(
     while len(attempts) < _ATTEMPTS:
         corrected = evolve(budget, latency_ms=target_ms / measured_per_predicted)
         try:
-            architecture, below = _choose_near(probs, space, table, corrected, name=name, shared=shared)
+            architecture, below = _choose_near(choose, table, corrected)
         except InfeasibleBudgetError:
             if not attempts:
                 raise
@@ -206,15 +216,12 @@ def _excess(attempt: Attempt, target_ms: float) -> float:
     return max(share - 1, 1 - MOST_BELOW - share, 0.0)
 
 
-def _choose_near(
-    probs: Sequence[Tensor], space: AnySpace, table: LatencyTable, budget: Budget, *, name: str, shared: Shared
-) -> tuple[AnyNet, float]:
-    """The most probable net of those that make use of the budget's latency, and the share of it they may leave."""
+def _choose_near(choose: Choose, table: LatencyTable, budget: Budget) -> tuple[AnyNet, float]:
+    """A net among those that make use of the budget's latency, and the share of it that they may leave."""
     assert budget.latency_ms is not None
     *nearer, farthest = _AIMS_BELOW
     for below in nearer:
         # There may be no net so near to the target, such as when other limits bind.
         with suppress(InfeasibleBudgetError):
-            limits = budget.limits(table, least_ms=(1 - below) * budget.latency_ms)
-            return choose_within_budget(probs, space, limits, name=name, shared=shared), below
-    return choose_within_budget(probs, space, budget.limits(table), name=name, shared=shared), farthest
+            return choose(budget.limits(table, least_ms=(1 - below) * budget.latency_ms)), below
+    return choose(budget.limits(table)), farthest

@@ -1,11 +1,13 @@
 """Choices that decide on costs together, as layers of states: what is remembered, and what each option then costs."""
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from pnas_latency.choosing.bound import IntRows
 from pnas_latency.choosing.relaxation import Floats
 from pnas_latency.choosing.wide import Wide, caps, limbs_of, widened
 from pnas_latency.metrics.joint import Joint, Step, Table, spread
@@ -70,6 +72,22 @@ class LayeredProblem:
                 ]
             )
         return cls(joint, steps, added, least)
+
+    @classmethod
+    def joined(cls, sums: Sequence[tuple[Joint | None, IntRows]], *, options: Sequence[int]) -> "LayeredProblem":
+        """The problem of sums over the same choices, of which some have terms that several decide together.
+
+        Args:
+            sums: by metric, which choices decide each of its terms, None for a term a choice; and what each costs.
+            options: of each choice.
+        """
+        alone = Joint(tuple(options), tuple((number,) for number in range(len(options))))
+        found = [dict(zip((joint or alone).scopes, rows, strict=True)) for joint, rows in sums]
+        scopes = tuple(dict.fromkeys(scope for of_one in found for scope in of_one))
+        together = Joint(alone.options, scopes)
+        return cls.of(
+            together, [[of_one.get(scope, [0] * prod(together.shape(scope))) for scope in scopes] for of_one in found]
+        )
 
     def layers(self, rooms: Sequence[int]) -> list[Layer]:
         """The layers, for what is left of each room above the least."""

@@ -13,6 +13,15 @@ from pnas_latency.choosing.limit import Limit
 from pnas_latency.metrics.counts import MACS
 from pnas_ops import Progress, Space, counted, report_progress
 
+_WORDS = {
+    "peak_activation_bytes": "bytes of activations",
+    "weight_bytes": "bytes of weights",
+    "file_bytes": "bytes of a file",
+    "macs": "MACs",
+    "parameters": "parameters",
+    "latency_ms": "ms",
+}
+"""By the beginnings of the names of metrics; what may follow is the dtype."""
 _LEAST_SHARE = 0.01
 """Of a space's nets that are to be within the limits: the mean of fewer says little, and a search would find few."""
 
@@ -87,6 +96,11 @@ class SpaceDesign:
         return (best, *sorted(others, key=lambda one: -one.mean_macs))
 
     @property
+    def asked(self) -> str:
+        """The limits in words: "at most 327,680 bytes of activations in int8"."""
+        return ", ".join(f"at most {at_most:,.12g} {_in_words(name)}" for name, at_most in self.limits.items())
+
+    @property
     def reason(self) -> str:
         """Why the best space is the best, in a sentence."""
         best, *others = self.ranked
@@ -140,6 +154,14 @@ def design_spaces(
     if not any(one.macs for one in outlooks):
         raise _nothing_fits(spaces, limits, count)
     return SpaceDesign(limits={limit.metric.name: limit.at_most for limit in limits}, outlooks=tuple(outlooks))
+
+
+def _in_words(name: str) -> str:
+    for beginning, words in _WORDS.items():
+        if name.startswith(beginning):
+            dtype = name.removeprefix(beginning).strip("_")
+            return f"{words} in {dtype}" if dtype else words
+    return name
 
 
 def _outlook(space: Space, limits: Sequence[Limit], count: int, seed: int) -> SpaceOutlook:

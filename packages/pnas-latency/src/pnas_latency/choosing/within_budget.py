@@ -1,24 +1,20 @@
 """The most probable net that a budget allows."""
 
 from collections.abc import Sequence
-from decimal import Context, Decimal
-from fractions import Fraction
 from math import exp, fsum, inf
 from typing import overload
 from warnings import warn
 
-import torch
 from torch import Tensor
 
-from pnas_latency.choosing.bound import Bound, Choice
+from pnas_latency.choosing.bound import Bound
 from pnas_latency.choosing.infeasible import InfeasibleBudgetError, described, explain
 from pnas_latency.choosing.knapsack import Solution, least_choice
 from pnas_latency.choosing.limit import Limit
-from pnas_latency.metrics.sharing import Shared, blocks_by_choice
+from pnas_latency.choosing.weighed import Weighed
+from pnas_latency.metrics.sharing import Shared
 from pnas_ops import AnyNet, AnySpace, Architecture, Space
 
-# Of logarithms; two products of probabilities that are not equal differ in fewer digits, but by an accident.
-_EXACTLY = Context(prec=40)
 _LARGEST_LOGARITHM = 700.0
 
 
@@ -84,72 +80,43 @@ def choose_within_budget(
             finite.
         LookupError: as the metrics raise it: `MissingWorkloadsError` for a table that lacks a workload.
     """
-    blocks = _checked(probs, space)
-    groups = blocks_by_choice(shared, [len(row) for row in blocks])
-    values = [_of_choice(group, blocks) for group in groups]
-    bounds = [bound.of_choices(groups) for limit in limits for bound in limit.bounds(space)]
-    resorts = [[float(p == 0) for p in row] for row in values]
-    # Not one objective with a large penalty for zeros, which a relaxation would take a fraction of.
-    unlikely = [[unlikelihood(p) if p else Fraction(0) for p in row] for row in values]
-    found = least_choice(unlikely, [*bounds, Bound(costs=resorts, at_most=0.0)])
-    if found.choice is None:
-        fewest = least_choice(resorts, bounds) if any(map(any, resorts)) else found
-        if fewest.choice is None:
-            if shared is not None:
-                raise _explain_shared(space, limits, groups)
-            raise explain(space, limits, proven=fewest.better_by == 0)
-        count = sum(row[i] for row, i in zip(resorts, fewest.choice, strict=True))
-        found = least_choice(unlikely, [*bounds, Bound(costs=resorts, at_most=count)])
-        if found.choice is None:
-            found = Solution(choice=fewest.choice, better_by=inf)
+    weighed = Weighed.of(probs, space, limits, shared)
+    found = most_probable_choice(weighed, space, limits)
     assert found.choice is not None
     if found.better_by > 0:
         warn(UnprovenChoiceWarning(space.name, found.better_by), stacklevel=2)
-    return space.architecture(_of_blocks(found.choice, groups), name=name)
+    return space.architecture(weighed.of_blocks(found.choice), name=name)
 
 
-def _of_blocks(choice: Choice, groups: Sequence[Sequence[int]]) -> list[int]:
-    """What each block takes, of what each choice is."""
-    taken = {block: candidate for candidate, group in zip(choice, groups, strict=True) for block in group}
-    return [taken[block] for block in sorted(taken)]
+def most_probable_choice(weighed: Weighed, space: AnySpace, limits: Sequence[Limit]) -> Solution:
+    """The choice of the net that `choose_within_budget` takes.
+
+    Raises:
+        InfeasibleBudgetError: as it does.
+    """
+    bounds, resorts = weighed.bounds, weighed.resorts
+    found = least_choice(weighed.unlikely, [*bounds, Bound(costs=resorts, at_most=0.0)])
+    if found.choice is not None:
+        return found
+    fewest = least_choice(resorts, bounds) if any(map(any, resorts)) else found
+    if fewest.choice is None:
+        if any(len(group) > 1 for group in weighed.groups):
+            raise _explain_shared(space, limits, weighed)
+        raise explain(space, limits, proven=fewest.better_by == 0)
+    count = sum(row[i] for row, i in zip(resorts, fewest.choice, strict=True))
+    found = least_choice(weighed.unlikely, [*bounds, Bound(costs=resorts, at_most=count)])
+    return Solution(choice=fewest.choice, better_by=inf) if found.choice is None else found
 
 
-def _of_choice(group: Sequence[int], blocks: Sequence[list[float]]) -> list[float]:
-    first, *others = group
-    for other in others:
-        if blocks[other] != blocks[first]:
-            raise ValueError(f"blocks {first} and {other} share their choice, and have other probabilities")
-    return blocks[first]
-
-
-def _explain_shared(space: AnySpace, limits: Sequence[Limit], groups: Sequence[Sequence[int]]) -> InfeasibleBudgetError:
+def _explain_shared(space: AnySpace, limits: Sequence[Limit], weighed: Weighed) -> InfeasibleBudgetError:
     costs = limits[0].metric.costs(space)
-    sums = [[fsum(column) for column in zip(*(costs[block] for block in group), strict=True)] for group in groups]
-    cheapest = _of_blocks(tuple(row.index(min(row)) for row in sums), groups)
+    sums = [
+        [fsum(column) for column in zip(*(costs[block] for block in group), strict=True)] for group in weighed.groups
+    ]
+    cheapest = weighed.of_blocks([row.index(min(row)) for row in sums])
     asked = " and ".join(map(described, limits))
     return InfeasibleBudgetError(
         f"no net of {space.name!r} was found that takes {asked} where blocks share choices",
         "loosen one of the limits, or give blocks a choice of their own",
         space.architecture(cheapest, name="cheapest"),
     )
-
-
-def unlikelihood(probability: float) -> Fraction:
-    """-log(probability), to forty digits: a choice whose sum of these is least has the largest product."""
-    return -Fraction(_EXACTLY.ln(Decimal(probability)))
-
-
-def _checked(probs: Sequence[Tensor], space: AnySpace) -> list[list[float]]:
-    """The probabilities in double precision, of which float32 has fewer small numbers."""
-    if len(probs) != len(space.options):
-        raise ValueError(
-            f"got probabilities of {len(probs)} blocks, space {space.name!r} has {len(space.options)} searched ones"
-        )
-    for index, (p, count) in enumerate(zip(probs, space.options, strict=True)):
-        if p.shape != (count,):
-            raise ValueError(f"block {index} has probabilities of shape {tuple(p.shape)} and {count} candidates")
-    rows = [p.detach().to("cpu", torch.float64).tolist() for p in probs]
-    for index, row in enumerate(rows):
-        if not all(0 <= value < inf for value in row):
-            raise ValueError(f"block {index} has probabilities that are negative or not finite: {row}")
-    return rows

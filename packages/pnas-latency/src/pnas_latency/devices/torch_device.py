@@ -9,6 +9,7 @@ import torch
 from pnas_latency.devices.launching import TorchMode
 from pnas_latency.devices.torch_calls import Timed, TorchCalls
 from pnas_ops import (
+    PROBE,
     AnyNet,
     AnyWorkload,
     DeviceInfo,
@@ -151,7 +152,14 @@ class TorchDevice:
 
         with torch.inference_mode():
             *places, wholes = [{key: ready(key, place) for key in row} for place, row in enumerate(modules)]
-            walked = time_walks(places, idle=calls.idle(), wholes=wholes, samples=self._samples, progress=progress)
+            walked = time_walks(
+                places,
+                idle=calls.idle(),
+                probe=calls.call(PROBE, calls.module(PROBE, None)),
+                wholes=wholes,
+                samples=self._samples,
+                progress=progress,
+            )
             return summarize_walk(walked)
 
 

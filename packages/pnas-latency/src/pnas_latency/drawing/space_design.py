@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 _LEGEND_ROWS = 26
 """Of a column beside the picture."""
+_BEST = "#c44e52"
+_COLORS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#17becf", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22")
+_STYLES = ("-", "--", ":")
+"""Neighbours in rank look unlike; as many spaces as a legend has rows look different."""
 
 
 def draw_space_design(design: SpaceDesign) -> "Figure":
@@ -25,14 +29,13 @@ def draw_space_design(design: SpaceDesign) -> "Figure":
     figure = new_figure(9.5, 5)
     axes = figure.subplots()
     for rank, one in enumerate(shown):
-        _draw_outlook(axes, one, rank, len(shown))
+        _draw_outlook(axes, one, rank)
     axes.set_xlabel("million MACs of a net")
     axes.set_ylabel("share of the nets within the limits")
     axes.set_ylim(0, 1)
     axes.set_xlim(left=0)
     axes.grid(color="#eeeeee")
-    limits = ", ".join(f"{name} at most {at_most:,.0f}" for name, at_most in design.limits.items())
-    axes.set_title(limits, loc="left", fontsize=9, parse_math=False)
+    axes.set_title(f"Nets that take {design.asked}", loc="left", fontsize=9, parse_math=False)
     figure.legend(
         title="space: mean, share within",
         loc="outside right upper",
@@ -44,15 +47,17 @@ def draw_space_design(design: SpaceDesign) -> "Figure":
     return figure
 
 
-def _draw_outlook(axes: "Axes", one: SpaceOutlook, rank: int, count: int) -> None:
-    from matplotlib import colormaps
-
-    color = colormaps["viridis"](rank / max(1, count - 1) * 0.95)
+def _draw_outlook(axes: "Axes", one: SpaceOutlook, rank: int) -> None:
+    color = _BEST if rank == 0 else _COLORS[(rank - 1) % len(_COLORS)]
+    order = 2 + 1 / (1 + rank)  # the best one over the others, all over the grid
     label = f"{one.label}: {one.mean_macs / 1e6:.3g} M, {one.share:.0%}"
-    best = rank == 0
-    millions = [macs / 1e6 for macs in one.macs]
     axes.ecdf(
-        millions, color="#c44e52" if best else color, linewidth=2.5 if best else 1.0, label=label, zorder=count - rank
+        [macs / 1e6 for macs in one.macs],
+        color=color,
+        linewidth=3.0 if rank == 0 else 1.6,
+        linestyle=_STYLES[(rank - 1) // len(_COLORS) % len(_STYLES)] if rank else "-",
+        label=label,
+        zorder=order,
     )
     below = sum(macs <= one.mean_macs for macs in one.macs) / len(one.macs)
-    axes.plot(one.mean_macs / 1e6, below, "o", color="#c44e52" if best else color, markersize=4, zorder=count - rank)
+    axes.plot(one.mean_macs / 1e6, below, "o", color=color, markersize=5, zorder=order)

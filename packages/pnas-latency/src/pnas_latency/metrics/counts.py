@@ -20,9 +20,9 @@ from pnas_ops import (
     RuntimeRules,
     Workload,
     build_block,
-    count_macs,
     count_parameters,
     in_one_line,
+    workload_macs,
     workload_parts,
 )
 
@@ -36,11 +36,8 @@ def _rows(cost: Callable[[AnyWorkload], float]) -> Callable[[Rows], Costs]:
     return lambda rows: tuple(tuple(float(cost(workload)) for workload in row) for row in rows)
 
 
-@_remember
 def _macs(workload: AnyWorkload) -> int:
-    if isinstance(workload, ModuleWorkload):
-        return workload.macs
-    return count_macs(_block(workload), workload.input_shape)
+    return workload.macs if isinstance(workload, ModuleWorkload) else workload_macs(workload)
 
 
 @_remember

@@ -5,6 +5,7 @@ Brioschi 1972). In a chain, where a block asks for the width before it, one widt
 """
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -69,6 +70,12 @@ class Joint:
 
     def steps(self) -> tuple[Step, ...]:
         """All choices, in an order in which few combinations have to be remembered at a time."""
+        if all(len(scope) == 1 for scope in self.scopes):  # as below, in no time for hundreds of them
+            order = sorted(range(len(self.options)), key=lambda one: (self.options[one], one))
+            terms: dict[int, list[int]] = {choice: [] for choice in order}
+            for term, (choice,) in enumerate(self.scopes):
+                terms[choice].append(term)
+            return tuple(Step(choice, (), (), tuple(terms[choice])) for choice in order)
         left, open_terms = set(range(len(self.options))), set(range(len(self.scopes)))
         before: Scope = ()
         steps: list[Step] = []
@@ -129,9 +136,24 @@ class Joint:
 
     def _after(self, before: Scope, choice: int, left: set[int], open_terms: set[int]) -> Scope:
         """What of `before` and the choice is still asked for, once it is taken."""
-        later = left - {choice}
-        asked = {number for term in open_terms if later & {*self.scopes[term]} for number in self.scopes[term]}
-        return tuple(number for number in (*before, choice) if number in asked)
+        known = (*before, choice)
+        return tuple(
+            number
+            for number in known
+            if any(
+                term in open_terms and any(one in left and one != choice for one in self.scopes[term])
+                for term in self._deciding[number]
+            )
+        )
+
+    @cached_property
+    def _deciding(self) -> tuple[tuple[int, ...], ...]:
+        """The terms that each choice decides."""
+        terms: tuple[list[int], ...] = tuple([] for _ in self.options)
+        for term, scope in enumerate(self.scopes):
+            for number in scope:
+                terms[number].append(term)
+        return tuple(map(tuple, terms))
 
     def _combinations(self, before: Scope, choice: int, left: set[int], open_terms: set[int]) -> tuple[int, int]:
         """How many are remembered after a choice, and how many are looked at for it."""

@@ -30,6 +30,7 @@ def table_in_lines(table: "LatencyTable") -> str:
         offset_ms = table.calibration.offset_ms
         calibration = f"{table.calibration.scale:.4g} x the sum{f' {offset_ms:+.4g} ms' if offset_ms else ''}"
     noise_floor = "not measured" if table.noise_floor is None else f"{table.noise_floor:.2%}"
+    speed = [] if table.probe_ms is None else [f"  speed:       the probe takes {table.probe_ms:.4g} ms"]
     return "\n".join(
         [
             f"LatencyTable of {table.device}",
@@ -38,6 +39,7 @@ def table_in_lines(table: "LatencyTable") -> str:
             f"  nets:        {len(table.nets)}{nets}",
             f"  calibration: {calibration}",
             f"  noise floor: {noise_floor}",
+            *speed,
         ]
     )
 

@@ -94,7 +94,7 @@ def measure_table(
             if workloads(key) in judges:
                 table = evolve(table, nets=(*table.nets, judges[workloads(key)].measured(measurement)))
             if telling is not None and workloads(key) == workloads(telling):
-                table = table.with_entry(rest_entry(telling, measurement, table.measurements))
+                table = table.with_entry(rest_entry(telling, measurement.at(table.probe_ms), table.measurements))
         table = evolve(table, measured_on=today, noise_floor=_noise_floor(table.entries, table.nets))
         if keep is not None:
             keep(table)
@@ -106,6 +106,7 @@ def measure_net_ms(
     architecture: AnyNet,
     *,
     build: ModuleBuilder | None = None,
+    probe_ms: float | None = None,
     progress: Progress | None = None,
 ) -> float:
     """The latency of one whole net, the cost of a call included: what `LatencyTable.predict_ms` predicts.
@@ -114,13 +115,15 @@ def measure_net_ms(
         device: where to measure.
         architecture: the net.
         build: makes the module of a net of a `ModuleSpace`; None for a net of blocks.
+        probe_ms: the speed of the machine to tell it at, such as `LatencyTable.probe_ms`; the one that it has now if
+            None.
         progress: told how far it is.
 
     Raises:
         NoBuilderError: for a net of a `ModuleSpace` without `build`.
     """
     ((_, measurement),) = _measured(device, [], [architecture], build, progress)
-    return measurement.latency_ms + measurement.overhead_ms
+    return measurement.at(probe_ms).total_ms
 
 
 def _measured(

@@ -67,7 +67,8 @@ def _unique_nets(instance: object, attribute: Any, value: tuple[NetEntry, ...]) 
 class LatencyTable:
     """The latencies of workloads on one device, in milliseconds of its batch: one image, as a rule.
 
-    A net is predicted as the sum of its blocks and one overhead of the runtime, then corrected by the calibration.
+    A net is predicted as the sum of its blocks and one overhead of the runtime, then corrected by the calibration: all
+    at one speed of the machine, which `probe_ms` tells, whatever it was when each of them was measured.
 
     Attributes:
         device: where all of it was measured.
@@ -99,13 +100,24 @@ class LatencyTable:
 
     @cached_property
     def measurements(self) -> Mapping[AnyWorkload, Measurement]:
-        """The entries by their workloads, not calibrated."""
-        return MappingProxyType({entry.workload: entry.measurement for entry in self.entries})
+        """The entries by their workloads, at the table's speed, not calibrated."""
+        return MappingProxyType({entry.workload: entry.measurement.at(self.probe_ms) for entry in self.entries})
+
+    @cached_property
+    def probe_ms(self) -> float | None:
+        """What `pnas_ops.PROBE` takes at the speed that the table speaks of: the median over all that it holds.
+
+        None where the device does not time it, and in tables of earlier versions.
+        """
+        measured = [*(entry.measurement for entry in self.entries), *(entry.measurement for entry in self.nets)]
+        known = [one.probe_ms for one in measured if one.probe_ms is not None]
+        return statistics.median(known) if known else None
 
     @property
     def overhead_ms(self) -> float:
         """What one call of the runtime costs by itself, not calibrated: the median over the entries."""
-        return statistics.median(entry.measurement.overhead_ms for entry in self.entries) if self.entries else 0.0
+        overheads_ms = [measured.overhead_ms for measured in self.measurements.values()]
+        return statistics.median(overheads_ms) if overheads_ms else 0.0
 
     def missing(self, rows: Iterable[Iterable[AnyWorkload]]) -> tuple[AnyWorkload, ...]:
         """The workloads of `rows` that compute something and are not in the table, each once, in order.
@@ -332,5 +344,5 @@ def _other_images(first: AnyWorkload, measured: Collection[AnyWorkload]) -> str:
 
 def _pairs(table: LatencyTable, nets: Iterable[NetEntry]) -> tuple[list[float], list[float]]:
     """Predicted and measured latencies, in the order of the nets."""
-    pairs = [(table.predict_ms(entry.architecture), entry.total_ms) for entry in nets]
+    pairs = [(table.predict_ms(entry.architecture), entry.measurement.at(table.probe_ms).total_ms) for entry in nets]
     return [predicted for predicted, _ in pairs], [measured for _, measured in pairs]

@@ -27,6 +27,8 @@ from pnas_ops import (
     write_atomically,
 )
 
+_DEEPEST = 3
+"""Of what a value may hold, which is below its name, and this below its key: what is wrong there is told by the key."""
 _OF_THE_READER = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What PyYAML raises on tags that do not fit their values, beside its own errors."""
 _COUNT = Range(1, 10**12, whole=True)
@@ -137,12 +139,25 @@ def _load(text: str) -> object:
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """Without references to what came before: no table has one, and ten lines of them expand to more than fits."""
+    """Without references to what came before: no table has one, and ten lines of them expand to more than fits.
+
+    Nor deeper than a table is, which would take the longer the deeper.
+    """
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             raise ValueError("it refers to another place in it, which no table does")
-        return super().compose_node(parent, index)
+        if self._depth > _DEEPEST:
+            raise ValueError("it has lists in lists, or deeper keys than a table has")
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
 
 
 def _numbers(values: object, spread: str) -> tuple[int, float, float]:

@@ -1,0 +1,84 @@
+"""A recurrent net that writes down a net choice by choice."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pnas_ops import Choices
+
+MayFit = Callable[[Choices], bool]
+"""Whether a net may keep the limits whose first choices are these."""
+
+_TEMPERATURE, _LARGEST_LOGIT = 5.0, 2.5
+_LARGEST_WEIGHT = 0.1
+
+
+class RecurrentController(nn.Module):
+    """log p(c) = sum_i log p(c_i | c_1, ..., c_{i-1}): an LSTM reads each choice and gives probabilities of the next.
+
+    Options after which no net keeps the limits have probability 0. Logits are 2.5 tanh(x / 5), so that no option is
+    given up for good, as in ENAS (arXiv 1802.03268).
+
+    Args:
+        options: how many each choice has, (choices,).
+        hidden: features of the LSTM.
+        generator: source of the first weights, uniform from -0.1 to 0.1.
+
+    References:
+        Zoph and Le, "Neural Architecture Search with Reinforcement Learning", arXiv 1611.01578.
+    """
+
+    def __init__(self, options: Sequence[int], *, hidden: int = 64, generator: torch.Generator) -> None:
+        super().__init__()
+        self.options = tuple(options)
+
+        def weights(*sizes: int) -> nn.Parameter:
+            # Not nn.LSTMCell and nn.Linear, which draw from PyTorch's global generator.
+            return nn.Parameter(torch.empty(sizes).uniform_(-_LARGEST_WEIGHT, _LARGEST_WEIGHT, generator=generator))
+
+        self.cell = nn.ParameterList([weights(4 * hidden, hidden), weights(4 * hidden, hidden)])
+        self.cell += [weights(4 * hidden), weights(4 * hidden)]
+        self.start = weights(1, hidden)
+        self.read = nn.ParameterList([weights(count, hidden) for count in self.options[:-1]])
+        self.write = nn.ParameterList([weights(hidden, count) for count in self.options])
+
+    def log_prob(self, choices: Choices, may_fit: MayFit = lambda begun: True) -> Tensor:
+        """The logarithm of the probability of a net, a scalar; minus infinity where the limits leave no way to it."""
+        return self._walk(may_fit, lambda number, log_probs: choices[number])[1]
+
+    def sample(self, generator: torch.Generator, may_fit: MayFit = lambda begun: True) -> Choices | None:
+        """A net drawn by these probabilities; None where the choices came to a dead end.
+
+        Args:
+            generator: on the CPU; the same state gives the same net.
+            may_fit: what the limits leave open.
+        """
+
+        def draw(number: int, log_probs: Tensor) -> int:
+            return int(log_probs.exp().multinomial(1, generator=generator))
+
+        with torch.no_grad():
+            return self._walk(may_fit, draw)[0]
+
+    def _walk(self, may_fit: MayFit, take: Callable[[int, Tensor], int]) -> tuple[Choices | None, Tensor]:
+        """What is taken choice by choice, and the logarithm of its probability."""
+        begun: Choices = ()
+        total = self.start.new_zeros(())
+        read: Tensor = self.start
+        state = (torch.zeros_like(read), torch.zeros_like(read))
+        for number, count in enumerate(self.options):
+            state = torch.lstm_cell(read, state, *self.cell)
+            logits = _LARGEST_LOGIT * torch.tanh((state[0] @ self.write[number])[0] / _TEMPERATURE)
+            closed = torch.tensor([not may_fit((*begun, option)) for option in range(count)])
+            if closed.all():
+                return None, total - torch.inf
+            log_probs = logits.masked_fill(closed, -torch.inf).log_softmax(0)
+            taken = take(number, log_probs)
+            total = total + log_probs[taken]
+            if closed[taken]:
+                return None, total
+            begun = (*begun, taken)
+            if number < len(self.read):
+                read = self.read[number][taken][None]
+        return begun, total
