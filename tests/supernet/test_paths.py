@@ -1,6 +1,7 @@
 """Whatever takes a path takes a text as well."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from bits import bits
 from pnas_ops import FilePath
 from pnas_supernet import (
     CheckpointError,
+    GateStep,
     MixedOp,
     ProxylessNAS,
+    ProxylessSweep,
     SearchConfig,
     delete_checkpoint,
     has_checkpoint,
@@ -25,6 +28,14 @@ from pnas_supernet.running.checkpoint import previous
 from signatures import names_with_a_path
 
 STATE = {"weight": torch.ones(2, 3)}
+
+
+def make_sweep(seed: int) -> ProxylessSweep:
+    torch.manual_seed(seed)
+    config = SearchConfig()
+    arch_steps = [GateStep(config.gate_sampler) for _ in range(2)]
+    generator = torch.Generator().manual_seed(seed)
+    return ProxylessSweep(MixedOp([nn.Linear(2, 2)]), config, arch_steps=arch_steps, generator=generator)
 
 
 def make_search(seed: int) -> ProxylessNAS:
@@ -62,11 +73,11 @@ def deleted(path: FilePath) -> object:
     return kept, list(Path(path).parent.iterdir())
 
 
-def resumed(path: FilePath) -> object:
+def resumed(make: Callable[[int], ProxylessNAS], path: FilePath) -> object:
     """The path is in the message of a later error too."""
-    search = make_search(0)
+    search = make(0)
     search.save(path)
-    other = make_search(1)
+    other = make(1)
     assert bits(other.state_dict()) != bits(search.state_dict())
     assert other.resume(path)
     assert bits(other.state_dict()) == bits(search.state_dict())
@@ -83,7 +94,8 @@ CALLS: dict[str, Callable[[FilePath], object]] = {
     "load_checkpoint": loaded,
     "has_checkpoint": had,
     "delete_checkpoint": deleted,
-    "ProxylessNAS": resumed,
+    "ProxylessNAS": partial(resumed, make_search),
+    "ProxylessSweep": partial(resumed, make_sweep),
 }
 RESULTS = {
     "has_checkpoint": (False, True),

@@ -1,7 +1,8 @@
 """All cells of a space in one network: its gates, its search, and the nets that come out of it."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -26,12 +27,17 @@ from pnas_ops import (
     full_cell,
     nas_bench_201_space,
 )
+from pnas_ops.modules import cells
 from pnas_supernet import (
     ExactGate,
+    GatePath,
+    MixedOp,
+    Mixture,
     ProxylessNAS,
     SearchConfig,
     SinglePath,
     SuperNet,
+    TwoPathGate,
     active_paths,
     alpha_parameters,
     choice_numbers,
@@ -102,6 +108,59 @@ def test_gates_of_edges_and_of_nodes_have_the_gradient_of_all_candidates(seed: i
         expected = p * (of_gates - of_gates @ p)  # eq. 4
         torch.testing.assert_close(torch.zeros_like(p) if gradient is None else gradient, expected)
     assert sum(gradient is not None and float(gradient.abs().max()) > 1e-6 for gradient in found) >= 4
+
+
+def every_output(edges: Sequence[nn.Module], states: Sequence[Tensor]) -> list[Tensor]:
+    """In the place of `EdgeOutputs`: all of them, whoever takes them."""
+    return [edge(state) for edge, state in zip(edges, states, strict=True)]
+
+
+PATHS: dict[str, Callable[[int, int], GatePath]] = {
+    "single": lambda count, pick: SinglePath(pick % count),
+    "exact": lambda count, pick: ExactGate(pick % count),
+    "two": lambda count, pick: TwoPathGate(pick % count, (pick + 1) % count),
+    "mixture": lambda count, pick: Mixture(count),
+}
+
+
+@pytest.mark.parametrize("kind", PATHS)
+@pytest.mark.parametrize("taken", [1, 2])
+def test_what_is_left_out_changes_no_gradient(kind: str, taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = full_cell(inputs=2, nodes=2, outputs=(2, 3))
+    space = evolve(TINY, taken=taken, body=(evolve(TINY.body[0], op=evolve(STACK, normal=cell, reduction=cell)),))
+    generator = torch.Generator().manual_seed(3)
+    supernet = SuperNet(space, generator=generator).double()
+    picks = torch.randint(60, (len(space.options),), generator=generator).tolist()
+    paths = [PATHS[kind](space.options[number], picks[number]) for number in space.mixtures]
+    images, labels = torch.rand(3, 1, 8, 8, dtype=torch.float64, generator=generator), torch.arange(3)
+
+    def gradients() -> list[Tensor]:
+        with active_paths(supernet, paths):
+            loss = cross_entropy(supernet(images), labels)
+            of = torch.autograd.grad(loss, [*supernet.parameters()], allow_unused=True)
+        return [loss, *(torch.zeros(()) if one is None else one for one in of)]
+
+    found = gradients()
+    monkeypatch.setattr(cells, "EdgeOutputs", every_output)
+    for ours, plain in zip(found, gradients(), strict=True):
+        torch.testing.assert_close(ours, plain, check_dtype=False)
+
+
+def test_an_edge_that_no_node_takes_is_computed_for_a_gate_alone_and_without_a_graph() -> None:
+    space = darts_space(4 / 36, blocks_per_stage=1, resolution=8)
+    supernet = SuperNet(space, generator=torch.Generator().manual_seed(0))
+    with_graph: list[bool] = []
+    for cell in supernet.modules():
+        if isinstance(cell, cells.Cell):
+            for edge in cell.edges.modules():
+                if isinstance(edge, MixedOp):
+                    edge.register_forward_hook(lambda *_: with_graph.append(torch.is_grad_enabled()))
+    images = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    for gate, computed in ((SinglePath, {True: 5 * 8}), (ExactGate, {True: 5 * 8, False: 5 * 6})):
+        with_graph.clear()
+        with active_paths(supernet, [gate(0)] * len(space.mixtures)):
+            supernet(images).sum().backward()
+        assert Counter(with_graph) == computed
 
 
 def test_mixtures_share_alpha_as_cells_share_choices() -> None:

@@ -17,13 +17,13 @@ from supernet.running import killed_search
 KILLS_AT_ANY_TIME, KILLS_AT_A_WRITE, KILLS_AFTER_ITS_BEGINNING = 12, 6, 6
 
 
-def begin(folder: Path, gate: str, *, saves: bool = True) -> tuple[BaseProcess, Connection]:
+def begin(folder: Path, space: str, gate: str, *, saves: bool = True) -> tuple[BaseProcess, Connection]:
     """A process that searches in `folder`, and the end of the pipe at which it tells of its steps."""
     context = forking()
     receiver, sender = context.Pipe(duplex=False)
     folder.mkdir(exist_ok=True)
     process = context.Process(
-        target=killed_search.run, args=(folder, gate, sender), kwargs={"saves": saves}, daemon=True
+        target=killed_search.run, args=(folder, space, gate, sender), kwargs={"saves": saves}, daemon=True
     )
     process.start()
     sender.close()
@@ -59,18 +59,28 @@ def kill(process: BaseProcess) -> None:
     assert process.exitcode == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("gate", [pytest.param("exact", marks=pytest.mark.slow), "two-path"])
-def test_a_search_killed_at_random_moments_ends_bit_for_bit_as_one_that_never_was(tmp_path: Path, gate: str) -> None:
+@pytest.mark.parametrize(
+    ("space", "gate"),
+    [
+        ("blocks", "two-path"),
+        pytest.param("blocks", "exact", marks=pytest.mark.slow),
+        pytest.param("cells", "exact", marks=pytest.mark.slow),
+        pytest.param("networks", "exact", marks=pytest.mark.slow),
+    ],
+)
+def test_a_search_killed_at_random_moments_ends_bit_for_bit_as_one_that_never_was(
+    tmp_path: Path, space: str, gate: str
+) -> None:
     rng = random.Random(gate)
     plan = [(False, rng.uniform(0, 0.02)) for _ in range(KILLS_AT_ANY_TIME)]
     plan += [(True, 0.0)] * KILLS_AT_A_WRITE
     plan += [(True, rng.uniform(0, 0.04)) for _ in range(KILLS_AFTER_ITS_BEGINNING)]
     rng.shuffle(plan)
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    whole, whole_receiver = begin(undisturbed, gate, saves=False)
+    whole, whole_receiver = begin(undisturbed, space, gate, saves=False)
     taken_up = left_in_a_write = last = 0
     for at_a_write, pause_s in plan:
-        process, receiver = begin(killed, gate)
+        process, receiver = begin(killed, space, gate)
         taken_up += receiver.recv()
         steps = [receiver.recv() for _ in range(rng.randint(1, 7))]
         assert steps[0] > last - killed_search.SAVED_EVERY, "a kill took more than the steps since the last checkpoint"
@@ -84,7 +94,7 @@ def test_a_search_killed_at_random_moments_ends_bit_for_bit_as_one_that_never_wa
     assert left_in_a_write >= KILLS_AT_A_WRITE // 2
     assert last > 2 * killed_search.STEPS, "no kill hit the epochs in which the architecture learns"
 
-    survivor, receiver = begin(killed, gate)
+    survivor, receiver = begin(killed, space, gate)
     assert receiver.recv()
     finish(survivor, receiver)
     assert not whole_receiver.recv()

@@ -24,6 +24,7 @@ from pnas_supernet import (
     DivergenceError,
     GateStep,
     ProxylessNAS,
+    ProxylessSweep,
     SearchConfig,
     SuperNet,
     active_paths,
@@ -99,7 +100,14 @@ def make_network(device: torch.device) -> SuperNet:
 
 def make_search(processes: Processes, *, gate: str = "exact", synchronize: bool = False) -> ProxylessNAS:
     network = make_network(processes.device)
-    config = SearchConfig(warmup_epochs=1, epochs=2, arch_interval=2, gate=gate, alpha_lr=0.05)  # type: ignore[arg-type]
+    config = SearchConfig(
+        warmup_epochs=1,
+        epochs=2,
+        warmup_paths="fair",
+        arch_interval=2,
+        gate=gate,  # type: ignore[arg-type]
+        alpha_lr=0.05,
+    )
     costs = torch.arange(5, dtype=torch.float64, device=processes.device)
     return ProxylessNAS(
         synchronized(network) if synchronize else network,
@@ -181,6 +189,21 @@ def provoke_errors(processes: Processes) -> dict[str, str]:
         "batches": message(DesynchronizedError, make_search(processes), count=2 + odd),
         "sizes": message(ValueError, make_search(processes), size=12 - 2 * odd),
     }
+
+
+def run_sweep(processes: Processes) -> dict[str, Any]:
+    """All that a short sweep of two aims ends with."""
+    search = make_search(processes)
+    steps = [GateStep(sample_exact_gate), GateStep(sample_exact_gate, lambda loss, probs: loss + probs[0][0])]
+    sweep = ProxylessSweep(
+        search.network,
+        evolve(search.config, warmup_epochs=0, epochs=1),
+        arch_steps=steps,
+        generator=search.generator,
+        group=processes.group,
+    )
+    sweep.run_epoch(Batches(processes, 0, STEPS), Batches(processes, 100, 2))
+    return sweep.state_dict()
 
 
 def run_own_loop(processes: Processes) -> list[dict[str, dict[str, Tensor]]]:
@@ -270,6 +293,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     if options.checks:
         result["errors"] = provoke_errors(processes)
+        result["sweep"] = run_sweep(processes)
         result["own_loop"] = run_own_loop(processes)
         result["normalize"] = normalize(processes)
     torch.save(result, options.folder / f"rank{processes.rank}.pt")

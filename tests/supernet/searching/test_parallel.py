@@ -114,7 +114,9 @@ def checks(tmp_path_factory: pytest.TempPathFactory, backend: str) -> list[Resul
 @pytest.fixture(scope="module")
 def two_path(checks: list[Result]) -> list[Result]:
     """The search of them alone."""
-    return [{key: check[key] for key in check.keys() - {"errors", "own_loop", "normalize"}} for check in checks]
+    return [
+        {key: check[key] for key in check.keys() - {"errors", "sweep", "own_loop", "normalize"}} for check in checks
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +224,12 @@ def test_a_loss_that_is_not_finite_in_one_process_stops_all(checks: list[Result]
     first, second = (check["errors"]["diverged"] for check in checks)
     assert first == second
     assert re.match(r"the loss is nan on the paths \d \d \d, epoch 0, weight step 0; no checkpoint", first)
+
+
+def test_processes_that_sweep_hold_the_same_alphas_for_every_aim(checks: list[Result]) -> None:
+    first, second = (check["sweep"] for check in checks)
+    assert differences(first, second) == []
+    assert differences(first["others"][0]["alphas"][0], first["network"]["network.2.op.alpha"], tolerance=1e-3)
 
 
 def test_a_users_own_loop_with_pytorchs_data_parallel_gets_the_mean_gradients(checks: list[Result]) -> None:

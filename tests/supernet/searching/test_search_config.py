@@ -17,6 +17,7 @@ def test_the_defaults_are_the_originals_for_imagenet() -> None:
     assert asdict(SearchConfig()) == {
         "warmup_epochs": 40,
         "epochs": 120,
+        "warmup_paths": "uniform",
         "arch_interval": 5,
         "gate": "exact",
         "weight_lr": 0.025,

@@ -4,7 +4,9 @@ from importlib.metadata import version
 
 from pnas_supernet.drawing.choices import draw_choices
 from pnas_supernet.drawing.search import draw_search
+from pnas_supernet.gates.alphas import active_alphas, copied_alphas
 from pnas_supernet.gates.estimators import gated_output, mixture_output, sum_output, two_path_output
+from pnas_supernet.gates.fair_paths import FairPaths
 from pnas_supernet.gates.freezing import buffers_untouched, frozen_parameters
 from pnas_supernet.gates.memory import saved_bytes
 from pnas_supernet.gates.mixed_op import (
@@ -36,6 +38,9 @@ from pnas_supernet.gates.sampling import sample_paths
 from pnas_supernet.gates.sharing import choice_numbers
 from pnas_supernet.gates.supernet import SuperNet, derive, extract, extract_candidates
 from pnas_supernet.gates.surroundings import seeded
+from pnas_supernet.judging.inherited_weights import InheritedWeights
+from pnas_supernet.judging.recalibration import recalibrate
+from pnas_supernet.judging.supernet_strategy import SupernetStrategy
 from pnas_supernet.replaying.replays import RecordedCandidates
 from pnas_supernet.running.checkpoint import (
     CheckpointError,
@@ -46,6 +51,7 @@ from pnas_supernet.running.checkpoint import (
     taking_state,
 )
 from pnas_supernet.running.proxyless_nas import ProxylessNAS
+from pnas_supernet.running.proxyless_sweep import ProxylessSweep
 from pnas_supernet.running.state_checks import refuse_not_finite_state, refuse_other_optimizer
 from pnas_supernet.searching.arch_steps import (
     AdaptiveObjective,
@@ -92,6 +98,8 @@ __all__ = [
     "choice_numbers",
     "weight_parameters",
     "initialize_alphas",
+    "active_alphas",
+    "copied_alphas",
     "active_paths",
     "GatePath",
     "SettlingPath",
@@ -103,6 +111,7 @@ __all__ = [
     # how paths are sampled,
     "Sampler",
     "sample_paths",
+    "FairPaths",
     "sample_uniform",
     "sample_single",
     "sample_exact_gate",
@@ -182,6 +191,7 @@ __all__ = [
     "Imitations",
     # running: the search from beginning to end, and its checkpoints
     "ProxylessNAS",
+    "ProxylessSweep",
     "save_checkpoint",
     "load_checkpoint",
     "taking_state",
@@ -190,6 +200,10 @@ __all__ = [
     "has_checkpoint",
     "delete_checkpoint",
     "CheckpointError",
+    # judging: nets with the weights of their supernet, and supernets that give nets
+    "InheritedWeights",
+    "recalibrate",
+    "SupernetStrategy",
     # drawing: a search as a picture
     "draw_choices",
     "draw_search",

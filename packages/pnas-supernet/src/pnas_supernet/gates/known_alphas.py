@@ -8,22 +8,25 @@ from pnas_supernet.gates.transfers import on_cpu
 
 
 class KnownAlphas:
-    """Architecture parameters on the CPU, fetched again only when one of them has been changed."""
+    """Architecture parameters on the CPU, fetched again only when one of them has been changed.
+
+    Of several sets that take turns in a network, see `active_alphas`, each is known.
+    """
 
     def __init__(self) -> None:
-        self._seen: list[tuple[int, int]] | None = None
-        self._values: list[Tensor] = []
+        self._known: dict[tuple[int, ...], tuple[tuple[int, ...], list[Tensor]]] = {}
 
     def of(self, alphas: Sequence[nn.Parameter]) -> list[Tensor]:
         """What they hold: on a CPU they themselves, from a GPU a copy, which is not to be changed."""
-        seen = [(alpha.data_ptr(), alpha._version) for alpha in alphas]
-        if seen != self._seen:
-            self._values, self._seen = on_cpu(alphas), seen
-        return self._values
+        where, versions = tuple(alpha.data_ptr() for alpha in alphas), tuple(alpha._version for alpha in alphas)
+        found = self._known.get(where)
+        if found is None or found[0] != versions:
+            found = self._known[where] = versions, on_cpu(alphas)
+        return found[1]
 
     def forget(self) -> None:
         """Has them fetched again: PyTorch does not count what a fused optimizer changes."""
-        self._seen = None
+        self._known = {}
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
         # Of a copy of the network nothing is known: None.

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pnas_supernet.gates.known_alphas import KnownAlphas
 from pnas_supernet.gates.mixed_op import mixed_ops
@@ -21,12 +21,16 @@ def sample_paths(network: nn.Module, sampler: Sampler, generator: torch.Generato
         generator: the only source of randomness. It lives on the CPU, so that processes with equal generators sample
             equal paths whatever their devices.
     """
+    drawn = {alpha: sampler(value, generator) for alpha, value in alphas_on_cpu(network).items()}
+    return tuple(drawn[op.alpha] for op in mixed_ops(network))
+
+
+def alphas_on_cpu(network: nn.Module) -> dict[nn.Parameter, Tensor]:
+    """The architecture parameters of each choice of `network`, with what the CPU knows of them, in order."""
     ops = mixed_ops(network)
     alphas = list(dict.fromkeys(op.alpha for op in ops))
     known = next((op._known_alphas for op in ops), None)
-    values = on_cpu(alphas) if known is None else known.of(alphas)
-    drawn = {alpha: sampler(value, generator) for alpha, value in zip(alphas, values, strict=True)}
-    return tuple(drawn[op.alpha] for op in ops)
+    return dict(zip(alphas, on_cpu(alphas) if known is None else known.of(alphas), strict=True))
 
 
 @contextmanager

@@ -11,11 +11,13 @@ import torch.distributed as dist
 from torch import nn
 from torch.amp import GradScaler
 from torch.nn.parameter import is_lazy
+from torch.optim import Optimizer
 
 from pnas_ops import Batches, FilePath, Score
+from pnas_supernet.gates.fair_paths import FairPaths
 from pnas_supernet.gates.mixed_op import alpha_parameters, mixed_ops
 from pnas_supernet.gates.modes import TrainingMode
-from pnas_supernet.gates.path import sample_single, sample_uniform
+from pnas_supernet.gates.path import GatePath
 from pnas_supernet.gates.sampling import known_alphas, sample_paths
 from pnas_supernet.gates.surroundings import seeded
 from pnas_supernet.replaying.replays import RecordedCandidates
@@ -54,11 +56,17 @@ class ProxylessNAS:
         group: processes that search as one, each on its own part of every batch.
         read_every: weight steps after which the CPU reads losses and scores, and whether all was finite; in between it
             does not wait for the device. 1 on a CPU, 50 elsewhere if None.
-        recorded: whether candidates are run from recordings, see `RecordedCandidates`; on a GPU alone if None.
+        recorded: whether candidates are run from recordings, see `RecordedCandidates`; on a GPU alone if None, and not
+            with the gate "darts".
+
+    Attributes:
+        kind: of its checkpoints.
 
     Raises:
         ValueError: for a network without a `MixedOp`, or with a lazy module that has not run yet.
     """
+
+    kind = "search"
 
     def __init__(
         self,
@@ -91,10 +99,12 @@ class ProxylessNAS:
         if read_every is None:
             read_every = 1 if self._device.type == "cpu" else _STEPS_BETWEEN_READINGS
         self._readings = Readings(read_every)
-        recorded = self._device.type == "cuda" if recorded is None else recorded
+        # A recording is of one candidate: of a mixture it would keep the memory of all for good.
+        recorded = self._device.type == "cuda" and config.gate != "darts" if recorded is None else recorded
         self._recorded = RecordedCandidates(network) if recorded else nullcontext()
         self._weight_execution = self._make_execution()
         self._alpha_execution = self._make_execution()
+        self._fair_paths = FairPaths()
         self._progress = Progress()
         self._checkpoint: Path | None = None
         self._training_mode = TrainingMode(network)
@@ -163,7 +173,7 @@ class ProxylessNAS:
                     self._weight_step(inputs, targets, progress=progress.step / len(train))
                     progress.step += 1
                     if not warm_up and progress.step % config.arch_interval == 0:
-                        self._arch_step(*next(validation_stream))
+                        self._arch_steps(*next(validation_stream))
                         known.forget()
                     self._readings.end_step()
                 if on_step is not None:
@@ -184,9 +194,9 @@ class ProxylessNAS:
         self._read()
         where = f", epoch {len(self.history)}, after weight step {self.step - 1}"
         with self._advised(), self._readings.named(lambda: where):
-            refuse_not_finite(self.network)
+            self._refuse_not_finite()
         if self.group is None or self.group.rank() == 0:
-            save_checkpoint(self.state_dict(), path, kind="search")
+            save_checkpoint(self.state_dict(), path, kind=self.kind)
         self._checkpoint = Path(path)
 
     def resume(self, path: FilePath) -> bool:
@@ -203,8 +213,8 @@ class ProxylessNAS:
         path = Path(path)
         if not has_checkpoint(path):
             return False
-        state = load_checkpoint(path, kind="search")
-        with taking_state(path, kind="search"):
+        state = load_checkpoint(path, kind=self.kind)
+        with taking_state(path, kind=self.kind):
             self.load_state_dict(state)
         self._checkpoint = path
         return True
@@ -238,14 +248,17 @@ class ProxylessNAS:
             arch_step=self.arch_step,
             scalers=tuple(execution.scaler for execution in executions if execution.scaler is not None),
             generator=self.generator,
+            fair_paths=self._fair_paths,
             progress=self._progress,
         )
 
     def _weight_step(self, inputs: Any, targets: Any, *, progress: float) -> None:
         epoch = len(self.history)
         self.weight_optimizer.param_groups[0]["lr"] = self.config.weight_lr_at(epoch + progress)
-        sampler = sample_uniform if self.config.is_warm_up(epoch) else sample_single
-        paths = sample_paths(self.network, sampler, self.generator)
+        if self.config.is_fair(epoch):
+            paths: tuple[GatePath, ...] = self._fair_paths.draw(self.network, self.generator)
+        else:
+            paths = sample_paths(self.network, self.config.weight_sampler(epoch), self.generator)
         where = f", epoch {epoch}, weight step {self.step}"
         with seeded(self._dropout_seed(), self._device), self._readings.named(lambda: where):
             result = weight_step(
@@ -259,19 +272,42 @@ class ProxylessNAS:
             )
         self._record(self._progress.train, result, inputs, targets)
 
-    def _arch_step(self, inputs: Any, targets: Any) -> None:
+    def _arch_steps(self, inputs: Any, targets: Any) -> None:
+        """All that are due after `arch_interval` weight steps."""
+        self._arch_step(
+            inputs,
+            targets,
+            arch_step=self.arch_step,
+            optimizer=self.alpha_optimizer,
+            execution=self._alpha_execution,
+            mean=self._progress.validation,
+        )
+
+    def _arch_step(
+        self,
+        inputs: Any,
+        targets: Any,
+        *,
+        arch_step: ArchStep,
+        optimizer: Optimizer,
+        execution: Execution,
+        mean: EpochMean,
+    ) -> None:
         where = f", epoch {len(self.history)}, architecture step after weight step {self.step - 1}"
         with seeded(self._dropout_seed(), self._device), self._readings.named(lambda: where):
-            result = self.arch_step(
+            result = arch_step(
                 self.network,
                 inputs,
                 targets,
                 loss=self.loss,
-                optimizer=self.alpha_optimizer,
+                optimizer=optimizer,
                 generator=self.generator,
-                execution=self._alpha_execution,
+                execution=execution,
             )
-        self._record(self._progress.validation, result, inputs, targets)
+        self._record(mean, result, inputs, targets)
+
+    def _refuse_not_finite(self) -> None:
+        refuse_not_finite(self.network)
 
     def _check_processes(self, *, batches: int) -> None:
         if self.group is not None:

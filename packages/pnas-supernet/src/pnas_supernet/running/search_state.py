@@ -1,7 +1,7 @@
 """What of a search is saved, compared and refused; what happens between two saves is `ProxylessNAS`."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
-from pnas_ops import from_dict, to_json
+from pnas_ops import FormatError, ModuleSpace, Space, from_dict, from_json, to_json
+from pnas_supernet.gates.fair_paths import FairPaths
 from pnas_supernet.gates.mixed_op import alpha_parameters, mixed_ops
 from pnas_supernet.gates.supernet import SuperNet
 from pnas_supernet.running.state_checks import (
@@ -75,19 +76,21 @@ class SearchState:
     arch_step: ArchStep
     scalers: tuple[GradScaler, ...]
     generator: torch.Generator
+    fair_paths: FairPaths
     progress: Progress
 
     def state_dict(self) -> dict[str, Any]:
         """As tensors and plain values: enough to go on bit for bit."""
         return {
             "config": asdict(self.config),
-            "spaces": _spaces(self.network),
+            "spaces": [*map(to_json, _spaces(self.network))],
             "network": self.network.state_dict(),
             "weight_optimizer": self.weight_optimizer.state_dict(),
             "alpha_optimizer": self.alpha_optimizer.state_dict(),
             "arch_step": self.arch_step.state_dict(),
             "scalers": [scaler.state_dict() for scaler in self.scalers],
             "generator": self.generator.get_state(),
+            "fair_paths": self.fair_paths.state_dict(),
             "history": [asdict(record) for record in self.progress.history],
             "step": self.progress.step,
             "means": [asdict(self.progress.train), asdict(self.progress.validation)],
@@ -117,19 +120,29 @@ class SearchState:
         for scaler, scaler_state in zip(self.scalers, state["scalers"], strict=True):
             scaler.load_state_dict(scaler_state)
         self.generator.set_state(state["generator"])
+        self.fair_paths.load_state_dict(state.get("fair_paths", []))  # not in what earlier versions saved
         self.progress.history, self.progress.step = history, step
         self.progress.train, self.progress.validation = train, validation
 
 
 def _progress(config: SearchConfig, state: dict[str, Any]) -> tuple[list[EpochRecord], int, tuple[EpochMean, ...]]:
     """The records of all epochs, the step of the one under way, and its two means."""
-    history = [from_dict(record, EpochRecord) for record in state["history"]]
-    most, step = config.warmup_epochs + config.epochs, state["step"]
-    if [record.epoch for record in history] != list(range(len(history))) or len(history) > most:
-        raise ValueError(f"its history is not one of at most {most} epochs")
+    history, step = epoch_records(config, state["history"]), state["step"]
     if type(step) is not int or step < 0:
         raise ValueError(f"its step is {step!r}")
     return history, step, tuple(from_dict(mean, EpochMean) for mean in state["means"])
+
+
+def epoch_records(config: SearchConfig, history: Sequence[dict[str, Any]]) -> list[EpochRecord]:
+    """The records of all epochs, from plain values.
+
+    Raises:
+        ValueError: where they are not those of a search's first epochs.
+    """
+    records, most = [from_dict(record, EpochRecord) for record in history], config.warmup_epochs + config.epochs
+    if [record.epoch for record in records] != list(range(len(records))) or len(records) > most:
+        raise ValueError(f"its history is not one of at most {most} epochs")
+    return records
 
 
 def refuse_another_search(config: SearchConfig, network: nn.Module, state: dict[str, Any]) -> None:
@@ -138,15 +151,19 @@ def refuse_another_search(config: SearchConfig, network: nn.Module, state: dict[
     Raises:
         ValueError: naming the first thing that differs, as it is and as it was.
     """
-    options, options_before = asdict(config), state["config"]
-    may_change = {option.name for option in attrs.fields(SearchConfig) if not option.eq}
+    fields = attrs.fields(SearchConfig)
+    # What an earlier version did not know was as it is by default.
+    options, options_before = asdict(config), {option.name: option.default for option in fields}
+    options_before.update(state["config"].items())
+    may_change = {option.name for option in fields if not option.eq}
     changed = [key for key, before in options_before.items() if key not in may_change and options.get(key) != before]
     if changed:
         raise ValueError(", ".join(f"{key} is {options.get(key)!r}, was {options_before[key]!r}" for key in changed))
-    for now, before in zip(map(json.loads, _spaces(network)), map(json.loads, state["spaces"]), strict=False):
-        if now != before:
-            fields = [key for key in now if now[key] != before.get(key)]
-            raise ValueError(f"the search space is another, in {', '.join(fields)}")
+    for space, text in zip(_spaces(network), state["spaces"], strict=False):
+        if not _is(space, text):
+            now, before = json.loads(to_json(space)), json.loads(text)
+            differing = [key for key in now if now[key] != before.get(key)]
+            raise ValueError(f"the search space is another, in {', '.join(differing)}")
     tensors, tensors_before = network.state_dict(), state["network"]
     for name in sorted(tensors.keys() | tensors_before.keys()):
         if name not in tensors or name not in tensors_before:
@@ -182,5 +199,13 @@ def _not_finite(network: nn.Module, tensors: dict[str, Any]) -> Iterator[str]:
                 yield name
 
 
-def _spaces(network: nn.Module) -> list[str]:
-    return [to_json(module.space) for module in network.modules() if isinstance(module, SuperNet | ModuleSuperNet)]
+def _spaces(network: nn.Module) -> list[Space | ModuleSpace]:
+    return [module.space for module in network.modules() if isinstance(module, SuperNet | ModuleSuperNet)]
+
+
+def _is(space: Space | ModuleSpace, text: str) -> bool:
+    """Whether a document is that of the space, with or without what the spaces of its day had not yet."""
+    try:
+        return from_json(text, type(space)) == space
+    except FormatError:
+        return False

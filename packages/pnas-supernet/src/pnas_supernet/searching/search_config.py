@@ -8,12 +8,25 @@ from attrs import field, frozen
 from attrs.validators import deep_iterable, in_
 
 from pnas_ops import Range
-from pnas_supernet.gates.path import Sampler, sample_exact_gate, sample_two_path_gate
+from pnas_supernet.gates.path import (
+    Sampler,
+    sample_exact_gate,
+    sample_single,
+    sample_two_path_gate,
+    sample_uniform,
+    take_mixture,
+)
 from pnas_supernet.searching.precision import AUTOCAST_DTYPES, Precision
 
 _EPOCHS = 1_000_000
 _RATE = Range(0.0, 1e4, above=True)
-_GATES: dict[str, Sampler] = {"exact": sample_exact_gate, "two-path": sample_two_path_gate}
+_GATES: dict[str, Sampler] = {
+    "exact": sample_exact_gate,
+    "two-path": sample_two_path_gate,
+    "darts": take_mixture,
+    "one-shot": sample_uniform,  # of which no alpha learns
+}
+_WARMUP_PATHS = ("uniform", "fair")
 
 
 @frozen(kw_only=True)
@@ -21,10 +34,14 @@ class SearchConfig:
     """Hyper-parameters of a search; the defaults are the original's for ImageNet, which takes batches of 256 images.
 
     Attributes:
-        warmup_epochs: epochs of weight steps on uniform paths before the architecture learns.
+        warmup_epochs: epochs of weight steps on paths that do not hang on alpha, before the architecture learns.
         epochs: epochs of weight and architecture steps in turn.
+        warmup_paths: of the warm-up: "uniform", or "fair" (`FairPaths`), on which each candidate has as many steps as
+            the others of its choice.
         arch_interval: weight steps for each architecture step.
-        gate: which gradient the gates receive.
+        gate: which gradient the gates receive. Two are baselines: with "darts" every step of either kind runs the
+            mixture of all candidates, at the memory of all of them; with "one-shot" the warm-up never ends and nothing
+            becomes of alpha, so that nets are to be judged by the weights (`InheritedWeights`).
         weight_lr: at the start of either phase, of SGD with Nesterov momentum; falls to zero as a cosine.
         weight_momentum: of SGD; without momentum there is no Nesterov either.
         weight_decay: of the weights; alpha has none.
@@ -38,8 +55,9 @@ class SearchConfig:
 
     warmup_epochs: int = field(default=40, validator=Range(0, _EPOCHS, whole=True))
     epochs: int = field(default=120, validator=Range(1, _EPOCHS, whole=True))
+    warmup_paths: Literal["uniform", "fair"] = field(default="uniform", validator=in_(_WARMUP_PATHS))
     arch_interval: int = field(default=5, validator=Range(1, 1_000_000, whole=True))
-    gate: Literal["exact", "two-path"] = field(default="exact", validator=in_(tuple(_GATES)))
+    gate: Literal["exact", "two-path", "darts", "one-shot"] = field(default="exact", validator=in_(tuple(_GATES)))
     weight_lr: float = field(default=0.025, validator=_RATE)
     weight_momentum: float = field(default=0.9, validator=Range(0.0, 1.0, below=True))
     weight_decay: float = field(default=4e-5, validator=Range(0.0, 1e3))
@@ -54,6 +72,16 @@ class SearchConfig:
         """Draws the paths of architecture steps."""
         return _GATES[self.gate]
 
+    def weight_sampler(self, epoch: int) -> Sampler:
+        """Draws the paths of weight steps in this epoch, counted from 0 over both phases, where they are not fair."""
+        if self.gate == "darts":
+            return take_mixture
+        return sample_uniform if self.is_warm_up(epoch) else sample_single
+
+    def is_fair(self, epoch: int) -> bool:
+        """Whether `FairPaths` draws the paths of weight steps in this epoch."""
+        return self.warmup_paths == "fair" and self.is_warm_up(epoch) and self.gate != "darts"
+
     @property
     def autocast(self) -> torch.dtype | None:
         """The type that forward passes are cast to, if any."""
@@ -61,7 +89,7 @@ class SearchConfig:
 
     def is_warm_up(self, epoch: int) -> bool:
         """Whether the architecture does not learn yet in this epoch, counted from 0 over both phases."""
-        return epoch < self.warmup_epochs
+        return self.gate == "one-shot" or epoch < self.warmup_epochs
 
     def weight_lr_at(self, epoch: float) -> float:
         """The learning rate of the weights after `epoch` epochs, which may be a fraction."""

@@ -1,0 +1,60 @@
+"""How good a net is with the weights of its supernet."""
+
+from typing import Generic
+
+import torch
+from attrs import field, frozen
+
+from pnas_ops import Batches, Judgement, Range, Score, evaluating
+from pnas_supernet.gates.supernet import HasNets, Net, extract
+from pnas_supernet.gates.surroundings import seeded
+from pnas_supernet.judging.recalibration import recalibrate
+from pnas_supernet.searching.classification import accuracy
+from pnas_supernet.searching.nested_batches import call, sample_count
+
+
+@frozen(kw_only=True, eq=False)
+class InheritedWeights(Generic[Net]):
+    """A `pnas_ops.Judge` that trains nothing: a net has the weights that its supernet has learnt for it.
+
+    Statistics of BatchNorm are taken anew for each net (`recalibrate`). The supernet stays as it is, bit for bit.
+
+    Attributes:
+        supernet: whose nets are judged.
+        statistics: training images, such as those that the weights learnt on, as they are: a thousand are enough.
+        validation: others that the weights did not learn on, and that are not for a test either.
+        score: of outputs and targets, a mean over the batch.
+        images: in one pass over all training images, of which `Judgement.epochs` are shares. A net is run forward on
+            images only, which takes a third of what training on them does and counts as that.
+    """
+
+    supernet: HasNets[Net]
+    statistics: Batches
+    validation: Batches
+    score: Score = accuracy
+    images: int = field(validator=Range(1, 10**12, whole=True))
+
+    def judge(self, architecture: Net, generator: torch.Generator) -> Judgement:
+        """The mean score on the validation images.
+
+        Args:
+            architecture: of the supernet's space.
+            generator: draws for a net that is random in evaluation mode, too; for all others it decides nothing.
+
+        Raises:
+            ValueError: for a net of another space, and where there are no images.
+        """
+        if not len(self.validation):
+            raise ValueError("there is no batch to judge nets on: hold some training images out of the search")
+        net = extract(self.supernet, architecture)
+        seed = int(torch.randint(2**62, (), generator=generator))
+        with seeded(seed, next((parameter.device for parameter in net.parameters()), None)):
+            seen = recalibrate(net, self.statistics)
+            with evaluating(net):
+                scores = [
+                    (float(self.score(call(net, inputs), targets)), sample_count(inputs))
+                    for inputs, targets in self.validation
+                ]
+        judged = sum(count for _, count in scores)
+        value = sum(score * count for score, count in scores) / judged
+        return Judgement(value=value, epochs=(seen + judged) / 3 / self.images)
