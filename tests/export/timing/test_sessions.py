@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from attrs import evolve
 
+from pnas_export import Runtime, installed_runtimes
 from pnas_export.ground.children import started
 from pnas_export.timing import sessions, walk_session
 from pnas_export.timing.sessions import Plan, measure_in_sessions
-from pnas_ops import TimedCall, WalkSamples, Workload
+from pnas_ops import PROBE, TimedCall, WalkSamples, Workload, build_probe
 from pnas_ops.timing import walk
 
 KEY = "block"
@@ -49,7 +51,7 @@ def fake_session(latencies: list[float]) -> Callable[..., object]:
     """A session that finds the latency of its number."""
 
     def session(plan: Plan, folder: Path, number: int, *rest: object) -> WalkSamples[str]:
-        return WalkSamples({KEY: [latencies[number]] * 2}, [])
+        return WalkSamples({KEY: [latencies[number]] * 2}, [], [])
 
     return session
 
@@ -192,3 +194,21 @@ def test_few_nets_in_turns_stand_in_several_copies(
         call.run()
         assert (files._other_work == turn).all()
     assert runs == [*range(copies)] * 2
+
+
+@pytest.mark.parametrize("runtime", installed_runtimes(), ids=lambda one: one.name)
+def test_the_file_of_the_probe_computes_the_probe(runtime: Runtime) -> None:
+    path = Path(sessions.__file__).with_name(f"probe{runtime.suffix}")
+    images = torch.rand(1, 3, PROBE.resolution, PROBE.resolution, generator=torch.Generator().manual_seed(0))
+    found = runtime.load(path)(images)
+    with torch.inference_mode():
+        torch.testing.assert_close(found, build_probe()(images), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("module", "suffix"), [("ai_edge_litert.interpreter", "tflite"), ("onnxruntime", "onnx")])
+def test_every_session_times_the_probe(module: str, suffix: str, folder: Path) -> None:
+    plan = Plan(module=module, threads=1, rows=(), nets=(("net", f"net.{suffix}", None),), whole_samples=8, sessions=2)
+    (found,) = measure_in_sessions(plan, folder).values()
+    assert found.probe_ms is not None
+    # A small net on any machine that runs these tests.
+    assert 0.01 < found.probe_ms < 50

@@ -25,6 +25,9 @@ from pnas_ops import (
 from pnas_ops.timing import walk
 
 _SESSION = Path(__file__).with_name("walk_session.py")
+_PROBES = {"onnxruntime": Path(__file__).with_name("probe.onnx")}
+_PROBE = Path(__file__).with_name("probe.tflite")
+"""The files of `pnas_ops.PROBE`, kept since no converter may change them."""
 
 Entry = tuple[str, str, str | None]
 """A name, a file, and the signature of the file where it has several."""
@@ -120,7 +123,11 @@ def _digest(plan: Plan, folder: Path) -> str:
 
 def _session(plan: Plan, folder: Path, number: int, sessions: int, progress: Progress | None) -> WalkSamples[str]:
     each = evolve(plan, samples=max(2, plan.samples // plan.sessions))
-    document = asdict(each) | {"seed": number, "whole_samples": max(2, plan.whole_samples // plan.sessions)}
+    document = asdict(each) | {
+        "seed": number,
+        "whole_samples": max(2, plan.whole_samples // plan.sessions),
+        "probe": str(_PROBES.get(plan.module, _PROBE)),
+    }
     write_atomically(folder / "plan.json", json.dumps(document))
     command = [sys.executable, "-I", str(_SESSION), str(walk.__file__), "plan.json"]
     with (

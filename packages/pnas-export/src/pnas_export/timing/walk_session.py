@@ -35,7 +35,7 @@ class Files:
         walk: the module `pnas_ops.timing.walk`.
         runtime: the module of the runtime.
         threads: of the runtime.
-        nets: files of the whole nets that are timed in turns.
+        nets: files of the whole nets, and of the probe, that are timed in turns.
         provider: of ONNX Runtime.
     """
 
@@ -179,7 +179,7 @@ def main() -> None:
         walk,
         import_module(plan["module"]),
         plan["threads"],
-        [file for _, file, _ in plan["nets"]],
+        [*[file for _, file, _ in plan["nets"]], plan["probe"]],
         provider=plan["provider"],
     )
 
@@ -190,6 +190,7 @@ def main() -> None:
     samples = walk.time_walks(
         [{key: files.block(file, signature) for key, file, signature in row} for row in plan["rows"]],
         idle=[files.block(file, signature) for file, signature in plan["idle"]],
+        probe=files.net(plan["probe"]),
         wholes={key: files.net(file) for key, file, _ in plan["nets"]},
         samples=plan["samples"],
         whole_samples=plan["whole_samples"],
