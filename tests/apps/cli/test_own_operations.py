@@ -206,7 +206,7 @@ def test_a_run_with_operations_of_ones_own_is_searched_and_trained(
 
     monkeypatch.setattr(pnas_apps.steps.table, "cached_table", cached_table)
     given = ["--data-dir", image_folder, "--run-dir", run, "--cache-dir", cache, "--space", tmp_path / "mine.json"]
-    short = ["--search-warmup-epochs", 1, "--search-epochs", 1, "--train-epochs", 2, "--reference-epochs", 1]
+    short = ["--search-warmup-epochs", 1, "--search-epochs", 1, "--train-epochs", 2]
     few = ["--validation-share", 0.5, "--search-arch-interval", 1, "--batch-size", 4]
     code, text = said("search", *given, "--ops", OPS, *short, *few)
     assert code == 0, text

@@ -2,10 +2,12 @@
 
 import re
 from pathlib import Path
+from typing import cast
 
 import click
 import pytest
 import torch
+from attrs import evolve
 from click.testing import CliRunner
 
 import pnas_apps.run.preset
@@ -13,7 +15,9 @@ from pnas_apps.cli.app import App
 from pnas_apps.cli.presets import Document, preset_flags, read_preset, with_flags
 from pnas_apps.cli.space_options import preset_and_space
 from pnas_apps.ground.errors import UserError
-from pnas_apps.run.preset import ImagePreset, structure_preset
+from pnas_apps.run.compare_config import CompareConfig
+from pnas_apps.run.preset import ImagePreset, PhotoPreset, structure_preset
+from pnas_apps.steps.effort import compare_passes, search_passes
 from pnas_cifar10.cli import APP as CIFAR10
 from pnas_cifar10.cli import PRESETS, main
 from pnas_imagenet.cli import APP as IMAGENET
@@ -29,7 +33,8 @@ def test_shipped_presets_are_complete_and_every_option_is_a_flag(name: str) -> N
     help_text = CliRunner().invoke(main, ["run", "--help"]).output
     for key, value in options.items():
         for flag in [f"{key}-{inner}" for inner in value] if isinstance(value, dict) else [key]:
-            assert f"--{flag.replace('_', '-')}" in help_text
+            # How many nets are compared says --compare.
+            assert f"--{flag.removesuffix('-nets').replace('_', '-')} " in help_text
 
 
 @pytest.mark.parametrize("app", [CIFAR10, IMAGENET], ids=["cifar10", "imagenet"])
@@ -46,6 +51,29 @@ def test_every_preset_takes_the_precision_that_the_device_is_fast_with(
         flags = {"preset__search__precision": "float16"}
         chosen, _ = preset_and_space(options, flags, path.stem, app.preset_type(), torch.device("cuda"))
         assert (chosen.search.precision, chosen.train.precision) == ("float16", "bfloat16")
+
+
+@pytest.mark.parametrize("app", [CIFAR10, IMAGENET], ids=["cifar10", "imagenet"])
+def test_comparing_takes_no_more_passes_than_the_run_without_it(app: App) -> None:
+    images = 50_000
+    for path in app.presets.glob("*.toml"):
+        preset = structure_preset(read_preset(path.stem, app.presets), path.stem, app.preset_type())
+        held_out = getattr(preset, "validation_share", None) or cast(PhotoPreset, preset).validation_size
+        weights = preset.search_share * images * (1 - held_out) if held_out < 1 else images - 0.04 * images
+        others = search_passes(preset, images=images, weights=round(weights)) + preset.train.epochs
+        assert 0 < compare_passes(preset) <= others, path.stem
+        # Enough for a verdict.
+        assert preset.compare.nets >= 2
+
+
+def test_the_passes_of_a_search_are_its_looks_at_images() -> None:
+    preset = structure_preset(read_preset("cpu", PRESETS), "cpu", ImagePreset)
+    search = evolve(preset.search, warmup_epochs=2, epochs=3, arch_interval=4)
+    preset = evolve(preset, batch_size=10, search=search, compare=CompareConfig(nets=3, epochs=7, seeds=2))
+    # Five epochs of 80 images, and in three of them two batches of ten; of 100 images in all.
+    assert search_passes(preset, images=100, weights=80) == (5 * 80 + 3 * 2 * 10) / 100
+    assert compare_passes(preset) == (1 + 3 + 2 + 2) * 7 * 2
+    assert compare_passes(evolve(preset, compare=CompareConfig())) == 0
 
 
 def test_a_flag_changes_its_option_alone() -> None:
@@ -79,6 +107,8 @@ def test_a_byte_order_mark_and_an_empty_file_are_read(tmp_path: Path) -> None:
     ("given", "message"),
     [
         (["--train-epochs", "5", "--train-warmup-epochs", "6"], "'warmup_epochs' must be at most .*: 6 of 5"),
+        (["--compare", "-1"], "'nets' must be a whole number from 0 to 1,000,000, got -1 in .compare.$"),
+        (["--compare", "3", "--compare-epochs", "0"], "'epochs' must be at least 1 to compare with 3 nets, got 0"),
         (["--train-lr", "nan"], "'lr' must be a number above 0 and at most 10000, got nan"),
         (["--search-alpha-betas", "0", "inf"], "'alpha_betas' must be a number from 0 and below 1, got inf"),
         (["--search-epochs", "1" + "0" * 26], "'epochs' must be a whole number from 1 to 1,000,000, got 1000"),

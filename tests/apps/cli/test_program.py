@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+import torch
 from attrs import evolve
 from click.testing import CliRunner
 from PIL import Image
@@ -19,7 +20,9 @@ from command_line import assert_refused
 from pnas_apps.cli.program import Program
 from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.lock import held_folder
+from pnas_apps.run.mistakes import Mistakes
 from pnas_apps.run.results import RunResults
+from pnas_apps.steps.contenders import Contenders
 from pnas_cifar10.cli import PRESETS, main
 from pnas_cifar10.datasets import read_digits
 from pnas_export import AiEdgeLitert, Bundle, OnnxRuntime, TFLiteDevice, measure_files
@@ -31,14 +34,15 @@ from tables import uniform_table
 
 TESTS = Path(__file__).resolve().parents[2]
 
-SHORT = ["--search-warmup-epochs", "1", "--search-epochs", "1", "--train-epochs", "2", "--reference-epochs", "1"]
+COMPARED = ["--compare", "2", "--compare-epochs", "1", "--compare-seeds", "1"]
+SHORT = ["--search-warmup-epochs", "1", "--search-epochs", "1", "--train-epochs", "2", *COMPARED]
 # Two searched blocks, half as wide: most of a demo's time goes into converting and measuring.
 SMALL = ["--blocks-per-stage", "1", "--width-mult", "0.5"]
 # What a search of eight images needs.
 FEW = ["--validation-share", "0.5", "--search-arch-interval", "1", "--batch-size", "4"]
 TARGET_MS = 0.06
 TARGET = ["--target-latency-ms", f"{TARGET_MS}"]
-NETS = ("searched", "fastest", "biggest")
+NETS = ("searched", "random-1", "random-2", "fastest", "biggest")
 
 
 def command(*arguments: str | Path) -> list[str]:
@@ -70,18 +74,27 @@ def test_the_demo_leaves_everything_in_its_folder(demo: tuple[Path, Path, str]) 
     space = digits_mbconv_space(0.5, blocks_per_stage=1)
     results = load_json(run / "results.json", RunResults)
     table = LatencyTable.load(run / "table.json")
-    assert [(net.name, net.epochs) for net in results.nets] == list(zip(NETS, (2, 1, 1), strict=True))
-    for net in results.nets:
-        architecture = load_json(run / "networks" / net.name / "architecture.json", Architecture)
-        space.choices(architecture)
-        assert net.predicted_ms == table.predict_ms(architecture)
-        assert f"{net.test_accuracy:.2%}" in printed
-        assert f"{net.measured.latency_ms:.4f}" in printed
+    ((net,), verdict) = results.nets, results.verdict
+    assert (net.name, net.epochs) == ("searched", 2)
+    assert net.predicted_ms == table.predict_ms(load_json(run / "architecture.json", Architecture))
+    assert f"{net.test_accuracy:.2%}" in printed
+    assert f"{net.measured.latency_ms:.4f}" in printed
+    assert verdict is not None
+    assert [one.name for one in verdict.nets] == [*NETS]
+    compared = {one.name: one.architecture for one in load_json(run / "compared" / "nets.json", Contenders).nets}
+    for one in verdict.nets:
+        space.choices(compared[one.name])
+        assert one.predicted_ms == table.predict_ms(compared[one.name])
+        assert re.search(rf"^ {one.name} +{100 * one.accuracies[0]:.2f} % .* {one.predicted_ms:.4f} ", printed, re.M)
+    assert " ".join(verdict.sentence.split()) in " ".join(printed.split())
+    assert re.search(
+        r"up to 5 nets x 1 seed will be trained for 1 epoch: 5 passes .* search and training take", printed
+    )
     assert (
         load_json(run / "architecture.json", Architecture).blocks
         == load_json(run / "networks" / "searched" / "architecture.json", Architecture).blocks
     )
-    assert list(results.seconds) == ["table", "search", "train", "export", "report"]
+    assert list(results.seconds) == ["table", "search", "train", "compare", "export", "report"]
     assert len((run / "history.jsonl").read_text().splitlines()) == 2
     landing = load_json(run / "landing.json", Landing)
     assert landing.target_ms == TARGET_MS
@@ -102,18 +115,39 @@ def test_the_demo_leaves_everything_in_its_folder(demo: tuple[Path, Path, str]) 
     assert "model-int8.tflite" in printed
 
 
+def test_the_page_shows_what_the_int8_file_gets_wrong(demo: tuple[Path, Path, str]) -> None:
+    run, _, _ = demo
+    mistakes, page = load_json(run / "mistakes.json", Mistakes), (run / "report.html").read_text()
+    test = read_digits(16)[1]
+    assert (mistakes.file, mistakes.images) == ("model-int8.tflite", len(test))
+    of_class = [0] * 10
+    for one in mistakes.confusions:
+        of_class[one.label] += one.count
+    assert of_class == torch.bincount(test.labels, minlength=10).tolist()
+    proofs = Bundle.load(run / "bundle").proof.files
+    (proof,) = (
+        one
+        for one in proofs
+        if (one.parity.file, f"{one.parity.runtime} {one.parity.runtime_version}") == (mistakes.file, mistakes.runtime)
+    )
+    assert proof.accuracy == pytest.approx(1 - mistakes.wrong / mistakes.images)
+    assert len(mistakes.examples) == min(24, mistakes.wrong)
+    assert all(one.label != one.answer for one in mistakes.examples)
+    assert page.count("data:image/png;base64,") == len(mistakes.examples)
+    assert f"puts {mistakes.wrong} of {mistakes.images} test images into another class" in page
+    assert "demo --run-dir" in page
+
+
 def test_the_files_have_the_reported_accuracy(demo: tuple[Path, Path, str]) -> None:
     run, _, _ = demo
     _, test = read_digits(16)
     images = load_json(run / "preprocessing.json", Preprocessing)(test.images)
-    searched, *references = load_json(run / "results.json", RunResults).nets
-    files = [(searched, run / "bundle" / "model.tflite"), (searched, run / "bundle" / "model.onnx")]
-    files += [(net, run / "networks" / net.name / "model.tflite") for net in references]
-    for net, file in files:
+    (searched,) = load_json(run / "results.json", RunResults).nets
+    for file in (run / "bundle" / "model.tflite", run / "bundle" / "model.onnx"):
         runtime = OnnxRuntime() if file.suffix == ".onnx" else AiEdgeLitert()
         logits = runtime.load(file)(images)
         accuracy = float((logits.argmax(1) == test.labels).double().mean())
-        assert accuracy == pytest.approx(net.test_accuracy, abs=1.5 / len(test))
+        assert accuracy == pytest.approx(searched.test_accuracy, abs=1.5 / len(test))
 
 
 @pytest.mark.slow
@@ -166,7 +200,7 @@ def test_bench_times_the_files_of_a_folder_that_the_device_runs(
     ("arguments", "message"),
     [
         (["export", "RUN", "--format", "int4"], "there is no format 'int4': name some of onnx, onnx-int8, tflite"),
-        (["export", "RUN", "--format", "onnx", "--net", "nope"], "no trained net 'nope': it has biggest, fastest, se"),
+        (["export", "RUN", "--format", "onnx", "--net", "nope"], "no trained net 'nope': it has searched"),
         (["export", "DATA", "--format", "onnx"], "DATA holds no run: name the folder that a run printed"),
         (
             ["export", "RUN", "--format", "onnx", "--data-dir", "DATA"],
@@ -183,6 +217,12 @@ def test_bench_times_the_files_of_a_folder_that_the_device_runs(
         (["eval", "RUN", "--runtime", "onnxruntime"], "judged in PyTorch, not on onnxruntime: add --file"),
         (["eval", "RUN", "--file", "BAD"], r"bad\.tflite is no TFLite file, or damaged"),
         (["eval", "RUN", "--net", "nope"], "no trained net 'nope'"),
+        (
+            ["verdict", "RUN", "--nets", "1"],
+            "is judged by 2 random nets and 1 seed already: ask for",
+        ),
+        (["verdict", "RUN", "--epochs", "0"], "--epochs must be a whole number from 1 to 1,000,000, got 0"),
+        (["verdict", "DATA"], "DATA holds no run: name the folder that a run printed"),
         (["bench", "BAD"], r"ai-edge-litert cannot load bad\.tflite"),
         (["bench", "RUN/nope.tflite"], "there is no file"),
         (["bench", "BAD", "--device", "onnxruntime"], r"bad\.tflite is not a \.onnx file"),
@@ -203,6 +243,31 @@ def test_bad_input_to_a_finished_run_is_named(
     before = {path: path.stat().st_mtime_ns for path in demo[0].rglob("*")}
     assert_refused(CliRunner().invoke(main, given), message)
     assert {path: path.stat().st_mtime_ns for path in demo[0].rglob("*")} == before
+
+
+def test_a_verdict_is_made_surer_with_what_is_there_and_written_down(
+    demo: tuple[Path, Path, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(demo[0], run)
+    before = load_json(run / "results.json", RunResults)
+    printed = " ".join(printed_by(capfd, "verdict", run, "--cache-dir", demo[1], "--seeds", "2").split())
+    assert "net, seed 0" not in printed
+    results = load_json(run / "results.json", RunResults)
+    assert results.verdict is not None
+    assert before.verdict is not None
+    assert [net.accuracies[:1] for net in results.verdict.nets] == [net.accuracies for net in before.verdict.nets]
+    assert evolve(results, verdict=before.verdict) == before
+    assert results.verdict.sentence in printed
+    assert results.verdict.sentence in " ".join((run / "report.txt").read_text().split())
+    assert not RunFolder(run).damages()
+
+    (run / "compared" / "accuracies.jsonl").write_text("{}")
+    refused = CliRunner().invoke(main, ["verdict", str(run), "--cache-dir", str(demo[1])])
+    assert_refused(refused, r"accuracies\.jsonl is damaged: report makes it anew")
+    (run / "results.json").unlink()
+    refused = CliRunner().invoke(main, ["verdict", str(run), "--cache-dir", str(demo[1])])
+    assert_refused(refused, "holds an unfinished run: finish it with report")
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -311,6 +376,11 @@ def test_a_table_of_another_space_is_refused_with_what_it_lacks(
         (["--preset", "nope"], "there is no preset 'nope'"),
         (["--objective-weight", "-1"], "weight"),
         (["--search-gate", "three-path"], "search.*gate|gate.*search"),
+        (["--search-gate", "one-shot"], r"'one-shot' learns no probabilities to land by: give --judged-nets"),
+        (
+            ["--search-gate", "darts", "--objective-form", "reinforce"],
+            r"'reinforce' draws nets by what alpha .* 'darts' does not: give --search-gate exact",
+        ),
         (["--resolution", "2"], "resolution 2 .* is used up"),
         (["--objective-form", "quadratic"], r"one of constrained, linear.*objective\.form"),
         (["--device", "abacus"], "there is no device 'abacus'"),
@@ -342,7 +412,7 @@ def test_an_unknown_key_of_a_preset_file_is_named(image_folder: Path, tmp_path: 
     preset = tmp_path / "mine.toml"
     preset.write_text((PRESETS / "cpu.toml").read_text() + "nesterov = true\n")
     result = CliRunner().invoke(main, ["run", "--data-dir", str(image_folder), "--preset", str(preset)])
-    assert_refused(result, r"extra fields found \(nesterov\) in \[train\]$")
+    assert_refused(result, r"extra fields found \(nesterov\) in \[compare\]$")
 
 
 def test_help_answers_without_heavy_libraries() -> None:
@@ -383,7 +453,7 @@ def test_search_stops_after_the_search_and_train_goes_on(
     assert not (run / "networks").exists()
     printed = printed_by(capfd, "train", run)
     assert re.search(r"searched: \d+\.\d\d% of 8 test images", printed)
-    assert sorted(path.parent.name for path in run.glob("networks/*/weights.safetensors")) == sorted(NETS)
+    assert [path.parent.name for path in run.glob("networks/*/weights.safetensors")] == ["searched"]
     assert_refused(CliRunner().invoke(main, ["report", str(run)]), "8 training images, and int8 files need 16")
     assert not (run / "bundle").exists()
 

@@ -25,7 +25,7 @@ SPACE = cifar_mbconv_space(0.25, blocks_per_stage=1, classes=2)
 SHORT = [
     *("--device", "torch-cpu", "--blocks-per-stage", "1", "--width-mult", "0.25", "--search-arch-interval", "1"),
     *("--search-warmup-epochs", "1", "--search-epochs", "1", "--train-epochs", "1", "--train-warmup-epochs", "0"),
-    *("--reference-epochs", "1"),
+    *("--compare", "2", "--compare-epochs", "1", "--compare-seeds", "1", "--baselines", ""),
 ]
 
 
@@ -60,6 +60,8 @@ def test_the_preset_for_a_gpu_searches_and_trains_without_converters_and_says_ho
     assert not run.is_finished
     assert SPACE.has(load_json(run.network("searched").architecture, Architecture))
     assert run.network("searched").weights.exists()
+    assert len(run.accuracies.read_text().splitlines()) == 5
+    assert "2 nets, 1 seed" in " ".join(finished.stdout.split())
 
 
 def test_exporting_without_converters_names_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

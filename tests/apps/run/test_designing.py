@@ -26,9 +26,10 @@ from tables import DEVICE, uniform_table
 INT8 = evolve(DEVICE, dtype="int8")
 SIZES = AskedSizes(widths=(0.5, 1.0), resolutions=(16, 32))
 PRESET = structure_preset(read_preset("cpu", PRESETS) | {"blocks_per_stage": 1}, "cpu", ImagePreset)
-SHORT = ["--search-warmup-epochs", "1", "--search-epochs", "1", "--train-epochs", "2", "--reference-epochs", "1"]
+SHORT = ["--search-warmup-epochs", "1", "--search-epochs", "1", "--train-epochs", "2", "--compare", "0"]
 FEW = ["--validation-share", "0.5", "--search-arch-interval", "1", "--batch-size", "8"]
 SMALL = ["--blocks-per-stage", "1"]
+LIMIT = ["--max-macs", "1e6"]
 DESIGN = ["--design", "--design-widths", "0.5,1", "--design-resolutions", "16,32"]
 
 
@@ -73,25 +74,33 @@ def pictures(tmp_path: Path) -> Path:
     [
         (["--design"], r"--design compares spaces by limits that need no table, .*: give --max-activation-bytes, "),
         (["--design", "--target-latency-ms", "1"], r"--design compares spaces by limits that need no table"),
-        (
-            [*DESIGN, *SMALL, "--max-activation-bytes", "9"],
-            r"none of the 1000 nets drawn of each of 4 spaces takes at most 9",
-        ),
         ([*DESIGN, "--width-mult", "1"], r"--width-mult is what --design chooses: leave one of the two out"),
         (DESIGN[1:], r"are what --design chooses from: add --design"),
-        (["--design", "--max-macs", "1e6", "--space", "SPACE"], r"has its own size: leave out --design, or name a"),
-        (["--design", "--max-macs", "1e6", "--design-resolutions", "2"], r"resolution 2 of .* is used up before"),
+        (["--design", *LIMIT, "--space", "SPACE"], r"has its own size: leave out --design, or name a"),
+        (["--design", *LIMIT, "--space", "cifr"], r"there is no space 'cifr': name one of cifar, "),
+        (["--design", *LIMIT, "--design-resolutions", "2"], r"2 of .* is used up .*: name other --design-resolutions"),
+        (
+            ["--design", "--max-activation-bytes", "1e6", "--space", "nas-bench-201"],
+            r"peak_activation_bytes_float32 of 'nas-bench-201-0.5-3' is not known edge by edge: leave out this limit",
+        ),
     ],
 )
-def test_what_leaves_nothing_to_choose_is_refused_before_anything_is_written(
-    arguments: list[str], message: str, pictures: Path, tmp_path: Path
+def test_what_leaves_nothing_to_choose_is_refused_before_any_image_is_read(
+    arguments: list[str], message: str, tmp_path: Path
 ) -> None:
     if "SPACE" in arguments:
         path = tmp_path / "space.json"
         path.write_text(CliRunner().invoke(main, ["space", "cifar", "--classes", "2"]).output)
         arguments = [str(path) if one == "SPACE" else one for one in arguments]
-    given = ["search", "--data-dir", str(pictures), "--run-dir", str(tmp_path / "run"), *FEW, *arguments]
+    given = ["search", "--data-dir", str(tmp_path / "not there"), "--run-dir", str(tmp_path / "run"), *arguments]
     assert_refused(CliRunner().invoke(main, given), message)
+    assert not (tmp_path / "run").exists()
+
+
+def test_limits_that_no_net_keeps_are_refused_before_anything_is_written(pictures: Path, tmp_path: Path) -> None:
+    given = ["search", "--data-dir", str(pictures), "--run-dir", str(tmp_path / "run"), *FEW, *DESIGN, *SMALL]
+    result = CliRunner().invoke(main, [*given, "--max-activation-bytes", "9"])
+    assert_refused(result, r"none of the 1000 nets drawn of each of 4 spaces takes at most 9")
     assert not (tmp_path / "run").exists()
 
 

@@ -3,105 +3,161 @@
 import io
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from attrs import evolve
 from rich.console import Console
 
 from pnas_apps.cli.presets import read_preset
+from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.preset import ImagePreset, structure_preset
 from pnas_apps.run.results import BaselineResult, RunResults
 from pnas_apps.run.run import Run
 from pnas_apps.showing.run_tables import baselines_table
+from pnas_apps.steps import baselines
 from pnas_apps.steps.baselines import compare_with_baselines
-from pnas_latency import Device
+from pnas_apps.steps.table import Tabled
+from pnas_latency import Calibration, Device, LatencyTable, TableEntry
 from pnas_ops import (
-    BASELINES,
     Architecture,
     DeviceInfo,
     Measurement,
     PnasError,
+    Workload,
     architecture_macs,
     architecture_parameters,
+    baseline,
     cifar_mbconv_space,
     digits_mbconv_space,
     load_json,
+    workloads,
 )
+from tables import uniform_table
 
 ROOT = Path(__file__).parents[3]
 PRESETS = ROOT / "apps" / "cifar10" / "src" / "pnas_cifar10" / "presets"
 INFO = DeviceInfo(device="stand-in", runtime="none", runtime_version="1", threads=1, dtype="float32")
 MEASUREMENT = Measurement(latency_ms=2.0, overhead_ms=0.5, p25_ms=2.0, median_ms=2.0, p75_ms=2.0, count=9)
+FEW = ("mobilenet_v2", "resnet18", "resnet50")
+NOTHING = LatencyTable(device=INFO, measured_on="2025-01-02", entries=())
 
 
 class _Device:
-    """Measures any net as 2 ms and half a millisecond for the call, or fails."""
+    """Measures anything as 2 ms and half a millisecond for the call, or fails."""
 
     info = INFO
 
     def __init__(self, error: Exception | None = None) -> None:
-        self.asked: list[Architecture] = []
+        self.blocks: list[Workload] = []
+        self.nets: list[Architecture] = []
         self._error = error
 
     def measure(
-        self, rows: Sequence[object], *, nets: Sequence[Architecture] = (), progress: object = None
-    ) -> Iterator[tuple[Architecture, Measurement]]:
-        assert not rows
-        self.asked += nets
+        self, rows: Sequence[Sequence[Workload]], *, nets: Sequence[Architecture] = (), progress: object = None
+    ) -> Iterator[tuple[Workload | Architecture, Measurement]]:
+        asked: list[Workload | Architecture] = [*chain.from_iterable(rows), *nets]
+        self.blocks += chain.from_iterable(rows)
+        self.nets += nets
         if self._error is not None:
             raise self._error
-        return iter([(net, MEASUREMENT) for net in nets])
+        return iter([(one, MEASUREMENT) for one in asked])
+
+
+@pytest.fixture(autouse=True)
+def few_nets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To count all that there are takes seconds."""
+    monkeypatch.setattr(baselines, "BASELINES", FEW)
 
 
 def preset(**options: object) -> ImagePreset:
     return structure_preset(read_preset("quick", PRESETS) | options, "quick", ImagePreset)
 
 
-def run_of(space: object, baselines: str) -> Run:
-    reporter = Reporter(Console(file=io.StringIO(), width=1000))
+def run_of(space: object, names: str, cache: Path) -> Run:
     return cast(
-        Run, SimpleNamespace(task=SimpleNamespace(space=space), preset=preset(baselines=baselines), reporter=reporter)
+        Run,
+        SimpleNamespace(
+            task=SimpleNamespace(space=space),
+            preset=preset(baselines=names),
+            reporter=Reporter(Console(file=io.StringIO(), width=1000)),
+            cache=Cache(cache),
+        ),
     )
 
 
-def compared(run: Run, device: _Device) -> tuple[tuple[BaselineResult, ...], str]:
-    found = compare_with_baselines(run, cast(Device, device))
+def compared(run: Run, device: _Device, table: LatencyTable = NOTHING) -> tuple[tuple[BaselineResult, ...], str]:
+    found = compare_with_baselines(run, Tabled(device=cast(Device, device), table=table))
     return found, cast(io.StringIO, run.reporter.console.file).getvalue()
 
 
-def test_all_are_counted_at_the_images_of_the_run_and_those_asked_for_measured() -> None:
+def computing(net: Architecture) -> list[Workload]:
+    """Its blocks that compute something."""
+    return [workload for (workload,) in workloads(net) if not workload.computes_nothing]
+
+
+def test_all_are_counted_at_the_images_of_the_run_and_those_asked_for_measured(tmp_path: Path) -> None:
     device = _Device()
-    found, _ = compared(run_of(cifar_mbconv_space(classes=7), " resnet18 ,mobilenet_v2"), device)
-    assert [net.name for net in device.asked] == ["resnet18", "mobilenet_v2"]
-    assert all((net.resolution, net.in_channels, net.classes) == (32, 3, 7) for net in device.asked)
-    assert [one.name for one in found] == [*BASELINES]
+    found, _ = compared(run_of(cifar_mbconv_space(classes=7), " resnet18 ,mobilenet_v2", tmp_path), device)
+    assert [net.name for net in device.nets] == ["resnet18", "mobilenet_v2"]
+    assert all((net.resolution, net.in_channels, net.classes) == (32, 3, 7) for net in device.nets)
+    assert [one.name for one in found] == [*FEW]
     by_name = {one.name: one for one in found}
-    for net in device.asked:
+    for net in device.nets:
         one = by_name[net.name]
         assert (one.parameters, one.macs) == (architecture_parameters(net), architecture_macs(net))
-        # The cost of the call is in it, as in the measurements of the run's own nets.
+        # The cost of the call is in both, as in those of the run's own nets.
         assert one.measured is not None
         assert one.measured.latency_ms == 2.5
+        assert one.predicted_ms == 2.0 * len(computing(net)) + 0.5
     assert [one.name for one in found if one.measured is not None] == ["mobilenet_v2", "resnet18"]
+    assert [one.name for one in found if one.predicted_ms is not None] == ["mobilenet_v2", "resnet18"]
 
 
-def test_images_that_are_too_small_for_all_are_told_where_somebody_asked() -> None:
+def test_they_are_predicted_as_the_nets_of_the_run_are_and_blocks_are_measured_once(tmp_path: Path) -> None:
+    run, net = run_of(cifar_mbconv_space(), "resnet18", tmp_path), baseline("resnet18", resolution=32, classes=10)
+    known, *others = dict.fromkeys(computing(net))
+    entry = TableEntry(workload=known, measurement=evolve(MEASUREMENT, latency_ms=100.0))
+    table = evolve(NOTHING, entries=(entry,), calibration=Calibration(scale=3.0, offset_ms=0.25))
     device = _Device()
-    assert compared(run_of(digits_mbconv_space(), ""), device) == ((), "")
-    found, told = compared(run_of(digits_mbconv_space(), "resnet18"), device)
+    found, _ = compared(run, device, table)
+    of_others = sum(2.0 for one in computing(net) if one != known)
+    assert found[FEW.index("resnet18")].predicted_ms == 3 * (100 + of_others + 0.5) + 0.25
+    assert {*others} <= {*device.blocks}
+
+    again = _Device()
+    assert compared(run, again, table)[0] == found
+    assert not again.blocks
+
+
+def test_a_table_of_another_device_predicts_what_it_has(tmp_path: Path) -> None:
+    net = baseline("resnet18", resolution=32, classes=10)
+    elsewhere, device = uniform_table(net, 3.0), _Device()
+    found, _ = compared(run_of(cifar_mbconv_space(), "resnet18, mobilenet_v2", tmp_path), device, elsewhere)
+    assert not device.blocks
+    assert {one.name: one.predicted_ms for one in found if one.predicted_ms} == {"resnet18": 3.0 * len(computing(net))}
+    assert [one.name for one in found if one.measured] == ["mobilenet_v2", "resnet18"]
+
+
+def test_images_that_are_too_small_for_all_are_told_where_somebody_asked(tmp_path: Path) -> None:
+    device = _Device()
+    assert compared(run_of(digits_mbconv_space(), "", tmp_path), device) == ((), "")
+    found, told = compared(run_of(digits_mbconv_space(), "resnet18", tmp_path), device)
     assert found == ()
     assert told.strip() == "not compared with resnet18: resnet18 needs images of at least 17 pixels, got 16"
-    assert not device.asked
+    assert not device.nets
 
 
-def test_a_device_that_fails_ends_no_run() -> None:
-    found, told = compared(run_of(cifar_mbconv_space(), "mobilenet_v2"), _Device(PnasError("no room", "make some")))
-    assert len(found) == len(BASELINES)
-    assert all(one.measured is None for one in found)
+@pytest.mark.parametrize("error", [PnasError("no room", "make some"), ValueError("no room: make some")])
+def test_a_device_that_fails_ends_no_run(error: Exception, tmp_path: Path) -> None:
+    found, told = compared(run_of(cifar_mbconv_space(), "mobilenet_v2", tmp_path), _Device(error))
+    assert len(found) == len(FEW)
+    assert all(one.measured is None and one.predicted_ms is None for one in found)
     assert "mobilenet_v2 are not measured: no room: make some" in told
 
 
@@ -122,17 +178,21 @@ def test_presets_name_nets_that_take_their_images(path: Path) -> None:
 
 def test_the_table_says_what_was_measured_and_what_not() -> None:
     searched = load_json(ROOT / "tests" / "samples" / "finished-run" / "results.json", RunResults).nets[0]
-    baselines = (
+    others = (
         BaselineResult(name="resnet18", parameters=2 * searched.parameters, macs=3 * searched.macs),
         BaselineResult(
-            name="mobilenet_v2", parameters=searched.parameters, macs=searched.macs, measured=searched.measured
+            name="mobilenet_v2",
+            parameters=searched.parameters,
+            macs=searched.macs,
+            predicted_ms=1.5,
+            measured=searched.measured,
         ),
     )
     file = io.StringIO()
-    Console(file=file, width=100).print(baselines_table(baselines, searched, device=INFO))
+    Console(file=file, width=100).print(baselines_table(others, searched, device=INFO))
     rows = {line.split()[0]: re.sub(r" +", " ", line).strip() for line in file.getvalue().splitlines() if line.strip()}
     assert rows["resnet18"].endswith("-")
     assert " 2.0x " in rows["resnet18"]
     assert " 3.0x " in rows["resnet18"]
-    assert rows["mobilenet_v2"].endswith(f"{searched.measured.latency_ms:.4f} 1.0x")
+    assert rows["mobilenet_v2"].endswith(f" 1.5000 {searched.measured.latency_ms:.4f} 1.0x")
     assert "no accuracy" in file.getvalue()

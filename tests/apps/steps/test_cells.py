@@ -10,7 +10,7 @@ from pnas_apps.steps.reference_nets import biggest, fastest
 from pnas_cifar10.cli import APP
 from pnas_cifar10.tasks import SPACES
 from pnas_latency import MACS, ExpectedObjective, LinearPenalty
-from pnas_ops import CellSpace, darts_space, genotype_text
+from pnas_ops import CellSpace, build_network, darts_space, genotype_text, nas_bench_201_space
 from pnas_supernet import SuperNet, mixed_ops
 from tables import uniform_table
 
@@ -42,6 +42,18 @@ def test_the_ends_of_the_space() -> None:
     quickest = fastest(SPACE, TABLE)
     assert TABLE.predict_ms(quickest) < average_ms(SPACE, TABLE) < TABLE.predict_ms(biggest(SPACE))
     assert MACS.of(quickest) < MACS.of(biggest(SPACE))
+
+
+def test_the_fastest_net_sees_its_images() -> None:
+    space = nas_bench_201_space(0.25, blocks_per_stage=1, resolution=8)
+    table = uniform_table(space, 0.01)
+    net = fastest(space, table)
+    # An edge that hands its input on costs as little as one that is not there.
+    assert table.predict_ms(net) == table.predict_ms(space.architecture([0] * 6))
+    images = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    one, other = build_network(net, generator=torch.Generator().manual_seed(0)).eval()(images)
+    assert not torch.equal(one, other)
+    assert space.has(net)
 
 
 def test_an_objective_takes_the_probabilities_of_every_mixture() -> None:

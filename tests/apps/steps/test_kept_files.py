@@ -3,6 +3,8 @@
 import io
 import re
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -15,7 +17,7 @@ from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.folder import SEARCHED, RunFolder
 from pnas_apps.run.results import RunResults
 from pnas_apps.run.run import Run
-from pnas_apps.run.settings import RunSettings
+from pnas_apps.run.settings import load_settings
 from pnas_apps.steps.net_export import formats_in, kept_bundle, takes_raw_pixels
 from pnas_apps.steps.net_training import load_network
 from pnas_export import BundleError
@@ -23,13 +25,13 @@ from pnas_latency import Landing, LatencyTable
 from pnas_ops import Architecture, FormatError, Preprocessing, load_json, read_weights
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "finished-run"
-DOCUMENTS = {
-    "settings.json": RunSettings,
-    "landing.json": Landing,
-    "table.json": LatencyTable,
-    "architecture.json": Architecture,
-    "preprocessing.json": Preprocessing,
-    "results.json": RunResults,
+READERS: dict[str, Callable[[Path], object]] = {
+    "settings.json": load_settings,
+    "landing.json": partial(load_json, cls=Landing),
+    "table.json": partial(load_json, cls=LatencyTable),
+    "architecture.json": partial(load_json, cls=Architecture),
+    "preprocessing.json": partial(load_json, cls=Preprocessing),
+    "results.json": partial(load_json, cls=RunResults),
 }
 
 _A_NUMBER = re.compile(r"(?<!version\"): -?\d+(\.\d+)?(?=,|\n)")
@@ -65,15 +67,15 @@ def damages(raw: bytes) -> list[bytes]:
     ]
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", READERS)
 def test_a_damaged_document_is_told_in_one_line(name: str, tmp_path: Path) -> None:
     raw = (SAMPLE / name).read_bytes()
-    load_json(SAMPLE / name, DOCUMENTS[name])
+    READERS[name](SAMPLE / name)
     for damaged in damages(raw):
         assert damaged != raw
         (tmp_path / name).write_bytes(damaged)
         with pytest.raises(FormatError) as caught:
-            load_json(tmp_path / name, DOCUMENTS[name])
+            READERS[name](tmp_path / name)
         assert str(caught.value).startswith(f"{tmp_path / name}: ")
         assert "\n" not in str(caught.value)
 

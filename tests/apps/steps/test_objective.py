@@ -128,7 +128,7 @@ def test_rewards_by_whole_nets_that_are_measured_once_each() -> None:
     device = CountingDevice()
     cost = make_cost("measured", SPACE, TABLE, device, conversions=None, log=None)
     net = SPACE.architecture([0] * len(SPACE.mixed))
-    assert cost(net) == measured_ms(device)(net) == pytest.approx(architecture_macs(net) / 1e6 + 0.5)
+    assert cost(net) == measured_ms(device, TABLE)(net) == pytest.approx(architecture_macs(net) / 1e6 + 0.5)
     step = make(evolve(CONFIG, form="reinforce", reward_cost="measured"), Budget(latency_ms=0.6), cost)
     assert isinstance(step, ReinforceStep)
     assert step.samples == 4

@@ -91,7 +91,7 @@ def test_processes_but_the_first_leave_what_one_does_for_all(
 ) -> None:
     monkeypatch.setattr(Run, "alone", lambda self: None)
     run_pipeline(run, TableChoice())
-    assert [made.name for made in taken] == ["table", "search", "train"]
+    assert [made.name for made in taken] == ["table", "search", "train", "compare"]
 
 
 def test_the_time_of_a_step_that_fails_counts_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

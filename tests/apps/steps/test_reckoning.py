@@ -18,6 +18,7 @@ from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.photos.photo_set import find_photos
 from pnas_apps.photos.photo_source import PhotoSource
+from pnas_apps.run.compare_config import CompareConfig
 from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import PhotoPreset, structure_preset
 from pnas_apps.run.run import Run
@@ -52,7 +53,15 @@ def run(tmp_path: Path, reporter: Reporter) -> Run:
             test=photos,
             space=imagenet_mbconv_space(0.25, blocks_per_stage=1, classes=2, resolution=SIDE),
         ),
-        preset=evolve(preset, resolution=SIDE, batch_size=BATCH, search_share=1.0, validation_size=0.5),
+        preset=evolve(
+            preset,
+            resolution=SIDE,
+            batch_size=BATCH,
+            search_share=1.0,
+            validation_size=0.5,
+            baselines="",
+            compare=CompareConfig(nets=1, epochs=1),
+        ),
         folder=RunFolder(tmp_path / "run"),
         seed=0,
         reporter=Reporter(Console(file=io.StringIO(), width=1000)),
@@ -93,8 +102,8 @@ def test_a_slow_reader_is_found_out(run: Run, monkeypatch: pytest.MonkeyPatch) -
     ("pace", "told"),
     [
         (Pace(reading_s=0.004, weights_s=0.002, both_s=0.01), "500 photos a second are read here, 1,000 learnt from"),
-        (Pace(reading_s=4.0, weights_s=2.0, both_s=9.0), "the search will take about 25 minutes, the trainings 68 min"),
-        (Pace(reading_s=400.0, weights_s=2.0, both_s=9.0), "will take about 37.8 hours, the trainings 4.7 days"),
+        (Pace(reading_s=4.0, weights_s=2.0, both_s=9.0), "the search will take about 25 minutes, the trainings 69 min"),
+        (Pace(reading_s=400.0, weights_s=2.0, both_s=9.0), "will take about 37.8 hours, the trainings 4.8 days"),
     ],
 )
 def test_a_long_run_on_photos_is_told_before_it_begins_and_a_short_one_is_not(
@@ -105,7 +114,7 @@ def test_a_long_run_on_photos_is_told_before_it_begins_and_a_short_one_is_not(
     monkeypatch.setattr(reckoning, "WORTH_RECKONING", 1000)
     monkeypatch.setattr(reckoning, "measure_pace", lambda run: pace)
     tell_time(run)
-    # A search of 20 + 40 epochs of 5 batches and 40 architecture steps, and 102 epochs of 10 batches.
+    # A search of 20 + 40 epochs of 5 batches and 40 architecture steps, and 100 + 4 epochs of 10 batches.
     assert told in printed(run)
     run.folder.path.mkdir()
     run.folder.search_checkpoint.touch()

@@ -45,10 +45,12 @@ from pnas_ops import (
     FormatError,
     Measurement,
     SearchSpace,
+    Space,
     architecture_macs,
     build_network,
     digits_mbconv_space,
     digits_network_space,
+    nas_bench_201_space,
     save_json,
     workloads,
     write_atomically,
@@ -58,9 +60,18 @@ from pnas_supernet import CheckpointError, SuperNet, extract, save_checkpoint
 MakeRun = Callable[..., Run]
 
 
+SPACES: dict[str, Space] = {
+    "blocks": evolve(
+        digits_mbconv_space(0.5, classes=3, resolution=8), candidates=digits_mbconv_space().candidates[::3]
+    ),
+    "cells": nas_bench_201_space(0.25, blocks_per_stage=1, classes=3, resolution=8, in_channels=1),
+    "networks": digits_network_space(0.5, blocks_per_stage=1, classes=3, resolution=8),
+}
+
+
 @pytest.fixture
-def space() -> SearchSpace:
-    return evolve(digits_mbconv_space(0.5, classes=3, resolution=8), candidates=digits_mbconv_space().candidates[::3])
+def space(request: pytest.FixtureRequest) -> Space:
+    return SPACES[getattr(request, "param", "blocks")]
 
 
 @pytest.fixture
@@ -110,7 +121,9 @@ def make_run(tmp_path: Path, image_set: ImageSet, space: SearchSpace, preset: Im
     return make
 
 
-@pytest.mark.parametrize("step", [3, 9, 15])
+@pytest.mark.parametrize(
+    ("space", "step"), [("blocks", 3), ("blocks", 15), ("cells", 9), ("networks", 9)], indirect=["space"]
+)
 def test_an_interrupted_search_ends_as_one_that_never_stopped(
     make_run: MakeRun, table: LatencyTable, reporter: Reporter, step: int
 ) -> None:

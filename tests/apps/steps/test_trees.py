@@ -80,7 +80,7 @@ def test_the_presets_search_trees(name: str, edges: int, image_folder: Path, rep
     assert len(task.space.mixed) == edges
     grey = evolve(preset, space="digits")
     check_task(task, preset)
-    with pytest.raises(UserError, match="'digits' is for images of 1 channels, these have 3: name another --space"):
+    with pytest.raises(UserError, match="'digits' is for images of 1 channel, these have 3: name another --space"):
         check_task(images_task(image_folder, False, grey, None, reporter), grey)
     blocks = evolve(preset, space="cifar", train=evolve(preset.train, path_dropping=0.1))
     with pytest.raises(UserError, match="'cifar' has no trees of which paths could be dropped: set path_dropping to 0"):

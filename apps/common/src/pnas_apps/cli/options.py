@@ -3,7 +3,7 @@
 Imports nothing heavy, since `--help` needs it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from pathlib import Path
@@ -11,15 +11,16 @@ from textwrap import indent
 from typing import TYPE_CHECKING, TypeVar, get_args
 
 import click
-from attrs import frozen
+from attrs import evolve, frozen
 
 from pnas_apps.cli.app import App, Defaults
 from pnas_apps.cli.cost_options import check_needed, cost_options, read_maxima, read_metrics
-from pnas_apps.cli.option_types import COUNT, MILLISECONDS, all_of, whole
+from pnas_apps.cli.option_types import COUNT, MILLISECONDS, Numbers, all_of, whole
 from pnas_apps.cli.presets import preset_flags, read_preset, split_flags
 from pnas_apps.devices.device_names import DEVICES_HELP
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.device_settings import DeviceSettings, Dtype
+from pnas_apps.run.sweep_aims import SweepAim, least_of_each_device, sweep_aims
 
 if TYPE_CHECKING:
     from pnas_apps.ground.gpus import Accelerator
@@ -50,6 +51,7 @@ class RunOptions:
         budget: what the net may cost.
         metrics: commands that fill columns of the table, by their names.
         device: what it is searched for.
+        aims: of a sweep, whose first device that is; empty of a run for one aim.
         ops: file of the user's own operations, which are known; None for none.
         table: a latency table to use; one is measured if None.
         foreign_table: whether that may be of another device.
@@ -67,6 +69,16 @@ class RunOptions:
     foreign_table: bool
     cache_dir: Path | None
     check: bool
+    aims: tuple[SweepAim, ...] = ()
+
+    @property
+    def targets(self) -> "tuple[tuple[DeviceSettings, Budget], ...]":
+        """Each device that is searched for, with the least that a net may cost there."""
+        if not self.aims:
+            return ((self.device, self.budget),)
+        return tuple(
+            (aim.device, evolve(self.budget, latency_ms=aim.latency_ms)) for aim in least_of_each_device(self.aims)
+        )
 
 
 @frozen(kw_only=True)
@@ -122,14 +134,16 @@ def known_operations(ops: Path | None, cache_dir: Path | None = None) -> Iterato
         yield
 
 
-def device_options(*, default: str | None = "tflite") -> Callable[[Command], Command]:
+def device_options(*, default: str | None = "tflite", several: bool = False) -> Callable[[Command], Command]:
     """`--device` and `--threads`; without a `default` the device is that of the preset."""
+    more = " Give it several times for several." if several else ""
     return all_of(
         click.option(
             "--device",
             default=default,
+            multiple=several,
             show_default=default or "the preset's, or else tflite",
-            help="Where to measure: one of those below; doctor tells which are usable here.",
+            help=f"Where to measure: one of those below; doctor tells which are usable here.{more}",
         ),
         click.option("--threads", type=whole(1, 1024), default=1, show_default=True, help="Of the device."),
     )
@@ -158,9 +172,29 @@ def data_options(app: App) -> Callable[[Command], Command]:
     )
 
 
-def run_options(app: Defaults) -> Decorator:
+LATENCY = click.option(
+    "--target-latency-ms",
+    "latency_ms",
+    type=MILLISECONDS,
+    help="What one image may take on the device, or its batch: the search lands on it.",
+)
+LATENCIES = click.option(
+    "--target-latency-ms",
+    "latency_ms",
+    type=Numbers(MILLISECONDS),
+    required=True,
+    help="What one image may take on the device, or its batch: a number for each net, such as 0.1,0.2,0.4.",
+)
+
+
+def run_options(app: Defaults, *, readers: bool = True, sweeps: bool = False) -> Decorator:
     """Adds the options of every new run; the command gets them as `options`, what its session is started with as
     `session`, and the flags of the preset as `flags`.
+
+    Args:
+        app: the program.
+        readers: whether the command line says how many processes read photos; else as many as there are cores do.
+        sweeps: whether it is for several budgets, and perhaps several devices.
     """
     added = all_of(
         click.option("--run-dir", type=click.Path(path_type=Path), help="Folder of the run; a new one by default."),
@@ -171,12 +205,7 @@ def run_options(app: Defaults) -> Decorator:
             show_default=True,
             help="Fixes all that is random.",
         ),
-        click.option(
-            "--target-latency-ms",
-            "latency_ms",
-            type=MILLISECONDS,
-            help="What one image may take on the device, or its batch: the search lands on it.",
-        ),
+        LATENCIES if sweeps else LATENCY,
         click.option("--max-macs", "macs", type=COUNT, help="Multiply-accumulates."),
         click.option("--max-parameters", "parameters", type=COUNT, help="Values."),
         click.option(
@@ -198,7 +227,7 @@ def run_options(app: Defaults) -> Decorator:
             help="That file as a whole: constants, names, scales, labels.",
         ),
         cost_options(),
-        device_options(default=None),
+        device_options(default=None, several=sweeps),
         DTYPE,
         *([OPS] if isinstance(app, App) else []),
         click.option("--table", type=click.Path(path_type=Path), help="A latency table to use; none is measured."),
@@ -206,7 +235,7 @@ def run_options(app: Defaults) -> Decorator:
         click.option("--cache-dir", type=click.Path(path_type=Path), help="Where tables and conversions are kept."),
         ACCELERATOR,
         DETERMINISTIC,
-        worker_options(app),
+        *([worker_options(app)] if readers else []),
         check_options(app),
         preset_flags(read_preset(app.preset, app.presets)),
     )
@@ -216,7 +245,7 @@ def run_options(app: Defaults) -> Decorator:
         def grouped(
             run_dir: Path | None,
             seed: int,
-            latency_ms: float | None,
+            latency_ms: float | tuple[float, ...] | None,
             macs: float | None,
             parameters: float | None,
             weight_bytes: float | None,
@@ -224,7 +253,7 @@ def run_options(app: Defaults) -> Decorator:
             file_bytes: float | None,
             maxima: tuple[str, ...],
             metrics: tuple[str, ...],
-            device: str | None,
+            device: str | tuple[str, ...] | None,
             threads: int,
             dtype: Dtype,
             table: Path | None,
@@ -232,7 +261,7 @@ def run_options(app: Defaults) -> Decorator:
             cache_dir: Path | None,
             accelerator: "Accelerator",
             deterministic: bool,
-            workers: int | None = 0,
+            workers: int | None = None if app.reads_photos else 0,
             check: bool = True,
             ops: Path | None = None,
             **others: object,
@@ -242,13 +271,19 @@ def run_options(app: Defaults) -> Decorator:
             flags, own = split_flags(others)
             columns, commands = read_maxima(maxima), read_metrics(metrics)
             check_needed(columns, commands)
-            if device is None:
+            if not device:
                 device = str(read_preset(str(own.get("preset", app.preset)), app.presets).get("device", "tflite"))
+            names = (device,) if isinstance(device, str) else device
+            devices = [DeviceSettings(name=name, threads=threads, dtype=dtype) for name in names]
+            budgets = latency_ms if isinstance(latency_ms, tuple) else ()
+            _refuse_repeated(names)
+            if table is not None and len(names) > 1:
+                raise UserError("--table is of one device: leave it out, or name one --device")
             options = RunOptions(
                 run_dir=run_dir,
                 seed=seed,
                 budget=Budget(
-                    latency_ms=latency_ms,
+                    latency_ms=None if isinstance(latency_ms, tuple) else latency_ms,
                     macs=macs,
                     parameters=parameters,
                     weight_bytes=weight_bytes,
@@ -257,7 +292,8 @@ def run_options(app: Defaults) -> Decorator:
                     columns=columns,
                 ),
                 metrics=commands,
-                device=DeviceSettings(name=device, threads=threads, dtype=dtype),
+                device=devices[0],
+                aims=sweep_aims(devices, budgets),
                 ops=ops,
                 table=table,
                 foreign_table=foreign_table,
@@ -271,6 +307,12 @@ def run_options(app: Defaults) -> Decorator:
         return added(grouped)
 
     return decorate
+
+
+def _refuse_repeated(names: Sequence[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"--device names {name} twice: leave one of them out")
 
 
 def opened_run(app: App, *, judges: bool = True, writes: bool = True) -> Decorator:

@@ -9,12 +9,16 @@ import click
 
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.toml_files import Document, read_toml
+from pnas_apps.run.reference_epochs import with_compare
 
 Flags = Mapping[str, object]
 """What a command line says of a preset's options; None where it says nothing."""
 
 VERSION = 1
 """Of presets; a file without one has this, since the first had none."""
+
+_SHORT_FLAGS: dict[tuple[str, ...], str] = {("compare", "nets"): "--compare"}
+"""Of options whose flag says it all without the name of the option."""
 
 _PREFIX = "preset__"
 _SEPARATOR = "__"
@@ -43,7 +47,7 @@ def read_preset(name: str, folder: Path) -> Document:
             f"{path} has version {version!r} of presets, this software {VERSION}: use the software that it was written "
             "for, or begin with a shipped preset"
         )
-    return document
+    return with_compare(document)
 
 
 def preset_flags(options: Document) -> Callable[[Command], Command]:
@@ -51,7 +55,7 @@ def preset_flags(options: Document) -> Callable[[Command], Command]:
 
     def decorate(command: Command) -> Command:
         for path, value in reversed(list(_flatten(options))):
-            flag = "--" + "-".join(path).replace("_", "-")
+            flag = _SHORT_FLAGS.get(path, "--" + "-".join(path).replace("_", "-"))
             name = _PREFIX + _SEPARATOR.join(path)
             what = "preset's " + ".".join(path)
             if isinstance(value, bool):

@@ -13,12 +13,16 @@ from pnas_apps.cli.option_types import whole
 from pnas_apps.cli.options import DEVICES, RunOptions, SessionOptions, data_options, opened_run, run_options
 from pnas_apps.cli.presets import Flags, read_preset
 from pnas_apps.cli.space_options import preset_and_space
+from pnas_apps.cli.start_options import AskedStart, start_options, started_preset
+from pnas_apps.cli.sweep_verb import sweep_verb
 from pnas_apps.ground.errors import UserError
 
 if TYPE_CHECKING:
     from pnas_apps.run.asked_sizes import AskedSizes
+    from pnas_apps.run.preset import Preset
     from pnas_apps.run.run import Run
     from pnas_apps.steps.pipeline import StepName
+    from pnas_ops import Space
 
 
 def run_verbs(app: App) -> tuple[click.Command, ...]:
@@ -26,8 +30,8 @@ def run_verbs(app: App) -> tuple[click.Command, ...]:
     search = _begin(
         app, "search", "search", "Search a net within a budget: table and search alone; train and report go on."
     )
-    run = _begin(app, "run", "report", "The whole road: table, search, train, export, report.")
-    return search, _train(app), _evaluate(app), _export(app), _report(app), run
+    run = _begin(app, "run", "report", "The whole road: table, search, train, compare, export, report.")
+    return search, _train(app), _evaluate(app), _export(app), _report(app), _verdict(app), run, sweep_verb(app)
 
 
 def _begin(app: App, name: str, until: "StepName", help_text: str) -> click.Command:
@@ -36,6 +40,7 @@ def _begin(app: App, name: str, until: "StepName", help_text: str) -> click.Comm
     @click.command(name, help=help_text, epilog=DEVICES)
     @data_options(app)
     @run_options(app)
+    @start_options
     @design_options
     def begin(
         data_dir: Path,
@@ -44,9 +49,12 @@ def _begin(app: App, name: str, until: "StepName", help_text: str) -> click.Comm
         session: SessionOptions,
         flags: Flags,
         sizes: "AskedSizes | None",
+        start: AskedStart | None,
         download: bool = False,
     ) -> None:
-        _start(app, until, data_dir, preset, options, session, flags, sizes, download=download)
+        if start is not None and sizes is not None:
+            raise UserError("--from RUN has its space already: leave out --design")
+        _start(app, until, data_dir, preset, options, session, flags, sizes, start, download=download)
 
     return begin
 
@@ -60,6 +68,7 @@ def _start(
     session: SessionOptions,
     flags: Flags,
     sizes: "AskedSizes | None",
+    start: AskedStart | None,
     *,
     download: bool,
 ) -> None:
@@ -68,14 +77,20 @@ def _start(
 
     document = read_preset(preset, app.presets)
     with session.started() as started:
+
+        def make_preset() -> "tuple[Preset, Space | None]":
+            made, space = preset_and_space(document, flags, preset, app.preset_type(), started.processes.device)
+            return (made if start is None else started_preset(made, flags)), space
+
         begun = begin_run(
             app.name,
-            lambda: preset_and_space(document, flags, preset, app.preset_type(), started.processes.device),
+            make_preset,
             partial(app.read_task, data_dir, download),
             options,
             started,
             until=until,
             designer=None if sizes is None else Designer(spaces=app.named_spaces(), sizes=sizes),
+            start=start,
         )
         with begun as run:
             go_on(run, until, table=options.table, foreign_table=options.foreign_table)
@@ -85,7 +100,7 @@ def _train(app: App) -> click.Command:
     @click.command()
     @opened_run(app, judges=False)
     def train(run: "Run") -> None:
-        """Train the nets of a search: the one that it found, the fastest and the biggest."""
+        """Train the net that a search found, to ship."""
         from pnas_apps.cli.runs import go_on
 
         go_on(run, "train")
@@ -96,14 +111,34 @@ def _train(app: App) -> click.Command:
 def _report(app: App) -> click.Command:
     @click.command()
     @opened_run(app, judges=False)
-    def report(run: "Run") -> None:
-        """Finish a run: whatever it lacks of training and export, then the report."""
-        from pnas_apps.cli.runs import go_on
+    @click.option("--open", "opens", is_flag=True, help="Show the page in a browser.")
+    def report(run: "Run", opens: bool) -> None:
+        """Finish a run: whatever it lacks of training, comparison and export, then the report.
 
-        run.processes.first(run.folder.refuse_finished)
-        go_on(run, "report")
+        Of a run that is finished, write the page, report.html, anew.
+        """
+        from pnas_apps.cli.runs import finish
+
+        finish(run)
+        if opens and run.processes.is_first:
+            click.launch(str(run.folder.page))
 
     return report
+
+
+def _verdict(app: App) -> click.Command:
+    @click.command()
+    @opened_run(app, judges=False)
+    @click.option("--nets", type=whole(1, 1_000_000), help="Random nets to compare with; as many as before by default.")
+    @click.option("--epochs", type=whole(1, 1_000_000), help="Of each training; as many as before by default.")
+    @click.option("--seeds", type=whole(1, 1000), help="Trainings of each net; as many as before by default.")
+    def verdict(run: "Run", nets: int | None, epochs: int | None, seeds: int | None) -> None:
+        """Say more surely whether the search of RUN paid: with more nets or seeds, or longer trainings."""
+        from pnas_apps.cli.verdict_command import judge_run
+
+        judge_run(run, nets=nets, epochs=epochs, seeds=seeds)
+
+    return verdict
 
 
 def _export(app: App) -> click.Command:

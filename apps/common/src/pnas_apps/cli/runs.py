@@ -9,6 +9,8 @@ import click
 from attrs import evolve
 
 from pnas_apps.cli.options import RunOptions
+from pnas_apps.cli.program import COMMAND
+from pnas_apps.cli.start_options import AskedStart
 from pnas_apps.devices.columns import command_metrics, try_metrics
 from pnas_apps.devices.known_tables import read_table
 from pnas_apps.devices.target import bundle_formats, check_file_limits, target_device
@@ -20,6 +22,7 @@ from pnas_apps.ground.session import Session
 from pnas_apps.images.batch_parts import whole_batch_size
 from pnas_apps.run.classes import check_classes
 from pnas_apps.run.designing import Designer
+from pnas_apps.run.exploration_settings import ExplorationSettings
 from pnas_apps.run.folder import LOCK_NAME, RunFolder
 from pnas_apps.run.lock import held_folder, held_unfinished_folder
 from pnas_apps.run.operations import check_used, codes
@@ -27,12 +30,16 @@ from pnas_apps.run.preset import Preset
 from pnas_apps.run.run import Run
 from pnas_apps.run.settings import RunSettings
 from pnas_apps.run.space_files import is_space_file
+from pnas_apps.run.sweep_aims import folder_name, naming_device
+from pnas_apps.run.sweep_folder import of_device
 from pnas_apps.run.task import Task, check_task, without_unreadable
 from pnas_apps.showing.design_table import design_page
 from pnas_apps.steps.export import missing_converters
+from pnas_apps.steps.page import write_page
 from pnas_apps.steps.pipeline import DONE_BY_ONE, StepName, check_export_images, run_pipeline
-from pnas_apps.steps.reckoning import tell_time
+from pnas_apps.steps.reckoning import tell_comparison, tell_time
 from pnas_apps.steps.search_images import check_search_images
+from pnas_apps.steps.start import find_start
 from pnas_apps.steps.table import TableChoice, check_limits
 from pnas_apps.training.training import TrainingDivergedError
 from pnas_export import Metadata
@@ -53,6 +60,8 @@ def begin_run(
     *,
     until: StepName = "report",
     designer: Designer | None = None,
+    exploration: ExplorationSettings | None = None,
+    start: AskedStart | None = None,
 ) -> Iterator[Run]:
     """A new run, or one that was interrupted and goes on: its images read, its folder found and held to the end.
 
@@ -66,6 +75,8 @@ def begin_run(
         session: what to work with.
         until: the step that it is to go to.
         designer: chooses the size of the preset's space; None where the preset says it.
+        exploration: how nets are to be judged one by one; None for a search by gates.
+        start: the search that its own is to begin with; None for fresh weights.
 
     Raises:
         UserError, PnasError: for anything that the user can mend.
@@ -77,8 +88,11 @@ def begin_run(
         preset, space = make_preset()
         check_precisions(processes.device, search=preset.search.precision, train=preset.train.precision)
         # What needs no images is told before they are read.
-        device = target_device(options.device, cache=cache, log=None)
-        check_file_limits(device, options.device, options.budget, options.metrics)
+        devices = {target: target_device(target, cache=cache, log=None) for target, _ in options.targets}
+        device = devices[options.device]
+        for target, budget in options.targets:
+            check_file_limits(devices[target], target, budget, options.metrics)
+        begun_with = None if start is None else find_start(start.run, alpha=start.alpha)
         if options.table is not None:
             read_table(options.table)
         metrics = command_metrics(
@@ -86,7 +100,7 @@ def begin_run(
         )
         given = None if options.run_dir is None else _held_given_folder(options.run_dir, held)
         if designer is not None:
-            designer.check(preset, options.budget)
+            designer.check(preset, options.budget, device.info)
         task = _read(partial(read_task, preset, space), reporter)
         design = None
         if designer is not None:
@@ -103,6 +117,8 @@ def begin_run(
             same = preset.resolution == before.resolution
             task = evolve(task, space=chosen) if same else _read(partial(read_task, preset, None), reporter)
         check_task(task, preset)
+        if begun_with is not None:
+            begun_with.check(task)
         if options.ops is not None:
             check_used(options.ops, task.space)
         if given is not None and given.settings.exists() and not given.files.has_changed(given.settings):
@@ -111,7 +127,8 @@ def begin_run(
             task = _without_unreadable(task, cache, session)
         whole_batch_size(preset.batch_size, len(task.train), processes.size)
         check_search_images(task, preset, processes.size)
-        check_export_images(task, device, until=until)
+        for one in devices.values():
+            check_export_images(task, one, until=until)
         settings = RunSettings(
             task=task.name,
             seed=options.seed,
@@ -125,21 +142,27 @@ def begin_run(
             budget=options.budget,
             metrics=options.metrics,
             device=options.device,
+            aims=options.aims,
+            start=None if begun_with is None else begun_with.start,
             data_dir=None if task.data_dir is None else str(task.data_dir),
+            command=_command(),
+            exploration=exploration,
         )
         folder = given or held.enter_context(held_unfinished_folder(RUNS, name, settings, RunFolder))
         folder.check(settings)
         choice = TableChoice(path=options.table, foreign=options.foreign_table)
-        check_limits(
-            task.space,
-            device.info,
-            folder,
-            cache,
-            choice,
-            budget=_sized(options.budget, task),
-            metrics=options.metrics,
-            objective=preset.objective,
-        )
+        for target, budget in options.targets:
+            with naming_device(options.aims, target):
+                check_limits(
+                    task.space,
+                    devices[target].info,
+                    of_device(folder, options.aims, target),
+                    cache,
+                    choice,
+                    budget=_sized(budget, task),
+                    metrics=options.metrics,
+                    objective=preset.objective,
+                )
         try_metrics(metrics, reporter)
         _tell_unchecked(folder, reporter)
         goes_on = folder.begin(settings)
@@ -190,6 +213,11 @@ def open_run(
     def read() -> tuple[Task, RunSettings]:
         folder = RunFolder(path)
         settings = folder.read_settings()
+        if settings.exploration is not None and not folder.explored.exists():
+            raise UserError(f"{path} holds an unfinished exploration: give the very explore command again to go on")
+        if settings.aims:
+            names = ", ".join(folder_name(aim, settings.aims) for aim in settings.aims)
+            raise UserError(f"{path} is a sweep, of which each net has a run in it: name one of {names}")
         _tell_unchecked(folder, session.reporter)
         if writes:
             held.enter_context(held_folder(path))
@@ -225,7 +253,7 @@ def open_run(
 def go_on(run: Run, until: StepName, *, table: Path | None = None, foreign_table: bool = False) -> None:
     """Goes the road of a run up to a step, and says where everything is.
 
-    Where there are no converters it ends with the training, and says how it goes on where there are.
+    Where there are no converters it ends with the comparison, and says how it goes on where there are.
 
     Raises:
         UserError, PnasError: for anything that the user can mend.
@@ -235,11 +263,13 @@ def go_on(run: Run, until: StepName, *, table: Path | None = None, foreign_table
         device = target_device(run.target, cache=run.cache, log=None)
         check_export_images(run.task, device, until=until)
         tell_time(run)
+        if until not in ("table", "search", "train"):
+            tell_comparison(run)
         return missing_converters(bundle_formats(device)) if until in DONE_BY_ONE else ()
 
     lacking = run.processes.first(check)
     try:
-        run_pipeline(run, TableChoice(path=table, foreign=foreign_table), until="train" if lacking else until)
+        run_pipeline(run, TableChoice(path=table, foreign=foreign_table), until="compare" if lacking else until)
     except TrainingDivergedError as error:
         raise UserError(f"{error.what}: lower --train-lr") from None
     if lacking:
@@ -248,12 +278,32 @@ def go_on(run: Run, until: StepName, *, table: Path | None = None, foreign_table
     run.reporter.console.print(f"Everything is in {run.folder.path}: {names}")
 
 
+def finish(run: Run) -> None:
+    """Goes the whole road of a run; of one that is finished the page is written anew.
+
+    Raises:
+        UserError, PnasError: for anything that the user can mend.
+    """
+    if run.processes.first(lambda: run.folder.is_finished and not run.folder.damages()):
+        page = run.processes.first(lambda: write_page(run.folder))
+        run.reporter.console.print(
+            f"{run.folder.path} is finished: {run.folder.report}, and anew {page}", soft_wrap=True
+        )
+    else:
+        go_on(run, "report")
+
+
+def _command() -> str:
+    context = click.get_current_context(silent=True)
+    return "" if context is None else str(context.meta.get(COMMAND, ""))
+
+
 def _way_on(run: Run, lacking: Sequence[str]) -> str:
     """Where and by which command a run goes on that no files can be made for here."""
     program = click.get_current_context().find_root().info_name
     device = " --device tflite" if run.target.name.startswith("torch-cuda") else ""
     return (
-        f"The nets are trained. To make their files this machine lacks {', '.join(lacking)}: copy {run.folder.path} to "
+        f"The net is trained. To make its files this machine lacks {', '.join(lacking)}: copy {run.folder.path} to "
         f"one that has them, and go on there with: {program} report {run.folder.path.name} --data-dir IMAGES{device}"
     )
 
@@ -269,6 +319,7 @@ def _make_run(task: Task, settings: RunSettings, path: Path, cache: Cache, sessi
         budget=_sized(settings.budget, task),
         metrics=settings.metrics,
         target=settings.device,
+        start=settings.start,
         processes=session.processes,
         workers=session.workers,
         deterministic=session.deterministic,

@@ -8,10 +8,10 @@ from attrs import evolve, frozen
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.asked_sizes import AskedSizes
-from pnas_apps.run.named_spaces import NamedSpace, named_space
+from pnas_apps.run.named_spaces import NamedSpace, known_space, named_space
 from pnas_apps.run.preset import Preset
 from pnas_apps.run.space_files import is_space_file
-from pnas_latency import Budget, LatencyTable, SpaceDesign, design_spaces
+from pnas_latency import Budget, LatencyTable, Limit, SpaceDesign, design_spaces
 from pnas_ops import DeviceInfo, Space
 
 
@@ -27,11 +27,13 @@ class Designer:
     spaces: Mapping[str, NamedSpace]
     sizes: AskedSizes
 
-    def check(self, preset: Preset, budget: Budget) -> None:
+    def check(self, preset: Preset, budget: Budget, device: DeviceInfo) -> None:
         """Refuses what can be told before any image is read.
 
         Raises:
-            UserError: for a space in a file, which has its size, and limits that tell spaces apart by nothing.
+            UserError: for a space in a file, which has its size, one that is not there, a size that it cannot have, and
+                limits that tell spaces apart by nothing.
+            UnknownCostError: for limits that the space's costs cannot tell.
         """
         if is_space_file(preset.space):
             raise UserError(f"the space in {preset.space} has its own size: leave out --design, or name a space")
@@ -40,6 +42,11 @@ class Designer:
                 "--design compares spaces by limits that need no table, and without one the largest is the best: give "
                 "--max-activation-bytes, --max-weight-bytes, --max-file-bytes, --max-parameters or --max-macs"
             )
+        known_space(self.spaces, preset.space)
+        # Neither the number of classes nor the size decides on what is known of a cost.
+        space = self._of_all_sizes(preset, classes=2)[0]
+        for limit in _limits(budget, device):
+            limit.metric.priced(space)
 
     def choose(
         self, preset: Preset, *, classes: int, budget: Budget, device: DeviceInfo, seed: int, reporter: Reporter
@@ -61,21 +68,30 @@ class Designer:
             InfeasibleBudgetError: where none of the nets drawn of any space is within the limits.
             UnknownCostError: for limits that the space's costs cannot tell.
         """
-        pairs = self.sizes.pairs(preset.resolution)
-        spaces = [
-            named_space(
-                self.spaces,
-                preset.space,
-                classes=classes,
-                resolution=resolution,
-                blocks_per_stage=preset.blocks_per_stage,
-                width_mult=width,
-            )
-            for width, resolution in pairs
-        ]
-        nothing = LatencyTable(device=device, measured_on=date.today().isoformat(), entries=())
-        limits = evolve(budget, latency_ms=None, columns={}).counts(nothing)
+        spaces = self._of_all_sizes(preset, classes=classes)
         with reporter.phases() as progress:
-            found = design_spaces(spaces, limits, seed=seed % 2**63, progress=progress)
-        width, resolution = pairs[found.best]
+            found = design_spaces(spaces, _limits(budget, device), seed=seed % 2**63, progress=progress)
+        width, resolution = self.sizes.pairs(preset.resolution)[found.best]
         return evolve(preset, width_mult=width, resolution=resolution), spaces[found.best], found
+
+    def _of_all_sizes(self, preset: Preset, *, classes: int) -> list[Space]:
+        try:
+            return [
+                named_space(
+                    self.spaces,
+                    preset.space,
+                    classes=classes,
+                    resolution=resolution,
+                    blocks_per_stage=preset.blocks_per_stage,
+                    width_mult=width,
+                )
+                for width, resolution in self.sizes.pairs(preset.resolution)
+            ]
+        except UserError as error:
+            raise UserError(f"{error}: name other --design-resolutions") from None
+
+
+def _limits(budget: Budget, device: DeviceInfo) -> tuple[Limit, ...]:
+    """Those that need no table."""
+    nothing = LatencyTable(device=device, measured_on=date.today().isoformat(), entries=())
+    return evolve(budget, latency_ms=None, columns={}).counts(nothing)

@@ -15,7 +15,7 @@ from pnas_apps.run.classes import with_labels
 from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.file_hashes import FileHashes
 from pnas_apps.run.operations import FILE_NAME as OPERATIONS
-from pnas_apps.run.settings import RunSettings
+from pnas_apps.run.settings import RunSettings, load_settings
 from pnas_export import Bundle
 from pnas_ops import (
     FormatError,
@@ -23,7 +23,6 @@ from pnas_ops import (
     UnknownOperationError,
     clear_leftovers,
     from_dict,
-    load_json,
     parse_json,
     recover,
     to_json,
@@ -33,7 +32,7 @@ from pnas_supernet import has_checkpoint
 SEARCHED = "searched"
 """The name of the net that the search found."""
 
-_FOR_PEOPLE = (".txt", ".png", ".jsonl")
+_FOR_PEOPLE = (".txt", ".png", ".html", "history.jsonl")
 """Files that no step reads."""
 
 _STAGED_BY_VERSION_0_1 = re.compile(r"\.bundle.*\.[a-z0-9_]{8}")
@@ -76,13 +75,24 @@ class KeptRun(ABC, Generic[AnySettings]):
         self.converter_log = path / "converters.log"
         self.seconds = path / "seconds.json"
         self.results = path / "results.json"
+        self.mistakes = path / "mistakes.json"
+        self.explored = path / "explored.json"
         self.picture = path / "architectures.png"
         self.curves = path / "search.png"
+        self.curve = path / "sweep.png"
         self.report = path / "report.txt"
+        self.page = path / "report.html"
+        self.compared = path / "compared"
+        self.contenders = self.compared / "nets.json"
+        self.accuracies = self.compared / "accuracies.jsonl"
 
     def network(self, name: str) -> "NetworkFolder":
         """The folder of one of the nets."""
         return NetworkFolder(self.path / "networks" / name, self.files)
+
+    def anew(self, name: str, *, epochs: int, seed: int) -> "NetworkFolder":
+        """The folder of a training of one of the nets that are compared, from fresh weights."""
+        return NetworkFolder(self.compared / f"{name}-{epochs}-epochs-seed-{seed}", self.files)
 
     def bundle(self, name: str) -> Path:
         """The folder of a net's exported files; `bundle` itself is that of the searched net."""
@@ -107,8 +117,8 @@ class KeptRun(ABC, Generic[AnySettings]):
             damaged = []
         except PnasError:
             damaged = [bundle]
-        changed = [path for path in self.files.changed() if path.suffix not in _FOR_PEOPLE and path != self.seconds]
-        return [*damaged, *changed]
+        needless = (*_FOR_PEOPLE, self.seconds.name)
+        return [*damaged, *(path for path in self.files.changed() if not path.name.endswith(needless))]
 
     def refuse_finished(self) -> None:
         """Raises a UserError where the run is finished, and nothing of it is damaged that could be made again."""
@@ -141,7 +151,7 @@ class KeptRun(ABC, Generic[AnySettings]):
         if not has_checkpoint(self.search_checkpoint):
             found = found.with_limits_of(settings)
         if found != settings:
-            names = ", ".join(_differences(asdict(found), asdict(settings)))
+            names = ", ".join(_differences(_compared(found), _compared(settings)))
             raise UserError(
                 f"{self.path} holds an unfinished run with other settings ({names}): "
                 "give the same ones to go on, or another --run-dir"
@@ -222,7 +232,7 @@ class KeptRun(ABC, Generic[AnySettings]):
 
     def clear_leftovers(self) -> None:
         """Removes what processes were writing here when they were killed."""
-        for folder in (self.path, *(self.path / "networks").glob("*")):
+        for folder in (self.path, self.compared, *(self.path / "networks").glob("*"), *self.compared.glob("*")):
             clear_leftovers(folder)
         for entry in self.path.glob(".bundle*"):
             if _STAGED_BY_VERSION_0_1.fullmatch(entry.name):
@@ -234,7 +244,7 @@ class RunFolder(KeptRun[RunSettings]):
 
     def _load_settings(self) -> RunSettings:
         try:
-            return with_labels(load_json(self.settings, RunSettings), self.labels)
+            return with_labels(load_settings(self.settings), self.labels)
         except UnknownOperationError as error:
             raise UserError(
                 f"{error.what}: give the --ops that the run was begun with, or install the package that has them"
@@ -285,6 +295,11 @@ class NetworkFolder:
     def file(self, name: str) -> Path:
         """An exported file, by the name that it has in a bundle."""
         return self.path / name
+
+
+def _compared(settings: AttrsInstance) -> dict[str, Any]:
+    """What of settings must be equal."""
+    return asdict(settings, filter=lambda attribute, _: bool(attribute.eq))
 
 
 def _differences(found: dict[str, Any], wanted: dict[str, Any], prefix: str = "") -> list[str]:

@@ -39,9 +39,7 @@ def named_space(
     Raises:
         UserError: for another name, a resolution that its strides use up, and a width that is no number.
     """
-    if name not in spaces:
-        raise UserError(f"there is no space {name!r}: name one of {', '.join(spaces)}")
-    one = spaces[name]
+    one = known_space(spaces, name)
     try:
         found = one.build(
             width_mult,
@@ -53,6 +51,13 @@ def named_space(
     except ValueError as error:
         raise UserError(str(error)) from None
     return found
+
+
+def known_space(spaces: Mapping[str, NamedSpace], name: str) -> NamedSpace:
+    """The one of `spaces` with this name; a UserError for another name."""
+    if name not in spaces:
+        raise UserError(f"there is no space {name!r}: name one of {', '.join(spaces)}")
+    return spaces[name]
 
 
 def space_of(preset: Preset, spaces: Mapping[str, NamedSpace], *, classes: int, given: Space | None) -> Space:
@@ -82,3 +87,9 @@ def space_of(preset: Preset, spaces: Mapping[str, NamedSpace], *, classes: int, 
         blocks_per_stage=preset.blocks_per_stage,
         width_mult=preset.width_mult,
     )
+
+
+def check_space(preset: Preset, spaces: Mapping[str, NamedSpace], *, given: Space | None) -> None:
+    """Refuses before any image is read what `space_of` would refuse for any number of classes."""
+    if given is None:
+        space_of(preset, spaces, classes=2, given=None)

@@ -13,6 +13,7 @@ from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.trusted_code import is_trusted, trust
 from pnas_ops import (
+    AnyNet,
     AnySpace,
     Space,
     code_of,
@@ -73,9 +74,9 @@ def operations_of_run(run: Path, given: Path | None, cache: Cache) -> Iterator[N
         yield
 
 
-def codes(space: AnySpace) -> dict[str, str]:
-    """The operations of a space that are somebody's own, by their classes, each with the hash of its code."""
-    return {type(op).__name__: code_of(type(op)) for op in own_operations_of(space)}
+def codes(net: AnySpace | AnyNet) -> dict[str, str]:
+    """The operations of a space or a net that are somebody's own, by their classes, each with the hash of its code."""
+    return {type(op).__name__: code_of(type(op)) for op in own_operations_of(net)}
 
 
 def check_used(path: Path, space: Space) -> None:

@@ -12,6 +12,7 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.images.augmentation import Augmentation
 from pnas_apps.images.splitting import Images, split_count, split_share
 from pnas_apps.photos.views import PhotoAugmentation
+from pnas_apps.run.compare_config import CompareConfig
 from pnas_apps.run.objective_config import ObjectiveConfig
 from pnas_apps.training.config import TrainConfig
 from pnas_ops import BASELINES, Range, from_dict
@@ -54,9 +55,13 @@ class CommonPreset:
         objective: how latency and other costs enter the search.
         search: of the architecture.
         train: of the net that the search found.
-        reference_epochs: epochs of the same training for the space's fastest and biggest net, to compare with.
-        baselines: names of nets of others (`pnas_ops.BASELINES`) whose latency is measured beside, with commas between;
-            the parameters and MACs of all of them are counted.
+        compare: the net that the search found with others, trained anew.
+        judged_nets: how many of the most probable nets within the budget are judged by the weights that the supernet
+            has learnt for them, before the search lands on the best; 0 to land on the most probable one unjudged. With
+            the gate "one-shot", which makes none more probable, random nets within the budget.
+        baselines: names of nets of others (`pnas_ops.BASELINES`) whose latency is predicted and measured beside, with
+            commas between; the parameters and MACs of all of them are counted. Those that can be as fast as the net
+            that was found are compared with it.
     """
 
     space: str
@@ -64,25 +69,36 @@ class CommonPreset:
     width_mult: float = field(validator=Range(0.01, 16.0))
     resolution: int = field(validator=Range(1, 4096, whole=True))
     batch_size: int = field(validator=Range(2, 1_000_000, whole=True))
-    reference_epochs: int = field(validator=Range(1, 1_000_000, whole=True))
     device: str = field(default="tflite", eq=False)
     max_corrupt_share: float = field(default=0.0, eq=False, validator=Range(0.0, 1.0))
     search_share: float = field(validator=Range(SMALLEST_SHARE, 1.0))
     objective: ObjectiveConfig
     search: SearchConfig
     train: TrainConfig
+    compare: CompareConfig = field(factory=CompareConfig, eq=False)
+    judged_nets: int = field(default=0, validator=Range(0, 1_000_000, whole=True))
     baselines: str = field(default="", eq=False, validator=_of_baselines)
+
+    def __attrs_post_init__(self) -> None:
+        gate = self.search.gate
+        if gate == "one-shot" and not self.judged_nets:
+            raise ValueError(
+                "search.gate 'one-shot' learns no probabilities to land by: give --judged-nets, such as 100"
+            )
+        if gate in ("darts", "one-shot") and self.objective.form == "reinforce":
+            raise ValueError(
+                f"objective.form 'reinforce' draws nets by what alpha has learnt, which search.gate {gate!r} does not: "
+                "give --search-gate exact, or another --objective-form"
+            )
 
     @property
     def measured_baselines(self) -> tuple[str, ...]:
         """The names in `baselines`."""
         return _names(self.baselines)
 
-    @property
-    def reference_train(self) -> TrainConfig:
-        """The training of the fastest and of the biggest net."""
-        warmup_epochs = min(self.train.warmup_epochs, self.reference_epochs // 2)
-        return evolve(self.train, epochs=self.reference_epochs, warmup_epochs=warmup_epochs)
+    def train_to_compare(self, epochs: int) -> TrainConfig:
+        """The training of the nets that are compared: that of the net that ships, but so long."""
+        return evolve(self.train, epochs=epochs, warmup_epochs=min(self.train.warmup_epochs, epochs // 2))
 
 
 @frozen(kw_only=True)

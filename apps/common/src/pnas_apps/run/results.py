@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from attrs import frozen
+from attrs import field, frozen
 
+from pnas_apps.run.verdict import Verdict
 from pnas_export import FileSizes
 from pnas_latency import MACS, PARAMETERS, Budget, LatencyTable
 from pnas_ops import AnyNet, Architecture, Measurement, architecture_macs, architecture_parameters
@@ -11,7 +12,14 @@ from pnas_ops import AnyNet, Architecture, Measurement, architecture_macs, archi
 
 @frozen(kw_only=True)
 class NetResult:
-    """One line of the final table; `measured` is its file on the run's device, or the net itself on PyTorch's."""
+    """One line of the final table.
+
+    Attributes:
+        predicted_ms: by the table, at the speed that the machine had when that was made.
+        measured: its file on the run's device, or the net itself on PyTorch's, the cost of a call included.
+        slower: how many times as long the machine took for the same as when its table was made; None where that is not
+            known.
+    """
 
     name: str
     epochs: int
@@ -20,6 +28,17 @@ class NetResult:
     macs: int
     predicted_ms: float
     measured: Measurement
+    slower: float | None = None
+
+    @property
+    def predicted_now_ms(self) -> float:
+        """The prediction, at the speed at which the net was measured."""
+        return self.predicted_ms * (self.slower or 1)
+
+    @property
+    def off_by(self) -> float | None:
+        """The relative error of the prediction; None where the measurement is too noisy to tell."""
+        return None if self.measured.noisy else self.predicted_now_ms / self.measured.latency_ms - 1
 
 
 @frozen(kw_only=True)
@@ -53,6 +72,7 @@ class BaselineResult:
     Attributes:
         name: of `pnas_ops.BASELINES`.
         parameters, macs: counted.
+        predicted_ms: of the net, as those of the run are; None where its table lacks a block of it.
         measured: of the net itself on the run's device, the cost of a call included; None where it was not asked for,
             or could not be.
     """
@@ -60,17 +80,42 @@ class BaselineResult:
     name: str
     parameters: int
     macs: int
+    predicted_ms: float | None = None
     measured: Measurement | None = None
 
 
 @frozen(kw_only=True)
 class RunResults:
-    """The final table of a run, its limits, the seconds that its steps took, and nets of others to compare with."""
+    """What a run found.
+
+    Attributes:
+        nets: the one that was searched; in runs of earlier versions also the fastest and the biggest.
+        seconds: that its steps took.
+        limits: what was asked of the net, and what ships.
+        baselines: nets of others, which are not trained.
+        verdict: whether the search paid; None where nothing was compared.
+        remarks: what the search said of itself.
+        versions: of what computed it, by their names.
+    """
 
     nets: tuple[NetResult, ...]
     seconds: dict[str, float]
     limits: tuple[LimitResult, ...] = ()
     baselines: tuple[BaselineResult, ...] = ()
+    verdict: Verdict | None = None
+    remarks: tuple[str, ...] = ()
+    versions: dict[str, str] = field(factory=dict)
+
+    @property
+    def effort(self) -> str | None:
+        """How long searching took beside training the net, both measured; None where that is not known."""
+        searching, training = (self.seconds.get(step, 0.0) for step in ("search", "train"))
+        if len(self.nets) > 1 or not searching or not training:
+            return None
+        return (
+            f"Searching took as long as {searching / training:.1f} trainings of the net that ships (as measured, "
+            f"with the landing: {searching:.0f} s and {training:.0f} s)"
+        )
 
 
 def net_result(
@@ -85,7 +130,15 @@ def net_result(
         macs=architecture_macs(architecture),
         predicted_ms=table.predict_ms(architecture),
         measured=measured,
+        slower=slower_than(table, measured),
     )
+
+
+def slower_than(table: LatencyTable, measured: Measurement) -> float | None:
+    """How many times as long the machine took for the same as at the speed of its table; None where it is not known."""
+    if table.probe_ms is None or measured.probe_ms is None:
+        return None
+    return measured.probe_ms / table.probe_ms
 
 
 def limit_results(

@@ -17,6 +17,7 @@ from pnas_apps.images.source import ImageSource
 from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import Preset
+from pnas_apps.run.search_start import SearchStart
 from pnas_apps.run.task import Task
 from pnas_latency import Budget
 from pnas_ops import Architecture, Batches, Preprocessing
@@ -38,6 +39,7 @@ class Run:
         budget: what the net may cost.
         metrics: commands that fill columns of the table, by their names.
         target: the device that it is searched for.
+        start: the search that its own begins with; None for one that begins with fresh weights.
         processes: that work on it, and where networks are trained.
         workers: processes that read photos for this one.
         deterministic: whether a GPU is to give the same bits every time.
@@ -55,6 +57,7 @@ class Run:
     budget: Budget = field(factory=Budget)
     metrics: Mapping[str, str] = field(factory=dict)
     target: DeviceSettings = field(factory=DeviceSettings)
+    start: SearchStart | None = None
     processes: Processes = field(factory=lambda: Processes(device=torch.device("cpu")))
     workers: int = 0
     deterministic: bool = False

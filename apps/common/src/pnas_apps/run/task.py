@@ -13,7 +13,7 @@ from pnas_apps.ground.progress import Reporter
 from pnas_apps.images.source import ImageSource
 from pnas_apps.images.unreadable import check_every_class, judge_unreadable
 from pnas_apps.run.preset import Preset
-from pnas_ops import Space, TreeSpace
+from pnas_ops import Space, TreeSpace, counted
 
 Source = TypeVar("Source", bound=ImageSource)
 
@@ -48,8 +48,8 @@ def check_task(task: Task, preset: Preset) -> None:
     channels = len(task.train.preprocessing.mean)
     if channels != task.space.in_channels:
         raise UserError(
-            f"space {preset.space!r} is for images of {task.space.in_channels} channels, these have {channels}: "
-            "name another --space"
+            f"space {preset.space!r} is for images of {counted(task.space.in_channels, 'channel')}, these have "
+            f"{channels}: name another --space"
         )
     if preset.train.path_dropping and not isinstance(task.space, TreeSpace):
         raise UserError(f"space {preset.space!r} has no trees of which paths could be dropped: set path_dropping to 0")

@@ -9,6 +9,8 @@ from rich.table import Table
 from pnas_latency import SpaceDesign, rank_correlation
 
 _QUANTILES = (0.1, 0.5, 0.9)
+_TELLING = 3
+"""Pairs of means: two are always in the one order or in the other."""
 
 
 def design_page(design: SpaceDesign, *, published: Mapping[str, float] | None = None) -> Group:
@@ -18,13 +20,16 @@ def design_page(design: SpaceDesign, *, published: Mapping[str, float] | None = 
         design: of the spaces.
         published: what somebody else has found for some of them, mean MACs by the label of the space.
     """
-    limits = ", ".join(f"{name} at most {at_most:,.0f}" for name, at_most in design.limits.items())
     lines = [f"Best space: {design.reason}."]
     if published:
         pairs = [(one.mean_macs, published[one.label]) for one in design.outlooks if one.label in published]
         found = rank_correlation([ours for ours, _ in pairs], [theirs for _, theirs in pairs])
-        lines += [] if found is None else [f"Rank correlation of the means with those published: {found:.2f}."]
-    return Group(f"Limits: {limits}", _table(design, published or {}), *lines)
+        lines += (
+            []
+            if found is None or len(pairs) < _TELLING
+            else [f"Rank correlation of the means with those published: {found:.2f}."]
+        )
+    return Group(f"A net takes {design.asked}", _table(design, published or {}), *lines)
 
 
 def _table(design: SpaceDesign, published: Mapping[str, float]) -> Table:

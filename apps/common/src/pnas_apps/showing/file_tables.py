@@ -1,6 +1,7 @@
 """Exported files, as tables for the terminal."""
 
-from collections.abc import Mapping, Sequence
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -89,6 +90,8 @@ def timing_table(measured: Mapping[Path, Measurement], device: DeviceInfo) -> Ta
         title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
+        caption=_speed(measured.values()),
+        caption_justify="left",
     )
     table.add_column("file", min_width=_FILE_WIDTH)
     for heading in ("p10", "p25", "median", "p75", "samples"):
@@ -97,6 +100,13 @@ def timing_table(measured: Mapping[Path, Measurement], device: DeviceInfo) -> Ta
         times = (one.latency_ms, one.p25_ms, one.median_ms, one.p75_ms)
         table.add_row(path.name, *(f"{value:.4f}" for value in times), f"{one.count}")
     return table
+
+
+def _speed(measured: Iterable[Measurement]) -> str | None:
+    known = [one.probe_ms for one in measured if one.probe_ms is not None]
+    if not known:
+        return None
+    return f"At a speed of this machine at which the probe takes {statistics.median(known):.4f} ms."
 
 
 def _three_digits(value: float) -> str:

@@ -13,6 +13,7 @@ from pnas_apps.showing.run_tables import (
     limits_table,
     results_table,
 )
+from pnas_apps.showing.verdict_table import verdict_page
 from pnas_export import Proof
 from pnas_latency import Landing, SpaceDesign
 from pnas_ops import DeviceInfo, PricedNet
@@ -37,9 +38,9 @@ def report_of(
         searched: the net that was found.
         landing: how it was taken.
         proof: of its files.
-        results: of all nets.
+        results: all that the run found.
         device: that the nets are for.
-        measured: what was measured there: the name of files, or "the nets".
+        measured: what was measured there: the name of a file, or "the net".
         sized: the name of the searched net's file that bytes are those of; None where none ships.
         whose: a line that says which numbers are whose, where the files have others than the nets; may be empty.
         measured_elsewhere: whether the table that predicts is that of another device.
@@ -57,4 +58,7 @@ def report_of(
         results_table(results.nets, measured=measured, device=device, measured_elsewhere=measured_elsewhere),
         *([whose] if whose else []),
         *([baselines_table(results.baselines, results.nets[0], device=device)] if results.baselines else []),
+        *([verdict_page(results.verdict)] if results.verdict else []),
+        *([results.effort] if results.effort else []),
+        *results.remarks,
     )

@@ -1,8 +1,10 @@
 """What a run found, as tables for the terminal."""
 
+import statistics
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
+from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -21,18 +23,21 @@ from pnas_ops import (
     workloads,
 )
 
+_SAME_SPEED = 0.03
+"""So much a machine that is measured twice at the same speed differs by."""
+
 
 def architecture_table(net: PricedNet) -> Table:
     """A net block by block, with a bar for what each costs."""
     architecture = net.architecture
     drawing = Table(title=f"The {architecture.name} net, block by block", title_justify="left", box=None)
-    for heading in ("block", "input", "operation", "channels", "ms", ""):
-        drawing.add_column(
-            heading, justify="right" if heading in ("block", "ms") else "left", no_wrap=heading == "operation"
-        )
     rows = [row[0] for row in workloads(architecture)]
-    # Trees and cells take more of the 80 columns.
+    # Trees and cells take more of the 80 columns; cells, which are long, take several lines.
     bar = 9 if any(isinstance(workload.block.op, TreeBlockSpec | CellStackSpec) for workload in rows) else 24
+    has_cells = any(isinstance(workload.block.op, CellStackSpec) for workload in rows)
+    for heading in ("block", "input", "operation", "channels", "ms", ""):
+        justify: JustifyMethod = "right" if heading in ("block", "ms") else "left"
+        drawing.add_column(heading, justify=justify, no_wrap=has_cells != (heading == "operation"))
     longest = max(net.block_ms)
     for index, (workload, cost_ms) in enumerate(zip(rows, net.block_ms, strict=True)):
         block = workload.block
@@ -40,7 +45,7 @@ def architecture_table(net: PricedNet) -> Table:
         drawing.add_row(
             f"{index}",
             f"{workload.height}x{workload.width}",
-            Text(_op_text(block.op), style=color),
+            Text(operation_text(block.op), style=color),
             f"{block.in_channels}->{block.out_channels}{' /' + str(block.stride) if block.stride > 1 else ''}",
             f"{cost_ms:.4f}",
             Text("█" * max(1, round(bar * cost_ms / longest)) if cost_ms else "", style=color),
@@ -110,12 +115,21 @@ def results_table(
 
     Args:
         nets: one line each.
-        measured: what was measured of them: the name of a file, or "the nets".
+        measured: what was measured of them: the name of a file, or "the net".
         device: where.
         measured_elsewhere: whether the table that predicts is that of another device, so that nothing is off.
     """
-    title = f"Nets, trained on from the supernet (latency of {measured}, {device.images})"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    title = f"Trained on from the supernet, to ship (latency of {measured}, {device.images})"
+    caption = None if measured_elsewhere else speed_line([net.slower for net in nets])
+    table = Table(
+        title=title,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+        caption=caption,
+        caption_justify="left",
+    )
     table.add_column("net")
     for heading in ("epochs", "accuracy", "params", "MACs", "predicted ms", "measured ms", "off by"):
         table.add_column(heading, justify="right")
@@ -127,11 +141,23 @@ def results_table(
             f"{net.test_accuracy:.2%}",
             f"{net.parameters / 1e3:.0f} k",
             f"{net.macs / 1e6:.1f} M",
-            f"{net.predicted_ms:.4f}",
+            f"{net.predicted_ms if measured_elsewhere else net.predicted_now_ms:.4f}",
             f"{measured_ms:.4f}",
-            "-" if measured_elsewhere else f"{net.predicted_ms / measured_ms - 1:+.1%}",
+            "-" if measured_elsewhere else "too noisy" if net.off_by is None else f"{net.off_by:+.1%}",
         )
     return table
+
+
+def speed_line(slower: Sequence[float | None]) -> str | None:
+    """At what speed predictions are told, where it was not that of the table; None where it was, as far as is known."""
+    known = [one for one in slower if one is not None]
+    if not known:
+        return None
+    times = statistics.median(known)
+    if abs(times - 1) < _SAME_SPEED:
+        return None
+    how = f"{times:.2f} x slower" if times > 1 else f"{1 / times:.2f} x faster"
+    return f"This machine is {how} than when its table was made: predictions are told at the speed that it has now."
 
 
 def baselines_table(baselines: Sequence[BaselineResult], searched: NetResult, *, device: DeviceInfo) -> Table:
@@ -148,11 +174,11 @@ def baselines_table(baselines: Sequence[BaselineResult], searched: NetResult, *,
         box=SIMPLE_HEAD,
         collapse_padding=True,
         pad_edge=False,
-        caption="Not trained: no accuracy. - is not measured: name it in --baselines",
+        caption="Not trained: no accuracy. - is not known here: name it in --baselines",
         caption_justify="left",
     )
-    table.add_column("net")
-    for heading in ("params", "", "MACs", "", "measured ms", ""):
+    table.add_column("net", no_wrap=True)
+    for heading in ("params", "", "MACs", "", "predicted ms", "measured ms", ""):
         table.add_column(heading, justify="right")
     for net in baselines:
         measured_ms = None if net.measured is None else net.measured.latency_ms
@@ -162,6 +188,7 @@ def baselines_table(baselines: Sequence[BaselineResult], searched: NetResult, *,
             _ratio(net.parameters / searched.parameters),
             f"{net.macs / 1e6:.1f} M",
             _ratio(net.macs / searched.macs),
+            "-" if net.predicted_ms is None else f"{net.predicted_ms:.4f}",
             "-" if measured_ms is None else f"{measured_ms:.4f}",
             "" if measured_ms is None else _ratio(measured_ms / searched.measured.latency_ms),
         )
@@ -180,7 +207,7 @@ def _amount(value: float | None, unit: str) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
-def _op_text(op: OpSpec) -> str:
+def operation_text(op: OpSpec) -> str:
     """The operation; one of trees or cells on a line for each of them."""
     if isinstance(op, CellStackSpec):
         return "\n".join(cells_texts(op))

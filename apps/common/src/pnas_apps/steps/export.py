@@ -1,4 +1,4 @@
-"""The fourth step: the nets become files, which are proven."""
+"""The fifth step: the net becomes files, which are proven."""
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -14,14 +14,14 @@ from pnas_apps.run.run import Run
 from pnas_apps.run.task import Task
 from pnas_apps.showing.file_tables import proof_table
 from pnas_apps.showing.run_tables import excess_lines
+from pnas_apps.steps.compare import Compared
 from pnas_apps.steps.int8_adjustments import kept_adjustments
-from pnas_apps.steps.net_export import export_network, export_reference, formats_in, kept_bundle, takes_raw_pixels
+from pnas_apps.steps.net_export import export_network, formats_in, kept_bundle, takes_raw_pixels
 from pnas_apps.steps.train import Trained, TrainedNet
 from pnas_export import (
     CALIBRATED_FORMATS,
     MIN_CALIBRATION_IMAGES,
     Bundle,
-    FileDevice,
     Format,
     file_name,
     tflite_sizes,
@@ -35,22 +35,26 @@ _CONVERTERS = {
 
 @frozen(kw_only=True, eq=False)
 class Exported:
-    """The files of a run's nets.
+    """The files of a run's net.
 
     Attributes:
-        trained: the nets.
-        bundle: of the net that was searched.
-        files: one of each net, in the order of the nets, as the run's device takes it; of the searched one alone where
-            it takes none.
+        compared: the net, and the verdict on its search.
+        bundle: its files.
+        file: that which the run's device takes, or that which ships where it takes none.
     """
 
-    trained: Trained
+    compared: Compared
     bundle: Bundle
-    files: tuple[Path, ...]
+    file: Path
+
+    @property
+    def trained(self) -> Trained:
+        """The net."""
+        return self.compared.trained
 
     @property
     def sized(self) -> Path | None:
-        """The file of the searched net that limits on bytes are about, see `sized_format`."""
+        """The file that limits on bytes are about, see `sized_format`."""
         tabled = self.trained.searched.tabled
         format_ = sized_format(tabled.device, tabled.table)
         return None if format_ is None else self.bundle.path / file_name(format_)
@@ -92,23 +96,19 @@ def check_calibration(task: Task, formats: Sequence[Format]) -> None:
         )
 
 
-def export(run: Run, trained: Trained) -> Exported:
-    """A bundle of the searched net, and a file of each other one; those that are there already are taken.
+def export(run: Run, compared: Compared) -> Exported:
+    """A bundle of the searched net; one that is there already is taken.
 
     Says where what ships does not keep a limit on bytes.
 
     Raises:
         ParityError, ConversionError: for a file that is not its net, or cannot be made.
     """
+    trained = compared.trained
     device = trained.searched.tabled.device
     shipped = shipped_format(device)
-    searched, *references = trained.nets
-    files = [
-        export_reference(run.sized_for(net.architecture), net.network, net.architecture.name, shipped)
-        for net in (references if isinstance(device, FileDevice) else ())
-    ]
-    bundle = _export_searched(run, searched, shipped, bundle_formats(device))
-    exported = Exported(trained=trained, bundle=bundle, files=(bundle.path / file_name(shipped), *files))
+    bundle = _export_searched(run, trained.net, shipped, bundle_formats(device))
+    exported = Exported(compared=compared, bundle=bundle, file=bundle.path / file_name(shipped))
     if exported.sized is not None:
         for line in excess_lines(exported.limits(run), file=exported.sized.name):
             run.reporter.console.print(line, style="yellow", soft_wrap=True)

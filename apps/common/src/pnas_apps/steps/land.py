@@ -1,20 +1,21 @@
 """How the search of a run comes down on its budget."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.folder import SEARCHED, KeptRun
 from pnas_apps.run.run import Run
+from pnas_apps.steps.choice_by_weights import choose_by_weights
 from pnas_apps.steps.objective import Cost
 from pnas_apps.steps.rewards import measured_ms
 from pnas_apps.steps.table import Tabled
-from pnas_latency import Attempt, Budget, Landing, LatencyTable, land_on_budget
+from pnas_latency import Attempt, Budget, Landing, LatencyTable, Limit, land_on_budget
 from pnas_ops import AnyNet, AnySpace, FormatError, load_json
 from pnas_supernet import SuperNet, mixed_ops
 
@@ -27,9 +28,10 @@ def land_run(run: Run, tabled: Tabled, supernet: SuperNet) -> Landing:
         run.task.space,
         table,
         run.budget,
-        measured_ms(device) if table.device == device.info else None,
+        measured_ms(device, table) if table.device == device.info else None,
         folder=run.folder,
         reporter=run.reporter,
+        choose=choose_by_weights(run, supernet) if run.preset.judged_nets else None,
     )
 
 
@@ -42,6 +44,7 @@ def land(
     *,
     folder: KeptRun[Any],
     reporter: Reporter,
+    choose: Callable[[Sequence[Tensor], Sequence[Limit]], AnyNet] | None = None,
 ) -> Landing:
     """The landing of an interrupted run, or a new one.
 
@@ -55,6 +58,7 @@ def land(
         measure: the latency of a net in milliseconds, where it can be measured.
         folder: of the run.
         reporter: shows progress.
+        choose: a net within limits by the probabilities of all choices; the most probable one if None.
 
     Raises:
         InfeasibleBudgetError: for a budget that no net is within.
@@ -72,7 +76,8 @@ def land(
     else:
         probs = space.of_choices([op.probs.detach().to("cpu", torch.float64) for op in mixed_ops(supernet)])
         with reporter.warnings_as_lines():
-            landing = land_on_budget(probs, space, table, budget, told, name=SEARCHED)
+            chosen = None if choose is None else partial(choose, probs)
+            landing = land_on_budget(probs, space, table, budget, told, name=SEARCHED, choose=chosen)
     folder.files.save(landing, folder.landing)
     return landing
 

@@ -15,16 +15,12 @@ from pnas_export import (
     Bundle,
     Format,
     Metadata,
-    ParityError,
     export_bundle,
-    export_file,
     file_name,
-    verify_files,
 )
-from pnas_ops import Architecture, FormatError, PnasError, read_weights
+from pnas_ops import Architecture, PnasError, read_weights
 
 CALIBRATION_IMAGES = 512
-REFERENCE_IMAGES = 256
 
 
 def export_network(
@@ -71,55 +67,6 @@ def export_network(
             log=run.folder.converter_log,
             progress=progress,
         )
-
-
-def export_reference(run: Run, network: nn.Module, name: str, format_: Format) -> Path:
-    """The file of a net that is there to compare with, checked on some test images.
-
-    Args:
-        run: whose images they are.
-        network: with its weights.
-        name: of the net.
-        format_: "tflite", "tflite-int8" or "onnx".
-
-    Raises:
-        ParityError: for a file that does not compute what its net does; it is not kept.
-    """
-    path = run.folder.network(name).file(file_name(format_))
-    images = run.preprocessing(run.pixels(spread(run.task.test, REFERENCE_IMAGES)))
-    quantized = format_.endswith("int8")
-
-    def verified(file: Path) -> Path:
-        try:
-            if quantized:
-                verify_files(network, [file], images, tolerance=None)
-            else:
-                verify_files(network, [file], images)
-        except ParityError:
-            raise
-        except ValueError as error:  # no runtime loads it
-            raise FormatError(str(error)) from None
-        return file
-
-    if (kept := run.kept(path, verified)) is not None:
-        return kept
-    calibration = None
-    if quantized:
-        calibration = run.preprocessing(run.pixels(spread(run.task.train, CALIBRATION_IMAGES)))
-    with run.folder.files.writing(path) as staged:
-        with run.reporter.bar(f"exporting the {name} net", 1) as advance:
-            export_file(
-                network,
-                run.preprocessing.input_shape,
-                staged,
-                format_,
-                calibration=calibration,
-                cache=run.cache.conversions,
-                log=run.folder.converter_log,
-            )
-            advance()
-        verified(staged)
-    return path
 
 
 def kept_bundle(network: nn.Module, path: Path, tell: Callable[[str], None]) -> Bundle | None:

@@ -1,6 +1,6 @@
-"""The training of one net of a run, from the supernet's weights."""
+"""The training of one net of a run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from attrs import evolve
@@ -28,44 +28,81 @@ from pnas_supernet import (
 )
 
 
-def retrain(run: Run, supernet: SuperNet, architecture: Architecture, config: TrainConfig) -> nn.Module:
-    """A net of the supernet, trained on all training images, with the BatchNorm statistics of unchanged images.
+def retrain(run: Run, supernet: SuperNet | None, architecture: Architecture, config: TrainConfig) -> nn.Module:
+    """A net of the supernet, trained as `train_network` does; its weights are read where they are in its folder.
 
-    Goes on from the net's checkpoint where there is one, and reads the weights where they are.
+    Without a supernet, as after an exploration, it begins with fresh weights.
 
     Raises:
         CheckpointError: for a checkpoint that cannot be gone on from.
         FormatError: for weights that are damaged, with the way out.
         UserError: where the memory of a GPU does not suffice, with the way on.
     """
-    run = run.sized_for(architecture)
-    folder, train, processes = run.folder.network(architecture.name), run.task.train, run.processes
+    folder, processes = run.folder.network(architecture.name), run.processes
     if processes.first(lambda: is_trained(folder, architecture, run.reporter.warn)):
         return load_network(folder).to(run.device)
-    network = extract(supernet, architecture)
-    training = Training(network, config, seed=run.seed, classes=len(train.classes), group=processes.group)
+    sized = run.sized_for(architecture)
+    network = fresh_network(run, architecture) if supernet is None else extract(supernet, architecture)
+    trained = train_network(sized, network, config, folder, name=f"{architecture.name} net", seed=run.seed)
+    if processes.is_first:
+        with folder.files.writing(folder.weights) as staged:
+            save_weights(trained, staged)
+        delete_checkpoint(folder.checkpoint)
+    return trained
+
+
+def fresh_network(run: Run, architecture: Architecture) -> nn.Module:
+    """A net on the run's device, with weights that the run's seed draws for its name."""
+    network = build_network(architecture, generator=run.generator("first weights", architecture.name))
+    return network.to(run.device, memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]
+
+
+def train_network(
+    run: Run,
+    network: nn.Module,
+    config: TrainConfig,
+    folder: NetworkFolder,
+    *,
+    name: str,
+    seed: int,
+    purpose: Sequence[str | int] = ("train",),
+) -> nn.Module:
+    """A net trained on all training images, with the BatchNorm statistics of unchanged images.
+
+    Goes on from the checkpoint in the net's folder where there is one.
+
+    Args:
+        run: with images of the size that the net takes.
+        network: with the weights that it begins with, on the run's device.
+        config: of the training.
+        folder: of the net.
+        name: of the training, for people.
+        seed: of dropout, stochastic depth and mixing.
+        purpose: what the images are shuffled and augmented for; the same purpose gives the same batches.
+
+    Raises:
+        CheckpointError: for a checkpoint that cannot be gone on from.
+        TrainingDivergedError: where the loss is not finite.
+        UserError: where the memory of a GPU does not suffice, with the way on.
+    """
+    train, processes = run.task.train, run.processes
+    training = Training(network, config, seed=seed, classes=len(train.classes), group=processes.group)
 
     def batches(epoch: int) -> Batches:
-        return run.training_batches(train, "train", epoch)
+        return run.training_batches(train, *purpose, epoch)
 
     def step_in(parts: int) -> None:
-        tried = Training(network, evolve(config, micro_batches=parts), seed=run.seed, classes=len(train.classes))
+        tried = Training(network, evolve(config, micro_batches=parts), seed=seed, classes=len(train.classes))
         tried.run_epoch([next(iter(batches(0)))], on_step=lambda: None)
 
     trained = within_memory(
-        lambda: go_on_training(
-            training, batches, folder, name=architecture.name, processes=processes, reporter=run.reporter
-        ),
+        lambda: go_on_training(training, batches, folder, name=name, processes=processes, reporter=run.reporter),
         flag="--train-micro-batches",
         parts=config.micro_batches,
         images=run.preset.batch_size // processes.size,
         attempt=step_in,
     )
     _recalibrate(run, trained)
-    if processes.is_first:
-        with folder.files.writing(folder.weights) as staged:
-            save_weights(trained, staged)
-        delete_checkpoint(folder.checkpoint)
     return trained
 
 
@@ -84,7 +121,7 @@ def go_on_training(
         training: that has not begun.
         batches: of an epoch.
         folder: of the net.
-        name: of the net.
+        name: of the training, for people.
         processes: that train as one.
         reporter: shows progress.
 
@@ -98,7 +135,7 @@ def go_on_training(
         with taking_state(folder.checkpoint, kind="training"):
             training.load_state_dict(state)
     steps, saves = len(batches(0)), Saves()
-    with reporter.bar(f"{name} net", training.config.epochs * steps) as advance:
+    with reporter.bar(name, training.config.epochs * steps) as advance:
         advance(len(training.history) * steps)
         while training.epochs_left:
             record = training.run_epoch(batches(len(training.history)), on_step=advance)

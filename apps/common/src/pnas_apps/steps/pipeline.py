@@ -12,6 +12,7 @@ from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.folder import KeptRun
 from pnas_apps.run.run import Run
 from pnas_apps.run.task import Task
+from pnas_apps.steps.compare import compare
 from pnas_apps.steps.export import check_calibration, export
 from pnas_apps.steps.report import report
 from pnas_apps.steps.search import search
@@ -19,13 +20,14 @@ from pnas_apps.steps.table import TableChoice, find_table
 from pnas_apps.steps.train import train
 from pnas_latency import Device
 
-StepName = Literal["table", "search", "train", "export", "report"]
+StepName = Literal["table", "search", "train", "compare", "export", "report"]
 
 # Each step takes what the one before it made, which a test holds: the types of a loop cannot say it.
 STEPS: dict[StepName, Callable[[Run, Any], "Made"]] = {
     "table": find_table,
     "search": search,
     "train": train,
+    "compare": compare,
     "export": export,
     "report": report,
 }

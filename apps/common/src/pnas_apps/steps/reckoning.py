@@ -10,7 +10,9 @@ from attrs import evolve, frozen
 
 from pnas_apps.photos.photo_source import PhotoSource
 from pnas_apps.run.run import Run
+from pnas_apps.steps.effort import compare_passes, most_compared, search_passes
 from pnas_apps.steps.search_images import split_search_images
+from pnas_ops import counted
 from pnas_supernet import ProxylessNAS, SearchConfig, SuperNet, has_checkpoint, tuned
 
 WORTH_RECKONING = 1_000_000
@@ -41,7 +43,8 @@ class Pace:
         weight_step = max(self.reading_s, self.weights_s)
         arch_step = max(self.reading_s, self.both_s - self.weights_s)
         weight_steps = batches * (config.warmup_epochs + config.epochs)
-        return weight_steps * weight_step + config.epochs * (batches // config.arch_interval) * arch_step
+        arch_epochs = 0 if config.gate == "one-shot" else config.epochs
+        return weight_steps * weight_step + arch_epochs * (batches // config.arch_interval) * arch_step
 
     def training_s(self, epochs: int, batches: int) -> float:
         """Of the training of a net, taken to be as fast as the supernet's weights."""
@@ -52,7 +55,7 @@ def tell_time(run: Run) -> None:
     """Tells before a long run on photos how many a second are read and learnt from here, and how long it will take."""
     preset, train = run.preset, run.task.train
     weights, _ = split_search_images(train, preset, run.generator)
-    trained = preset.train.epochs + 2 * preset.reference_epochs
+    trained = preset.train.epochs + compare_passes(preset)
     looks = (preset.search.warmup_epochs + preset.search.epochs) * len(weights) + trained * len(train)
     size, is_new = preset.batch_size, not has_checkpoint(run.folder.search_checkpoint)
     if not isinstance(train, PhotoSource) or not is_new or looks < WORTH_RECKONING or len(train) < _WAVES * size:
@@ -66,6 +69,23 @@ def tell_time(run: Run) -> None:
             f"the search will take about {_shown(search_s)}, the trainings {_shown(training_s)}",
             soft_wrap=True,
         )
+
+
+def tell_comparison(run: Run) -> None:
+    """Tells before a run what its comparison will take, and what the run takes without it."""
+    preset, train = run.preset, run.task.train
+    count, compare = most_compared(preset), preset.compare
+    if not count:
+        run.reporter.line("  whether the search paid will not be said: --compare N --compare-epochs E would")
+    if not count or run.folder.contenders.exists():
+        return
+    weights, _ = split_search_images(train, preset, run.generator)
+    others = search_passes(preset, images=len(train), weights=len(weights)) + preset.train.epochs
+    run.reporter.line(
+        f"  to say whether the search paid, up to {count} nets x {counted(compare.seeds, 'seed')} will be trained for "
+        f"{counted(compare.epochs, 'epoch')}: {compare_passes(preset)} passes over the training images; search and "
+        f"training take {others:.0f} (--compare 0: no comparison)"
+    )
 
 
 def measure_pace(run: Run) -> Pace:

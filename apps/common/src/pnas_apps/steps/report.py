@@ -1,23 +1,22 @@
-"""The last step: the nets' files are measured side by side, and all that was found is written down."""
+"""The last step: the net's file is measured, and all that was found is written down."""
 
-import io
+import platform
 import time
-from collections.abc import Sequence
+from importlib.metadata import version
 
 from attrs import evolve, frozen
 from rich.console import Console, Group
 
 from pnas_apps.run.results import RunResults, net_result
 from pnas_apps.run.run import Run
-from pnas_apps.showing.report import report_of
 from pnas_apps.steps.baselines import compare_with_baselines
 from pnas_apps.steps.export import Exported
 from pnas_apps.steps.metrics import costs_of_file, run_metrics
+from pnas_apps.steps.mistakes import find_mistakes
+from pnas_apps.steps.reference_nets import biggest, fastest
+from pnas_apps.steps.report_page import write_report
 from pnas_export import FileDevice
-from pnas_latency import SpaceDesign
-from pnas_ops import FormatError, Measurement, draw_architectures, load_json, save_figure
-
-_PAGE_COLUMNS = 100
+from pnas_ops import Measurement, draw_architectures, save_figure
 
 
 @frozen(kw_only=True, eq=False)
@@ -33,82 +32,53 @@ class Reported:
 
 
 def report(run: Run, exported: Exported) -> Reported:
-    """Measures the files, and leaves the results in the run's folder: the run is finished then.
+    """Measures the file, and leaves the results in the run's folder: the run is finished then.
 
     Raises:
         DeviceError, ValueError: for a device that cannot time a file.
     """
     began = time.perf_counter()
-    folder, nets, tabled = run.folder, exported.trained.nets, exported.trained.searched.tabled
+    folder, net, searched = run.folder, exported.trained.net, exported.trained.searched
+    tabled, verdict = searched.tabled, exported.compared.verdict
     measured = _measured(run, exported)
-    baselines = compare_with_baselines(run, tabled.device)
+    baselines = compare_with_baselines(run, tabled)
+    drawn = [net.architecture, fastest(run.task.space, tabled.table), biggest(run.task.space)]
     with folder.files.writing(folder.picture) as staged:
-        save_figure(draw_architectures([tabled.table.priced(net.architecture) for net in nets]), staged)
+        save_figure(draw_architectures([tabled.table.priced(one) for one in drawn]), staged)
     seconds = folder.read_seconds()
     elsewhere = tabled.table.device != tabled.device.info
-    searched_ms = None if elsewhere else measured[0].latency_ms
+    searched_ms = None if elsewhere else measured.at(tabled.table.probe_ms).latency_ms
     results = RunResults(
-        nets=tuple(
-            net_result(net.architecture, net.epochs, net.accuracy, tabled.table, one)
-            for net, one in zip(nets, measured, strict=True)
-        ),
+        nets=(net_result(net.architecture, net.epochs, net.accuracy, tabled.table, measured),),
         # The pipeline adds those of this step when it is over.
         seconds=seconds | {"report": seconds.get("report", 0.0) + time.perf_counter() - began},
         limits=exported.limits(run, measured_ms=searched_ms, columns=_columns(run, exported)),
         baselines=baselines,
+        verdict=verdict,
+        remarks=searched.remarks,
+        versions=_versions(),
     )
-    page = report_of(
-        tabled.table.priced(nets[0].architecture),
-        exported.trained.searched.landing,
-        exported.bundle.proof,
-        results,
-        device=tabled.device.info,
-        measured=exported.files[0].name if isinstance(tabled.device, FileDevice) else "the nets",
-        sized=None if exported.sized is None else exported.sized.name,
-        whose=_whose(exported),
-        measured_elsewhere=elsewhere,
-        design=_design(run),
-    )
-    text = io.StringIO()
-    Console(file=text, width=_PAGE_COLUMNS, markup=False, emoji=False).print(page)
-    folder.files.write(folder.report, text.getvalue())
-    folder.files.save(results, folder.results)
+    mistakes = find_mistakes(run.sized_for(net.architecture), exported.bundle.path)
+    if mistakes is not None:
+        folder.files.save(mistakes, folder.mistakes)
+    page = write_report(run, tabled, searched.landing, exported.bundle, results)
     return Reported(results=results, page=page)
 
 
-def _design(run: Run) -> SpaceDesign | None:
-    path = run.folder.design
-    if not path.exists():
-        return None
-    try:
-        run.folder.files.check(path)
-        return load_json(path, SpaceDesign)
-    except FormatError as error:
-        run.reporter.warn(f"  {error.what}: the report does not say what the space was chosen from")
-        return None
+def _versions() -> dict[str, str]:
+    names = ("pnas-ops", "pnas-supernet", "pnas-latency", "pnas-export", "torch", "torchvision")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
-def _measured(run: Run, exported: Exported) -> Sequence[Measurement]:
-    """The latency of each net with the cost of a call: of its file where the device runs files, or else of itself."""
-    device = exported.trained.searched.tabled.device
+def _measured(run: Run, exported: Exported) -> Measurement:
+    """The latency of the net with the cost of a call: of its file where the device runs files, or else of itself."""
+    device, net = exported.trained.searched.tabled.device, exported.trained.net.architecture
     with run.reporter.phases() as progress:
         if isinstance(device, FileDevice):
-            of_files = device.measure_files(exported.files, progress=progress)
-            return [of_files[file] for file in exported.files]
-        nets = [net.architecture for net in exported.trained.nets]
-        of_nets = dict(device.measure([], nets=nets, progress=progress))
-    return [evolve(one, latency_ms=one.latency_ms + one.overhead_ms) for one in map(of_nets.__getitem__, nets)]
+            return device.measure_files([exported.file], progress=progress)[exported.file]
+        ((_, one),) = device.measure([], nets=[net], progress=progress)
+    return evolve(one, latency_ms=one.latency_ms + one.overhead_ms)
 
 
 def _columns(run: Run, exported: Exported) -> dict[str, float]:
     return {} if exported.sized is None else costs_of_file(run_metrics(run), exported.sized)
-
-
-def _whose(exported: Exported) -> str:
-    device = exported.trained.searched.tabled.device
-    if isinstance(device, FileDevice):
-        return ""
-    return (
-        f"Milliseconds of the nets are those of {device.info}. {exported.files[0].name} and weights.safetensors ship; "
-        "the file's own, further up, are of one image in float32 on this machine's CPU."
-    )

@@ -10,14 +10,16 @@ from pnas_latency import Device, LatencyTable, measure_net_ms
 from pnas_ops import AnyNet, AnySpace, Architecture, ModuleBuilder, Space, workloads
 
 
-def measured_ms(device: Device, build: ModuleBuilder | None = None) -> Cost:
+def measured_ms(device: Device, table: LatencyTable, build: ModuleBuilder | None = None) -> Cost:
     """The latency of a whole net on a device, with the cost of a call, in milliseconds; each net is measured once.
 
     Args:
         device: where to measure.
+        table: at whose speed of the machine it is told, where it is that device's.
         build: makes the nets of a `ModuleSpace`.
     """
-    return cache(partial(measure_net_ms, device, build=build))
+    probe_ms = table.probe_ms if table.device == device.info else None
+    return cache(partial(measure_net_ms, device, build=build, probe_ms=probe_ms))
 
 
 def check_file_bytes(space: AnySpace) -> None:
@@ -50,7 +52,7 @@ def make_cost(
     """The cost that `ObjectiveConfig.reward_cost` names."""
     match name:
         case "measured":
-            return measured_ms(device)
+            return measured_ms(device, table)
         case "file-bytes":
             return file_bytes(space, conversions=conversions, log=log)
         case _:

@@ -10,20 +10,28 @@ from pnas_apps.showing.run_tables import architecture_table, landing_table
 from pnas_apps.steps.land import land_run
 from pnas_apps.steps.objective import told_objective
 from pnas_apps.steps.rewards import make_cost
+from pnas_apps.steps.search_remarks import search_remarks
 from pnas_apps.steps.supernet_search import expected_history_ms, run_search
 from pnas_apps.steps.table import Tabled
-from pnas_latency import Landing
+from pnas_latency import Attempt, Landing
 from pnas_ops import Architecture, draw_architectures, load_json, save_figure
 from pnas_supernet import SuperNet, draw_search, tuned
 
 
 @frozen(kw_only=True, eq=False)
 class Searched:
-    """The supernet at the end of a search, and the net that was taken."""
+    """The supernet at the end of a search, and the net that was taken.
+
+    Attributes:
+        supernet: None where the net was found by exploring.
+        landing: how the net was taken.
+        remarks: what is to be known where the search did not come to an end.
+    """
 
     tabled: Tabled
-    supernet: SuperNet
+    supernet: SuperNet | None
     landing: Landing
+    remarks: tuple[str, ...] = ()
 
     @property
     def architecture(self) -> Architecture:
@@ -40,13 +48,16 @@ class Searched:
 def search(run: Run, tabled: Tabled) -> Searched:
     """Goes on with the search where the run's folder has a checkpoint, and with its landing where that is there.
 
-    Leaves in the folder the history, the landing, the net that was taken, and pictures of both.
+    Leaves in the folder the history, the landing, the net that was taken, and pictures of both. Where nets were
+    explored, the best of them is taken.
 
     Raises:
         CheckpointError: for a checkpoint that cannot be gone on from.
         InfeasibleBudgetError: for a budget that no net is within.
         DivergenceError: where a loss or a weight is not finite.
     """
+    if run.folder.explored.exists():
+        return _explored(run, tabled)
     table, space, objective = tabled.table, run.task.space, run.preset.objective
     # Made and asked in one process alone, while the others wait.
     measures = objective.form == "reinforce" and run.processes.is_first
@@ -63,13 +74,14 @@ def search(run: Run, tabled: Tabled) -> Searched:
     with tuned(run.device, deterministic=run.deterministic):
         supernet, history = run_search(run, table, lambda net: run.processes.first(lambda: cost(net)))
 
+    expected_ms = expected_history_ms(history, space, table)
+
     def land_and_draw() -> Landing:
         landing = land_run(run, tabled, supernet)
         searched = landing.result.architecture
         assert isinstance(searched, Architecture)
         if run.kept(run.folder.architecture, partial(load_json, cls=Architecture)) != searched:
             run.folder.files.save(searched, run.folder.architecture)
-        expected_ms = expected_history_ms(history, space, table)
         curves = draw_search(history, expected_ms=expected_ms, target_ms=run.budget.latency_ms)
         for figure, path in (
             (curves, run.folder.curves),
@@ -82,4 +94,20 @@ def search(run: Run, tabled: Tabled) -> Searched:
     landing = run.processes.first(land_and_draw)
     if landing.target_ms is not None:
         run.reporter.console.print(landing_table(landing, table.device))
-    return Searched(tabled=tabled, supernet=supernet, landing=landing)
+    # Where no net is near the target, the landing has said so.
+    target_ms = None if landing.remark else landing.target_ms
+    remarks = search_remarks(history, expected_ms, target_ms)
+    for line in remarks:
+        run.reporter.warn(f"  {line}")
+    return Searched(tabled=tabled, supernet=supernet, landing=landing, remarks=remarks)
+
+
+def _explored(run: Run, tabled: Tabled) -> Searched:
+    """The best net of an exploration, which goes on from here as one of a search does."""
+    run.folder.files.check(run.folder.architecture)
+    net = load_json(run.folder.architecture, Architecture)
+    attempt = Attempt(architecture=net, predicted_ms=tabled.table.predict_ms(net))
+    landing = Landing(target_ms=run.budget.latency_ms, attempts=(attempt,), chosen=0)
+    if run.processes.is_first and not run.folder.landing.exists():
+        run.folder.files.save(landing, run.folder.landing)
+    return Searched(tabled=tabled, supernet=None, landing=landing)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from attrs import evolve
@@ -13,13 +13,17 @@ from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.folder import KeptRun, history_lines
 from pnas_apps.run.run import Run
 from pnas_apps.steps.memory import within_memory
+from pnas_apps.steps.mixture_memory import told_mixture
 from pnas_apps.steps.objective import Cost, make_arch_step
 from pnas_apps.steps.saving import Saves
 from pnas_apps.steps.search_images import split_search_images
+from pnas_apps.steps.start import begin_with
 from pnas_apps.training.judging import shown_score
 from pnas_latency import LatencyTable
 from pnas_ops import AnySpace, Batches
-from pnas_supernet import EpochRecord, ProxylessNAS, SuperNet
+from pnas_supernet import EpochRecord, ProxylessNAS, SuperNet, has_checkpoint
+
+AnySearch = TypeVar("AnySearch", bound=ProxylessNAS)
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
@@ -38,29 +42,49 @@ def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, lis
         CheckpointError: for a checkpoint that cannot be gone on from.
         UserError: where the memory of a GPU does not suffice, with the way on.
     """
-    preset, space = run.preset, run.task.space
-    config = preset.search
-    weights_split, alpha_split = split_search_images(run.task.train, preset, run.generator)
-    supernet = SuperNet(space, generator=run.generator("supernet")).to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    steps = len(run.training_batches(weights_split))
-    search = ProxylessNAS(
-        supernet,
-        config,
-        arch_step=make_arch_step(
-            space,
-            table,
+    config, space = run.preset.search, run.task.space
+
+    def make(supernet: SuperNet, steps: int) -> ProxylessNAS:
+        return ProxylessNAS(
+            supernet,
             config,
-            preset.objective,
-            run.budget,
-            cost,
-            steps=config.epochs * (steps // config.arch_interval),
-        ),
-        generator=run.generator("paths"),
-        group=run.processes.group,
-    )
+            arch_step=make_arch_step(space, table, config, run.preset.objective, run.budget, cost, steps=steps),
+            generator=run.generator("paths"),
+            group=run.processes.group,
+        )
+
+    supernet, search = searched_supernet(run, make, expected_ms=expected_ms_of(space, table))
+    return supernet, search.history
+
+
+def searched_supernet(
+    run: Run, make: Callable[[SuperNet, int], AnySearch], *, expected_ms: Callable[[Sequence[Tensor]], Tensor]
+) -> tuple[SuperNet, AnySearch]:
+    """The supernet of a run at the end of a search of any kind; goes on from the run folder's checkpoint, if any.
+
+    Args:
+        run: images, space, options, folder.
+        make: the search, by the supernet and the number of its rounds of architecture steps.
+        expected_ms: of a sampled net, by the probabilities.
+
+    Raises:
+        CheckpointError, UserError: as `run_search`.
+    """
+    preset, config = run.preset, run.preset.search
+    weights_split, alpha_split = split_search_images(run.task.train, preset, run.generator)
+    supernet = SuperNet(run.task.space, generator=run.generator("supernet"))
+    if run.start is not None and not has_checkpoint(run.folder.search_checkpoint):
+        begin_with(supernet, run.start)
+    supernet = supernet.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    steps = len(run.training_batches(weights_split))
+    search = make(supernet, config.epochs * (steps // config.arch_interval))
 
     def weights_batches(epoch: int, start: int) -> Batches:
         return run.training_batches(weights_split, "search", "weights", epoch, start=start)
+
+    if config.gate == "darts" and run.processes.is_first:
+        images, _ = next(iter(weights_batches(0, 0)))
+        run.reporter.line(told_mixture(supernet, images))
 
     def step_in(parts: int) -> None:
         # A step of either kind, and another, since no two paths want the same memory.
@@ -75,7 +99,7 @@ def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, lis
             weights_batches,
             lambda epoch, start: run.training_batches(alpha_split, "search", "alpha", epoch, start=start),
             run.folder,
-            expected_ms=_of_mixtures(space, table),
+            expected_ms=expected_ms,
             processes=run.processes,
             reporter=run.reporter,
         ),
@@ -84,7 +108,7 @@ def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, lis
         images=preset.batch_size // run.processes.size,
         attempt=step_in,
     )
-    return supernet, search.history
+    return supernet, search
 
 
 def go_on_searching(
@@ -148,11 +172,11 @@ def go_on_searching(
 
 def expected_history_ms(history: Sequence[EpochRecord], space: AnySpace, table: LatencyTable) -> list[float]:
     """The expected latency of a sampled net after each epoch."""
-    expected_ms = _of_mixtures(space, table)
+    expected_ms = expected_ms_of(space, table)
     return [float(expected_ms([torch.tensor(row) for row in record.probs])) for record in history]
 
 
-def _of_mixtures(space: AnySpace, table: LatencyTable) -> Callable[[Sequence[Tensor]], Tensor]:
+def expected_ms_of(space: AnySpace, table: LatencyTable) -> Callable[[Sequence[Tensor]], Tensor]:
     """The expected latency by the probabilities of every `MixedOp`, of which several may share a choice."""
     expectation = table.metric().expectation(space)
     return lambda probs: expectation(space.of_choices(probs))

@@ -1,0 +1,198 @@
+"""The command that judges one net after another."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from pnas_apps.cli.app import App
+from pnas_apps.cli.option_types import Number, all_of, whole
+from pnas_apps.cli.options import DEVICES, RunOptions, SessionOptions, data_options, run_options
+from pnas_apps.cli.presets import Flags, read_preset
+from pnas_apps.cli.space_options import preset_and_space
+from pnas_apps.exploring.named_strategies import STRATEGIES, SUPERNET_STRATEGIES, check_strategy
+from pnas_apps.ground.errors import UserError
+from pnas_apps.run.exploration_settings import Aim, ExplorationSettings, JudgeName
+
+if TYPE_CHECKING:
+    from pnas_apps.exploring.outcome import Explored
+    from pnas_apps.run.run import Run
+
+_NETS = whole(1, 1_000_000)
+_OPTIONS = all_of(
+    click.option(
+        "--strategy",
+        type=click.Choice((*STRATEGIES, *SUPERNET_STRATEGIES)),
+        default="evolution",
+        show_default=True,
+        help="What asks for nets; the last three train a supernet first, as the preset's [search] says.",
+    ),
+    click.option(
+        "--judge",
+        type=click.Choice(get_args(JudgeName)),
+        default="scratch",
+        show_default=True,
+        help="What says how good they are: a training from scratch, judged on training images held out; the weights of "
+        "a search, on the same images; a table of accuracies; two proxies that need no training.",
+    ),
+    click.option(
+        "--judge-epochs", type=whole(1, 100_000), default=1, show_default=True, help="Of each training from scratch."
+    ),
+    click.option(
+        "--from",
+        "start_run",
+        metavar="RUN",
+        type=click.Path(path_type=Path),
+        help="A finished search on the same images and space, whose weights --judge inherited takes.",
+    ),
+    click.option("--accuracies", type=click.Path(path_type=Path), help="The table of --judge table."),
+    click.option("--nets", type=_NETS, default=20, show_default=True, help="That the strategy asks for."),
+    click.option(
+        "--random-nets",
+        type=whole(0, 1_000_000),
+        help="Judged beside, to compare with; as many as --nets by default, 0 for none.",
+    ),
+    click.option(
+        "--effort",
+        type=Number(0, 1e9, above=True),
+        help="Passes over the training images after which the strategy, and random search, ask for no further net.",
+    ),
+    click.option(
+        "--aim",
+        "aims",
+        type=click.Choice(get_args(Aim)),
+        multiple=True,
+        help="What is to be small beside a good value, for a strategy of several aims, such as nsga2.",
+    ),
+    click.option(
+        "--study",
+        help="An SQLite file, or URL#NAME of a study in a database, on which other processes may work too; a file in "
+        "the run's folder by default.",
+    ),
+    click.option(
+        "--workers",
+        "judging",
+        type=whole(1, 1024),
+        default=1,
+        show_default=True,
+        help="Processes that judge nets here.",
+    ),
+)
+
+
+def explore_verb(app: App) -> click.Command:
+    """`explore`, for one program."""
+
+    @click.command("explore", epilog=DEVICES)
+    @data_options(app)
+    @_OPTIONS
+    @run_options(app, readers=False)
+    def explore(
+        data_dir: Path,
+        preset: str,
+        options: RunOptions,
+        session: SessionOptions,
+        flags: Flags,
+        strategy: str,
+        judge: JudgeName,
+        judge_epochs: int,
+        start_run: Path | None,
+        accuracies: Path | None,
+        nets: int,
+        random_nets: int | None,
+        effort: float | None,
+        aims: tuple[Aim, ...],
+        study: str | None,
+        judging: int,
+        download: bool = False,
+    ) -> None:
+        """Judge nets one by one, asked for by a strategy, in as many processes and machines as there are.
+
+        The same command goes on where it was. Others that name the same --study, with the same seed, limits and
+        images, take nets from it and add to it.
+        """
+        from pnas_apps.cli.runs import begin_run
+        from pnas_apps.exploring.addresses import address_of
+        from pnas_apps.exploring.explore import Means, explore
+        from pnas_apps.steps.start import find_start
+        from pnas_apps.steps.table import TableChoice
+
+        _check(strategy, aims)
+        _check_source(judge, "inherited", "--from", start_run)
+        _check_source(judge, "table", "--accuracies", accuracies)
+        if strategy in SUPERNET_STRATEGIES and judging > 1:
+            raise UserError(f"strategy {strategy} trains one supernet, of which one process asks: give --workers 1")
+        settings = ExplorationSettings(
+            strategy=strategy,
+            judge=judge,
+            judge_epochs=judge_epochs if judge == "scratch" else 1,
+            accuracies=None if accuracies is None else _hash_of(accuracies),
+            weights=None if start_run is None else find_start(start_run, alpha=False).start,
+            aims=aims,
+            study=None if study is None else address_of(study).shown,
+            nets=nets,
+            random_nets=0 if strategy == "random" else nets if random_nets is None else random_nets,
+            effort=effort,
+        )
+        means = Means(
+            study=study,
+            workers=judging,
+            accuracies=accuracies,
+            ops=options.ops,
+            choice=TableChoice(path=options.table, foreign=options.foreign_table),
+        )
+        document = read_preset(preset, app.presets)
+        with session.started() as started:
+            if started.processes.size > 1:
+                raise UserError("explore is started without torchrun: give --workers, or the same command elsewhere")
+            begun = begin_run(
+                app.name,
+                lambda: preset_and_space(document, flags, preset, app.preset_type(), started.processes.device),
+                partial(app.read_task, data_dir, download),
+                options,
+                started,
+                until="search",
+                exploration=settings,
+            )
+            with begun as run:
+                _tell_end(run, explore(run, settings, means))
+
+    return explore
+
+
+def _check(strategy: str, aims: tuple[Aim, ...]) -> None:
+    """Raises a UserError for options that do not go together."""
+    check_strategy(strategy, costs=len(aims))
+    if len(set(aims)) != len(aims):
+        raise UserError(f"--aim {aims[-1]} is given twice: leave one of them out")
+
+
+def _check_source(judge: JudgeName, needing: JudgeName, flag: str, source: Path | None) -> None:
+    """Raises a UserError where a judge lacks what it judges by, or another one is given it."""
+    if judge == needing and source is None:
+        raise UserError(f"--judge {needing} needs something to judge by: name it with {flag}")
+    if judge != needing and source is not None:
+        raise UserError(f"{flag} is for --judge {needing}, not for {judge}: leave it out")
+
+
+def _hash_of(path: Path) -> str:
+    from pnas_ops import sha256_of
+
+    try:
+        return sha256_of(path)[:16]
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): name a table with --accuracies") from None
+
+
+def _tell_end(run: "Run", explored: "Explored") -> None:
+    """Says what is where, and how it goes on."""
+    program, path = click.get_current_context().find_root().info_name, run.folder.path
+    tell = run.reporter.line
+    if explored.test_accuracy is not None:
+        count = len(run.task.test)
+        tell(f"Net {explored.best.number}, trained: {explored.test_accuracy:.2%} of {count:,} test images")
+    names = run.folder.architecture.name, run.folder.explored.name
+    tell(f"Everything is in {path}: the best net is in {names[0]}, what all are worth in {names[1]}")
+    left = "exports and measures it" if explored.test_accuracy is not None else "trains, exports and measures it"
+    tell(f"{program} report {path} {left}; pnas-lab inspect {run.folder.architecture} shows what it costs")

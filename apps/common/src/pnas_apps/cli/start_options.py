@@ -1,0 +1,75 @@
+"""A search that begins with another one's supernet, on a command line. Imports nothing heavy, for `--help` needs it."""
+
+import math
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from attrs import evolve, frozen
+
+from pnas_apps.cli.option_types import all_of
+from pnas_apps.cli.presets import Flags, flag_of
+from pnas_apps.ground.errors import UserError
+
+if TYPE_CHECKING:
+    from pnas_apps.run.preset import Preset
+
+
+@frozen(kw_only=True)
+class AskedStart:
+    """The search that another one is to begin with.
+
+    Attributes:
+        run: folder of its run.
+        alpha: whether its architecture parameters are to be taken, too.
+    """
+
+    run: Path
+    alpha: bool
+
+
+def start_options(command: Callable[..., None]) -> Callable[..., None]:
+    """`--from` and `--from-alpha`; the command gets them as `start`, None where it begins with fresh weights."""
+    added = all_of(
+        click.option(
+            "--from",
+            "start_run",
+            metavar="RUN",
+            type=click.Path(path_type=Path),
+            help="Begin with the supernet of a finished search on the same images and space: for another budget or "
+            "device, without warm-up, and with a weight step for each architecture step.",
+        ),
+        click.option(
+            "--from-alpha",
+            type=click.Choice(["uniform", "run"]),
+            help="Where alpha begins then: uniform by default, since RUN's has given up what its budget forbade.",
+        ),
+    )
+
+    @wraps(command)
+    def asked(start_run: Path | None, from_alpha: str | None, **others: object) -> None:
+        if start_run is None and from_alpha is not None:
+            raise UserError("--from-alpha says where the alpha of --from RUN begins: add --from")
+        start = None if start_run is None else AskedStart(run=start_run, alpha=from_alpha == "run")
+        command(**others, start=start)
+
+    return added(asked)
+
+
+def started_preset(preset: "Preset", flags: Flags) -> "Preset":
+    """The preset of a search that begins with another's supernet, whose weights have learnt already.
+
+    It has no warm-up, and as many architecture steps as a search with fresh weights, but one weight step for each: they
+    only follow what alpha comes to prefer. What a flag says is left as it is.
+    """
+    search = preset.search
+
+    def is_free(option: str) -> bool:
+        return flag_of(flags, f"search__{option}") is None
+
+    interval = 1 if is_free("arch_interval") else search.arch_interval
+    epochs = math.ceil(search.epochs * interval / search.arch_interval) if is_free("epochs") else search.epochs
+    warmup_epochs = 0 if is_free("warmup_epochs") else search.warmup_epochs
+    return evolve(preset, search=evolve(search, warmup_epochs=warmup_epochs, epochs=epochs, arch_interval=interval))

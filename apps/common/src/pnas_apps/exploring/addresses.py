@@ -1,0 +1,46 @@
+"""Where a study is kept: in an SQLite file, or in a database of which the URL is known."""
+
+from pathlib import Path
+
+from attrs import frozen
+
+from pnas_apps.ground.errors import UserError
+
+_DEFAULT_NAME = "exploration"
+
+
+@frozen(kw_only=True)
+class Address:
+    """A study in a database.
+
+    Attributes:
+        url: of the database, as SQLAlchemy takes it; may hold a password.
+        shown: the same as people may see it.
+        name: of the study there.
+    """
+
+    url: str
+    shown: str
+    name: str
+
+
+def address_of(text: str) -> Address:
+    """What a command line names: a file, or a URL, behind which a study of a name of its own may stand: `URL#NAME`.
+
+    Raises:
+        UserError: for what is no URL of a database.
+    """
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    if "://" not in text:
+        return Address(url=f"sqlite:///{Path(text).absolute()}", shown=text, name=_DEFAULT_NAME)
+    url, _, name = text.partition("#")
+    try:
+        shown = make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        raise UserError(
+            f"--study {url.partition('://')[0]}://... is no URL of a database: write "
+            "DIALECT://USER:PASSWORD@HOST/DATABASE, or name a file"
+        ) from None
+    return Address(url=url, shown=f"{shown}#{name}" if name else shown, name=name or _DEFAULT_NAME)

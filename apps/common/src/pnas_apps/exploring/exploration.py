@@ -1,0 +1,120 @@
+"""An exploration: what every worker of it needs, made of a run."""
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+from attrs import frozen
+
+from pnas_apps.exploring.addresses import Address, address_of
+from pnas_apps.exploring.asking import Asker, KeptUp
+from pnas_apps.exploring.fingerprint import fingerprint_of
+from pnas_apps.exploring.judges import make_judge
+from pnas_apps.exploring.named_strategies import SUPERNET_STRATEGIES, make_strategy
+from pnas_apps.exploring.outcome import Explored, explored_nets
+from pnas_apps.exploring.study import Entry, Study
+from pnas_apps.exploring.supernet_strategies import supernet_strategy
+from pnas_apps.run.exploration_settings import ExplorationSettings
+from pnas_apps.run.run import Run
+from pnas_latency import MACS, PARAMETERS, LatencyTable, Limit, Metric, feasible_nets
+from pnas_ops import Choices, FeasibleNets, Judge, Strategy
+
+
+@frozen(kw_only=True, eq=False, slots=False)
+class Exploration:
+    """Nets of a run's space, judged one after another.
+
+    Attributes:
+        run: has images, space, limits and seed.
+        settings: strategy, judge, and how far it goes.
+        table: predicts latencies; one without entries where none are asked for.
+        address: of the study, where it is not a file in the run's folder.
+        accuracies: the file of a judge that looks them up.
+    """
+
+    run: Run
+    settings: ExplorationSettings
+    table: LatencyTable
+    address: str | None = None
+    accuracies: Path | None = None
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """What every net keeps."""
+        return self.run.budget.limits(self.table)
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        """What is told of nets beside their value, by names."""
+        latency = {"latency": self.table.metric()} if self.table.entries else {}
+        return {"macs": MACS, "parameters": PARAMETERS, **latency}
+
+    @cached_property
+    def nets(self) -> FeasibleNets:
+        """The nets within the limits.
+
+        Raises:
+            InfeasibleBudgetError: where there are none.
+        """
+        return feasible_nets(self.run.task.space, self.limits)
+
+    @property
+    def place(self) -> Address:
+        """Of the study."""
+        return address_of(self.address or str(self.run.folder.path / "study.db"))
+
+    def study(self, worker: str) -> Study:
+        """The study, for a worker of this name.
+
+        Raises:
+            UserError: for one that cannot be used, or is of something else.
+        """
+        table = self.table if self.table.entries else None
+        return Study(self.place, fingerprint_of(self.run, self.settings, self.limits, table), worker=worker)
+
+    def strategy(self, name: str) -> Strategy:
+        """A strategy that was told nothing yet."""
+        if name in SUPERNET_STRATEGIES:
+            return supernet_strategy(name, self.run, self.limits)
+        return make_strategy(name, self.nets, costs=len(self.settings.aims), seed=self.run.seed)
+
+    def asker(self) -> Asker:
+        """What names the nets to judge."""
+        return Asker(
+            strategies={
+                "searched": KeptUp(lambda: self.strategy(self.settings.strategy)),
+                "random": KeptUp(lambda: self.strategy("random")),
+            },
+            costs=self.aimed_at,
+            settings=self.settings,
+            seed=self.run.seed,
+        )
+
+    def judge(self, folder: Path, on_step: Callable[[], None] = lambda: None) -> Judge:
+        """What says how good nets are.
+
+        Args:
+            folder: for the checkpoint of the net that is being judged.
+            on_step: called after every step of a training.
+        """
+        return make_judge(self.run, self.settings, accuracies=self.accuracies, folder=folder, on_step=on_step)
+
+    def costs(self, choices: Choices) -> dict[str, float]:
+        """What a net costs, by the names of the metrics."""
+        net = self.run.task.space.architecture(choices)
+        return {name: metric.of(net) for name, metric in self.metrics.items()}
+
+    def aimed_at(self, choices: Choices) -> tuple[float, ...]:
+        """Of these, what is to be small."""
+        costs = self.costs(choices)
+        return tuple(costs[aim] for aim in self.settings.aims)
+
+    def outcome(self, entries: list[Entry]) -> Explored:
+        """What was found so far."""
+        found = [entry for entry in entries if entry.state == "judged"]
+        return Explored(
+            strategy=self.settings.strategy,
+            judge=self.settings.judge,
+            aims=self.settings.aims,
+            nets=explored_nets(found, [self.costs(entry.choices) for entry in found]),
+        )

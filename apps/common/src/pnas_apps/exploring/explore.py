@@ -1,0 +1,107 @@
+"""The whole way of an exploration, from its table to its best net."""
+
+from datetime import date
+from pathlib import Path
+from shutil import rmtree
+
+from attrs import evolve, frozen
+
+from pnas_apps.devices.target import target_device
+from pnas_apps.exploring.exploration import Exploration
+from pnas_apps.exploring.leaving import leave
+from pnas_apps.exploring.naming import explorer_name
+from pnas_apps.exploring.outcome import Explored
+from pnas_apps.exploring.page import told_effort
+from pnas_apps.exploring.progress import Shown
+from pnas_apps.exploring.scratch_judge import ScratchJudge
+from pnas_apps.exploring.study import Study
+from pnas_apps.exploring.work import work
+from pnas_apps.exploring.workers import WORKERS, folder_of, work_in_processes
+from pnas_apps.ground.errors import UserError
+from pnas_apps.run.exploration_settings import ExplorationSettings
+from pnas_apps.run.run import Run
+from pnas_apps.steps.net_training import retrain
+from pnas_apps.steps.pipeline import announced
+from pnas_apps.steps.table import TableChoice, find_table
+from pnas_apps.training.judging import accuracy
+from pnas_latency import LatencyTable
+from pnas_ops import Architecture, load_json
+from pnas_supernet import tuned
+
+STEPS = ("table", "explore", "train")
+
+
+@frozen(kw_only=True)
+class Means:
+    """With what nets are judged here; none of it changes what comes of them.
+
+    Attributes:
+        study: where the study is, which may hold a password; None for a file in the run's folder.
+        workers: processes that judge nets here.
+        accuracies: the file of a judge that looks them up.
+        ops: file of the user's own operations.
+        choice: of the latency table.
+    """
+
+    study: str | None
+    workers: int
+    accuracies: Path | None
+    ops: Path | None
+    choice: TableChoice
+
+
+def explore(run: Run, settings: ExplorationSettings, means: Means) -> Explored:
+    """Judges nets until there are as many as were asked for; what the study has already is not judged again.
+
+    The best one is trained where the study was begun, if judging trains, and only then the test images are looked at.
+
+    Raises:
+        UserError, PnasError: for anything that the user can mend, before any net is judged.
+    """
+    with announced("table", STEPS, run.folder, run.reporter):
+        table = _table(run, settings, means.choice)
+    exploration = Exploration(run=run, settings=settings, table=table, address=means.study, accuracies=means.accuracies)
+    with announced("explore", STEPS, run.folder, run.reporter):
+        name = explorer_name(run.folder)
+        judge = exploration.judge(folder_of(run, 1) / "net")
+        study = exploration.study(f"{name}/1")
+        run.reporter.line(told_effort(settings, judge.passes if isinstance(judge, ScratchJudge) else None))
+        _judge_nets(exploration, study, name, means)
+        explored = exploration.outcome(study.entries())
+        if not explored.nets:
+            raise UserError("no net was judged, since each has ended its worker: give it more memory, or smaller nets")
+        leave(exploration, explored)
+        rmtree(run.folder.path / WORKERS, ignore_errors=True)  # checkpoints of nets that are judged
+    if isinstance(judge, ScratchJudge) and study.was_begun_here:
+        with announced("train", STEPS, run.folder, run.reporter):
+            explored = evolve(explored, test_accuracy=_test_accuracy(run))
+            run.folder.files.save(explored, run.folder.explored)
+    return explored
+
+
+def _table(run: Run, settings: ExplorationSettings, choice: TableChoice) -> LatencyTable:
+    """The run's latency table where a limit or an aim is read from it; else one without entries."""
+    if run.budget.latency_ms is not None or run.budget.columns or "latency" in settings.aims:
+        return find_table(run, choice).table
+    info = target_device(run.target, cache=run.cache, log=None).info
+    return LatencyTable(device=info, measured_on=date.today().isoformat(), entries=())
+
+
+def _judge_nets(exploration: Exploration, study: Study, name: str, means: Means) -> None:
+    run, settings = exploration.run, exploration.settings
+    with run.reporter.phases() as update:
+        shown = Shown(update, settings.nets + settings.random_nets)
+        if means.workers == 1:
+            judge = exploration.judge(folder_of(run, 1) / "net", shown.step)
+            work(study, exploration.asker(), judge, run.task.space, seen=shown.entries)
+        else:
+            work_in_processes(exploration, study, name, means.workers, means.ops, shown.entries)
+
+
+def _test_accuracy(run: Run) -> float:
+    """That of the best net, trained."""
+    net = load_json(run.folder.architecture, Architecture)
+    with tuned(run.device, deterministic=run.deterministic):
+        network = retrain(run, None, net, run.preset.train).eval()
+        sized = run.sized_for(net)
+        return accuracy(network, sized.ordered_batches(sized.task.test))

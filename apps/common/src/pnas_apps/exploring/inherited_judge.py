@@ -1,0 +1,33 @@
+"""Judging a net by the weights of a search that is finished."""
+
+from pathlib import Path
+
+import torch
+from attrs import evolve
+
+from pnas_apps.run.folder import RunFolder
+from pnas_apps.run.run import Run
+from pnas_apps.run.search_start import SearchStart
+from pnas_apps.steps.choice_by_weights import judge_by_weights
+from pnas_apps.steps.start import Start, begin_with
+from pnas_ops import Architecture
+from pnas_supernet import InheritedWeights, SuperNet
+
+
+def inherited_judge(run: Run, weights: SearchStart) -> InheritedWeights[Architecture]:
+    """A judge by the weights of a search's supernet, on the training images that the search held out from them.
+
+    Args:
+        run: with the same images and space.
+        weights: the search.
+
+    Raises:
+        UserError: for a search of other images or another space, and one that is not there any more.
+    """
+    settings = RunFolder(Path(weights.run)).read_settings()
+    Start(start=weights, settings=settings).check(run.task)
+    supernet = SuperNet(run.task.space, generator=run.generator("supernet"))
+    supernet.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    begin_with(supernet, weights)
+    # With its seed and its shares, what its weights have learnt and what they have not is what it was.
+    return judge_by_weights(evolve(run, seed=settings.seed, preset=settings.preset), supernet)

@@ -1,0 +1,104 @@
+"""Judges by their names on a command line."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pnas_apps.exploring.inherited_judge import inherited_judge
+from pnas_apps.exploring.scratch_judge import ScratchJudge
+from pnas_apps.ground.errors import UserError
+from pnas_apps.run.exploration_settings import ExplorationSettings, JudgeName
+from pnas_apps.run.run import Run
+from pnas_latency import MACS
+from pnas_ops import (
+    AccuracyTable,
+    Judge,
+    Space,
+    TableJudge,
+    naswot_judge,
+    read_nas_bench_macro,
+    synflow_judge,
+)
+
+VALUES: Mapping[JudgeName, str] = {
+    "scratch": "accuracy on held-out training images",
+    "inherited": "accuracy on held-out training images, by inherited weights",
+    "table": "test accuracy in the table",
+    "naswot": "NASWOT",
+    "synflow": "synflow",
+}
+"""What their values are."""
+
+
+def make_judge(
+    run: Run,
+    settings: ExplorationSettings,
+    *,
+    accuracies: Path | None,
+    folder: Path,
+    on_step: Callable[[], None] = lambda: None,
+) -> Judge:
+    """The judge of an exploration.
+
+    Args:
+        run: with its images and its space.
+        settings: name the judge.
+        accuracies: the file of one that looks them up.
+        folder: for the checkpoint of the net that is being judged.
+        on_step: called after every step of a training.
+
+    Raises:
+        UserError, PnasError: for a table that is not one of the space's nets.
+    """
+    match settings.judge:
+        case "scratch":
+            return ScratchJudge(run=run, epochs=settings.judge_epochs, folder=folder, on_step=on_step)
+        case "inherited":
+            assert settings.weights is not None
+            return inherited_judge(run, settings.weights)
+        case "table":
+            assert accuracies is not None
+            return table_judge(accuracies, run.task.space)
+        case "naswot":
+            images, _ = next(iter(run.shuffled_batches(run.task.train, "naswot")))
+            return naswot_judge(images.cpu())
+        case "synflow":
+            return synflow_judge()
+
+
+def table_judge(path: Path, space: Space) -> TableJudge:
+    """The judge that looks up the nets of a space.
+
+    Raises:
+        UserError: for a file that is not there, and for a table that lacks nets of the space, or is of others.
+        AccuracyTableError: for a file that is none.
+    """
+    try:
+        table = read_nas_bench_macro(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): name a table with --accuracies") from None
+    known = sum(_is_of(space, choices) for choices in table.nets)
+    if known < space.size():
+        raise UserError(
+            f"{path} has {known:,} of the {space.size():,} nets of space {space.name!r}: search the --space that it is "
+            "of, or have the nets judged by --judge scratch"
+        )
+    _check_macs(path, table, space)
+    return TableJudge(table=table, space=space)
+
+
+def _is_of(space: Space, choices: tuple[int, ...]) -> bool:
+    try:
+        return space.choices(space.architecture(choices)) == choices
+    except ValueError:
+        return False
+
+
+def _check_macs(path: Path, table: AccuracyTable, space: Space) -> None:
+    """Raises a UserError where the nets have other sizes: those of a wider space, or for larger images."""
+    choices = MACS.most_choices(space)
+    found, expected = MACS.of(space.architecture(choices)), table.nets[choices].macs
+    if found != expected:
+        raise UserError(
+            f"{path} is of nets with up to {expected:,} MACs, the space has {found:,.0f}: leave out --width-mult, "
+            "--resolution and --blocks-per-stage"
+        )

@@ -1,0 +1,19 @@
+"""How a run is told from others that work on the same study."""
+
+import socket
+from pathlib import Path
+from uuid import uuid4
+
+from pnas_apps.run.folder import RunFolder
+
+
+def explorer_name(folder: RunFolder) -> str:
+    """The same for a run as long as its folder stays on its machine, and another one for every other run."""
+    path = folder.path / "explorer.txt"
+    if not path.exists():
+        folder.files.write(path, uuid4().hex)
+    return f"{socket.gethostname()}/{_read(path)}"
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip()

@@ -1,0 +1,82 @@
+"""What an exploration found, as a page for the terminal and for a file."""
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.table import Table
+
+from pnas_apps.exploring.outcome import Explored, JudgedNet
+from pnas_apps.run.exploration_settings import ExplorationSettings
+from pnas_apps.training.judging import shown_score
+from pnas_latency import Limit
+
+SHOWN = 10
+"""Of the best nets."""
+
+
+def told_effort(settings: ExplorationSettings, passes: float | None) -> str:
+    """What an exploration is going to do, in a line.
+
+    Args:
+        settings: of it.
+        passes: over the training images, that judging a net takes; None where none is learned from.
+    """
+    beside = f" and {settings.random_nets} at random beside" if settings.random_nets else ""
+    line = f"  {settings.nets} nets by {settings.strategy}{beside}, judged by {settings.judge}"
+    if passes is None:
+        return line
+    all_of_them = passes * (settings.nets + settings.random_nets)
+    most = "" if settings.effort is None else f", no more of either after {settings.effort:g}"
+    return f"{line}: {passes:.3g} passes over the training images each, {all_of_them:.4g} in all{most}"
+
+
+def exploration_page(explored: Explored, *, value_name: str, limits: Sequence[Limit]) -> Group:
+    """The best nets, the front where there are several aims, and what it took.
+
+    Args:
+        explored: at least one net.
+        value_name: what the judge's values are.
+        limits: that all nets keep.
+    """
+    words = [f"{limit.metric.name} of {limit.at_most:,.10g}" for limit in limits]
+    within = f", within {' and '.join(words)}" if words else ""
+    best = explored.ranked[:SHOWN]
+    parts: list[Table | str] = [f"The best nets by {value_name}{within}", _table(best, explored)]
+    if explored.aims:
+        parts += ["The front: nets than which none is better in all aims", _table(explored.front, explored)]
+    parts.extend(_efforts(explored))
+    return Group(*parts)
+
+
+def _table(nets: Sequence[JudgedNet], explored: Explored) -> Table:
+    table = Table(box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table.add_column("net", justify="right")
+    table.add_column("asked for by")
+    for heading in ("value", *explored.nets[0].costs):
+        table.add_column(heading, justify="right")
+    for net in nets:
+        asked_by = explored.strategy if net.group == "searched" else "random search"
+        costs = [f"{cost:,.4g}" if cost < 1000 else f"{cost:,.0f}" for cost in net.costs.values()]
+        table.add_row(f"{net.number}", asked_by, shown_value(net.value), *costs)
+    return table
+
+
+def _efforts(explored: Explored) -> list[str]:
+    lines = []
+    groups = ((explored.strategy, explored.of("searched")), ("random nets beside", explored.of("random")))
+    for name, nets in groups:
+        if nets:
+            effort = sum(net.epochs for net in nets)
+            spent = f", {effort:.4g} passes over the training images" if effort else ""
+            lines.append(f"{name}: {len(nets)} judged{spent}, best {shown_value(max(net.value for net in nets))}")
+    if not explored.of("random") and explored.strategy != "random":
+        lines.append("no random nets were judged beside: whether the strategy was worth its effort is not shown")
+    elif explored.of("random"):
+        lines.append("one exploration each: which of the two is better in general, it does not show")
+    return lines
+
+
+def shown_value(value: float) -> str:
+    """An accuracy in per cent to two digits, anything else as it is."""
+    return f"{value:.2%}" if 0 <= value <= 1 else shown_score(value)

@@ -1,0 +1,243 @@
+"""The nets of an exploration in a database: which wait, which are being judged by whom, and what came of them."""
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
+from typing import Any, Literal
+
+import optuna
+from attrs import asdict, frozen
+from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from pnas_apps.exploring.addresses import Address
+from pnas_apps.exploring.fingerprint import Fingerprint
+from pnas_apps.ground.errors import UserError
+from pnas_ops import Choices, Judgement
+
+Group = Literal["searched", "random"]
+"""Who asks for a net: the strategy, or the random search that it is compared with."""
+
+State = Literal["waiting", "judging", "judged", "lost"]
+
+_STATES: dict[TrialState, State] = {
+    TrialState.WAITING: "waiting",
+    TrialState.RUNNING: "judging",
+    TrialState.COMPLETE: "judged",
+    TrialState.FAIL: "lost",
+}
+_FINGERPRINT = "pnas"
+_BEGUN_BY = "begun by"
+_TRIES = 3
+"""Of a net whose worker dies again and again: it may be the net that kills it."""
+
+
+@frozen(kw_only=True)
+class Entry:
+    """A net in a study.
+
+    Attributes:
+        number: in the order in which the nets were asked for.
+        group: who asked for it.
+        choices: of the net.
+        state: "lost" is what nobody judges any more: another entry has the net, or it has killed its workers.
+        worker: who judges or has judged it; empty where it waits.
+        asking_epochs: passes over the training images that it took to ask for it.
+        judgement: None where it is not judged.
+    """
+
+    number: int
+    group: Group
+    choices: Choices
+    state: State
+    worker: str
+    asking_epochs: float
+    judgement: Judgement | None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is judged or will be."""
+        return self.state != "lost"
+
+    @property
+    def epochs(self) -> float:
+        """Passes over the training images that it took so far."""
+        return self.asking_epochs + (0.0 if self.judgement is None else self.judgement.epochs)
+
+
+class Study:
+    """The nets of an exploration, which any number of processes, on any number of machines, judge.
+
+    A net is asked for, waits, and is taken by a worker, which shows by a heartbeat that it lives. Where that stops, the
+    net waits again. All of this is Optuna's; that no net is judged twice is ours: an entry of a net that an earlier
+    entry has is dropped as soon as it is taken. (Numbers are given one after another: the earlier one can be seen.)
+
+    Args:
+        address: where it is; it is made where it is not there.
+        fingerprint: of the exploration.
+        worker: name of this process, which no other one has.
+        heartbeat_s: seconds between two signs of life.
+        patience_s: seconds without one after which a worker is taken to be dead.
+
+    Raises:
+        UserError: for a database that cannot be used, and a study of something else.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        fingerprint: Fingerprint,
+        *,
+        worker: str,
+        heartbeat_s: int = 15,
+        patience_s: int = 90,
+    ) -> None:
+        self.worker = worker
+        self._heartbeat_s = heartbeat_s
+        with _usable(address), _quiet():
+            self._storage = RDBStorage(
+                address.url,
+                # Of an SQLite file, which one process at a time writes.
+                engine_kwargs={"connect_args": {"timeout": 60}} if address.url.startswith("sqlite:") else None,
+                heartbeat_interval=heartbeat_s,
+                grace_period=patience_s,
+                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=_TRIES - 1),
+            )
+            self._study = optuna.create_study(
+                storage=self._storage, study_name=address.name, direction="maximize", load_if_exists=True
+            )
+            self._id = self._storage.get_study_id_from_name(address.name)
+            self._claim(address, fingerprint)
+
+    @property
+    def was_begun_here(self) -> bool:
+        """Whether this worker has begun the study."""
+        return self._study.user_attrs.get(_BEGUN_BY) == self.worker
+
+    def entries(self) -> list[Entry]:
+        """All of them, in order."""
+        trials = self._study.get_trials(deepcopy=False)
+        return [_entry(trial) for trial in sorted(trials, key=lambda trial: trial.number)]
+
+    def put(self, choices: Choices, group: Group, *, asking_epochs: float = 0.0) -> None:
+        """Lets a net wait for a worker."""
+        asked: dict[str, Any] = {"choices": list(choices), "group": group, "asking_epochs": asking_epochs}
+        self._study.add_trial(create_trial(state=TrialState.WAITING, user_attrs=asked))
+
+    def revive(self) -> None:
+        """Lets the nets of dead workers wait again."""
+        with _quiet():
+            fail_stale_trials(self._study)
+
+    def take(self, number: int) -> bool:
+        """Whether this worker may judge a waiting net: another may have been quicker."""
+        trial = self._trial_id(number)
+        # Before it is taken: without any heartbeat, a worker that dies now would not be missed.
+        self._storage.record_heartbeat(trial)
+        with suppress(UpdateFinishedTrialError):
+            if self._storage.set_trial_state_values(trial, state=TrialState.RUNNING):
+                self._storage.set_trial_user_attr(trial, "worker", self.worker)
+                return True
+        return False
+
+    def drop(self, number: int) -> None:
+        """Gives a net up that this worker has taken."""
+        with suppress(UpdateFinishedTrialError):
+            self._storage.set_trial_state_values(self._trial_id(number), state=TrialState.FAIL)
+
+    def tell(self, number: int, judgement: Judgement) -> None:
+        """Takes down what came of a net; nothing where others have given this worker up, and taken the net."""
+        trial = self._trial_id(number)
+        with suppress(UpdateFinishedTrialError):
+            self._storage.set_trial_user_attr(trial, "epochs", judgement.epochs)
+            self._storage.set_trial_state_values(trial, TrialState.COMPLETE, [judgement.value])
+
+    @contextmanager
+    def kept_alive(self, number: int) -> Iterator[None]:
+        """Inside the `with` block others know that this worker lives."""
+        trial, ended = self._trial_id(number), Event()
+
+        def beat() -> None:
+            while True:
+                with suppress(StorageInternalError):  # a database that is away may be back at the next one
+                    self._storage.record_heartbeat(trial)
+                if ended.wait(self._heartbeat_s):
+                    return
+
+        thread = Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _trial_id(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
+
+    def _claim(self, address: Address, fingerprint: Fingerprint) -> None:
+        """Writes the fingerprint into a new study, and compares it with that of another."""
+        if _FINGERPRINT not in self._study.user_attrs:
+            if self._study.user_attrs or self._study.get_trials(deepcopy=False):
+                raise UserError(f"{address.shown} holds a study of another program: name another --study")
+            self._study.set_user_attr(_BEGUN_BY, self.worker)
+            self._study.set_user_attr(_FINGERPRINT, json.dumps(asdict(fingerprint)))
+        found = Fingerprint(**json.loads(self._study.user_attrs[_FINGERPRINT]))
+        if different := found.differences(fingerprint):
+            raise UserError(
+                f"{address.shown} holds a study of another {' and '.join(different)}: give what it was begun with, or "
+                "name another --study"
+            )
+
+
+def _entry(trial: FrozenTrial) -> Entry:
+    attributes = trial.user_attrs
+    value = trial.value if trial.state == TrialState.COMPLETE else None
+    return Entry(
+        number=trial.number,
+        group=attributes["group"],
+        choices=tuple(attributes["choices"]),
+        state=_STATES[trial.state],
+        worker=attributes.get("worker", ""),
+        asking_epochs=attributes["asking_epochs"],
+        judgement=None if value is None else Judgement(value=value, epochs=attributes["epochs"]),
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Inside the `with` block Optuna neither tells of studies nor warns of what is called an experiment."""
+    logger = logging.getLogger("optuna")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            yield
+    finally:
+        logger.setLevel(before)
+
+
+@contextmanager
+def _usable(address: Address) -> Iterator[None]:
+    """Around opening a study: what is wrong with the database is told in one line."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except ImportError as error:
+        raise UserError(f"{address.shown} needs a driver that is not installed ({error}): pip install it") from None
+    except (SQLAlchemyError, StorageInternalError, RuntimeError) as error:
+        reason = str(error.__cause__ or error).split("\n")[0]
+        raise UserError(
+            f"{address.shown} cannot be used for a study ({reason}): permit access to it, or name another --study"
+        ) from None
+
+
+def judged(entries: Sequence[Entry], group: Group) -> list[Entry]:
+    """Those of a group that are judged, in order."""
+    return [entry for entry in entries if entry.group == group and entry.state == "judged"]

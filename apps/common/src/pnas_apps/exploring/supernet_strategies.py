@@ -1,0 +1,74 @@
+"""Strategies that train a supernet when they are first asked, and then give the nets that it holds for best."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import Literal
+
+import torch
+from attrs import evolve
+from torch import Tensor
+
+from pnas_apps.run.run import Run
+from pnas_apps.steps.choice_by_weights import judge_by_weights, random_nets
+from pnas_apps.steps.search_images import split_search_images
+from pnas_latency import Constraint, ExpectedObjective, Limit, most_probable_within_budget
+from pnas_ops import Architecture, Batches
+from pnas_supernet import GateStep, ProxylessNAS, SuperNet, SupernetStrategy
+
+_JUDGED_NETS = 100
+"""Of "one-shot", where the preset names no number."""
+
+
+def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetStrategy[Architecture]:
+    """A strategy of `SUPERNET_STRATEGIES`, which goes on with a search in the run's folder.
+
+    The supernet learns as the preset's [search] says. Gates learn with each limit as a constraint, and give the most
+    probable nets that keep all of them; "one-shot" gives as many random ones as `judged_nets` says, first those that
+    are the best by the weights of the supernet.
+
+    Args:
+        name: of the strategy.
+        run: with its images and its space.
+        limits: that each net keeps.
+    """
+    space, preset = run.task.space, run.preset
+    gates: dict[str, Literal["darts", "one-shot"]] = {"darts": "darts", "one-shot": "one-shot"}
+    own = preset.search.gate if preset.search.gate in ("exact", "two-path") else "exact"
+    config = evolve(preset.search, gate=gates.get(name, own))
+    weights, held_out = split_search_images(run.task.train, preset, run.generator)
+    supernet = SuperNet(space, generator=run.generator("supernet")).to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    steps = len(run.training_batches(weights))
+    alpha_steps = 0 if name == "one-shot" else config.epochs * (steps // config.arch_interval)
+    tightening = round(preset.objective.tightening * alpha_steps)
+    constraints = [(limit.metric, Constraint(at_most=limit.at_most, tightening=tightening)) for limit in limits]
+    count, judge = preset.judged_nets or _JUDGED_NETS, judge_by_weights(run, supernet)
+
+    def most_probable(probs: Sequence[Tensor]) -> Iterator[Architecture]:
+        return most_probable_within_budget(probs, space, limits)
+
+    def best_by_weights(probs: Sequence[Tensor]) -> Iterable[Architecture]:
+        nets = [*map(space.architecture, random_nets(space, limits, count, run.generator("random nets")))]
+        values = [judge.judge(net, run.generator("judge", *space.choices(net))).value for net in nets]
+        return [nets[index] for index in sorted(range(len(nets)), key=lambda index: -values[index])]
+
+    def batches(part: Literal["weights", "alpha"], epoch: int) -> Batches:
+        images = weights if part == "weights" else held_out
+        return run.training_batches(images, "search", part, epoch)
+
+    looks = steps * preset.batch_size * (config.warmup_epochs + config.epochs) + alpha_steps * preset.batch_size
+    if name == "one-shot":  # a forward pass is a third of what learning takes
+        looks += count * (len(judge.statistics) + len(judge.validation)) * preset.batch_size // 3
+    return SupernetStrategy(
+        supernet=supernet,
+        search=ProxylessNAS(
+            supernet,
+            config,
+            arch_step=GateStep(config.gate_sampler, ExpectedObjective(space, constraints)),
+            generator=run.generator("paths"),
+        ),
+        train=partial(batches, "weights"),
+        validation=partial(batches, "alpha"),
+        ranked=best_by_weights if name == "one-shot" else most_probable,
+        passes=looks / len(run.task.train),
+        checkpoint=run.folder.search_checkpoint,
+    )

@@ -1,0 +1,115 @@
+"""Whether a search was worth it, as data: the nets that were trained anew, and what they come to."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from attrs import field, frozen
+from attrs.validators import min_len
+
+from pnas_apps.run.difference import Difference, difference
+from pnas_ops import Architecture, counted
+
+Kind = Literal["searched", "random", "fastest", "biggest", "hand-made"]
+
+SAME_LATENCY = 0.02
+"""How far the latency of a net may be from that of the searched one, as a share of it, to be called the same."""
+
+
+@frozen(kw_only=True)
+class Contender:
+    """A net that is trained anew, to be compared.
+
+    Attributes:
+        architecture: what it is.
+        kind: why it is compared; a hand-made net is one of `pnas_ops.BASELINES`, as wide as the latency allows.
+        predicted_ms: by the run's table; None for a net whose operations it does not hold.
+        measured_ms: on the device of the table, the cost of a call included; None where it was not measured.
+    """
+
+    architecture: Architecture
+    kind: Kind
+    predicted_ms: float | None = None
+    measured_ms: float | None = None
+
+    @property
+    def name(self) -> str:
+        """That of the net."""
+        return self.architecture.name
+
+
+@frozen(kw_only=True)
+class ComparedNet:
+    """A net that was trained anew.
+
+    Attributes:
+        name: of the net.
+        kind, predicted_ms, measured_ms: as `Contender` has them.
+        parameters, macs: counted.
+        accuracies: shares of the test images that it puts into their class after its trainings, one for each seed.
+    """
+
+    name: str
+    kind: Kind
+    parameters: int
+    macs: int
+    predicted_ms: float | None
+    measured_ms: float | None
+    accuracies: tuple[float, ...] = field(validator=min_len(1))
+
+
+@frozen(kw_only=True)
+class Verdict:
+    """Nets that were trained anew in the same way, each judged once on the test images, which no choice has seen.
+
+    Attributes:
+        epochs: of each training.
+        seeds: trainings of each net.
+        test_images: that judged them.
+        nets: the searched one, the random ones, and the others.
+        remarks: what could not be compared, or was taken in its place.
+    """
+
+    epochs: int
+    seeds: int
+    test_images: int
+    nets: tuple[ComparedNet, ...]
+    remarks: tuple[str, ...] = ()
+
+    def of_kind(self, kind: Kind) -> tuple[ComparedNet, ...]:
+        """The nets that are compared for one reason."""
+        return tuple(net for net in self.nets if net.kind == kind)
+
+    @property
+    def difference(self) -> Difference | None:
+        """The accuracy of the searched net less that of random ones; None where nothing can be said of chance."""
+        (searched,) = self.of_kind("searched")
+        return difference(searched.accuracies, [net.accuracies for net in self.of_kind("random")])
+
+    @property
+    def sentence(self) -> str:
+        """What it comes to: "better" and "worse" only where the interval of 95 % excludes 0."""
+        random, found = self.of_kind("random"), self.difference
+        counts = f"{counted(len(random), 'net')}, {counted(self.seeds, 'seed')}"
+        if found is None:
+            return f"No verdict: {counts} do not tell chance from choice"
+        what = f"random nets of {_latency(self.of_kind('searched')[0], random)}"
+        digits = 1 if 100 * found.standard_error >= 0.1 else 2
+        sign = -1 if found.high < 0 else 1
+        low, high = sorted((sign * found.low, sign * found.high))
+        shown = f"{100 * sign * found.mean:.{digits}f} +- {100 * found.standard_error:.{digits}f} points"
+        sure = f"({counts}; 95 %: {100 * low:.{digits}f} to {100 * high:.{digits}f})"
+        if not found.is_shown:
+            return f"The searched net is not shown to be better than {what}: {shown} {sure}"
+        return f"The searched net is {'better' if sign > 0 else 'worse'} than {what} by {shown} {sure}"
+
+
+def _latency(searched: ComparedNet, random: Sequence[ComparedNet]) -> str:
+    off = max(off_by(net, searched) for net in random)
+    return "the same latency" if off <= SAME_LATENCY else f"a latency within {off:.1%} of its own"
+
+
+def off_by(net: ComparedNet | Contender, searched: ComparedNet | Contender) -> float:
+    """How far the predicted latency of a net is from that of the searched one, as a share of that."""
+    if net.predicted_ms is None or searched.predicted_ms is None:
+        return 0.0
+    return round(abs(net.predicted_ms / searched.predicted_ms - 1), 9)  # 2 % are 2 %, however they are rounded

@@ -1,0 +1,34 @@
+"""What a sweep found, as a table."""
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from pnas_apps.run.sweep_results import AimResult
+
+
+def sweep_table(aims: Sequence[AimResult]) -> Table:
+    """A line for each budget on each device."""
+    table = Table(
+        title="The nets of one search",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
+    table.add_column("device", overflow="fold")
+    for heading in ("asked ms", "predicted ms", "measured ms", "accuracy", "params", "MACs"):
+        table.add_column(heading, justify="right")
+    for aim in aims:
+        net = aim.searched
+        table.add_row(
+            aim.device,
+            f"{aim.asked_ms:.4f}",
+            f"{net.predicted_ms:.4f}",
+            f"{net.measured.latency_ms:.4f}",
+            f"{net.test_accuracy:.2%}",
+            f"{net.parameters / 1e3:.0f} k",
+            f"{net.macs / 1e6:.1f} M",
+        )
+    return table

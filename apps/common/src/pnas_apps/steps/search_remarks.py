@@ -1,0 +1,39 @@
+"""What a search says of itself where it did not come to an end."""
+
+from collections.abc import Sequence
+
+from pnas_supernet import EpochRecord
+
+_UNDECIDED = 0.95
+"""Relative entropy from which on gates are called undecided: that of seven candidates of which one has a probability of
+0.32 and the others are alike."""
+_FAR = 0.1
+"""How far the expected latency may be from the target, as a share of it."""
+
+
+def search_remarks(
+    history: Sequence[EpochRecord], expected_ms: Sequence[float], target_ms: float | None
+) -> tuple[str, ...]:
+    """Lines for a search whose gates stayed undecided, or whose expected latency is far from its target.
+
+    Args:
+        history: of the search.
+        expected_ms: the expected latency of a sampled net after each epoch.
+        target_ms: what was asked for; None for nothing.
+    """
+    entropy, last_ms = history[-1].entropy, expected_ms[-1]
+    remarks = []
+    if entropy >= _UNDECIDED:
+        remarks.append(
+            f"The gates stayed undecided (mean entropy {entropy:.2f} of the most there is): chance had a part in which "
+            "net was taken. Search longer (--search-epochs), let the architecture learn faster (--search-alpha-lr), or "
+            "more often (a lower --search-arch-interval)"
+        )
+    if target_ms is not None and abs(last_ms / target_ms - 1) > _FAR:
+        off = f"{abs(last_ms / target_ms - 1):.0%} {'above' if last_ms > target_ms else 'below'}"
+        remarks.append(
+            f"The search ended {off} its target: its nets are expected to take {last_ms:.4f} ms, and the one that was "
+            f"taken for {target_ms:.4f} ms is not what it was after. Search longer (--search-epochs), let the "
+            "multiplier adapt faster (--objective-multiplier-rate), or ask for a latency nearer to that"
+        )
+    return tuple(remarks)

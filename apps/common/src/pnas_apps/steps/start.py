@@ -1,0 +1,102 @@
+"""A search that begins with the supernet of another one, which is finished."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from attrs import field, frozen
+from torch import Tensor
+
+from pnas_apps.ground.errors import UserError
+from pnas_apps.run.classes import check_classes
+from pnas_apps.run.folder import RunFolder
+from pnas_apps.run.search_start import SearchStart
+from pnas_apps.run.settings import RunSettings
+from pnas_apps.run.task import Task
+from pnas_ops import sha256_of
+from pnas_supernet import SuperNet, alpha_parameters, load_checkpoint
+
+
+@frozen(kw_only=True)
+class Start:
+    """A search that is there to begin another one with.
+
+    Attributes:
+        start: as the other one keeps it.
+        settings: of its run.
+    """
+
+    start: SearchStart
+    settings: RunSettings = field(repr=False)
+
+    def check(self, task: Task) -> None:
+        """Raises a UserError for images or a space that are not those of the search."""
+        settings, path = self.settings, Path(self.start.run)
+        check_classes(task, settings, path)
+        found, searched = (len(task.train), len(task.test)), (settings.train_images, settings.test_images)
+        if found != searched:
+            raise UserError(
+                f"--from {path} has seen other images: {searched[0]} + {searched[1]} of them, and these are {found[0]} "
+                f"+ {found[1]}: give its --data-dir, or leave out --from"
+            )
+        if task.space != settings.space:
+            raise UserError(
+                f"--from {path} is a supernet of another space than this one of {task.space.name!r}: give the --preset "
+                "and the flags that it was begun with, or leave out --from"
+            )
+
+
+def find_start(path: Path, *, alpha: bool) -> Start:
+    """The finished search of a run or a sweep.
+
+    Args:
+        path: the folder.
+        alpha: whether its architecture parameters are to be taken.
+
+    Raises:
+        UserError: for a folder without a run, or whose search is not finished, and a sweep where one alpha is wanted.
+        CheckpointError: for a checkpoint that is damaged.
+    """
+    folder = RunFolder(path)
+    settings = folder.read_settings()
+    if alpha and settings.aims:
+        raise UserError(f"--from {path} is a sweep, which has an alpha for each aim: name one of the folders in it")
+    try:
+        state = _state(folder.search_checkpoint, is_sweep=bool(settings.aims))
+    except FileNotFoundError:
+        raise UserError(f"--from {path} has not been searched yet: {_way_out(path)}") from None
+    done, epochs = len(state["history"]), state["config"]["warmup_epochs"] + state["config"]["epochs"]
+    if done < epochs:
+        raise UserError(f"--from {path} is in the middle of its search, {done} of {epochs} epochs: {_way_out(path)}")
+    start = SearchStart(run=str(path.resolve()), sha256=sha256_of(folder.search_checkpoint), alpha=alpha)
+    return Start(start=start, settings=settings)
+
+
+def begin_with(supernet: SuperNet, start: SearchStart) -> None:
+    """Gives a supernet the weights of another search, with what BatchNorm knows; its alphas, too, if they are wanted.
+
+    Raises:
+        UserError: where that search is not there any more, or is another one by now.
+    """
+    folder = RunFolder(Path(start.run))
+    checkpoint = folder.search_checkpoint
+    if not checkpoint.exists() or sha256_of(checkpoint) != start.sha256:
+        raise UserError(
+            f"{checkpoint}, which this search is to begin with, is gone or another one by now: bring it back, or give "
+            "another --run-dir"
+        )
+    of_network: Mapping[str, Tensor] = _state(checkpoint, is_sweep=bool(folder.read_settings().aims))["network"]
+    alphas = set(alpha_parameters(supernet))
+    own = {name for name, one in supernet.named_parameters(remove_duplicate=False) if one in alphas}
+    taken = {name: tensor for name, tensor in of_network.items() if start.alpha or name not in own}
+    with torch.no_grad():
+        supernet.load_state_dict({**supernet.state_dict(), **taken})
+
+
+def _state(checkpoint: Path, *, is_sweep: bool) -> dict[str, Any]:
+    return load_checkpoint(checkpoint, kind="sweep" if is_sweep else "search")
+
+
+def _way_out(path: Path) -> str:
+    return f"finish it with the command that began it (--run-dir {path}), or name another run"

@@ -1,0 +1,201 @@
+"""`explore` as its users call it."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from command_line import assert_refused
+from pnas_apps.exploring.outcome import Explored
+from pnas_apps.ground.errors import UserError
+from pnas_apps.run.folder import RunFolder
+from pnas_cifar10.cli import main
+from pnas_ops import Architecture, cifar_mbconv_space, load_json
+from tables import uniform_table
+
+TINY = ["--blocks-per-stage", "1", "--width-mult", "0.25", "--resolution", "16", "--train-epochs", "1"]
+TINY += ["--train-warmup-epochs", "0"]
+FEW = ["--validation-share", "0.5", "--search-arch-interval", "1", "--batch-size", "4"]
+MACRO = ["--space", "nas-bench-macro", "--judge", "table"]
+
+
+def explore(folder: Path, run: str, *arguments: object) -> Result:
+    given = ["explore", "--data-dir", folder / "data", "--run-dir", folder / run, "--cache-dir", folder / "cache"]
+    fixed = ["--accelerator", "cpu", "--nets", "2", "--random-nets", "1", *FEW]
+    return CliRunner().invoke(main, [*map(str, [*given, *fixed, *arguments])])
+
+
+def found_in(folder: Path) -> Explored:
+    return load_json(folder / "explored.json", Explored)
+
+
+@pytest.fixture
+def folder(image_folder: Path) -> Path:
+    return image_folder.parent
+
+
+@pytest.fixture
+def accuracies(tmp_path: Path) -> Path:
+    """Two of the nets of NAS-Bench-MACRO."""
+    path = tmp_path / "accuracies.csv"
+    header = "architecture,accuracy_1,accuracy_2,accuracy_3,parameters,macs"
+    path.write_text(f"{header}\n00000000,80,81,82,1000,2000\n11111111,90,91,92,1000,2000\n")
+    return path
+
+
+def test_an_exploration_ends_with_a_trained_net_and_goes_on_with_more(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert explore(folder, "run", *TINY).exit_code == 0
+    printed = capfd.readouterr().out
+    found = found_in(folder / "run")
+    assert [net.group for net in found.nets] == ["searched", "searched", "random"]
+    assert f"trained: {found.test_accuracy:.2%} of 8 test images" in printed
+    assert "2 nets by evolution and 1 at random beside, judged by scratch" in printed
+    best = load_json(folder / "run" / "architecture.json", Architecture)
+    assert best.blocks == load_json(folder / "run" / "nets" / f"net-{found.best.number}.json", Architecture).blocks
+    run = RunFolder(folder / "run")
+    assert run.damages() == []
+    assert run.read_settings().exploration is not None
+    assert not (folder / "run" / "workers").exists()
+
+    assert explore(folder, "run", *TINY, "--nets", "3").exit_code == 0
+    more = found_in(folder / "run")
+    assert len(more.of("searched")) == 3
+    assert more.nets[:3] == found.nets
+
+    capfd.readouterr()
+    evaluated = CliRunner().invoke(main, ["eval", str(folder / "run")])
+    assert evaluated.exit_code == 0
+    assert f"{more.test_accuracy:.2%}" in capfd.readouterr().out
+
+
+def test_a_proxy_judges_two_aims_without_training_anything(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    result = explore(folder, "run", *TINY, "--judge", "synflow", "--strategy", "nsga2", "--aim", "macs")
+    assert result.exit_code == 0, result.stderr
+    printed = capfd.readouterr().out
+    assert "The front" in printed
+    assert "report" in printed
+    found = found_in(folder / "run")
+    assert found.test_accuracy is None
+    assert not (folder / "run" / "networks").exists()
+    assert {f"net-{net.number}.json" for net in found.front} <= {
+        path.name for path in (folder / "run" / "nets").iterdir()
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--judge", "table"], "--judge table needs something to judge by: name it with --accuracies"),
+        (["--judge", "inherited"], "--judge inherited needs something to judge by: name it with --from"),
+        (["--judge", "inherited", "--from", "nowhere"], "nowhere holds no run"),
+        (["--accuracies", "some.csv"], "--accuracies is for --judge table, not for scratch: leave it out"),
+        (["--judge", "table", "--accuracies", "no.csv"], r"no.csv cannot be read \(No such file or directory\)"),
+        (["--aim", "macs"], "strategy evolution looks at one aim alone: for several take tpe or nsga2"),
+        (["--strategy", "nsga2", "--aim", "macs", "--aim", "macs"], "--aim macs is given twice"),
+        (["--workers", "0"], "--workers must be a whole number from 1 to 1,024, got 0"),
+        (["--nets", "0"], "--nets must be a whole number from 1"),
+        (["--study", "://x"], "is no URL of a database"),
+        (["--max-macs", "1"], r"no net of .* takes at most 1 MACs"),
+    ],
+)
+def test_what_cannot_be_explored_is_refused_before_anything_is_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(folder)
+    assert_refused(explore(folder, "run", *TINY, *arguments), message)
+    assert not (folder / "run").exists()
+
+
+def test_nets_are_judged_by_the_weights_of_a_search(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    space = cifar_mbconv_space(0.25, blocks_per_stage=1, classes=2, resolution=16)
+    monkeypatch.setattr("pnas_apps.steps.search.land_run", _stop)
+    table = folder / "table.json"
+    uniform_table(space).save(table)
+    given = ["--data-dir", folder / "data", "--run-dir", folder / "search", "--cache-dir", folder / "cache"]
+    short = ["--search-warmup-epochs", "1", "--search-epochs", "1", "--table", table, "--foreign-table"]
+    search = ["search", *given, "--accelerator", "cpu", "--seed", "3", *FEW, *TINY, *short]
+    assert_refused(CliRunner().invoke(main, list(map(str, search))), "the search is over")
+
+    inherited = ["--judge", "inherited", "--from", folder / "search"]
+    assert explore(folder, "run", *TINY, *inherited).exit_code == 0
+    found = found_in(folder / "run")
+    # 4 of the 8 images are held out, 4 give the statistics of BatchNorm: forward passes, which count as a third.
+    assert [net.epochs for net in found.nets] == pytest.approx([1 / 3] * 3)
+    assert found.test_accuracy is None
+    refused = explore(folder, "other", *TINY, *inherited, "--width-mult", "0.5")
+    assert_refused(refused, "search is a supernet of another space than this one")
+
+
+def _stop(*arguments: object) -> None:
+    raise UserError("the search is over")
+
+
+@pytest.mark.parametrize("option", ["--strategy", "--judge"])
+def test_unknown_names_are_refused_with_those_that_are_known(folder: Path, option: str) -> None:
+    result = explore(folder, "run", option, "magic")
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}': 'magic' is not one of" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_table_without_the_nets_of_the_space_is_refused(folder: Path, accuracies: Path) -> None:
+    few = explore(folder, "run", *MACRO, "--accuracies", accuracies)
+    assert_refused(few, r"accuracies.csv has 2 of the 6,561 nets of space 'nas-bench-macro")
+    others = explore(folder, "other", *TINY, "--judge", "table", "--accuracies", accuracies)
+    assert_refused(others, r"accuracies.csv has 0 of the [\d,]+ nets of space 'cifar")
+
+
+def test_a_worker_with_other_images_or_another_question_is_refused(folder: Path) -> None:
+    study = ["--study", folder / "study.db", *TINY, "--judge", "synflow"]
+    assert explore(folder, "first", *study).exit_code == 0
+    for index, (arguments, what) in enumerate(
+        [
+            (["--seed", "1"], "seed"),
+            (["--strategy", "random"], "strategy"),
+            (["--judge", "naswot"], "judge"),
+            (["--max-macs", "1e9"], "limits"),
+            (["--width-mult", "0.5"], "space"),
+        ]
+    ):
+        refused = explore(folder, f"other-{index}", *study, *arguments)
+        assert_refused(refused, rf"study.db holds a study of another {what}: give what it was begun with")
+    blue = folder / "data" / "train" / "blue" / "0.png"
+    shutil.copy(folder / "data" / "train" / "red" / "0.png", blue)
+    assert_refused(explore(folder, "changed", *study), "study.db holds a study of another data: give what")
+
+
+def test_a_run_goes_on_with_its_own_study_only(folder: Path) -> None:
+    assert explore(folder, "run", *TINY, "--judge", "synflow").exit_code == 0
+    refused = explore(folder, "run", *TINY, "--judge", "synflow", "--study", folder / "other.db")
+    assert_refused(refused, r"run holds an unfinished run with other settings \(exploration.study\)")
+
+
+def test_train_and_report_wait_for_the_end_of_an_exploration(folder: Path) -> None:
+    assert explore(folder, "run", *TINY, "--judge", "synflow").exit_code == 0
+    (folder / "run" / "explored.json").unlink()
+    for verb in ("train", "report"):
+        refused = CliRunner().invoke(main, [verb, str(folder / "run")])
+        assert_refused(refused, "run holds an unfinished exploration: give the very explore command again to go on")
+
+
+@pytest.mark.slow
+def test_processes_share_the_work_and_one_that_is_killed_is_replaced(folder: Path) -> None:
+    arguments = ["--data-dir", folder / "data", "--run-dir", folder / "run", "--cache-dir", folder / "cache"]
+    more = ["--accelerator", "cpu", "--nets", "6", "--random-nets", "2", "--workers", "2", *FEW, *TINY]
+    command = [sys.executable, "-m", "pnas_cifar10", "explore", *map(str, [*arguments, *more])]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+    assert done.returncode == 0, done.stderr
+    assert len({net.choices for net in found_in(folder / "run").nets}) == 8
+    with sqlite3.connect(folder / "run" / "study.db") as database:
+        rows = database.execute("SELECT value_json FROM trial_user_attributes WHERE key = 'worker'").fetchall()
+    assert {json.loads(row[0]).rpartition("/")[2] for row in rows} == {"1", "2"}

@@ -1,0 +1,99 @@
+"""What an exploration found."""
+
+import io
+from itertools import permutations
+from statistics import fmean
+
+import numpy as np
+import pytest
+from attrs import evolve
+from rich.console import Console
+
+from pnas_apps.exploring.outcome import Explored, JudgedNet, best_so_far, expected_best
+from pnas_apps.exploring.page import exploration_page
+from pnas_apps.exploring.pictures import draw_exploration
+from pnas_apps.exploring.study import Group
+from pnas_latency import MACS, Limit
+
+VALUES = (0.5, 0.9, 0.3, 0.9, 0.6)
+
+
+def net(number: int, value: float, *, macs: float = 1.0, group: Group = "searched") -> JudgedNet:
+    return JudgedNet(
+        number=number, group=group, choices=(number,), value=value, epochs=0.5, costs={"macs": macs, "parameters": 2.0}
+    )
+
+
+def explored(*nets: JudgedNet, aims: tuple[str, ...] = ()) -> Explored:
+    return Explored(strategy="evolution", judge="scratch", aims=aims, nets=nets)
+
+
+def test_the_best_so_far_never_falls_and_its_effort_adds_up() -> None:
+    nets = [net(number, value) for number, value in enumerate(VALUES)]
+    assert best_so_far(nets) == [(0.5, 0.5), (1.0, 0.9), (1.5, 0.9), (2.0, 0.9), (2.5, 0.9)]
+
+
+def test_the_expected_best_of_random_nets_is_the_mean_over_all_orders() -> None:
+    expected = expected_best([net(number, value) for number, value in enumerate(VALUES)])
+    for count, (effort, best) in enumerate(expected, start=1):
+        assert effort == pytest.approx(0.5 * count)
+        assert best == pytest.approx(fmean(max(order[:count]) for order in permutations(VALUES)))
+
+
+def test_the_best_net_is_the_earliest_of_the_best_whoever_asked_for_it() -> None:
+    groups: list[Group] = ["searched", "random", "searched", "searched", "searched"]
+    pairs = enumerate(zip(VALUES, groups, strict=True))
+    found = explored(*(net(number, value, group=group) for number, (value, group) in pairs))
+    assert [one.number for one in found.ranked] == [1, 3, 4, 0, 2]
+    assert (found.best.number, found.best.group) == (1, "random")
+
+
+def test_no_net_of_the_front_is_beaten_in_all_aims_and_every_other_is() -> None:
+    macs = (3.0, 4.0, 1.0, 5.0, 3.0)
+    nets = [net(number, value, macs=cost) for number, (value, cost) in enumerate(zip(VALUES, macs, strict=True))]
+    front = explored(*nets, aims=("macs",)).front
+    assert [one.number for one in front] == [2, 4, 1]
+    for one in nets:
+        beaten = any(
+            other.value >= one.value and other.costs["macs"] <= one.costs["macs"] and other != one for other in nets
+        )
+        assert beaten == (one not in front)
+
+
+def test_a_net_that_both_have_asked_for_stands_once_in_the_ranking() -> None:
+    first = net(0, 0.5)
+    again = evolve(first, number=1, group="random")
+    assert explored(first, again).ranked == (first,)
+
+
+def printed(found: Explored) -> str:
+    text = io.StringIO()
+    limits = [Limit(metric=MACS, at_most=6e7)]
+    Console(file=text, width=100).print(exploration_page(found, value_name="accuracy", limits=limits))
+    return text.getvalue()
+
+
+def test_the_page_tells_what_it_took_and_claims_nothing_that_was_not_run() -> None:
+    nets = [net(number, value) for number, value in enumerate(VALUES)]
+    alone = printed(explored(*nets))
+    assert "The best nets by accuracy, within macs of 60,000,000" in alone
+    assert "evolution: 5 judged, 2.5 passes over the training images, best 90.00%" in alone
+    assert "no random nets were judged beside: whether the strategy was worth its effort is not shown" in alone
+    beside = printed(explored(*nets, net(5, 0.2, group="random")))
+    assert "random nets beside: 1 judged, 0.5 passes over the training images, best 20.00%" in beside
+    assert "one exploration each: which of the two is better in general, it does not show" in beside
+    assert "front" not in beside
+    assert "The front: nets than which none is better in all aims" in printed(explored(*nets, aims=("macs",)))
+
+
+def test_the_picture_has_a_curve_of_each_and_the_front() -> None:
+    nets = [*(net(number, value) for number, value in enumerate(VALUES)), net(5, 0.2, group="random")]
+    best, front = draw_exploration(explored(*nets, aims=("macs",)), value_name="accuracy").axes
+    curves = {line.get_label(): [float(value) for value in np.asarray(line.get_ydata())] for line in best.lines}
+    assert curves == {
+        "evolution, best so far": [0.5, 0.9, 0.9, 0.9, 0.9],
+        "random search: mean best of as many of 1 random nets": [0.2],
+    }
+    assert (best.get_xlabel(), front.get_xlabel()) == ("passes over the training images", "macs")
+    (alone,) = draw_exploration(explored(*nets[:5]), value_name="accuracy").axes
+    assert len(alone.lines) == 1

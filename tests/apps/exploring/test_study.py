@@ -1,0 +1,93 @@
+"""Studies that cannot be used, or are of something else."""
+
+from pathlib import Path
+
+import optuna
+import pytest
+from attrs import evolve, fields
+
+from explorers import FINGERPRINT, heard_of_long_ago, study_in
+from pnas_apps.exploring.addresses import address_of
+from pnas_apps.exploring.fingerprint import Fingerprint
+from pnas_apps.exploring.study import Study
+from pnas_apps.ground.errors import UserError
+from pnas_ops import Judgement
+
+
+def test_a_study_of_something_else_is_refused_by_what_differs(tmp_path: Path) -> None:
+    file = tmp_path / "study.db"
+    study_in(file)
+    for name in (field.name for field in fields(Fingerprint)):
+        with pytest.raises(UserError, match=rf"study.db holds a study of another {name}: give what it was begun with"):
+            study_in(file, fingerprint=evolve(FINGERPRINT, **{name: "other"}))
+
+
+def test_what_is_no_study_of_ours_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("no database at all, but long enough to be looked at" * 99)
+    with pytest.raises(UserError, match=r"text.db cannot be used for a study \(.*file is not a database\)"):
+        study_in(tmp_path / "text.db")
+    with pytest.raises(UserError, match=r"study.db cannot be used for a study \(.*unable to open database file\)"):
+        study_in(tmp_path / "nowhere" / "study.db")
+    url = f"sqlite:///{tmp_path / 'other.db'}"
+    optuna.create_study(storage=url, study_name="exploration").set_user_attr("of", "somebody else")
+    with pytest.raises(UserError, match=r"other.db holds a study of another program: name another --study"):
+        study_in(tmp_path / "other.db")
+
+
+def test_a_study_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
+    study_in(tmp_path / "study.db")
+    read_only = address_of(f"sqlite:///file:{tmp_path / 'study.db'}?mode=ro&uri=true#another")
+    with pytest.raises(UserError, match=r"cannot be used for a study \(.*readonly database\): permit access to it"):
+        Study(read_only, FINGERPRINT, worker="host/run/1")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "name"),
+    [
+        ("shared/study.db", "shared/study.db", "exploration"),
+        ("postgresql://me:secret@host/nets#mine", "postgresql://me:***@host/nets#mine", "mine"),
+        ("sqlite:////nets.db", "sqlite:////nets.db", "exploration"),
+    ],
+)
+def test_an_address_is_a_file_or_a_url_whose_password_nobody_sees(text: str, shown: str, name: str) -> None:
+    address = address_of(text)
+    assert (address.shown, address.name) == (shown, name)
+    assert "secret" in address.url or "secret" not in text
+
+
+def test_what_is_no_address_is_refused() -> None:
+    with pytest.raises(UserError, match=r"--study ://... is no URL of a database: write DIALECT://"):
+        address_of("://nothing")
+    with pytest.raises(UserError, match=r"nosuch://host/db cannot be used for a study \(.*nosuch"):
+        Study(address_of("nosuch://host/db"), FINGERPRINT, worker="host/run/1")
+
+
+def test_a_worker_that_others_have_given_up_tells_nothing(tmp_path: Path) -> None:
+    study = study_in(tmp_path / "study.db")
+    study.put((0,) * 6, "searched")
+    assert study.take(0)
+    heard_of_long_ago(tmp_path / "study.db")
+    study.revive()
+    study.tell(0, Judgement(value=0.5, epochs=1))
+    given_up, again = study.entries()
+    assert (given_up.state, given_up.judgement) == ("lost", None)
+    assert (again.state, again.choices) == ("waiting", given_up.choices)
+    assert study.take(again.number)
+    study.tell(again.number, Judgement(value=0.25, epochs=2))
+    assert study.entries()[1].judgement == Judgement(value=0.25, epochs=2)
+
+
+def test_a_net_that_ends_its_workers_again_and_again_is_given_up(tmp_path: Path) -> None:
+    study = study_in(tmp_path / "study.db")
+    study.put((0,) * 6, "searched")
+    for number in range(3):
+        assert study.take(number)
+        heard_of_long_ago(tmp_path / "study.db")
+        study.revive()
+    assert [entry.state for entry in study.entries()] == ["lost"] * 3
+
+
+def test_the_first_worker_has_begun_the_study(tmp_path: Path) -> None:
+    first = study_in(tmp_path / "study.db", "one/run/1")
+    second = study_in(tmp_path / "study.db", "other/run/1")
+    assert (first.was_begun_here, second.was_begun_here) == (True, False)

@@ -1,0 +1,89 @@
+"""Gates, DARTS and One-Shot as strategies of an exploration."""
+
+from collections.abc import Callable
+from itertools import islice, product
+from pathlib import Path
+
+import pytest
+import torch
+from attrs import evolve
+from click.testing import CliRunner
+
+from pnas_apps.exploring.supernet_strategies import supernet_strategy
+from pnas_apps.ground.progress import Reporter
+from pnas_apps.images.image_set import ImageSet
+from pnas_apps.run.run import Run
+from pnas_apps.steps.choice_by_weights import judge_by_weights
+from pnas_cifar10.cli import main
+from pnas_latency import MACS, Limit, most_probable_within_budget
+from pnas_ops import Choices, Strategy, Trial
+from pnas_supernet import mixed_ops
+from small_runs import small_preset, small_run, small_space
+
+SPACE = small_space()
+LIMIT = Limit(metric=MACS, at_most=0.6 * MACS.of(MACS.dearest(SPACE)))
+Make = Callable[[str], Run]
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, image_set: ImageSet, reporter: Reporter) -> Make:
+    preset = small_preset()
+    preset = evolve(preset, judged_nets=6, search=evolve(preset.search, arch_interval=1))
+
+    def make(name: str) -> Run:
+        (tmp_path / name).mkdir(exist_ok=True)
+        return small_run(tmp_path / name, image_set, reporter, preset=preset)
+
+    return make
+
+
+def asked(strategy: Strategy, count: int) -> list[Choices]:
+    found: list[Choices] = []
+    for _ in range(count):
+        choices = strategy.ask(torch.Generator(), taken=found)
+        if choices is None:
+            break
+        found.append(choices)
+        strategy.tell(Trial(choices=choices, value=0.0))
+    return found
+
+
+@pytest.mark.parametrize("name", ["gates", "darts"])
+def test_gates_and_darts_give_the_most_probable_nets_within_the_limits(make_run: Make, name: str) -> None:
+    run = make_run("run")
+    strategy = supernet_strategy(name, run, [LIMIT])
+    assert strategy.search.config.gate == {"gates": "exact", "darts": "darts"}[name]
+    assert strategy.epochs == 0
+    found = asked(strategy, 5)
+    probs = [op.probs.detach() for op in mixed_ops(strategy.supernet.network)]
+    assert all(row.std() > 0.01 for row in probs)  # alpha has learnt
+    expected = islice(most_probable_within_budget(probs, SPACE, [LIMIT]), 5)
+    assert found == [SPACE.choices(net) for net in expected]
+    # Three epochs of whole batches, and an architecture step after each in two of them.
+    steps = len(run.training_batches(run.preset.hold_out(run.task.train, run.generator("split"))[0]))
+    assert strategy.epochs == pytest.approx((3 + 2) * steps * 8 / len(run.task.train))
+    again = supernet_strategy(name, run, [LIMIT])
+    assert again.epochs == strategy.epochs  # nothing is left to be done
+    assert asked(again, 5) == found
+
+
+def test_one_shot_gives_random_nets_within_the_limits_the_best_by_their_weights_first(make_run: Make) -> None:
+    run = make_run("run")
+    strategy = supernet_strategy("one-shot", run, [LIMIT])
+    found = asked(strategy, 99)
+    assert len(found) == len({*found}) == 6
+    assert all(MACS.of(SPACE.architecture(choices)) <= LIMIT.at_most for choices in found)
+    judge = judge_by_weights(run, strategy.supernet)  # type: ignore[arg-type]
+    values = [judge.judge(SPACE.architecture(choices), torch.Generator()).value for choices in found]
+    assert values == sorted(values, reverse=True)
+    alphas = [op.alpha for op in mixed_ops(strategy.supernet.network)]
+    assert all(alpha.abs().max() < 0.01 for alpha in alphas)  # as they were at first
+    ways = product(*map(range, SPACE.options))
+    assert {*found} != {*islice((one for one in ways if MACS.of(SPACE.architecture(one)) <= LIMIT.at_most), 6)}
+
+
+def test_several_workers_are_refused_before_anything_is_done(tmp_path: Path) -> None:
+    options = ["--data-dir", str(tmp_path), "--strategy", "gates", "--workers", "2"]
+    result = CliRunner().invoke(main, ["explore", *options])
+    assert result.exit_code == 1
+    assert "strategy gates trains one supernet, of which one process asks: give --workers 1" in result.output

@@ -1,0 +1,54 @@
+"""What a report says of a machine that has changed its speed, and of one that is too noisy."""
+
+import io
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from rich.console import Console
+
+from pnas_apps.run.results import NetResult, RunResults
+from pnas_apps.showing.run_tables import results_table, speed_line
+from pnas_ops import DeviceInfo, load_json
+
+ROOT = Path(__file__).parents[3]
+DEVICE = DeviceInfo(device="board", runtime="fake", runtime_version="1", threads=1, dtype="float32")
+
+
+@pytest.fixture
+def net() -> NetResult:
+    net = load_json(ROOT / "tests" / "samples" / "finished-run" / "results.json", RunResults).nets[0]
+    return evolve(net, predicted_ms=0.4, measured=evolve(net.measured, latency_ms=0.5, noisy=False))
+
+
+def printed(*nets: NetResult, elsewhere: bool = False) -> str:
+    text = io.StringIO()
+    table = results_table(nets, measured="model.tflite", device=DEVICE, measured_elsewhere=elsewhere)
+    Console(file=text, width=120).print(table)
+    return text.getvalue()
+
+
+def test_predictions_are_told_at_the_speed_of_the_measurement(net: NetResult) -> None:
+    assert (net.off_by, net.predicted_now_ms) == (pytest.approx(-0.2), 0.4)
+    slow = evolve(net, slower=1.25)
+    assert (slow.off_by, slow.predicted_now_ms) == (pytest.approx(0.0), pytest.approx(0.5))
+    assert "-20.0%" in printed(net)
+    page = printed(slow)
+    assert "+0.0%" in page
+    assert "0.4000" not in page
+    assert "This machine is 1.25 x slower than when its table was made" in page
+
+
+def test_a_net_that_is_too_noisy_is_off_by_nothing_that_could_be_told(net: NetResult) -> None:
+    noisy = evolve(net, measured=evolve(net.measured, noisy=True), slower=1.25)
+    assert noisy.off_by is None
+    assert "too noisy" in printed(noisy)
+
+
+def test_nothing_is_said_of_a_speed_that_is_not_known_or_the_same(net: NetResult) -> None:
+    assert speed_line([None, None]) is None
+    assert speed_line([1.02, None, 0.99]) is None
+    assert speed_line([0.8]) == (
+        "This machine is 1.25 x faster than when its table was made: predictions are told at the speed that it has now."
+    )
+    assert "slower" not in printed(evolve(net, slower=1.25), elsewhere=True)

@@ -1,0 +1,154 @@
+"""The last choice of a search by inherited weights, with gates and with One-Shot."""
+
+import itertools
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import torch
+from attrs import evolve
+
+from bits import bits
+from pnas_apps.ground.progress import Reporter
+from pnas_apps.images.image_set import ImageSet
+from pnas_apps.images.source import ImageSource
+from pnas_apps.run.preset import ImagePreset
+from pnas_apps.run.run import Run
+from pnas_apps.steps.land import land_run
+from pnas_apps.steps.mixture_memory import told_mixture
+from pnas_apps.steps.reference_nets import biggest
+from pnas_apps.steps.search_images import split_search_images
+from pnas_apps.steps.supernet_search import run_search
+from pnas_apps.steps.table import Tabled
+from pnas_latency import MACS, Budget, Device
+from pnas_ops import (
+    Choices,
+    Judgement,
+    SearchSpace,
+)
+from pnas_supernet import InheritedWeights, SuperNet, mixed_ops
+from small_runs import small_preset, small_run, small_space, small_table
+
+MakeRun = Callable[..., Run]
+
+
+@pytest.fixture
+def space() -> SearchSpace:
+    return small_space()
+
+
+@pytest.fixture
+def preset() -> ImagePreset:
+    return small_preset()
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, image_set: ImageSet, reporter: Reporter) -> MakeRun:
+    """Runs that differ by their folders, and by what the test changes."""
+    return lambda name, *, preset: small_run(tmp_path / name, image_set, reporter, preset=preset)
+
+
+@pytest.fixture
+def tabled(space: SearchSpace) -> Tabled:
+    """A table whose device is not here, so that nothing is measured."""
+    table = small_table(space)
+    info = evolve(table.device, device="elsewhere")
+    return Tabled(device=cast(Device, SimpleNamespace(info=info)), table=table)
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[Choices]:
+    """The nets whose inherited weights are judged, in order; how good they are hangs on their choices."""
+    nets: list[Choices] = []
+
+    def judge(self: InheritedWeights[Any], net: object, generator: torch.Generator) -> Judgement:
+        nets.append(self.supernet.space.choices(net))
+        return Judgement(value=_value(nets[-1]))
+
+    monkeypatch.setattr(InheritedWeights, "judge", judge)
+    return nets
+
+
+def _value(choices: Choices) -> float:
+    return float(torch.rand((), generator=torch.Generator().manual_seed(hash(choices) % 2**40)))
+
+
+def test_the_search_lands_on_the_best_by_inherited_weights_of_the_most_probable_nets(
+    make_run: MakeRun, space: SearchSpace, preset: ImagePreset, tabled: Tabled, judged: list[Choices]
+) -> None:
+    run = make_run("run", preset=evolve(preset, judged_nets=7))
+    supernet = SuperNet(space, generator=run.generator("supernet"))
+    with torch.no_grad():
+        generator = torch.Generator().manual_seed(0)
+        for op in mixed_ops(supernet):
+            op.alpha.copy_(torch.randn(op.alpha.shape, generator=generator))
+    probs = [op.probs.tolist() for op in mixed_ops(supernet)]
+    ways = itertools.product(*map(range, space.options))
+    limited = evolve(run, budget=Budget(macs=0.7 * MACS.of(biggest(space))))
+    fitting = [one for one in ways if MACS.of(space.architecture(one)) <= (limited.budget.macs or 0)]
+    fitting.sort(key=lambda one: -math.prod(row[option] for row, option in zip(probs, one, strict=True)))
+    found = land_run(limited, tabled, supernet).result.architecture
+    assert judged == fitting[:7]
+    assert space.choices(found) == max(judged, key=_value)
+    assert found.name == "searched"
+
+
+def test_one_shot_lands_on_the_best_of_random_nets_within_the_budget(
+    make_run: MakeRun, space: SearchSpace, preset: ImagePreset, tabled: Tabled, judged: list[Choices]
+) -> None:
+    one_shot = evolve(preset, judged_nets=9, search=evolve(preset.search, gate="one-shot"))
+    macs = 0.7 * MACS.of(biggest(space))
+    run = evolve(make_run("run", preset=one_shot), budget=Budget(macs=macs))
+    supernet, history = run_search(run, tabled.table, tabled.table.predict_ms)
+    assert [record.phase for record in history] == ["warm-up"] * 3
+    found = land_run(run, tabled, supernet).result.architecture
+    assert len(judged) == len({*judged}) == 9
+    assert all(MACS.of(space.architecture(one)) <= macs for one in judged)
+    assert space.choices(found) == max(judged, key=_value)
+    # With as many as there are, all of them.
+    every = make_run("every", preset=evolve(one_shot, judged_nets=10_000))
+    judged.clear()
+    land_run(every, tabled, supernet)
+    assert len(judged) == len({*judged}) == space.size()
+
+
+def test_the_last_choice_sees_no_test_image_and_no_image_that_the_weights_learnt_on_judges(
+    make_run: MakeRun, space: SearchSpace, preset: ImagePreset, tabled: Tabled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run("run", preset=evolve(preset, judged_nets=2))
+    run = evolve(run, task=evolve(run.task, test=cast(ImageSource, range(9))))  # of which nothing can be asked
+    made: list[InheritedWeights[Any]] = []
+    judge = InheritedWeights.judge
+
+    def watched(self: InheritedWeights[Any], net: object, generator: torch.Generator) -> Judgement:
+        made.append(self)
+        return judge(self, net, generator)
+
+    monkeypatch.setattr(InheritedWeights, "judge", watched)
+    land_run(run, tabled, SuperNet(space, generator=run.generator("supernet")))
+    weights, held_out = split_search_images(run.task.train, run.preset, run.generator)
+
+    def pixels(batches: Any) -> set[bytes]:
+        return {image.contiguous().numpy().tobytes() for images, _ in batches for image in images}
+
+    for batches, source, all_of_them in [(made[0].statistics, weights, False), (made[0].validation, held_out, True)]:
+        theirs = pixels(run.ordered_batches(source))
+        assert pixels(batches) <= theirs
+        assert not all_of_them or pixels(batches) == theirs
+    assert pixels(made[0].statistics).isdisjoint(pixels(made[0].validation))
+
+
+def test_the_mixture_tells_what_it_keeps_in_memory(space: SearchSpace) -> None:
+    supernet = SuperNet(space, generator=torch.Generator().manual_seed(0))
+    before = bits(supernet.state_dict())
+    images = torch.randn(8, 1, 8, 8)
+    told = told_mixture(supernet, images)
+    assert bits(supernet.state_dict()) == before
+    found = re.search(r"of a batch of 8 images it keeps (\d+) MB for the backward pass, (\d+\.\d) times", told)
+    assert found is not None
+    counts = [len(op.candidates) for op in mixed_ops(supernet)]
+    assert 1.2 < float(found[2]) < max(counts) + 1

@@ -1,0 +1,61 @@
+"""What a search says of itself, and what a report says of its effort."""
+
+from math import log
+
+import pytest
+from attrs import evolve
+
+from pnas_apps.run.results import RunResults
+from pnas_apps.steps.search_remarks import search_remarks
+from pnas_supernet import EpochRecord
+
+
+def record(entropy: float) -> EpochRecord:
+    return EpochRecord(
+        epoch=0,
+        phase="search",
+        train_loss=1.0,
+        train_accuracy=0.5,
+        validation_loss=1.0,
+        validation_accuracy=0.5,
+        entropy=entropy,
+        probs=(),
+    )
+
+
+def entropy_of(best: float, candidates: int = 7) -> float:
+    """Relative, where one candidate has a probability and the others are alike."""
+    rest = (1 - best) / (candidates - 1)
+    return -(best * log(best) + (1 - best) * log(rest)) / log(candidates)
+
+
+@pytest.mark.parametrize(("best", "is_told"), [(1 / 7, True), (0.30, True), (0.34, False), (0.9, False)])
+def test_gates_that_stayed_undecided_are_told_with_what_to_change(best: float, is_told: bool) -> None:
+    history = [record(1.0), record(entropy_of(best))]
+    remarks = search_remarks(history, [9.0, 1.0], 1.0)
+    assert bool(remarks) == is_told
+    if is_told:
+        assert remarks[0].startswith(
+            f"The gates stayed undecided (mean entropy {entropy_of(best):.2f} of the most there"
+        )
+        assert all(flag in remarks[0] for flag in ("--search-epochs", "--search-alpha-lr", "--search-arch-interval"))
+
+
+@pytest.mark.parametrize(
+    ("expected_ms", "said"),
+    [(1.2, "ended 20% above its target: its nets are expected to take 1.2000 ms"), (0.8, "ended 20% below its target")],
+)
+def test_an_expectation_far_from_the_target_is_told(expected_ms: float, said: str) -> None:
+    (remark,) = search_remarks([record(0.1)], [1.0, expected_ms], 1.0)
+    assert said in remark
+    assert "--objective-multiplier-rate" in remark
+    assert search_remarks([record(0.1)], [expected_ms, 1.05], 1.0) == ()
+    assert search_remarks([record(0.1)], [expected_ms], None) == ()
+
+
+def test_the_effort_of_a_search_is_told_in_trainings_of_the_net_that_ships() -> None:
+    results = RunResults(nets=(), seconds={"search": 90.0, "train": 60.0})
+    assert results.effort == (
+        "Searching took as long as 1.5 trainings of the net that ships (as measured, with the landing: 90 s and 60 s)"
+    )
+    assert evolve(results, seconds={"search": 90.0}).effort is None
