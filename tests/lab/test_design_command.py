@@ -29,7 +29,7 @@ def test_the_table_shows_what_the_library_finds_and_the_json_has_it_with_units(
     spaces = [digits_mbconv_space(width, resolution=8) for width in (0.5, 1.0)]
     wanted = design_spaces(spaces, [Limit(metric=peak_activation_bytes("int8"), at_most=9000)], count=30)
     printed = printed_by(capfd, *SMALL, *SRAM, "--picture", tmp_path / "spaces.png")
-    assert "Limits: peak_activation_bytes_int8 at most 9,000" in printed
+    assert "A net takes at most 9,000 bytes of activations in int8" in printed
     words = " ".join(printed.split())
     for one in wanted.outlooks:
         assert f"{one.label} {one.share:.1%} {one.mean_macs / 1e6:.3g} {one.quantile(0.1) / 1e6:.3g}" in words

@@ -90,6 +90,22 @@ def test_a_function_of_the_users_own(lab: Lab, tmp_path: Path) -> None:
     )
 
 
+def test_inputs_of_any_shape(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "shapes_for_inspect.py").write_text(
+        "from torch import nn\ndef grey():\n    return nn.Conv2d(1, 4, 3)\ndef rows():\n    return nn.Linear(7, 3)\n"
+    )
+    file = "shapes_for_inspect.py"
+    found = json.loads(lab("inspect", f"{file}:grey", "--input-shape", "1,28,10", "--json").output)
+    assert (found["input_shape"], found["macs"]) == ([1, 1, 28, 10], 4 * 9 * 26 * 8)
+    assert json.loads(lab("inspect", f"{file}:rows", "--input-shape", "7", "--json").output)["macs"] == 21
+    found = json.loads(lab("inspect", "resnet18", "--input-shape", "3,64,96", "--json").output)
+    with torch.device("meta"):
+        net = torchvision.models.resnet18()
+    assert (found["macs"], found["published"]) == (count_macs(net, (1, 3, 64, 96)), None)
+    found = json.loads(lab("inspect", "proxyless_cpu", "--input-shape", "3,96,96", "--json").output)
+    assert found["input_shape"] == [1, 3, 96, 96]
+
+
 def test_memory_is_drawn(lab: Lab, tmp_path: Path) -> None:
     assert lab("inspect", "mobilenet_v2", "--picture", "lab.png").output.endswith("Drawn in lab.png\n")
     height, width, _ = matplotlib.image.imread(tmp_path / "lab.png").shape
@@ -114,6 +130,16 @@ def test_parameters_for_training_are_told_apart(lab: Lab) -> None:
         (("none.py:make",), r"there is no file none.py"),
         (("mnasnet_a1", "--classes", "5"), r"mnasnet_a1 has a number of classes of its own: leave out --classes"),
         (("resnet18", "--classes", "0"), r"--classes must be a whole number from 1 to 1,000,000, got 0"),
+        (("alexnet", "--input-shape", "1,64,64"), r"AlexNet does not run on 1x1x64x64: RuntimeError: .*: give shapes"),
+        (("alexnet", "--input-shape", "3,x"), r"each size of --input-shape must be a whole number from 1 to .*, got x"),
+        (
+            ("alexnet", "--input-shape", "3,64,64", "--resolution", "64"),
+            r"--input-shape says the resolution, too: leave out --resolution",
+        ),
+        (
+            ("mnasnet_a1", "--input-shape", "1,64,64"),
+            r"mnasnet_a1 takes square images of 3 channels: give --resolution in the place of --input-shape",
+        ),
         (("alexnet", "--resolution", "20"), r"AlexNet does not run on 1x3x20x20: RuntimeError: .*: give shapes"),
         (("proxyless_cpu", "--resolution", "1"), r"resolution 1 of 'proxyless_cpu' is used up before block 0: give a"),
         (

@@ -19,10 +19,12 @@ SHOWN = [
 PROGRESS = re.compile(r"  [a-z]+: \d+ of \d+ (after|in) ")
 
 
-@pytest.mark.parametrize(("command", "output"), [one[1:] for one in SHOWN], ids=[" ".join(one[:2]) for one in SHOWN])
-def test_a_page_shows_what_a_command_prints(lab: Lab, command: str, output: str) -> None:
+@pytest.mark.parametrize("command", dict.fromkeys(command for _, command, _ in SHOWN))
+def test_pages_show_what_a_command_prints(lab: Lab, command: str) -> None:
     printed = [line.rstrip() for line in lab(*shlex.split(command)).output.splitlines()]
-    assert [line for line in printed if not PROGRESS.match(line)] == output.splitlines()
+    for _, shown, output in SHOWN:
+        if shown == command:
+            assert [line for line in printed if not PROGRESS.match(line)] == output.splitlines()
 
 
 def test_both_pages_show_commands() -> None:

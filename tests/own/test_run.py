@@ -58,7 +58,7 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> Tables:
     )
     monkeypatch.setattr(pnas_export.proving.proof, "peak_memory_bytes", lambda *_: 1)
 
-    def measured_ms(device: object, build: object) -> Any:
+    def measured_ms(device: object, table: object, build: object) -> Any:
         def cost(net: ModuleArchitecture) -> float:
             known.nets_measured += 1
             titles = [place.candidates[0].title for place in net.places]

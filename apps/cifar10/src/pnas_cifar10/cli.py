@@ -57,6 +57,7 @@ APP = App(
         "cifar",
         "cifar-network",
         "tree",
+        "nas-bench-macro",
         "nas-bench-201",
         "darts",
         "digits",

@@ -6,7 +6,7 @@ from pathlib import Path
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.images.image_set import ImageSet, measure_preprocessing
 from pnas_apps.images.memory_source import MemorySource
-from pnas_apps.run.named_spaces import NamedSpace, space_of
+from pnas_apps.run.named_spaces import NamedSpace, check_space, space_of
 from pnas_apps.run.preset import ImagePreset, Preset, preset_of
 from pnas_apps.run.task import Task
 from pnas_cifar10.datasets import read_digits, read_images
@@ -19,12 +19,14 @@ from pnas_ops import (
     digits_mbconv_space,
     digits_network_space,
     nas_bench_201_space,
+    nas_bench_macro_space,
 )
 
 SPACES = {
     "cifar": NamedSpace(build=cifar_mbconv_space, resolution=32, blocks_per_stage=3),
     "cifar-network": NamedSpace(build=cifar_network_space, resolution=32, blocks_per_stage=3),
     "tree": NamedSpace(build=cifar_tree_space, resolution=32, blocks_per_stage=18),
+    "nas-bench-macro": NamedSpace(build=nas_bench_macro_space, resolution=32, blocks_per_stage=3),
     "nas-bench-201": NamedSpace(build=nas_bench_201_space, resolution=32, blocks_per_stage=5),
     "darts": NamedSpace(build=darts_space, resolution=32, blocks_per_stage=6),
     "digits": NamedSpace(build=digits_mbconv_space, resolution=16, blocks_per_stage=3),
@@ -35,12 +37,14 @@ SPACES = {
 
 def digits_task(preset: Preset, space: Space | None, reporter: Reporter) -> Task:
     """Handwritten digits that come with scikit-learn; `space` is that of the file that the preset names, if it does."""
+    check_space(preset, SPACES, given=space)
     return _task("digits", read_digits(preset.resolution), preset_of(preset, ImagePreset), space, None)
 
 
 def images_task(folder: Path, download: bool, preset: Preset, space: Space | None, reporter: Reporter) -> Task:
     """CIFAR-10, or any folder of small images; `space` as for `digits_task`."""
     found = preset_of(preset, ImagePreset)
+    check_space(preset, SPACES, given=space)
     images = read_images(
         folder,
         resolution=preset.resolution,

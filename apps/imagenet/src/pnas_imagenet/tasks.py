@@ -5,7 +5,7 @@ from pathlib import Path
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.photos.photo_set import find_train_and_val
 from pnas_apps.photos.photo_source import PhotoSource
-from pnas_apps.run.named_spaces import NamedSpace, space_of
+from pnas_apps.run.named_spaces import NamedSpace, check_space, space_of
 from pnas_apps.run.preset import PhotoPreset, Preset, preset_of
 from pnas_apps.run.task import Task
 from pnas_ops import Space, imagenet_mbconv_space, mcunet_space
@@ -19,6 +19,7 @@ SPACES = {
 def photos_task(folder: Path, preset: Preset, space: Space | None, reporter: Reporter) -> Task:
     """ImageNet, or any folder of photos; `space` is that of the file that the preset names, if it does."""
     found = preset_of(preset, PhotoPreset)
+    check_space(preset, SPACES, given=space)
     train, val = (
         PhotoSource(photos=photos, resolution=found.resolution, augmentation=found.augmentation)
         for photos in find_train_and_val(folder, reporter=reporter)

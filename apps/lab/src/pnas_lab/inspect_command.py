@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pnas_lab.options import STORED_DTYPE, model_argument, output_options, resolution_option
+from pnas_lab.options import STORED_DTYPE, input_shape_option, model_argument, output_options, resolution_option
 from pnas_lab.output import Output
 
 if TYPE_CHECKING:
@@ -14,9 +14,17 @@ if TYPE_CHECKING:
 @click.command("inspect")
 @model_argument
 @resolution_option(shown="the net's own; 224 for a FUNCTION")
+@input_shape_option
 @STORED_DTYPE
 @output_options
-def inspect_net(model: str, classes: int | None, resolution: int | None, dtype: "StoredDtype", output: Output) -> None:
+def inspect_net(
+    model: str,
+    classes: int | None,
+    resolution: int | None,
+    input_shape: tuple[int, ...] | None,
+    dtype: "StoredDtype",
+    output: Output,
+) -> None:
     """Look at a net operator by operator: what it computes, holds and moves.
 
     MODEL is the name of a net of torchvision or of ours, a net's file that ends in .json, or FILE.py:FUNCTION, whose
@@ -27,4 +35,12 @@ def inspect_net(model: str, classes: int | None, resolution: int | None, dtype: 
     from pnas_lab.inspection import look_at_net
 
     with reporter_on_stdout() as reporter:
-        look_at_net(model, classes=classes, resolution=resolution, dtype=dtype, output=output, reporter=reporter)
+        look_at_net(
+            model,
+            classes=classes,
+            resolution=resolution,
+            input_shape=input_shape,
+            dtype=dtype,
+            output=output,
+            reporter=reporter,
+        )

@@ -11,14 +11,21 @@ from pnas_ops import Account, AccountLine, StoredDtype, account_of, draw_memory
 
 
 def look_at_net(
-    text: str, *, classes: int | None, resolution: int | None, dtype: StoredDtype, output: Output, reporter: Reporter
+    text: str,
+    *,
+    classes: int | None,
+    resolution: int | None,
+    input_shape: tuple[int, ...] | None,
+    dtype: StoredDtype,
+    output: Output,
+    reporter: Reporter,
 ) -> None:
     """Counts, and tells.
 
     Raises:
-        UserError, PnasError: for a net that is not there, and one that does not run at this resolution.
+        UserError, PnasError: for a net that is not there, and one that does not run on such an input.
     """
-    model = read_model(text, classes=classes, resolution=resolution)
+    model = read_model(text, classes=classes, resolution=resolution, input_shape=input_shape)
     account = account_of(model.module, [model.input_shape], dtype=dtype)
     title = f"{model.name}, {times(model.input_shape[1:])}, {dtype}"
     output.put(

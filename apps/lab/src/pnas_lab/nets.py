@@ -19,6 +19,7 @@ from pnas_ops import (
     UnknownOperationError,
     baseline,
     build_network,
+    counted,
     load_json,
     released,
     workloads,
@@ -37,13 +38,13 @@ class Model:
     Attributes:
         name: of it.
         module: it.
-        input_shape: (1, C, H, W).
+        input_shape: (1, C, H, W) as a rule.
         published: what its makers say of it at this shape; None where nothing is known.
     """
 
     name: str
     module: nn.Module
-    input_shape: tuple[int, int, int, int]
+    input_shape: tuple[int, ...]
     published: Published | None = None
 
 
@@ -67,28 +68,36 @@ def read_architecture(text: str, *, resolution: int | None = None) -> Architectu
     return found
 
 
-def read_model(text: str, *, classes: int | None, resolution: int | None = None) -> Model:
+def read_model(
+    text: str, *, classes: int | None, resolution: int | None = None, input_shape: tuple[int, ...] | None = None
+) -> Model:
     """The net that a command line names, be it ours, torchvision's or the user's own.
 
     Args:
         text: a name, a path that ends in .json, or FILE.py:FUNCTION, whose function returns a module.
         classes: of a net of torchvision, its own if None; for a function that takes their number.
-        resolution: of the images; the net's own if None, and 224 for a function.
+        resolution: of the images, square ones of RGB; the net's own if None, and 224 for a function.
+        input_shape: of one input, in the place of a resolution.
 
     Raises:
-        UserError: for anything else, naming what is near.
+        UserError: for anything else, naming what is near; for a resolution and a shape; for images that a net of ours
+            does not take.
     """
+    if input_shape is not None and resolution is not None:
+        raise UserError("--input-shape says the resolution, too: leave out --resolution")
     if ":" in text:
         module = _of_function(text, classes)
-        size = resolution or _DEFAULT_RESOLUTION
-        return Model(name=text, module=module, input_shape=(1, _CHANNELS, size, size))
+        return Model(name=text, module=module, input_shape=(1, *_shape(input_shape, resolution or _DEFAULT_RESOLUTION)))
     if text in torchvision_names():
-        return _of_torchvision(text, classes, resolution)
+        return _of_torchvision(text, classes, resolution, input_shape)
     if not text.endswith(".json") and text not in OURS:
         raise UserError(_unknown(text, [*OURS, *torchvision_names()], "a file that ends in .json, or FILE.py:FUNCTION"))
     if classes is not None:
         raise UserError(f"{text} has a number of classes of its own: leave out --classes")
-    net = read_architecture(text, resolution=resolution)
+    net = read_architecture(text, resolution=resolution if input_shape is None else input_shape[-1])
+    if input_shape is not None and net.input_shape[1:] != input_shape:
+        channels = counted(net.in_channels, "channel")
+        raise UserError(f"{text} takes square images of {channels}: give --resolution in the place of --input-shape")
     with torch.device("meta"):
         module = build_network(net)
     return Model(name=net.name, module=module, input_shape=net.input_shape)
@@ -117,15 +126,21 @@ def _of_file(path: Path) -> Architecture:
         raise UserError(f"{error.what}: name a net's file, such as the architecture.json of a run") from None
 
 
-def _of_torchvision(name: str, classes: int | None, resolution: int | None) -> Model:
+def _of_torchvision(
+    name: str, classes: int | None, resolution: int | None, input_shape: tuple[int, ...] | None
+) -> Model:
     known = published(name)
-    size = resolution or known.resolution
+    shape = _shape(input_shape, resolution or known.resolution)
     return Model(
         name=name,
-        module=torchvision_net(name, classes=classes, resolution=size),
-        input_shape=(1, _CHANNELS, size, size),
-        published=known if size == known.resolution and classes is None else None,
+        module=torchvision_net(name, classes=classes, resolution=shape[-1]),
+        input_shape=(1, *shape),
+        published=known if shape == _shape(None, known.resolution) and classes is None else None,
     )
+
+
+def _shape(given: tuple[int, ...] | None, resolution: int) -> tuple[int, ...]:
+    return given or (_CHANNELS, resolution, resolution)
 
 
 def _of_function(text: str, classes: int | None) -> nn.Module:

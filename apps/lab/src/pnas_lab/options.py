@@ -13,6 +13,22 @@ from pnas_lab.output import Output
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 LARGEST_RESOLUTION = 8192
+LARGEST_SIZE = 10**6
+
+
+class InputShape(click.ParamType):  # type: ignore[type-arg]
+    """The sizes of one input, with commas between them: "3,224,224"."""
+
+    name = "sizes"
+
+    def convert(
+        self, value: str | tuple[int, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """The sizes."""
+        if not isinstance(value, str):
+            return value
+        size = whole(1, LARGEST_SIZE)
+        return tuple(int(size.read(text.strip(), "each size of --input-shape")) for text in value.split(","))
 
 
 class PictureFile(click.ParamType):  # type: ignore[type-arg]
@@ -69,6 +85,10 @@ def resolution_option(*, default: int | None = None, shown: bool | str = True) -
         help="Side of the image in pixels.",
     )
 
+
+input_shape_option = click.option(
+    "--input-shape", type=InputShape(), help="Of one input, C,H,W as a rule: 1,28,28; instead of --resolution."
+)
 
 architecture_argument = click.argument("architecture", metavar="ARCHITECTURE")
 """A net by its name or its file, which `pnas_lab.nets.read_architecture` reads."""

@@ -19,6 +19,7 @@ from pnas_ops import (
     Primitive,
     StoredDtype,
     architecture_account,
+    counted,
     draw_primitives,
     primitives,
 )
@@ -47,7 +48,7 @@ def look_at_primitives(
     nets = {one.name: one.net(resolution) for one in found if one.blocks}
     accounts = {name: architecture_account(net, dtype=dtype) for name, net in nets.items()}
     latency_ms = {} if measuring is None else _measured(measuring, list(nets.values()), output, reporter)
-    title = f"{channels} channels, {resolution}x{resolution}, {dtype}"
+    title = f"{counted(channels, 'channel')}, {resolution}x{resolution}, {dtype}"
 
     def shown() -> list[Table | str]:
         measured = [] if measuring is None else [_latency_table(accounts, latency_ms, measuring.info)]

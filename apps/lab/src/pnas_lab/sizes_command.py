@@ -52,7 +52,8 @@ def sizes(inputs: int, operations: int, joins: int, blocks: int, layers: int, le
     """How many nets each named space has, exactly, beside what papers say.
 
     The flags are those of two formulas: cells in NASNet's recurrent form, which --picture draws, and paths through a
-    trellis in which each layer halves, keeps or doubles the image.
+    trellis in which each layer halves, keeps or doubles the image. In --json a size is a text, since most readers round
+    a number of so many digits; log10_size is a number.
     """
     from pnas_apps.ground.progress import reporter_on_stdout
     from pnas_ops import draw_recurrent_cell
@@ -122,7 +123,6 @@ def _product(options: Sequence[int]) -> str:
 
 
 def _document(one: SpaceSize) -> dict[str, object]:
-    # A JSON number of so many digits would be read as another one.
     return {
         "name": one.name,
         "formula": one.formula,

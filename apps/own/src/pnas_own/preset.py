@@ -38,3 +38,7 @@ class OwnPreset:
     objective: ObjectiveConfig
     search: SearchConfig
     train: TrainConfig
+
+    def __attrs_post_init__(self) -> None:
+        if self.search.gate == "one-shot":
+            raise ValueError("search.gate 'one-shot' learns no probabilities to land by: name exact, two-path or darts")

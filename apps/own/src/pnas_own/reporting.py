@@ -79,7 +79,8 @@ def report(
         UserError: for a command that does not tell what a file costs.
     """
     nets = {ORIGINAL: run.space.original, SEARCHED: found.net}
-    measure, table = measured_ms(tabled.device, run.supernet.build), tabled.table
+    table = tabled.table
+    measure = measured_ms(tabled.device, table, run.supernet.build)
     measured = {net: measure(net) for net in nets.values()}
     is_here = table.device == tabled.device.info
     sized_as = sized_format(tabled.device, table)

@@ -8,7 +8,8 @@ from pnas_apps.showing.run_tables import landing_table
 from pnas_apps.steps.land import land
 from pnas_apps.steps.objective import make_arch_step, told_objective
 from pnas_apps.steps.rewards import measured_ms
-from pnas_apps.steps.supernet_search import go_on_searching
+from pnas_apps.steps.search_remarks import search_remarks
+from pnas_apps.steps.supernet_search import expected_history_ms, go_on_searching
 from pnas_apps.steps.table import TableChoice, table_for
 from pnas_latency import Device, Landing, LatencyTable
 from pnas_ops import Batches, ModuleArchitecture, save_weights
@@ -93,7 +94,7 @@ def search(run: OwnRun, tabled: Tabled) -> Found:
 
     if run.budget.latency_ms is None:
         run.session.reporter.line(told_objective(run.preset.objective, space, table, run.budget))
-    measured = measured_ms(tabled.device, run.supernet.build)
+    measured = measured_ms(tabled.device, table, run.supernet.build)
     arch_step = make_arch_step(
         space,
         table,
@@ -136,4 +137,6 @@ def search(run: OwnRun, tabled: Tabled) -> Found:
     assert isinstance(net, ModuleArchitecture)
     run.folder.files.save(net, run.folder.architecture)
     draw_search_of(run, table, nas.history)
+    for line in search_remarks(nas.history, expected_history_ms(nas.history, space, table), run.budget.latency_ms):
+        run.session.reporter.warn(f"  {line}")
     return Found(net=net, landing=landing)

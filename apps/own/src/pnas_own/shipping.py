@@ -54,7 +54,7 @@ def _trained(run: OwnRun, name: str, net: ModuleArchitecture, network: nn.Module
             training,
             lambda epoch: run.data.training("all", "train", epoch),
             folder,
-            name=name,
+            name=f"{name} net",
             processes=run.session.processes,
             reporter=run.session.reporter,
         )
