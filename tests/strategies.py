@@ -79,7 +79,10 @@ mbconvs = st.builds(
 ).flatmap(lambda op: st.sampled_from([op, evolve(op, squeeze_excitation=True, squeeze_from="input")]))
 upsamplings = st.builds(UpsampleSpec, mode=st.sampled_from(["nearest", "bilinear"]), factor=st.integers(2, 3))
 pools = st.builds(PoolSpec, mode=st.sampled_from(["average", "max"]), kernel_size=kernel_sizes)
-classifiers = st.builds(ClassifierSpec, hidden_channels=st.none() | channels, pre_activation=st.booleans())
+classifiers = st.one_of(
+    st.builds(ClassifierSpec, hidden_channels=st.none(), pre_activation=st.booleans()),
+    st.builds(ClassifierSpec, hidden_channels=channels, pre_activation=st.booleans(), activation=activations),
+)
 relu_convs = st.builds(ReluConvSpec, kernel_size=st.sampled_from([1, 3]))
 relu_separables = st.builds(
     ReluSeparableConvSpec, kernel_size=kernel_sizes, dilation=dilations, repeats=st.integers(1, 2)

@@ -21,8 +21,8 @@ MAY_IMPORT = {
 }
 WINGS = {
     "pnas_ops": ("data", "files", "modules", "timing", "original", "nets", "exploring", "drawing"),
-    "pnas_supernet": ("gates", "replaying", "searching", "spaces", "running", "drawing"),
-    "pnas_latency": ("metrics", "tables", "objectives", "choosing", "devices", "drawing"),
+    "pnas_supernet": ("gates", "replaying", "searching", "spaces", "running", "judging", "drawing"),
+    "pnas_latency": ("metrics", "tables", "objectives", "choosing", "controlling", "devices", "drawing"),
     "pnas_export": (
         "ground",
         "runtimes",
@@ -34,7 +34,7 @@ WINGS = {
         "proving",
         "bundles",
     ),
-    "pnas_apps": ("ground", "images", "training", "photos", "run", "devices", "showing", "steps", "cli"),
+    "pnas_apps": ("ground", "images", "training", "photos", "run", "devices", "showing", "steps", "exploring", "cli"),
 }
 """From the ground up: each imports from those before it, and from lower packages."""
 

@@ -17,9 +17,12 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.processes import Processes
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.session import Session
+from pnas_apps.run.accuracies import digest, read_finished
+from pnas_apps.run.compare_config import CompareConfig
 from pnas_apps.run.folder import SEARCHED, RunFolder
 from pnas_apps.run.preset import ImagePreset, PhotoPreset, structure_preset
 from pnas_apps.run.results import RunResults
+from pnas_apps.steps.contenders import Contenders
 from pnas_apps.steps.net_training import load_network
 from pnas_apps.steps.supernet_search import run_search
 from pnas_cifar10.cli import APP, PRESETS
@@ -30,6 +33,7 @@ from pnas_supernet import CheckpointError, load_checkpoint, save_checkpoint
 
 SAMPLES = Path(__file__).parent / "samples"
 FINISHED, UNFINISHED, PHOTOS = (SAMPLES / name for name in ("finished-run", "unfinished-run", "photo-run"))
+COMPARED = SAMPLES / "compared-run"
 
 
 @pytest.fixture
@@ -76,6 +80,28 @@ def test_a_finished_run_is_read_whole() -> None:
     assert [net.name for net in results.nets] == ["searched", "fastest", "biggest"]
     assert landing.result.architecture == load_json(folder.architecture, Architecture)
     assert landing.result.measured_ms == document(folder.landing)["attempts"][landing.chosen]["measured_ms"]
+
+
+def test_what_an_earlier_version_compared_with_is_what_a_verdict_is_asked_for_with() -> None:
+    for folder in (FINISHED, UNFINISHED, PHOTOS):
+        epochs = document(folder / "settings.json")["preset"]["reference_epochs"]
+        assert RunFolder(folder).read_settings().preset.compare == CompareConfig(nets=0, epochs=epochs)
+
+
+def test_a_run_that_was_compared_has_its_verdict_and_all_that_it_is_made_of() -> None:
+    folder = RunFolder(COMPARED)
+    assert folder.read_settings().preset.compare == CompareConfig(nets=3, epochs=1, seeds=2)
+    verdict, nets = load_json(folder.results, RunResults).verdict, load_json(folder.contenders, Contenders)
+    assert verdict is not None
+    assert verdict.sentence == (
+        "The searched net is not shown to be better than random nets of a latency within 4.2% of its own: "
+        "1.0 +- 5.2 points (3 nets, 2 seeds; 95 %: -18.1 to 20.1)"
+    )
+    lines = {(one.net, one.seed): one for one in read_finished(folder.accuracies)}
+    assert {(net.name, seed) for net in verdict.nets for seed in range(2)} == lines.keys()
+    for net, contender in zip(verdict.nets, nets.first(3).nets, strict=True):
+        assert net.accuracies == tuple(lines[net.name, seed].accuracy for seed in range(2))
+        assert digest(contender.architecture) == lines[net.name, 0].digest
 
 
 def test_the_nets_of_a_finished_run_have_their_weights_and_their_files() -> None:
@@ -129,6 +155,7 @@ def test_an_unfinished_search_goes_on_to_its_end(tmp_path: Path, reporter: Repor
 
 def test_a_preset_without_a_version_is_read_as_the_one_that_it_became() -> None:
     old = read_preset(str(SAMPLES / "preset.toml"), PRESETS)
+    assert old["compare"] == {"nets": 0, "epochs": 20}
     assert "version" not in tomllib.loads((SAMPLES / "preset.toml").read_text())
     assert structure_preset(old, "old", ImagePreset) == structure_preset(
         read_preset("digits", PRESETS), "digits", ImagePreset

@@ -1,8 +1,9 @@
 """What becomes of a run that is killed, whose disk fills, or whose files are damaged: counts, case by case.
 
-Run with `uv run python tests/benchmarks/break_runs.py OUT`, for about half an hour; `--only` does a part. Full disks
-need the right to mount a tmpfs. Every case begins with a copy of the same short demo or with its table, and is clean if
-it ends in one line that refuses, or in the very nets of the demo that nothing happened to.
+Run with `uv run python tests/benchmarks/break_runs.py OUT`, for about half an hour; `--only` does a part, `--space` any
+space for digits. Full disks need the right to mount a tmpfs. Every case begins with a copy of the same short demo or
+with its table, and is clean if it ends in one line that refuses, or in the very nets of the demo that nothing happened
+to.
 """
 
 import hashlib
@@ -22,7 +23,8 @@ from pathlib import Path
 import click
 from attrs import frozen
 
-SHORT = ["--search-warmup-epochs", "1", "--search-epochs", "1", "--train-epochs", "2", "--reference-epochs", "1"]
+SHORT = ["--search-warmup-epochs", "1", "--search-epochs", "1", "--train-epochs", "2"]
+SHORT += ["--compare", "2", "--compare-epochs", "1", "--compare-seeds", "1"]
 SMALL = ["--blocks-per-stage", "1", "--width-mult", "0.5"]
 KILLS, KILLS_A_RUN = 24, 6
 DISK_KB = (4, 64, 256, 1024, 1536, 2048, 3072, 4096)
@@ -89,13 +91,14 @@ def _run(arguments: list[str], sender: "multiprocessing.connection.Connection") 
 
 
 def fingerprint(run: Path) -> dict[str, str]:
-    """What must be the same in the end: the nets with their weights, and how good they are."""
+    """What must be the same in the end: the net with its weights, and how good all nets are."""
     found = {
         str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted([*run.glob("networks/*/weights.safetensors"), run / "architecture.json"])
     }
     results = json.loads((run / "results.json").read_text())
-    return found | {net["name"]: str(net["test_accuracy"]) for net in results["nets"]}
+    compared = {net["name"]: str(net["accuracies"]) for net in results["verdict"]["nets"]}
+    return found | compared | {"shipped": str(results["nets"][0]["test_accuracy"])}
 
 
 def left_over(run: Path) -> list[str]:
@@ -103,19 +106,38 @@ def left_over(run: Path) -> list[str]:
     return [str(path.relative_to(run)) for path in run.rglob(".*") if path.suffix == ".tmp" or "bundle" in path.name]
 
 
-def demo(run: Path, cache: Path, *more: str | Path) -> list[str]:
-    """The arguments of a short one."""
-    return [str(one) for one in ("demo", "--run-dir", run, "--cache-dir", cache, *SMALL, *SHORT, *more)]
+@frozen(kw_only=True)
+class Demo:
+    """A short demo, and where it is kept.
+
+    Attributes:
+        reference: the folder of one that nothing has happened to.
+        cache: of all.
+        space: of digits, by its name.
+    """
+
+    reference: Path
+    cache: Path
+    space: str
+
+    def begun(self, run: Path, *more: str | Path) -> list[str]:
+        """The arguments of one."""
+        arguments = ("demo", "--space", self.space, "--run-dir", run, "--cache-dir", self.cache, *SMALL, *SHORT, *more)
+        return [str(one) for one in arguments]
+
+    def with_table(self, run: Path) -> list[str]:
+        """The arguments of one with the table of the reference."""
+        return self.begun(run, "--table", self.reference / "table.json")
 
 
-def kills(out: Path, reference: Path, cache: Path) -> Iterator[tuple[str, str]]:
+def kills(out: Path, demo: Demo) -> Iterator[tuple[str, str]]:
     """Kills the program at any moment, again and again, and lets it end then."""
     delays = random.Random(0)
-    wanted = fingerprint(reference)
+    wanted = fingerprint(demo.reference)
     for round_ in range(KILLS // KILLS_A_RUN):
         run = out / f"killed-{round_}"
         shutil.rmtree(run, ignore_errors=True)
-        command = [sys.executable, "-m", "pnas_cifar10", *demo(run, cache, "--table", reference / "table.json")]
+        command = [sys.executable, "-m", "pnas_cifar10", *demo.with_table(run)]
         for number in range(KILLS_A_RUN):
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             time.sleep(delays.uniform(3.0, 25.0))
@@ -131,15 +153,15 @@ def kills(out: Path, reference: Path, cache: Path) -> Iterator[tuple[str, str]]:
             yield f"run {round_} after {KILLS_A_RUN} kills", "the same nets, nothing left over"
 
 
-def disks(out: Path, reference: Path, cache: Path) -> Iterator[tuple[str, str]]:
+def disks(out: Path, demo: Demo) -> Iterator[tuple[str, str]]:
     """Fills the disk of a run, makes room, and lets it go on."""
-    wanted = fingerprint(reference)
+    wanted = fingerprint(demo.reference)
     for size in DISK_KB:
         disk = out / f"disk-{size}"
         disk.mkdir(parents=True, exist_ok=True)
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", str(disk)], check=True)
         try:
-            arguments = demo(disk / "run", cache, "--table", reference / "table.json")
+            arguments = demo.with_table(disk / "run")
             ended = program(*arguments)
             yield f"disk of {size} kB", "refused" if ended.refused else f"DIRTY: {ended.code} {ended.stderr[-300:]}"
             subprocess.run(["mount", "-o", f"remount,size={ENOUGH_KB}k", str(disk)], check=True)
@@ -180,9 +202,10 @@ VERBS: dict[str, tuple[str, ...]] = {
 }
 
 
-def corruptions(out: Path, reference: Path, cache: Path) -> Iterator[tuple[str, str]]:
+def corruptions(out: Path, demo: Demo) -> Iterator[tuple[str, str]]:
     """Damages each file of a run that lacks its report, in each way, and takes it away; the verbs take turns."""
-    wanted, verbs = fingerprint(reference), cycle(VERBS.items())
+    reference, verbs = demo.reference, cycle(VERBS.items())
+    wanted = fingerprint(reference)
     for file in sorted(path.relative_to(reference) for path in reference.rglob("*") if path.is_file()):
         if file.suffix in (".png", ".log", ".txt") and file.name != "labels.txt":
             continue
@@ -201,7 +224,7 @@ def corruptions(out: Path, reference: Path, cache: Path) -> Iterator[tuple[str, 
                 (run / file).unlink(missing_ok=True)
             else:
                 (run / file).write_bytes(damaged)
-            ended = program(name, run, "--cache-dir", cache, *more)
+            ended = program(name, run, "--cache-dir", demo.cache, *more)
             case = f"{file}, {kind}, {verb}"
             if ended.refused:
                 yield case, f"refused: {ended.stderr.strip()}"
@@ -220,20 +243,21 @@ PARTS = {"kills": kills, "disks": disks, "corruptions": corruptions}
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--only", "parts", multiple=True, type=click.Choice(tuple(PARTS)), default=tuple(PARTS))
-def main(out: Path, parts: tuple[str, ...]) -> None:
+@click.option("--space", default="digits", show_default=True)
+def main(out: Path, parts: tuple[str, ...], space: str) -> None:
     """Prints every case and, in the end, how many ended how."""
     import pnas_apps.cli.file_commands
     import pnas_apps.cli.runs  # noqa: F401  (so that a fork need not)
 
     out.mkdir(parents=True, exist_ok=True)
-    reference, cache = out / "reference", out / "cache"
-    if not (reference / "results.json").exists():
-        ended = program(*demo(reference, cache))
+    demo = Demo(reference=out / "reference", cache=out / "cache", space=space)
+    if not (demo.reference / "results.json").exists():
+        ended = program(*demo.begun(demo.reference))
         if ended.code:
             raise click.ClickException(ended.stderr)
     for part in parts:
         counts: Counter[str] = Counter()
-        for case, how in PARTS[part](out, reference, cache):
+        for case, how in PARTS[part](out, demo):
             print(f"{case}: {how}", flush=True)
             counts[how.split(":", 1)[0]] += 1
         print(f"{part}: {dict(counts)}", flush=True)

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from knapsacks import Knapsack, drawn_knapsack
 from pnas_latency.choosing.bound import Bound
 from pnas_latency.choosing.knapsack import Solution, least_choice
-from pnas_latency.choosing.within_budget import unlikelihood
+from pnas_latency.choosing.weighed import unlikelihood
 
 
 @click.command()
