@@ -46,6 +46,7 @@ class Plan:
         idle: files and signatures that compute next to nothing, for the cost of a call, taken in turns.
         nets: whole nets.
         samples, whole_samples: least number of samples a block and a net, in all sessions together.
+        least_s: how long a process times at least, in seconds; see `pnas_ops.time_walks`.
         sessions: number of processes. Where a process finds its memory makes the same net up to some percent faster or
             slower, for as long as it lives.
     """
@@ -58,6 +59,7 @@ class Plan:
     provider: str = "CPUExecutionProvider"
     samples: int = field(default=200, validator=Range(2, 1_000_000, whole=True))
     whole_samples: int = field(default=100, validator=Range(2, 1_000_000, whole=True))
+    least_s: float = field(default=0.5, validator=Range(0.0, 1e6))
     sessions: int = field(default=5, validator=Range(1, 1000, whole=True))
 
 

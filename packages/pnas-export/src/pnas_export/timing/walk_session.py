@@ -194,6 +194,7 @@ def main() -> None:
         wholes={key: files.net(file) for key, file, _ in plan["nets"]},
         samples=plan["samples"],
         whole_samples=plan["whole_samples"],
+        least_s=plan["least_s"],
         seed=plan["seed"],
         progress=tell,
     )

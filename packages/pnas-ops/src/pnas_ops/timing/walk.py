@@ -60,6 +60,7 @@ def time_walks(
     samples: int = 200,
     whole_samples: int = 100,
     max_repeats: int = 2,
+    least_s: float = 0.0,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> WalkSamples[Key]:
@@ -86,6 +87,8 @@ def time_walks(
         samples: least number of samples a key of `rows`.
         whole_samples: least number of samples a key of `wholes`.
         max_repeats: how often noisy keys make it go on.
+        least_s: as long as it goes on at least, in seconds: the samples of a small net are over in less time than a
+            processor keeps its first speed.
         seed: fixes the order of the rounds.
         progress: told after every round.
     """
@@ -101,7 +104,7 @@ def time_walks(
     for call in (*[call for row in (*rows, wholes) for call in row.values()], *([] if probe is None else [probe])):
         call.run()
         call.run()
-    done, repeats = 0, 0
+    done, repeats, start = 0, 0, time.perf_counter()
     while done < rounds:
         for place, queue in zip(places, queues, strict=True):
             if place:
@@ -113,7 +116,9 @@ def time_walks(
             probe_times.append(_time_ms(probe))
         done += 1
         report_progress(progress, "measuring", done, rounds)
-        if done == rounds and repeats < max_repeats and drifting(times, probe_times):
+        if done == rounds and time.perf_counter() - start < least_s:
+            rounds += -(-rounds // 2)
+        elif done == rounds and repeats < max_repeats and drifting(times, probe_times):
             repeats += 1
             rounds += rounds // 2
     return WalkSamples(times, idle_times, probe_times)
