@@ -146,5 +146,5 @@ def test_a_browser_draws_all_of_it_without_an_error(width: int, run: RunFolder, 
         "width": width,
         "drawn": 5,
         "cells": 2 * 7,
-        "told": "epoch 5 of 5, search",
+        "told": "epoch 6 of 6, search",
     }

@@ -117,11 +117,11 @@ def _report(app: App) -> click.Command:
 
         Of a run that is finished, write the page, report.html, anew.
         """
-        from pnas_apps.cli.runs import finish
+        from pnas_apps.cli.runs import finish, show_page
 
         finish(run)
         if opens and run.processes.is_first:
-            click.launch(str(run.folder.page))
+            show_page(run.folder.page)
 
     return report
 

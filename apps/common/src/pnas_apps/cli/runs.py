@@ -1,5 +1,6 @@
 """From a command line to a run, new or begun, and along its road."""
 
+import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -291,6 +292,19 @@ def finish(run: Run) -> None:
         )
     else:
         go_on(run, "report")
+
+
+def show_page(page: Path) -> None:
+    """Opens a page in a browser.
+
+    Raises:
+        UserError: where there is none.
+    """
+    try:
+        browser = webbrowser.get()
+    except webbrowser.Error:
+        raise UserError(f"no browser is here: copy {page} to where one is, it needs nothing else") from None
+    browser.open(page.resolve().as_uri())
 
 
 def _command() -> str:

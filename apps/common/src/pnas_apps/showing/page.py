@@ -140,7 +140,9 @@ def _percent(share: float | None) -> float | None:
 
 def _charts(kept: KeptResults) -> dict[str, str]:
     results, landing, history, table = kept.results, kept.landing, kept.history, kept.table
-    points = _compared(results.verdict) or [
+    compared = _compared(results.verdict)
+    told = "trained anew, measured or else predicted" if compared else "measured"
+    points = compared or [
         Point(name=one.name, x=one.measured.latency_ms, y=one.test_accuracy, is_marked=one is results.nets[0])
         for one in results.nets
     ]
@@ -156,7 +158,7 @@ def _charts(kept: KeptResults) -> dict[str, str]:
         judges.append(Point(name=entry.architecture.name, x=measured_ms, y=error))
     charts = {
         "accuracy": accuracy_chart(
-            points, target_ms=landing.target_ms, milliseconds=f"ms{of_batch(table.device) or ' of one image'}"
+            points, target_ms=landing.target_ms, milliseconds=f"{told}, ms{of_batch(table.device) or ' of one image'}"
         ),
         "predictions": predictions_chart(judges, off, noise_floor=table.noise_floor) if off or judges else "",
     }

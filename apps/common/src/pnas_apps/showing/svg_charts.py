@@ -51,7 +51,7 @@ def accuracy_chart(points: Sequence[Point], *, target_ms: float | None, millisec
     Args:
         points: the nets, x in milliseconds and y a share.
         target_ms: what was asked for, if anything.
-        milliseconds: of what they are: "ms of one image".
+        milliseconds: of what they are: "measured, ms of one image".
     """
     figure, axes = _chart()
     for point in points:
@@ -60,7 +60,7 @@ def accuracy_chart(points: Sequence[Point], *, target_ms: float | None, millisec
         axes.axvline(target_ms, color=_SOFT, linestyle="--", linewidth=1)
         axes.annotate("asked for", (target_ms, 0), xycoords=("data", "axes fraction"), **_beside(4, 6, _SOFT))
     axes.margins(x=0.15, y=0.15)
-    axes.set_xlabel(f"measured, {milliseconds}")
+    axes.set_xlabel(milliseconds)
     axes.set_title("accuracy, %", loc="left")
     return _svg(figure, "Accuracy of each net over its measured latency")
 
