@@ -15,6 +15,7 @@ from pnas_apps.cli.start_options import AskedStart
 from pnas_apps.devices.columns import command_metrics, try_metrics
 from pnas_apps.devices.known_tables import read_table
 from pnas_apps.devices.target import bundle_formats, check_file_limits, target_device
+from pnas_apps.exploring.named_strategies import SUPERNET_STRATEGIES
 from pnas_apps.ground.cache import Cache, find_cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.gpus import check_precisions
@@ -127,7 +128,8 @@ def begin_run(
         if options.check:
             task = _without_unreadable(task, cache, session)
         whole_batch_size(preset.batch_size, len(task.train), processes.size)
-        check_search_images(task, preset, processes.size)
+        if exploration is None or exploration.strategy in SUPERNET_STRATEGIES:
+            check_search_images(task, preset, processes.size)
         for one in devices.values():
             check_export_images(task, one, until=until)
         settings = RunSettings(

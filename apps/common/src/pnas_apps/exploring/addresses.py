@@ -34,11 +34,16 @@ def address_of(text: str) -> Address:
     from sqlalchemy.exc import ArgumentError
 
     if "://" not in text:
+        if "?" in str(Path(text).absolute()):
+            # Behind it SQLAlchemy reads options.
+            raise UserError(
+                f"{text} cannot hold a study, for there is a ? in its path: give another --study or --run-dir"
+            )
         return Address(url=f"sqlite:///{Path(text).absolute()}", shown=text, name=_DEFAULT_NAME)
     url, _, name = text.partition("#")
     try:
         shown = make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise UserError(
             f"--study {url.partition('://')[0]}://... is no URL of a database: write "
             "DIALECT://USER:PASSWORD@HOST/DATABASE, or name a file"

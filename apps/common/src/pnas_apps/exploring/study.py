@@ -231,7 +231,7 @@ def _usable(address: Address) -> Iterator[None]:
         yield
     except ImportError as error:
         raise UserError(f"{address.shown} needs a driver that is not installed ({error}): pip install it") from None
-    except (SQLAlchemyError, StorageInternalError, RuntimeError) as error:
+    except (SQLAlchemyError, StorageInternalError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error.__cause__ or error).split("\n")[0]
         raise UserError(
             f"{address.shown} cannot be used for a study ({reason}): permit access to it, or name another --study"

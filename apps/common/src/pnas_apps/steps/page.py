@@ -42,6 +42,8 @@ def write_page(folder: RunFolder) -> Path:
             bundle=bundle.name,
             mistakes=folder.files.kept(folder.mistakes, partial(load_json, cls=Mistakes), lambda _: None),
         )
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename} is missing, without which there is no page: begin the run anew") from None
     except PnasError as error:
         raise UserError(f"{error.what}: the verb report makes anew what is damaged") from None
     folder.files.write(folder.page, report_page(kept))

@@ -137,11 +137,14 @@ def _session(plan: Plan, folder: Path, number: int, sessions: int, progress: Pro
         started(command, cwd=folder, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
     ):
         assert process.stdout is not None
+        furthest = 0
         for line in process.stdout:
             word, _, rest = line.partition(" ")
             if word == "progress":
                 done, total = map(int, rest.split())
-                report_progress(progress, "measuring", number * 1000 + done * 1000 // total, sessions * 1000)
+                # It may turn out to be more than was told.
+                furthest = max(furthest, done * 1000 // total)
+                report_progress(progress, "measuring", number * 1000 + furthest, sessions * 1000)
             elif word == "result":
                 return WalkSamples(*json.loads(rest))
         errors.seek(0)

@@ -7,8 +7,14 @@ import torch
 from attrs import field, frozen
 from attrs.validators import ge
 
+from pnas_ops.data.ranges import Range
+
 Choices = tuple[int, ...]
 """A net of a space as what it takes at each of its choices, as in `ChoiceSpace.choices`."""
+
+
+_FINITE = Range(-1e300, 1e300)
+"""A net that is not known to be good is not told: no strategy can learn from NaN."""
 
 
 # Not `tuple` itself, with which mypy lets nobody give anything.
@@ -29,7 +35,7 @@ class Judgement:
         epochs: passes over the training images that it took to say so; of a table, those of one training of its nets.
     """
 
-    value: float = field(converter=float)
+    value: float = field(converter=float, validator=_FINITE)
     epochs: float = field(default=0.0, converter=float, validator=ge(0))
 
 
@@ -44,7 +50,7 @@ class Trial:
     """
 
     choices: Choices = field(converter=_choices)
-    value: float = field(converter=float)
+    value: float = field(converter=float, validator=_FINITE)
     costs: tuple[float, ...] = field(default=(), converter=_costs)
 
 

@@ -78,6 +78,9 @@ def naswot(network: nn.Module, images: Tensor) -> float:
     return float(torch.linalg.slogdet(counts).logabsdet)
 
 
+_WORTHLESS = -1e9
+
+
 @frozen(kw_only=True, eq=False)
 class ProxyJudge:
     """Judges nets by what they tell untrained: a `Judge` for which no image is learned from.
@@ -89,9 +92,12 @@ class ProxyJudge:
     proxy: Callable[[nn.Module, Architecture], float]
 
     def judge(self, architecture: Architecture, generator: torch.Generator) -> Judgement:
-        """The proxy of the net, freshly initialized; no epoch, since a batch is looked at at most."""
+        """The proxy of the net, freshly initialized; no epoch, since a batch is looked at at most.
+
+        A net of which the proxy is minus infinity, such as one through which nothing flows, is worth -1e9.
+        """
         network = build_network(architecture, generator=generator)
-        return Judgement(value=self.proxy(network, architecture))
+        return Judgement(value=max(self.proxy(network, architecture), _WORTHLESS))
 
 
 def synflow_judge() -> ProxyJudge:
