@@ -59,14 +59,9 @@ def kill(process: BaseProcess) -> None:
     assert process.exitcode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("space", "gate"),
-    [
-        ("blocks", "two-path"),
-        pytest.param("blocks", "exact", marks=pytest.mark.slow),
-        pytest.param("cells", "exact", marks=pytest.mark.slow),
-        pytest.param("networks", "exact", marks=pytest.mark.slow),
-    ],
+    ("space", "gate"), [("blocks", "two-path"), ("blocks", "exact"), ("cells", "exact"), ("networks", "exact")]
 )
 def test_a_search_killed_at_random_moments_ends_bit_for_bit_as_one_that_never_was(
     tmp_path: Path, space: str, gate: str
