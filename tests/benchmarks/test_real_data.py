@@ -18,7 +18,7 @@ from pnas_ops import load_json
 
 CIFAR = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "cifar10-images.zip"
 
-SHORT = ["--search-warmup-epochs", "1", "--search-epochs", "1", "--train-epochs", "2", "--reference-epochs", "1"]
+SHORT = ["--search-warmup-epochs", "1", "--search-epochs", "1", "--train-epochs", "2", "--compare", "0"]
 
 pytestmark = pytest.mark.slow
 
