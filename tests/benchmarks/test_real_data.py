@@ -36,7 +36,7 @@ def results_of(folder: Path) -> RunResults:
 def whole_road(folder: Path, *arguments: str | Path) -> None:
     """A short run, whose files are proven to be its net as it makes them."""
     found = results(folder, *arguments, *SHORT)
-    assert [net.name for net in found.nets] == ["searched", "fastest", "biggest"]
+    assert [net.name for net in found.nets] == ["searched"]
     assert all(net.measured.latency_ms > 0.005 for net in found.nets), "a net whose file computes nothing"
     bundle = RunFolder(folder / "run").bundle("searched")
     assert {"model.onnx", "model.tflite", "model-int8.tflite"} <= {path.name for path in bundle.iterdir()}
