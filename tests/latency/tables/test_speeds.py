@@ -1,19 +1,33 @@
 """A machine that changes its speed between measurements, and knows by how much."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from statistics import median
 
+import numpy as np
 import pytest
 from attrs import evolve, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pnas_latency import MACS, LatencyTable, NetEntry, TableEntry, measure_net_ms, measure_table
+from pnas_latency import (
+    MACS,
+    LatencyTable,
+    NetEntry,
+    TableEntry,
+    draw_validation,
+    measure_net_ms,
+    measure_table,
+    read_proxylessnas_yaml,
+    taste_of,
+    write_proxylessnas_yaml,
+)
 from pnas_ops import (
     AnyNet,
     AnyWorkload,
     Architecture,
     DeviceInfo,
+    MBConvSpec,
     Measurement,
     Progress,
     Workload,
@@ -91,3 +105,28 @@ def test_tables_of_earlier_versions_predict_as_they_did() -> None:
     assert known.probe_ms == 0.1
     net = SPACE.architecture([2, 3])
     assert known.predict_ms(net) == table.predict_ms(net)
+
+
+def test_what_is_made_of_a_table_is_told_at_its_speed(tmp_path: Path) -> None:
+    net = SPACE.architecture([2, 3])
+    table = measure_table(Moody(slower=1.9), SPACE, known=measure_table(Moody(slower=1.0), net))
+    at_once = measure_table(Moody(slower=1.9), SPACE)
+    assert table.probe_ms == at_once.probe_ms
+    assert table.at_one_speed().at_one_speed() == table.at_one_speed() != table
+
+    assert taste_of(table).macs_per_ms == pytest.approx(taste_of(at_once).macs_per_ms)
+    # The format has no key for the classifier.
+    blocks = [
+        tuple(one for one in each.entries if isinstance(one.workload.block.op, MBConvSpec)) for each in (table, at_once)
+    ]
+    for name, entries in zip(("mixed", "once"), blocks, strict=True):
+        write_proxylessnas_yaml(evolve(table, entries=entries), tmp_path / f"{name}.yaml")
+    mixed, once = (read_proxylessnas_yaml(tmp_path / f"{name}.yaml").measurements for name in ("mixed", "once"))
+    assert mixed.keys() == once.keys()
+    assert [mixed[one].latency_ms for one in once] == [pytest.approx(found.latency_ms) for found in once.values()]
+
+    ((_, slow),) = Moody(slower=1.2).measure([], nets=[net])
+    judged = evolve(table, nets=(NetEntry(architecture=net, measurement=slow, held_out=True),))
+    _, error = draw_validation(judged).axes
+    errors = [float(y) for points in error.collections for _, y in np.asarray(points.get_offsets())]
+    assert errors[0] == pytest.approx(0, abs=1e-9)

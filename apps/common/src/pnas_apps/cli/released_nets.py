@@ -114,7 +114,8 @@ def _priced(
 
 def _tell(net: Architecture, table: LatencyTable, console: Console) -> None:
     console.print(architecture_table(table.priced(net)))
-    measured = [entry.total_ms for entry in table.nets if workloads(entry.architecture) == workloads(net)]
+    judges = table.at_one_speed().nets
+    measured = [entry.total_ms for entry in judges if workloads(entry.architecture) == workloads(net)]
     console.print(
         f"{net.name}: {architecture_parameters(net):,} parameters, {architecture_macs(net):,} MACs, "
         f"{table.predict_ms(net):.3f} ms predicted"

@@ -152,10 +152,9 @@ def _charts(kept: KeptResults) -> dict[str, str]:
         if one.off_by is not None
     ]
     judges = []
-    for entry in table.nets:
-        measured_ms = entry.measurement.at(table.probe_ms).total_ms
-        error = table.predict_ms(entry.architecture) / measured_ms - 1
-        judges.append(Point(name=entry.architecture.name, x=measured_ms, y=error))
+    for entry in table.at_one_speed().nets:
+        error = table.predict_ms(entry.architecture) / entry.total_ms - 1
+        judges.append(Point(name=entry.architecture.name, x=entry.total_ms, y=error))
     charts = {
         "accuracy": accuracy_chart(
             points, target_ms=landing.target_ms, milliseconds=f"{told}, ms{of_batch(table.device) or ' of one image'}"

@@ -24,6 +24,7 @@ def draw_validation(table: LatencyTable) -> "Figure":
     """
     if not table.nets:
         raise MissingNetsError("the table holds no whole nets to compare its predictions with", "measure some")
+    table = table.at_one_speed()
     figure = new_figure(10, 5)
     latency, error = figure.subplots(1, 2)
     summed = evolve(table, calibration=None)

@@ -21,7 +21,7 @@ def table_in_a_line(table: "LatencyTable") -> str:
 
 def table_in_lines(table: "LatencyTable") -> str:
     """What `print` says."""
-    latencies_ms = [entry.measurement.latency_ms for entry in table.entries]
+    latencies_ms = [measured.latency_ms for measured in table.measurements.values()]
     span = f" of {min(latencies_ms):.4g} to {max(latencies_ms):.4g} ms" if latencies_ms else ""
     held_out = sum(entry.held_out for entry in table.nets)
     nets = f", {held_out} of them held out" if table.nets else ""

@@ -101,7 +101,7 @@ class LatencyTable:
     @cached_property
     def measurements(self) -> Mapping[AnyWorkload, Measurement]:
         """The entries by their workloads, at the table's speed, not calibrated."""
-        return MappingProxyType({entry.workload: entry.measurement.at(self.probe_ms) for entry in self.entries})
+        return MappingProxyType({entry.workload: entry.measurement for entry in self.at_one_speed().entries})
 
     @cached_property
     def probe_ms(self) -> float | None:
@@ -118,6 +118,15 @@ class LatencyTable:
         """What one call of the runtime costs by itself, not calibrated: the median over the entries."""
         overheads_ms = [measured.overhead_ms for measured in self.measurements.values()]
         return statistics.median(overheads_ms) if overheads_ms else 0.0
+
+    def at_one_speed(self) -> "LatencyTable":
+        """The table with all that it holds as it would have been measured at its speed; as it is without a probe."""
+        speed = self.probe_ms
+        return evolve(
+            self,
+            entries=tuple(evolve(entry, measurement=entry.measurement.at(speed)) for entry in self.entries),
+            nets=tuple(evolve(entry, measurement=entry.measurement.at(speed)) for entry in self.nets),
+        )
 
     def missing(self, rows: Iterable[Iterable[AnyWorkload]]) -> tuple[AnyWorkload, ...]:
         """The workloads of `rows` that compute something and are not in the table, each once, in order.
@@ -288,7 +297,7 @@ class LatencyTable:
             MissingNetsError: where all nets are held out.
             MissingWorkloadsError: for a net with workloads that were not measured.
         """
-        fitted = [entry for entry in self.nets if not entry.held_out]
+        fitted = [entry for entry in self.at_one_speed().nets if not entry.held_out]
         if not fitted:
             raise MissingNetsError("the table holds no net to calibrate it with", "measure some that are not held out")
         return evolve(self, calibration=fit_calibration(*_pairs(evolve(self, calibration=None), fitted)))
@@ -303,7 +312,7 @@ class LatencyTable:
             MissingNetsError: where there is no such net.
             MissingWorkloadsError: for a net with workloads that were not measured.
         """
-        judges = [entry for entry in self.nets if entry.held_out and (entry.band or not band)]
+        judges = [entry for entry in self.at_one_speed().nets if entry.held_out and (entry.band or not band)]
         if not judges:
             what = f"the table holds no net {'of the band ' if band else ''}that is held out"
             raise MissingNetsError(what, "measure some")
@@ -343,6 +352,6 @@ def _other_images(first: AnyWorkload, measured: Collection[AnyWorkload]) -> str:
 
 
 def _pairs(table: LatencyTable, nets: Iterable[NetEntry]) -> tuple[list[float], list[float]]:
-    """Predicted and measured latencies, in the order of the nets."""
-    pairs = [(table.predict_ms(entry.architecture), entry.measurement.at(table.probe_ms).total_ms) for entry in nets]
+    """Predicted and measured latencies, in the order of the nets, which are at the table's speed."""
+    pairs = [(table.predict_ms(entry.architecture), entry.total_ms) for entry in nets]
     return [predicted for predicted, _ in pairs], [measured for _, measured in pairs]

@@ -129,8 +129,8 @@ def taste_of(table: LatencyTable, *, name: str = "") -> Taste:
         NoBlocksError: for a table of somebody's module, or without blocks.
     """
     found = []
-    for entry in table.entries:
-        workload, latency_ms = entry.workload, entry.measurement.latency_ms
+    for workload, measured in table.measurements.items():
+        latency_ms = measured.latency_ms
         if not isinstance(workload, Workload) or isinstance(workload.block.op, ClassifierSpec) or latency_ms <= 0:
             continue
         ((macs,),) = MACS.rows([[workload]])

@@ -84,13 +84,14 @@ def write_proxylessnas_yaml(table: LatencyTable, path: FilePath) -> None:
         ValueError: in one line, naming the workloads for which the format has no key. A classifier with a convolution
             is written as its two parts, which the table must hold.
     """
-    composed = {entry.workload for entry in _classifiers(table.entries)}
-    _write([entry for entry in table.entries if entry.workload not in composed], path, PROXYLESSNAS)
+    entries = table.at_one_speed().entries
+    composed = {entry.workload for entry in _classifiers(entries)}
+    _write([entry for entry in entries if entry.workload not in composed], path, PROXYLESSNAS)
 
 
 def write_ofa_yaml(table: LatencyTable, path: FilePath) -> None:
     """Writes what `read_ofa_yaml` reads, atomically; as `write_proxylessnas_yaml`, with "deviation_ms"."""
-    _write(table.entries, path, ONCE_FOR_ALL)
+    _write(table.at_one_speed().entries, path, ONCE_FOR_ALL)
 
 
 def _table(
