@@ -15,7 +15,7 @@ from pnas_apps.run.run import Run
 from pnas_apps.run.task import Task
 from pnas_cifar10.cli import PRESETS
 from pnas_latency import LatencyTable, TableEntry
-from pnas_ops import DeviceInfo, Measurement, SearchSpace, digits_mbconv_space, workloads
+from pnas_ops import DeviceInfo, Measurement, SearchSpace, Space, digits_mbconv_space, workloads
 
 
 def small_space() -> SearchSpace:
@@ -49,13 +49,15 @@ def small_table(space: SearchSpace) -> LatencyTable:
     return LatencyTable(device=info, measured_on="2026-01-01", entries=entries)
 
 
-def small_run(folder: Path, image_set: ImageSet, reporter: Reporter, *, preset: ImagePreset) -> Run:
-    """A run on these images, which are the test images, too."""
+def small_run(
+    folder: Path, image_set: ImageSet, reporter: Reporter, *, preset: ImagePreset, space: Space | None = None
+) -> Run:
+    """A run on these images, which are the test images, too; of `small_space` by default."""
     images = MemorySource(
         images=image_set, augmentation=preset.augmentation, preprocessing=measure_preprocessing(image_set)
     )
     return Run(
-        task=Task(name="test", train=images, test=images, space=small_space()),
+        task=Task(name="test", train=images, test=images, space=small_space() if space is None else space),
         preset=preset,
         folder=RunFolder(folder),
         seed=0,

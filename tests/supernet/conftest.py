@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pnas_ops import MBConv, Zero
-from pnas_supernet import MixedOp
+from pnas_supernet import MixedOp, mixed_ops
 
 CHANNELS = 4
 
@@ -44,3 +44,12 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
     images = torch.randn(6, 3, 8, 8, dtype=torch.float64, generator=generator)
     return images, torch.randint(5, (6,), generator=generator)
+
+
+@pytest.fixture
+def dropping_network(network: ResidualNet) -> nn.Module:
+    """The network in float32, as mixed precision takes it, with dropout inside and outside of a candidate."""
+    candidates = mixed_ops(network)[0].candidates
+    candidates[1] = nn.Sequential(candidates[1], nn.Dropout(0.3))
+    network.head = nn.Sequential(nn.Dropout(0.2), network.get_submodule("head"))  # type: ignore[assignment]
+    return network.float()

@@ -15,18 +15,13 @@ from safetensors.torch import save
 from torchvision.transforms.v2.functional import resize
 
 from apps.interruption import Interrupted
-from pnas_apps.cli.presets import read_preset
-from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.images.augmentation import Augmentation
-from pnas_apps.images.image_set import ImageSet, measure_preprocessing
-from pnas_apps.images.memory_source import MemorySource
-from pnas_apps.run.folder import RunFolder
-from pnas_apps.run.preset import ImagePreset, structure_preset
+from pnas_apps.images.image_set import ImageSet
+from pnas_apps.run.preset import ImagePreset
 from pnas_apps.run.run import Run
-from pnas_apps.run.task import Task
 from pnas_apps.steps.int8_adjustments import check_int8
 from pnas_apps.steps.int8_training import fine_tune, load_fine_tuned
 from pnas_apps.steps.land import land_run
@@ -37,33 +32,27 @@ from pnas_apps.steps.table import Tabled
 from pnas_apps.training.config import TrainConfig
 from pnas_apps.training.judging import accuracy
 from pnas_apps.training.training import Training, TrainingDivergedError, TrainRecord
-from pnas_cifar10.cli import PRESETS
 from pnas_export import KeepFloat
-from pnas_latency import Device, LatencyTable, TableEntry
+from pnas_latency import Device, LatencyTable
 from pnas_ops import (
-    DeviceInfo,
     FormatError,
-    Measurement,
     SearchSpace,
     Space,
     architecture_macs,
     build_network,
-    digits_mbconv_space,
     digits_network_space,
     nas_bench_201_space,
     save_json,
-    workloads,
     write_atomically,
 )
 from pnas_supernet import CheckpointError, SuperNet, extract, save_checkpoint
+from small_runs import small_preset, small_run, small_space, small_table
 
 MakeRun = Callable[..., Run]
 
 
 SPACES: dict[str, Space] = {
-    "blocks": evolve(
-        digits_mbconv_space(0.5, classes=3, resolution=8), candidates=digits_mbconv_space().candidates[::3]
-    ),
+    "blocks": small_space(),
     "cells": nas_bench_201_space(0.25, blocks_per_stage=1, classes=3, resolution=8, in_channels=1),
     "networks": digits_network_space(0.5, blocks_per_stage=1, classes=3, resolution=8),
 }
@@ -76,47 +65,20 @@ def space(request: pytest.FixtureRequest) -> Space:
 
 @pytest.fixture
 def preset() -> ImagePreset:
-    preset = structure_preset(read_preset("digits", PRESETS), "digits", ImagePreset)
-    return evolve(
-        preset,
-        resolution=8,
-        batch_size=8,
-        search=evolve(preset.search, warmup_epochs=1, epochs=2),
-        train=evolve(preset.train, epochs=4, warmup_epochs=1),
-    )
+    return small_preset()
 
 
 @pytest.fixture
 def table(space: SearchSpace) -> LatencyTable:
-    """Latencies that are the number of the entry."""
-    info = DeviceInfo(device="d", runtime="r", runtime_version="1", threads=1, dtype="float32")
-    wanted = dict.fromkeys(w for row in workloads(space) for w in row if not w.block.computes_nothing)
-    entries = tuple(
-        TableEntry(
-            workload=workload,
-            measurement=Measurement(latency_ms=float(index), p25_ms=0.0, median_ms=0.0, p75_ms=0.0, count=2),
-        )
-        for index, workload in enumerate(wanted, start=1)
-    )
-    return LatencyTable(device=info, measured_on="2026-01-01", entries=entries)
+    return small_table(space)
 
 
 @pytest.fixture
-def make_run(tmp_path: Path, image_set: ImageSet, space: SearchSpace, preset: ImagePreset, reporter: Reporter):
+def make_run(tmp_path: Path, image_set: ImageSet, space: Space, preset: ImagePreset, reporter: Reporter) -> MakeRun:
     """Runs that differ by their folders, and by what the test changes."""
 
     def make(name: str, *, preset: ImagePreset = preset, reporter: Reporter = reporter) -> Run:
-        images = MemorySource(
-            images=image_set, augmentation=preset.augmentation, preprocessing=measure_preprocessing(image_set)
-        )
-        return Run(
-            task=Task(name="test", train=images, test=images, space=space),
-            preset=preset,
-            folder=RunFolder(tmp_path / name),
-            seed=0,
-            reporter=reporter,
-            cache=Cache(tmp_path / "cache"),
-        )
+        return small_run(tmp_path / name, image_set, reporter, preset=preset, space=space)
 
     return make
 

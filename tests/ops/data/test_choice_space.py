@@ -16,9 +16,6 @@ from pnas_ops import (
     IdentitySpec,
     LinearConvSpec,
     MBConvSpec,
-    ModuleSpace,
-    ModuleWorkload,
-    Place,
     PoolSpec,
     SearchSpace,
     TreeSpace,
@@ -26,11 +23,10 @@ from pnas_ops import (
     cifar_tree_space,
     digits_mbconv_space,
     imagenet_mbconv_space,
-    mbconv_candidates,
     random_choices,
 )
+from tiny_spaces import BLOCKS, PLACES
 
-BLOCKS = evolve(digits_mbconv_space(blocks_per_stage=2), candidates=mbconv_candidates((3, 5), (3,)))
 TREES = TreeSpace(
     name="trees",
     resolution=8,
@@ -43,20 +39,7 @@ TREES = TreeSpace(
 )
 
 
-def _work(title: str) -> ModuleWorkload:
-    return ModuleWorkload(title=title, operators=(title,), input_shapes=((1, 3, 8, 8),))
-
-
-MODULE = ModuleSpace(
-    name="somebody's",
-    rest=_work("rest"),
-    places=(
-        Place(path="body.0", candidates=tuple(map(_work, ("original", "5x5", "skip")))),
-        Place(path="body.1", candidates=(_work("original"),)),
-        Place(path="body.2", candidates=tuple(map(_work, ("original", "1x1")))),
-    ),
-)
-SPACES = {"blocks": BLOCKS, "trees": TREES, "module": MODULE}
+SPACES = {"blocks": BLOCKS, "trees": TREES, "module": PLACES}
 SIZES = {"blocks": 2 * 3 * 2 * 3, "trees": 3**4, "module": 3 * 1 * 2}
 
 

@@ -27,27 +27,11 @@ from pnas_supernet import (
     weight_parameters,
     weight_step,
 )
+from random_batches import random_batches
 
 STEPS = 5
 OWN = ("others", "turn")
 """What the state of a sweep has more than that of a search."""
-
-
-@pytest.fixture
-def dropping_network(network: nn.Module) -> nn.Module:
-    """The network in float32, with dropout inside and outside of a candidate."""
-    candidates = mixed_ops(network)[0].candidates
-    candidates[1] = nn.Sequential(candidates[1], nn.Dropout(0.3))
-    network.head = nn.Sequential(nn.Dropout(0.2), network.get_submodule("head"))
-    return network.float()
-
-
-def make_batches(seed: int, count: int) -> list[tuple[Tensor, Tensor]]:
-    generator = torch.Generator().manual_seed(seed)
-    return [
-        (torch.randn(4, 3, 8, 8, generator=generator), torch.randint(5, (4,), generator=generator))
-        for _ in range(count)
-    ]
 
 
 def config(**options: Any) -> SearchConfig:
@@ -88,7 +72,7 @@ def finish(search: ProxylessNAS, on_step: Callable[[], None] | None = None) -> A
     """Runs the search to its end and returns all that it holds."""
     while search.epochs_left:
         epoch = len(search.history)
-        search.run_epoch(make_batches(epoch, STEPS), make_batches(100 + epoch, 2), on_step=on_step)
+        search.run_epoch(random_batches(epoch, STEPS), random_batches(100 + epoch, 2), on_step=on_step)
     return bits(search.state_dict())
 
 
@@ -144,7 +128,7 @@ def by_hand(
         rounds = 0
         for of_aim in seen:
             of_aim.append([])
-        for step, (inputs, targets) in enumerate(make_batches(epoch, STEPS)):
+        for step, (inputs, targets) in enumerate(random_batches(epoch, STEPS)):
             use(turn % aims)
             of_weights.param_groups[0]["lr"] = found.weight_lr_at(epoch + step / STEPS)
             sampler = sample_uniform if epoch < found.warmup_epochs else sample_single
@@ -153,7 +137,7 @@ def by_hand(
                 weight_step(network, inputs, targets, paths=paths, loss=loss, optimizer=of_weights)
             turn += epoch >= found.warmup_epochs
             if epoch >= found.warmup_epochs and (step + 1) % found.arch_interval == 0:
-                inputs, targets = make_batches(100 + epoch, 2)[rounds % 2]
+                inputs, targets = random_batches(100 + epoch, 2)[rounds % 2]
                 rounds += 1
                 for aim in range(aims):
                     use(aim)
@@ -281,8 +265,8 @@ def test_recorded_candidates_serve_all_aims(network: nn.Module) -> None:
 
 def test_a_search_of_one_aim_goes_on_from_the_sweep(dropping_network: nn.Module) -> None:
     sweep = make_sweep(dropping_network, 2)
-    sweep.run_epoch(make_batches(0, STEPS), make_batches(100, 2))
-    sweep.run_epoch(make_batches(1, STEPS), make_batches(101, 2))
+    sweep.run_epoch(random_batches(0, STEPS), random_batches(100, 2))
+    sweep.run_epoch(random_batches(1, STEPS), random_batches(101, 2))
     state = sweep.search_state(1)
     search = ProxylessNAS(
         copy.deepcopy(dropping_network),
@@ -295,7 +279,7 @@ def test_a_search_of_one_aim_goes_on_from_the_sweep(dropping_network: nn.Module)
     assert search.epochs_left == 1
     assert bits(alpha_parameters(search.network)) == bits(sweep.alphas[1])
     assert bits(alpha_parameters(search.network)) != bits(sweep.alphas[0])
-    search.run_epoch(make_batches(2, STEPS), make_batches(102, 2))
+    search.run_epoch(random_batches(2, STEPS), random_batches(102, 2))
     assert len(search.history) == 3
     assert len(sweep.histories[1]) == 2
 

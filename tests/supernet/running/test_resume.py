@@ -7,31 +7,15 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bits import bits
-from pnas_supernet import GateStep, ProxylessNAS, SearchConfig, mixed_ops
+from pnas_supernet import GateStep, ProxylessNAS, SearchConfig
+from random_batches import random_batches
 
 STEPS = 4
 OVERFLOWING = 2.0**24
 """A scale of the loss under which float16's gradients overflow at first."""
-
-
-@pytest.fixture
-def dropping_network(network: nn.Module) -> nn.Module:
-    """The network in float32, as mixed precision takes it, with dropout inside and outside of a candidate."""
-    candidates = mixed_ops(network)[0].candidates
-    candidates[1] = nn.Sequential(candidates[1], nn.Dropout(0.3))
-    network.head = nn.Sequential(nn.Dropout(0.2), network.get_submodule("head"))
-    return network.float()
-
-
-def make_batches(seed: int, count: int) -> list[tuple[Tensor, Tensor]]:
-    generator = torch.Generator().manual_seed(seed)
-    return [
-        (torch.randn(4, 3, 8, 8, generator=generator), torch.randint(5, (4,), generator=generator))
-        for _ in range(count)
-    ]
 
 
 def make_search(network: nn.Module, **options: Any) -> ProxylessNAS:
@@ -49,7 +33,7 @@ def finish(search: ProxylessNAS, on_step: Callable[[], None] | None = None) -> A
     """Runs the search to its end and returns all that it holds."""
     while search.epochs_left:
         epoch = len(search.history)
-        search.run_epoch(make_batches(epoch, STEPS), make_batches(100 + epoch, 2), on_step=on_step)
+        search.run_epoch(random_batches(epoch, STEPS), random_batches(100 + epoch, 2), on_step=on_step)
     return bits(search.state_dict())
 
 
@@ -83,7 +67,7 @@ def test_resuming_after_any_step_equals_never_having_stopped(
 def test_resuming_between_epochs_equals_never_having_stopped(dropping_network: nn.Module, tmp_path: Path) -> None:
     expected = finish(make_search(dropping_network, micro_batches=2))
     stopped = make_search(dropping_network, micro_batches=2)
-    stopped.run_epoch(make_batches(0, STEPS), make_batches(100, 2))
+    stopped.run_epoch(random_batches(0, STEPS), random_batches(100, 2))
     stopped.save(tmp_path / "search.pt")
     resumed = make_search(dropping_network, micro_batches=2)
     assert resumed.resume(tmp_path / "search.pt")
