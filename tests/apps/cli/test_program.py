@@ -27,7 +27,7 @@ from pnas_cifar10.cli import PRESETS, main
 from pnas_cifar10.datasets import read_digits
 from pnas_export import AiEdgeLitert, Bundle, OnnxRuntime, TFLiteDevice, measure_files
 from pnas_latency import Landing, LatencyTable
-from pnas_ops import Architecture, Preprocessing, cifar_mbconv_space, digits_mbconv_space, load_json
+from pnas_ops import Architecture, Preprocessing, cifar_mbconv_space, digits_mbconv_space, load_json, write_atomically
 from pnas_supernet import load_checkpoint
 from rough_timing import timed_once
 from tables import uniform_table
@@ -268,6 +268,19 @@ def test_a_verdict_is_made_surer_with_what_is_there_and_written_down(
     (run / "results.json").unlink()
     refused = CliRunner().invoke(main, ["verdict", str(run), "--cache-dir", str(demo[1])])
     assert_refused(refused, "holds an unfinished run: finish it with report")
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
+    @click.group(cls=Program)
+    def program() -> None: ...
+
+    @program.command()
+    def work() -> None:
+        write_atomically(tmp_path / "report.html", "a page")
+
+    (tmp_path / "report.html").mkdir()
+    result = CliRunner().invoke(program, ["work"])
+    assert_refused(result, r"report\.html is a folder, where a file is to be: move it, then go on")
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

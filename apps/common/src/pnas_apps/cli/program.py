@@ -66,6 +66,8 @@ class Program(click.Group):
             # Python would complain about stdout once more at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             sys.exit(_READER_GONE)
+        except IsADirectoryError as error:
+            _fail(f"{error.filename2 or error.filename} is a folder, where a file is to be: move it, then go on")
         except OSError as error:
             _fail(f"{error}: make room or permit access, then run the same command again to go on")
         except KeyboardInterrupt as error:
