@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from pnas_apps.run.mistakes import Mistakes
 from pnas_apps.run.results import RunResults
 from pnas_apps.run.settings import RunSettings
-from pnas_apps.run.verdict import Verdict
+from pnas_apps.run.verdict import ComparedNet
 from pnas_apps.showing.run_tables import of_batch, operation_text, speed_line
 from pnas_apps.showing.svg_charts import Point, accuracy_chart, epochs_chart, predictions_chart
 from pnas_export import Proof
@@ -124,10 +124,10 @@ def _confusion(mistakes: Mistakes | None, classes: int) -> list[list[int]]:
     return counts
 
 
-def _compared(verdict: Verdict | None) -> list[Point]:
-    """The nets of a verdict, which were trained alike; of those that were not measured, where they are predicted."""
+def _compared(nets: Sequence[ComparedNet]) -> list[Point]:
+    """Nets that were trained alike; those that were not measured, where they are predicted."""
     found = []
-    for net in () if verdict is None else verdict.nets:
+    for net in nets:
         latency_ms = net.predicted_ms if net.measured_ms is None else net.measured_ms
         if latency_ms is not None:
             found.append(Point(name=net.name, x=latency_ms, y=fmean(net.accuracies), is_marked=net.kind == "searched"))
@@ -140,7 +140,9 @@ def _percent(share: float | None) -> float | None:
 
 def _charts(kept: KeptResults) -> dict[str, str]:
     results, landing, history, table = kept.results, kept.landing, kept.history, kept.table
-    compared = _compared(results.verdict)
+    trained_anew = () if results.verdict is None else results.verdict.nets
+    compared = _compared([net for net in trained_anew if net.kind != "random"])
+    random = _compared([net for net in trained_anew if net.kind == "random"])
     told = "trained anew, measured or else predicted" if compared else "measured"
     points = compared or [
         Point(name=one.name, x=one.measured.latency_ms, y=one.test_accuracy, is_marked=one is results.nets[0])
@@ -157,7 +159,10 @@ def _charts(kept: KeptResults) -> dict[str, str]:
         judges.append(Point(name=entry.architecture.name, x=entry.total_ms, y=error))
     charts = {
         "accuracy": accuracy_chart(
-            points, target_ms=landing.target_ms, milliseconds=f"{told}, ms{of_batch(table.device) or ' of one image'}"
+            points,
+            random,
+            target_ms=landing.target_ms,
+            milliseconds=f"{told}, ms{of_batch(table.device) or ' of one image'}",
         ),
         "predictions": predictions_chart(judges, off, noise_floor=table.noise_floor) if off or judges else "",
     }

@@ -27,6 +27,8 @@ _VARIABLES = {
 
 _INK, _SOFT, _LINE, _MARK, _OTHER = _VARIABLES
 _SIZE = (6.4, 3.6)
+_WIDE = 5.0
+"""Times the least that an axis reaches to before it is logarithmic."""
 
 
 @frozen(kw_only=True)
@@ -45,17 +47,31 @@ class Point:
     is_marked: bool = False
 
 
-def accuracy_chart(points: Sequence[Point], *, target_ms: float | None, milliseconds: str) -> str:
+def accuracy_chart(
+    points: Sequence[Point], random: Sequence[Point], *, target_ms: float | None, milliseconds: str
+) -> str:
     """Accuracy over measured latency.
 
     Args:
         points: the nets, x in milliseconds and y a share.
+        random: nets whose names say nothing, likewise.
         target_ms: what was asked for, if anything.
         milliseconds: of what they are: "measured, ms of one image".
     """
+    from matplotlib.ticker import LogLocator
+
     figure, axes = _chart()
+    if random:
+        axes.plot([one.x for one in random], [100 * one.y for one in random], "x", color=_OTHER, label="random nets")
+        axes.legend(frameon=False, labelcolor=_INK)
     for point in points:
         _draw(axes, Point(name=point.name, x=point.x, y=100 * point.y, is_marked=point.is_marked))
+    everywhere = [one.x for one in (*points, *random)]
+    if min(everywhere) > 0 and max(everywhere) > _WIDE * min(everywhere):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
     if target_ms is not None:
         axes.axvline(target_ms, color=_SOFT, linestyle="--", linewidth=1)
         axes.annotate("asked for", (target_ms, 0), xycoords=("data", "axes fraction"), **_beside(4, 6, _SOFT))

@@ -84,7 +84,7 @@ def tell_comparison(run: Run) -> None:
     run.reporter.line(
         f"  to say whether the search paid, up to {count} nets x {counted(compare.seeds, 'seed')} will be trained for "
         f"{counted(compare.epochs, 'epoch')}: {compare_passes(preset)} passes over the training images; search and "
-        f"training take {others:.0f} (--compare 0: no comparison)"
+        f"training take {others:.0f} (a run that is begun with --compare 0 leaves it out)"
     )
 
 
