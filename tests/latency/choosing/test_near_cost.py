@@ -109,3 +109,11 @@ def test_what_is_no_sum_and_what_is_no_cost_are_refused() -> None:
         NearCost(MIXED, MACS, 0.0, tolerance=0.1)
     with pytest.raises(ValueError, match="tolerance must be a number above 0, got -1"):
         NearCost(MIXED, MACS, 1e4, tolerance=-1.0)
+
+
+@pytest.mark.parametrize("cost", [1e-300, 5e-324, 1e17])
+def test_of_a_cost_that_no_net_is_near_none_is_drawn(cost: float) -> None:
+    metric = latency(MIXED)
+    free = evolve(metric, constant=metric.constant - metric.of(metric.cheapest(MIXED)))  # the cheapest costs nothing
+    for one in (metric, free):
+        assert NearCost(MIXED, one, cost, tolerance=0.99).draw(torch.Generator()) is None

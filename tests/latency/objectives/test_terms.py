@@ -186,6 +186,17 @@ def test_each_constraint_has_a_multiplier_of_its_own_that_a_checkpoint_keeps(
     assert [term for _, term in resumed.terms] == [term for _, term in objective.terms]
     resumed.adapt(probs)
     assert multipliers(resumed) == [pytest.approx(0.2), pytest.approx(0.6)]
+    assert resumed.multipliers == {macs.name: pytest.approx(0.2), memory.name: pytest.approx(0.6)}
+
+
+def test_of_several_constraints_of_one_cost_the_highest_multiplier_is_told(
+    space: SearchSpace, probs: list[Tensor]
+) -> None:
+    macs = float(MACS.expected(probs, space))
+    terms = [(MACS, Constraint(at_most=share * macs, rate=0.1)) for share in (0.25, 0.5, 2.0)]
+    objective = ExpectedObjective(space, [*terms, (MACS, LinearPenalty(weight=1.0, reference=1.0))])
+    objective.adapt(probs)
+    assert objective.multipliers == {"macs": pytest.approx(0.3)}
 
 
 def test_the_state_of_another_objective_is_refused(space: SearchSpace) -> None:

@@ -64,6 +64,8 @@ def test_a_name_of_any_length_leaves_the_repr_short() -> None:
 
 def test_reprs_say_what_it_is() -> None:
     assert repr(NET) == "<Architecture 'two': 5 blocks, 16x16x1 to 10 classes>"
+    *body, head = NET.blocks
+    assert "to 1 class>" in repr(evolve(NET, blocks=(*body, evolve(head, out_channels=1))))
     priced = PricedNet(architecture=NET, block_ms=(0.1,) * 5, total_ms=0.6, device="board")
     assert repr(priced) == "<PricedNet 'two': 5 blocks, 0.600 ms on board>"
     assert repr(SPACES[0]) == (
@@ -98,6 +100,8 @@ def test_a_printed_net_shows_its_blocks_a_line_each() -> None:
 
 
 def test_a_priced_net_shows_the_latency_of_each_block() -> None:
+    *body, head = NET.blocks
+    assert "to 1 class>" in repr(evolve(NET, blocks=(*body, evolve(head, out_channels=1))))
     priced = PricedNet(architecture=NET, block_ms=(0.1, 0.2, 0.3, 0.4, 1.5), total_ms=2.6, device="board")
     title, *lines = str(priced).splitlines()
     assert title == "two: 2.600 ms on board"

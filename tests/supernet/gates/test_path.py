@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 
 import pytest
 import torch
@@ -104,6 +105,14 @@ def test_candidates_are_drawn_with_their_probabilities(sampler, expected: list[f
     for index, probability in enumerate(expected):
         bound = 5 * math.sqrt(probability * (1 - probability) / draws)
         assert abs(drawn.count(index) / draws - probability) < bound
+
+
+@pytest.mark.parametrize("sampler", [sample_single, sample_exact_gate, sample_two_path_gate])
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_alphas_that_give_no_probabilities_are_shown(sampler: Sampler, number: float) -> None:
+    for values in ([number, 0.0], [0.0, number], [-math.inf, number]):
+        with pytest.raises(ValueError, match=re.escape(f"no path can be drawn by alpha = {values}: give every")):
+            sampler(torch.tensor(values), torch.Generator())
 
 
 def test_the_same_generator_state_samples_the_same_paths(network: nn.Module) -> None:

@@ -242,7 +242,7 @@ def test_the_mean_sampled_gradient_is_that_of_all_paths_enumerated(
     mean = sum(probability * gradient for probability, gradient in whole)
     variance = sum(probability * (gradient - mean) ** 2 for probability, gradient in whole)
 
-    draws = 3000
+    draws = 1000
     optimizer = torch.optim.SGD(alpha_parameters(tiny), lr=0.0)
     total = torch.zeros_like(whole[0][1])
     for _ in range(draws):

@@ -18,7 +18,7 @@ from supernet.searching.parallel_search import Processes, run_search, work
 
 TESTS = Path(__file__).resolve().parents[2]
 PROGRAM = TESTS / "supernet" / "searching" / "parallel_search.py"
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(TESTS), "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 # A store for each attempt: in one for all, gloo finds addresses of processes that have died.
 ENVIRONMENT |= {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
 TIMEOUT_S = 180

@@ -286,6 +286,21 @@ def test_nothing_is_saved_after_a_step_that_was_not_finite(network: nn.Module, t
     assert search.run_epoch(make_batches(0, 6), make_batches(1, 1)).epoch == 0
 
 
+@pytest.mark.parametrize("part", ["weights", "architecture"])
+def test_steps_that_come_after_one_that_was_not_finite_do_not_count(network: nn.Module, part: str) -> None:
+    def counted(read_every: int) -> int:
+        search = make_search(network, read_every=read_every)
+        train, validation = make_batches(0, 8), make_batches(1, 4)
+        search.run_epoch(train, validation)
+        (train[5] if part == "weights" else validation[1])[0].fill_(torch.nan)
+        with pytest.raises(DivergenceError):
+            search.run_epoch(train, validation)
+        return search.step
+
+    # An architecture step comes after every two weight steps.
+    assert [counted(read_every) for read_every in (1, 3, 50)] == [5 if part == "weights" else 4] * 3
+
+
 def test_what_was_not_read_is_forgotten_with_the_state_that_it_came_from(network: nn.Module) -> None:
     search = make_search(network, read_every=50)
     state = search.state_dict()

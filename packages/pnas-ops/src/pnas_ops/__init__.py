@@ -4,6 +4,7 @@ from importlib.metadata import version
 
 from pnas_ops.data.account import VALUE_BYTES, Account, AccountError, AccountLine, Alive, StoredDtype
 from pnas_ops.data.batches import Batches, Score
+from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_operations import (
     FactorizedReduceSpec,
     NoneSpec,
@@ -54,7 +55,6 @@ from pnas_ops.data.spaces import (
 )
 from pnas_ops.data.specs import (
     BasicBlockSpec,
-    BlockSpec,
     BottleneckSpec,
     CellOpSpec,
     ClassifierSpec,

@@ -14,6 +14,8 @@ from pnas_ops import AnyNet, AnySpace, HasConditions, Range
 
 _BINS = 5000
 """From the end of the space to the far end of the band: with fewer, more of what is drawn is outside of the band."""
+_NARROWEST = float(np.finfo(np.float64).tiny)
+"""Width of a bin: what is less has fewer digits, down to none."""
 _ROUNDING = 1e-6
 """Of a quotient of floats."""
 _IN_VAIN = 500
@@ -64,10 +66,11 @@ class NearCost:
         else:
             apart = [max(costs) - np.array(costs) for costs in self._costs]
             low, high = most - self.highest, most - self.lowest
-        bins, width = (_BINS, high / (_BINS - 1)) if high > 0 else (1, self.highest)
+        bins, width = (_BINS, max(high / (_BINS - 1), _NARROWEST)) if high > 0 else (1, self.highest)
         # Each term is rounded down by less than a width.
-        self._first = max(0, floor(low / width) - len(terms)) if high >= 0 else bins
-        shifts = [np.floor(one / width + _ROUNDING).astype(np.int64) for one in apart]
+        self._first = max(0, floor(max(0.0, low) / width) - len(terms)) if high >= 0 else bins
+        # What is far beyond the band is far, however many widths it is.
+        shifts = [np.floor(np.minimum(one, bins * width) / width + _ROUNDING).astype(np.int64) for one in apart]
         self._joint, tables = _with_conditions(space, terms, shifts, never=bins)
         self._steps = self._joint.steps()
         complete = (self._joint.complete_at(step, tables, join=np.add) for step in self._steps)

@@ -1,6 +1,6 @@
 """What alpha minimizes where a net's cost matters beside its loss."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -27,6 +27,7 @@ class ExpectedObjective:
     def __init__(self, space: AnySpace, terms: Sequence[tuple[Metric, Term]], *, shared: Shared = None) -> None:
         self.space = space
         self.terms = tuple((metric.expectation(space, shared=shared), term) for metric, term in terms)
+        self._names = tuple(metric.name for metric, _ in terms)
 
     def __call__(self, loss: Tensor, probs: Sequence[Tensor]) -> Tensor:
         """The objective for the task's loss and the probabilities of each `MixedOp`, each (candidates,)."""
@@ -41,6 +42,15 @@ class ExpectedObjective:
         for expectation, term in self.terms:
             if isinstance(term, Constraint):
                 term.adapt(float(expectation(of_choices)))
+
+    @property
+    def multipliers(self) -> Mapping[str, float]:
+        """Of the constraints, by the names of their metrics; the highest where several are about one."""
+        found: dict[str, float] = {}
+        for name, (_, term) in zip(self._names, self.terms, strict=True):
+            if isinstance(term, Constraint):
+                found[name] = max(term.multiplier, found.get(name, 0.0))
+        return found
 
     def state_dict(self) -> dict[str, Any]:
         """What the constraints have come to."""

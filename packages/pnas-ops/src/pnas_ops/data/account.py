@@ -10,6 +10,8 @@ from attrs import frozen
 from pnas_ops.data.errors import PnasError
 
 StoredDtype = Literal["float32", "float16", "int8"]
+"""Of the weights and activations that an account counts."""
+
 VALUE_BYTES: Mapping[StoredDtype, int] = MappingProxyType({"float32": 4, "float16": 2, "int8": 1})
 """What a weight or an activation takes in memory."""
 

@@ -2,9 +2,10 @@
 
 from attrs import evolve
 
+from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_parts import cell_parts
 from pnas_ops.data.cells import CellStackSpec
-from pnas_ops.data.specs import BlockSpec, IdentitySpec, TreeBlockSpec
+from pnas_ops.data.specs import IdentitySpec, TreeBlockSpec
 
 
 def block_parts(block: BlockSpec) -> tuple[BlockSpec, ...]:

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from attrs import evolve, frozen
 
+from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_operations import FactorizedReduceSpec, ReluConvSpec
 from pnas_ops.data.cells import CellEdge, CellKind, CellSpec, CellStackSpec, PlacedCell, placed_cells
 from pnas_ops.data.listings import counted
-from pnas_ops.data.specs import BlockSpec, CellOpSpec, IdentitySpec
+from pnas_ops.data.specs import CellOpSpec, IdentitySpec
 
 
 @frozen(kw_only=True)

@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 from attrs.validators import ge, instance_of, min_len, optional
 from torch import Tensor
 
+from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_choices import CellChoices
 from pnas_ops.data.cell_forms import CellForms
 from pnas_ops.data.cell_parts import cell_parts, edge_block
@@ -17,7 +18,7 @@ from pnas_ops.data.cells import CellKind, CellSpec, CellStackSpec, placed_cells
 from pnas_ops.data.cost_terms import Condition, CostTerm
 from pnas_ops.data.listings import counted, images_to_classes
 from pnas_ops.data.space import Architecture, BaseSpace, Row, check_candidates, check_chain
-from pnas_ops.data.specs import BlockSpec, CellOpSpec
+from pnas_ops.data.specs import CellOpSpec
 
 if TYPE_CHECKING:
     from pnas_ops.data.workload import Workload

@@ -1,9 +1,10 @@
 """Named spaces of cells, and the operations that they choose from."""
 
+from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_operations import NoneSpec, ReluConvSpec, ReluSeparableConvSpec, ResidualReductionSpec
 from pnas_ops.data.cell_space import CellSpace
 from pnas_ops.data.cells import CellEdge, CellSpec, CellStackSpec, Join
-from pnas_ops.data.specs import BlockSpec, CellOpSpec, ClassifierSpec, IdentitySpec, LinearConvSpec, PoolSpec
+from pnas_ops.data.specs import CellOpSpec, ClassifierSpec, IdentitySpec, LinearConvSpec, PoolSpec
 
 DARTS_OPERATIONS: dict[str, CellOpSpec] = {
     "max_pool_3x3": PoolSpec(mode="max", kernel_size=3),

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cells import CellStackSpec
 from pnas_ops.data.html_table import html_table
-from pnas_ops.data.specs import BlockSpec, OpSpec, TreeBlockSpec
+from pnas_ops.data.specs import OpSpec, TreeBlockSpec
 from pnas_ops.data.tree_texts import cells_texts, trees_text
 
 _HEADINGS = ("block", "image", "operation", "channels", "stride", "shortcut")
@@ -26,7 +27,7 @@ def counted(count: int, noun: str) -> str:
 
 def images_to_classes(resolution: int, in_channels: int, classes: int) -> str:
     """What goes into a net and what comes out: "224x224x3 to 1000 classes"."""
-    return f"{resolution}x{resolution}x{in_channels} to {classes} classes"
+    return f"{resolution}x{resolution}x{in_channels} to {classes} {'class' if classes == 1 else 'classes'}"
 
 
 def operation_text(op: OpSpec) -> str:

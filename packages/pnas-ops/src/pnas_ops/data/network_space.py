@@ -10,12 +10,13 @@ from attrs import evolve, field, frozen
 from attrs.validators import deep_iterable, instance_of, min_len
 from torch import Tensor
 
+from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.choice_space import ChoiceSpace, as_shares, random_choices
 from pnas_ops.data.cost_terms import Condition, CostTerm
 from pnas_ops.data.listings import block_rows, counted, html_listing, images_to_classes, listing, shortened
 from pnas_ops.data.network_stage import RISING_NUMBERS, NetworkStage
 from pnas_ops.data.space import Architecture, Row, check_candidates, check_chain
-from pnas_ops.data.specs import BlockSpec, ClassifierSpec, MBConvSpec
+from pnas_ops.data.specs import ClassifierSpec, MBConvSpec
 
 
 @frozen(kw_only=True, repr=False)

@@ -6,7 +6,8 @@ from typing import Any
 from attrs import field, frozen
 from attrs.validators import deep_iterable, ge, instance_of, min_len
 
-from pnas_ops.data.specs import BlockSpec, MBConvSpec
+from pnas_ops.data.blocks import BlockSpec
+from pnas_ops.data.specs import MBConvSpec
 
 _NUMBER: Any = [instance_of(int), ge(1)]
 

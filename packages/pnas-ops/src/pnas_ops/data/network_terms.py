@@ -5,10 +5,10 @@ from itertools import product
 
 from attrs import evolve
 
+from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cost_terms import CostTerm
 from pnas_ops.data.network_space import NetworkSpace
 from pnas_ops.data.network_stage import NetworkStage
-from pnas_ops.data.specs import BlockSpec
 from pnas_ops.data.workload import Workload
 
 

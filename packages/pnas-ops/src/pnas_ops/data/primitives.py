@@ -2,10 +2,11 @@
 
 from attrs import evolve, frozen
 
+from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.errors import PnasError
+from pnas_ops.data.misfits import misfit
 from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import (
-    BlockSpec,
     BottleneckSpec,
     ClassifierSpec,
     ConvSpec,
@@ -16,7 +17,6 @@ from pnas_ops.data.specs import (
     SeparableConvSpec,
     ShuffleUnitSpec,
     UpsampleSpec,
-    misfit,
 )
 
 _GROUPS, _RESNEXT_GROUPS = 4, 32

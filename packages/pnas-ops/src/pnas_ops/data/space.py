@@ -8,6 +8,7 @@ from itertools import pairwise
 from attrs import field, frozen
 from attrs.validators import ge, instance_of, min_len, optional
 
+from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_operations import NoneSpec
 from pnas_ops.data.choice_space import ChoiceSpace
 from pnas_ops.data.listings import (
@@ -19,7 +20,8 @@ from pnas_ops.data.listings import (
     net_rows,
     shortened,
 )
-from pnas_ops.data.specs import BlockSpec, ClassifierSpec, IdentitySpec, OpSpec, ZeroSpec, misfit, resizes
+from pnas_ops.data.misfits import misfit, resizes
+from pnas_ops.data.specs import ClassifierSpec, IdentitySpec, OpSpec, ZeroSpec
 
 
 @frozen(kw_only=True)

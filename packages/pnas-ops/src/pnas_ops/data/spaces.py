@@ -4,18 +4,11 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from types import MappingProxyType
 
+from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.network_space import NetworkSpace
 from pnas_ops.data.network_stage import NetworkStage
 from pnas_ops.data.space import SearchSpace, Stage
-from pnas_ops.data.specs import (
-    BlockSpec,
-    ClassifierSpec,
-    ConvSpec,
-    LinearConvSpec,
-    MBConvSpec,
-    OpSpec,
-    ZeroSpec,
-)
+from pnas_ops.data.specs import ClassifierSpec, ConvSpec, LinearConvSpec, MBConvSpec, OpSpec, ZeroSpec
 
 
 def scale_width(channels: int, width_mult: float, *, unit: int = 8) -> int:

@@ -1,4 +1,4 @@
-"""Operations and blocks as plain data."""
+"""Operations as plain data."""
 
 from typing import Any, Literal, get_args
 
@@ -13,7 +13,7 @@ from pnas_ops.data.cell_operations import (
     ResidualReductionSpec,
 )
 from pnas_ops.data.cells import CellEdge, CellStackSpec
-from pnas_ops.data.own_operation import OwnOperation, answer
+from pnas_ops.data.own_operation import OwnOperation
 
 Activation = Literal["relu6", "relu", "hswish", "silu"]
 PoolMode = Literal["average", "max"]
@@ -398,143 +398,3 @@ def _grouped(groups: int) -> str:
 
 def _with_shortcut(shortcut: bool) -> str:
     return "-shortcut" if shortcut else ""
-
-
-def resizes(op: OpSpec) -> bool:
-    """Whether the size of its output is not that of its input by the block's stride."""
-    return isinstance(op, ClassifierSpec | GlobalPoolSpec | UpsampleSpec)
-
-
-def has_own_shortcut(op: OpSpec) -> bool:
-    """Whether the input is in the operation's sum already, so that a block adds it no more."""
-    match op:
-        case TreeBlockSpec() | ShuffleUnitSpec():
-            return True
-        case BottleneckSpec() | BasicBlockSpec():
-            return op.shortcut
-    return False
-
-
-def channel_unit(op: OpSpec) -> int:
-    """What the channels before and after the operation may have to be a multiple of, so that it can stand."""
-    match op:
-        case GroupedConvSpec():
-            return op.groups
-        case BottleneckSpec():
-            return op.reduction * op.groups
-        case ShuffleUnitSpec():
-            return 2 if op.version == "v2" else 4 * op.groups
-    return 1
-
-
-def misfit(op: OpSpec, in_channels: int, out_channels: int, *, stride: int, residual: bool) -> str | None:
-    """Why the operation cannot stand at this place of a net; None where it can."""
-    place = f"{in_channels}->{out_channels} s{stride}"
-    keeps_shape = stride == 1 and in_channels == out_channels and not resizes(op)
-    if residual and not keeps_shape:
-        return f"a residual block needs stride 1 and equal channels, got {place}"
-    if residual and has_own_shortcut(op):
-        return f"{op} has a shortcut of its own"
-    match op:
-        case ZeroSpec() | IdentitySpec() if not keeps_shape:
-            return f"{op} needs stride 1 and equal channels, got {place}"
-        case ZeroSpec() if not residual:
-            return "skip needs a residual block: without a shortcut nothing would pass"
-        case IdentitySpec() if residual:
-            return "identity in a residual block would double its input: use ZeroSpec to skip the block"
-        case PoolSpec() | GlobalPoolSpec() if in_channels != out_channels:
-            return f"{op} needs equal channels, got {place}"
-        case GroupedConvSpec() if in_channels % op.groups or out_channels % op.groups:
-            return f"{op} needs channels that are multiples of {op.groups}, got {place}"
-        case UpsampleSpec() if stride > 1 or in_channels != out_channels:
-            return f"{op} needs stride 1 and equal channels, got {place}"
-        case BottleneckSpec() if out_channels % channel_unit(op):
-            return f"{op} needs output channels that are a multiple of {channel_unit(op)}, got {place}"
-        case ShuffleUnitSpec():
-            return _misfit_of_shuffle_unit(op, in_channels, out_channels, place, keeps_shape=keeps_shape)
-        case TreeBlockSpec():
-            return _misfit_of_tree(op, in_channels, out_channels)
-        case NoneSpec() if residual or in_channels != out_channels:
-            return f"{op} stands at an edge of a cell, got {place}"
-        case FactorizedReduceSpec() if stride != 2 or out_channels % 2:
-            return f"{op} needs stride 2 and an even number of output channels, got {place}"
-        case ResidualReductionSpec() if stride == 1:
-            return f"{op} needs a stride, got {place}"
-        case CellStackSpec():
-            from pnas_ops.data.cell_parts import misfit_of_cells  # late: it is made of blocks
-
-            return misfit_of_cells(op, in_channels, out_channels, stride=stride, residual=residual)
-        case OwnOperation():
-            return answer(op, "misfit", lambda: op.misfit(in_channels, out_channels, stride=stride, residual=residual))
-    return None
-
-
-def _misfit_of_shuffle_unit(
-    op: ShuffleUnitSpec, in_channels: int, out_channels: int, place: str, *, keeps_shape: bool
-) -> str | None:
-    unit = channel_unit(op)
-    if out_channels % unit:
-        return f"{op} needs output channels that are a multiple of {unit}, got {place}"
-    if in_channels % op.groups:
-        return f"{op} needs input channels that are a multiple of {op.groups}, got {place}"
-    if op.version == "v1" and not keeps_shape and out_channels <= in_channels:
-        return f"{op} needs more output channels than input channels where the shape changes, got {place}"
-    return None
-
-
-def _misfit_of_tree(op: TreeBlockSpec, in_channels: int, out_channels: int) -> str | None:
-    if out_channels < in_channels:
-        return f"{op} needs at least as many output channels as input channels, got {in_channels}->{out_channels}"
-    for number, edge in enumerate(op.edges):
-        reason = misfit(edge, op.hidden_channels, op.hidden_channels, stride=1, residual=False)
-        if reason is not None:
-            return f"{reason} at edge {number} of {op}"
-    return None
-
-
-@frozen(kw_only=True)
-class BlockSpec:
-    """An operation at a place in a net: its output is `op(x)`, or `x + op(x)` where `residual`.
-
-    Raises:
-        ValueError: where the operation cannot stand at this place.
-    """
-
-    op: OpSpec
-    in_channels: int = field(validator=_POSITIVE)
-    out_channels: int = field(validator=_POSITIVE)
-    stride: int = field(default=1, validator=_POSITIVE)
-    residual: bool = False
-
-    def __attrs_post_init__(self) -> None:
-        reason = misfit(self.op, self.in_channels, self.out_channels, stride=self.stride, residual=self.residual)
-        if reason is not None:
-            raise ValueError(reason)
-
-    @property
-    def keeps_shape(self) -> bool:
-        """Whether the output has the shape of the input."""
-        return self.stride == 1 and self.in_channels == self.out_channels and not resizes(self.op)
-
-    @property
-    def computes_nothing(self) -> bool:
-        """Whether the block hands on its input, so that it costs nothing on any device."""
-        return isinstance(self.op, ZeroSpec | IdentitySpec | NoneSpec)
-
-    @property
-    def size_unit(self) -> int:
-        """What the height and width of its input must be a multiple of."""
-        return self.stride if isinstance(self.op, FactorizedReduceSpec | CellStackSpec) else 1
-
-    def output_size(self, size: int) -> int:
-        """Height (or width) of the output for an input of height (or width) `size`."""
-        match self.op:
-            case ClassifierSpec() | GlobalPoolSpec():
-                return 1
-            case UpsampleSpec():
-                return size * self.op.factor
-        return -(-size // self.stride)
-
-    def __str__(self) -> str:
-        shortcut = " +x" if self.residual else ""
-        return f"{self.op} {self.in_channels}->{self.out_channels} s{self.stride}{shortcut}"

@@ -9,10 +9,11 @@ from attrs import evolve, field, frozen
 from attrs.validators import deep_iterable, ge, instance_of, min_len
 
 from pnas_ops.data.block_parts import block_parts
+from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_space import CellSpace
 from pnas_ops.data.network_space import NetworkSpace
 from pnas_ops.data.space import Architecture, PositionSpace, Row, SearchSpace, check_candidates, check_chain
-from pnas_ops.data.specs import BlockSpec, EdgeSpec, IdentitySpec, TreeBlockSpec
+from pnas_ops.data.specs import EdgeSpec, IdentitySpec, TreeBlockSpec
 from pnas_ops.data.tree_texts import edge_name
 
 _NUMBER: Any = [instance_of(int), ge(1)]

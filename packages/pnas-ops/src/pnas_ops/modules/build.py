@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import nn
 
+from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_operations import (
     FactorizedReduceSpec,
     NoneSpec,
@@ -21,7 +22,6 @@ from pnas_ops.data.own_operation import OwnOperation, answer
 from pnas_ops.data.space import Architecture, Row, SearchSpace
 from pnas_ops.data.specs import (
     BasicBlockSpec,
-    BlockSpec,
     BottleneckSpec,
     ClassifierSpec,
     ConvSpec,

@@ -5,10 +5,10 @@ from itertools import chain
 
 from torch import nn
 
+from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_choices import CellChoices, Sets
 from pnas_ops.data.cell_parts import edge_block, first_halving, input_block
 from pnas_ops.data.cells import CellStackSpec, PlacedCell, placed_cells
-from pnas_ops.data.specs import BlockSpec
 from pnas_ops.modules.cells import Cell, CellStack, Sum
 from pnas_ops.modules.elastic import Mix
 

@@ -21,6 +21,8 @@ BaselineName = Literal[
     "shufflenet_v2_x1_0",
     "efficientnet_b0",
 ]
+"""One of `BASELINES`."""
+
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
 """The names that `baseline` knows."""
 

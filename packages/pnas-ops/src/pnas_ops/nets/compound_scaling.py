@@ -17,6 +17,8 @@ from pnas_ops.nets.errors import ArchitectureError
 from pnas_ops.nets.scaling import scaled
 
 Dimension = Literal["depth", "width", "resolution"]
+"""One of `DIMENSIONS`."""
+
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 """What a net can be scaled in."""
 

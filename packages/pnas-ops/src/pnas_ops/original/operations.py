@@ -4,16 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from pnas_ops.data.specs import (
-    BlockSpec,
-    ConvSpec,
-    GroupedConvSpec,
-    IdentitySpec,
-    MBConvSpec,
-    OpSpec,
-    PoolSpec,
-    SeparableConvSpec,
-)
+from pnas_ops.data.blocks import BlockSpec
+from pnas_ops.data.specs import ConvSpec, GroupedConvSpec, IdentitySpec, MBConvSpec, OpSpec, PoolSpec, SeparableConvSpec
 from pnas_ops.files.serialization import FormatError
 from pnas_ops.original.layers import (
     ConvLayer,

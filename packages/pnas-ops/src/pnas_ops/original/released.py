@@ -9,13 +9,16 @@ References:
 
 from typing import Literal, get_args
 
+from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.pyramid_nets import pyramid_tree_architecture
 from pnas_ops.data.space import Architecture
 from pnas_ops.data.spaces import mbconv_candidates
-from pnas_ops.data.specs import BlockSpec, ClassifierSpec, ConvSpec, MBConvSpec, OpSpec
+from pnas_ops.data.specs import ClassifierSpec, ConvSpec, MBConvSpec, OpSpec
 from pnas_ops.original.released_trees import released_trees
 
 ReleasedName = Literal["proxyless_mobile", "proxyless_cpu", "proxyless_gpu", "proxyless_mobile_14", "proxyless_cifar"]
+"""One of `RELEASED`."""
+
 RELEASED: tuple[ReleasedName, ...] = get_args(ReleasedName)
 """The names that `released` knows."""
 

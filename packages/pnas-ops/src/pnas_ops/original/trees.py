@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from math import prod
 
+from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import (
-    BlockSpec,
     ClassifierSpec,
     EdgeSpec,
     IdentitySpec,

@@ -14,6 +14,7 @@ from pnas_supernet.gates.candidates import OutputForm, check_inputs, inner_produ
 from pnas_supernet.gates.freezing import Buffers, buffers_untouched
 from pnas_supernet.gates.nested import Nest, tensors_in
 from pnas_supernet.gates.surroundings import Surroundings
+from pnas_supernet.gates.transfers import Underway
 
 
 @frozen(eq=False)
@@ -107,7 +108,8 @@ class _EchoActive(torch.autograd.Function):
         kept = () if isinstance(evaluation.candidates[evaluation.active], Zero) else outputs
         # `data` is the same memory without autograd's check: whether it has been changed since, the counters tell.
         ctx.save_for_backward(probs, *inputs, *(output.data for output in kept))
-        ctx.evaluation, ctx.inputs = evaluation, len(inputs)
+        # Sent off now: to ask for them in backward would have the device finish, and then wait, at every place.
+        ctx.evaluation, ctx.inputs, ctx.probs = evaluation, len(inputs), Underway(probs)
         ctx.counters = [_ChangeCounter(output) for output in kept]
         echoed = tuple(output.detach() for output in outputs)
         ctx.mark_non_differentiable(*(output for output in echoed if not has_gradient(output)))
@@ -136,7 +138,7 @@ class _EchoActive(torch.autograd.Function):
 
         surroundings = evaluation.before.surroundings
         with torch.no_grad(), surroundings.restored(), buffers_untouched(_parts_of(evaluation.candidates)):
-            numbered = zip(range(len(probs)), evaluation.candidates, probs.tolist(), strict=True)
+            numbered = zip(range(len(probs)), evaluation.candidates, ctx.probs.read(), strict=True)
             grad_probs = torch.stack([grad_gate(*one) for one in numbered])
         return grad_probs, None, *grad_outputs, *(None for _ in inputs)
 

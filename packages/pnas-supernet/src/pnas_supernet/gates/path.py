@@ -174,7 +174,12 @@ def _draw(alpha: Tensor, generator: torch.Generator) -> int:
 
 
 def _probs(alpha: Tensor) -> Tensor:
-    if max(alpha.tolist()) == -math.inf:  # in Python numbers, which on tensors this small is quicker than operators
+    numbers = alpha.tolist()  # in Python numbers, which on tensors this small is quicker than operators
+    if not all(number < math.inf for number in numbers):  # nor is NaN
+        raise ValueError(
+            f"no path can be drawn by alpha = {numbers}: give every candidate a finite number, or -inf to ban it"
+        )
+    if max(numbers) == -math.inf:
         raise ValueError("every candidate of a MixedOp is banned by alpha = -inf: leave it one")
     # In float64: a float32 softmax can round a rare candidate to zero.
     return alpha.double().softmax(dim=0)

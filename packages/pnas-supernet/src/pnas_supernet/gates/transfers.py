@@ -1,6 +1,7 @@
 """Numbers that cross between a device and the CPU: many at once, since each crossing waits for the device."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +19,24 @@ def on_cpu(tensors: Sequence[Tensor]) -> list[Tensor]:
         tensor.detach() if tensor.device.type == "cpu" else next(fetched).to(tensor.dtype).view(tensor.shape)
         for tensor in tensors
     ]
+
+
+class Underway:
+    """A tensor's numbers on their way to the CPU, for which the device does not interrupt what comes after.
+
+    Args:
+        tensor: is not changed until they are read.
+    """
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._copy = tensor.detach().to("cpu", non_blocking=tensor.is_cuda)
+        self._arrival = torch.cuda.current_stream(tensor.device).record_event() if tensor.is_cuda else None
+
+    def read(self) -> Any:
+        """As `Tensor.tolist`, once they have arrived."""
+        if self._arrival is not None:
+            self._arrival.synchronize()
+        return self._copy.tolist()
 
 
 def put_back(tensors: Sequence[Tensor], values: Sequence[Tensor]) -> None:

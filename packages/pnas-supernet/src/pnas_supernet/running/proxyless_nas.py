@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,6 @@ from pnas_supernet.searching.tuning import warn_of_slow_kernels
 
 Batch = tuple[Any, Any]
 
-_STEPS_BETWEEN_READINGS = 50
-"""On a GPU: so few waits cost nothing, and of steps that come after one that was not finite, few are lost."""
-
 
 class ProxylessNAS:
     """A search that can be left and taken up between any two steps.
@@ -55,7 +53,7 @@ class ProxylessNAS:
         generator: source of the sampled paths and of dropout, on the CPU, in the same state in every process.
         group: processes that search as one, each on its own part of every batch.
         read_every: weight steps after which the CPU reads losses and scores, and whether all was finite; in between it
-            does not wait for the device. 1 on a CPU, 50 elsewhere if None.
+            does not wait for the device. As `Readings.on` has it if None.
         recorded: whether candidates are run from recordings, see `RecordedCandidates`; on a GPU alone if None, and not
             with the gate "darts".
 
@@ -96,9 +94,7 @@ class ProxylessNAS:
         self.weight_optimizer = make_weight_optimizer(network, config)
         self.alpha_optimizer = make_alpha_optimizer(network, config)
         self._device = alpha_parameters(network)[0].device
-        if read_every is None:
-            read_every = 1 if self._device.type == "cpu" else _STEPS_BETWEEN_READINGS
-        self._readings = Readings(read_every)
+        self._readings = Readings.on(self._device) if read_every is None else Readings(read_every)
         # A recording is of one candidate: of a mixture it would keep the memory of all for good.
         recorded = self._device.type == "cuda" and config.gate != "darts" if recorded is None else recorded
         self._recorded = RecordedCandidates(network) if recorded else nullcontext()
@@ -151,7 +147,8 @@ class ProxylessNAS:
 
         Raises:
             DivergenceError: where a loss, a gradient or a statistic is not finite, naming the step, its paths and the
-                last checkpoint. That may be some steps later (see `read_every`), of which none has changed anything.
+                last checkpoint. That may be some steps later (see `read_every`), of which none has changed anything or
+                counts in `step`.
             DesynchronizedError, LostProcessError: where the processes do not hold together.
             ValueError: where there is no batch.
         """
@@ -172,6 +169,7 @@ class ProxylessNAS:
                 with self._advised():
                     self._weight_step(inputs, targets, progress=progress.step / len(train))
                     progress.step += 1
+                    self._readings.then([], partial(progress.confirm, progress.step))
                     if not warm_up and progress.step % config.arch_interval == 0:
                         self._arch_steps(*next(validation_stream))
                         known.forget()
@@ -180,7 +178,7 @@ class ProxylessNAS:
                     on_step()
         self._check_processes(batches=len(train))
         self._read()
-        return progress.finish_epoch(config, self.network)
+        return progress.finish_epoch(config, self.network, self.arch_step)
 
     def save(self, path: FilePath) -> None:
         """Writes all that changes in a search, with a checksum, and keeps the checkpoint before it.
@@ -346,6 +344,7 @@ class ProxylessNAS:
         try:
             yield
         except DivergenceError as error:
+            self._progress.go_back()
             last = (
                 "no checkpoint was written"
                 if self._checkpoint is None

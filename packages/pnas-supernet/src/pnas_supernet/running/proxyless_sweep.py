@@ -111,7 +111,7 @@ class ProxylessSweep(ProxylessNAS):
         for aim in self._aims[1:]:
             aim.progress.train = of_weights
             with active_alphas(self.network, aim.alphas):
-                aim.progress.finish_epoch(self.config, self.network)
+                aim.progress.finish_epoch(self.config, self.network, aim.arch_step)
         return record
 
     def search_state(self, index: int) -> dict[str, Any]:

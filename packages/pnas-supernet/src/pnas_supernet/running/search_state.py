@@ -20,7 +20,7 @@ from pnas_supernet.running.state_checks import (
     refuse_other_optimizer,
     refuse_unlike_state,
 )
-from pnas_supernet.searching.arch_steps import ArchStep
+from pnas_supernet.searching.arch_steps import ArchStep, HasMultipliers
 from pnas_supernet.searching.history import EpochMean, EpochRecord, relative_entropy
 from pnas_supernet.searching.readings import DivergenceError
 from pnas_supernet.searching.search_config import SearchConfig
@@ -35,20 +35,30 @@ class Progress:
         history: a record of every finished epoch.
         step: weight steps of the epoch that is under way.
         train, validation: means over that epoch's steps, of the weights and of the architecture.
+        confirmed: of these steps, those that are known to have been finite.
     """
 
     history: list[EpochRecord] = Factory(list)
     step: int = 0
     train: EpochMean = Factory(EpochMean)
     validation: EpochMean = Factory(EpochMean)
+    confirmed: int = 0
 
     @property
     def epoch(self) -> int:
         """The epoch that is under way, counted from 0 over both phases."""
         return len(self.history)
 
-    def finish_epoch(self, config: SearchConfig, network: nn.Module) -> EpochRecord:
-        """Puts the epoch on record, with the probabilities that it led to, and begins the next."""
+    def confirm(self, step: int) -> None:
+        """All was finite up to and with the weight step that made it so many."""
+        self.confirmed = step
+
+    def go_back(self) -> None:
+        """Leaves out the weight steps that have not been confirmed: they have changed nothing."""
+        self.step = self.confirmed
+
+    def finish_epoch(self, config: SearchConfig, network: nn.Module, arch_step: ArchStep) -> EpochRecord:
+        """Puts the epoch on record, with the probabilities and multipliers that it led to, and begins the next."""
         record = EpochRecord(
             epoch=self.epoch,
             phase="warm-up" if config.is_warm_up(self.epoch) else "search",
@@ -58,9 +68,10 @@ class Progress:
             validation_accuracy=self.validation.accuracy if self.validation.count else None,
             entropy=relative_entropy(network),
             probs=tuple(tuple(op.probs.tolist()) for op in mixed_ops(network)),
+            multipliers=dict(arch_step.multipliers) if isinstance(arch_step, HasMultipliers) else {},
         )
         self.history.append(record)
-        self.step = 0
+        self.step = self.confirmed = 0
         self.train, self.validation = EpochMean(), EpochMean()
         return record
 
@@ -121,7 +132,7 @@ class SearchState:
             scaler.load_state_dict(scaler_state)
         self.generator.set_state(state["generator"])
         self.fair_paths.load_state_dict(state.get("fair_paths", []))  # not in what earlier versions saved
-        self.progress.history, self.progress.step = history, step
+        self.progress.history, self.progress.step, self.progress.confirmed = history, step, step
         self.progress.train, self.progress.validation = train, validation
 
 

@@ -1,6 +1,6 @@
 """How alpha learns: what a search does on a validation batch, as exchangeable objects."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -63,6 +63,15 @@ class AdaptiveObjective(Protocol):
         """Goes on from what `state_dict` returned."""
 
 
+@runtime_checkable
+class HasMultipliers(Protocol):
+    """An objective, or a step by it, that holds costs within limits by multipliers that adapt: for the records."""
+
+    @property
+    def multipliers(self) -> Mapping[str, float]:
+        """What each limit costs now, in units of the loss, by the name of what it limits."""
+
+
 class GateStep:
     """Learns by the gradient of the gates (eq. 4).
 
@@ -99,6 +108,11 @@ class GateStep:
         if isinstance(self.objective, AdaptiveObjective):
             self.objective.adapt([op.probs.detach() for op in mixed_ops(network)])
         return result
+
+    @property
+    def multipliers(self) -> Mapping[str, float]:
+        """Those of the objective; none where it has none."""
+        return self.objective.multipliers if isinstance(self.objective, HasMultipliers) else {}
 
     def state_dict(self) -> dict[str, Any]:
         return self.objective.state_dict() if isinstance(self.objective, AdaptiveObjective) else {}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from attrs import define, frozen
+from attrs import define, field, frozen
 from torch import nn
 
 from pnas_ops import html_table
@@ -23,6 +23,8 @@ class EpochRecord:
             it; None in the warm-up.
         entropy: `relative_entropy` after the epoch.
         probs: the probabilities of every `MixedOp` after the epoch.
+        multipliers: of the constraints of the objective after the epoch, by the names of their costs, where the
+            `ArchStep` is a `HasMultipliers`; empty in files of earlier versions.
     """
 
     epoch: int
@@ -33,6 +35,8 @@ class EpochRecord:
     validation_accuracy: float | None
     entropy: float
     probs: tuple[tuple[float, ...], ...]
+    # A dict has no hash.
+    multipliers: dict[str, float] = field(factory=dict, hash=False)
 
     def __repr__(self) -> str:
         epoch, phase, training, validation, entropy = history_row(self)
