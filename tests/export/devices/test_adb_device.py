@@ -10,6 +10,7 @@ import pytest
 from pnas_export import AdbDevice, DeviceError, architecture_signatures, chain_signatures, quantize_tflite
 from pnas_export.devices import file_device
 from pnas_export.quantizing.quantization import MIN_CALIBRATION_IMAGES
+from pnas_export.timing.sessions import probe_file
 from pnas_ops import Architecture, BlockSpec, DeviceInfo, Workload, ZeroSpec
 from stand_ins import PhoneStandIn, write_adb
 
@@ -29,8 +30,8 @@ def converted(monkeypatch: pytest.MonkeyPatch, blocks: list[Workload], blocks_mo
     monkeypatch.setattr(file_device, "convert_workloads", convert_workloads)
 
 
-def device(phone: PhoneStandIn, **options: Any) -> AdbDevice:
-    return AdbDevice(adb=phone.adb, **options)
+def device(phone: PhoneStandIn, *, probe: bool = False, **options: Any) -> AdbDevice:
+    return AdbDevice(adb=phone.adb, probe=probe, **options)
 
 
 def size_ms(model: bytes, names: Sequence[str]) -> float:
@@ -55,6 +56,27 @@ def test_every_block_and_net_is_timed_as_its_own_file(
         assert measurement.p25_ms < measurement.median_ms < measurement.p75_ms
         assert measurement.count == 50
     assert told == [("converting", 0, 1), ("converting", 1, 1), *(("measuring", done, 5) for done in range(6))]
+    assert phone.files == []
+
+
+@pytest.mark.usefixtures("converted")
+def test_a_phone_that_becomes_slow_half_way_measures_what_it_would_have_at_one_speed(
+    phone: PhoneStandIn, blocks: list[Workload], blocks_model: bytes, architecture: Architecture
+) -> None:
+    # After the probe, the empty call, the probe and the block.
+    phone.set(runs_left=1000, slow_at=1000 - 4, slower=1.3)
+    found = dict(device(phone, probe=True).measure([blocks[:1]], nets=[architecture]))
+    # Once more the block, since the probes around it do not agree; then the net.
+    assert sum("--graph" in call for call in phone.calls) == 5 + 2 + 2
+    probe_ms, idle_ms = probe_file("float32").stat().st_size / 1000, size_ms(blocks_model, ["idle"])
+    for key, names in ((blocks[0], [blocks[0].name]), (architecture, architecture_signatures(architecture))):
+        measurement = found[key]
+        assert measurement.probe_ms == pytest.approx(1.3 * probe_ms, rel=1e-4)
+        assert not measurement.noisy
+        told = measurement.at(probe_ms)
+        # Times are whole microseconds.
+        assert told.overhead_ms == pytest.approx(idle_ms, abs=0.002)
+        assert told.latency_ms == pytest.approx(size_ms(blocks_model, names) - idle_ms, abs=0.003)
     assert phone.files == []
 
 

@@ -12,12 +12,15 @@ from attrs import frozen
 from pnas_export import CommandDevice, DeviceError, chain_signatures
 from pnas_export.devices import file_device
 from pnas_export.devices.file_device import FileByFileDevice
+from pnas_export.timing.sessions import probe_file
 from pnas_ops import Architecture, DeviceInfo, Measurement, Workload
 from stand_ins import write_bench
 
 
-def device(folder: Path, form: str, arguments: str = "{model}", **options: Any) -> CommandDevice:
-    return CommandDevice(template=f"{write_bench(folder, form)} {arguments}", **options)
+def device(
+    folder: Path, form: str, arguments: str = "{model}", *, probe: bool = False, **options: Any
+) -> CommandDevice:
+    return CommandDevice(template=f"{write_bench(folder, form)} {arguments}", probe=probe, **options)
 
 
 @pytest.fixture
@@ -37,8 +40,9 @@ def test_blocks_and_nets(
         return blocks_model
 
     monkeypatch.setattr(file_device, "convert_workloads", convert_workloads)
-    found = dict(device(folder, "SIZE").measure([[block] for block in blocks], nets=[architecture]))
+    found = dict(device(folder, "SIZE", probe=True).measure([[block] for block in blocks], nets=[architecture]))
     assert list(found) == [*blocks, architecture]
+    assert {one.probe_ms for one in found.values()} == {probe_file("float32").stat().st_size}
     idle, *sizes, net = (
         len(chain_signatures(blocks_model, names))
         for names in (["idle"], *([block.name] for block in blocks), [block.name for block in blocks])
@@ -64,8 +68,13 @@ def test_a_block_that_is_faster_than_an_empty_call_costs_nothing(
     monkeypatch: pytest.MonkeyPatch, blocks: list[Workload], blocks_model: bytes
 ) -> None:
     monkeypatch.setattr(file_device, "convert_workloads", lambda workloads, **options: blocks_model)
-    found = dict(SlowEmptyCall().measure([blocks]))
+    found = dict(SlowEmptyCall(probe=False).measure([blocks]))
     assert [(one.latency_ms, one.overhead_ms) for one in found.values()] == [(0.0, 2.0)] * len(blocks)
+
+
+def test_a_command_that_cannot_time_the_probe_is_told_how_it_goes_without(folder: Path, tflite_path: Path) -> None:
+    with pytest.raises(DeviceError, match=r"did not time the probe .*by hand to see why; or do without it \(probe=Fal"):
+        device(folder, "failure", probe=True).measure_files([tflite_path])
 
 
 @pytest.mark.parametrize(
@@ -109,7 +118,7 @@ def test_a_path_is_quoted_for_the_shell_that_a_word_is_for(inner: str, tmp_path:
     seen = tmp_path / "seen"
     inner = inner.replace("echo", "printf %s")
     template = shlex.join(["sh", "-c", f"{inner} > {seen}; echo 1.5 # {{threads}}"])
-    (found,) = CommandDevice(template=template).measure_files([path]).values()
+    (found,) = CommandDevice(template=template, probe=False).measure_files([path]).values()
     assert found.latency_ms == 1.5
     assert seen.read_text().replace('"', "") == str(path).replace('"', "")
 

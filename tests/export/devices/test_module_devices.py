@@ -90,7 +90,10 @@ class Scales(FileByFileDevice):
 def test_files_are_timed_one_by_one(conversions: Path) -> None:
     device = Scales(cache=conversions)
     measured = dict(device.measure(ROWS, nets=[NET], build=build_tiny))
-    assert device.timed == ["an empty call", *(f"block {one}" for one in CANDIDATES), "net 'whole'"]
+    probes, files = device.timed[::2], device.timed[1::2]
+    assert set(probes) == {"the probe that tells its speed"}
+    assert files == ["an empty call", *(f"block {one}" for one in CANDIDATES), "net 'whole'"]
+    assert len(probes) == len(files) + 1
     whole = len(net_model(NET, b"", build=build_tiny, cache=conversions))
     assert measured[NET].latency_ms + measured[NET].overhead_ms == whole
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from attrs import evolve
 
-from pnas_export import Runtime, installed_runtimes
+from pnas_export import AiEdgeLitert, Runtime, installed_runtimes
 from pnas_export.ground.children import started
 from pnas_export.timing import sessions, walk_session
 from pnas_export.timing.sessions import Plan, measure_in_sessions
@@ -203,6 +203,14 @@ def test_the_file_of_the_probe_computes_the_probe(runtime: Runtime) -> None:
     found = runtime.load(path)(images)
     with torch.inference_mode():
         torch.testing.assert_close(found, build_probe()(images), rtol=1e-4, atol=1e-5)
+
+
+def test_the_int8_file_of_the_probe_is_the_probe_coarsely() -> None:
+    images = torch.randn(1, 3, PROBE.resolution, PROBE.resolution, generator=torch.Generator().manual_seed(0))
+    found = AiEdgeLitert().load(sessions.probe_file("int8"))(images)
+    with torch.inference_mode():
+        expected = build_probe()(images)
+    assert (found - expected).norm() < 0.1 * expected.norm()
 
 
 @pytest.mark.parametrize(("module", "suffix"), [("ai_edge_litert.interpreter", "tflite"), ("onnxruntime", "onnx")])

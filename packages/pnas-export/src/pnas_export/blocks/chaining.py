@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from pnas_export.blocks.subgraphs import finish, named
-from pnas_export.runtimes.model_files import read_tree
 from pnas_ops import Architecture, workloads
 
 
@@ -34,17 +33,23 @@ def chain_signatures(model: bytes, names: Sequence[str]) -> bytes:
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    tree = read_tree(model)
-    graphs = {entry.signatureKey.decode(): tree.subgraphs[entry.subgraphIndex] for entry in tree.signatureDefs}
+    # Only the parts that are chained are read: a table's model has hundreds of others.
+    source = schema.Model.GetRootAs(model, 0)
+    entries = [source.SignatureDefs(index) for index in range(source.SignatureDefsLength())]
+    places = {entry.SignatureKey().decode(): entry.SubgraphIndex() for entry in entries}
     if not names:
         raise ValueError("no signature to chain: name at least one")
-    if missing := [name for name in names if name not in graphs]:
-        raise ValueError(f"the model has no signature {missing[0]!r}, only {', '.join(map(repr, graphs))}")
-    chain = _Chain(tree.buffers, tree.operatorCodes)
+    if missing := [name for name in names if name not in places]:
+        raise ValueError(f"the model has no signature {missing[0]!r}, only {', '.join(map(repr, places))}")
+    parts = {name: schema.SubGraphT.InitFromObj(source.Subgraphs(places[name])) for name in dict.fromkeys(names)}
+    chain = _Chain(source)
     for name in names:
-        chain.append(name, graphs[name])
-    for entry in tree.metadata or []:
-        entry.buffer = chain.keep_buffer(entry.buffer)
+        chain.append(name, parts[name])
+    tree = schema.ModelT()
+    tree.version, tree.description = source.Version(), source.Description()
+    tree.metadata = [schema.MetadataT.InitFromObj(source.Metadata(index)) for index in range(source.MetadataLength())]
+    for metadata in tree.metadata:
+        metadata.buffer = chain.keep_buffer(metadata.buffer)
     tree.buffers, tree.operatorCodes = chain.buffers, chain.operator_codes
 
     graph = schema.SubGraphT()
@@ -61,10 +66,11 @@ def chain_signatures(model: bytes, names: Sequence[str]) -> bytes:
 class _Chain:
     """The growing subgraph, and what of the model it needs."""
 
-    def __init__(self, buffers: list[Any], operator_codes: list[Any]) -> None:
-        self._model_buffers, self._model_codes = buffers, operator_codes
-        # Buffer 0 is the empty one by the rules of the format.
-        self.buffers, self.operator_codes = buffers[:1], list[Any]()
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self.buffers, self.operator_codes = list[Any](), list[Any]()
+        self._codes = dict[int, int]()
+        self._read_buffer(0)  # the empty one, by the rules of the format
         self.tensors, self.operators = list[Any](), list[Any]()
         self.source = self.result = -1
         self._last_name = ""
@@ -98,14 +104,21 @@ class _Chain:
         """Where a copy of the model's buffer `index` is now."""
         if index == 0:
             return 0
-        self.buffers.append(self._model_buffers[index])
+        self._read_buffer(index)
         return len(self.buffers) - 1
 
+    def _read_buffer(self, index: int) -> None:
+        from ai_edge_litert import schema_py_generated as schema
+
+        self.buffers.append(schema.BufferT.InitFromObj(self._model.Buffers(index)))
+
     def _keep_code(self, index: int) -> int:
-        code = self._model_codes[index]
-        if code not in self.operator_codes:
-            self.operator_codes.append(code)
-        return self.operator_codes.index(code)
+        from ai_edge_litert import schema_py_generated as schema
+
+        if index not in self._codes:
+            self._codes[index] = len(self.operator_codes)
+            self.operator_codes.append(schema.OperatorCodeT.InitFromObj(self._model.OperatorCodes(index)))
+        return self._codes[index]
 
 
 def _form(tensor: Any) -> str:

@@ -1,10 +1,13 @@
 """Many blocks in one TFLite model, a signature each."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from zlib import crc32
 
 import torch
 from torch import Tensor, nn
 
+from pnas_export.blocks.kept_blocks import keep_blocks, kept_blocks
 from pnas_export.blocks.subgraphs import split_outputs
 from pnas_export.converting.tflite_file import convert
 from pnas_export.ground.conversion import ConversionError
@@ -42,7 +45,7 @@ def convert_workloads(
     Args:
         workloads: each once; of somebody's module those of one input and one output.
         build: makes the modules of a `ModuleSpace`.
-        cache: a folder that keeps what was converted.
+        cache: a folder that keeps what was converted: blocks that were converted among others, too.
         log: a file that receives what the converter prints; dropped if None.
 
     Raises:
@@ -50,6 +53,8 @@ def convert_workloads(
         ConversionError: naming the workload that the converter refuses.
     """
     names = distinct_names(workloads)
+    if cache is not None and (kept := kept_blocks(Path(cache), workloads, [*names, IDLE])) is not None:
+        return kept
     blocks = workload_blocks(workloads, build)
     examples = workload_inputs(workloads)
     try:
@@ -66,7 +71,10 @@ def convert_workloads(
             convert(block, [example], what=f"block {name}", log=log)
         raise
     modules = [name for name, one in zip(names, workloads, strict=True) if isinstance(one, ModuleWorkload)]
-    return split_outputs(model, [*names, IDLE], any_layout=modules)
+    found = split_outputs(model, [*names, IDLE], any_layout=modules)
+    if cache is not None:
+        keep_blocks(Path(cache), workloads, found)
+    return found
 
 
 def distinct_names(workloads: Sequence[AnyWorkload]) -> list[str]:
@@ -110,16 +118,17 @@ def workload_inputs(workloads: Sequence[AnyWorkload]) -> list[Tensor]:
 
 
 def workload_blocks(workloads: Sequence[AnyWorkload], build: ModuleBuilder | None = None) -> list[nn.Module]:
-    """The blocks in evaluation mode, with random weights that depend on the workloads alone; modules as `build` gives.
+    """The blocks in evaluation mode, with random weights that depend on the workload alone; modules as `build` gives.
 
     BatchNorm has random statistics too: of a fresh one, which neither shifts nor scales, converters leave out what a
     trained net computes wherever no convolution stands before it to take it in, as in pre-activation blocks.
     """
-    generator = torch.Generator().manual_seed(0)
     blocks = [build_timed(workload, build) for workload in workloads]
     for block, workload in zip(blocks, workloads, strict=True):
         if isinstance(workload, ModuleWorkload):
             continue
+        # Equal weights in two blocks would be one constant of the file, and stay in the processor's cache.
+        generator = torch.Generator().manual_seed(crc32(workload.name.encode()))
         initialize_weights(block, generator=generator)
         for part in block.modules():
             if isinstance(part, nn.BatchNorm2d):

@@ -48,6 +48,25 @@ def split_outputs(model: bytes, names: Sequence[str], *, any_layout: Collection[
     return finish(tree)
 
 
+def select(model: bytes, names: Sequence[str]) -> bytes:
+    """The model with these of its signatures alone, in their order, and without the weights of the others.
+
+    Args:
+        model: of `split_outputs`.
+        names: of its signatures.
+    """
+    tree = read_tree(model)
+    graphs = {entry.signatureKey.decode(): (entry, tree.subgraphs[entry.subgraphIndex]) for entry in tree.signatureDefs}
+    tree.signatureDefs, tree.subgraphs = (list(one) for one in zip(*(graphs[name] for name in names), strict=True))
+    for index, entry in enumerate(tree.signatureDefs):
+        entry.subgraphIndex = index
+    needed = {tensor.buffer for graph in tree.subgraphs for tensor in graph.tensors}
+    for index, buffer in enumerate(tree.buffers):
+        if index not in needed:
+            buffer.data = None
+    return finish(tree)
+
+
 def replicate(model: bytes, rows: Sequence[Sequence[str]]) -> bytes:
     """A model with a copy of signature `name`, weights included, for each row that names it: "3/name" in row 3.
 

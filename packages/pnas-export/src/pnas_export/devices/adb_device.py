@@ -32,7 +32,7 @@ class AdbDevice(FileByFileDevice):
         adb: the program on this machine.
         use_xnnpack: whether XNNPACK computes what it can.
         runs, warmup_runs: least number of each; `benchmark_model` runs for at least a second and half a second.
-        threads, dtype, statistic, timeout_s, cache, log: see `FileByFileDevice`.
+        threads, dtype, statistic, timeout_s, probe, cache, log: see `FileByFileDevice`.
     """
 
     serial: str | None = None

@@ -36,7 +36,7 @@ class CommandDevice(FileByFileDevice):
             `ssh board "cd x && bench {model}"`, the path is quoted for the shell that reads it there. The file is its
             standard input too.
         name: of the device, for the table.
-        threads, dtype, statistic, timeout_s, cache, log: see `FileByFileDevice`.
+        threads, dtype, statistic, timeout_s, probe, cache, log: see `FileByFileDevice`.
     """
 
     template: str

@@ -1,7 +1,7 @@
 """Measuring blocks and nets as files, one after the other: for devices that run nothing but files."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +12,9 @@ from attrs.validators import in_
 from pnas_export.blocks.signatures import convert_workloads, needed_workloads
 from pnas_export.devices.benchmark_report import Statistic
 from pnas_export.devices.block_files import BlockFile, FileDtype, block_files
+from pnas_export.devices.probed_files import ProbedFiles
 from pnas_export.timing.file_timing import PathKey
+from pnas_export.timing.sessions import probe_file
 from pnas_ops import (
     AnyNet,
     AnyWorkload,
@@ -30,6 +32,8 @@ class FileByFileDevice(ABC):
     """A device of which nothing is asked but to time a TFLite file: what it is made of says how.
 
     Blocks are timed alone and over and over, which is faster than among others: calibrate the table with whole nets.
+    Between any two files, and before the first, it times `pnas_ops.PROBE`, by which measurements of different minutes
+    are brought to one speed; what is between two probes that disagree is timed again.
 
     Attributes:
         threads: of the runtime.
@@ -37,6 +41,8 @@ class FileByFileDevice(ABC):
             more.
         statistic: what stands for the latency in a report of `benchmark_model`.
         timeout_s: seconds after which the timing of a file is given up.
+        probe: whether the probe is timed. Without it half the files are, and nothing is known of the device's speed:
+            for a simulator, whose speed never changes.
         cache: a folder that keeps what was converted.
         log: a file that receives what the converter prints; dropped if None.
     """
@@ -45,6 +51,7 @@ class FileByFileDevice(ABC):
     dtype: FileDtype = field(default="float32", validator=in_(("float32", "int8")))
     statistic: Statistic = field(default="p10", validator=in_(("p10", "avg")))
     timeout_s: float = field(default=300.0, validator=Range(0.0, 1e6, above=True))
+    probe: bool = True
     cache: Path | None = field(default=None, converter=optional(Path))
     log: Path | None = field(default=None, converter=optional(Path))
 
@@ -120,22 +127,32 @@ class FileByFileDevice(ABC):
             DeviceError: naming the device and the file.
         """
         _ = self.info
-        measured = {}
+        measured, time = {}, self._timing()
         for done, path in enumerate(paths, start=1):
-            measured[path] = self.time_file(Path(path), str(path))
+            measured[path] = time(Path(path), str(path))
             report_progress(progress, "measuring", done, len(paths))
         return measured
 
     def _measured(
         self, files: Generator[BlockFile, None, None], count: int, progress: Progress | None
     ) -> Iterator[tuple[AnyWorkload | AnyNet, Measurement]]:
-        overhead_ms = 0.0
+        time = self._timing()
         with closing(files):
-            for done, file in enumerate(files):
-                total = self.time_file(file.path, file.what)
+            empty = next(files)
+            call = time(empty.path, empty.what)
+            report_progress(progress, "measuring", 0, count)
+            for done, file in enumerate(files, start=1):
+                assert file.key is not None
+                total = time(file.path, file.what)
                 report_progress(progress, "measuring", done, count)
-                if file.key is None:
-                    overhead_ms = total.latency_ms
-                else:
-                    latency_ms = max(0.0, total.latency_ms - overhead_ms)
-                    yield file.key, evolve(total, latency_ms=latency_ms, overhead_ms=overhead_ms)
+                overhead_ms = call.at(total.probe_ms).latency_ms
+                yield (
+                    file.key,
+                    evolve(total, latency_ms=max(0.0, total.latency_ms - overhead_ms), overhead_ms=overhead_ms),
+                )
+
+    def _timing(self) -> Callable[[Path, str], Measurement]:
+        """How files are timed one after the other."""
+        if not self.probe:
+            return self.time_file
+        return ProbedFiles(time_file=self.time_file, probe=probe_file(self.dtype)).time

@@ -1,6 +1,8 @@
 """All that is measured of the files of one net, beside PyTorch and beside one another."""
 
+import os
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
@@ -194,9 +196,9 @@ def prove(
         for (name, _), comparison in zip(runs, answers.comparisons, strict=True)
     ]
     timings = _timings(paths, runs, progress)
+    memories = _memories([(paths[name], runtime) for name, runtime in runs], progress)
     proofs = []
-    for index, (name, runtime) in enumerate(runs):
-        report_progress(progress, "measuring memory", index, len(runs))
+    for index, (name, _) in enumerate(runs):
         accuracy, file_score = _judged(answers.judge, answers.scores[index])
         proofs.append(
             FileProof(
@@ -205,10 +207,9 @@ def prove(
                 score=file_score,
                 size_bytes=paths[name].stat().st_size,
                 timings=timings[index],
-                peak_memory_bytes=peak_memory_bytes(paths[name], runtime),
+                peak_memory_bytes=memories[index],
             )
         )
-    report_progress(progress, "measuring memory", len(runs), len(runs))
     losers = {
         proof.parity.file
         for proof, found in zip(proofs, answers.scores, strict=True)
@@ -255,6 +256,17 @@ def _timings(files: Mapping[Format, Path], runs: Sequence[Run], progress: Progre
         tuple(Timing(threads=threads, measurement=measured[index]) for threads, measured in by_threads.items())
         for index in calls
     ]
+
+
+def _memories(runs: Sequence[tuple[Path, Runtime]], progress: Progress | None) -> list[int]:
+    """What each file needs on a runtime; several at a time, since a process that waits changes no other's memory."""
+    report_progress(progress, "measuring memory", 0, len(runs))
+    found = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done, one in enumerate(pool.map(lambda run: peak_memory_bytes(*run), runs), start=1):
+            found.append(one)
+            report_progress(progress, "measuring memory", done, len(runs))
+    return found
 
 
 def _judged(judge: Judge | None, found: float) -> tuple[float | None, float | None]:

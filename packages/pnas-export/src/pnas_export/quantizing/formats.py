@@ -12,6 +12,7 @@ Format = Literal[
 """A file type, and how it is quantized (see `Scheme`); float32 where nothing is said."""
 
 FORMATS: tuple[Format, ...] = get_args(Format)
+"""All that `export_file` writes."""
 
 CALIBRATED_FORMATS: tuple[Format, ...] = ("onnx-int8", "tflite-int8", "tflite-int8-float-io")
 """Those that quantize activations, so that images must show their ranges."""
@@ -36,6 +37,7 @@ def format_of(file: FilePath) -> Format:
 
 
 BUNDLE_FILES: tuple[str, ...] = tuple(map(file_name, FORMATS))
+"""The names of their files in a bundle, in the order of `FORMATS`."""
 
 
 def suffix_of(name: Format) -> str:

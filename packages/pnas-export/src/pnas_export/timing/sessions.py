@@ -25,8 +25,8 @@ from pnas_ops import (
 from pnas_ops.timing import walk
 
 _SESSION = Path(__file__).with_name("walk_session.py")
-_PROBES = {"onnxruntime": Path(__file__).with_name("probe.onnx")}
-_PROBE = Path(__file__).with_name("probe.tflite")
+_PROBE = "probe.tflite"
+_PROBES = {"onnxruntime": "probe.onnx", "int8": "probe-int8.tflite"}
 """The files of `pnas_ops.PROBE`, kept since no converter may change them."""
 
 Entry = tuple[str, str, str | None]
@@ -61,6 +61,11 @@ class Plan:
     whole_samples: int = field(default=100, validator=Range(2, 1_000_000, whole=True))
     least_s: float = field(default=0.5, validator=Range(0.0, 1e6))
     sessions: int = field(default=5, validator=Range(1, 1000, whole=True))
+
+
+def probe_file(name: str) -> Path:
+    """The probe in the format of a runtime's module, or for a device that runs TFLite files in a dtype."""
+    return Path(__file__).with_name(_PROBES.get(name, _PROBE))
 
 
 def measure_in_sessions(
@@ -128,7 +133,7 @@ def _session(plan: Plan, folder: Path, number: int, sessions: int, progress: Pro
     document = asdict(each) | {
         "seed": number,
         "whole_samples": max(2, plan.whole_samples // plan.sessions),
-        "probe": str(_PROBES.get(plan.module, _PROBE)),
+        "probe": str(probe_file(plan.module)),
     }
     write_atomically(folder / "plan.json", json.dumps(document))
     command = [sys.executable, "-I", str(_SESSION), str(walk.__file__), "plan.json"]

@@ -1,0 +1,67 @@
+"""Blocks that were converted together, found again where some of them are wanted: a net is made of such.
+
+They are told by what they are, not by what `torch.export` makes of them, which takes half as long as to convert them.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import pnas_ops.modules
+from pnas_export.blocks.subgraphs import select
+from pnas_export.ground.conversion_cache import cached_conversion
+from pnas_ops import AnyWorkload, OwnOperation, Workload, to_json, write_atomically
+
+_LIBRARIES = ("torch", "torchvision", "litert-torch")
+
+
+def kept_blocks(folder: Path, workloads: Sequence[AnyWorkload], names: Sequence[str]) -> bytes | None:
+    """The model that `keep_blocks` was given with all of these, cut down to them; None where there is none, or damaged.
+
+    Args:
+        folder: of the cache.
+        workloads: each once.
+        names: of the signatures that are wanted.
+    """
+    if not workloads or not all(map(_is_kept, workloads)):
+        return None
+    try:
+        (name,) = {_place(folder, one).read_text() for one in workloads}
+        model = cached_conversion(folder, lambda: name, _missing)
+        return select(model, names)
+    except (ValueError, OSError):
+        return None
+
+
+def keep_blocks(folder: Path, workloads: Sequence[AnyWorkload], model: bytes) -> None:
+    """Keeps a model of blocks for those that will want some of them; blocks of somebody's own are not kept."""
+    name = f"blocks-{hashlib.sha256(model).hexdigest()}"
+    cached_conversion(folder, lambda: name, lambda: model)
+    for one in filter(_is_kept, workloads):
+        write_atomically(_place(folder, one), name)
+
+
+def _missing() -> bytes:
+    raise FileNotFoundError
+
+
+def _is_kept(workload: AnyWorkload) -> bool:
+    """Whether all that a block computes is in our own code."""
+    return isinstance(workload, Workload) and not isinstance(workload.block.op, OwnOperation)
+
+
+def _place(folder: Path, workload: AnyWorkload) -> Path:
+    digest = hashlib.sha256(f"{_code()} {to_json(workload)}".encode()).hexdigest()
+    return folder / "blocks" / digest
+
+
+@cache
+def _code() -> str:
+    """A hash of all that makes blocks of workloads, and files of blocks."""
+    found = hashlib.sha256(repr([version(name) for name in _LIBRARIES]).encode())
+    folders = (Path(pnas_ops.modules.__path__[0]), Path(__file__).parent, Path(__file__).parents[1] / "converting")
+    for path in sorted(path for folder in folders for path in folder.glob("*.py")):
+        found.update(path.read_bytes())
+    return found.hexdigest()
