@@ -5,12 +5,17 @@
 Prints a line of JSON for each strategy, limit and number of evaluations: the median and the quartiles, over the seeds,
 of the regret in percentage points: the table's best mean accuracy of all nets within the limit, less that of the best
 net that the strategy has asked for. An evaluation is a training of 50 epochs that the table has done already.
+
+    python tests/benchmarks/search_strategies.py --table nas_bench_macro_cifar10.csv --proxies 300 --data-dir CIFAR10
+
+prints instead how well proxies that need no training order so many random nets: a line for each, with its rank
+correlation (Spearman) with the table's accuracies. NASWOT looks at the same training images for all nets.
 """
 
 import json
 import os
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
 from itertools import product
@@ -23,9 +28,25 @@ from attrs import frozen
 
 from pnas_apps.exploring.named_strategies import STRATEGIES, make_strategy
 from pnas_apps.ground.progress import Reporter, SafeConsole
+from pnas_apps.ground.randomness import seeded_generator
+from pnas_apps.images.batches import ImageBatches
+from pnas_apps.images.image_set import measure_preprocessing
+from pnas_cifar10.datasets import read_images
 from pnas_latency import MACS, Limit, feasible_nets
-from pnas_ops import Choices, FeasibleNets, Trial, nas_bench_macro_space, read_nas_bench_macro
+from pnas_ops import (
+    Architecture,
+    Choices,
+    FeasibleNets,
+    Judge,
+    Trial,
+    nas_bench_macro_space,
+    naswot_judge,
+    rank_correlation,
+    read_nas_bench_macro,
+    synflow_judge,
+)
 
+CPU = torch.device("cpu")
 LIMITS = (None, 40e6, 60e6, 80e6)
 
 
@@ -84,12 +105,51 @@ def line(name: str, limit: float | None, count: int, found: Sequence[float]) -> 
     }
 
 
+def proxies(table: Path, data_dir: Path, count: int, images: int, reporter: Reporter) -> Iterator[dict[str, object]]:
+    """A line for each proxy, of as many random nets without repetition.
+
+    Args:
+        table: of true accuracies.
+        data_dir: what the program's --data-dir takes.
+        count: of nets.
+        images: that NASWOT looks at.
+        reporter: shows progress.
+    """
+    searched = field(table, None)
+    draws, drawn = seeded_generator(0, "nets"), dict[Choices, Architecture]()
+    while len(drawn) < count:
+        choices = searched.nets.sample(draws, taken=drawn.keys())
+        if choices is None:
+            break
+        drawn[choices] = nas_bench_macro_space().architecture(choices)
+    train, _ = read_images(data_dir, resolution=32, download=False, reporter=reporter)
+    shuffled = ImageBatches(
+        train, measure_preprocessing(train), batch_size=images, generator=seeded_generator(0, "images"), device=CPU
+    )
+    batch, _ = next(iter(shuffled))
+    judges: Mapping[str, Judge] = {"naswot": naswot_judge(batch), "synflow": synflow_judge()}
+    truth = [searched.accuracies[choices] for choices in drawn]
+
+    def told(name: str, values: Sequence[float]) -> dict[str, object]:
+        rank = rank_correlation(values, truth)
+        return {"proxy": name, "nets": len(truth), "rank": None if rank is None else round(rank, 3)}
+
+    yield told("macs", [MACS.of(net) for net in drawn.values()])
+    for name, judge in judges.items():
+        nets = reporter.counted(name, drawn.items(), len(drawn))
+        values = [judge.judge(net, seeded_generator(0, "judge", *choices)).value for choices, net in nets]
+        yield told(name, values) | ({"images": len(batch)} if name == "naswot" else {})
+
+
 @click.command(help=__doc__)
 @click.option("--table", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=True)
 @click.option("--seeds", type=click.IntRange(min=2), default=20, show_default=True)
 @click.option("--evaluations", default="10,50,200", show_default=True, help="Numbers of nets.")
 @click.option("--max-macs", type=float, multiple=True, help="These limits alone; else none, and 40, 60, 80 million.")
 @click.option("--strategy", "names", multiple=True, type=click.Choice([*STRATEGIES]), help="These alone.")
+@click.option("--proxies", "proxied", type=click.IntRange(min=2), help="Random nets that proxies are to order.")
+@click.option("--data-dir", type=click.Path(path_type=Path, exists=True), help="CIFAR-10, for --proxies.")
+@click.option("--images", type=click.IntRange(min=2), default=32, show_default=True, help="That NASWOT looks at.")
 @click.option("--processes", type=click.IntRange(min=1), default=os.cpu_count(), show_default=True)
 def main(
     table: Path,
@@ -97,12 +157,22 @@ def main(
     evaluations: str,
     max_macs: tuple[float, ...],
     names: tuple[str, ...],
+    proxied: int | None,
+    data_dir: Path | None,
+    images: int,
     processes: int,
 ) -> None:
+    reporter = Reporter(SafeConsole(stderr=True))
+    if proxied is not None:
+        if data_dir is None:
+            raise click.UsageError("--proxies needs images: name them with --data-dir")
+        torch.set_num_threads(1)
+        for one in proxies(table, data_dir, proxied, images, reporter):
+            print(json.dumps(one), flush=True)
+        return
     counts = [int(count) for count in evaluations.split(",")]
     kinds = list(product(max_macs or LIMITS, names or STRATEGIES))
     searches = [(limit, name, seed) for limit, name in kinds for seed in range(seeds)]
-    reporter = Reporter(SafeConsole(stderr=True))
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         done = reporter.counted("searches", pool.map(partial(regrets, table, counts), searches), len(searches))
         for limit, name in kinds:

@@ -15,12 +15,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 import click
-from scipy.stats import t
+from attrs import asdict
 
+from pnas_apps.run.difference import paired_difference
 from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.results import NetResult, RunResults
 from pnas_apps.run.sweep_results import SweepResults
@@ -90,21 +91,14 @@ def summary(lines: Sequence[Line]) -> Line:
         return mean(line[key] for line in lines if (line["kind"], line["seed"]) == (kind, seed) and key in line)
 
     seeds = sorted({line["seed"] for line in lines})
-    differences = [mean_of("accuracy", "sweep", seed) - mean_of("accuracy", "single", seed) for seed in seeds]
+    pairs = [(mean_of("accuracy", "sweep", seed), mean_of("accuracy", "single", seed)) for seed in seeds]
+    found = paired_difference(pairs)
     return {
         "seeds": len(seeds),
         "budgets": len({line["asked_ms"] for line in lines if "asked_ms" in line}),
-        "difference": mean(differences),
-        **(interval(differences) if len(seeds) > 1 else {}),
+        **({"difference": mean(one - other for one, other in pairs)} if found is None else asdict(found)),
         "times": mean(mean_of("search_s", "sweep", seed) / mean_of("search_s", "single", seed) for seed in seeds),
     }
-
-
-def interval(values: Sequence[float]) -> Line:
-    """The standard error of a mean, and what it is between in 95 of 100 cases."""
-    error = stdev(values) / len(values) ** 0.5
-    reach = float(t.ppf(0.975, len(values) - 1)) * error
-    return {"standard_error": error, "low": mean(values) - reach, "high": mean(values) + reach}
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ from torch import nn
 from benchmarks.gpu_parts.newer import newer
 from pnas_supernet import Execution
 
-STEPS_BETWEEN_READINGS = 50
-
 
 class Loop:
     """Around the steps of one network, as `ProxylessNAS.run_epoch` is, from now on."""
@@ -29,7 +27,7 @@ class Loop:
         """Whose numbers are read now and then."""
         options: dict[str, Any] = {"autocast": autocast}
         with suppress(ImportError):
-            options["readings"] = newer("Readings")(every=STEPS_BETWEEN_READINGS)
+            options["readings"] = newer("Readings").on(torch.device("cuda"))
         return Execution(**options)
 
     def end_step(self, execution: Any, *, alpha_changed: bool) -> None:
