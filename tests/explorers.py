@@ -1,11 +1,12 @@
 """Explorations without images: nets whose value is known, judged by any number of processes."""
 
-import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import torch
+from sqlalchemy import create_engine, text
 
 from pnas_apps.exploring.addresses import address_of
 from pnas_apps.exploring.asking import Asker, KeptUp
@@ -61,38 +62,44 @@ def asker(asked: ExplorationSettings) -> Asker:
     return Asker(strategies=dict(zip(groups, map(strategy, names), strict=True)), costs=costs, settings=asked, seed=0)
 
 
-def study_in(file: Path, worker: str = "host/run/1", fingerprint: Fingerprint = FINGERPRINT) -> Study:
-    return Study(address_of(str(file)), fingerprint, worker=worker, heartbeat_s=HEARTBEAT_S, patience_s=PATIENCE_S)
+def study_in(place: Path | str, worker: str = "host/run/1", fingerprint: Fingerprint = FINGERPRINT) -> Study:
+    """That in a file, or behind a URL."""
+    return Study(address_of(str(place)), fingerprint, worker=worker, heartbeat_s=HEARTBEAT_S, patience_s=PATIENCE_S)
 
 
-def explore(file: Path, judge: KnownValues, asked: ExplorationSettings, worker: str = "host/run/1") -> list[Entry]:
+def explore(
+    place: Path | str, judge: KnownValues, asked: ExplorationSettings, worker: str = "host/run/1"
+) -> list[Entry]:
     """What is in the study after a worker has ended."""
-    study = study_in(file, worker)
-    work(study, asker(asked), judge, SPACE)
-    return study.entries()
+    with closing(study_in(place, worker)) as study:
+        work(study, asker(asked), judge, SPACE)
+        return study.entries()
 
 
-def judge_with_others(file: Path, number: int, asked: ExplorationSettings, *, hangs_at: int | None = None) -> None:
+def judge_with_others(
+    place: Path | str, folder: Path, number: int, asked: ExplorationSettings, *, hangs_at: int | None = None
+) -> None:
     """One of several processes, each of which keeps a list.
 
     Args:
-        file: of the study.
+        place: of the study.
+        folder: of the lists, `judged-by-NUMBER.txt`; another one for processes that share nothing but the study.
         number: of the process.
         asked: how much is judged.
-        hangs_at: a net that it never comes to an end with.
+        hangs_at: a net that it never comes to an end with; the file "hangs" in its folder says that it is there.
     """
-    own = file.with_name(f"judged-by-{number}.txt")
+    own = folder / f"judged-by-{number}.txt"
 
     class Slow(KnownValues):
         def judge(self, architecture: Architecture, generator: torch.Generator) -> Judgement:
             judgement = super().judge(architecture, generator)
             if len(self.judged) == hangs_at:
-                file.with_name("hangs").touch()
+                (folder / "hangs").touch()
                 time.sleep(1000)
             time.sleep(0.1)
             return judgement
 
-    explore(file, Slow(own), asked, f"host-{number}/run/1")
+    explore(place, Slow(own), asked, f"host-{number}/run/1")
 
 
 def values(entries: Sequence[Entry]) -> list[tuple[Group, Choices, float]]:
@@ -100,7 +107,9 @@ def values(entries: Sequence[Entry]) -> list[tuple[Group, Choices, float]]:
     return [(one.group, one.choices, one.judgement.value) for one in entries if one.judgement is not None]
 
 
-def heard_of_long_ago(file: Path) -> None:
+def heard_of_long_ago(place: Path | str) -> None:
     """Of all that is being judged in a study, nobody has heard for years."""
-    with sqlite3.connect(file) as database:
-        database.execute("UPDATE trial_heartbeats SET heartbeat = '2020-01-01 00:00:00'")
+    engine = create_engine(address_of(str(place)).url)
+    with engine.begin() as database:
+        database.execute(text("UPDATE trial_heartbeats SET heartbeat = '2020-01-01 00:00:00'"))
+    engine.dispose()

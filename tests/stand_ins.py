@@ -8,8 +8,9 @@ from typing import Any
 from attrs import frozen
 
 _SHARED = '''
-def report(form, content, runs):
-    """What benchmark_model prints: timings of a real run, or such that p10 is the size of the file in microseconds."""
+def report(form, content, runs, slower=1):
+    """What benchmark_model prints: timings of a real run, or such that p10 is the size of the file in microseconds, or
+    so many times that."""
     if form == "run":
         from ai_edge_litert.interpreter import Interpreter
         interpreter = Interpreter(model_content=content, num_threads=1)
@@ -23,7 +24,7 @@ def report(form, content, runs):
         p5, median, p95 = (times[int(runs * share)] for share in (0.05, 0.5, 0.95))
     else:
         assert content[4:8] == b"TFL3", "Failed to load model"
-        times = [len(content) - 5, len(content) + 40, len(content) + 130]
+        times = [round(slower * (len(content) + more)) for more in (-5, 40, 130)]
         first = p5 = times[0]
         median, p95 = times[1:]
     average = sum(times) / len(times)
@@ -116,7 +117,8 @@ else:
         elif form == "broken off":
             print("\\n".join(report("new", content, int(flags["num_runs"]))[:4]))
         else:
-            print("\\n".join(report(form, content, int(flags["num_runs"]))))
+            slower = settings["slower"] if settings["runs_left"] <= settings["slow_at"] else 1
+            print("\\n".join(report(form, content, int(flags["num_runs"]), slower)))
 '''
 
 _BENCH = """
@@ -166,7 +168,9 @@ class PhoneStandIn:
         return list((self.home / "files").iterdir())
 
     def set(self, **settings: Any) -> None:
-        """Changes phones (their states by serial number), properties, binary, form (of the report) or runs_left."""
+        """Changes phones (their states by serial number), properties, binary, form (of the report), runs_left, or with
+        how many of these left the phone becomes how much slower (slow_at, slower).
+        """
         path = self.home / "phone.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | settings))
 
@@ -182,6 +186,8 @@ def write_adb(home: Path) -> PhoneStandIn:
         "binary": "/data/local/tmp/benchmark_model",
         "form": "new",
         "runs_left": 1000,
+        "slow_at": 0,
+        "slower": 1,
     }
     (home / "phone.json").write_text(json.dumps(settings))
     return PhoneStandIn(home=home)

@@ -10,6 +10,7 @@ def test_prints_every_space_beside_what_is_published(lab: Lab) -> None:
     shown = lab("sizes").output
     rows = {line.split()[0]: line for line in shown.splitlines() if line.strip()}
     assert rows["nas-bench-201-1"].count("15,625") == 2
+    assert rows["nas-bench-macro-1"].count("6,561") == 2
     assert "1,076,746,950,455,072,400" in rows["darts-1"]
     assert "10^18" in rows["darts-1"]
     assert "4.203e547" in rows["cifar-tree-1"]

@@ -1,15 +1,14 @@
 """What a user can mend is told in one line, before anything slow, and nothing is left behind."""
 
-import re
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner
 
 from command_line import assert_refused
 from own_nets import TINY, Run, WriteFile
 from pnas_export import CommandMetric, DeviceError
+from pnas_own import dry_run
 from pnas_own.cli import main
 
 KNOWING = TINY.replace("make(classes)", "make()").replace("8, classes", "8, 2")
@@ -249,11 +248,14 @@ def test_a_folder_without_a_run_is_not_gone_on_with(tmp_path: Path) -> None:
     assert_refused(refused, "none holds no run: name the folder that a run printed")
 
 
-def test_the_help_of_run_has_every_option_once_under_a_heading() -> None:
-    said = CliRunner().invoke(main, ["run", "--help"]).output
-    headings = re.findall(r"^([A-Z][a-z, ]+):$", said, re.M)
-    presets = [f"Preset{name}" for name in ("", ", augmentation", ", objective", ", search", ", train")]
-    assert headings == ["Options", "Limits", "Device and table", *presets]
-    flags = re.findall(r"^  (--[a-z-]+)", said, re.M)
-    options = [one for one in main.commands["run"].params if isinstance(one, click.Option)]
-    assert sorted(flags) == sorted(["--help", *(one.opts[0] for one in options)])
+def test_a_dry_run_tells_every_step_and_leaves_nothing(
+    run: Run, write_file: WriteFile, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("SEARCH_S", "TRAININGS_S", "_IMITATION_S"):
+        monkeypatch.setattr(dry_run, name, 0.1)
+    result = run(write_file(TINY), "--dry-run", "--device", "torch-cpu", "--target-latency-ms", "1")
+    assert result.exit_code == 0, result.output
+    printed = capfd.readouterr().out
+    for step in ("table", "imitate", "search", "train", "export", "report"):
+        assert f"\n {step} " in printed
+    assert "2 nets for " in printed

@@ -1,7 +1,6 @@
 """`explore` as its users call it."""
 
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -95,6 +94,7 @@ def test_a_proxy_judges_two_aims_without_training_anything(folder: Path, capfd: 
     [
         (["--judge", "table"], "--judge table needs something to judge by: name it with --accuracies"),
         (["--judge", "inherited"], "--judge inherited needs something to judge by: name it with --from"),
+        (["--train-warmup-epochs", "2"], "--train-warmup-epochs must be at most the --train-epochs, which .*: 2 of 1$"),
         (["--judge", "inherited", "--from", "nowhere"], "nowhere holds no run"),
         (["--accuracies", "some.csv"], "--accuracies is for --judge table, not for scratch: leave it out"),
         (["--judge", "table", "--accuracies", "no.csv"], r"no.csv cannot be read \(No such file or directory\)"),
@@ -191,9 +191,7 @@ def test_processes_share_the_work_and_one_that_is_killed_is_replaced(folder: Pat
     arguments = ["--data-dir", folder / "data", "--run-dir", folder / "run", "--cache-dir", folder / "cache"]
     more = ["--accelerator", "cpu", "--nets", "6", "--random-nets", "2", "--workers", "2", *FEW, *TINY]
     command = [sys.executable, "-m", "pnas_cifar10", "explore", *map(str, [*arguments, *more])]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert len({net.choices for net in found_in(folder / "run").nets}) == 8
     with sqlite3.connect(folder / "run" / "study.db") as database:

@@ -122,7 +122,7 @@ def in_two_processes(*arguments: object) -> list[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     # What torchrun sets; it would import torch a third time.
-    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": f"{port}", "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": f"{port}", "WORLD_SIZE": "2"}
     started = [
         subprocess.Popen(
             [sys.executable, "-m", "pnas_imagenet", *map(str, arguments)],

@@ -11,8 +11,8 @@ from attrs import evolve
 from click.testing import CliRunner
 
 import pnas_apps.run.preset
-from pnas_apps.cli.app import App
-from pnas_apps.cli.presets import Document, preset_flags, read_preset, with_flags
+from pnas_apps.cli.app import App, Defaults
+from pnas_apps.cli.presets import preset_flags, read_preset, with_flags
 from pnas_apps.cli.space_options import preset_and_space
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.compare_config import CompareConfig
@@ -76,12 +76,15 @@ def test_the_passes_of_a_search_are_its_looks_at_images() -> None:
     assert compare_passes(evolve(preset, compare=CompareConfig())) == 0
 
 
-def test_a_flag_changes_its_option_alone() -> None:
-    search = {"lr": 0.5, "betas": [0.0, 0.9], "on": True}
-    options: Document = {"a": 1, "search": search}
+def test_a_flag_changes_its_option_alone(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(
+        "batch_size = 1\n[search]\nweight_lr = 0.5\nalpha_betas = [0.0, 0.9]\n[train]\nsync_batch_norm = true\n"
+    )
+    options = read_preset("own", tmp_path)
+    search, train = options["search"], options["train"]
 
     @click.command()
-    @preset_flags(options)
+    @preset_flags(Defaults(presets=tmp_path, preset="own", reads_photos=False))
     def command(**flags: object) -> None:
         click.echo(with_flags(options, flags))
 
@@ -89,10 +92,10 @@ def test_a_flag_changes_its_option_alone() -> None:
         return CliRunner().invoke(command, arguments).output.strip()
 
     assert run() == str(options)
-    assert run("--search-lr", "0.25") == str(options | {"search": search | {"lr": 0.25}})
-    assert run("--search-betas", "0.1", "0.2") == str(options | {"search": search | {"betas": [0.1, 0.2]}})
-    assert run("--no-search-on") == str(options | {"search": search | {"on": False}})
-    assert "'x' is not a valid integer" in CliRunner().invoke(command, ["--a", "x"]).output
+    assert run("--search-weight-lr", "0.25") == str(options | {"search": search | {"weight_lr": 0.25}})
+    assert run("--search-alpha-betas", "0.1", "0.2") == str(options | {"search": search | {"alpha_betas": [0.1, 0.2]}})
+    assert run("--no-train-sync-batch-norm") == str(options | {"train": train | {"sync_batch_norm": False}})
+    assert "'x' is not a valid integer" in CliRunner().invoke(command, ["--batch-size", "x"]).output
 
 
 def test_a_byte_order_mark_and_an_empty_file_are_read(tmp_path: Path) -> None:
@@ -106,12 +109,15 @@ def test_a_byte_order_mark_and_an_empty_file_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (["--train-epochs", "5", "--train-warmup-epochs", "6"], "'warmup_epochs' must be at most .*: 6 of 5"),
+        (
+            ["--train-epochs", "5", "--train-warmup-epochs", "6"],
+            "--train-warmup-epochs must be at most the --train-epochs, .*: 6 of 5",
+        ),
         (["--compare", "-1"], "'nets' must be a whole number from 0 to 1,000,000, got -1 in .compare.$"),
         (["--compare", "3", "--compare-epochs", "0"], "'epochs' must be at least 1 to compare with 3 nets, got 0"),
-        (["--train-lr", "nan"], "'lr' must be a number above 0 and at most 10000, got nan"),
-        (["--search-alpha-betas", "0", "inf"], "'alpha_betas' must be a number from 0 and below 1, got inf"),
-        (["--search-epochs", "1" + "0" * 26], "'epochs' must be a whole number from 1 to 1,000,000, got 1000"),
+        (["--train-lr", "nan"], "--train-lr must be a number above 0 and at most 10000, got nan"),
+        (["--search-alpha-betas", "0", "inf"], "--search-alpha-betas must be a number from 0 and below 1, got inf"),
+        (["--search-epochs", "1" + "0" * 26], "--search-epochs must be a whole number from 1 to 1,000,000, got 1000"),
         (["--max-macs", "nan"], "--max-macs must be a number above 0 and at most 1e.18, got nan"),
         (["--max-weight-bytes", "1e26"], "--max-weight-bytes must be a number above 0"),
         (["--target-latency-ms", "0"], "--target-latency-ms must be a number above 0"),

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -63,7 +64,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
     folder = tmp_path_factory.mktemp("demo")
     arguments = command("demo", "--run-dir", folder / "run", "--cache-dir", folder / "cache", *SMALL, *SHORT, *TARGET)
     arguments[1:3] = ["-c", "from rough_timing import timed_once\nwith timed_once(): import pnas_cifar10.__main__"]
-    environment = os.environ | {"PYTHONPATH": str(TESTS)}
+    # Wide enough for the folders that tests have.
+    environment = os.environ | {"PYTHONPATH": str(TESTS), "COLUMNS": "200"}
     finished = subprocess.run(arguments, capture_output=True, text=True, check=False, env=environment)
     assert finished.returncode == 0, finished.stderr
     return folder / "run", folder / "cache", finished.stdout
@@ -71,6 +73,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
 
 def test_the_demo_leaves_everything_in_its_folder(demo: tuple[Path, Path, str]) -> None:
     run, _, printed = demo
+    report = (run / "report.txt").read_text()
     space = digits_mbconv_space(0.5, blocks_per_stage=1)
     results = load_json(run / "results.json", RunResults)
     table = LatencyTable.load(run / "table.json")
@@ -85,7 +88,8 @@ def test_the_demo_leaves_everything_in_its_folder(demo: tuple[Path, Path, str]) 
     for one in verdict.nets:
         space.choices(compared[one.name])
         assert one.predicted_ms == table.predict_ms(compared[one.name])
-        assert re.search(rf"^ {one.name} +{100 * one.accuracies[0]:.2f} % .* {one.predicted_ms:.4f} ", printed, re.M)
+        assert re.search(rf"^ {one.name} +{100 * one.accuracies[0]:.2f} % .* {one.predicted_ms:.4f} ", report, re.M)
+        assert one.kind == "random" or f"{one.name} {one.accuracies[0]:.2%}" in " ".join(printed.split())
     assert " ".join(verdict.sentence.split()) in " ".join(printed.split())
     assert re.search(
         r"up to 5 nets x 1 seed will be trained for 1 epoch: 5 passes .* search and training take", printed
@@ -105,14 +109,17 @@ def test_the_demo_leaves_everything_in_its_folder(demo: tuple[Path, Path, str]) 
     for picture in ("architectures.png", "search.png"):
         Image.open(run / picture).verify()
     assert "15 workloads: 15 measured now" in printed
-    assert "skip" in printed or "mb" in printed
     bundle = Bundle.load(run / "bundle")
     assert {file.name for file in bundle.files} == {"model.onnx", "model.tflite", "model-int8.tflite"}
     assert bundle.proof.images == len(read_digits(16)[1])
-    assert bundle.proof.net_accuracy == pytest.approx(results.nets[0].test_accuracy, abs=1.5 / 360)
+    assert bundle.proof.net_accuracy == pytest.approx(results.nets[0].test_accuracy, abs=1.5 / bundle.proof.images)
     runtimes = {(one.parity.file, one.parity.runtime) for one in bundle.proof.files}
     assert {("model.onnx", "onnxruntime"), ("model.tflite", "ai-edge-litert")} <= runtimes
-    assert "model-int8.tflite" in printed
+    assert "model-int8.tflite" in report
+    assert f"Look at {run / 'report.html'}: open it in a browser" in " ".join(printed.split())
+    # But for the table of the landing, and for what is told every half minute where this machine has much to do.
+    landed = 2 * len(landing.attempts) + 6
+    assert len([line for line in printed.splitlines() if " after " not in line]) - landed <= 40
 
 
 def test_the_page_shows_what_the_int8_file_gets_wrong(demo: tuple[Path, Path, str]) -> None:
@@ -257,7 +264,8 @@ def test_a_verdict_is_made_surer_with_what_is_there_and_written_down(
     assert results.verdict is not None
     assert before.verdict is not None
     assert [net.accuracies[:1] for net in results.verdict.nets] == [net.accuracies for net in before.verdict.nets]
-    assert evolve(results, verdict=before.verdict) == before
+    assert evolve(results, verdict=before.verdict, seconds=before.seconds) == before
+    assert {step for step in results.seconds if results.seconds[step] > before.seconds[step]} == {"compare"}
     assert results.verdict.sentence in printed
     assert results.verdict.sentence in " ".join((run / "report.txt").read_text().split())
     assert not RunFolder(run).damages()
@@ -316,15 +324,12 @@ def test_a_second_run_measures_nothing_and_ctrl_c_loses_nothing(demo: tuple[Path
     _, cache, _ = demo
     arguments = command("demo", "--run-dir", tmp_path / "run", "--cache-dir", cache, "--seed", "1", *SMALL)
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    printed = []
-    for line in process.stdout:
-        printed.append(line)
-        if "warm-up" in line:
-            process.send_signal(signal.SIGINT)
-            break
-    _, errors = process.communicate(timeout=60)
-    assert "15 workloads: 0 measured now, 15 from" in "".join(printed)
+    history = tmp_path / "run" / "history.jsonl"
+    while process.poll() is None and not (history.exists() and history.read_text()):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    printed, errors = process.communicate(timeout=60)
+    assert "15 workloads: 0 measured now, 15 from" in printed
     assert process.returncode == 130
     assert errors == "error: interrupted: what is done is kept; run the same command again to go on\n"
     kept = load_checkpoint(tmp_path / "run" / "search.pt", kind="search")
@@ -388,14 +393,12 @@ def test_a_table_of_another_space_is_refused_with_what_it_lacks(
     [
         (["--preset", "nope"], "there is no preset 'nope'"),
         (["--objective-weight", "-1"], "weight"),
-        (["--search-gate", "three-path"], "search.*gate|gate.*search"),
         (["--search-gate", "one-shot"], r"'one-shot' learns no probabilities to land by: give --judged-nets"),
         (
             ["--search-gate", "darts", "--objective-form", "reinforce"],
             r"'reinforce' draws nets by what alpha .* 'darts' does not: give --search-gate exact",
         ),
         (["--resolution", "2"], "resolution 2 .* is used up"),
-        (["--objective-form", "quadratic"], r"one of constrained, linear.*objective\.form"),
         (["--device", "abacus"], "there is no device 'abacus'"),
         (["--device", "torch-cpu,batch=0"], "cannot be used: batch=0: it is a number of images, such as 8"),
         (["--device", "torch-cpu,mode=graph"], "cannot be used: there are no CUDA graphs on a CPU: measure there with"),
@@ -419,6 +422,19 @@ def test_bad_options_are_named_before_anything_is_written(
     run = ["run", "--data-dir", str(image_folder), "--run-dir", str(tmp_path / "run"), *arguments]
     assert_refused(CliRunner().invoke(main, run), message)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "choices"),
+    [
+        ("--search-gate", "three-path", "'exact', 'two-path', 'darts', 'one-shot'"),
+        ("--objective-form", "quadratic", "'constrained', 'linear', 'absolute', 'mul-log', 'reinforce'"),
+    ],
+)
+def test_what_is_no_choice_is_refused_with_the_choices(flag: str, value: str, choices: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["run", "--data-dir", str(tmp_path), flag, value])
+    assert result.exit_code == 2
+    assert f"error: Invalid value for '{flag}': '{value}' is not one of {choices} (see" in result.stderr
 
 
 def test_an_unknown_key_of_a_preset_file_is_named(image_folder: Path, tmp_path: Path) -> None:

@@ -90,7 +90,10 @@ def test_a_command(tmp_path: Path) -> None:
     assert one.info.threads == 4
     older = parse(f"cmd,statistic=avg:{bench} {{model}}", dtype="int8")
     assert isinstance(older, CommandDevice)
-    assert (older.statistic, older.dtype) == ("avg", "int8")
+    assert (older.statistic, older.dtype, older.probe) == ("avg", "int8", True)
+    simulator = parse(f"cmd,probe=no:{bench} {{model}}")
+    assert isinstance(simulator, CommandDevice)
+    assert not simulator.probe
 
 
 @pytest.mark.parametrize(
@@ -100,7 +103,11 @@ def test_a_command(tmp_path: Path) -> None:
         ("", "there is no device '': name one of"),
         ("tflite:x", "device 'tflite:x': nothing may follow tflite"),
         ("tflite,cpus=1", "device 'tflite,cpus=1' has the unknown option 'cpus': tflite has none"),
-        ("adb,core=1", "device 'adb,core=1' has the unknown option 'core': adb has cpus, statistic"),
+        ("adb,core=1", "device 'adb,core=1' has the unknown option 'core': adb has cpus, statistic, probe"),
+        (
+            "torch-cpu,batch=4,batch=5",
+            "device 'torch-cpu,batch=4,batch=5' has the option 'batch' twice: leave one of them",
+        ),
         ("adb,cpus=fast", "device 'adb,cpus=fast' cannot be used: cpus=fast: write them as 4-7, or 4+6"),
         (
             "torch-cpu,mode=fast",
@@ -116,6 +123,7 @@ def test_a_command(tmp_path: Path) -> None:
         ),
         ("torch-cpu,mode=graph", "device 'torch-cpu,mode=graph' cannot be used: there are no CUDA graphs on a CPU"),
         ("adb,statistic=p5", "device 'adb,statistic=p5' cannot be used: statistic=p5: it is p10 or avg"),
+        ("cmd,probe=0:bench {model}", "device 'cmd,probe=0:bench {model}' cannot be used: probe=0: it is yes or no"),
         ("cmd:bench", "device 'cmd:bench' cannot be used: command 'bench' lacks {model}"),
         ("cmd", "device 'cmd' cannot be used: command '' lacks {model}"),
         ("cmd:no-bench {model}", "device 'cmd:no-bench {model}' cannot be used: there is no program 'no-bench' here"),

@@ -1,5 +1,6 @@
 """Studies that cannot be used, or are of something else."""
 
+import sys
 from pathlib import Path
 
 import optuna
@@ -62,6 +63,13 @@ def test_what_is_no_address_is_refused() -> None:
         Study(address_of("nosuch://host/db"), FINGERPRINT, worker="host/run/1")
 
 
+def test_a_driver_that_is_not_there_is_named_by_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    missing = r"me:\*\*\*@host/nets needs a driver that is not installed: pip install 'psycopg\[binary\]', or name"
+    with pytest.raises(UserError, match=missing):
+        Study(address_of("postgresql+psycopg://me:secret@host/nets"), FINGERPRINT, worker="host/run/1")
+
+
 def test_a_worker_that_others_have_given_up_tells_nothing(tmp_path: Path) -> None:
     study = study_in(tmp_path / "study.db")
     study.put((0,) * 6, "searched")
@@ -91,3 +99,12 @@ def test_the_first_worker_has_begun_the_study(tmp_path: Path) -> None:
     first = study_in(tmp_path / "study.db", "one/run/1")
     second = study_in(tmp_path / "study.db", "other/run/1")
     assert (first.was_begun_here, second.was_begun_here) == (True, False)
+
+
+def test_what_another_program_has_put_into_a_study_is_told_in_one_line(tmp_path: Path) -> None:
+    study = study_in(tmp_path / "study.db")
+    study.put((0,) * 6, "searched")
+    foreign = optuna.load_study(storage=f"sqlite:///{tmp_path / 'study.db'}", study_name="exploration")
+    foreign.add_trial(optuna.trial.create_trial(value=1.0))
+    with pytest.raises(UserError, match=r"trial 1 in .*study.db is another program's, .*: give another --study"):
+        study.entries()

@@ -137,7 +137,9 @@ def test_three_processes_judge_every_net_once_and_take_that_of_one_that_is_kille
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["pnas_apps.exploring.exploration"])  # whose import takes seconds
     processes = {
-        number: context.Process(target=explorers.judge_with_others, args=(file, number, asked), kwargs={"hangs_at": at})
+        number: context.Process(
+            target=explorers.judge_with_others, args=(file, tmp_path, number, asked), kwargs={"hangs_at": at}
+        )
         for number, at in ((1, 2), (2, None), (3, None))
     }
     victim = processes[1]

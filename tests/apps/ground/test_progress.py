@@ -45,14 +45,23 @@ def test_a_log_file_hears_of_a_long_step_every_half_minute(monkeypatch: pytest.M
     with one.bar("searching", 1000) as advance:
         for step in range(100):
             clock[0] += 1.0
-            advance(10, text="epoch 0" if step == 69 else None)
+            advance(10, text=f"epoch {step // 20}" if step % 20 == 19 else None)
     assert printed().splitlines() == [
-        "  searching: 300 of 1,000 after 0:30",
-        "  searching: 600 of 1,000 after 1:00",
-        "  searching: epoch 0",
-        "  searching: 1,000 of 1,000 after 1:40",
-        "  searching: 1,000 of 1,000 in 1:40",
+        "  searching: 300 of 1,000 after 0:30, epoch 0",
+        "  searching: 600 of 1,000 after 1:00, epoch 2",
+        "  searching: 900 of 1,000 after 1:30, epoch 3",
+        "  searching: 1,000 of 1,000 in 1:40, epoch 4",
     ]
+
+
+def test_the_parts_of_a_bar_are_told_as_one() -> None:
+    one, printed = reporter()
+    with one.bar_of_parts("training", 6) as parts:
+        for name in ("first", "second"):
+            with parts.bar(name, 3) as advance:
+                advance(2)
+                advance(1, text="97 %")
+    assert printed() == "  training: 6 of 6 in 0:00, second: 97 %\n"
 
 
 def test_phases_are_told_each() -> None:

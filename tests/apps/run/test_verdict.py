@@ -5,10 +5,10 @@ from statistics import fmean, stdev
 
 import numpy as np
 import pytest
-from scipy.stats import t, ttest_ind
+from scipy.stats import t, ttest_ind, ttest_rel
 
 from pnas_apps.run.compare_config import CompareConfig
-from pnas_apps.run.difference import difference
+from pnas_apps.run.difference import difference, paired_difference
 from pnas_apps.run.verdict import ComparedNet, Kind, Verdict
 
 TRUTH = 0.7
@@ -80,6 +80,16 @@ def test_what_a_seed_adds_to_all_nets_changes_nothing() -> None:
 )
 def test_without_a_measure_of_chance_there_is_no_verdict(one: list[float], random: list[list[float]]) -> None:
     assert difference(one, random) is None
+
+
+def test_of_pairs_the_interval_is_that_of_the_paired_t_test() -> None:
+    one, other = [0.6, 0.62, 0.7, 0.66], [0.58, 0.61, 0.66, 0.67]
+    found = paired_difference(list(zip(one, other, strict=True)))
+    interval = ttest_rel(one, other).confidence_interval(0.95)
+    assert found is not None
+    assert (found.mean, found.low, found.high) == pytest.approx((0.015, interval.low, interval.high))
+    assert found.standard_error == pytest.approx(found.mean / ttest_rel(one, other).statistic)
+    assert paired_difference([(0.6, 0.5)]) is paired_difference([(0.6, 0.5)] * 3) is None
 
 
 def compared(kind: Kind, accuracies: Sequence[float], predicted_ms: float = 1.0) -> ComparedNet:

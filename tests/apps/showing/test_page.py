@@ -2,15 +2,19 @@
 
 import html
 import json
+import math
+import os
 import re
 import shutil
-import subprocess
-from html.parser import HTMLParser
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import evolve
 
+from browsers import CHROMIUM, looked_at
+from pages import Tags
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.results import RunResults
@@ -20,7 +24,6 @@ from pnas_latency import Landing
 from pnas_ops import load_json, save_json
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "finished-run"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NASTY = "<script>alert(1)</script>"
 
 
@@ -29,28 +32,6 @@ def run(tmp_path: Path) -> RunFolder:
     """A finished run of an earlier version, whose files nobody checks."""
     shutil.copytree(SAMPLE, tmp_path / "run")
     return RunFolder(tmp_path / "run")
-
-
-class Tags(HTMLParser):
-    """The tags of a page, and how they are nested."""
-
-    EMPTY = frozenset({"meta", "input", "br", "img", "link"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-        if tag not in self.EMPTY:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
 
 
 def test_the_page_says_what_the_run_found_and_loads_nothing(run: RunFolder) -> None:
@@ -96,8 +77,45 @@ def test_the_choices_are_those_of_the_history(run: RunFolder) -> None:
     assert kept["names"][0][0] == "mb3-3x3"
 
 
+def test_the_multiplier_is_drawn_where_the_search_recorded_it(run: RunFolder) -> None:
+    def charts() -> int:
+        return write_page(run).read_text().count("<svg")
+
+    before = charts()
+    lines = [json.loads(line) for line in run.history.read_text().splitlines()]
+    told = [line | {"multipliers": {"latency_ms": 0.1 * epoch}} for epoch, line in enumerate(lines)]
+    # As of a search that an earlier version began.
+    del told[0]["multipliers"]
+    run.history.write_text("".join(f"{json.dumps(line)}\n" for line in told))
+    assert charts() == before + 1
+    assert "multiplier of each limit, in units of the loss" in run.page.read_text()
+
+
 def test_a_history_that_is_gone_leaves_the_rest_of_the_page(run: RunFolder) -> None:
     run.history.unlink()
+    page = write_page(run).read_text()
+    assert "What the search thought" not in page
+    assert "The files" in page
+
+
+def test_the_name_of_a_folder_may_be_no_text(tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"bad\xff")
+    shutil.copytree(SAMPLE, odd)
+    assert r"bad\udcff" in write_page(RunFolder(odd)).read_text()
+
+
+def _probs(found: object) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda line: line | {"probs": found}
+
+
+@pytest.mark.parametrize(
+    "damage", [_probs([]), _probs([[1.0]]), lambda line: line | {"multipliers": {"macs": math.nan}}]
+)
+def test_a_damaged_history_leaves_the_rest_of_the_page(
+    damage: Callable[[dict[str, Any]], dict[str, Any]], run: RunFolder
+) -> None:
+    first, *others = run.history.read_text().splitlines()
+    run.history.write_text("\n".join([json.dumps(damage(json.loads(first))), *others]))
     page = write_page(run).read_text()
     assert "What the search thought" not in page
     assert "The files" in page
@@ -111,38 +129,12 @@ def test_an_unfinished_run_has_no_page(run: RunFolder) -> None:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is here")
 @pytest.mark.parametrize("width", [400, 1400])
-def test_a_browser_draws_all_of_it_without_an_error(width: int, run: RunFolder, tmp_path: Path) -> None:
-    page = write_page(run)
-    # A window is no narrower than 500 pixels, a frame is.
-    frame = tmp_path / "frame.html"
-    frame.write_text(
-        f"""<iframe id="page" src="{page.as_uri()}" style="width: {width}px; height: 4000px; border: 0"></iframe>
-        <pre id="told"></pre><script>
-        document.getElementById("page").addEventListener("load", event => {{
-          const inside = event.target.contentDocument;
-          const sizes = [...inside.querySelectorAll("svg")].map(one => one.getBoundingClientRect());
-          document.getElementById("told").textContent = JSON.stringify({{
-            width: inside.documentElement.scrollWidth,
-            drawn: sizes.filter(one => one.width > 200 && one.height > 100 && one.right <= {width}).length,
-            cells: inside.querySelectorAll("#heat td").length,
-            told: inside.getElementById("told").textContent,
-          }});
-        }});</script>"""
-    )
-    assert CHROMIUM is not None
-    options = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--allow-file-access-from-files",
-        "--enable-logging=stderr",
-    ]
-    options += [f"--user-data-dir={tmp_path / 'browser'}", "--virtual-time-budget=3000", "--dump-dom"]
-    finished = subprocess.run([CHROMIUM, *options, frame.as_uri()], capture_output=True, text=True, check=True)
-    assert "CONSOLE" not in finished.stderr, finished.stderr
-    told = re.search(r'<pre id="told">(.*?)</pre>', finished.stdout)
-    assert told is not None
-    assert json.loads(html.unescape(told[1])) == {
+def test_a_browser_draws_all_of_it_without_an_error(width: int, run: RunFolder) -> None:
+    more = """{
+        cells: inside.querySelectorAll("#heat td").length,
+        told: inside.getElementById("told").textContent,
+    }"""
+    assert looked_at(write_page(run), width, more) == {
         "width": width,
         "drawn": 5,
         "cells": 2 * 7,

@@ -1,6 +1,7 @@
 """Nets that are trained anew, to say whether a search paid."""
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -140,7 +141,7 @@ def test_more_nets_and_seeds_go_on_from_those_that_are_done(make_run: MakeRun, t
     assert not trained
     find_verdict(run, TABLED, SEARCHED, CompareConfig(nets=1, epochs=2, seeds=1))
     assert len(trained) == 4
-    assert len(read_finished(run.folder.accuracies)) == 4 + 6 + 4
+    assert len(read_finished(run.folder.accuracies)[0]) == 4 + 6 + 4
 
 
 def test_every_net_is_trained_from_fresh_weights_as_any_training_is_and_judged_at_its_end(make_run: MakeRun) -> None:
@@ -201,14 +202,52 @@ def test_what_is_damaged_is_told_and_made_again_as_it_was(make_run: MakeRun, tra
     once = CompareConfig(nets=1, epochs=1, seeds=1)
     verdict = find_verdict(run, TABLED, SEARCHED, once)
     trained.clear()
-    for path in (run.folder.contenders, run.folder.accuracies):
-        whole = path.read_bytes()
-        path.write_bytes(whole.replace(b"0", b"1", 1))
-        assert run.folder.damages() == [path]
-        assert find_verdict(run, TABLED, SEARCHED, once) == verdict
-        assert path.read_bytes() == whole
-        assert f"{path} has changed since it was written: it is made again" in told(run)
-    assert len(trained) == 4  # once
+    path = run.folder.contenders
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"0", b"1", 1))
+    assert run.folder.damages() == [path]
+    assert find_verdict(run, TABLED, SEARCHED, once) == verdict
+    assert path.read_bytes() == whole
+    assert f"{path} has changed since it was written: it is made again" in told(run)
+    assert not trained
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda line: line[:-9], lambda line: b"\xff", lambda line: line.replace(b'"accuracy": 0', b'"accuracy": 1')],
+    ids=["half a line", "no text", "another accuracy"],
+)
+def test_of_the_trainings_that_are_done_those_with_a_damaged_line_are_done_again(
+    damage: Callable[[bytes], bytes], make_run: MakeRun, trained: list[str]
+) -> None:
+    run, once = make_run("run"), CompareConfig(nets=1, epochs=1, seeds=1)
+    verdict = find_verdict(run, TABLED, SEARCHED, once)
+    trained.clear()
+    path = run.folder.accuracies
+    lines = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join([lines[0], damage(lines[1]), *lines[2:]]) + b"\n")
+    assert run.folder.damages() == [path]
+    assert find_verdict(run, TABLED, SEARCHED, once) == verdict
+    assert trained == ["random-1 net, seed 0"]
+    assert sorted(path.read_bytes().splitlines()) == sorted(lines)
+    assert f"{path}, line 2 is damaged: its net is trained again" in told(run)
+    assert not run.folder.damages()
+
+
+def test_lines_of_an_earlier_version_count_as_long_as_their_file_is_what_was_written(
+    make_run: MakeRun, trained: list[str]
+) -> None:
+    run, once = make_run("run"), CompareConfig(nets=1, epochs=1, seeds=1)
+    verdict = find_verdict(run, TABLED, SEARCHED, once)
+    lines = [json.loads(line) for line in run.folder.accuracies.read_text().splitlines()]
+    text = "".join(json.dumps({name: line[name] for name in line if name != "check"}) + "\n" for line in lines)
+    trained.clear()
+    run.folder.files.write(run.folder.accuracies, text)
+    assert find_verdict(run, TABLED, SEARCHED, once) == verdict
+    assert not trained
+    run.folder.accuracies.write_text(f"{text}\n")
+    assert find_verdict(run, TABLED, SEARCHED, once) == verdict
+    assert len(trained) == 4
 
 
 def test_a_net_that_diverges_is_named_with_a_way_on_that_works(

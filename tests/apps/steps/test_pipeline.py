@@ -23,13 +23,10 @@ from pnas_cifar10.tasks import digits_task
 
 
 class Made:
-    """What a step made, which says so when it is shown."""
+    """What a step made."""
 
     def __init__(self, name: str, before: object) -> None:
         self.name, self.before = name, before
-
-    def show(self, console: Console) -> None:
-        console.print(f"shown: {self.name}")
 
 
 @pytest.fixture
@@ -71,18 +68,18 @@ def test_each_step_takes_what_the_one_before_it_made() -> None:
 
 
 @pytest.mark.parametrize("until", list(STEPS))
-def test_the_road_ends_with_the_step_that_was_asked_for_and_shows_what_it_made(
+def test_the_road_ends_with_the_step_that_was_asked_for_and_gives_what_it_made(
     run: Run, taken: list[Made], until: StepName
 ) -> None:
     choice = TableChoice()
-    run_pipeline(run, choice, until=until)
+    assert run_pipeline(run, choice, until=until) is taken[-1]
 
     names = list(STEPS)[: list(STEPS).index(until) + 1]
     assert [made.name for made in taken] == names
     assert [made.before for made in taken] == [choice, *taken[:-1]]
     assert isinstance(run.reporter.console.file, io.StringIO)
     printed = run.reporter.console.file.getvalue().splitlines()
-    assert printed == [*(f"{number}/{len(STEPS)} {name}" for number, name in enumerate(names, 1)), f"shown: {until}"]
+    assert printed == [f"{number}/{len(STEPS)} {name}" for number, name in enumerate(names, 1)]
     assert list(run.folder.read_seconds()) == names
 
 
@@ -90,7 +87,7 @@ def test_processes_but_the_first_leave_what_one_does_for_all(
     run: Run, taken: list[Made], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Run, "alone", lambda self: None)
-    run_pipeline(run, TableChoice())
+    assert run_pipeline(run, TableChoice()) is None
     assert [made.name for made in taken] == ["table", "search", "train", "compare"]
 
 

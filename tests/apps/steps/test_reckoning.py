@@ -24,7 +24,8 @@ from pnas_apps.run.preset import PhotoPreset, structure_preset
 from pnas_apps.run.run import Run
 from pnas_apps.run.task import Task
 from pnas_apps.steps import reckoning
-from pnas_apps.steps.reckoning import Pace, measure_pace, tell_time
+from pnas_apps.steps.pace import Pace, measure_pace
+from pnas_apps.steps.reckoning import tell_time
 from pnas_imagenet.cli import APP
 from pnas_ops import imagenet_mbconv_space
 from pnas_supernet import SearchConfig
@@ -79,6 +80,7 @@ def test_the_time_is_the_sum_of_all_batches_each_as_long_as_what_limits_it() -> 
     by_reading = Pace(reading_s=1.0, weights_s=0.5, both_s=1.25)
     assert by_reading.search_s(config, batches=10) == 5 * 10 * 1.0 + 3 * 2 * 1.0
     assert by_reading.training_s(epochs=7, batches=10) == 7 * 10 * 1.0
+    assert by_reading.search_s(config, batches=10, done=3, aims=2) == 2 * 10 * 1.0 + 2 * 2 * 2 * 1.0
     by_learning = Pace(reading_s=0.25, weights_s=0.5, both_s=2.0)
     assert by_learning.search_s(config, batches=10) == 5 * 10 * 0.5 + 3 * 2 * 1.5
     assert by_learning.training_s(epochs=7, batches=10) == 7 * 10 * 0.5

@@ -102,7 +102,7 @@ def calls(tmp_path: Path) -> Path:
 def board(calls: Path) -> str:
     """A device that takes as many milliseconds as a file has bytes; the path of its program is always the same."""
     calls.parent.mkdir()
-    return f"cmd:{write_bench(calls.parent, 'SIZE')} {{model}}"
+    return f"cmd,probe=no:{write_bench(calls.parent, 'SIZE')} {{model}}"
 
 
 def count(calls: Path) -> int:
@@ -169,7 +169,7 @@ def test_what_was_measured_before_the_device_failed_is_kept(
 
 def halves(board: str, folder: Path) -> tuple[Path, Path, LatencyTable]:
     """A table of the board, in two files."""
-    device = CommandDevice(template=board.removeprefix("cmd:")).info
+    device = CommandDevice(template=board.removeprefix("cmd,probe=no:")).info
     whole = evolve(uniform_table(SPACE, 2.0), device=device)
     paths = (folder / "first.json", folder / "second.json")
     for path, part in zip(paths, (slice(0, 13), slice(13, None)), strict=True):

@@ -29,7 +29,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Result], list[s
         port = free.getsockname()[1]
     # What torchrun sets; it would import torch a third time.
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
-    shared |= {"PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"}
+    shared |= {"PYTHONPATH": str(TESTS)}
     started = [
         subprocess.Popen(
             [sys.executable, str(TESTS / "apps" / "training" / "parallel_training.py"), str(folder)],

@@ -12,7 +12,6 @@ from torch.distributed import ProcessGroup
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
-import pnas_apps.training.training
 from bits import bits
 from pnas_apps.training.config import TrainConfig
 from pnas_apps.training.regularization import DroppedBlock, make_mixing, training_view
@@ -262,7 +261,7 @@ class Read(TorchDispatchMode):
 
 def test_the_steps_of_a_training_on_a_gpu_do_not_read_what_it_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = run(make_training(PLAIN), 1)
-    monkeypatch.setattr(pnas_apps.training.training, "Readings", lambda every: Readings(50))  # as for a GPU
+    monkeypatch.setattr(Readings, "on", lambda device: Readings(50))  # as for a GPU
     training, at_steps = make_training(PLAIN), []
     with Read() as read:
         training.run_epoch(Batches(0), on_step=lambda: at_steps.append(read.count))

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
+import cloup
 
 from pnas_apps.cli.app import App
-from pnas_apps.cli.options import RunOptions, SessionOptions, run_options
+from pnas_apps.cli.options import DEVICES, RunOptions, SessionOptions, run_options
 from pnas_apps.cli.presets import Flags, read_preset
 from pnas_apps.cli.program import Program, add_verbs
 from pnas_apps.cli.space_options import preset_and_space
+from pnas_apps.cli.verb import verb
 
 if TYPE_CHECKING:
     from pnas_apps.ground.progress import Reporter
@@ -38,6 +39,12 @@ def _read_task(
     return images_task(folder, download, preset, space, reporter)
 
 
+def _pretended_task(folder: Path, preset: "Preset", space: "Space | None", reporter: "Reporter") -> "Task":
+    from pnas_cifar10.tasks import pretended_task
+
+    return pretended_task(folder, preset, space, reporter)
+
+
 def _spaces() -> "Mapping[str, NamedSpace]":
     from pnas_cifar10.tasks import SPACES
 
@@ -49,10 +56,10 @@ APP = App(
     presets=PRESETS,
     preset="cpu",
     data_help="CIFAR-10 as torchvision keeps it, or a folder with train/CLASS/* and test/CLASS/*.",
-    can_download=True,
     reads_photos=False,
     preset_type=_preset_type,
     read_task=_read_task,
+    pretended_task=_pretended_task,
     spaces=(
         "cifar",
         "cifar-network",
@@ -69,16 +76,16 @@ APP = App(
 )
 
 
-@click.group(cls=Program)
+@cloup.group(cls=Program)
 def main() -> None:
     """Search a convolutional network for your images and your device, and ship it as ONNX and TFLite."""
 
 
-@main.command()
-@run_options(APP)
+@verb(examples=("", "--run-dir digits --target-latency-ms 0.03", "--dry-run"), epilog=DEVICES)
+@run_options(APP, preset="digits")
 def demo(options: RunOptions, session: SessionOptions, flags: Flags) -> None:
     """The whole road on handwritten digits that come with scikit-learn: a few minutes on two cores."""
-    from pnas_apps.cli.runs import begin_run, go_on
+    from pnas_apps.cli.runs import begin_run, go_on, tell_dry_run
     from pnas_apps.run.preset import ImagePreset
     from pnas_cifar10.tasks import digits_task
 
@@ -93,7 +100,10 @@ def demo(options: RunOptions, session: SessionOptions, flags: Flags) -> None:
             started,
         )
         with begun as run:
-            go_on(run, "report", table=options.table, foreign_table=options.foreign_table)
+            if options.dry:
+                tell_dry_run(run, "report", table=options.table, foreign_table=options.foreign_table)
+            else:
+                go_on(run, "report", table=options.table, foreign_table=options.foreign_table, briefly=True)
 
 
-add_verbs(main, APP)
+add_verbs(main, APP, demo)

@@ -9,7 +9,7 @@ from pnas_apps.images.memory_source import MemorySource
 from pnas_apps.run.named_spaces import NamedSpace, check_space, space_of
 from pnas_apps.run.preset import ImagePreset, Preset, preset_of
 from pnas_apps.run.task import Task
-from pnas_cifar10.datasets import read_digits, read_images
+from pnas_cifar10.datasets import holds_cifar, noise_like_cifar, read_digits, read_images
 from pnas_ops import (
     Space,
     cifar_mbconv_space,
@@ -36,9 +36,9 @@ SPACES = {
 
 
 def digits_task(preset: Preset, space: Space | None, reporter: Reporter) -> Task:
-    """Handwritten digits that come with scikit-learn; `space` is that of the file that the preset names, if it does."""
+    """scikit-learn's handwritten digits, made harder; `space` is that of the file that the preset names, if it does."""
     check_space(preset, SPACES, given=space)
-    return _task("digits", read_digits(preset.resolution), preset_of(preset, ImagePreset), space, None)
+    return _task("digits with noise", read_digits(preset.resolution), preset_of(preset, ImagePreset), space, None)
 
 
 def images_task(folder: Path, download: bool, preset: Preset, space: Space | None, reporter: Reporter) -> Task:
@@ -53,6 +53,16 @@ def images_task(folder: Path, download: bool, preset: Preset, space: Space | Non
         reporter=reporter,
     )
     return _task(folder.resolve().name, images, found, space, folder.resolve())
+
+
+def pretended_task(folder: Path, preset: Preset, space: Space | None, reporter: Reporter) -> Task:
+    """What `images_task` would give after a download: as many images of noise where CIFAR-10 is not there yet."""
+    found = preset_of(preset, ImagePreset)
+    check_space(preset, SPACES, given=space)
+    if (folder / "train").is_dir() or holds_cifar(folder):
+        return images_task(folder, False, preset, space, reporter)
+    reporter.warn(f"CIFAR-10 is not in {folder} and would be fetched, 170 MB: reckoned with noise in its place")
+    return _task(folder.resolve().name, noise_like_cifar(preset.resolution), found, space, folder.resolve())
 
 
 def _task(

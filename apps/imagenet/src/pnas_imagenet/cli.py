@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
+import cloup
 
 from pnas_apps.cli.app import App
 from pnas_apps.cli.program import Program, add_verbs
@@ -47,7 +47,6 @@ APP = App(
     presets=Path(__file__).parent / "presets",
     preset="small",
     data_help="A folder with train/CLASS/* and val/CLASS/*, as ImageNet is kept.",
-    can_download=False,
     reads_photos=True,
     preset_type=_preset_type,
     read_task=_read_task,
@@ -57,7 +56,7 @@ APP = App(
 )
 
 
-@click.group(cls=Program)
+@cloup.group(cls=Program)
 def main() -> None:
     """Search a convolutional network for your photos and your device, and ship it as ONNX and TFLite."""
 

@@ -1,6 +1,6 @@
 """The command line of `pnas-lab`. Heavy libraries are imported by the commands, not here."""
 
-import click
+import cloup
 
 from pnas_apps.cli.program import Program
 from pnas_lab.design_command import design
@@ -11,14 +11,10 @@ from pnas_lab.sizes_command import sizes
 from pnas_lab.taste_command import taste
 
 
-@click.group(cls=Program, goes_on=False)
+@cloup.group(cls=Program, goes_on=False)
 def main() -> None:
     """Look at operations, nets and search spaces: every command prints a table, draws a picture, and trains nothing."""
 
 
-main.add_command(primitives)
-main.add_command(inspect_net)
-main.add_command(scale)
-main.add_command(sizes)
-main.add_command(design)
-main.add_command(taste)
+main.section("Look at a net or an operation", inspect_net, primitives, scale)
+main.section("Look at spaces and devices", sizes, design, taste)

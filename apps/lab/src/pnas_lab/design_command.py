@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
+from cloup import option_group
 
 from pnas_apps.cli.option_types import COUNT, MILLISECONDS, Number, Numbers, whole
+from pnas_apps.cli.verb import verb
 from pnas_apps.ground.errors import UserError
 from pnas_lab.options import output_options
 from pnas_lab.output import Output
@@ -23,26 +25,66 @@ _MCUNET = "mcunet"
 _SPACES = (_MCUNET, "imagenet", "cifar", "digits")
 
 
-@click.command()
-@click.option("--space", type=click.Choice(_SPACES), default=_MCUNET, show_default=True, help="What is scaled.")
-@click.option("--widths", type=Numbers(Number(0.01, 16.0)), help="Width multipliers: 0.3,0.5,0.7.")
-@click.option("--resolutions", type=Numbers(whole(1, 4096)), help="Sides of the images, in pixels: 96,128,160.")
-@click.option("--classes", type=whole(2, 1_000_000), default=100, show_default=True, help="Of the images.")
-@click.option("--max-activation-bytes", type=COUNT, help="Tensors of the file that are alive at once: SRAM.")
-@click.option("--max-weight-bytes", type=COUNT, help="Constants of the file: flash memory.")
-@click.option("--max-latency-ms", type=MILLISECONDS, help="Of a net by --table.")
-@click.option("--table", type=click.Path(path_type=Path), help="A latency table with all blocks of all spaces.")
-@click.option("--dtype", type=click.Choice(["int8", "float32"]), default="int8", show_default=True, help="Of the file.")
-@click.option(
-    "--engine",
-    type=click.Choice(["tflite", "in-place"]),
-    default="tflite",
-    show_default=True,
-    help="What memory activations need: as TFLite runs a file; or with depthwise convolutions that write over their "
-    "input, and without padded copies, as MCUNet's engine has them.",
+@verb(
+    examples=(
+        "--max-activation-bytes 327680 --max-weight-bytes 1048576",
+        "--space cifar --widths 0.5,1,2 --resolutions 24,32 --max-activation-bytes 65536 --picture design.png",
+        "--space digits --widths 0.5,1 --resolutions 8,16 --max-latency-ms 0.1 --table table.json",
+    )
 )
-@click.option("--nets", type=whole(1, 1_000_000), default=1000, show_default=True, help="Random nets of each space.")
-@click.option("--seed", type=whole(0, 2**63 - 1), default=0, show_default=True, help="Fixes them.")
+@option_group(
+    "Spaces",
+    "What is compared.",
+    click.option("--space", type=click.Choice(_SPACES), default=_MCUNET, show_default=True, help="What is scaled."),
+    click.option(
+        "--widths",
+        type=Numbers(Number(0.01, 16.0)),
+        show_default="those of MCUNet",
+        help="Width multipliers: 0.3,0.5,0.7.",
+    ),
+    click.option(
+        "--resolutions",
+        type=Numbers(whole(1, 4096)),
+        show_default="those of MCUNet",
+        help="Sides of the images, in pixels: 96,128,160.",
+    ),
+    click.option("--classes", type=whole(2, 1_000_000), default=100, show_default=True, help="Of the images."),
+)
+@option_group(
+    "Limits",
+    "What a net may cost; at least one is needed.",
+    click.option(
+        "--max-activation-bytes",
+        type=COUNT,
+        show_default="none",
+        help="Tensors of the file that are alive at once: SRAM.",
+    ),
+    click.option("--max-weight-bytes", type=COUNT, show_default="none", help="Constants of the file: flash memory."),
+    click.option("--max-latency-ms", type=MILLISECONDS, show_default="none", help="Milliseconds of a net by --table."),
+    click.option(
+        "--table",
+        type=click.Path(path_type=Path),
+        show_default="none",
+        help="A latency table with all blocks of all spaces.",
+    ),
+    click.option(
+        "--dtype", type=click.Choice(["int8", "float32"]), default="int8", show_default=True, help="Of the file."
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(["tflite", "in-place"]),
+        default="tflite",
+        show_default=True,
+        help="What memory activations need: as TFLite runs a file; or with depthwise convolutions that write over "
+        "their input, and without padded copies, as MCUNet's engine has them.",
+    ),
+)
+@option_group(
+    "Random nets",
+    "By which a space is judged.",
+    click.option("--nets", type=whole(1, 1_000_000), default=1000, show_default=True, help="Of each space."),
+    click.option("--seed", type=whole(0, 2**63 - 1), default=0, show_default=True, help="Fixes them."),
+)
 @output_options
 def design(
     space: str,

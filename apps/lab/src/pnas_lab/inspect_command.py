@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-import click
+from cloup import option_group
 
+from pnas_apps.cli.verb import verb
 from pnas_lab.options import STORED_DTYPE, input_shape_option, model_argument, output_options, resolution_option
 from pnas_lab.output import Output
 
@@ -11,11 +12,15 @@ if TYPE_CHECKING:
     from pnas_ops import StoredDtype
 
 
-@click.command("inspect")
+@verb("inspect", examples=("resnet18", "runs/first/architecture.json --dtype int8", "net.py:make --picture net.png"))
 @model_argument
-@resolution_option(shown="the net's own; 224 for a FUNCTION")
-@input_shape_option
-@STORED_DTYPE
+@option_group(
+    "Input",
+    "What the net sees.",
+    resolution_option(shown="the net's own; 224 for a FUNCTION"),
+    input_shape_option,
+    STORED_DTYPE,
+)
 @output_options
 def inspect_net(
     model: str,

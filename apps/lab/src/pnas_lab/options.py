@@ -5,9 +5,12 @@ from functools import wraps
 from pathlib import Path
 
 import click
+from cloup import option_group
 
+from pnas_apps.cli.completing import begun_with
 from pnas_apps.cli.option_types import all_of, whole
 from pnas_apps.cli.options import CACHE_DIR
+from pnas_apps.devices.device_names import DEVICE_KINDS
 from pnas_apps.ground.errors import UserError
 from pnas_lab.output import Output
 
@@ -49,8 +52,12 @@ class PictureFile(click.ParamType):  # type: ignore[type-arg]
 def output_options(command: Callable[..., None]) -> Callable[..., None]:
     """`--json` and `--picture`, as every command of this program has them; the command gets them as `output`."""
 
-    @click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
-    @click.option("--picture", type=PictureFile(), help="A PNG file to draw it in.")
+    @option_group(
+        "Output",
+        "How it is told.",
+        click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table."),
+        click.option("--picture", type=PictureFile(), show_default="none", help="A PNG file to draw it in."),
+    )
     @wraps(command)
     def grouped(as_json: bool, picture: Path | None, **others: object) -> None:
         command(**others, output=Output(as_json=as_json, picture=picture))
@@ -58,8 +65,15 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
     return grouped
 
 
-DEVICE = all_of(
-    click.option("--device", help="Where to measure it, too: one of those below."),
+DEVICE = option_group(
+    "Device",
+    "What is measured on; nothing is where none is named.",
+    click.option(
+        "--device",
+        show_default="none",
+        shell_complete=begun_with(DEVICE_KINDS),
+        help="Where to measure it, too: one of those below.",
+    ),
     click.option("--threads", type=whole(1, 1024), default=1, show_default=True, help="Of the device."),
     CACHE_DIR,
 )
@@ -87,7 +101,10 @@ def resolution_option(*, default: int | None = None, shown: bool | str = True) -
 
 
 input_shape_option = click.option(
-    "--input-shape", type=InputShape(), help="Of one input, C,H,W as a rule: 1,28,28; instead of --resolution."
+    "--input-shape",
+    type=InputShape(),
+    show_default="an image",
+    help="Of one input, C,H,W as a rule: 1,28,28; instead of --resolution.",
 )
 
 architecture_argument = click.argument("architecture", metavar="ARCHITECTURE")
@@ -95,10 +112,15 @@ architecture_argument = click.argument("architecture", metavar="ARCHITECTURE")
 
 model_argument: Decorator = all_of(
     click.argument("model", metavar="MODEL"),
-    click.option(
-        "--classes",
-        type=whole(1, 10**6),
-        help="Of a net of torchvision, its own by default; for a FUNCTION that takes their number.",
+    option_group(
+        "Net",
+        "How it is made.",
+        click.option(
+            "--classes",
+            type=whole(1, 10**6),
+            show_default="the net's own",
+            help="Of a net of torchvision, or for a FUNCTION that takes their number.",
+        ),
     ),
 )
 """A net by its name, its file or the function that makes it, which `pnas_lab.nets.read_model` reads."""

@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from cloup import option_group
 
 from pnas_apps.cli.option_types import whole
 from pnas_apps.cli.options import DEVICES
+from pnas_apps.cli.verb import verb
 from pnas_lab.options import DEVICE, STORED_DTYPE, output_options, resolution_option
 from pnas_lab.output import Output
 
@@ -14,10 +16,16 @@ if TYPE_CHECKING:
     from pnas_ops import StoredDtype
 
 
-@click.command(epilog=DEVICES)
-@click.option("--channels", type=whole(1, 2**16), default=64, show_default=True, help="Of the input and of the output.")
-@resolution_option(default=56)
-@STORED_DTYPE
+@verb(epilog=DEVICES, examples=("", "--channels 32 --resolution 28 --device tflite", "--dtype int8 --json"))
+@option_group(
+    "Shape",
+    "That all of them have.",
+    click.option(
+        "--channels", type=whole(1, 2**16), default=64, show_default=True, help="Of the input and of the output."
+    ),
+    resolution_option(default=56),
+    STORED_DTYPE,
+)
 @DEVICE
 @output_options
 def primitives(

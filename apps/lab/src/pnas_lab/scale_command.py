@@ -2,7 +2,9 @@
 
 import click
 from click.core import ParameterSource
+from cloup import option_group
 
+from pnas_apps.cli.verb import verb
 from pnas_apps.ground.errors import UserError
 from pnas_lab.options import architecture_argument, output_options, resolution_option
 from pnas_lab.output import Output
@@ -10,15 +12,19 @@ from pnas_lab.output import Output
 _OF_ONE_NET = ("phi", "alpha", "beta", "gamma")
 
 
-@click.command()
+@verb(examples=("mobilenet_v2 --phi 2", "runs/first/architecture.json --alpha 1.1 --beta 1.2", "resnet18 --grid"))
 @architecture_argument
-@click.option("--phi", type=float, default=1.0, show_default=True, help="The exponent of the other three.")
-@click.option("--alpha", type=float, default=1.2, show_default=True, help="Of the depth, at least 1.")
-@click.option("--beta", type=float, default=1.1, show_default=True, help="Of the width, at least 1.")
-@click.option("--gamma", type=float, default=1.15, show_default=True, help="Of the resolution, at least 1.")
-@click.option("--grid", is_flag=True, help="All coefficients that come to about twice the MACs at phi = 1.")
-@click.option("--step", type=float, default=0.05, show_default=True, help="Between the coefficients of --grid.")
-@resolution_option(shown="the net's own")
+@option_group(
+    "Coefficients",
+    "Times what depth, width and resolution grow.",
+    click.option("--phi", type=float, default=1.0, show_default=True, help="The exponent of the other three."),
+    click.option("--alpha", type=float, default=1.2, show_default=True, help="Of the depth, at least 1."),
+    click.option("--beta", type=float, default=1.1, show_default=True, help="Of the width, at least 1."),
+    click.option("--gamma", type=float, default=1.15, show_default=True, help="Of the resolution, at least 1."),
+    click.option("--grid", is_flag=True, help="All coefficients that come to about twice the MACs at phi = 1."),
+    click.option("--step", type=float, default=0.05, show_default=True, help="Between the coefficients of --grid."),
+    resolution_option(shown="the net's own"),
+)
 @output_options
 def scale(
     architecture: str,

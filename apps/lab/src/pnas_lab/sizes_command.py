@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 from attrs import evolve, frozen
+from cloup import option_group
 
 from pnas_apps.cli.option_types import whole
+from pnas_apps.cli.verb import verb
 from pnas_lab.options import output_options
 from pnas_lab.output import Output
 
@@ -40,13 +42,25 @@ class SpaceSize:
     source: str = ""
 
 
-@click.command()
-@click.option("--inputs", type=whole(1, _LARGEST), default=2, show_default=True, help="States to choose an input from.")
-@click.option("--operations", type=whole(1, _LARGEST), default=5, show_default=True, help="Of an input of a block.")
-@click.option("--joins", type=whole(1, _LARGEST), default=2, show_default=True, help="Ways to join both.")
-@click.option("--blocks", type=whole(1, _MOST_BLOCKS), default=5, show_default=True, help="Of a recurrent cell.")
-@click.option("--layers", type=whole(1, _LARGEST), default=12, show_default=True, help="Of a trellis.")
-@click.option("--levels", type=whole(1, _LARGEST), default=4, show_default=True, help="Of resolution, in a trellis.")
+@verb(examples=("", "--blocks 3 --picture cell.png", "--layers 8 --levels 3 --json"))
+@option_group(
+    "Cells",
+    "NASNet's recurrent form.",
+    click.option(
+        "--inputs", type=whole(1, _LARGEST), default=2, show_default=True, help="States to choose an input from."
+    ),
+    click.option("--operations", type=whole(1, _LARGEST), default=5, show_default=True, help="Of an input of a block."),
+    click.option("--joins", type=whole(1, _LARGEST), default=2, show_default=True, help="Ways to join both."),
+    click.option("--blocks", type=whole(1, _MOST_BLOCKS), default=5, show_default=True, help="Of a recurrent cell."),
+)
+@option_group(
+    "Trellis",
+    "Paths through resolutions.",
+    click.option("--layers", type=whole(1, _LARGEST), default=12, show_default=True, help="Of a trellis."),
+    click.option(
+        "--levels", type=whole(1, _LARGEST), default=4, show_default=True, help="Of resolution, in a trellis."
+    ),
+)
 @output_options
 def sizes(inputs: int, operations: int, joins: int, blocks: int, layers: int, levels: int, output: Output) -> None:
     """How many nets each named space has, exactly, beside what papers say.
@@ -79,6 +93,7 @@ def _named() -> list[SpaceSize]:
         digits_mbconv_space,
         imagenet_mbconv_space,
         nas_bench_201_space,
+        nas_bench_macro_space,
     )
 
     none, of_darts = ("", ""), ("10^18", "DARTS, arXiv 1806.09055")
@@ -87,6 +102,7 @@ def _named() -> list[SpaceSize]:
         cifar_mbconv_space(): none,
         imagenet_mbconv_space(): none,
         cifar_tree_space(): none,
+        nas_bench_macro_space(): ("6,561", "NAS-Bench-MACRO, arXiv 2103.11922"),
         nas_bench_201_space(): ("15,625", "NAS-Bench-201, arXiv 2001.00326"),
         darts_space(): of_darts,
         darts_imagenet_space(): of_darts,

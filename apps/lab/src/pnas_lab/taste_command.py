@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pnas_apps.cli.verb import verb
 from pnas_apps.ground.errors import UserError
 from pnas_lab.options import output_options
 from pnas_lab.output import Output
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _YAML = (".yaml", ".yml")
 
 
-@click.command()
+@verb(examples=("phone.json gpu.json", "table.json --picture taste.png"))
 @click.argument("tables", metavar="TABLE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @output_options
 def taste(tables: tuple[Path, ...], output: Output) -> None:

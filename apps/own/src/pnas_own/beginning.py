@@ -8,8 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pnas_apps.cli.options import RunOptions
-from pnas_apps.cli.runs import RUNS
+from pnas_apps.cli.options import RUNS, RunOptions
 from pnas_apps.devices.columns import command_metrics, try_metrics
 from pnas_apps.devices.known_tables import read_table
 from pnas_apps.devices.target import check_file_limits, target_device
@@ -18,7 +17,7 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.gpus import check_precisions
 from pnas_apps.ground.randomness import seed_of, seeded_generator
 from pnas_apps.ground.session import Session
-from pnas_apps.run.lock import held_folder, held_unfinished_folder
+from pnas_apps.run.lock import held_folder, held_unfinished_folder, unfinished_folders
 from pnas_apps.run.trusted_code import trust
 from pnas_apps.steps.table import TableChoice, check_limits
 from pnas_export import MIN_CALIBRATION_IMAGES
@@ -35,7 +34,7 @@ from pnas_supernet import ModuleSuperNet, search_space_of, seeded
 
 @contextmanager
 def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions, session: Session) -> Iterator[OwnRun]:
-    """A new run, or one that was interrupted and goes on; its folder is held to the end.
+    """A new run, or one that was interrupted and goes on; its folder is held to the end, unless it is only reckoned.
 
     Args:
         make: FILE.py:FUNCTION.
@@ -61,7 +60,8 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
             folder = OwnFolder(options.run_dir)
             folder.refuse_finished()
             folder.refuse_foreign()
-            held.enter_context(held_folder(folder.path))
+            if not options.dry:
+                held.enter_context(held_folder(folder.path))
         data = _read_data(given, data_dir, preset, options, cache, session)
         with seeded(seed_of(options.seed, "make")):
             network = given.network(len(data.classes))
@@ -85,7 +85,9 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
             sha256=given.sha256,
             data_dir=str(data_dir.resolve()),
         )
-        if options.run_dir is None:
+        if options.run_dir is None and options.dry:
+            folder = next(unfinished_folders(RUNS, "own", settings, OwnFolder))
+        elif options.run_dir is None:
             folder = held.enter_context(held_unfinished_folder(RUNS, "own", settings, OwnFolder))
         folder.check(settings)
         check_limits(
@@ -103,7 +105,9 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
         )
         try_metrics(metrics(log=None), session.reporter)
         _tell_changes(folder, settings, session)
-        goes_on = folder.begin(settings)
+        goes_on = folder.settings.exists()
+        if not options.dry:
+            folder.begin(settings)
         images = "images" if given.loaders is None else "batches"
         session.reporter.line(
             f"{data.name}: {data.sizes[0]} training and {data.sizes[1]} test {images}; {len(supernet.space.places)} "

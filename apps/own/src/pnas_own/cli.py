@@ -4,24 +4,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import cloup
+from cloup import option_group
 
 from pnas_apps.cli.app import Defaults
-from pnas_apps.cli.device_verbs import bench_verb, doctor_verb, predict_verb
+from pnas_apps.cli.completing import SETTINGS, RunPath
+from pnas_apps.cli.device_verbs import doctor_verb, file_verbs
 from pnas_apps.cli.options import (
     ACCELERATOR,
     CACHE_DIR,
     DETERMINISTIC,
     DEVICES,
-    SETTINGS,
     RunOptions,
     SessionOptions,
     check_options,
+    preset_option,
     run_options,
     worker_options,
 )
 from pnas_apps.cli.presets import Flags, read_preset, with_flags
+from pnas_apps.cli.presets_verb import presets_verb
 from pnas_apps.cli.program import Program
-from pnas_apps.cli.sections import SectionedCommand
+from pnas_apps.cli.verb import verb
 from pnas_apps.ground.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,20 +49,30 @@ number of classes if it takes an argument. Beside it the file may have
 """
 
 
-@click.group(cls=Program)
+@cloup.group(cls=Program)
 def main() -> None:
     """Take a pretrained net of your own, say how many milliseconds it may take, get the net that fits."""
 
 
-@main.command(cls=SectionedCommand, epilog=f"{FILE_HELP}\n{DEVICES}")
-@click.argument("make", metavar="FILE.py:FUNCTION")
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="Photos as train/CLASS/* with val/CLASS/* or test/CLASS/*, or as CLASS/*; or what loaders takes.",
+@verb(
+    epilog=f"{FILE_HELP}\n{DEVICES}",
+    examples=(
+        "net.py:make --data-dir photos --target-latency-ms 8",
+        "net.py:make --data-dir photos --target-latency-ms 8 --device adb --dry-run",
+    ),
 )
-@click.option("--preset", default=DEFAULTS.preset, show_default=True, help="A shipped preset, or a TOML file.")
+@click.argument("make", metavar="FILE.py:FUNCTION")
+@option_group(
+    "Images and preset",
+    "What is learnt from, and how long.",
+    click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path),
+        required=True,
+        help="Photos as train/CLASS/* with val/CLASS/* or test/CLASS/*, or as CLASS/*; or what loaders takes.",
+    ),
+    preset_option(DEFAULTS),
+)
 @run_options(DEFAULTS)
 def run(make: str, data_dir: Path, preset: str, options: RunOptions, session: SessionOptions, flags: Flags) -> None:
     """Search among nets like yours, train the one that fits on, and ship it as ONNX and TFLite."""
@@ -69,15 +83,33 @@ def run(make: str, data_dir: Path, preset: str, options: RunOptions, session: Se
     _go(make, data_dir, structured, options, session)
 
 
-@main.command()
-@click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--make", metavar="FILE.py:FUNCTION", help="Where the file that the run was begun with is now.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Where the run's images are now.")
-@CACHE_DIR
-@ACCELERATOR
-@DETERMINISTIC
-@worker_options(DEFAULTS)
-@check_options(DEFAULTS)
+@verb(examples=("runs/own", "runs/own --make moved/net.py:make --data-dir moved/photos"))
+@click.argument("run_dir", metavar="RUN", type=RunPath())
+@option_group(
+    "Run",
+    "What is needed beside its folder.",
+    click.option(
+        "--make",
+        metavar="FILE.py:FUNCTION",
+        show_default="where it was",
+        help="Where the file that the run was begun with is now.",
+    ),
+    click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path),
+        show_default="where they were",
+        help="Where the run's images are now.",
+    ),
+)
+@option_group(
+    "This machine",
+    "Where the work is done, which does not change what is found.",
+    CACHE_DIR,
+    ACCELERATOR,
+    DETERMINISTIC,
+    worker_options(DEFAULTS),
+    check_options(DEFAULTS),
+)
 def report(
     run_dir: Path,
     make: str | None,
@@ -99,16 +131,23 @@ def report(
 
 
 def _go(make: str, data_dir: Path, preset: "OwnPreset", options: RunOptions, session: SessionOptions) -> None:
+    from pnas_apps.showing.reckoned_table import reckoned_page
     from pnas_apps.steps.table import TableChoice
     from pnas_own.beginning import begin_run
+    from pnas_own.dry_run import dry_run
     from pnas_own.pipeline import go_all_the_way
 
     with (
         session.started() as started,
         begin_run(make, data_dir, preset, options, started) as begun,
     ):
-        go_all_the_way(begun, TableChoice(path=options.table, foreign=options.foreign_table))
+        choice = TableChoice(path=options.table, foreign=options.foreign_table)
+        if options.dry:
+            started.reporter.console.print(reckoned_page(dry_run(begun, choice)))
+        else:
+            go_all_the_way(begun, choice)
 
 
-for verb in (bench_verb(), doctor_verb(), predict_verb(reads_photos=True)):
-    main.add_command(verb)
+main.section("Begin a run, or go on with one that was interrupted", run, report)
+main.section("Use files", *file_verbs(reads_photos=True))
+main.section("Devices, presets", doctor_verb(), presets_verb(DEFAULTS))

@@ -1,6 +1,7 @@
 """What one program knows that the others do not."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,10 +37,11 @@ class App(Defaults):
     Attributes:
         name: begins the names of its runs' folders.
         data_help: what may be in the folder of images.
-        can_download: whether it can fetch images itself.
         preset_type: what its presets are.
         read_task: images and space: of a folder, which may be filled first, or of none where they come with a library;
             the space is the one that the preset names, or that of the file that it names.
+        pretended_task: the same of a folder that a download would fill, with stand-ins for images that are not there;
+            None where the program cannot download.
         spaces: names of its search spaces.
         classes: that these have where the command line names no number.
         named_spaces: them, by these names.
@@ -47,9 +49,17 @@ class App(Defaults):
 
     name: str
     data_help: str
-    can_download: bool
     preset_type: "Callable[[], type[ImagePreset] | type[PhotoPreset]]"
     read_task: "Callable[[Path | None, bool, Preset, Space | None, Reporter], Task]"
     spaces: tuple[str, ...]
     classes: int
     named_spaces: "Callable[[], Mapping[str, NamedSpace]]"
+    pretended_task: "Callable[[Path, Preset, Space | None, Reporter], Task] | None" = None
+
+    def task_reader(
+        self, folder: Path, *, download: bool, dry: bool
+    ) -> "Callable[[Preset, Space | None, Reporter], Task]":
+        """What reads images and space of a new run; one that is only reckoned downloads nothing."""
+        if download and dry and self.pretended_task is not None:
+            return partial(self.pretended_task, folder)
+        return partial(self.read_task, folder, download)

@@ -3,15 +3,12 @@
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import click
 
-from pnas_apps.cli.option_types import COUNT, all_of
+from pnas_apps.cli.option_types import COUNT
 from pnas_apps.ground.errors import UserError
-
-Command = TypeVar("Command", bound=Callable[..., object])
 
 _NAME = r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)+"
 _FLAGS = {
@@ -27,6 +24,7 @@ METRIC = click.option(
     "metrics",
     multiple=True,
     metavar="NAME_UNIT=COMMAND",
+    show_default="none",
     help="Fill that column of the table by a command that prints what one inference of the file {model} costs: "
     "'energy_mj=meter {model}'.",
 )
@@ -35,13 +33,9 @@ MAX = click.option(
     "maxima",
     multiple=True,
     metavar="NAME_UNIT=NUMBER",
+    show_default="none",
     help="A limit on a column of the table: energy_mj=3.5. --metric fills one that is not there.",
 )
-
-
-def cost_options() -> Callable[[Command], Command]:
-    """`--max` and `--metric`."""
-    return all_of(MAX, METRIC)
 
 
 def read_maxima(texts: Sequence[str]) -> dict[str, float]:

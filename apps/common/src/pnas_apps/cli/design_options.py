@@ -4,8 +4,9 @@ from collections.abc import Callable
 from functools import wraps
 
 import click
+from cloup import option_group
 
-from pnas_apps.cli.option_types import Number, Numbers, all_of, whole
+from pnas_apps.cli.option_types import Number, Numbers, whole
 from pnas_apps.cli.presets import Flags, flag_of
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.asked_sizes import AskedSizes
@@ -13,17 +14,25 @@ from pnas_apps.run.asked_sizes import AskedSizes
 
 def design_options(command: Callable[..., None]) -> Callable[..., None]:
     """`--design` and what it compares; the command gets them as `sizes`, None where no space is to be chosen."""
-    added = all_of(
+    added = option_group(
+        "Space, chosen first",
+        "The width and the resolution of which random nets within the limits compute most.",
         click.option(
             "--design",
             is_flag=True,
-            help="Choose width and resolution of the space first: those whose nets within the limits compute most.",
+            help="Choose them, in the place of --width-mult and --resolution.",
         ),
-        click.option("--design-widths", type=Numbers(Number(0.01, 16.0)), help="To choose from; 0.5 to 2 by default."),
+        click.option(
+            "--design-widths",
+            type=Numbers(Number(0.01, 16.0)),
+            show_default="0.5,0.75,1,1.25,1.5,2",
+            help="To choose from, in multiples of the channels.",
+        ),
         click.option(
             "--design-resolutions",
             type=Numbers(whole(1, 4096)),
-            help="To choose from, in pixels; half, three quarters and all of the preset's by default.",
+            show_default="half, three quarters and all of --resolution",
+            help="To choose from, in pixels.",
         ),
     )
 

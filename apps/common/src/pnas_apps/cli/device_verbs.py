@@ -3,32 +3,40 @@
 from pathlib import Path
 
 import click
+from cloup import option_group
 
 from pnas_apps.cli.app import App
+from pnas_apps.cli.completing import RunPath, begun_with
 from pnas_apps.cli.cost_options import METRIC, read_metrics
 from pnas_apps.cli.option_types import whole
-from pnas_apps.cli.options import CACHE_DIR, DEVICES, DTYPE, device_options, known_operations
+from pnas_apps.cli.options import CACHE_DIR, DEVICES, DTYPE, RUNTIME, device_options, known_operations
+from pnas_apps.cli.presets_verb import presets_verb
 from pnas_apps.cli.space_options import SpaceSize, asked_space, size_options
 from pnas_apps.cli.space_verb import space_verb
+from pnas_apps.cli.verb import verb
 from pnas_apps.run.device_settings import Dtype
+
+_RELEASED = ("proxyless_mobile", "proxyless_cpu", "proxyless_gpu", "proxyless_mobile_14", "proxyless_cifar")
 
 
 def device_verbs(app: App) -> tuple[click.Command, ...]:
-    """All of them, for one program."""
-    return (
-        doctor_verb(),
-        space_verb(app),
-        _table(app),
-        bench_verb(),
-        predict_verb(reads_photos=app.reads_photos),
-        _released(),
-    )
+    """Those that need no run, for one program."""
+    return doctor_verb(), _table(app), space_verb(app), _released(), presets_verb(app)
+
+
+def file_verbs(*, reads_photos: bool) -> tuple[click.Command, ...]:
+    """Those that are about exported files, for any program.
+
+    Args:
+        reads_photos: whether its nets see photos, and not images in their size.
+    """
+    return _predict(reads_photos=reads_photos), _bench()
 
 
 def doctor_verb() -> click.Command:
     """`doctor`, which any program can have."""
 
-    @click.command()
+    @verb(examples=("",))
     def doctor() -> None:
         """Say which devices can be measured on here, and what the others lack."""
         from pnas_apps.devices.device_names import device_report
@@ -42,19 +50,41 @@ def doctor_verb() -> click.Command:
 
 
 def _table(app: App) -> click.Command:
-    @click.command(epilog=DEVICES)
-    @click.argument("path", metavar="TABLE.json", type=click.Path(path_type=Path))
-    @device_options()
-    @DTYPE
-    @click.option("--space", default=app.spaces[0], show_default=True, help=f"{', '.join(app.spaces)}, or a file.")
-    @size_options(app)
-    @METRIC
-    @click.option("--fit", type=whole(0, 10_000), default=6, show_default=True, help="Whole nets to calibrate with.")
-    @click.option("--held-out", type=whole(0, 10_000), default=20, show_default=True, help="Whole nets to judge by.")
-    @click.option(
-        "--merge", multiple=True, type=click.Path(path_type=Path), help="A table of the same device to take over."
+    @verb(
+        epilog=DEVICES,
+        examples=(
+            "phone.json --device adb",
+            f"board.json --device 'cmd:ssh board bench {{model}}' --space {app.spaces[0]} --width-mult 0.5",
+            "gpu.json --device torch-cuda,mode=graph,batch=8 --dtype float16",
+        ),
     )
-    @CACHE_DIR
+    @click.argument("path", metavar="TABLE.json", type=click.Path(path_type=Path))
+    @option_group("Device", "What is measured on, and by what else.", device_options(), DTYPE, METRIC, CACHE_DIR)
+    @option_group(
+        "Table",
+        "What it holds beside blocks.",
+        click.option(
+            "--space",
+            default=app.spaces[0],
+            show_default=True,
+            shell_complete=begun_with(app.spaces),
+            help=f"{', '.join(app.spaces)}, or a file that ends in .json or .toml.",
+        ),
+        click.option(
+            "--fit", type=whole(0, 10_000), default=6, show_default=True, help="Whole nets to calibrate with."
+        ),
+        click.option(
+            "--held-out", type=whole(0, 10_000), default=20, show_default=True, help="Whole nets to judge by."
+        ),
+        click.option(
+            "--merge",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            show_default="none",
+            help="A table of the same device to take over.",
+        ),
+    )
+    @size_options(app)
     def table(
         path: Path,
         device: str,
@@ -96,13 +126,13 @@ def _table(app: App) -> click.Command:
     return table
 
 
-def bench_verb() -> click.Command:
-    """`bench`, which any program can have."""
-
-    @click.command(epilog=DEVICES)
+def _bench() -> click.Command:
+    @verb(
+        epilog=DEVICES,
+        examples=("runs/cifar10/bundle", "model.tflite other.tflite --device adb", "model.onnx --device onnxruntime"),
+    )
     @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-    @device_options()
-    @CACHE_DIR
+    @option_group("Device", "What is measured on.", device_options(), CACHE_DIR)
     def bench(paths: tuple[Path, ...], device: str, threads: int, cache_dir: Path | None) -> None:
         """Time exported files, or all in a folder, in turns on a device."""
         from pnas_apps.cli.file_commands import bench_files
@@ -115,24 +145,37 @@ def bench_verb() -> click.Command:
     return bench
 
 
-def predict_verb(*, reads_photos: bool) -> click.Command:
-    """`predict`, which any program can have.
-
-    Args:
-        reads_photos: whether its nets see photos, and not images in their size.
-    """
-
-    @click.command()
-    @click.argument("where", metavar="RUN", type=click.Path(path_type=Path))
-    @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
-    @click.option("--net", "name", help="Which of the run's nets; the one that it found by default.")
-    @click.option("--file", help="A file of the bundle by its name; by default that which the run's device takes.")
-    @click.option("--runtime", help="ai-edge-litert, tflite-runtime or onnxruntime; by default the first that is here.")
-    @click.option("--as-is", is_flag=True, help="Take images that are what the net sees already, as sample.png is.")
-    @click.option(
-        "--save-input", type=click.Path(path_type=Path), help="A PNG file for what the net sees of the photo."
+def _predict(*, reads_photos: bool) -> click.Command:
+    @verb(
+        examples=(
+            "runs/cifar10 photo.jpg other.png",
+            "bundle bundle/sample.png --as-is --file model-int8.tflite",
+            "runs/cifar10 photo.jpg --save-input seen.png --json",
+        )
     )
-    @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all logits.")
+    @click.argument("where", metavar="RUN", type=RunPath())
+    @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
+    @option_group(
+        "File",
+        "Which of the shipped files is asked, and on what.",
+        click.option("--net", "name", show_default="the one that it found", help="Which of the run's nets."),
+        click.option(
+            "--file", show_default="that which the run's device takes", help="A file of the bundle by its name."
+        ),
+        RUNTIME,
+    )
+    @option_group(
+        "Photos",
+        "What is seen of them, and how the answer is told.",
+        click.option("--as-is", is_flag=True, help="Take images that are what the net sees already, as sample.png is."),
+        click.option(
+            "--save-input",
+            type=click.Path(path_type=Path),
+            show_default="none",
+            help="A PNG file for what the net sees of the photo.",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON, with all logits."),
+    )
     def predict(
         where: Path,
         photos: tuple[Path, ...],
@@ -168,13 +211,26 @@ def predict_verb(*, reads_photos: bool) -> click.Command:
 
 
 def _released() -> click.Command:
-    @click.command(epilog=DEVICES)
-    @click.argument("net", metavar="NET")
-    @click.option("--weights", type=click.Path(path_type=Path), help="The original's checkpoint of the net, to export.")
-    @click.option("--table", type=click.Path(path_type=Path), help="A latency table to use; none is measured.")
-    @device_options()
-    @click.option("--out", type=click.Path(path_type=Path), help="Folder of what is written; NET by default.")
-    @CACHE_DIR
+    @verb(
+        epilog=DEVICES,
+        examples=("proxyless_cpu", "proxyless_mobile --device adb --out phone", "net.config --table phone.json"),
+    )
+    @click.argument("net", metavar="NET", shell_complete=begun_with(_RELEASED))
+    @option_group("Device", "What it is priced on.", device_options(), CACHE_DIR)
+    @option_group(
+        "Files",
+        "What is read, and where it goes.",
+        click.option(
+            "--weights",
+            type=click.Path(path_type=Path),
+            show_default="none",
+            help="The original's checkpoint of the net, to export.",
+        ),
+        click.option(
+            "--table", type=click.Path(path_type=Path), show_default="one is measured", help="A latency table to use."
+        ),
+        click.option("--out", type=click.Path(path_type=Path), show_default="NET", help="Folder of what is written."),
+    )
     def released(
         net: str,
         weights: Path | None,

@@ -5,12 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import click
+from cloup import option_group
 
 from pnas_apps.cli.app import App
+from pnas_apps.cli.completing import RunPath
 from pnas_apps.cli.option_types import Number, all_of, whole
 from pnas_apps.cli.options import DEVICES, RunOptions, SessionOptions, data_options, run_options
+from pnas_apps.cli.preset_help import GROUPS
 from pnas_apps.cli.presets import Flags, read_preset
 from pnas_apps.cli.space_options import preset_and_space
+from pnas_apps.cli.verb import verb
 from pnas_apps.exploring.named_strategies import STRATEGIES, SUPERNET_STRATEGIES, check_strategy
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.exploration_settings import Aim, ExplorationSettings, JudgeName
@@ -21,73 +25,115 @@ if TYPE_CHECKING:
 
 _NETS = whole(1, 1_000_000)
 _OPTIONS = all_of(
-    click.option(
-        "--strategy",
-        type=click.Choice((*STRATEGIES, *SUPERNET_STRATEGIES)),
-        default="evolution",
-        show_default=True,
-        help="What asks for nets; the last three train a supernet first, as the preset's [search] says.",
+    option_group(
+        "Strategy",
+        "What asks for nets, and how long.",
+        click.option(
+            "--strategy",
+            type=click.Choice((*STRATEGIES, *SUPERNET_STRATEGIES)),
+            metavar="NAME",
+            default="evolution",
+            show_default=True,
+            help=f"What asks for nets: {', '.join(STRATEGIES)}; or {', '.join(SUPERNET_STRATEGIES)}, which train a "
+            "supernet first, as the options of the search say.",
+        ),
+        click.option("--nets", type=_NETS, default=20, show_default=True, help="That the strategy asks for."),
+        click.option(
+            "--random-nets",
+            type=whole(0, 1_000_000),
+            show_default="as many as --nets",
+            help="Judged beside, to compare with; 0 for none.",
+        ),
+        click.option(
+            "--effort",
+            type=Number(0, 1e9, above=True),
+            show_default="no limit",
+            help="Passes over the training images after which the strategy, and random search, ask for no further net.",
+        ),
+        click.option(
+            "--aim",
+            "aims",
+            type=click.Choice(get_args(Aim)),
+            multiple=True,
+            show_default="none",
+            help="What is to be small beside a good value, for a strategy of several aims, such as nsga2.",
+        ),
     ),
-    click.option(
-        "--judge",
-        type=click.Choice(get_args(JudgeName)),
-        default="scratch",
-        show_default=True,
-        help="What says how good they are: a training from scratch, judged on training images held out; the weights of "
-        "a search, on the same images; a table of accuracies; two proxies that need no training.",
+    option_group(
+        "Judge",
+        "What says how good the nets are.",
+        click.option(
+            "--judge",
+            type=click.Choice(get_args(JudgeName)),
+            default="scratch",
+            show_default=True,
+            help="A training from scratch, judged on training images held out; the weights of a search, on the same "
+            "images; a table of accuracies; two proxies that need no training.",
+        ),
+        click.option(
+            "--judge-epochs",
+            type=whole(1, 100_000),
+            default=1,
+            show_default=True,
+            help="Passes of each training from scratch.",
+        ),
+        click.option(
+            "--from",
+            "start_run",
+            metavar="RUN",
+            type=RunPath(),
+            show_default="none",
+            help="A finished search on the same images and space, whose weights --judge inherited takes.",
+        ),
+        click.option(
+            "--accuracies",
+            type=click.Path(path_type=Path),
+            show_default="none",
+            help="The table of --judge table.",
+        ),
     ),
-    click.option(
-        "--judge-epochs", type=whole(1, 100_000), default=1, show_default=True, help="Of each training from scratch."
-    ),
-    click.option(
-        "--from",
-        "start_run",
-        metavar="RUN",
-        type=click.Path(path_type=Path),
-        help="A finished search on the same images and space, whose weights --judge inherited takes.",
-    ),
-    click.option("--accuracies", type=click.Path(path_type=Path), help="The table of --judge table."),
-    click.option("--nets", type=_NETS, default=20, show_default=True, help="That the strategy asks for."),
-    click.option(
-        "--random-nets",
-        type=whole(0, 1_000_000),
-        help="Judged beside, to compare with; as many as --nets by default, 0 for none.",
-    ),
-    click.option(
-        "--effort",
-        type=Number(0, 1e9, above=True),
-        help="Passes over the training images after which the strategy, and random search, ask for no further net.",
-    ),
-    click.option(
-        "--aim",
-        "aims",
-        type=click.Choice(get_args(Aim)),
-        multiple=True,
-        help="What is to be small beside a good value, for a strategy of several aims, such as nsga2.",
-    ),
-    click.option(
-        "--study",
-        help="An SQLite file, or URL#NAME of a study in a database, on which other processes may work too; a file in "
-        "the run's folder by default.",
-    ),
-    click.option(
-        "--workers",
-        "judging",
-        type=whole(1, 1024),
-        default=1,
-        show_default=True,
-        help="Processes that judge nets here.",
+    option_group(
+        "Study",
+        "Where the nets are kept, and who judges them.",
+        click.option(
+            "--study",
+            show_default="a file in the run's folder",
+            help="An SQLite file, or URL#NAME of a study in a database, on which other processes may work too.",
+        ),
+        click.option(
+            "--workers",
+            "judging",
+            type=whole(1, 1024),
+            default=1,
+            show_default=True,
+            help="Processes that judge nets here.",
+        ),
     ),
 )
+_NO_CONCERN = tuple(
+    option
+    for group in GROUPS
+    for option in group.options
+    if option.startswith("objective.") and option != "objective.tightening"
+)
+"""Options of presets: no strategy weighs costs, each keeps limits."""
 
 
 def explore_verb(app: App) -> click.Command:
     """`explore`, for one program."""
 
-    @click.command("explore", epilog=DEVICES)
+    @verb(
+        "explore",
+        epilog=DEVICES,
+        examples=(
+            "--data-dir images --nets 50 --max-macs 5e6 --workers 2",
+            "--data-dir images --strategy tpe --judge naswot --target-latency-ms 0.2",
+            "--data-dir images --judge inherited --from runs/search --study study.db",
+        ),
+    )
     @data_options(app)
     @_OPTIONS
-    @run_options(app, readers=False)
+    @run_options(app, readers=False, dry_runs=False, left_out=_NO_CONCERN)
     def explore(
         data_dir: Path,
         preset: str,

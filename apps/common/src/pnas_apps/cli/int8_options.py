@@ -3,8 +3,9 @@
 from typing import Any, Literal
 
 import click
+from cloup import option_group
 
-from pnas_apps.cli.option_types import all_of
+from pnas_apps.cli.option_types import whole
 from pnas_apps.cli.options import ACCELERATOR
 
 Kept = int | Literal["auto"]
@@ -25,11 +26,21 @@ class _KeepFloat(click.IntRange):
             self.fail(f"{value!r} is neither auto nor a number of layers from 1 on.", param, ctx)
 
 
-int8_options = all_of(
+int8_options = option_group(
+    "Int8 files",
+    "What helps where they lose too much.",
+    click.option(
+        "--calibration-images",
+        type=whole(16, 1_000_000),
+        default=512,
+        show_default=True,
+        help="Number of training images that show an int8 file the ranges of its activations.",
+    ),
     click.option(
         "--keep-float",
         type=_KeepFloat(),
         metavar="auto|N",
+        show_default="none",
         help="Layers of the int8 files that stay float32, which is larger and slower: the N that int8 harms most, or "
         "the fewest with which at most a point of the test images is lost.",
     ),
@@ -38,8 +49,9 @@ int8_options = all_of(
         "fine_tune_epochs",
         type=click.IntRange(1, 1000),
         metavar="EPOCHS",
+        show_default="none",
         help="Train on with fake quantization, for the int8 files alone; the net of RUN stays as it is.",
     ),
     ACCELERATOR,
 )
-"""`--keep-float`, `--fine-tune` and where that trains."""
+"""`--calibration-images`, `--keep-float`, `--fine-tune` and where that trains."""

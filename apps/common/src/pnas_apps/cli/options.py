@@ -3,21 +3,24 @@
 Imports nothing heavy, since `--help` needs it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
+from importlib.util import find_spec
 from pathlib import Path
 from textwrap import indent
-from typing import TYPE_CHECKING, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 from attrs import evolve, frozen
+from cloup import option_group
 
 from pnas_apps.cli.app import App, Defaults
-from pnas_apps.cli.cost_options import check_needed, cost_options, read_maxima, read_metrics
+from pnas_apps.cli.completing import SETTINGS, RunPath, begun_with, preset_or_file
+from pnas_apps.cli.cost_options import MAX, METRIC, check_needed, read_maxima, read_metrics
 from pnas_apps.cli.option_types import COUNT, MILLISECONDS, Numbers, all_of, whole
-from pnas_apps.cli.presets import preset_flags, read_preset, split_flags
-from pnas_apps.devices.device_names import DEVICES_HELP
+from pnas_apps.cli.presets import preset_flags, preset_names, read_preset, split_flags
+from pnas_apps.devices.device_names import DEVICE_KINDS, DEVICES_HELP
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.device_settings import DeviceSettings, Dtype
 from pnas_apps.run.sweep_aims import SweepAim, least_of_each_device, sweep_aims
@@ -31,8 +34,8 @@ if TYPE_CHECKING:
     from pnas_latency import Budget
     from pnas_ops import Space
 
-SETTINGS = "settings.json"
-"""The file that makes a folder one of a run, as `pnas_apps.run.folder.RunFolder` calls it."""
+RUNS = Path("runs")
+"""Where the folders of runs are that are given none."""
 
 Command = TypeVar("Command", bound=Callable[..., object])
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
@@ -57,6 +60,7 @@ class RunOptions:
         foreign_table: whether that may be of another device.
         cache_dir: folder of what can be made again; the user's own one if None.
         check: whether every photo is read before the run begins.
+        dry: whether the run is only reckoned.
     """
 
     run_dir: Path | None
@@ -69,6 +73,7 @@ class RunOptions:
     foreign_table: bool
     cache_dir: Path | None
     check: bool
+    dry: bool = False
     aims: tuple[SweepAim, ...] = ()
 
     @property
@@ -88,12 +93,18 @@ class SessionOptions:
     accelerator: "Accelerator"
     workers: int | None
     deterministic: bool
+    tensorboard: bool = False
 
     def started(self) -> "AbstractContextManager[Session]":
         """The session, within a `with` statement. Imports PyTorch."""
         from pnas_apps.ground.session import started_session
 
-        return started_session(accelerator=self.accelerator, workers=self.workers, deterministic=self.deterministic)
+        return started_session(
+            accelerator=self.accelerator,
+            workers=self.workers,
+            deterministic=self.deterministic,
+            tensorboard=self.tensorboard,
+        )
 
 
 DTYPE = click.option(
@@ -103,10 +114,16 @@ DTYPE = click.option(
     show_default=True,
     help="Of the device: int8 where it runs TFLite files, float16 and bfloat16 in PyTorch.",
 )
-CACHE_DIR = click.option("--cache-dir", type=click.Path(path_type=Path), help="Where conversions are kept.")
+CACHE_DIR = click.option(
+    "--cache-dir",
+    type=click.Path(path_type=Path),
+    show_default="the user's cache",
+    help="Where tables and conversions are kept for later.",
+)
 OPS = click.option(
     "--ops",
     type=click.Path(path_type=Path),
+    show_default="none",
     help="A Python file of your own operations, which is run: those that the space in --space FILE names.",
 )
 ACCELERATOR = click.option(
@@ -116,11 +133,37 @@ ACCELERATOR = click.option(
     show_default=True,
     help="Where networks are trained; auto takes a GPU if there is one.",
 )
+RUNTIME = click.option(
+    "--runtime",
+    show_default="what is installed",
+    shell_complete=begun_with(("ai-edge-litert", "tflite-runtime", "onnxruntime")),
+    help="That runs the file: ai-edge-litert, tflite-runtime or onnxruntime.",
+)
+DRY_RUN = click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say what would be done, how long each step takes here and how much memory and disk, from a minute's "
+    "measuring; nothing is written.",
+)
 DETERMINISTIC = click.option(
     "--deterministic",
     is_flag=True,
     help="On a GPU, too, the same seed gives the same bits, and an interrupted run ends as one that was not: it takes "
-    "longer. (Without it, the same paths. A CPU repeats itself anyway.)",
+    "longer. Without it, the same paths; a CPU repeats itself anyway.",
+)
+
+
+def _installed_tensorboard(context: click.Context, option: click.Parameter, asked: bool) -> bool:
+    if asked and find_spec("tensorboard") is None:
+        raise UserError("--tensorboard needs a package that is not here: pip install tensorboard")
+    return asked
+
+
+TENSORBOARD = click.option(
+    "--tensorboard",
+    is_flag=True,
+    callback=_installed_tensorboard,
+    help="Write losses, accuracies, latency, multipliers, probabilities and pictures for TensorBoard while it runs.",
 )
 
 
@@ -143,6 +186,7 @@ def device_options(*, default: str | None = "tflite", several: bool = False) -> 
             default=default,
             multiple=several,
             show_default=default or "the preset's, or else tflite",
+            shell_complete=begun_with(DEVICE_KINDS),
             help=f"Where to measure: one of those below; doctor tells which are usable here.{more}",
         ),
         click.option("--threads", type=whole(1, 1024), default=1, show_default=True, help="Of the device."),
@@ -151,8 +195,10 @@ def device_options(*, default: str | None = "tflite", several: bool = False) -> 
 
 def worker_options(app: Defaults) -> Callable[[Command], Command]:
     """`--workers`, for a program that reads photos."""
-    help_text = "Processes that read photos; as many as there are cores by default."
-    return all_of(*([click.option("--workers", type=whole(0, 1024), help=help_text)] if app.reads_photos else []))
+    workers = click.option(
+        "--workers", type=whole(0, 1024), show_default="one for each core", help="Processes that read photos."
+    )
+    return all_of(*([workers] if app.reads_photos else []))
 
 
 def check_options(app: Defaults) -> Callable[[Command], Command]:
@@ -162,13 +208,28 @@ def check_options(app: Defaults) -> Callable[[Command], Command]:
     return all_of(*([check] if app.reads_photos else []))
 
 
+def preset_option(app: Defaults) -> Callable[[Command], Command]:
+    """`--preset`, before the flags of its options, whose help tells what it has."""
+    return click.option(
+        "--preset",
+        default=app.preset,
+        show_default=True,
+        is_eager=True,
+        shell_complete=preset_or_file(app.presets),
+        help=f"{', '.join(preset_names(app.presets))}, or a TOML file: what the options of the preset are where no "
+        "flag says it. See the command presets; --preset NAME --help tells them below.",
+    )
+
+
 def data_options(app: App) -> Callable[[Command], Command]:
     """Where the images of a new run are, and its preset."""
     download = click.option("--download", is_flag=True, help="Fetch the images into the data folder first.")
-    return all_of(
+    return option_group(
+        "Images and preset",
+        "What is learnt from, and how long.",
         click.option("--data-dir", type=click.Path(path_type=Path), required=True, help=app.data_help),
-        *([download] if app.can_download else []),
-        click.option("--preset", default=app.preset, show_default=True, help="A shipped preset, or a TOML file."),
+        *([download] if app.pretended_task is not None else []),
+        preset_option(app),
     )
 
 
@@ -176,18 +237,56 @@ LATENCY = click.option(
     "--target-latency-ms",
     "latency_ms",
     type=MILLISECONDS,
-    help="What one image may take on the device, or its batch: the search lands on it.",
+    show_default="none",
+    help="Milliseconds that one image may take on the device, or its batch: the search lands on it.",
 )
 LATENCIES = click.option(
     "--target-latency-ms",
     "latency_ms",
     type=Numbers(MILLISECONDS),
     required=True,
-    help="What one image may take on the device, or its batch: a number for each net, such as 0.1,0.2,0.4.",
+    help="Milliseconds that one image may take on the device, or its batch: a number for each net, such as "
+    "0.1,0.2,0.4.",
 )
 
 
-def run_options(app: Defaults, *, readers: bool = True, sweeps: bool = False) -> Decorator:
+def _limit(flag: str, name: str, help_text: str) -> Callable[[Command], Command]:
+    return click.option(flag, name, type=COUNT, show_default="none", help=help_text)
+
+
+def limit_options(latency: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[[Command], Command]:
+    """What a net may cost; `latency` is the option of its milliseconds."""
+    return option_group(
+        "Limits",
+        "What the net may cost.",
+        latency,
+        _limit("--max-macs", "macs", "Multiply-accumulates of one image."),
+        _limit("--max-parameters", "parameters", "Values that are learnt."),
+        _limit(
+            "--max-weight-bytes",
+            "weight_bytes",
+            "Constants of the TFLite file in --dtype: weights, biases, shapes and paddings.",
+        ),
+        _limit(
+            "--max-activation-bytes",
+            "peak_activation_bytes",
+            "Tensors of that file that are alive at once, padded copies too, without kernels' scratch memory.",
+        ),
+        _limit("--max-file-bytes", "file_bytes", "That file as a whole: constants, names, scales, labels."),
+        MAX,
+    )
+
+
+def run_options(
+    app: Defaults,
+    *,
+    readers: bool = True,
+    sweeps: bool = False,
+    dry_runs: bool = True,
+    preset: str | None = None,
+    said: Mapping[str, str] | None = None,
+    left_out: tuple[str, ...] = (),
+) -> Decorator:
     """Adds the options of every new run; the command gets them as `options`, what its session is started with as
     `session`, and the flags of the preset as `flags`.
 
@@ -195,49 +294,59 @@ def run_options(app: Defaults, *, readers: bool = True, sweeps: bool = False) ->
         app: the program.
         readers: whether the command line says how many processes read photos; else as many as there are cores do.
         sweeps: whether it is for several budgets, and perhaps several devices.
+        dry_runs: whether it may be reckoned before.
+        preset: that the command takes, where the user cannot name one.
+        said, left_out: see `preset_flags`.
     """
+    spaces = app.spaces if isinstance(app, App) else ()
     added = all_of(
-        click.option("--run-dir", type=click.Path(path_type=Path), help="Folder of the run; a new one by default."),
-        click.option(
-            "--seed",
-            type=whole(-(2**63), 2**63 - 1),
-            default=0,
-            show_default=True,
-            help="Fixes all that is random.",
+        option_group(
+            "Run",
+            "Its folder, and what becomes of it.",
+            click.option(
+                "--run-dir",
+                type=click.Path(path_type=Path),
+                show_default=f"a new one in {RUNS}",
+                help="Folder of the run; an unfinished one goes on.",
+            ),
+            click.option(
+                "--seed",
+                type=whole(-(2**63), 2**63 - 1),
+                default=0,
+                show_default=True,
+                help="Fixes all that is random.",
+            ),
+            *([OPS] if isinstance(app, App) else []),
+            *([TENSORBOARD] if isinstance(app, App) and readers and not sweeps else []),
+            *([DRY_RUN] if dry_runs else []),
         ),
-        LATENCIES if sweeps else LATENCY,
-        click.option("--max-macs", "macs", type=COUNT, help="Multiply-accumulates."),
-        click.option("--max-parameters", "parameters", type=COUNT, help="Values."),
-        click.option(
-            "--max-weight-bytes",
-            "weight_bytes",
-            type=COUNT,
-            help="Constants of the TFLite file in --dtype: weights, biases, shapes and paddings.",
+        limit_options(LATENCIES if sweeps else LATENCY),
+        option_group(
+            "Device and table",
+            "What the net is for, and how long its blocks take there.",
+            device_options(default=None, several=sweeps),
+            DTYPE,
+            click.option(
+                "--table",
+                type=click.Path(path_type=Path),
+                show_default="one is measured",
+                help="A latency table to use.",
+            ),
+            click.option(
+                "--foreign-table", is_flag=True, help="Let the table be that of another device than --device."
+            ),
+            METRIC,
         ),
-        click.option(
-            "--max-activation-bytes",
-            "peak_activation_bytes",
-            type=COUNT,
-            help="Tensors of that file that are alive at once, padded copies too, without kernels' scratch memory.",
+        option_group(
+            "This machine",
+            "Where the work is done, which does not change what is found.",
+            CACHE_DIR,
+            ACCELERATOR,
+            DETERMINISTIC,
+            *([worker_options(app)] if readers else []),
+            check_options(app),
         ),
-        click.option(
-            "--max-file-bytes",
-            "file_bytes",
-            type=COUNT,
-            help="That file as a whole: constants, names, scales, labels.",
-        ),
-        cost_options(),
-        device_options(default=None, several=sweeps),
-        DTYPE,
-        *([OPS] if isinstance(app, App) else []),
-        click.option("--table", type=click.Path(path_type=Path), help="A latency table to use; none is measured."),
-        click.option("--foreign-table", is_flag=True, help="Let the table be that of another device than --device."),
-        click.option("--cache-dir", type=click.Path(path_type=Path), help="Where tables and conversions are kept."),
-        ACCELERATOR,
-        DETERMINISTIC,
-        *([worker_options(app)] if readers else []),
-        check_options(app),
-        preset_flags(read_preset(app.preset, app.presets)),
+        preset_flags(app, preset=preset, spaces=spaces, said=said, left_out=left_out),
     )
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -264,6 +373,8 @@ def run_options(app: Defaults, *, readers: bool = True, sweeps: bool = False) ->
             workers: int | None = None if app.reads_photos else 0,
             check: bool = True,
             ops: Path | None = None,
+            tensorboard: bool = False,
+            dry_run: bool = False,
             **others: object,
         ) -> None:
             from pnas_latency import Budget
@@ -272,7 +383,9 @@ def run_options(app: Defaults, *, readers: bool = True, sweeps: bool = False) ->
             columns, commands = read_maxima(maxima), read_metrics(metrics)
             check_needed(columns, commands)
             if not device:
-                device = str(read_preset(str(own.get("preset", app.preset)), app.presets).get("device", "tflite"))
+                device = str(
+                    read_preset(str(own.get("preset", preset or app.preset)), app.presets).get("device", "tflite")
+                )
             names = (device,) if isinstance(device, str) else device
             devices = [DeviceSettings(name=name, threads=threads, dtype=dtype) for name in names]
             budgets = latency_ms if isinstance(latency_ms, tuple) else ()
@@ -299,8 +412,11 @@ def run_options(app: Defaults, *, readers: bool = True, sweeps: bool = False) ->
                 foreign_table=foreign_table,
                 cache_dir=cache_dir,
                 check=check,
+                dry=dry_run,
             )
-            asked = SessionOptions(accelerator=accelerator, workers=workers, deterministic=deterministic)
+            asked = SessionOptions(
+                accelerator=accelerator, workers=workers, deterministic=deterministic, tensorboard=tensorboard
+            )
             with known_operations(ops, cache_dir):
                 command(**own, options=options, session=asked, flags=flags)
 
@@ -315,7 +431,7 @@ def _refuse_repeated(names: Sequence[str]) -> None:
             raise UserError(f"--device names {name} twice: leave one of them out")
 
 
-def opened_run(app: App, *, judges: bool = True, writes: bool = True) -> Decorator:
+def opened_run(app: App, *, judges: bool = True, writes: bool = True, watched: bool = True) -> Decorator:
     """Adds what finds a run and its images; the command gets the opened `run`.
 
     Args:
@@ -323,17 +439,30 @@ def opened_run(app: App, *, judges: bool = True, writes: bool = True) -> Decorat
         judges: whether the command works on one of the nets, in one process and on a CPU: then it gets its `name`, and
             the number of `images` to judge on, too.
         writes: whether the command writes into the run's folder, which is then held for it alone.
+        watched: whether what it trains can be shown while it does.
     """
-    device = click.option("--device", help="Where to measure the nets, if the run's own device is not here.")
+    device = click.option(
+        "--device",
+        show_default="the run's own",
+        shell_complete=begun_with(DEVICE_KINDS),
+        help="Where to measure the nets, if the run's own device is not here.",
+    )
     net = click.option("--net", "name", default="searched", show_default=True, help="Which of the run's nets.")
-    images = click.option("--images", type=whole(1, 10**9), help="Number of test images to judge on; all by default.")
+    images = click.option(
+        "--images", type=whole(1, 10**9), show_default="all", help="Number of test images to judge on."
+    )
+    data_dir = click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path),
+        show_default="where they were",
+        help="Where the run's images are now.",
+    )
+    asked = [net, images] if judges else [device, *([TENSORBOARD] if watched else [])]
+    machine = [CACHE_DIR, worker_options(app), *([] if judges else [ACCELERATOR, DETERMINISTIC])]
     added = all_of(
-        click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path)),
-        click.option("--data-dir", type=click.Path(path_type=Path), help="Where the run's images are now."),
-        OPS,
-        CACHE_DIR,
-        worker_options(app),
-        *([net, images] if judges else [device, ACCELERATOR, DETERMINISTIC]),
+        click.argument("run_dir", metavar="RUN", type=RunPath()),
+        option_group("Run", "What is needed beside its folder.", data_dir, OPS, *asked),
+        option_group("This machine", "Where the work is done, which does not change what is found.", *machine),
     )
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -345,6 +474,7 @@ def opened_run(app: App, *, judges: bool = True, writes: bool = True) -> Decorat
             cache_dir: Path | None,
             accelerator: "Accelerator" = "cpu",
             deterministic: bool = False,
+            tensorboard: bool = False,
             workers: int | None = 0,
             device: str | None = None,
             **others: object,
@@ -355,7 +485,9 @@ def opened_run(app: App, *, judges: bool = True, writes: bool = True) -> Decorat
             from pnas_apps.ground.cache import find_cache
             from pnas_apps.run.operations import operations_of_run
 
-            asked = SessionOptions(accelerator=accelerator, workers=workers, deterministic=deterministic)
+            asked = SessionOptions(
+                accelerator=accelerator, workers=workers, deterministic=deterministic, tensorboard=tensorboard
+            )
 
             def read(folder: Path | None, preset: "Preset", space: "Space | None", reporter: "Reporter") -> "Task":
                 return app.read_task(folder, False, preset, space, reporter)

@@ -1,12 +1,16 @@
 """Presets: TOML files of which every option is also a flag. Imports nothing heavy, since `--help` needs it."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
+import cloup
+from attrs import frozen
 
+from pnas_apps.cli.app import Defaults
+from pnas_apps.cli.preset_help import GROUPS, OptionHelp
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.toml_files import Document, read_toml
 from pnas_apps.run.reference_epochs import with_compare
@@ -17,7 +21,7 @@ Flags = Mapping[str, object]
 VERSION = 1
 """Of presets; a file without one has this, since the first had none."""
 
-_SHORT_FLAGS: dict[tuple[str, ...], str] = {("compare", "nets"): "--compare"}
+_SHORT_FLAGS = {"compare.nets": "--compare"}
 """Of options whose flag says it all without the name of the option."""
 
 _PREFIX = "preset__"
@@ -37,9 +41,11 @@ def read_preset(name: str, folder: Path) -> Document:
     """
     path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
     if not path.is_file():
-        shipped = ", ".join(sorted(preset.stem for preset in folder.glob("*.toml")))
-        raise UserError(f"there is no preset {name!r}: name one of {shipped}, or a file that ends in .toml")
+        raise UserError(
+            f"there is no preset {name!r}: name one of {', '.join(preset_names(folder))}, or a file that ends in .toml"
+        )
     document = read_toml(path, way_out="mend it, or begin with a shipped preset")
+    document.pop("about", None)  # for people, see `read_about`
     version = document.pop("version", VERSION)
     # A boolean is a number for Python, and 1.0 is 1.
     if type(version) is not int or version != VERSION:
@@ -50,23 +56,117 @@ def read_preset(name: str, folder: Path) -> Document:
     return with_compare(document)
 
 
-def preset_flags(options: Document) -> Callable[[Command], Command]:
-    """A decorator that gives a click command one flag an option: `search.epochs` becomes `--search-epochs`."""
+@frozen(kw_only=True)
+class About:
+    """What a preset says of itself, to people.
+
+    Attributes:
+        purpose: what it is for.
+        time: that a run takes, and on what machine.
+        memory: that it takes at most, or that nobody has measured that.
+    """
+
+    purpose: str
+    time: str
+    memory: str
+
+
+def read_about(path: Path) -> About:
+    """What the file of a shipped preset says of it."""
+    about = read_toml(path, way_out="install the program anew")["about"]
+    assert isinstance(about, dict)
+    return About(**about)
+
+
+def preset_names(folder: Path) -> list[str]:
+    """The names of the shipped presets."""
+    return sorted(preset.stem for preset in folder.glob("*.toml"))
+
+
+def preset_flags(
+    app: Defaults,
+    *,
+    preset: str | None = None,
+    spaces: tuple[str, ...] = (),
+    said: Mapping[str, str] | None = None,
+    left_out: tuple[str, ...] = (),
+) -> Callable[[Command], Command]:
+    """A decorator that gives a command one flag an option: `search.epochs` becomes `--search-epochs`.
+
+    The help of a flag tells what the preset has that `--preset` names before `--help`.
+
+    Args:
+        app: whose presets they are.
+        preset: whose options these are; that which the program takes by default if None.
+        spaces: that the program has.
+        said: in the place of what the preset has, where the command takes something else.
+        left_out: options that do not concern the command, or sections of them.
+    """
+    name = preset or app.preset
+    options = dict(_flatten(read_preset(name, app.presets)))
+    groups = []
+    for group in GROUPS:
+        flags = [
+            _flag(
+                path, options[path], about, spaces=spaces, preset=name, folder=app.presets, said=(said or {}).get(path)
+            )
+            for path, about in group.options.items()
+            if path in options and not {path, path.partition(".")[0]} & {*left_out}
+        ]
+        if flags:
+            groups.append(cloup.option_group(group.title, group.text, *flags))
 
     def decorate(command: Command) -> Command:
-        for path, value in reversed(list(_flatten(options))):
-            flag = _SHORT_FLAGS.get(path, "--" + "-".join(path).replace("_", "-"))
-            name = _PREFIX + _SEPARATOR.join(path)
-            what = "preset's " + ".".join(path)
-            if isinstance(value, bool):
-                command = click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=what)(command)
-            elif isinstance(value, list):
-                command = click.option(flag, name, type=type(value[0]), nargs=len(value), help=what)(command)
-            else:
-                command = click.option(flag, name, type=type(value), help=what)(command)
+        for add in reversed(groups):
+            command = add(command)
         return command
 
     return decorate
+
+
+def _flag(
+    path: str, value: object, about: OptionHelp, *, spaces: tuple[str, ...], **shown: Any
+) -> Callable[[Command], Command]:
+    flag = _SHORT_FLAGS.get(path, "--" + path.replace(".", "-").replace("_", "-"))
+    settings: dict[str, Any] = {"type": type(value)}
+    if isinstance(value, bool):
+        flag, settings = f"{flag}/--no-{flag[2:]}", {"default": None}
+    elif isinstance(value, list):
+        settings = {"type": type(value[0]), "nargs": len(value)}
+    elif about.choices:
+        settings = {"type": click.Choice(about.choices)}
+    elif path == "space":
+        settings["shell_complete"] = lambda _, __, begun: [one for one in spaces if one.startswith(begun)]
+    text = about.text.replace("{spaces}", ", ".join(spaces))
+    parameter = _PREFIX + path.replace(".", _SEPARATOR)
+    return click.option(flag, parameter, cls=_PresetFlag, path=path, help=text, **settings, **shown)
+
+
+class _PresetFlag(click.Option):
+    """A flag whose help tells what the preset has."""
+
+    def __init__(self, *args: Any, path: str, preset: str, folder: Path, said: str | None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._path, self._preset, self._folder, self._said = path, preset, folder, said
+
+    def get_help_extra(self, ctx: click.Context) -> click.types.OptionHelpExtra:
+        """As click has it, with the preset's value for the default."""
+        preset = ctx.params.get("preset", self._preset)
+        key = f"{__name__}.{preset}"
+        if key not in ctx.meta:
+            ctx.meta[key] = dict(_flatten(read_preset(preset, self._folder)))
+        extra = super().get_help_extra(ctx)
+        extra["default"] = self._said or _shown(ctx.meta[key].get(self._path))
+        return extra
+
+
+def _shown(value: object) -> str:
+    """A value of a preset, as a command line has it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return " ".join(map(_shown, value))
+    return "none" if value in (None, "") else str(value).removesuffix(".0")
 
 
 def split_flags(given: Mapping[str, object]) -> tuple[Flags, dict[str, object]]:
@@ -78,11 +178,6 @@ def split_flags(given: Mapping[str, object]) -> tuple[Flags, dict[str, object]]:
 def flag_of(flags: Flags, option: str) -> object:
     """What a command line says of an option that is in no section; None where it says nothing."""
     return flags.get(_PREFIX + option)
-
-
-def sections_of(name: str) -> tuple[str, ...] | None:
-    """The sections that an option of the preset is in, by the name that its flag has in a command; None of others."""
-    return tuple(name.removeprefix(_PREFIX).split(_SEPARATOR)[:-1]) if name.startswith(_PREFIX) else None
 
 
 def with_flags(options: Document, flags: Flags) -> Document:
@@ -106,11 +201,10 @@ def with_flags(options: Document, flags: Flags) -> Document:
     return changed
 
 
-def _flatten(options: Document, prefix: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], object]]:
-    flat: list[tuple[tuple[str, ...], object]] = []
+def _flatten(options: Document, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Every value, by its name with those of its sections before it."""
     for key, value in options.items():
         if isinstance(value, dict):
-            flat.extend(_flatten(value, (*prefix, key)))
+            yield from _flatten(value, f"{prefix}{key}.")
         else:
-            flat.append(((*prefix, key), value))
-    return flat
+            yield prefix + key, value

@@ -4,15 +4,19 @@ import os
 import shlex
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
+import cloup
 
 from pnas_apps.cli.app import App
-from pnas_apps.cli.device_verbs import device_verbs
-from pnas_apps.cli.explore_verb import explore_verb
-from pnas_apps.cli.run_verbs import run_verbs
+from pnas_apps.cli.compare_verb import compare_verb
+from pnas_apps.cli.device_verbs import device_verbs, file_verbs
+from pnas_apps.cli.run_verbs import begin_verbs, later_verbs
+from pnas_apps.cli.versions import version_option
 from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.passwords import without_passwords
 from pnas_apps.ground.signals import TerminatedError, signals_raised
 from pnas_apps.ground.terminal import open_closed_streams, printable
 
@@ -23,16 +27,18 @@ _READER_GONE = 141
 """What a shell says of a program that a closed pipe has ended."""
 
 
-class Program(click.Group):
+class Program(cloup.Group):
     """A group of commands that answers a user's mistake with one line on stderr and exit code 1, or 2 for an option.
+
+    It tells its version, and how a shell completes its command lines.
 
     Args:
         goes_on: whether a command that was interrupted goes on where it was when it is given again.
         options: as click has them.
     """
 
-    def __init__(self, *, goes_on: bool = True, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, *, goes_on: bool = True, params: Sequence[click.Parameter] = (), **options: Any) -> None:
+        super().__init__(params=[*params, version_option()], **options)
         self._goes_on = goes_on
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -40,11 +46,24 @@ class Program(click.Group):
         open_closed_streams()
         return super().main(*args, **kwargs)
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """How a shell completes, by click's own means."""
+        name = ctx.info_name or ""
+        variable = f"_{name}_COMPLETE".replace("-", "_").upper()
+        formatter.write_paragraph()
+        formatter.write_text(
+            f"In bash, where {name} is on the path, this completes commands, flags, names and runs (zsh_source, "
+            "fish_source alike):"
+        )
+        formatter.write(f'  eval "$({variable}=bash_source {name})"\n')
+        super().format_epilog(ctx, formatter)
+
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
         """As click has it, with the whole command line in `meta`, as a shell takes it."""
-        command = shlex.join([info_name or "", *args])
+        # A program that was begun as a module is called "python -m ...".
+        command = without_passwords(f"{info_name or ''} {shlex.join(args)}".strip())
         context = super().make_context(info_name, args, parent, **extra)
         context.meta[COMMAND] = command
         return context
@@ -83,10 +102,12 @@ class Program(click.Group):
         return None
 
 
-def add_verbs(main: click.Group, app: App) -> None:
-    """Gives a program all commands that programs have."""
-    for command in (*device_verbs(app), *run_verbs(app), explore_verb(app)):
-        main.add_command(command)
+def add_verbs(main: Program, app: App, *own: click.Command) -> None:
+    """Gives a program all commands that programs have, and its own ones that begin a run."""
+    main.section("Begin a run, or go on with one that was interrupted", *own, *begin_verbs(app))
+    main.section("Work on a run, or on several", *later_verbs(app), compare_verb())
+    main.section("Use files", *file_verbs(reads_photos=app.reads_photos))
+    main.section("Devices, tables, spaces, presets", *device_verbs(app))
 
 
 def _fail(message: str, *, code: int = 1) -> None:

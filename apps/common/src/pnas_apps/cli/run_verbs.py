@@ -1,20 +1,23 @@
 """The commands that begin a run, go on with one, or work on what it left."""
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from cloup import option_group
 
 from pnas_apps.cli.app import App
+from pnas_apps.cli.completing import begun_with
 from pnas_apps.cli.design_options import design_options
+from pnas_apps.cli.explore_verb import explore_verb
 from pnas_apps.cli.int8_options import Kept, int8_options
 from pnas_apps.cli.option_types import whole
-from pnas_apps.cli.options import DEVICES, RunOptions, SessionOptions, data_options, opened_run, run_options
-from pnas_apps.cli.presets import Flags, read_preset
+from pnas_apps.cli.options import DEVICES, RUNTIME, RunOptions, SessionOptions, data_options, opened_run, run_options
+from pnas_apps.cli.presets import Flags, preset_names, read_preset
 from pnas_apps.cli.space_options import preset_and_space
 from pnas_apps.cli.start_options import AskedStart, start_options, started_preset
 from pnas_apps.cli.sweep_verb import sweep_verb
+from pnas_apps.cli.verb import verb
 from pnas_apps.ground.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,20 +27,50 @@ if TYPE_CHECKING:
     from pnas_apps.steps.pipeline import StepName
     from pnas_ops import Space
 
+# As `pnas_export.FORMATS` has them.
+_FORMATS = (
+    "onnx",
+    "onnx-int8",
+    "tflite",
+    "tflite-float16",
+    "tflite-dynamic-int8",
+    "tflite-int8",
+    "tflite-int8-float-io",
+)
 
-def run_verbs(app: App) -> tuple[click.Command, ...]:
-    """All of them, for one program."""
-    search = _begin(
-        app, "search", "search", "Search a net within a budget: table and search alone; train and report go on."
+
+def begin_verbs(app: App) -> tuple[click.Command, ...]:
+    """Those that begin a run, for one program."""
+    run = _begin(
+        app,
+        "run",
+        "report",
+        "The whole road: table, search, train, compare, export, report.",
+        (
+            "--data-dir images --target-latency-ms 0.2",
+            f"--data-dir images --preset {preset_names(app.presets)[0]} --max-macs 5e6 --dry-run",
+            "--data-dir images --device adb --dtype int8 --max-file-bytes 500000",
+        ),
     )
-    run = _begin(app, "run", "report", "The whole road: table, search, train, compare, export, report.")
-    return search, _train(app), _evaluate(app), _export(app), _report(app), _verdict(app), run, sweep_verb(app)
+    search = _begin(
+        app,
+        "search",
+        "search",
+        "Search a net within a budget: table and search alone; train and report go on.",
+        ("--data-dir images --target-latency-ms 0.2", "--data-dir images --max-macs 3e6 --from runs/first"),
+    )
+    return run, search, sweep_verb(app), explore_verb(app)
 
 
-def _begin(app: App, name: str, until: "StepName", help_text: str) -> click.Command:
+def later_verbs(app: App) -> tuple[click.Command, ...]:
+    """Those that go on with a run, or work on what it left, for one program."""
+    return _train(app), _report(app), _verdict(app), _export(app), _evaluate(app)
+
+
+def _begin(app: App, name: str, until: "StepName", help_text: str, examples: tuple[str, ...]) -> click.Command:
     """A command that begins a run, or goes on with one that was interrupted, up to a step."""
 
-    @click.command(name, help=help_text, epilog=DEVICES)
+    @verb(name, help=help_text, epilog=DEVICES, examples=examples)
     @data_options(app)
     @run_options(app)
     @start_options
@@ -72,7 +105,7 @@ def _start(
     *,
     download: bool,
 ) -> None:
-    from pnas_apps.cli.runs import begin_run, go_on
+    from pnas_apps.cli.runs import begin_run, go_on, tell_dry_run
     from pnas_apps.run.designing import Designer
 
     document = read_preset(preset, app.presets)
@@ -85,7 +118,7 @@ def _start(
         begun = begin_run(
             app.name,
             make_preset,
-            partial(app.read_task, data_dir, download),
+            app.task_reader(data_dir, download=download, dry=options.dry),
             options,
             started,
             until=until,
@@ -93,11 +126,12 @@ def _start(
             start=start,
         )
         with begun as run:
-            go_on(run, until, table=options.table, foreign_table=options.foreign_table)
+            go = tell_dry_run if options.dry else go_on
+            go(run, until, table=options.table, foreign_table=options.foreign_table)
 
 
 def _train(app: App) -> click.Command:
-    @click.command()
+    @verb(examples=("runs/search", "runs/search --data-dir images --accelerator cuda"))
     @opened_run(app, judges=False)
     def train(run: "Run") -> None:
         """Train the net that a search found, to ship."""
@@ -109,9 +143,9 @@ def _train(app: App) -> click.Command:
 
 
 def _report(app: App) -> click.Command:
-    @click.command()
+    @verb(examples=("runs/first", "runs/first --open", "runs/from-gpu --data-dir images --device tflite"))
     @opened_run(app, judges=False)
-    @click.option("--open", "opens", is_flag=True, help="Show the page in a browser.")
+    @option_group("Page", "Of the report.", click.option("--open", "opens", is_flag=True, help="Show it in a browser."))
     def report(run: "Run", opens: bool) -> None:
         """Finish a run: whatever it lacks of training, comparison and export, then the report.
 
@@ -127,11 +161,17 @@ def _report(app: App) -> click.Command:
 
 
 def _verdict(app: App) -> click.Command:
-    @click.command()
-    @opened_run(app, judges=False)
-    @click.option("--nets", type=whole(1, 1_000_000), help="Random nets to compare with; as many as before by default.")
-    @click.option("--epochs", type=whole(1, 1_000_000), help="Of each training; as many as before by default.")
-    @click.option("--seeds", type=whole(1, 1000), help="Trainings of each net; as many as before by default.")
+    before = "as many as before"
+
+    @verb(examples=("runs/first --seeds 3", "runs/first --nets 10 --epochs 20"))
+    @opened_run(app, judges=False, watched=False)
+    @option_group(
+        "Comparison",
+        "How sure the verdict is; what is trained already is not trained again.",
+        click.option("--nets", type=whole(1, 1_000_000), show_default=before, help="Random nets to compare with."),
+        click.option("--epochs", type=whole(1, 1_000_000), show_default=before, help="Passes of each training."),
+        click.option("--seeds", type=whole(1, 1000), show_default=before, help="Trainings of each net."),
+    )
     def verdict(run: "Run", nets: int | None, epochs: int | None, seeds: int | None) -> None:
         """Say more surely whether the search of RUN paid: with more nets or seeds, or longer trainings."""
         from pnas_apps.cli.verdict_command import judge_run
@@ -142,28 +182,32 @@ def _verdict(app: App) -> click.Command:
 
 
 def _export(app: App) -> click.Command:
-    @click.command()
+    @verb(
+        examples=(
+            "runs/first --format tflite-float16",
+            "runs/first --format tflite-int8 --fine-tune 5 --keep-float auto",
+            "runs/first --format onnx --raw-pixels --out bundle",
+        )
+    )
     @opened_run(app)
-    @click.option(
-        "--format",
-        "formats",
-        multiple=True,
-        required=True,
-        help="onnx, onnx-int8, tflite, tflite-float16, tflite-dynamic-int8, tflite-int8 or tflite-int8-float-io; give "
-        "it several times for several.",
-    )
-    @click.option("--out", type=click.Path(path_type=Path), help="Folder of the bundle; inside RUN by default.")
-    @click.option(
-        "--raw-pixels/--normalized",
-        default=None,
-        help="Whether the files take uint8 pixels and normalize by themselves; as those of the bundle by default.",
-    )
-    @click.option(
-        "--calibration-images",
-        type=whole(16, 1_000_000),
-        default=512,
-        show_default=True,
-        help="Number of training images that show an int8 file the ranges of its activations.",
+    @option_group(
+        "Files",
+        "What is written, and where.",
+        click.option(
+            "--format",
+            "formats",
+            multiple=True,
+            required=True,
+            shell_complete=begun_with(_FORMATS),
+            help=f"{', '.join(_FORMATS)}; give it several times for several.",
+        ),
+        click.option("--out", type=click.Path(path_type=Path), show_default="inside RUN", help="Folder of the bundle."),
+        click.option(
+            "--raw-pixels/--normalized",
+            default=None,
+            show_default="as those of the bundle",
+            help="Whether the files take uint8 pixels and normalize by themselves.",
+        ),
     )
     @int8_options
     def export(
@@ -200,12 +244,24 @@ def _export(app: App) -> click.Command:
 
 
 def _evaluate(app: App) -> click.Command:
-    @click.command("eval")
-    @opened_run(app, writes=False)
-    @click.option(
-        "--file", "files", multiple=True, type=click.Path(path_type=Path), help="An exported file, or its name in RUN."
+    @verb(
+        "eval",
+        examples=("runs/first", "runs/first --file model-int8.tflite", "runs/first --file model.onnx --images 500"),
     )
-    @click.option("--runtime", help="ai-edge-litert, tflite-runtime or onnxruntime; all that are installed by default.")
+    @opened_run(app, writes=False)
+    @option_group(
+        "Files",
+        "What is judged, and by what.",
+        click.option(
+            "--file",
+            "files",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            show_default="the net in PyTorch",
+            help="An exported file, or its name in RUN.",
+        ),
+        RUNTIME,
+    )
     def evaluate(run: "Run", name: str, images: int | None, files: tuple[Path, ...], runtime: str | None) -> None:
         """Judge files on RUN's test images, or the trained net where no file is named."""
         from pnas_apps.cli.file_commands import eval_run

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from attrs import evolve
 
-from pnas_apps.cli.options import RunOptions
+from pnas_apps.cli.options import RUNS, RunOptions
 from pnas_apps.cli.program import COMMAND
 from pnas_apps.cli.start_options import AskedStart
 from pnas_apps.devices.columns import command_metrics, try_metrics
@@ -26,18 +26,21 @@ from pnas_apps.run.classes import check_classes
 from pnas_apps.run.designing import Designer
 from pnas_apps.run.exploration_settings import ExplorationSettings
 from pnas_apps.run.folder import LOCK_NAME, RunFolder
-from pnas_apps.run.lock import held_folder, held_unfinished_folder
+from pnas_apps.run.lock import held_folder, held_unfinished_folder, unfinished_folders
 from pnas_apps.run.operations import check_used, codes
 from pnas_apps.run.preset import Preset
 from pnas_apps.run.run import Run
 from pnas_apps.run.settings import RunSettings
 from pnas_apps.run.space_files import is_space_file
-from pnas_apps.run.sweep_aims import folder_name, naming_device
+from pnas_apps.run.sweep_aims import SweepAim, folder_name, naming_device
 from pnas_apps.run.sweep_folder import of_device
 from pnas_apps.run.task import Task, check_task, without_unreadable
 from pnas_apps.showing.design_table import design_page
+from pnas_apps.showing.reckoned_table import reckoned_page
+from pnas_apps.showing.story import story
+from pnas_apps.steps.dry_run import dry_run
 from pnas_apps.steps.export import missing_converters
-from pnas_apps.steps.page import write_page
+from pnas_apps.steps.page import kept_results, write_page
 from pnas_apps.steps.pipeline import DONE_BY_ONE, StepName, check_export_images, run_pipeline
 from pnas_apps.steps.reckoning import tell_comparison, tell_time
 from pnas_apps.steps.search_images import check_search_images
@@ -47,9 +50,6 @@ from pnas_apps.training.training import TrainingDivergedError
 from pnas_export import Metadata
 from pnas_latency import Budget
 from pnas_ops import Space, workloads
-
-RUNS = Path("runs")
-"""Where the folders of runs are that are given none."""
 
 
 @contextmanager
@@ -67,7 +67,8 @@ def begin_run(
 ) -> Iterator[Run]:
     """A new run, or one that was interrupted and goes on: its images read, its folder found and held to the end.
 
-    All that can be refused before the table is measured is refused before anything is written.
+    All that can be refused before the table is measured is refused before anything is written. Where the run is only
+    reckoned, nothing is written at all, and no folder held.
 
     Args:
         name: begins the name of its folder, where it is given none.
@@ -100,7 +101,7 @@ def begin_run(
         metrics = command_metrics(
             options.metrics, threads=options.device.threads, dtype=options.device.dtype, cache=cache, log=None
         )
-        given = None if options.run_dir is None else _held_given_folder(options.run_dir, held)
+        given = None if options.run_dir is None else _given_folder(options.run_dir, None if options.dry else held)
         if designer is not None:
             designer.check(preset, options.budget, device.info)
         task = _read(partial(read_task, preset, space), reporter)
@@ -151,7 +152,10 @@ def begin_run(
             command=_command(),
             exploration=exploration,
         )
-        folder = given or held.enter_context(held_unfinished_folder(RUNS, name, settings, RunFolder))
+        if options.dry:
+            folder = given or next(unfinished_folders(RUNS, name, settings, RunFolder))
+        else:
+            folder = given or held.enter_context(held_unfinished_folder(RUNS, name, settings, RunFolder))
         folder.check(settings)
         choice = TableChoice(path=options.table, foreign=options.foreign_table)
         for target, budget in options.targets:
@@ -168,12 +172,15 @@ def begin_run(
                 )
         try_metrics(metrics, reporter)
         _tell_unchecked(folder, reporter)
-        goes_on = folder.begin(settings)
-        if options.ops is not None:
-            folder.files.write(folder.operations, options.ops.read_bytes())
+        goes_on = folder.settings.exists()
         if design is not None:
-            folder.files.save(design, folder.design)
             reporter.console.print(design_page(design))
+        if not options.dry:
+            folder.begin(settings)
+            if options.ops is not None:
+                folder.files.write(folder.operations, options.ops.read_bytes())
+            if design is not None:
+                folder.files.save(design, folder.design)
         others = f", {processes.size} processes" if processes.size > 1 else ""
         reporter.console.print(
             f"{task.name}: {len(task.train)} training and {len(task.test)} test images of {len(task.train.classes)} "
@@ -253,16 +260,27 @@ def open_run(
         yield _make_run(task, settings, path, cache, session)
 
 
-def go_on(run: Run, until: StepName, *, table: Path | None = None, foreign_table: bool = False) -> None:
-    """Goes the road of a run up to a step, and says where everything is.
+def go_on(
+    run: Run, until: StepName, *, table: Path | None = None, foreign_table: bool = False, briefly: bool = False
+) -> None:
+    """Goes the road of a run up to a step, shows what that made, and says where everything is.
 
     Where there are no converters it ends with the comparison, and says how it goes on where there are.
+
+    Args:
+        run: that goes on.
+        until: the last step.
+        table: a latency table to search with; one is measured if None.
+        foreign_table: whether that may be of another device.
+        briefly: whether a finished run is told in a few lines, and not all that its report says.
 
     Raises:
         UserError, PnasError: for anything that the user can mend.
     """
 
     def check() -> tuple[str, ...]:
+        if run.tensorboard:
+            run.reporter.line(f"  to watch it: tensorboard --logdir {run.folder.events}")
         device = target_device(run.target, cache=run.cache, log=None)
         check_export_images(run.task, device, until=until)
         tell_time(run)
@@ -272,13 +290,38 @@ def go_on(run: Run, until: StepName, *, table: Path | None = None, foreign_table
 
     lacking = run.processes.first(check)
     try:
-        run_pipeline(run, TableChoice(path=table, foreign=foreign_table), until="compare" if lacking else until)
+        made = run_pipeline(run, TableChoice(path=table, foreign=foreign_table), until="compare" if lacking else until)
     except TrainingDivergedError as error:
         raise UserError(f"{error.what}: lower --train-lr") from None
+    if made is None:
+        return
+    if briefly and run.folder.is_finished:
+        run.reporter.console.print(story(kept_results(run.folder), run.folder.page))
+        return
+    made.show(run.reporter.console)
     if lacking:
         run.reporter.console.print(_way_on(run, lacking), style="yellow", soft_wrap=True)
     names = ", ".join(sorted(path.name for path in run.folder.path.iterdir() if path.name != LOCK_NAME))
     run.reporter.console.print(f"Everything is in {run.folder.path}: {names}")
+
+
+def tell_dry_run(
+    run: Run, until: StepName, *, table: Path | None, foreign_table: bool, aims: tuple[SweepAim, ...] = ()
+) -> None:
+    """Says what a run up to a step, or a sweep, would do and take.
+
+    Raises:
+        UserError, PnasError: for anything that the user can mend.
+    """
+    if run.processes.size > 1:
+        raise UserError("a dry run measures one process: start it without torchrun")
+    device = target_device(run.target, cache=run.cache, log=None)
+    lacking = missing_converters(bundle_formats(device)) if until in DONE_BY_ONE else ()
+    choice = TableChoice(path=table, foreign=foreign_table)
+    reckoned = dry_run(run, choice, until="compare" if lacking else until, aims=aims)
+    run.reporter.console.print(reckoned_page(reckoned))
+    if lacking:
+        run.reporter.warn(f"To make files this machine lacks {', '.join(lacking)}: the run would end without them")
 
 
 def finish(run: Run) -> None:
@@ -339,6 +382,7 @@ def _make_run(task: Task, settings: RunSettings, path: Path, cache: Cache, sessi
         processes=session.processes,
         workers=session.workers,
         deterministic=session.deterministic,
+        tensorboard=session.tensorboard,
     )
 
 
@@ -353,12 +397,13 @@ def _sized(budget: Budget, task: Task) -> Budget:
     return evolve(budget, metadata_bytes=metadata.size_bytes)
 
 
-def _held_given_folder(path: Path, held: ExitStack) -> RunFolder:
+def _given_folder(path: Path, held: ExitStack | None) -> RunFolder:
     """The folder that a run was given, as far as it can be judged before the run's settings are known."""
     folder = RunFolder(path)
     folder.refuse_finished()
     folder.refuse_foreign()
-    held.enter_context(held_folder(path))
+    if held is not None:
+        held.enter_context(held_folder(path))
     return folder
 
 

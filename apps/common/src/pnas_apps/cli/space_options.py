@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 from attrs import frozen
+from cloup import option_group
 
 from pnas_apps.cli.app import App
-from pnas_apps.cli.option_types import Number, all_of, whole
+from pnas_apps.cli.option_types import Number, whole
 from pnas_apps.cli.options import OPS
 from pnas_apps.cli.presets import Flags, flag_of, with_flags
 from pnas_apps.ground.errors import UserError
@@ -37,11 +38,14 @@ class SpaceSize:
 
 def size_options(app: App) -> Callable[[Command], Command]:
     """The fields of `SpaceSize`, and `--ops`."""
-    return all_of(
-        click.option("--classes", type=whole(2, 1_000_000), help=f"Of the images; {app.classes} by default."),
-        click.option("--resolution", type=whole(1, 4096), help="Of the images, in pixels; the space's own by default."),
-        click.option("--blocks-per-stage", type=whole(1, 100), help="Of the space; its own by default."),
-        click.option("--width-mult", type=Number(0.01, 16.0), help="Scales the channels; 1 by default."),
+    own = "the space's own"
+    return option_group(
+        "Size of the space",
+        "A space in a file has its size already.",
+        click.option("--classes", type=whole(2, 1_000_000), show_default=f"{app.classes}", help="Of the images."),
+        click.option("--resolution", type=whole(1, 4096), show_default=own, help="Of the images, in pixels."),
+        click.option("--blocks-per-stage", type=whole(1, 100), show_default=own, help="Blocks of each stage."),
+        click.option("--width-mult", type=Number(0.01, 16.0), show_default="1", help="Times its channels."),
         OPS,
     )
 

@@ -5,15 +5,22 @@ from pathlib import Path
 import click
 
 from pnas_apps.cli.app import App
+from pnas_apps.cli.completing import begun_with
 from pnas_apps.cli.options import known_operations
 from pnas_apps.cli.space_options import SpaceSize, asked_space, size_options
+from pnas_apps.cli.verb import verb
 
 
 def space_verb(app: App) -> click.Command:
     """`space`, for one program."""
 
-    @click.command("space")
-    @click.argument("name", metavar="SPACE")
+    @verb(
+        "space",
+        help="Print a search space as JSON, to change and to give back as --space FILE.\n\n"
+        f"SPACE is {', '.join(app.spaces)}, or a file that ends in .json or .toml, which is checked.",
+        examples=(f"{app.spaces[0]} > mine.json", f"{app.spaces[0]} --width-mult 0.5 --resolution 64", "mine.json"),
+    )
+    @click.argument("name", metavar="SPACE", shell_complete=begun_with(app.spaces))
     @size_options(app)
     def space(
         name: str,
@@ -31,8 +38,4 @@ def space_verb(app: App) -> click.Command:
         with known_operations(ops):
             click.echo(to_json(asked_space(app, name, size)), nl=False)
 
-    space.help = (
-        "Print a search space as JSON, to change and to give back as --space FILE.\n\n"
-        f"SPACE is {', '.join(app.spaces)}, or a file that ends in .json or .toml, which is checked."
-    )
     return space

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 from attrs import evolve, frozen
+from cloup import option_group
 
-from pnas_apps.cli.option_types import all_of
+from pnas_apps.cli.completing import RunPath
 from pnas_apps.cli.presets import Flags, flag_of
 from pnas_apps.ground.errors import UserError
 
@@ -32,19 +33,22 @@ class AskedStart:
 
 def start_options(command: Callable[..., None]) -> Callable[..., None]:
     """`--from` and `--from-alpha`; the command gets them as `start`, None where it begins with fresh weights."""
-    added = all_of(
+    added = option_group(
+        "Search, begun with another",
+        "For another budget or device: without warm-up, with a weight step for each architecture step.",
         click.option(
             "--from",
             "start_run",
             metavar="RUN",
-            type=click.Path(path_type=Path),
-            help="Begin with the supernet of a finished search on the same images and space: for another budget or "
-            "device, without warm-up, and with a weight step for each architecture step.",
+            type=RunPath(),
+            show_default="fresh weights",
+            help="Begin with the supernet of this finished search on the same images and space.",
         ),
         click.option(
             "--from-alpha",
             type=click.Choice(["uniform", "run"]),
-            help="Where alpha begins then: uniform by default, since RUN's has given up what its budget forbade.",
+            show_default="uniform",
+            help="Where the architecture begins then; that of RUN has given up what its budget forbade.",
         ),
     )
 

@@ -1,6 +1,5 @@
 """The command that finds a net for each of several budgets and devices in one search."""
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,18 +10,32 @@ from pnas_apps.cli.app import App
 from pnas_apps.cli.options import DEVICES, RunOptions, SessionOptions, data_options, run_options
 from pnas_apps.cli.presets import Flags, flag_of, read_preset
 from pnas_apps.cli.space_options import preset_and_space
+from pnas_apps.cli.verb import verb
 
 if TYPE_CHECKING:
     from pnas_apps.run.preset import Preset
     from pnas_ops import Space
 
+_SAID = {
+    "compare.nets": "0",
+    "search.arch_interval": "that of the preset, or more for many nets",
+}
+"""What a sweep takes where a preset says something else."""
+
 
 def sweep_verb(app: App) -> click.Command:
     """`sweep`, for one program."""
 
-    @click.command(epilog=DEVICES)
+    @verb(
+        epilog=DEVICES,
+        examples=(
+            "--data-dir images --target-latency-ms 0.1,0.2,0.4",
+            "--data-dir images --target-latency-ms 2,4 --device tflite --device adb --compare 5",
+            "--data-dir images --target-latency-ms 0.1,0.2 --dry-run",
+        ),
+    )
     @data_options(app)
-    @run_options(app, sweeps=True)
+    @run_options(app, sweeps=True, said=_SAID)
     def sweep(
         data_dir: Path,
         preset: str,
@@ -36,7 +49,7 @@ def sweep_verb(app: App) -> click.Command:
         Leaves a folder of a run for every net, a table of them all, and a picture of accuracy over latency. With
         --compare each of them is compared with random nets of its latency, too.
         """
-        from pnas_apps.cli.runs import begin_run
+        from pnas_apps.cli.runs import begin_run, tell_dry_run
         from pnas_apps.cli.sweeps import go_on_sweeping
         from pnas_apps.run.sweep_effort import sweep_preset
 
@@ -54,8 +67,13 @@ def sweep_verb(app: App) -> click.Command:
                 is_given = flag_of(flags, "search__arch_interval") is not None
                 return (made if is_given else sweep_preset(made, len(options.aims))), space
 
-            read_task = partial(app.read_task, data_dir, download)
+            read_task = app.task_reader(data_dir, download=download, dry=options.dry)
             with begin_run(f"{app.name}-sweep", of_all, read_task, options, started) as run:
+                if options.dry:
+                    tell_dry_run(
+                        run, "report", table=options.table, foreign_table=options.foreign_table, aims=options.aims
+                    )
+                    return
                 go_on_sweeping(run, of_one()[0], table=options.table, foreign_table=options.foreign_table)
 
     return sweep

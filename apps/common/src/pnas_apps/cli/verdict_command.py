@@ -11,6 +11,7 @@ from pnas_apps.run.run import Run
 from pnas_apps.run.verdict import Verdict
 from pnas_apps.showing.verdict_table import verdict_page
 from pnas_apps.steps.compare import find_verdict
+from pnas_apps.steps.pipeline import announced
 from pnas_apps.steps.report_page import write_report
 from pnas_apps.steps.table import TableChoice, find_table
 from pnas_apps.training.training import TrainingDivergedError
@@ -47,13 +48,15 @@ def judge_run(run: Run, *, nets: int | None, epochs: int | None, seeds: int | No
     tabled, searched = find_table(run, TableChoice()), landing.result.architecture
     assert isinstance(searched, Architecture)
     try:
-        verdict = find_verdict(run, tabled, searched, config)
+        with announced("compare", ["compare"], folder, run.reporter, counts=run.processes.is_first):
+            verdict = find_verdict(run, tabled, searched, config)
     except TrainingDivergedError as error:
         raise UserError(f"{error.what}: give another number of --epochs") from None
 
     def write() -> None:
         bundle = Bundle.load(folder.bundle(searched.name))
-        write_report(run, tabled, landing, bundle, evolve(results, verdict=verdict))
+        seconds = results.seconds | {"compare": folder.read_seconds()["compare"]}
+        write_report(run, tabled, landing, bundle, evolve(results, verdict=verdict, seconds=seconds))
 
     run.processes.first(write)
     run.reporter.console.print(verdict_page(verdict))

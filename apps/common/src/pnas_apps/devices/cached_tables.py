@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 
-from attrs import evolve
+from attrs import evolve, frozen
 from filelock import FileLock
 
 from pnas_apps.devices.known_tables import read_table_of
@@ -13,7 +13,16 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.operations import codes
 from pnas_latency import MACS, Device, LatencyTable, ValidationNet, measure_table, validation_nets
-from pnas_ops import AnySpace, Architecture, DeviceInfo, ModuleBuilder, own_operations_of, workloads
+from pnas_ops import (
+    AnyNet,
+    AnySpace,
+    AnyWorkload,
+    Architecture,
+    DeviceInfo,
+    ModuleBuilder,
+    own_operations_of,
+    workloads,
+)
 
 _CALIBRATION_NETS = 6
 
@@ -127,22 +136,53 @@ def _measured(
     return table
 
 
+@frozen(kw_only=True)
+class Lacking:
+    """What `cached_table` would measure.
+
+    Attributes:
+        blocks: those at each position of the space that the cache lacks; a block may stand at several.
+        nets: to calibrate with.
+    """
+
+    blocks: tuple[tuple[AnyWorkload, ...], ...]
+    nets: tuple[AnyNet, ...]
+
+    @property
+    def count(self) -> int:
+        """Of the blocks, each once."""
+        return len({block for row in self.blocks for block in row})
+
+
+def lacking(info: DeviceInfo, space: AnySpace, cache: Cache) -> Lacking:
+    """What `cached_table` would measure on a device.
+
+    Raises:
+        UserError: naming a table in the cache that is damaged or of another device.
+    """
+    known, rows = _KeptTable(info, space, cache).known, workloads(space)
+    wanted = dict.fromkeys(block for row in rows for block in row if not block.computes_nothing)
+    missing = {*wanted} if known is None else {*known.missing(rows)}
+    nets = set() if known is None else {workloads(entry.architecture) for entry in known.nets}
+    return Lacking(
+        blocks=tuple(tuple(block for block in dict.fromkeys(row) if block in missing) for row in rows),
+        nets=tuple(one.architecture for one in _judges(space) if workloads(one.architecture) not in nets),
+    )
+
+
 def whole_cached_table(info: DeviceInfo, space: AnySpace, cache: Cache) -> LatencyTable | None:
     """What `cached_table` returns where it has nothing to measure, or else None.
 
     Raises:
         UserError: naming a table in the cache that is damaged or of another device.
     """
-    known = _KeptTable(info, space, cache).known
-    if known is None or known.missing(workloads(space)):
-        return None
-    nets = {workloads(entry.architecture) for entry in known.nets}
-    judges = {workloads(one.architecture) for one in _judges(space)}
-    return _calibrated(known, space) if judges <= nets else None
+    known, left = _KeptTable(info, space, cache).known, lacking(info, space, cache)
+    return _calibrated(known, space) if known is not None and not left.count and not left.nets else None
 
 
 def _judges(space: AnySpace) -> tuple[ValidationNet, ...]:
-    return validation_nets(space, cost=MACS, fit=_CALIBRATION_NETS, held_out=0)
+    # A space of a single net, as one makes it to try an operation, has none to spare.
+    return () if space.size() == 1 else validation_nets(space, cost=MACS, fit=_CALIBRATION_NETS, held_out=0)
 
 
 def _calibrated(table: LatencyTable, space: AnySpace) -> LatencyTable:

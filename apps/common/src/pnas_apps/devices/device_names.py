@@ -32,9 +32,11 @@ cmd:COMMAND                          a command that times the file {model}:
 NAME                                 a device of an installed package, which
                                      names it in the group pnas.devices
 Options stand before the colon: adb,cpus=4-7:SERIAL, adb,statistic=avg,
-cmd,statistic=avg:COMMAND; torch-cuda,mode=graph,batch=8 (8 images at once,
-as a CUDA graph; or mode=eager, mode=compile); onnxruntime,provider=cuda
-(needs onnxruntime-gpu)."""
+cmd,statistic=avg:COMMAND; cmd,probe=no:COMMAND (a simulator, whose speed
+never changes, and which then times half as many files);
+torch-cuda,mode=graph,batch=8 (8 images at once, as a CUDA graph; or
+mode=eager, mode=compile); onnxruntime,provider=cuda (needs
+onnxruntime-gpu)."""
 
 
 @frozen(kw_only=True)
@@ -58,6 +60,11 @@ class _Request:
         """What stands for the latency in a report of `benchmark_model`."""
         known: tuple[Statistic, ...] = ("p10", "avg")
         return self.one_of("statistic", known)
+
+    @property
+    def probe(self) -> bool:
+        """Whether a probe is timed between files."""
+        return self.one_of("probe", ("yes", "no")) == "yes"
 
     @property
     def batch(self) -> int:
@@ -109,7 +116,7 @@ def parse_device(text: str, *, threads: int, dtype: Dtype, cache: Cache, log: Pa
         raise UserError(f"device {name} measures no {dtype!r}: it has {', '.join(kind.dtypes)}")
     if colon and not kind.takes_rest:
         raise UserError(f"device {text!r}: nothing may follow {name}")
-    options = dict(pair.partition("=")[::2] for pair in pairs)
+    options = _options(text, pairs)
     if unknown := sorted(options.keys() - set(kind.options)):
         known = ", ".join(kind.options) or "none"
         raise UserError(f"device {text!r} has the unknown option {unknown[0]!r}: {name} has {known}")
@@ -124,6 +131,16 @@ def parse_device(text: str, *, threads: int, dtype: Dtype, cache: Cache, log: Pa
         # The validators of attrs put more into an error than its message.
         reason = error if isinstance(error, PnasError) else error.args[0]
         raise UserError(f"device {text!r} cannot be used: {reason}") from None
+
+
+def _options(text: str, pairs: Sequence[str]) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        if name in options:
+            raise UserError(f"device {text!r} has the option {name!r} twice: leave one of them")
+        options[name] = value
+    return options
 
 
 def _installed(name: str) -> _Kind | None:
@@ -255,6 +272,7 @@ def _adb(request: _Request) -> "Device":
         threads=request.threads,
         dtype=request.file_dtype,
         statistic=request.statistic,
+        probe=request.probe,
         cache=request.cache,
         log=request.log,
     )
@@ -270,6 +288,7 @@ def _command(request: _Request) -> "Device":
         threads=request.threads,
         dtype=request.file_dtype,
         statistic=request.statistic,
+        probe=request.probe,
         cache=request.cache,
         log=request.log,
     )
@@ -301,6 +320,8 @@ _KINDS = {
     "tflite": _Kind(make=_tflite, dtypes=("float32", "int8")),
     "tflite-runtime": _Kind(make=_tflite_runtime, dtypes=("float32", "int8")),
     "onnxruntime": _Kind(make=_onnxruntime, options=("provider",)),
-    "adb": _Kind(make=_adb, dtypes=("float32", "int8"), options=("cpus", "statistic"), takes_rest=True),
-    "cmd": _Kind(make=_command, dtypes=("float32", "int8"), options=("statistic",), takes_rest=True),
+    "adb": _Kind(make=_adb, dtypes=("float32", "int8"), options=("cpus", "statistic", "probe"), takes_rest=True),
+    "cmd": _Kind(make=_command, dtypes=("float32", "int8"), options=("statistic", "probe"), takes_rest=True),
 }
+DEVICE_KINDS = tuple(_KINDS)
+"""What devices are called, before options and what follows the colon; those of installed packages have other names."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from attrs import frozen
 
 from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.passwords import without_passwords
 
 _DEFAULT_NAME = "exploration"
 
@@ -33,6 +34,8 @@ def address_of(text: str) -> Address:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
+    if not text:
+        raise UserError("--study is empty: name a file, or the URL of a database")
     if "://" not in text:
         if "?" in str(Path(text).absolute()):
             # Behind it SQLAlchemy reads options.
@@ -42,10 +45,12 @@ def address_of(text: str) -> Address:
         return Address(url=f"sqlite:///{Path(text).absolute()}", shown=text, name=_DEFAULT_NAME)
     url, _, name = text.partition("#")
     try:
-        shown = make_url(url).render_as_string(hide_password=True)
+        database = make_url(url).database
     except (ArgumentError, ValueError):
         raise UserError(
             f"--study {url.partition('://')[0]}://... is no URL of a database: write "
             "DIALECT://USER:PASSWORD@HOST/DATABASE, or name a file"
         ) from None
-    return Address(url=url, shown=f"{shown}#{name}" if name else shown, name=name or _DEFAULT_NAME)
+    if url.startswith("sqlite:") and database in (None, "", ":memory:"):
+        raise UserError(f"{url} is in the memory of one process, where no other finds it: name a file")
+    return Address(url=url, shown=without_passwords(text), name=name or _DEFAULT_NAME)

@@ -1,5 +1,6 @@
 """The whole way of an exploration, from its table to its best net."""
 
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from shutil import rmtree
@@ -64,15 +65,15 @@ def explore(run: Run, settings: ExplorationSettings, means: Means) -> Explored:
     with announced("explore", STEPS, run.folder, run.reporter):
         name = explorer_name(run.folder)
         judge = exploration.judge(folder_of(run, 1) / "net")
-        study = exploration.study(f"{name}/1")
-        run.reporter.line(told_effort(settings, judge.passes if isinstance(judge, ScratchJudge) else None))
-        _judge_nets(exploration, study, name, means)
-        explored = exploration.outcome(study.entries())
+        with closing(exploration.study(f"{name}/1")) as study:
+            run.reporter.line(told_effort(settings, judge.passes if isinstance(judge, ScratchJudge) else None))
+            _judge_nets(exploration, study, name, means)
+            explored, was_begun_here = exploration.outcome(study.entries()), study.was_begun_here
         if not explored.nets:
             raise UserError("no net was judged, since each has ended its worker: give it more memory, or smaller nets")
         leave(exploration, explored)
         rmtree(run.folder.path / WORKERS, ignore_errors=True)  # checkpoints of nets that are judged
-    if isinstance(judge, ScratchJudge) and study.was_begun_here:
+    if isinstance(judge, ScratchJudge) and was_begun_here:
         with announced("train", STEPS, run.folder, run.reporter):
             explored = evolve(explored, test_accuracy=_test_accuracy(run))
             run.folder.files.save(explored, run.folder.explored)

@@ -32,6 +32,8 @@ _STATES: dict[TrialState, State] = {
 }
 _FINGERPRINT = "pnas"
 _BEGUN_BY = "begun by"
+_PACKAGES = {"psycopg2": "psycopg2-binary", "psycopg": "psycopg[binary]", "MySQLdb": "mysqlclient"}
+"""That hold the drivers of databases, where their names are others."""
 _TRIES = 3
 """Of a net whose worker dies again and again: it may be the net that kills it."""
 
@@ -97,6 +99,7 @@ class Study:
         patience_s: int = 90,
     ) -> None:
         self.worker = worker
+        self._address = address
         self._heartbeat_s = heartbeat_s
         with _usable(address), _quiet():
             self._storage = RDBStorage(
@@ -118,10 +121,19 @@ class Study:
         """Whether this worker has begun the study."""
         return self._study.user_attrs.get(_BEGUN_BY) == self.worker
 
+    def close(self) -> None:
+        """Lets go of the database, of which a server may have few connections."""
+        self._storage.remove_session()
+        self._storage.engine.dispose()
+
     def entries(self) -> list[Entry]:
-        """All of them, in order."""
+        """All of them, in order.
+
+        Raises:
+            UserError: where another program has put something into the study.
+        """
         trials = self._study.get_trials(deepcopy=False)
-        return [_entry(trial) for trial in sorted(trials, key=lambda trial: trial.number)]
+        return [self._entry(trial) for trial in sorted(trials, key=lambda trial: trial.number)]
 
     def put(self, choices: Choices, group: Group, *, asking_epochs: float = 0.0) -> None:
         """Lets a net wait for a worker."""
@@ -179,6 +191,15 @@ class Study:
     def _trial_id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
 
+    def _entry(self, trial: FrozenTrial) -> Entry:
+        try:
+            return _entry(trial)
+        except (LookupError, TypeError):
+            raise UserError(
+                f"trial {trial.number} in {self._address.shown} is another program's, of which nothing is known here: "
+                "give another --study"
+            ) from None
+
     def _claim(self, address: Address, fingerprint: Fingerprint) -> None:
         """Writes the fingerprint into a new study, and compares it with that of another."""
         if _FINGERPRINT not in self._study.user_attrs:
@@ -230,7 +251,12 @@ def _usable(address: Address) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise UserError(f"{address.shown} needs a driver that is not installed ({error}): pip install it") from None
+        name = str(getattr(error.__cause__ or error, "name", error))
+        package = _PACKAGES.get(name, name)
+        raise UserError(
+            f"{address.shown} needs a driver that is not installed: pip install '{package}', or name another one as in "
+            "DIALECT+DRIVER://..."
+        ) from None
     except (SQLAlchemyError, StorageInternalError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error.__cause__ or error).split("\n")[0]
         raise UserError(

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -182,9 +182,9 @@ def _work(ops: Path | None, cache: Cache, connection: Connection, parent: int) -
             torch.set_num_threads(order.threads)
             exploration = order.exploration()
             folder = folder_of(exploration.run, order.number)
-            with _held(folder):
+            with _held(folder), closing(exploration.study(order.worker)) as study:
                 work(
-                    exploration.study(order.worker),
+                    study,
                     exploration.asker(),
                     exploration.judge(folder / "net"),
                     exploration.run.task.space,

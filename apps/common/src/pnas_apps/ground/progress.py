@@ -91,6 +91,12 @@ class Reporter:
             yield advance
 
     @contextmanager
+    def bar_of_parts(self, what: str, total: int) -> Iterator["Reporter"]:
+        """A reporter whose bars are parts of one: each adds to what is done, and its name stands beside its remark."""
+        with self.bar(what, total) as advance:
+            yield _PartsReporter(self.console, advance)
+
+    @contextmanager
     def phases(self) -> Iterator[Callable[..., None]]:
         """Bars for work that names its own phases, as `pnas_ops.Progress` does; `text=` is a remark beside one."""
         if not self.console.is_terminal:
@@ -130,32 +136,53 @@ class Reporter:
             self.console.print(f"  warning: {warning.message}", style="yellow")
 
 
+class _PartsReporter(Reporter):
+    """What `Reporter.bar_of_parts` gives."""
+
+    def __init__(self, console: Console, advance: Callable[..., None]) -> None:
+        super().__init__(console)
+        self._advance = advance
+
+    @contextmanager
+    def bar(self, what: str, total: int) -> Iterator[Callable[..., None]]:
+        """Part of the one bar."""
+
+        def advance(steps: int = 1, *, text: str | None = None) -> None:
+            self._advance(steps, text=None if text is None else f"{what}: {text}")
+
+        advance(0, text="begins")
+        yield advance
+
+
 class _Lines:
-    """Progress where nothing can be drawn: a line for each remark, one every half minute, and one at the end."""
+    """Progress where nothing can be drawn: a line every half minute and one at the end, with the last remark."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._began: dict[str, float] = {}
         self._state: dict[str, tuple[int, int]] = {}
+        self._remarks: dict[str, str] = {}
         self._said_at = time.monotonic()
 
     def update(self, phase: str, done: int, total: int, *, text: str | None = None) -> None:
         now = time.monotonic()
         self._began.setdefault(phase, now)
         self._state[phase] = (done, total)
-        if text:
-            self._say(f"{phase}: {text}", now)
-        elif now - self._said_at >= SECONDS_BETWEEN_LINES:
-            self._say(f"{phase}: {done:,} of {total:,} after {_minutes(now - self._began[phase])}", now)
+        if text is not None:
+            self._remarks[phase] = text
+        if now - self._said_at >= SECONDS_BETWEEN_LINES:
+            self._say(phase, "after", now)
 
     def finish(self) -> None:
         now = time.monotonic()
-        for phase, (done, total) in self._state.items():
-            self._say(f"{phase}: {done:,} of {total:,} in {_minutes(now - self._began[phase])}", now)
+        for phase in self._state:
+            self._say(phase, "in", now)
 
-    def _say(self, line: str, now: float) -> None:
+    def _say(self, phase: str, word: str, now: float) -> None:
         self._said_at = now
-        self._console.print(f"  {line}", soft_wrap=True)
+        (done, total), remark = self._state[phase], self._remarks.get(phase)
+        took = f"{done:,} of {total:,} {word} {_minutes(now - self._began[phase])}"
+        self._console.print(f"  {phase}: {took}{f', {remark}' if remark else ''}", soft_wrap=True)
 
 
 def _minutes(seconds: float) -> str:

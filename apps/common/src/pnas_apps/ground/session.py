@@ -21,12 +21,14 @@ class Session:
         processes: those that work on the run, and the device of this one.
         workers: processes that read photos, for each of them.
         deterministic: whether a GPU is to give the same bits every time.
+        tensorboard: whether what is learnt is written for TensorBoard, too.
     """
 
     reporter: Reporter
     processes: Processes
     workers: int
     deterministic: bool = False
+    tensorboard: bool = False
 
     def alone(self) -> "Session | None":
         """The first process's session without the others, and None in those."""
@@ -35,13 +37,16 @@ class Session:
 
 
 @contextmanager
-def started_session(*, accelerator: Accelerator, workers: int | None, deterministic: bool = False) -> Iterator[Session]:
+def started_session(
+    *, accelerator: Accelerator, workers: int | None, deterministic: bool = False, tensorboard: bool = False
+) -> Iterator[Session]:
     """A session on stdout, with the processes that torchrun has started if it was torchrun.
 
     Args:
         accelerator: where networks are trained.
         workers: of each process; its share of the processor's cores if None.
         deterministic: whether a GPU is to give the same bits every time, for more time.
+        tensorboard: as `Session` has it.
 
     Raises:
         UserError: where there is no GPU, one that cannot be used, or not one for each process; and where something has
@@ -59,4 +64,5 @@ def started_session(*, accelerator: Accelerator, workers: int | None, determinis
                 processes=processes,
                 workers=workers,
                 deterministic=deterministic,
+                tensorboard=tensorboard,
             )

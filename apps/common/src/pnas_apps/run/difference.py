@@ -1,7 +1,8 @@
-"""How much better one net is than random ones, and how sure that is."""
+"""How much better one net is than others, and how sure that is."""
 
 from collections.abc import Sequence
 from math import sqrt
+from statistics import fmean, stdev
 
 import numpy as np
 from attrs import frozen
@@ -16,7 +17,7 @@ class Difference:
     """A mean difference with its interval of 95 %.
 
     Attributes:
-        mean: of the one net, less that of the random ones.
+        mean: of the one net, less that of the others.
         standard_error: of it.
         low, high: ends of the interval.
     """
@@ -88,4 +89,24 @@ def difference(one: Sequence[float], random: Sequence[Sequence[float]]) -> Diffe
         return None
     mean = float(means[0] - means[1:].mean())
     reach = sqrt(sum(float(t.ppf((1 + CONFIDENCE) / 2, freedom)) ** 2 * part for part, freedom in parts))
+    return Difference(mean=mean, standard_error=error, low=mean - reach, high=mean + reach)
+
+
+def paired_difference(pairs: Sequence[tuple[float, float]]) -> Difference | None:
+    """The mean of the first values less the second ones, of pairs that are independent of one another.
+
+    Its interval is that of Student's t with one degree of freedom fewer than there are pairs.
+
+    Args:
+        pairs: of values, such as those of two nets that were trained and judged alike.
+
+    Returns:
+        The difference; None for fewer than two pairs, and where all differences are the same.
+    """
+    from scipy.stats import t  # heavy
+
+    values = [one - other for one, other in pairs]
+    if len(values) < 2 or (error := stdev(values) / sqrt(len(values))) < _ROUNDING:
+        return None
+    mean, reach = fmean(values), float(t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * error
     return Difference(mean=mean, standard_error=error, low=mean - reach, high=mean + reach)

@@ -82,6 +82,7 @@ class KeptRun(ABC, Generic[AnySettings]):
         self.curve = path / "sweep.png"
         self.report = path / "report.txt"
         self.page = path / "report.html"
+        self.events = path / "tensorboard"
         self.compared = path / "compared"
         self.contenders = self.compared / "nets.json"
         self.accuracies = self.compared / "accuracies.jsonl"

@@ -167,8 +167,24 @@ def structure_preset(
     try:
         return from_dict(dict(_decided(options, device)), kind)
     except ValueError as error:
-        said = re.sub(rf" @ {kind.__name__}\.?([\w.]*)", lambda found: found[1] and f" in [{found[1]}]", str(error))
-        raise UserError(f"preset {name!r} and flags: {said}") from None
+        faults = [_said(*fault.partition(f" @ {kind.__name__}")[::2], options) for fault in str(error).split("; ")]
+        raise UserError(f"preset {name!r} and flags: {'; '.join(faults)}") from None
+
+
+def _said(fault: str, place: str, options: Mapping[str, object]) -> str:
+    """What is wrong with options by their flags where it names them, else with the section that they are in."""
+    section = place.removeprefix(".")
+    if not section:
+        return fault
+    known = options.get(section)
+    # That of compare.nets is --compare.
+    names = set(known) if isinstance(known, Mapping) and section != "compare" else set()
+
+    def flag(found: re.Match[str]) -> str:
+        return f"--{section}-{found[1]}".replace("_", "-") if found[1] in names else found[0]
+
+    by_flags = re.sub(r"'(\w+)'", flag, fault)
+    return f"{fault} in [{section}]" if by_flags == fault else by_flags
 
 
 def _decided(options: Mapping[str, object], device: torch.device) -> Iterator[tuple[str, object]]:

@@ -43,6 +43,7 @@ class Run:
         processes: that work on it, and where networks are trained.
         workers: processes that read photos for this one.
         deterministic: whether a GPU is to give the same bits every time.
+        tensorboard: whether what is learnt is written for TensorBoard, too.
         reporter: shows progress.
         cache: of latency tables and conversions.
         loading: how images are read.
@@ -61,6 +62,7 @@ class Run:
     processes: Processes = field(factory=lambda: Processes(device=torch.device("cpu")))
     workers: int = 0
     deterministic: bool = False
+    tensorboard: bool = False
     loading: Loading = field(init=False)
 
     @loading.default

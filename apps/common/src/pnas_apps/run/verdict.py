@@ -23,7 +23,8 @@ class Contender:
         architecture: what it is.
         kind: why it is compared; a hand-made net is one of `pnas_ops.BASELINES`, as wide as the latency allows.
         predicted_ms: by the run's table; None for a net whose operations it does not hold.
-        measured_ms: on the device of the table, the cost of a call included; None where it was not measured.
+        measured_ms: on the device of the table and at its speed, the cost of a call included; None where it was not
+            measured.
     """
 
     architecture: Architecture

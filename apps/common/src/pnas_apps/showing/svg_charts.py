@@ -1,32 +1,23 @@
-"""The charts of a report's page: SVG whose colours are those of the page around, be it dark or light.
+"""The charts of a report's page.
 
 Every chart is read without colour, too: by markers, dashes and names beside the points.
 """
 
-import io
-import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import cycle
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from pnas_ops import new_figure
+from pnas_apps.showing.svg import INK, LINE, MARK, OTHER, SOFT, beside, new_chart, svg_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-_VARIABLES = {
-    "#010101": "var(--ink)",
-    "#020202": "var(--soft)",
-    "#030303": "var(--line)",
-    "#040404": "var(--mark)",
-    "#050505": "var(--other)",
-}
-"""What stands for the page's colours while matplotlib draws."""
-
-_INK, _SOFT, _LINE, _MARK, _OTHER = _VARIABLES
-_SIZE = (6.4, 3.6)
+_STYLES = (("o-", MARK), ("s--", OTHER), ("^:", INK), ("v-.", SOFT))
+"""Of several lines in a chart, which no colour is needed to tell apart."""
+_MARKERS = (("D", MARK), ("o", OTHER), ("s", INK), ("^", SOFT), ("v", MARK), ("P", OTHER), ("h", INK), ("<", SOFT))
+"""Of several runs in a chart."""
 _WIDE = 5.0
 """Times the least that an axis reaches to before it is logarithmic."""
 
@@ -47,6 +38,21 @@ class Point:
     is_marked: bool = False
 
 
+@frozen(kw_only=True)
+class RunPoints:
+    """A run in a chart of several.
+
+    Attributes:
+        name: of the run.
+        nets: x in milliseconds and y a share; the one that it found is marked.
+        random: nets, likewise.
+    """
+
+    name: str
+    nets: Sequence[Point]
+    random: Sequence[Point] = ()
+
+
 def accuracy_chart(
     points: Sequence[Point], random: Sequence[Point], *, target_ms: float | None, milliseconds: str
 ) -> str:
@@ -58,27 +64,44 @@ def accuracy_chart(
         target_ms: what was asked for, if anything.
         milliseconds: of what they are: "measured, ms of one image".
     """
-    from matplotlib.ticker import LogLocator
-
-    figure, axes = _chart()
+    figure, axes = new_chart()
     if random:
-        axes.plot([one.x for one in random], [100 * one.y for one in random], "x", color=_OTHER, label="random nets")
-        axes.legend(frameon=False, labelcolor=_INK)
+        axes.plot([one.x for one in random], [100 * one.y for one in random], "x", color=OTHER, label="random nets")
+        axes.legend(frameon=False, labelcolor=INK)
     for point in points:
         _draw(axes, Point(name=point.name, x=point.x, y=100 * point.y, is_marked=point.is_marked))
-    everywhere = [one.x for one in (*points, *random)]
-    if min(everywhere) > 0 and max(everywhere) > _WIDE * min(everywhere):
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.minorticks_off()
+    _scale(axes, [one.x for one in (*points, *random)])
     if target_ms is not None:
-        axes.axvline(target_ms, color=_SOFT, linestyle="--", linewidth=1)
-        axes.annotate("asked for", (target_ms, 0), xycoords=("data", "axes fraction"), **_beside(4, 6, _SOFT))
+        axes.axvline(target_ms, color=SOFT, linestyle="--", linewidth=1)
+        axes.annotate("asked for", (target_ms, 0), xycoords=("data", "axes fraction"), **beside(4, 6, SOFT))
     axes.margins(x=0.15, y=0.15)
     axes.set_xlabel(milliseconds)
     axes.set_title("accuracy, %", loc="left")
-    return _svg(figure, "Accuracy of each net over its measured latency")
+    return svg_of(figure, "Accuracy of each net over its measured latency")
+
+
+def runs_chart(runs: Sequence[RunPoints], *, milliseconds: str) -> str:
+    """Accuracy over latency of the nets of several runs, each with a marker of its own.
+
+    Args:
+        runs: at least one, with at least one net each.
+        milliseconds: of what they are.
+    """
+    figure, axes = new_chart()
+    for run, (marker, color) in zip(runs, cycle(_MARKERS), strict=False):
+        for point in run.nets:
+            size, fill = (10, color) if point.is_marked else (6, "none")
+            axes.plot([point.x], [100 * point.y], marker, color=color, ms=size, mfc=fill)
+        axes.plot([one.x for one in run.random], [100 * one.y for one in run.random], "x", color=color, ms=5)
+        axes.plot([], [], marker, color=color, label=run.name)
+    _scale(axes, [one.x for run in runs for one in (*run.nets, *run.random)])
+    axes.margins(x=0.1, y=0.1)
+    axes.set_xlabel(milliseconds)
+    axes.set_title("accuracy, %", loc="left")
+    legend = axes.legend(frameon=False, labelcolor=INK)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    return svg_of(figure, "Accuracy of the nets of all runs over their latency")
 
 
 def predictions_chart(judges: Sequence[Point], nets: Sequence[Point], *, noise_floor: float | None) -> str:
@@ -89,15 +112,15 @@ def predictions_chart(judges: Sequence[Point], nets: Sequence[Point], *, noise_f
         nets: of the run, likewise.
         noise_floor: of the table, a share; None where it is not known.
     """
-    figure, axes = _chart()
+    figure, axes = new_chart()
     if noise_floor:
-        axes.axhspan(-100 * noise_floor, 100 * noise_floor, color=_LINE, zorder=0)
+        axes.axhspan(-100 * noise_floor, 100 * noise_floor, color=LINE, zorder=0)
         top = (1, 100 * noise_floor)
         told = f"noise floor, {noise_floor:.1%}"
-        axes.annotate(told, top, xycoords=("axes fraction", "data"), ha="right", **_beside(-4, 3, _SOFT))
-    axes.axhline(0, color=_SOFT, linewidth=1)
+        axes.annotate(told, top, xycoords=("axes fraction", "data"), ha="right", **beside(-4, 3, SOFT))
+    axes.axhline(0, color=SOFT, linewidth=1)
     axes.plot(
-        [one.x for one in judges], [100 * one.y for one in judges], "x", color=_OTHER, label="nets that judge the table"
+        [one.x for one in judges], [100 * one.y for one in judges], "x", color=OTHER, label="nets that judge the table"
     )
     for point in nets:
         _draw(axes, Point(name=point.name, x=point.x, y=100 * point.y, is_marked=point.is_marked))
@@ -105,8 +128,8 @@ def predictions_chart(judges: Sequence[Point], nets: Sequence[Point], *, noise_f
     axes.set_xlabel("measured, ms")
     axes.set_title("predicted too high by, %", loc="left")
     if judges:
-        axes.legend(frameon=False, labelcolor=_INK)
-    return _svg(figure, "Error of the predicted latency over the measured latency")
+        axes.legend(frameon=False, labelcolor=INK)
+    return svg_of(figure, "Error of the predicted latency over the measured latency")
 
 
 def epochs_chart(
@@ -120,65 +143,36 @@ def epochs_chart(
         warm_up: the number of epochs before the architecture learns.
         asked: what it was to come to, if anything.
     """
-    figure, axes = _chart()
+    figure, axes = new_chart()
     if warm_up:
-        axes.axvspan(-0.5, warm_up - 0.5, color=_LINE, zorder=0)
-        axes.annotate("warm-up", (-0.5, 0), xycoords=("data", "axes fraction"), **_beside(4, 4, _SOFT))
-    for (name, values), style in zip(lines, ("o-", "s--"), strict=False):
+        axes.axvspan(-0.5, warm_up - 0.5, color=LINE, zorder=0)
+        axes.annotate("warm-up", (-0.5, 0), xycoords=("data", "axes fraction"), **beside(4, 4, SOFT))
+    for (name, values), (style, color) in zip(lines, cycle(_STYLES), strict=False):
         known = [(epoch, value) for epoch, value in enumerate(values) if value is not None]
-        color = _MARK if style == "o-" else _OTHER
         axes.plot([epoch for epoch, _ in known], [value for _, value in known], style, color=color, ms=4, label=name)
     if asked is not None:
-        axes.axhline(asked, color=_SOFT, linestyle="--", linewidth=1)
-        axes.annotate("asked for", (1, asked), xycoords=("axes fraction", "data"), ha="right", **_beside(-4, 3, _SOFT))
+        axes.axhline(asked, color=SOFT, linestyle="--", linewidth=1)
+        axes.annotate("asked for", (1, asked), xycoords=("axes fraction", "data"), ha="right", **beside(-4, 3, SOFT))
     axes.locator_params(axis="x", integer=True)
     axes.set_xlabel("epoch of the search")
     axes.set_title(title, loc="left")
     if len(lines) > 1:
-        axes.legend(frameon=False, labelcolor=_INK)
-    return _svg(figure, title)
+        axes.legend(frameon=False, labelcolor=INK)
+    return svg_of(figure, title)
 
 
-def _chart() -> tuple["Figure", "Axes"]:
-    figure = new_figure(*_SIZE)
-    axes = figure.subplots()
-    figure.patch.set_alpha(0)
-    axes.patch.set_alpha(0)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("bottom", "left"):
-        axes.spines[side].set_color(_SOFT)
-    axes.tick_params(colors=_INK)
-    axes.xaxis.label.set_color(_INK)
-    axes.set_title("", loc="left", color=_INK, parse_math=False)
-    return figure, axes
+def _scale(axes: "Axes", everywhere: Sequence[float]) -> None:
+    """Makes a wide axis of latencies logarithmic."""
+    from matplotlib.ticker import LogLocator
+
+    if min(everywhere) > 0 and max(everywhere) > _WIDE * min(everywhere):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
 
 
 def _draw(axes: "Axes", point: Point) -> None:
-    color, marker, size = (_MARK, "D", 9) if point.is_marked else (_OTHER, "o", 6)
+    color, marker, size = (MARK, "D", 9) if point.is_marked else (OTHER, "o", 6)
     axes.plot([point.x], [point.y], marker, color=color, ms=size)
-    axes.annotate(point.name, (point.x, point.y), parse_math=False, **_beside(8, 4, _INK))
-
-
-def _beside(x: float, y: float, color: str) -> dict[str, Any]:
-    return {"xytext": (x, y), "textcoords": "offset points", "color": color, "fontsize": 9}
-
-
-def _svg(figure: "Figure", description: str) -> str:
-    """The drawing by itself, with a text for those who do not see it."""
-    from markupsafe import escape
-    from matplotlib import rc_context
-
-    buffer = io.StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "pnas"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    drawing = text[text.index("<svg") :]
-    drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
-    for color, variable in _VARIABLES.items():
-        drawing = drawing.replace(color, variable)
-    drawing = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font: \1 system-ui, sans-serif", drawing)
-    # As wide as the page, not as the paper.
-    drawing = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", drawing, count=1)
-    drawing = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", drawing, count=1)
-    return drawing.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1)
+    axes.annotate(point.name, (point.x, point.y), parse_math=False, **beside(8, 4, INK))

@@ -6,6 +6,7 @@ chosen by what these say.
 """
 
 import shutil
+from contextlib import nullcontext
 
 import torch
 from attrs import evolve, frozen
@@ -25,7 +26,7 @@ from pnas_apps.steps.train import Trained
 from pnas_apps.training.config import TrainConfig
 from pnas_apps.training.judging import accuracy
 from pnas_apps.training.training import TrainingDivergedError
-from pnas_ops import Architecture, TreeBlockSpec, architecture_macs, architecture_parameters, build_network, counted
+from pnas_ops import Architecture, TreeBlockSpec, architecture_macs, architecture_parameters, build_network
 from pnas_supernet import tuned
 
 
@@ -74,26 +75,31 @@ def find_verdict(run: Run, tabled: Tabled, searched: Architecture, config: Compa
     """
     folder, first = run.folder, run.processes.first
     found = first(lambda: contenders(run, tabled, searched, config.nets).first(config.nets))
-    done = {one.place: one for one in first(lambda: run.kept(folder.accuracies, read_finished) or ())}
+    done = {one.place: one for one in first(lambda: _finished(run))}
     remarks = found.remarks(config.nets)
     for line in remarks:
         run.reporter.line(f"  {line}")
     places = [(digest(net.architecture), config.epochs, seed) for seed in range(config.seeds) for net in found.nets]
     left = sum(place not in done for place in places)
-    run.reporter.line(
-        f"  {len(found.nets)} nets x {counted(config.seeds, 'seed')} for {counted(config.epochs, 'epoch')}: "
-        f"{left * config.epochs} passes over the training images are left"
-    )
-    # All nets with one seed, then with the next: whoever loses patience has something to compare.
-    for seed in range(config.seeds):
-        for net in found.nets:
-            place = (digest(net.architecture), config.epochs, seed)
-            if place not in done:
-                with tuned(run.device, deterministic=run.deterministic):
-                    share = _trained_anew(run, net, seed, config.epochs)
-                done[place] = Finished(net=net.name, digest=place[0], epochs=config.epochs, seed=seed, accuracy=share)
-                first(lambda: folder.files.write(folder.accuracies, finished_lines(done.values())))
-            first(lambda: _forget(run, net, seed, config.epochs))  # noqa: B023
+    if left < len(places):
+        passes = f"{left * config.epochs} passes over the training images"
+        run.reporter.line(f"  {left} of {len(places)} trainings are left: {passes}")
+    batches = left * config.epochs * len(run.training_batches(run.task.train, "anew"))
+    bar = run.reporter.bar_of_parts("training them anew", batches) if left else nullcontext(run.reporter)
+    with bar as reporter:
+        part = evolve(run, reporter=reporter)
+        # All nets with one seed, then with the next: whoever loses patience has something to compare.
+        for seed in range(config.seeds):
+            for net in found.nets:
+                place = (digest(net.architecture), config.epochs, seed)
+                if place not in done:
+                    with tuned(run.device, deterministic=run.deterministic):
+                        share = trained_anew(part, net, seed=seed, epochs=config.epochs)
+                    done[place] = Finished(
+                        net=net.name, digest=place[0], epochs=config.epochs, seed=seed, accuracy=share
+                    )
+                    first(lambda: folder.files.write(folder.accuracies, finished_lines(done.values())))
+                first(lambda: _forget(run, net, seed, config.epochs))  # noqa: B023
     return Verdict(
         epochs=config.epochs,
         seeds=config.seeds,
@@ -116,8 +122,33 @@ def find_verdict(run: Run, tabled: Tabled, searched: Architecture, config: Compa
     )
 
 
-def _trained_anew(run: Run, net: Contender, seed: int, epochs: int) -> float:
-    """The share of the test images that a net puts into their class after its training; goes on with it."""
+def _finished(run: Run) -> tuple[Finished, ...]:
+    """The trainings that are done; tells of those that are damaged, which are done again."""
+    path, files = run.folder.accuracies, run.folder.files
+    if not path.exists():
+        return ()
+    changed = files.has_changed(path)
+    found, damaged = read_finished(path, unchanged=not changed)
+    for number in damaged:
+        run.reporter.warn(f"  {path}, line {number} is damaged: its net is trained again")
+    if changed:
+        files.write(path, finished_lines(found))
+    return found
+
+
+def trained_anew(run: Run, net: Contender, *, seed: int, epochs: int) -> float:
+    """The share of the test images that a net puts into their class after its training; goes on with it.
+
+    Args:
+        run: whose images, training and seed these are.
+        net: which gets fresh weights.
+        seed: number of the training, from 0.
+        epochs: of it.
+
+    Raises:
+        CheckpointError: for a checkpoint that cannot be gone on from.
+        TrainingDivergedError: where the loss is not finite, naming the net.
+    """
     architecture, folder = net.architecture, run.folder.anew(net.name, epochs=epochs, seed=seed)
     run.processes.first(lambda: is_trained(folder, architecture, run.reporter.warn))  # notes what is trained there
     sized = run.sized_for(architecture)

@@ -1,6 +1,6 @@
 """Which nets a run compares the one that it found with."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from functools import partial
 
 from attrs import evolve, frozen
@@ -11,7 +11,7 @@ from pnas_apps.steps.hand_made_nets import fitted, measured_nets
 from pnas_apps.steps.reference_nets import biggest, fastest
 from pnas_apps.steps.table import Tabled
 from pnas_latency import LatencyTable, NearCost
-from pnas_ops import Architecture, load_json
+from pnas_ops import Architecture, Choices, load_json
 
 _WIDEST = 1.0
 """How far off the latency of a random net may be at most, as a share of the searched one's."""
@@ -78,7 +78,14 @@ def contenders(run: Run, tabled: Tabled, searched: Architecture, count: int) -> 
     kept = run.kept(path, partial(load_json, cls=Contenders))
     found = kept if kept is not None and kept.searched.architecture == searched else _begun(run, tabled, searched)
     if len(found.random) < count:
-        found = evolve(found, nets=(*found.nets, *_more_random(run, tabled.table, found, count)))
+        more = random_contenders(
+            run,
+            tabled.table,
+            tabled.table.predict_ms(searched),
+            numbers=range(len(found.random) + 1, count + 1),
+            apart_from={run.task.space.choices(net.architecture) for net in (found.searched, *found.random)},
+        )
+        found = evolve(found, nets=(*found.nets, *more))
     if found != kept:
         run.folder.files.save(found, path)
     return found
@@ -101,23 +108,34 @@ def _begun(run: Run, tabled: Tabled, searched: Architecture) -> Contenders:
     return Contenders(nets=(*ours, *hand_made), left_out=left_out)
 
 
-def _more_random(run: Run, table: LatencyTable, found: Contenders, count: int) -> Sequence[Contender]:
-    space, target_ms = run.task.space, table.predict_ms(found.searched.architecture)
-    taken = {space.choices(net.architecture) for net in (found.searched, *found.random)}
-    more: list[Contender] = []
+def random_contenders(
+    run: Run, table: LatencyTable, target_ms: float, *, numbers: range, apart_from: Collection[Choices] = ()
+) -> list[Contender]:
+    """Random nets of about one predicted latency, see `contenders`; fewer where there are no more.
+
+    Args:
+        run: whose space and seed these are.
+        table: predicts.
+        target_ms: what they are to take.
+        numbers: which of them; each draws on its own.
+        apart_from: choices of nets that are not to be drawn.
+    """
+    space, taken = run.task.space, set(apart_from)
+    found: list[Contender] = []
     tolerance = SAME_LATENCY
     near = NearCost(space, table.metric(), target_ms, tolerance=tolerance)
-    while (number := len(found.random) + len(more) + 1) <= count:
+    while len(found) < len(numbers):
+        number = numbers[len(found)]
         net = near.draw(run.generator("random net", number), apart_from=taken)
         if net is not None:
             architecture = evolve(net, name=f"random-{number}")
             assert isinstance(architecture, Architecture)
             taken.add(space.choices(architecture))
             predicted_ms = table.predict_ms(architecture)
-            more.append(Contender(architecture=architecture, kind="random", predicted_ms=predicted_ms))
+            found.append(Contender(architecture=architecture, kind="random", predicted_ms=predicted_ms))
         elif tolerance < _WIDEST:
             tolerance = min(2 * tolerance, _WIDEST)
             near = NearCost(space, table.metric(), target_ms, tolerance=tolerance)
         else:
             break
-    return more
+    return found

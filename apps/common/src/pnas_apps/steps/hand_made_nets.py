@@ -13,7 +13,7 @@ _TRIES = 5
 """Widths of a net that are measured at most."""
 _CLOSE = 0.02
 """Off the latency that is asked for, as a share of it: no other width is tried."""
-_FAR = 0.1
+FAR = 0.1
 """As far off a net is not compared."""
 _NARROWEST, _WIDEST = 0.05, 8.0
 
@@ -21,14 +21,15 @@ _NARROWEST, _WIDEST = 0.05, 8.0
 def measured_nets(run: Run, tabled: Tabled, nets: Sequence[Architecture]) -> Mapping[Architecture, float]:
     """What nets take on the table's device, in milliseconds, the cost of a call included; nothing where it is not here.
 
-    What the device refuses is told: a run does not end for it.
+    At the table's speed, since they stand beside what the table predicts of others. What the device refuses is told: a
+    run does not end for it.
     """
     if tabled.table.device != tabled.device.info:
         return {}
     try:
         with run.reporter.phases() as progress:
             found = dict(tabled.device.measure([], nets=nets, progress=progress))
-        return {net: found[net].latency_ms + found[net].overhead_ms for net in nets}
+        return {net: found[net].at(tabled.table.probe_ms).total_ms for net in nets}
     except PnasError as error:
         run.reporter.warn(f"  {', '.join(net.name for net in nets)} are not measured: {error}")
         return {}
@@ -56,13 +57,13 @@ def fitted(run: Run, tabled: Tabled, target_ms: float | None) -> tuple[tuple[Con
             left_out.append(f"{name} is not compared: its latency can be measured on {tabled.table.device} alone")
             continue
         try:
-            net, latency_ms = nearest(partial(_of_width, run, name), measure, target_ms)
+            net, latency_ms = nearest(partial(of_width, run, name), measure, target_ms)
         except ArchitectureError as error:
             left_out.append(f"{name} is not compared: {error.what}")
             continue
         if latency_ms is None:
             left_out.append(f"{name} is not compared: it could not be measured")
-        elif abs(latency_ms / target_ms - 1) > _FAR:
+        elif abs(latency_ms / target_ms - 1) > FAR:
             left_out.append(
                 f"{name} is not compared: in the width nearest to {target_ms:.4f} ms it takes {latency_ms:.4f}"
             )
@@ -111,7 +112,8 @@ def _next(tried: Sequence[tuple[float, float]]) -> float:
     return width - excess / (slope if slope > 0.2 else 1.0)
 
 
-def _of_width(run: Run, name: BaselineName, width: float) -> Architecture:
+def of_width(run: Run, name: BaselineName, width: float) -> Architecture:
+    """The net of this name for the images and classes of a run, in a multiple of its own width."""
     space = run.task.space
     return baseline(
         name,

@@ -1,6 +1,8 @@
 """The training of one net of a run."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 import torch
 from attrs import evolve
@@ -11,10 +13,11 @@ from pnas_apps.ground.processes import Processes
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.folder import NetworkFolder, history_lines
 from pnas_apps.run.run import Run
+from pnas_apps.showing.events import training_events
 from pnas_apps.steps.memory import within_memory
 from pnas_apps.steps.saving import Saves
 from pnas_apps.training.config import TrainConfig
-from pnas_apps.training.training import Training
+from pnas_apps.training.training import Training, TrainRecord
 from pnas_ops import AnyNet, Architecture, Batches, FormatError, build_network, load_json, load_weights, save_weights
 from pnas_supernet import (
     SuperNet,
@@ -26,6 +29,9 @@ from pnas_supernet import (
     save_checkpoint,
     taking_state,
 )
+
+Watch = Callable[[TrainRecord], None]
+"""Is given the record of every epoch of a training."""
 
 
 def retrain(run: Run, supernet: SuperNet | None, architecture: Architecture, config: TrainConfig) -> nn.Module:
@@ -43,7 +49,9 @@ def retrain(run: Run, supernet: SuperNet | None, architecture: Architecture, con
         return load_network(folder).to(run.device)
     sized = run.sized_for(architecture)
     network = fresh_network(run, architecture) if supernet is None else extract(supernet, architecture)
-    trained = train_network(sized, network, config, folder, name=f"{architecture.name} net", seed=run.seed)
+    events = run.folder.events / "train" if run.tensorboard and processes.is_first else None
+    name = f"{architecture.name} net"
+    trained = train_network(sized, network, config, folder, name=name, seed=run.seed, events=events)
     if processes.is_first:
         with folder.files.writing(folder.weights) as staged:
             save_weights(trained, staged)
@@ -66,6 +74,7 @@ def train_network(
     name: str,
     seed: int,
     purpose: Sequence[str | int] = ("train",),
+    events: Path | None = None,
 ) -> nn.Module:
     """A net trained on all training images, with the BatchNorm statistics of unchanged images.
 
@@ -79,6 +88,7 @@ def train_network(
         name: of the training, for people.
         seed: of dropout, stochastic depth and mixing.
         purpose: what the images are shuffled and augmented for; the same purpose gives the same batches.
+        events: folder of what is written for TensorBoard; nothing is if None.
 
     Raises:
         CheckpointError: for a checkpoint that cannot be gone on from.
@@ -95,8 +105,15 @@ def train_network(
         tried = Training(network, evolve(config, micro_batches=parts), seed=seed, classes=len(train.classes))
         tried.run_epoch([next(iter(batches(0)))], on_step=lambda: None)
 
+    def go_on() -> nn.Module:
+        watching: AbstractContextManager[Watch | None] = nullcontext() if events is None else training_events(events)
+        with watching as watch:
+            return go_on_training(
+                training, batches, folder, name=name, processes=processes, reporter=run.reporter, watch=watch
+            )
+
     trained = within_memory(
-        lambda: go_on_training(training, batches, folder, name=name, processes=processes, reporter=run.reporter),
+        go_on,
         flag="--train-micro-batches",
         parts=config.micro_batches,
         images=run.preset.batch_size // processes.size,
@@ -114,6 +131,7 @@ def go_on_training(
     name: str,
     processes: Processes,
     reporter: Reporter,
+    watch: Watch | None = None,
 ) -> nn.Module:
     """What a training ends with, which goes on from the checkpoint in the net's folder where there is one.
 
@@ -124,6 +142,7 @@ def go_on_training(
         name: of the training, for people.
         processes: that train as one.
         reporter: shows progress.
+        watch: is given the record of every epoch, of those before an interruption first.
 
     Raises:
         CheckpointError: for a checkpoint that cannot be gone on from.
@@ -134,6 +153,9 @@ def go_on_training(
             state = load_checkpoint(folder.checkpoint, kind="training")
         with taking_state(folder.checkpoint, kind="training"):
             training.load_state_dict(state)
+    if watch is not None:
+        for record in training.history:
+            watch(record)
     steps, saves = len(batches(0)), Saves()
     with reporter.bar(name, training.config.epochs * steps) as advance:
         advance(len(training.history) * steps)
@@ -143,6 +165,8 @@ def go_on_training(
                 if saves.is_worth_it or not training.epochs_left:
                     saves.write(lambda: save_checkpoint(training.state_dict(), folder.checkpoint, kind="training"))
                 folder.files.write(folder.history, history_lines(training.history))
+            if watch is not None:
+                watch(record)
             advance(0, text=str(record))
     return training.trained
 

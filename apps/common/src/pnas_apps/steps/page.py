@@ -1,6 +1,5 @@
 """The page of a finished run, made of nothing but what its folder keeps."""
 
-import json
 from functools import partial
 from pathlib import Path
 
@@ -8,10 +7,11 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.run.folder import SEARCHED, RunFolder, holds_bundle
 from pnas_apps.run.mistakes import Mistakes
 from pnas_apps.run.results import RunResults
-from pnas_apps.showing.page import KeptResults, report_page
+from pnas_apps.showing.kept_results import KeptResults
+from pnas_apps.showing.page import report_page
 from pnas_export import Bundle
 from pnas_latency import Landing, LatencyTable
-from pnas_ops import FormatError, PnasError, from_dict, load_json
+from pnas_ops import FormatError, PnasError, from_dict, load_json, parse_json
 from pnas_supernet import EpochRecord
 
 
@@ -22,7 +22,17 @@ def write_page(folder: RunFolder) -> Path:
         Where it is.
 
     Raises:
-        UserError: for a run that is not finished, and one of which something that the page shows is damaged.
+        UserError: as `kept_results`.
+    """
+    folder.files.write(folder.page, report_page(kept_results(folder)))
+    return folder.page
+
+
+def kept_results(folder: RunFolder) -> KeptResults:
+    """What a finished run has found.
+
+    Raises:
+        UserError: for a run that is not finished, and one of which something that its page shows is damaged.
     """
     settings = folder.read_settings()
     if not folder.is_finished:
@@ -31,7 +41,7 @@ def write_page(folder: RunFolder) -> Path:
     try:
         for path in (folder.table, folder.landing, folder.results):
             folder.files.check(path)
-        kept = KeptResults(
+        return KeptResults(
             name=folder.path.resolve().name,
             settings=settings,
             table=load_json(folder.table, LatencyTable),
@@ -46,13 +56,13 @@ def write_page(folder: RunFolder) -> Path:
         raise UserError(f"{error.filename} is missing, without which there is no page: begin the run anew") from None
     except PnasError as error:
         raise UserError(f"{error.what}: the verb report makes anew what is damaged") from None
-    folder.files.write(folder.page, report_page(kept))
-    return folder.page
 
 
 def _history(path: Path) -> list[EpochRecord]:
     """The epochs of the search; none where the file is damaged, which nothing but the charts needs."""
     try:
-        return [from_dict(json.loads(line), EpochRecord) for line in path.read_text(encoding="utf-8").splitlines()]
+        records = [from_dict(parse_json(line), EpochRecord) for line in path.read_text(encoding="utf-8").splitlines()]
     except (FileNotFoundError, ValueError, FormatError):
         return []
+    places = {tuple(map(len, record.probs)) for record in records}
+    return records if len(places) == 1 and all(*places) else []

@@ -39,7 +39,7 @@ class Made(Protocol):
     """What a step made."""
 
     def show(self, console: Console) -> None:
-        """Prints it, where the road ends with this step."""
+        """Prints it."""
 
 
 def check_export_images(task: Task, device: Device, *, until: StepName) -> None:
@@ -48,13 +48,16 @@ def check_export_images(task: Task, device: Device, *, until: StepName) -> None:
         check_calibration(task, bundle_formats(device))
 
 
-def run_pipeline(run: Run, choice: TableChoice, *, until: StepName = "report") -> None:
+def run_pipeline(run: Run, choice: TableChoice, *, until: StepName = "report") -> Made | None:
     """Goes through the steps.
 
     Args:
         run: what to work on.
         choice: of the latency table.
         until: the last step.
+
+    Returns:
+        What the last step made; None in a process that leaves it to another.
 
     Raises:
         UserError, PnasError: for anything that the user can mend.
@@ -64,13 +67,13 @@ def run_pipeline(run: Run, choice: TableChoice, *, until: StepName = "report") -
         if name in DONE_BY_ONE:
             alone = run.alone()
             if alone is None:
-                return
+                return None
             run = alone
         with announced(name, list(STEPS), run.folder, run.reporter, counts=run.processes.is_first):
             made = before = step(run, before)
         if name == until:
-            made.show(run.reporter.console)
-            return
+            return made
+    raise AssertionError(until)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from attrs import frozen
 from rich.console import Console
 
 from pnas_apps.run.run import Run
+from pnas_apps.showing.events import picture_events
 from pnas_apps.showing.run_tables import architecture_table, landing_table
 from pnas_apps.steps.land import land_run
 from pnas_apps.steps.objective import told_objective
@@ -89,6 +90,8 @@ def search(run: Run, tabled: Tabled) -> Searched:
         ):
             with run.folder.files.writing(path) as staged:
                 save_figure(figure, staged)
+        if run.tensorboard:
+            picture_events(run.folder.events / "pictures", [run.folder.curves, run.folder.picture])
         return landing
 
     landing = run.processes.first(land_and_draw)

@@ -1,6 +1,7 @@
 """The supernet of a run, searched: a checkpoint every minute and between epochs, taken up where it was left."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from pnas_apps.ground.processes import Processes
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.folder import KeptRun, history_lines
 from pnas_apps.run.run import Run
+from pnas_apps.showing.events import search_events
 from pnas_apps.steps.memory import within_memory
 from pnas_apps.steps.mixture_memory import told_mixture
 from pnas_apps.steps.objective import Cost, make_arch_step
@@ -93,22 +95,36 @@ def searched_supernet(
         batches = [*islice(weights_batches(0, 0), _TRIED_STEPS)]
         tried.run_epoch(batches, batches)
 
+    def go_on() -> None:
+        with _watching(run, expected_ms) as watch:
+            go_on_searching(
+                search,
+                weights_batches,
+                lambda epoch, start: run.training_batches(alpha_split, "search", "alpha", epoch, start=start),
+                run.folder,
+                expected_ms=expected_ms,
+                processes=run.processes,
+                reporter=run.reporter,
+                watch=watch,
+            )
+
     within_memory(
-        lambda: go_on_searching(
-            search,
-            weights_batches,
-            lambda epoch, start: run.training_batches(alpha_split, "search", "alpha", epoch, start=start),
-            run.folder,
-            expected_ms=expected_ms,
-            processes=run.processes,
-            reporter=run.reporter,
-        ),
+        go_on,
         flag="--search-micro-batches",
         parts=config.micro_batches,
         images=preset.batch_size // run.processes.size,
         attempt=step_in,
     )
     return supernet, search
+
+
+def _watching(
+    run: Run, expected_ms: Callable[[Sequence[Tensor]], Tensor]
+) -> AbstractContextManager[Callable[[EpochRecord], None] | None]:
+    """Gives what writes the epochs of the search for TensorBoard; None where nobody has asked for it."""
+    if not run.tensorboard or not run.processes.is_first:
+        return nullcontext()
+    return search_events(run.folder.events / "search", run.task.space, expected_ms)
 
 
 def go_on_searching(
@@ -120,6 +136,7 @@ def go_on_searching(
     expected_ms: Callable[[Sequence[Tensor]], Tensor],
     processes: Processes,
     reporter: Reporter,
+    watch: Callable[[EpochRecord], None] | None = None,
 ) -> None:
     """A search to its end, from the checkpoint in the run's folder, where there is one.
 
@@ -131,6 +148,7 @@ def go_on_searching(
         expected_ms: of a sampled net, by the probabilities.
         processes: that search as one.
         reporter: shows progress.
+        watch: is given the record of every epoch, of those before an interruption first.
 
     Raises:
         CheckpointError: for a checkpoint that cannot be gone on from.
@@ -142,6 +160,9 @@ def go_on_searching(
     if processes.is_first and search.history:
         # A kill may have come between the checkpoint and the history, and that may be damaged.
         folder.files.write(folder.history, history_lines(search.history))
+    if watch is not None:
+        for record in search.history:
+            watch(record)
     saves = Saves()
     steps = len(weights_batches(0, 0))
     with reporter.bar("searching", (config.warmup_epochs + config.epochs) * steps) as advance:
@@ -165,6 +186,8 @@ def go_on_searching(
                 save()
             if processes.is_first:
                 folder.files.write(folder.history, history_lines(search.history))
+            if watch is not None:
+                watch(record)
             latency_ms = float(expected_ms([torch.tensor(row) for row in record.probs]))
             score = shown_score(record.train_accuracy)
             advance(0, text=f"{record.phase}: {score}, {latency_ms:.3f} ms, entropy {record.entropy:.2f}")

@@ -146,7 +146,7 @@ def check_limits(
     """
     if objective.form == "reinforce" and objective.reward_cost == "file-bytes":
         check_file_bytes(space)
-    table = _given_table(space, info, folder, choice, _intact_table(folder)) or whole_cached_table(info, space, cache)
+    table = known_table(space, info, folder, cache, choice)
     if table is None:
         nothing = LatencyTable(device=info, measured_on=date.today().isoformat(), entries=())
         _check_columns(None, space, budget, metrics)
@@ -156,6 +156,17 @@ def check_limits(
         columns = {name: at_most for name, at_most in budget.columns.items() if name not in metrics}
         budget = evolve(budget, columns=columns)
         _check_limits(space, table, budget, objective)
+
+
+def known_table(
+    space: AnySpace, info: DeviceInfo, folder: KeptRun[Any], cache: Cache, choice: TableChoice
+) -> LatencyTable | None:
+    """The table that this step would take without measuring one; None where it would.
+
+    Raises:
+        UserError: for a table that cannot be used.
+    """
+    return _given_table(space, info, folder, choice, _intact_table(folder)) or whole_cached_table(info, space, cache)
 
 
 def _check_columns(table: LatencyTable | None, space: AnySpace, budget: Budget, metrics: Collection[str]) -> None:

@@ -34,9 +34,6 @@ from pnas_supernet import (
     seeded,
 )
 
-_STEPS_BETWEEN_READINGS = 50
-"""On a GPU, which is waited for whenever the CPU looks at what it has computed."""
-
 
 class TrainingDivergedError(DivergenceError):
     """The loss of a training is not a finite number."""
@@ -135,7 +132,7 @@ class Training:
             path_dropping=config.path_dropping,
             synchronized_in=group if config.sync_batch_norm and self._device.type == "cuda" else None,
         )
-        self._readings = Readings(1 if self._device.type == "cpu" else _STEPS_BETWEEN_READINGS)
+        self._readings = Readings.on(self._device)
         self._modes = (TrainingMode(network), TrainingMode(self._view))
         self._execution = Execution(
             autocast=AUTOCAST_DTYPES[config.precision],

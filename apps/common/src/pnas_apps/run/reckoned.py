@@ -1,0 +1,50 @@
+"""What a run is reckoned to take, as data."""
+
+from attrs import frozen
+
+WITHIN = 1.5
+"""Steps took between so many times as long as was reckoned and as many times less; `tests/benchmarks/dry_run.py`."""
+
+
+@frozen(kw_only=True)
+class ReckonedStep:
+    """A step of a run that is not done yet, or that is.
+
+    Attributes:
+        name: of the step.
+        what: is left to do.
+        seconds: that it will take here; None where that cannot be told before.
+        memory_bytes: that it takes at most where it is done: the process's, or the GPU's; None where nobody looked.
+        disk_bytes: that it leaves in the run's folder and in the cache.
+    """
+
+    name: str
+    what: str
+    seconds: float | None
+    memory_bytes: float | None = None
+    disk_bytes: float = 0.0
+
+
+@frozen(kw_only=True)
+class Reckoned:
+    """All steps of a run.
+
+    Attributes:
+        steps: in their order.
+        on_gpu: whether networks are trained on one, whose memory is told.
+        measured_s: how long it was measured for.
+    """
+
+    steps: tuple[ReckonedStep, ...]
+    on_gpu: bool
+    measured_s: float
+
+    @property
+    def seconds(self) -> float:
+        """Of all steps of which that can be told."""
+        return sum(step.seconds or 0.0 for step in self.steps)
+
+    @property
+    def disk_bytes(self) -> float:
+        """Of all steps."""
+        return sum(step.disk_bytes for step in self.steps)

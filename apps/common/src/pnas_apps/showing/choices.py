@@ -1,0 +1,20 @@
+"""What a search has to choose from, by name."""
+
+from collections.abc import Sequence
+
+from pnas_apps.showing.run_tables import operation_text
+from pnas_ops import AnySpace, SearchSpace
+
+
+def option_names(space: AnySpace, counts: Sequence[int]) -> list[list[str]]:
+    """The operations of every mixture; their numbers in a space of which a choice is no block.
+
+    Args:
+        space: that is searched.
+        counts: how many candidates each mixture has.
+    """
+    places = space.mixed if isinstance(space, SearchSpace) else ()
+    names = [[operation_text(block.op) for block in row] for row in places]
+    if [len(row) for row in names] == list(counts):
+        return names
+    return [[f"{number}" for number in range(count)] for count in counts]

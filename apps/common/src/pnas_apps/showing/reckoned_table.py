@@ -1,0 +1,37 @@
+"""What a run is reckoned to take, as a table."""
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.table import Table
+
+from pnas_apps.ground.durations import shown_duration
+from pnas_apps.run.reckoned import WITHIN, Reckoned
+
+
+def reckoned_page(reckoned: Reckoned) -> Group:
+    """The steps, and how sure all of it is."""
+    table = Table(title="What would be done", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("step", "what"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("about", "memory" + (" (GPU)" if reckoned.on_gpu else ""), "disk"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for step in reckoned.steps:
+        memory = "-" if step.memory_bytes is None else _bytes(step.memory_bytes)
+        seconds = "not known" if step.seconds is None else shown_duration(step.seconds) if step.seconds else "-"
+        table.add_row(step.name, step.what, seconds, memory, _bytes(step.disk_bytes) if step.disk_bytes else "-")
+    low, high = (shown_duration(seconds) for seconds in (reckoned.seconds / WITHIN, reckoned.seconds * WITHIN))
+    unknown = [step.name for step in reckoned.steps if step.seconds is None]
+    besides = f", and {', '.join(unknown)} besides" if unknown else ""
+    return Group(
+        table,
+        f"In all about {shown_duration(reckoned.seconds)}, as a rule between {low} and {high}{besides}, and "
+        f"{_bytes(reckoned.disk_bytes)} on disk: reckoned from {shown_duration(reckoned.measured_s)} of measuring, at "
+        "the speed that this machine had meanwhile. Nothing of it was written.",
+    )
+
+
+def _bytes(count: float) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1e3:.0f} kB"

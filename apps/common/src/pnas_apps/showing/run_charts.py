@@ -1,0 +1,95 @@
+"""The charts of a run's page."""
+
+from collections.abc import Sequence
+from functools import partial
+from statistics import fmean
+
+import torch
+
+from pnas_apps.run.verdict import ComparedNet
+from pnas_apps.showing.kept_results import KeptResults
+from pnas_apps.showing.run_tables import of_batch
+from pnas_apps.showing.svg_charts import Point, accuracy_chart, epochs_chart, predictions_chart
+
+
+def run_charts(kept: KeptResults) -> dict[str, str]:
+    """All of them as SVG, by what they show; empty where there is nothing to show."""
+    charts = {"accuracy": _accuracy(kept), "predictions": _predictions(kept)}
+    return charts | (_search_charts(kept) if kept.history else {})
+
+
+def _accuracy(kept: KeptResults) -> str:
+    results = kept.results
+    trained_anew = () if results.verdict is None else results.verdict.nets
+    compared = _compared([net for net in trained_anew if net.kind != "random"])
+    told = "trained anew, measured or else predicted" if compared else "measured"
+    points = compared or [
+        Point(name=one.name, x=one.measured.latency_ms, y=one.test_accuracy, is_marked=one is results.nets[0])
+        for one in results.nets
+    ]
+    return accuracy_chart(
+        points,
+        _compared([net for net in trained_anew if net.kind == "random"]),
+        target_ms=kept.landing.target_ms,
+        milliseconds=f"{told}, ms{of_batch(kept.table.device) or ' of one image'}",
+    )
+
+
+def _predictions(kept: KeptResults) -> str:
+    results, table = kept.results, kept.table
+    off = [
+        Point(name=one.name, x=one.measured.latency_ms, y=one.off_by, is_marked=one is results.nets[0])
+        for one in results.nets
+        if one.off_by is not None
+    ]
+    judges = []
+    for entry in table.at_one_speed().nets:
+        error = table.predict_ms(entry.architecture) / entry.total_ms - 1
+        judges.append(Point(name=entry.architecture.name, x=entry.total_ms, y=error))
+    return predictions_chart(judges, off, noise_floor=table.noise_floor) if off or judges else ""
+
+
+def _search_charts(kept: KeptResults) -> dict[str, str]:
+    history, space = kept.history, kept.settings.space
+    expectation = kept.table.metric().expectation(space)
+    chart = partial(epochs_chart, warm_up=sum(record.phase == "warm-up" for record in history))
+    expected_ms = [float(expectation(space.of_choices([torch.tensor(p) for p in one.probs]))) for one in history]
+    limits = dict.fromkeys(name for record in history for name in record.multipliers)
+    return {
+        "latency": chart(
+            [("expected", expected_ms)],
+            title="expected latency of a sampled net, ms",
+            asked=kept.landing.target_ms,
+        ),
+        "multipliers": chart(
+            [(name, [one.multipliers.get(name) for one in history]) for name in limits],
+            title="multiplier of each limit, in units of the loss",
+        )
+        if limits
+        else "",
+        "learning": chart(
+            [
+                ("weights", [100 * one.train_accuracy for one in history]),
+                ("architecture", [_percent(one.validation_accuracy) for one in history]),
+            ],
+            title="accuracy of sampled nets while searching, %",
+        ),
+        "entropy": chart(
+            [("entropy", [one.entropy for one in history])],
+            title="how undecided the gates are: 1 wholly, 0 not at all",
+        ),
+    }
+
+
+def _compared(nets: Sequence[ComparedNet]) -> list[Point]:
+    """Nets that were trained alike; those that were not measured, where they are predicted."""
+    found = []
+    for net in nets:
+        latency_ms = net.predicted_ms if net.measured_ms is None else net.measured_ms
+        if latency_ms is not None:
+            found.append(Point(name=net.name, x=latency_ms, y=fmean(net.accuracies), is_marked=net.kind == "searched"))
+    return found
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share

@@ -1,0 +1,117 @@
+"""A net and its blocks, measured on a run's device to see how long it takes to measure the rest."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from pnas_apps.devices.cached_tables import Lacking
+from pnas_apps.ground.memory import peak_memory_bytes
+from pnas_export import OnnxDevice, TFLiteDevice
+from pnas_latency import Device, TorchDevice
+from pnas_ops import AnyNet, AnyWorkload, Architecture, Measurement, ModuleBuilder, workloads
+
+_IN_TURNS = (TFLiteDevice, OnnxDevice, TorchDevice)
+"""Devices that convert many blocks at once, and time all of them in turns; others take one file after another."""
+_SAMPLES, _WHOLE_SAMPLES = 200, 100
+"""Of a block and of a net, as those devices take them."""
+_BETWEEN = 1.5
+"""Times what is timed that passes until the next is."""
+
+
+@frozen(kw_only=True)
+class DeviceTrial:
+    """What measuring a net took.
+
+    Attributes:
+        begin_s: once, to load converters.
+        converting_s: for its blocks.
+        measuring_s: for them and for itself, or for itself alone where one file is taken after another.
+        net_ms: its latency.
+        blocks: it has.
+        in_turns: whether all that is measured is timed in turns.
+        memory_bytes: that this process had at most.
+    """
+
+    begin_s: float
+    converting_s: float
+    measuring_s: float
+    net_ms: float
+    blocks: int
+    in_turns: bool
+    memory_bytes: float
+
+    @property
+    def net_s(self) -> float:
+        """To measure another net."""
+        return self.converting_s + self.measuring_s
+
+    def blocks_s(self, count: int) -> float:
+        """To convert so many blocks and measure a net of them."""
+        return self.converting_s * count / self.blocks + self.measuring_s
+
+    def table_s(self, lacking: Lacking) -> float:
+        """To measure what a table lacks."""
+        if not lacking.count and not lacking.nets:
+            return 0.0
+        if not self.in_turns:
+            return self.begin_s + (lacking.count + len(lacking.nets)) * self.net_s
+        widest = max(map(len, lacking.blocks))
+        more = _SAMPLES * max(0, widest - 1) + _WHOLE_SAMPLES * max(0, len(lacking.nets) - 1)
+        # Those that were tried are converted now.
+        left = max(0, lacking.count - self.blocks)
+        return self.begin_s + self.blocks_s(left) + _BETWEEN * more * self.net_ms / 1000
+
+
+def try_device(device: Device, net: AnyNet, *, build: ModuleBuilder | None = None) -> DeviceTrial:
+    """Measures a net, after one of its blocks.
+
+    Args:
+        device: of the run.
+        net: of blocks, or of somebody's modules.
+        build: makes those modules.
+
+    Raises:
+        UserError, PnasError, ValueError: for what the device cannot measure.
+    """
+    blocks = [block for (block,) in workloads(net)[_rest(net) :] if not block.computes_nothing]
+    in_turns = isinstance(device, _IN_TURNS)
+
+    def measured(rows: Sequence[AnyWorkload], nets: Sequence[AnyNet]) -> tuple[float, float, float]:
+        return _measured(device, [[row] for row in rows] if in_turns else [], nets, build)
+
+    first_s = measured(blocks[:1], [])[0] if in_turns else 0.0
+    converting_s, measuring_s, net_ms = measured(blocks, [net])
+    return DeviceTrial(
+        begin_s=max(0.0, first_s - converting_s / len(blocks)),
+        converting_s=converting_s,
+        measuring_s=measuring_s,
+        net_ms=net_ms,
+        blocks=len(blocks),
+        in_turns=in_turns,
+        memory_bytes=peak_memory_bytes(),
+    )
+
+
+def _rest(net: AnyNet) -> int:
+    """How many of its workloads come first that are no blocks: what a net of modules has beside them."""
+    return 0 if isinstance(net, Architecture) else 1
+
+
+def _measured(
+    device: Device, rows: Sequence[Sequence[AnyWorkload]], nets: Sequence[AnyNet], build: ModuleBuilder | None
+) -> tuple[float, float, float]:
+    """Seconds of converting and of measuring, and the milliseconds of the net, if there is one."""
+    began = time.perf_counter()
+    ticks = dict[str, float]()
+
+    def progress(phase: str, done: int, total: int) -> None:
+        ticks.setdefault(phase, time.perf_counter())
+
+    options: dict[str, Any] = {} if build is None else {"build": build}
+    measure: Callable[..., Iterator[tuple[AnyWorkload | AnyNet, Measurement]]] = device.measure
+    found = dict(measure(rows, nets=nets, progress=progress, **options))
+    ended = time.perf_counter()
+    begun = ticks.get("measuring", ended) if "converting" in ticks else began
+    return begun - began, ended - begun, sum(found[net].total_ms for net in nets)

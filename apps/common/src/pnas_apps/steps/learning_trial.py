@@ -1,0 +1,136 @@
+"""A few steps of a search and of a training, taken to see how long they are. What they change is thrown away."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from attrs import evolve, frozen
+
+from pnas_apps.ground.memory import peak_memory_bytes
+from pnas_apps.steps.pace import Pace
+from pnas_apps.training.training import Training
+from pnas_ops import Batches
+from pnas_supernet import ProxylessNAS, SearchConfig, tuned
+
+_LEAST = 4
+"""Steps that are taken, however long they are."""
+_FORWARD = 3
+"""Passes forward that take as long as a step."""
+
+
+@frozen(kw_only=True)
+class SearchTrial:
+    """What a search takes.
+
+    Attributes:
+        pace: of its steps, timed with the reading of their batches.
+        memory_bytes: at most, with all that the program needs: of the GPU where it learns there, or of the process.
+        state_bytes: of a checkpoint.
+    """
+
+    pace: Pace
+    memory_bytes: float
+    state_bytes: float
+
+
+@frozen(kw_only=True)
+class TrainingTrial:
+    """What the training of a net takes.
+
+    Attributes:
+        step_s: of a step, with the reading of its batch.
+        memory_bytes, state_bytes: as those of a search.
+    """
+
+    step_s: float
+    memory_bytes: float
+    state_bytes: float
+
+    def training_s(self, epochs: int, batches: int, test_batches: int) -> float:
+        """Of a training, with the pass for statistics and the one over the test images, which go forward alone."""
+        return self.step_s * (epochs * batches + (batches + test_batches) / _FORWARD)
+
+
+def try_search(
+    search: ProxylessNAS, weights: Batches, alpha: Batches, device: torch.device, *, seconds: float
+) -> SearchTrial:
+    """Steps of either kind, for so many seconds and no fewer than a few.
+
+    Args:
+        search: that has not begun, of one epoch of either phase, with an architecture step for each weight step.
+        weights, alpha: batches that either learns on.
+        device: where it learns.
+        seconds: in all.
+    """
+
+    def steps(on_step: Callable[[], None]) -> None:
+        search.run_epoch(Few(weights, seconds / 2), alpha, on_step=on_step)
+
+    with tuned(device):
+        weights_s, both_s = _step_s(steps, device), _step_s(steps, device)
+    pace = Pace(reading_s=0.0, weights_s=weights_s, both_s=max(both_s, weights_s))
+    return SearchTrial(pace=pace, memory_bytes=_memory_bytes(device), state_bytes=_bytes_of(search.state_dict()))
+
+
+def try_training(training: Training, batches: Batches, device: torch.device, *, seconds: float) -> TrainingTrial:
+    """Steps of a training that has not begun, for so many seconds and no fewer than a few."""
+
+    def steps(on_step: Callable[[], None]) -> None:
+        training.run_epoch(Few(batches, seconds), on_step=on_step)
+
+    with tuned(device):
+        step_s = _step_s(steps, device)
+    return TrainingTrial(
+        step_s=step_s, memory_bytes=_memory_bytes(device), state_bytes=_bytes_of(training.state_dict())
+    )
+
+
+def to_try(config: SearchConfig) -> SearchConfig:
+    """A search as `try_search` takes it."""
+    return evolve(config, warmup_epochs=1, epochs=1, arch_interval=1)
+
+
+class Few:
+    """The first of some batches, read when they are asked for, until the time is up."""
+
+    def __init__(self, batches: Batches, seconds: float) -> None:
+        self._batches, self._seconds = batches, seconds
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        end = time.perf_counter() + self._seconds
+        for count, batch in enumerate(self._batches):
+            if count >= _LEAST and time.perf_counter() > end:
+                return
+            yield batch
+
+
+def _step_s(steps: Callable[[Callable[[], None]], None], device: torch.device) -> float:
+    """Mean seconds of a step. Not of the first third: kernels are chosen in it, and what was read before is used up."""
+    ticks = [time.perf_counter()]
+
+    def after_step() -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        ticks.append(time.perf_counter())
+
+    steps(after_step)
+    late = ticks[len(ticks) // 3 :]
+    return (late[-1] - late[0]) / (len(late) - 1)
+
+
+def _memory_bytes(device: torch.device) -> float:
+    if device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated(device))
+    return peak_memory_bytes()
+
+
+def _bytes_of(state: object) -> float:
+    """Of all tensors in it."""
+    if isinstance(state, torch.Tensor):
+        return float(state.nbytes)
+    parts = state.values() if isinstance(state, dict) else state if isinstance(state, list | tuple) else ()
+    return sum(map(_bytes_of, parts), 0.0)

@@ -1,0 +1,129 @@
+"""What a run would do and take, from a minute's measuring: nothing of it is left."""
+
+import time
+
+from pnas_apps.devices.cached_tables import Lacking, lacking
+from pnas_apps.devices.target import bundle_formats, target_device
+from pnas_apps.ground.randomness import seeded_generator
+from pnas_apps.run.folder import SEARCHED, holds_bundle
+from pnas_apps.run.reckoned import Reckoned, ReckonedStep
+from pnas_apps.steps.device_trial import try_device
+from pnas_apps.steps.dry_run import SEARCH_S, TRAININGS_S
+from pnas_apps.steps.learning_trial import Few, to_try, try_search, try_training
+from pnas_apps.steps.reckoned_steps import LANDINGS, epochs_done, export_s
+from pnas_apps.steps.table import TableChoice, known_table
+from pnas_apps.training.training import Training
+from pnas_export import file_name
+from pnas_ops import counted
+from pnas_own.run import ORIGINAL, OwnRun
+from pnas_own.trial import known_classes
+from pnas_supernet import ProxylessNAS, has_checkpoint, imitate
+
+_IMITATION_S = 8.0
+"""Of trying."""
+_MEASURING = 3
+"""Passes of an imitation that only measure."""
+
+
+def dry_run(run: OwnRun, choice: TableChoice) -> Reckoned:
+    """What the steps would do and take. The nets of the run have learnt a little then: no step may come after.
+
+    Raises:
+        UserError, PnasError: for anything that the user can mend.
+    """
+    began = time.perf_counter()
+    device, space, reporter = target_device(run.target, cache=run.cache, log=None), run.space, run.session.reporter
+    known = known_table(space, device.info, run.folder, run.cache, choice)
+    left = Lacking(blocks=(), nets=()) if known is not None else lacking(device.info, space, run.cache)
+    with reporter.bar(f"trying {run.target.name}", 1) as advance:
+        trial = try_device(device, space.original, build=run.supernet.build)
+        advance()
+    table = ReckonedStep(
+        name="table",
+        what=f"{counted(left.count, 'candidate')} and {counted(len(left.nets), 'net')} to measure"
+        if known is None
+        else "is there",
+        seconds=trial.table_s(left),
+        memory_bytes=trial.memory_bytes,
+    )
+    imitation = _imitation(run)
+    search = _search(run, landing_s=trial.net_s)
+    training = _training(run)
+    formats = bundle_formats(device)
+    is_exported = holds_bundle(run.folder.bundle(SEARCHED))
+    export = ReckonedStep(
+        name="export",
+        what="is done" if is_exported else ", ".join(map(file_name, formats)),
+        seconds=0.0 if is_exported else export_s(trial, formats, images=run.data.sizes[1]),
+        memory_bytes=trial.memory_bytes,
+    )
+    report = ReckonedStep(name="report", what="both nets measured", seconds=2 * trial.net_s)
+    return Reckoned(
+        steps=(table, imitation, search, training, export, report),
+        on_gpu=run.session.processes.device.type == "cuda",
+        measured_s=time.perf_counter() - began,
+    )
+
+
+def _imitation(run: OwnRun) -> ReckonedStep:
+    epochs, batches = run.preset.imitation_epochs, run.data.training("weights", "imitate")
+    if not epochs or run.folder.imitated.exists() or has_checkpoint(run.folder.search_checkpoint):
+        return ReckonedStep(name="imitate", what="is done" if epochs else "nothing is imitated", seconds=0.0)
+    began, few = time.perf_counter(), [*Few(batches, _IMITATION_S / (1 + _MEASURING))]
+    with run.session.reporter.phases() as progress:
+        imitate(run.supernet, few, epochs=1, progress=progress)
+    passes_s = (time.perf_counter() - began) * len(batches) / len(few)
+    seconds = passes_s * (epochs + _MEASURING) / (1 + _MEASURING)
+    return ReckonedStep(name="imitate", what=f"{counted(epochs, 'epoch')} of {len(batches)} batches", seconds=seconds)
+
+
+def _search(run: OwnRun, *, landing_s: float) -> ReckonedStep:
+    config, batches = run.preset.search, run.data.training("weights", "pace")
+    with run.session.reporter.bar("trying the search", 1) as advance:
+        search = ProxylessNAS(
+            run.supernet,
+            to_try(config),
+            generator=seeded_generator(run.seed, "pace"),
+            loss=run.given.loss,
+            score=run.given.score,
+        )
+        alpha = run.data.training("choice", "pace")
+        trial = try_search(search, batches, alpha, run.session.processes.device, seconds=SEARCH_S)
+        advance()
+    epochs = config.warmup_epochs + config.epochs
+    done = min(epochs, epochs_done(run.folder.history))
+    lands = run.budget.latency_ms is not None and not run.folder.landing.exists()
+    return ReckonedStep(
+        name="search",
+        what=f"{epochs} epochs of {len(batches)} steps" + (f", {done} of them done" if done else ""),
+        seconds=trial.pace.search_s(config, len(batches), done=done) + LANDINGS * landing_s * lands,
+        memory_bytes=trial.memory_bytes,
+        disk_bytes=trial.state_bytes,
+    )
+
+
+def _training(run: OwnRun) -> ReckonedStep:
+    config, batches = run.preset.train, run.data.training("all", "pace")
+    with run.session.reporter.bar("trying the training", 1) as advance:
+        training = Training(
+            run.network,
+            config,
+            classes=known_classes(run.data, run.given),
+            loss=run.given.loss,
+            score=run.given.score,
+        )
+        trial = try_training(training, batches, run.session.processes.device, seconds=TRAININGS_S)
+        advance()
+    seconds, left = 0.0, 0
+    for name in (SEARCHED, ORIGINAL):
+        folder = run.folder.network(name)
+        if not folder.weights.exists():
+            epochs, left = config.epochs - epochs_done(folder.history), left + 1
+            seconds += trial.training_s(epochs, len(batches), len(run.data.test()))
+    return ReckonedStep(
+        name="train",
+        what=f"{counted(left, 'net')} for {config.epochs} epochs of {len(batches)} steps" if left else "is done",
+        seconds=seconds,
+        memory_bytes=trial.memory_bytes,
+        disk_bytes=2 * trial.state_bytes,
+    )

@@ -1,0 +1,99 @@
+"""A study on a database server, of which each process knows nothing but the URL."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import explorers
+from explorers import heard_of_long_ago, settings, study_in
+
+pytestmark = pytest.mark.slow
+TIMEOUT_S = 100
+
+
+def program(name: str) -> str:
+    """A program of PostgreSQL, which Debian keeps out of the way."""
+    places = [str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"))]
+    found = shutil.which(name, path=os.pathsep.join([*places, os.environ["PATH"]]))
+    if found is None:
+        pytest.skip(f"there is no {name}: apt-get install postgresql")
+    return found
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """A study on a server of its own."""
+    pytest.importorskip("psycopg")
+    # Root may not run a server, and no folder of pytest's is open to others.
+    own: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+    folder = Path(tempfile.mkdtemp(prefix="pnas-postgres-"))
+    if own:
+        shutil.chown(folder, own["user"], own["group"])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    quiet: dict[str, Any] = {"cwd": folder, "stdout": subprocess.DEVNULL, **own}
+    data = str(folder / "data")
+    subprocess.run([program("initdb"), "-D", data, "-A", "trust", "-U", "me"], check=True, **quiet)
+    listening = ["-h", "127.0.0.1", "-p", str(port), "-k", str(folder)]
+    with subprocess.Popen([program("postgres"), "-D", data, *listening], stderr=subprocess.DEVNULL, **quiet) as server:
+        try:
+            until = time.monotonic() + TIMEOUT_S
+            ready = [program("pg_isready"), "-h", "127.0.0.1", "-p", str(port)]
+            while subprocess.run(ready, check=False, **quiet).returncode:
+                assert server.poll() is None
+                assert time.monotonic() < until
+                time.sleep(0.2)
+            yield f"postgresql+psycopg://me@127.0.0.1:{port}/postgres#nets"
+        finally:
+            server.send_signal(signal.SIGINT)  # it ends without waiting for who is connected
+    shutil.rmtree(folder)
+
+
+def test_what_a_killed_machine_was_judging_is_taken_up_by_another_that_knows_the_url_alone(
+    url: str, tmp_path: Path
+) -> None:
+    asked, context = settings(nets=8), multiprocessing.get_context("spawn")
+    folders = [tmp_path / "one", tmp_path / "other"]
+    for folder in folders:
+        folder.mkdir()
+    victim, other = (
+        context.Process(
+            target=explorers.judge_with_others, args=(url, folder, number, asked), kwargs={"hangs_at": hangs_at}
+        )
+        for number, (folder, hangs_at) in enumerate(zip(folders, (3, None), strict=True))
+    )
+    victim.start()
+    until = time.monotonic() + TIMEOUT_S
+    while not (folders[0] / "hangs").exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert victim.pid is not None
+    os.kill(victim.pid, signal.SIGKILL)
+    heard_of_long_ago(url)
+    other.start()
+    for process in (victim, other):
+        process.join(TIMEOUT_S)
+    assert [process.exitcode for process in (victim, other)] == [-signal.SIGKILL, 0]
+
+    judged = [(folder / f"judged-by-{number}.txt").read_text().split() for number, folder in enumerate(folders)]
+    killed_at = judged[0].pop()
+    assert len(judged[0]) == 2
+    assert killed_at in judged[1]
+    with closing(study_in(url)) as study:
+        entries = [entry for entry in study.entries() if entry.state == "judged"]
+    assert Counter([*judged[0], *judged[1]]) == Counter("".join(map(str, entry.choices)) for entry in entries)
+    assert len(entries) == len({entry.choices for entry in entries}) == 8
+    assert {entry.worker for entry in entries} == {"host-0/run/1", "host-1/run/1"}
