@@ -127,9 +127,10 @@ def try_wheels(wheels: dict[str, Path], scratch: Path) -> None:
         for extra, run in (("", plain), ("[plot]", drawing)):
             if run:
                 install(package, extra, wheels, constraints, python)
-                # -I: neither this folder nor PYTHONPATH.
-                given = json.dumps(run)
-                subprocess.run([python, "-I", "-c", RUN_EXAMPLES], cwd=place, check=True, input=given, text=True)
+                # -I: neither this folder nor PYTHONPATH. One thread, since others run beside this.
+                alone, given = os.environ | {"OMP_NUM_THREADS": "1"}, json.dumps(run)
+                command = [python, "-I", "-c", RUN_EXAMPLES]
+                subprocess.run(command, cwd=place, check=True, input=given, text=True, env=alone)
         print(f"{package}: its wheel works alone", flush=True)
 
 

@@ -2,13 +2,18 @@
 
 import os
 import random
+import sys
 import zlib
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+
+TESTS = Path(__file__).resolve().parent
+PROGRAMS = ("apps", "lab", "own")
 
 # The first call of an operator can take seconds, so a deadline would only fail at random.
 settings.register_profile("pnas", deadline=None)
@@ -18,6 +23,29 @@ settings.load_profile("pnas")
 
 # Tensors are tiny here: a second thread only waits, and for seconds where the machine is busy.
 torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"  # in the processes that tests start
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts tests of the programs last, since no lines are counted of what they are the first to import."""
+    items.sort(key=lambda item: _folder(item) in PROGRAMS)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Has no lines counted in tests of the programs, which takes minutes: packages are covered by their own tests."""
+    tracer = sys.gettrace()
+    counts = item.config.pluginmanager.hasplugin("_cov")
+    if counts and (_folder(item) in PROGRAMS or item.get_closest_marker("uncounted") is not None):
+        sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(TESTS).parts[0]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
