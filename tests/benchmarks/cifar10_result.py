@@ -8,20 +8,20 @@ most of them and judged on the rest; random ones within 2 % of the gates' latenc
 them; and nets of people, as wide as that latency allows. Each is trained anew from fresh weights, all alike, on the
 same share of the training images, and judged once on all test images, which nothing else has looked at. Then it adds a
 line of JSON to `--out`. What stands there is not done again, so that it may be killed at any moment; the net that was
-under way goes on from its checkpoints, if they are still there. `--summary` tells what the lines come to so far, and
-draws it.
+under way goes on from its checkpoints, if they are still there. Begun several times at once, each process takes nets
+that no other has begun. `--summary` tells what the lines come to so far, and draws it.
 
 The space and all that no option below names are those of the preset "cpu". Predicted latencies are those of `--table`.
 The latency of a net of people is measured here in turn with that of the gates' net, and told in proportion to the
 latter's prediction; with another seed it keeps its width. `passes` are over the share of the images, to find the net.
-`seconds` are those of one core, since the program was last begun. All runs in one process on one thread: how busy the
+`seconds` are those of one core, since the program was last begun. A process computes on one thread: how busy the
 machine is changes no number but these.
 """
 
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 import click
 import torch
 from attrs import asdict, evolve, field, fields, frozen
+from filelock import FileLock
 
 from pnas_apps.cli.presets import read_preset
 from pnas_apps.devices.target import target_device
@@ -45,7 +46,7 @@ from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.difference import paired_difference
 from pnas_apps.run.exploration_settings import ExplorationSettings
 from pnas_apps.run.folder import RunFolder
-from pnas_apps.run.lock import held_folder
+from pnas_apps.run.lock import FolderInUseError, held_folder
 from pnas_apps.run.preset import ImagePreset, structure_preset
 from pnas_apps.run.run import Run
 from pnas_apps.run.task import Task
@@ -243,13 +244,13 @@ class Bench:
     Attributes:
         task: the share of the images, and the space.
         table_file: of latencies.
-        folder: of what is under way.
+        out: takes the lines; what is under way is kept in a folder of its name.
     """
 
     task: Task
     settings: Settings
     table_file: Path
-    folder: Path
+    out: Path
     cache: Cache
     reporter: Reporter
     table: LatencyTable = field(init=False)
@@ -258,12 +259,27 @@ class Bench:
     def _load_table(self) -> LatencyTable:
         return LatencyTable.load(self.table_file)
 
+    def lines(self) -> list[Line]:
+        """All that are finished by now, by whichever process."""
+        with self._file_held():
+            return read_lines(self.out, self.settings, self.reporter.warn)
+
+    def add(self, line: Line) -> None:
+        """Adds one, beside those of other processes."""
+        with self._file_held():
+            add_line(self.out, line)
+
+    def _file_held(self) -> FileLock:
+        folder = self.out.with_suffix("")
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / "lines.lock")
+
     def run(self, place: Place) -> Run:
         """What one net is found and trained in; no two budgets share what their seeds draw."""
         return Run(
             task=self.task,
             preset=preset_of(self.settings),
-            folder=RunFolder(self.folder / f"{place.budget_ms:g}-ms-seed-{place.seed}"),
+            folder=RunFolder(self.out.with_suffix("") / f"{place.budget_ms:g}-ms-seed-{place.seed}-{place.net}"),
             seed=seed_of(place.seed, f"{place.budget_ms:g}"),
             reporter=self.reporter,
             cache=self.cache,
@@ -547,8 +563,17 @@ def main(
             raise UserError("there are no images: name them with --data-dir, or give --summary")
         else:
             settings = from_dict(given | {"table": sha256_of(table)[:8]}, Settings)
-            with reporter_on_stdout() as reporter, held_folder(out.with_suffix("")):
-                go_on(places(budgets, seeds, random_nets), settings, data_dir, table, out, reporter)
+            with reporter_on_stdout() as reporter:
+                read_lines(out, settings, reporter.warn)
+                bench = Bench(
+                    task=task_of(data_dir, settings, reporter),
+                    settings=settings,
+                    table_file=table,
+                    out=out,
+                    cache=find_cache(None),
+                    reporter=reporter,
+                )
+                go_on(bench, places(budgets, seeds, random_nets))
             tell(read_lines(out, settings, print), out)
     except (UserError, PnasError) as error:
         raise SystemExit(str(error)) from None
@@ -581,29 +606,37 @@ def task_of(data_dir: Path, settings: Settings, reporter: Reporter) -> Task:
     return evolve(task, train=share)
 
 
-def go_on(
-    wanted: Sequence[Place], settings: Settings, data_dir: Path, table: Path, out: Path, reporter: Reporter
-) -> None:
-    """Does what is not done yet; what is under way is kept in a folder of the name of `out`."""
-    lines = read_lines(out, settings, reporter.warn)
-    done = {line.place for line in lines}
-    bench = Bench(
-        task=task_of(data_dir, settings, reporter),
-        settings=settings,
-        table_file=table,
-        folder=out.with_suffix(""),
-        cache=find_cache(None),
-        reporter=reporter,
-    )
-    for number, place in enumerate(wanted, start=1):
-        if place not in done:
-            reporter.line(f"{number} of {len(wanted)}: {place.net}, {place.budget_ms:g} ms, seed {place.seed}")
+def go_on(bench: Bench, wanted: Sequence[Place]) -> None:
+    """Does what is not done yet, always the first that can be."""
+    left_out = set[Place]()
+    while place := next((one for one in wanted if one not in left_out and take(bench, one, wanted)), None):
+        left_out.add(place)
+
+
+def take(bench: Bench, place: Place, wanted: Sequence[Place]) -> bool:
+    """Finishes the net of a place, unless it is done, under way elsewhere, or waits for that of the gates."""
+    path = bench.run(place).folder.path
+    try:
+        with held_folder(path):
+            lines = bench.lines()
+            if not is_open(place, {line.place for line in lines}):
+                return False
+            bench.reporter.line(
+                f"{wanted.index(place) + 1} of {len(wanted)}: {place.net}, {place.budget_ms:g} ms, seed {place.seed}"
+            )
             line = finish(bench, place, lines)
             if line is not None:
-                add_line(out, line)
-                lines.append(line)
-                reporter.line(f"  {line.accuracy:.2%}, {line.latency_ms:.4f} ms, {line.seconds} s")
-            shutil.rmtree(bench.run(place).folder.path, ignore_errors=True)
+                bench.add(line)
+                bench.reporter.line(f"  {line.accuracy:.2%}, {line.latency_ms:.4f} ms, {line.seconds} s")
+            shutil.rmtree(path, ignore_errors=True)
+            return True
+    except FolderInUseError:
+        return False
+
+
+def is_open(place: Place, done: Collection[Place]) -> bool:
+    """Whether a net can be begun, once others are done."""
+    return place not in done and (place.net in (SEARCHED, EVOLUTION) or evolve(place, net=SEARCHED) in done)
 
 
 if __name__ == "__main__":

@@ -156,7 +156,8 @@ def test_a_reckoning_adds_up_what_is_known() -> None:
     )
     reckoned = Reckoned(steps=steps, on_gpu=False, measured_s=1.0)
     assert (reckoned.seconds, reckoned.disk_bytes) == (90.0, 3.0)
-    assert [*map(shown_duration, (90.0, 120.0, 7200.0, 2 * 86400.0))] == [
+    assert [*map(shown_duration, (0.6, 90.0, 120.0, 7200.0, 2 * 86400.0))] == [
+        "1 second",
         "90 seconds",
         "2 minutes",
         "2.0 hours",

@@ -280,7 +280,8 @@ def test_a_machine_that_becomes_slower_for_all_is_not_noisy(monkeypatch: pytest.
     def measured(probe: TimedCall | None) -> Measurement:
         nonlocal rounds
         rounds = 0
-        return time_walks([{"net": TimedCall(lambda: run("net", 1_000_000))}], probe=probe, samples=40)["net"]
+        net = TimedCall(lambda: run("net", 1_000_000))
+        return time_walks([{"net": net}], probe=probe, samples=40, whole_samples=40)["net"]
 
     known = measured(TimedCall(probe))
     assert (known.noisy, known.drift, known.count) == (False, 0.0, 40)
@@ -310,6 +311,26 @@ def test_a_net_that_becomes_slower_alone_is_noisy_whatever_the_probe_says(monkey
     )
     assert found["net"].noisy
     assert found["net"].drift == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("rows", [[], [["block-1"], ["block-2", "block-3"]]], ids=["alone", "beside blocks"])
+def test_the_probe_is_timed_as_often_as_a_net_whatever_is_timed_beside(
+    rows: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or caches would hold more of the one than of the other, and other speeds be told beside blocks than alone."""
+    clock = Clock(monkeypatch)
+
+    def run(name: str) -> None:
+        clock.spend(name, 10**6)
+
+    nets = ["net-1", "net-2", "net-3"]
+    (wholes,) = calling([nets], run)
+    probe = TimedCall(partial(run, "probe"))
+    pnas_ops.time_walks(calling(rows, run), wholes=wholes, probe=probe, samples=50, whole_samples=20)
+    turns = [name for name in clock.calls if name in (*nets, "probe")][8:]
+    assert len(turns) >= 80
+    # Dealt anew when all have had their turn.
+    assert all(sorted(turns[start : start + 4]) == [*nets, "probe"] for start in range(0, len(turns) - 3, 4))
 
 
 @given(

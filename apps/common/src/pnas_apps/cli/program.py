@@ -19,6 +19,7 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.passwords import without_passwords
 from pnas_apps.ground.signals import TerminatedError, signals_raised
 from pnas_apps.ground.terminal import open_closed_streams, printable
+from pnas_apps.ground.waiting import wait_shortly
 
 COMMAND = "pnas_apps.command"
 """The name of the command line in a context's `meta`."""
@@ -42,8 +43,9 @@ class Program(cloup.Group):
         self._goes_on = goes_on
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """As click has it, with the three streams open."""
+        """As click has it, with the three streams open, and with threads that leave their cores to others."""
         open_closed_streams()
+        wait_shortly()
         return super().main(*args, **kwargs)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

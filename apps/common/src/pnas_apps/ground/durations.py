@@ -1,9 +1,11 @@
 """How long something takes, as people say it."""
 
+from pnas_ops import counted
+
 
 def shown_duration(seconds: float) -> str:
     """In seconds, minutes, hours or days, with no more digits than a reckoning has."""
     for unit, length in (("days", 86400.0), ("hours", 3600.0)):
         if seconds >= 2 * length:
             return f"{seconds / length:.1f} {unit}"
-    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else counted(round(seconds), "second")

@@ -57,6 +57,11 @@ class ComparedNet:
     measured_ms: float | None
     accuracies: tuple[float, ...] = field(validator=min_len(1))
 
+    @property
+    def latency_ms(self) -> float | None:
+        """Measured, or else predicted; None where it is neither."""
+        return self.predicted_ms if self.measured_ms is None else self.measured_ms
+
 
 @frozen(kw_only=True)
 class Verdict:

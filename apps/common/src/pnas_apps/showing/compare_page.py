@@ -83,11 +83,10 @@ def _anew(run: ShownRun, epochs: int, speed: float | None) -> RunPoints | None:
     slower = 1.0 if speed is None or probe_ms is None else speed / probe_ms
 
     def points(nets: Sequence[ComparedNet]) -> list[Point]:
-        known = [(net, net.predicted_ms if net.measured_ms is None else net.measured_ms) for net in nets]
         return [
-            Point(name=net.name, x=slower * ms, y=fmean(net.accuracies), is_marked=net.kind == "searched")
-            for net, ms in known
-            if ms is not None
+            Point(name=net.name, x=slower * net.latency_ms, y=fmean(net.accuracies), is_marked=net.kind == "searched")
+            for net in nets
+            if net.latency_ms is not None
         ]
 
     others = points([net for net in verdict.nets if net.kind != "random"])

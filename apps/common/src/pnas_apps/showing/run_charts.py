@@ -83,12 +83,11 @@ def _search_charts(kept: KeptResults) -> dict[str, str]:
 
 def _compared(nets: Sequence[ComparedNet]) -> list[Point]:
     """Nets that were trained alike; those that were not measured, where they are predicted."""
-    found = []
-    for net in nets:
-        latency_ms = net.predicted_ms if net.measured_ms is None else net.measured_ms
-        if latency_ms is not None:
-            found.append(Point(name=net.name, x=latency_ms, y=fmean(net.accuracies), is_marked=net.kind == "searched"))
-    return found
+    return [
+        Point(name=net.name, x=net.latency_ms, y=fmean(net.accuracies), is_marked=net.kind == "searched")
+        for net in nets
+        if net.latency_ms is not None
+    ]
 
 
 def _percent(share: float | None) -> float | None:

@@ -74,10 +74,9 @@ def _draw_device(axes: "Axes", aims: Sequence[AimResult]) -> None:
 
 
 def _draw_compared(axes: "Axes", net: ComparedNet, epochs: int) -> None:
-    latency_ms = net.predicted_ms if net.measured_ms is None else net.measured_ms
-    if latency_ms is None:
+    if net.latency_ms is None:
         return
-    at = (latency_ms, 100 * fmean(net.accuracies))
+    at = (net.latency_ms, 100 * fmean(net.accuracies))
     if net.kind == "searched":
         axes.plot(*at, "o", color=_BLUE, fillstyle="none", label=f"the same, {epochs} epochs from fresh weights")
         return

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import frozen
 
 from pnas_apps.devices.cached_tables import Lacking
-from pnas_apps.ground.memory import peak_memory_bytes
+from pnas_apps.ground.memory import process_peak_bytes
 from pnas_export import OnnxDevice, TFLiteDevice
 from pnas_latency import Device, TorchDevice
 from pnas_ops import AnyNet, AnyWorkload, Architecture, Measurement, ModuleBuilder, workloads
@@ -90,7 +90,7 @@ def try_device(device: Device, net: AnyNet, *, build: ModuleBuilder | None = Non
         net_ms=net_ms,
         blocks=len(blocks),
         in_turns=in_turns,
-        memory_bytes=peak_memory_bytes(),
+        memory_bytes=process_peak_bytes(),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from attrs import evolve, frozen
 
-from pnas_apps.ground.memory import peak_memory_bytes
+from pnas_apps.ground.memory import process_peak_bytes
 from pnas_apps.steps.pace import Pace
 from pnas_apps.training.training import Training
 from pnas_ops import Batches
@@ -125,7 +125,7 @@ def _step_s(steps: Callable[[Callable[[], None]], None], device: torch.device) -
 def _memory_bytes(device: torch.device) -> float:
     if device.type == "cuda":
         return float(torch.cuda.max_memory_allocated(device))
-    return peak_memory_bytes()
+    return process_peak_bytes()
 
 
 def _bytes_of(state: object) -> float:

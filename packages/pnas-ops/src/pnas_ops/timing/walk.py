@@ -5,7 +5,7 @@ import statistics
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 Progress = Callable[[str, int, int], None]
@@ -23,6 +23,10 @@ MAX_DRIFT = 0.05
 
 CLOCK_MS = 0.001
 """Differences below a microsecond are the clock's, and of no net's concern."""
+
+
+_PROBE = object()
+"""A key that no caller has."""
 
 
 class TimedCall(NamedTuple):
@@ -82,10 +86,11 @@ def time_walks(
             whole nets side by side, pass one row that holds them.
         idle: equal calls that compute next to nothing, one of which is timed in each round; what they cost is deducted
             from every sample as overhead. As many as a row has keys are as cold as these when their turn comes.
-        probe: is timed in each round, too: the same call in every walk of a runtime.
+        probe: the same call in every walk of a runtime. It takes turns with `wholes`: timed more often, it would find
+            more of itself in the processor's caches than these, and beside blocks more than without.
         wholes: nets by themselves, timed in turns, some after each round.
         samples: least number of samples a key of `rows`.
-        whole_samples: least number of samples a key of `wholes`.
+        whole_samples: least number of samples a key of `wholes`, and the probe.
         max_repeats: how often noisy keys make it go on.
         least_s: as long as it goes on at least, in seconds: the samples of a small net are over in less time than a
             processor keeps its first speed.
@@ -94,14 +99,14 @@ def time_walks(
     """
     order = random.Random(seed)
     rounds = samples * max(map(len, rows), default=0) or (whole_samples if wholes else 0)
-    places = [*rows, *[wholes] * (-(-len(wholes) * whole_samples // rounds) if rounds else 0)]
-    whole_queue = _shuffled_forever(list(wholes), order)
-    queues = [_shuffled_forever(list(row), order) for row in rows]
-    queues += [whole_queue] * (len(places) - len(rows))
-    times: dict[Key, list[float]] = {key: [] for row in (*rows, wholes) for key in row}
+    turns: dict[Any, TimedCall] = {**wholes} if probe is None else {**wholes, _PROBE: probe}
+    places = [*rows, *[turns] * (-(-len(turns) * whole_samples // rounds) if rounds else 0)]
+    turn_queue = _shuffled_forever(list(turns), order)
+    queues: list[Iterator[Any]] = [_shuffled_forever(list(row), order) for row in rows]
+    queues += [turn_queue] * (len(places) - len(rows))
+    times: dict[Any, list[float]] = {key: [] for row in (*rows, turns) for key in row}
     idle_times: list[float] = []
-    probe_times: list[float] = []
-    for call in (*[call for row in (*rows, wholes) for call in row.values()], *([] if probe is None else [probe])):
+    for call in [call for row in (*rows, turns) for call in row.values()]:
         call.run()
         call.run()
     done, repeats, start = 0, 0, time.perf_counter()
@@ -112,15 +117,14 @@ def time_walks(
                 times[key].append(_time_ms(place[key]))
         if idle:
             idle_times.append(_time_ms(idle[done % len(idle)]))
-        if probe is not None:
-            probe_times.append(_time_ms(probe))
         done += 1
         report_progress(progress, "measuring", done, rounds)
         if done == rounds and time.perf_counter() - start < least_s:
             rounds += -(-rounds // 2)
-        elif done == rounds and repeats < max_repeats and drifting(times, probe_times):
+        elif done == rounds and repeats < max_repeats and drifting(times, times.get(_PROBE, ())):
             repeats += 1
             rounds += rounds // 2
+    probe_times = times.pop(_PROBE, [])
     return WalkSamples(times, idle_times, probe_times)
 
 
