@@ -39,7 +39,14 @@ LEAST, MOST = 0.95, 1.02
 @click.command(help=__doc__)
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--demos", default=10, show_default=True)
-@click.option("--seconds", "range_s", default=(2.0, 15.0), show_default=True, help="That the load is on, or off.")
+@click.option(
+    "--seconds",
+    "range_s",
+    type=(float, float),
+    default=(2.0, 15.0),
+    show_default=True,
+    help="That the load is on, or off.",
+)
 @click.option("--load", "is_load", is_flag=True, hidden=True)
 def main(out: Path, demos: int, range_s: tuple[float, float], is_load: bool) -> None:
     if is_load:
