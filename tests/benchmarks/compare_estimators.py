@@ -37,7 +37,7 @@ from pnas_latency import (
     Constraint,
     ExpectedObjective,
     MovingBaseline,
-    choose_within_budget,
+    land_on_budget,
     measure_table,
     mnasnet_reward,
     reinforce_loss,
@@ -85,8 +85,9 @@ def main(data: Path, seconds: float, seeds: tuple[int, ...], target_ms: float) -
         return ImageBatches(images, preprocessing, batch_size=64, generator=generator, augmentation=augmentation)
 
     def land(probs: list[torch.Tensor]) -> Architecture:
-        limits = Budget(latency_ms=target_ms).limits(table, least_ms=0.965 * target_ms)
-        return choose_within_budget(probs, space, limits)
+        net = land_on_budget(probs, space, table, Budget(latency_ms=target_ms)).result.architecture
+        assert isinstance(net, Architecture)
+        return net
 
     def judge(net: Architecture, seed: int) -> float:
         training = Training(build_network(net, generator=seeded_generator(seed, "net")), TRAIN)

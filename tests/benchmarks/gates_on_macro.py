@@ -8,8 +8,9 @@ table's accuracies are of, are not looked at. Accuracy and regret are in per cen
 trainings. `epochs` is all that finding the net has taken in passes over the 50,000 training images, each at
 `cost` times the MACs of whole nets, where the supernet is a narrower one or of smaller images. `rank_random` is
 the rank correlation of inherited accuracy and truth over random nets, which is told and no part of the search,
-`rank_probable` that over the most probable ones within the limit. Of these the first is `found`, or, with `--judged`,
-the best by inherited accuracy; `judged_regret` is that of the latter.
+`rank_probable` that over the most probable ones within the limit. Of these, which make use of the limit if the search
+was held back by it (`pnas_latency.pressed_limit`), the first is `found`, or, with `--judged`, the best by inherited
+accuracy; `judged_regret` is that of the latter.
 
 Needs PyTorch, torchvision, and pure Python besides: no converters.
 """
@@ -32,7 +33,7 @@ from pnas_apps.images.batches import ImageBatches
 from pnas_apps.images.image_set import ImageSet, measure_preprocessing
 from pnas_apps.images.splitting import split_count, split_share
 from pnas_cifar10.datasets import read_images
-from pnas_latency import MACS, Constraint, ExpectedObjective, Limit, most_probable_within_budget
+from pnas_latency import MACS, Constraint, ExpectedObjective, Limit, most_probable_near_limit
 from pnas_ops import (
     AccuracyTable,
     Architecture,
@@ -229,7 +230,7 @@ def main(
         "share": share,
         "options": f"{warmup_paths} {warmup_epochs}+{epochs}/{arch_interval}, batch {batch_size}, "
         f"rates {weight_lr:g} {alpha_lr:g}, width {width_mult:g}, {resolution} px, "
-        f"{'best' if judged else 'first'} of {nets}",
+        f"{'best' if judged else 'first'} of {nets}{'' if max_macs is None else ' near the limit'}",
     }
     key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:8]
     lines = [json.loads(line) for line in out.read_text().splitlines()] if out is not None and out.exists() else []
@@ -276,7 +277,7 @@ def main(
             images=of_all,
         )
         probs = space.of_choices([op.probs.detach() for op in mixed_ops(supernet)])
-        probable = [*islice(most_probable_within_budget(probs, space, limits), nets)]
+        probable = [*islice(most_probable_near_limit(probs, space, limits), nets)]
         inherited = accuracies(judge, space, small, probable, seed)
         draws = seeded_generator(seed, "random nets")
         drawn = [space.sample(draws) for _ in range(random_nets)]

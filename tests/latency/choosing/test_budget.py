@@ -91,19 +91,18 @@ def test_every_limit_is_on_what_it_is_named_after(field: str, metric: Metric) ->
     assert [limit.metric.of(net) for net in NETS] == [metric.of(net) for net in NETS]
 
 
-def test_the_limit_on_latency_comes_first_and_may_have_a_lower_end() -> None:
+def test_the_limit_on_latency_comes_first() -> None:
     table = table_of("float32")
     budget = Budget(latency_ms=4.0, macs=1e6, parameters=1e5, weight_bytes=4e5, peak_activation_bytes=2e4)
-    latency, *counts = budget.limits(table, least_ms=3.5)
-    assert (latency.metric.name, latency.at_most, latency.at_least) == ("latency_ms", 4.0, 3.5)
+    latency, *counts = budget.limits(table)
+    assert (latency.metric.name, latency.at_most, latency.at_least) == ("latency_ms", 4.0, None)
     assert latency.metric.of(NETS[0]) == table.predict_ms(NETS[0])
     assert [limit.at_most for limit in counts] == [1e6, 1e5, 4e5, 2e4]
-    assert budget.limits(table)[0].at_least is None
     assert [limit.metric.name for limit in counts] == [limit.metric.name for limit in budget.counts(table)]
 
 
 def test_a_budget_without_a_latency_asks_nothing_of_it() -> None:
-    (macs,) = Budget(macs=1e6).limits(table_of("float32"), least_ms=1.0)
+    (macs,) = Budget(macs=1e6).limits(table_of("float32"))
     assert macs.metric.name == "macs"
     assert Budget().limits(table_of("float32")) == ()
 

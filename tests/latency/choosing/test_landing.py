@@ -22,7 +22,7 @@ from pnas_latency import (
     land_on_budget,
     measure_net_ms,
 )
-from pnas_latency.choosing.landing import MOST_BELOW
+from pnas_latency.choosing.near_limit import MOST_BELOW
 from pnas_ops import (
     AnyNet,
     Architecture,

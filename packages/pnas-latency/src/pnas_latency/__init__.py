@@ -8,6 +8,7 @@ from pnas_latency.choosing.landing import Attempt, Landing, check_budget, land_o
 from pnas_latency.choosing.limit import Limit
 from pnas_latency.choosing.most_probable import FewerNetsWarning, most_probable_within_budget
 from pnas_latency.choosing.near_cost import NearCost
+from pnas_latency.choosing.near_limit import most_probable_near_limit, pressed_limit
 from pnas_latency.choosing.space_design import SpaceDesign, SpaceOutlook, design_spaces
 from pnas_latency.choosing.within_budget import UnprovenChoiceWarning, choose_within_budget
 from pnas_latency.controlling.controller import RecurrentController
@@ -101,6 +102,8 @@ __all__ = [
     "Limit",
     "choose_within_budget",
     "most_probable_within_budget",
+    "most_probable_near_limit",
+    "pressed_limit",
     "Budget",
     "check_budget",
     "land_on_budget",

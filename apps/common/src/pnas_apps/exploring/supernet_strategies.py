@@ -11,7 +11,7 @@ from torch import Tensor
 from pnas_apps.run.run import Run
 from pnas_apps.steps.choice_by_weights import judge_by_weights, random_nets
 from pnas_apps.steps.search_images import split_search_images
-from pnas_latency import Constraint, ExpectedObjective, Limit, most_probable_within_budget
+from pnas_latency import Constraint, ExpectedObjective, Limit, most_probable_near_limit
 from pnas_ops import Architecture, Batches
 from pnas_supernet import GateStep, ProxylessNAS, SuperNet, SupernetStrategy
 
@@ -23,8 +23,8 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
     """A strategy of `SUPERNET_STRATEGIES`, which goes on with a search in the run's folder.
 
     The supernet learns as the preset's [search] says. Gates learn with each limit as a constraint, and give the most
-    probable nets that keep all of them; "one-shot" gives as many random ones as `judged_nets` says, first those that
-    are the best by the weights of the supernet.
+    probable nets that keep all of them, first those that make use of the limit that held them back; "one-shot" gives as
+    many random ones as `judged_nets` says, first those that are the best by the weights of the supernet.
 
     Args:
         name: of the strategy.
@@ -44,7 +44,7 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
     count, judge = preset.judged_nets or _JUDGED_NETS, judge_by_weights(run, supernet)
 
     def most_probable(probs: Sequence[Tensor]) -> Iterator[Architecture]:
-        return most_probable_within_budget(probs, space, limits)
+        return most_probable_near_limit(probs, space, limits)
 
     def best_by_weights(probs: Sequence[Tensor]) -> Iterable[Architecture]:
         nets = [*map(space.architecture, random_nets(space, limits, count, run.generator("random nets")))]

@@ -63,14 +63,12 @@ class Budget:
         )
         return tuple(Limit(metric=metric, at_most=at_most) for metric, at_most in pairs if at_most is not None)
 
-    def limits(self, table: LatencyTable, *, least_ms: float | None = None) -> tuple[Limit, ...]:
+    def limits(self, table: LatencyTable) -> tuple[Limit, ...]:
         """All limits, as `choose_within_budget` takes them; that of the latency first.
 
         Args:
             table: predicts the latency; its device's dtype is that of the bytes.
-            least_ms: what the net must take at least, so that it makes use of a budget for latency.
         """
         if self.latency_ms is None:
             return self.counts(table)
-        latency = Limit(metric=table.metric(), at_most=self.latency_ms, at_least=least_ms)
-        return (latency, *self.counts(table))
+        return (Limit(metric=table.metric(), at_most=self.latency_ms), *self.counts(table))

@@ -1,7 +1,6 @@
 """From probabilities to a net that runs in the time that was asked for: chosen, measured, perhaps chosen anew."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from math import inf
 
@@ -12,24 +11,14 @@ from torch import Tensor
 
 from pnas_latency.choosing.budget import Budget
 from pnas_latency.choosing.infeasible import InfeasibleBudgetError
-from pnas_latency.choosing.limit import Limit
+from pnas_latency.choosing.near_limit import AIMS_BELOW, MOST_BELOW, Choose, choose_near, pressed_limit
 from pnas_latency.choosing.within_budget import choose_within_budget
 from pnas_latency.metrics.metric import UnknownCostError
 from pnas_latency.metrics.sharing import Shared
 from pnas_latency.tables.table import LatencyTable
 from pnas_ops import AnyNet, AnySpace, html_table, shortened
 
-MOST_BELOW = 0.05
-"""Of the target: a net that leaves more of it unused has been given away."""
-
-_AIMS_BELOW = (0.035, MOST_BELOW, 0.1, 0.2, 0.4, 1.0)
-"""Where to look for a net, of the target: at first so near that an error of measurement leaves it in the window, then,
-where no net is, farther and farther below."""
-
 _ATTEMPTS = 4
-
-Choose = Callable[[Sequence[Limit]], AnyNet]
-"""Takes a net within limits; an InfeasibleBudgetError where there is none."""
 
 
 @frozen(kw_only=True, repr=False)
@@ -110,7 +99,7 @@ class Landing:
         below = self.result.aimed_below
         if below is None or below <= MOST_BELOW:
             return ""
-        nearer = max(aim for aim in _AIMS_BELOW if aim < below)
+        nearer = max(aim for aim in AIMS_BELOW if aim < below)
         return f"no net within the limits uses {1 - nearer:.0%} of the target, as predicted"
 
 
@@ -146,7 +135,8 @@ def land_on_budget(
         probs: of each choice's options, such as a searched block's candidates, each (options,).
         space: of the nets.
         table: predicts them.
-        budget: what is asked for; without any limit the most probable net is taken.
+        budget: what is asked for. Without a latency the net is to make use of the limit that the search was held back
+            by (`pressed_limit`); where there is none, it is the most probable one.
         measure: the latency of a whole net in milliseconds, on the device of the table, such as
             `partial(measure_net_ms, device)`; None where that device is not here.
         name: of the net; the space's by default.
@@ -169,7 +159,9 @@ def land_on_budget(
         choose = partial(choose_within_budget, probs, space, name=name, shared=shared)
     target_ms = budget.latency_ms
     if target_ms is None:
-        architecture = choose(budget.limits(table))
+        limits = budget.limits(table)
+        near = pressed_limit(probs, space, limits, shared=shared)
+        architecture = choose(limits) if near is None else choose_near(choose, limits, near)[0]
         only = Attempt(architecture=architecture, predicted_ms=table.predict_ms(architecture))
         return Landing(target_ms=None, attempts=(only,), chosen=0)
     attempts: list[Attempt] = []
@@ -177,7 +169,8 @@ def land_on_budget(
     while len(attempts) < _ATTEMPTS:
         corrected = evolve(budget, latency_ms=target_ms / measured_per_predicted)
         try:
-            architecture, below = _choose_near(choose, table, corrected)
+            latency, *counts = corrected.limits(table)
+            architecture, below = choose_near(choose, [latency, *counts], latency)
         except InfeasibleBudgetError:
             if not attempts:
                 raise
@@ -214,14 +207,3 @@ def _excess(attempt: Attempt, target_ms: float) -> float:
     """How far a net is outside the window below the target, of the target."""
     share = attempt.latency_ms / target_ms
     return max(share - 1, 1 - MOST_BELOW - share, 0.0)
-
-
-def _choose_near(choose: Choose, table: LatencyTable, budget: Budget) -> tuple[AnyNet, float]:
-    """A net among those that make use of the budget's latency, and the share of it that they may leave."""
-    assert budget.latency_ms is not None
-    *nearer, farthest = _AIMS_BELOW
-    for below in nearer:
-        # There may be no net so near to the target, such as when other limits bind.
-        with suppress(InfeasibleBudgetError):
-            return choose(budget.limits(table, least_ms=(1 - below) * budget.latency_ms)), below
-    return choose(budget.limits(table)), farthest
