@@ -15,7 +15,7 @@ from pnas_apps.images.image_set import ImageSet
 from pnas_apps.run.run import Run
 from pnas_apps.steps.choice_by_weights import judge_by_weights
 from pnas_cifar10.cli import main
-from pnas_latency import MACS, Limit, most_probable_within_budget
+from pnas_latency import MACS, Limit, most_probable_near_limit
 from pnas_ops import Choices, Strategy, Trial
 from pnas_supernet import mixed_ops
 from small_runs import small_preset, small_run, small_space
@@ -49,7 +49,7 @@ def asked(strategy: Strategy, count: int) -> list[Choices]:
 
 
 @pytest.mark.parametrize("name", ["gates", "darts"])
-def test_gates_and_darts_give_the_most_probable_nets_within_the_limits(make_run: Make, name: str) -> None:
+def test_gates_and_darts_give_the_most_probable_nets_that_make_use_of_the_limits(make_run: Make, name: str) -> None:
     run = make_run("run")
     strategy = supernet_strategy(name, run, [LIMIT])
     assert strategy.search.config.gate == {"gates": "exact", "darts": "darts"}[name]
@@ -57,7 +57,7 @@ def test_gates_and_darts_give_the_most_probable_nets_within_the_limits(make_run:
     found = asked(strategy, 5)
     probs = [op.probs.detach() for op in mixed_ops(strategy.supernet.network)]
     assert all(row.std() > 0.01 for row in probs)  # alpha has learnt
-    expected = islice(most_probable_within_budget(probs, SPACE, [LIMIT]), 5)
+    expected = islice(most_probable_near_limit(probs, SPACE, [LIMIT]), 5)
     assert found == [SPACE.choices(net) for net in expected]
     # Three epochs of whole batches, and an architecture step after each in two of them.
     steps = len(run.training_batches(run.preset.hold_out(run.task.train, run.generator("split"))[0]))

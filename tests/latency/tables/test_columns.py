@@ -29,7 +29,7 @@ def test_a_net_costs_its_blocks_and_one_call() -> None:
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
-def test_a_limit_on_a_column_is_kept_by_the_most_probable_net_that_keeps_it(share: float) -> None:
+def test_a_limit_on_a_column_is_kept_by_the_most_probable_net_that_makes_use_of_it(share: float) -> None:
     table, probs = filled(), [torch.linspace(1, 2, len(row), dtype=torch.float64) for row in SPACE.mixed]
     metric = table.metric("energy_mj")
     costs = sorted(map(metric.of, NETS))
@@ -41,8 +41,14 @@ def test_a_limit_on_a_column_is_kept_by_the_most_probable_net_that_keeps_it(shar
     def chance(choices: tuple[int, ...]) -> float:
         return float(torch.stack([row[index] for row, index in zip(probs, choices, strict=True)]).prod())
 
-    assert metric.of(found) <= at_most
-    assert chance(SPACE.choices(found)) == max(chance(SPACE.choices(net)) for net in NETS if metric.of(net) <= at_most)
+    chances = torch.tensor([chance(SPACE.choices(net)) for net in NETS])
+    mean = float((chances * torch.tensor([metric.of(net) for net in NETS])).sum() / chances.sum())
+    # Whoever is above its limit on average has been held back by it.
+    least = 0.965 * at_most if mean > 0.9 * at_most else 0.0
+    assert least <= metric.of(found) <= at_most
+    assert chance(SPACE.choices(found)) == max(
+        chance(SPACE.choices(net)) for net in NETS if least <= metric.of(net) <= at_most
+    )
 
 
 def test_what_is_filled_is_kept_and_merged() -> None:

@@ -43,6 +43,7 @@ def pressed_limit(
         probs, space, limits, shared: see `choose_within_budget`.
     """
     here = [row.detach().to("cpu", torch.float64) for row in probs]
+    here = [row / row.sum() for row in here]
 
     def used(limit: Limit) -> float:
         if limit.metric.combine != "sum" or limit.at_most <= 0 or limit.at_least is not None:
