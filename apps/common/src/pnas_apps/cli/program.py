@@ -1,6 +1,5 @@
 """What the command-line programs have in common. Imports nothing heavy, since `--help` needs it."""
 
-import os
 import shlex
 import signal
 import sys
@@ -18,7 +17,7 @@ from pnas_apps.cli.versions import version_option
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.passwords import without_passwords
 from pnas_apps.ground.signals import TerminatedError, signals_raised
-from pnas_apps.ground.terminal import open_closed_streams, printable
+from pnas_apps.ground.terminal import drop_unwritten, open_closed_streams, printable
 
 COMMAND = "pnas_apps.command"
 """The name of the command line in a context's `meta`."""
@@ -44,7 +43,12 @@ class Program(cloup.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """As click has it, with the three streams open."""
         open_closed_streams()
-        return super().main(*args, **kwargs)
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:  # where help or versions cannot be written, which click does before `invoke`
+            _fail(f"{error}: make room or permit access, then run the same command again")
+        finally:
+            drop_unwritten()
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """How a shell completes, by click's own means."""
@@ -82,8 +86,7 @@ class Program(cloup.Group):
         except UserError as error:
             _fail(str(error))
         except BrokenPipeError:
-            # Python would complain about stdout once more at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            drop_unwritten()
             sys.exit(_READER_GONE)
         except IsADirectoryError as error:
             _fail(f"{error.filename2 or error.filename} is a folder, where a file is to be: move it, then go on")

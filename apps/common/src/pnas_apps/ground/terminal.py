@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -13,6 +14,15 @@ def printable(text: str) -> str:
     around, and the bytes of a file's name that are no UTF-8, do not.
     """
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def drop_unwritten() -> None:
+    """Gives stdout the null device where what it still holds cannot be written: Python would complain at its end."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def open_closed_streams() -> None:
