@@ -265,6 +265,14 @@ def test_a_folder_without_a_run_is_not_gone_on_with(tmp_path: Path) -> None:
     assert_refused(refused, "none holds no run: name the folder that a run printed")
 
 
+def test_a_run_of_another_program_is_named(tmp_path: Path) -> None:
+    sample = Path(__file__).parents[1] / "samples" / "finished-run" / "settings.json"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "settings.json").write_bytes(sample.read_bytes())
+    refused = CliRunner().invoke(main, ["report", str(tmp_path / "run")])
+    assert_refused(refused, "is a run of pnas-cifar10 or pnas-imagenet, and of no use here: name another folder")
+
+
 def test_a_dry_run_tells_every_step_and_leaves_nothing(
     run: Run, write_file: WriteFile, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

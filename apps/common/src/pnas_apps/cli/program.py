@@ -1,6 +1,7 @@
 """What the command-line programs have in common. Imports nothing heavy, since `--help` needs it."""
 
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from pnas_apps.cli.versions import version_option
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.passwords import without_passwords
 from pnas_apps.ground.signals import TerminatedError, signals_raised
-from pnas_apps.ground.terminal import drop_unwritten, open_closed_streams, printable
+from pnas_apps.ground.terminal import drop_unwritten, open_closed_streams, printable, readable_width
 
 COMMAND = "pnas_apps.command"
 """The name of the command line in a context's `meta`."""
@@ -68,6 +69,9 @@ class Program(cloup.Group):
         """As click has it, with the whole command line in `meta`, as a shell takes it."""
         # A program that was begun as a module is called "python -m ...".
         command = without_passwords(f"{info_name or ''} {shlex.join(args)}".strip())
+        columns = shutil.get_terminal_size().columns
+        if readable_width(columns) != columns:  # too few for the help, which cannot be written into none at all
+            extra.setdefault("terminal_width", readable_width(columns))
         context = super().make_context(info_name, args, parent, **extra)
         context.meta[COMMAND] = command
         return context

@@ -11,15 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from pnas_apps.ground.terminal import printable
+from pnas_apps.ground.terminal import printable, readable_width
 
 Item = TypeVar("Item")
 
 SECONDS_BETWEEN_LINES = 30.0
 """A log file says at least so often that something is going on."""
-
-_LEAST_WIDTH = 20
-_WIDTH = 80
 
 
 @contextmanager
@@ -44,8 +41,7 @@ class SafeConsole(Console):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        if self.width < _LEAST_WIDTH:
-            self.width = _WIDTH
+        self.width = readable_width(self.width)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """All texts come by here."""
