@@ -79,6 +79,9 @@ def test_runs_are_put_on_one_page_those_of_other_devices_apart(runs: tuple[Path,
     assert page.count("<h3>Block by block</h3>") == 2
     assert "They are of 2 kinds" in page
     assert "It compared its net with no others." in page
+    # The third run is alone, and has no verdict.
+    assert page.count("there is no chart of what ships, for want of another to compare with") == 1
+    assert page.count("No other nets were trained here: there is no chart of them") == 1
     verdict = load_json(runs[1] / "results.json", RunResults).verdict
     assert verdict is not None
     assert html.escape(verdict.sentence) in page

@@ -21,7 +21,7 @@ from pnas_apps.run.results import RunResults
 from pnas_apps.run.settings import load_settings
 from pnas_apps.steps.page import kept_results, write_page
 from pnas_latency import Landing
-from pnas_ops import load_json, save_json
+from pnas_ops import load_json, save_json, workloads
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "finished-run"
 NASTY = "<script>alert(1)</script>"
@@ -41,6 +41,9 @@ def test_the_page_says_what_the_run_found_and_loads_nothing(run: RunFolder) -> N
         assert f"{100 * net.test_accuracy:.2f} %" in page
         assert f"{net.measured.latency_ms:.4f}" in page
     assert f"{landing.target_ms:.4f} asked for" in page
+    assert page.count("The latency to believe is the measured one here") == 1
+    assert 'Under "What was asked" all is told at the speed' in page
+    assert 'Under "The files" each was timed in turns' in page
     tags = Tags()
     tags.feed(page)
     assert tags.open == []
@@ -75,6 +78,9 @@ def test_the_choices_are_those_of_the_history(run: RunFolder) -> None:
     assert kept["epochs"][-1]["probs"] == [[round(p, 4) for p in row] for row in lines[-1]["probs"]]
     assert [len(row) for row in kept["names"]] == [len(row) for row in lines[-1]["probs"]]
     assert kept["names"][0][0] == "mb3-3x3"
+    searched = [index for index, row in enumerate(workloads(load_settings(run.settings).space)) if len(row) > 1]
+    assert kept["numbers"] == searched != [0, 1]
+    assert "Rows have the numbers of the blocks, as the table above has them" in page
 
 
 def test_the_multiplier_is_drawn_where_the_search_recorded_it(run: RunFolder) -> None:
@@ -196,10 +202,16 @@ def test_a_browser_draws_all_of_it_without_an_error(width: int, run: RunFolder) 
     more = """{
         cells: inside.querySelectorAll("#heat td").length,
         told: inside.getElementById("told").textContent,
+        rows: [...inside.querySelectorAll("#heat td.name")].map(one => one.textContent),
+        // A table may be wider than a phone: what is said of it does not go away with it.
+        captions: [...inside.querySelectorAll("figcaption, caption")].every(one =>
+            one.getBoundingClientRect().right <= inside.documentElement.clientWidth && !one.closest(".wide, .heat")),
     }"""
     assert looked_at(write_page(run), width, more) == {
         "width": width,
         "drawn": 5,
         "cells": 2 * 7,
         "told": "epoch 6 of 6, search",
+        "rows": ["2", "3"],
+        "captions": True,
     }
