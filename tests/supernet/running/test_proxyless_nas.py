@@ -221,14 +221,14 @@ def test_batches_that_are_used_up_after_one_pass_are_named_before_the_next(netwo
         with pytest.raises(BatchesError, match=f"the {which} batches are a list_iterator, which has no length: pass a"):
             make_search(network).run_epoch(train, validation)  # type: ignore[arg-type]
     search = make_search(network, warmup_epochs=1, epochs=2)
-    train, validation = OnePass(batches), OnePass(make_batches(1, 1))
-    search.run_epoch(train, validation)
+    once, validation_once = OnePass(batches), OnePass(make_batches(1, 1))
+    search.run_epoch(once, validation_once)
     with pytest.raises(BatchesError, match="the training batches gave nothing in this pass: an earlier one has used"):
-        search.run_epoch(train, validation)
-    search.run_epoch(batches, validation)
+        search.run_epoch(once, validation_once)
+    search.run_epoch(batches, validation_once)
     # It is gone through again without end otherwise.
     with pytest.raises(BatchesError, match="the validation batches gave nothing in this pass"):
-        search.run_epoch(batches, validation)
+        search.run_epoch(batches, validation_once)
 
 
 def test_entropy_is_a_mean_over_the_operations_that_have_a_choice() -> None:

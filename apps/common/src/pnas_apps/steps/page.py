@@ -78,8 +78,9 @@ def kept_results(folder: RunFolder) -> KeptResults:
 
 def _read_mistakes(path: Path, classes: int) -> Mistakes:
     mistakes = load_json(path, Mistakes)
-    numbers = {number for one in (*mistakes.confusions, *mistakes.examples) for number in (one.label, one.answer)}
-    if not numbers <= set(range(classes)):
+    pairs = {(one.label, one.answer) for one in mistakes.confusions}
+    pairs |= {(one.label, one.answer) for one in mistakes.examples}
+    if not {number for pair in pairs for number in pair} <= set(range(classes)):
         raise FormatError(f"{path} has other classes than the run")
     return mistakes
 
