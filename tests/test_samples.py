@@ -185,7 +185,7 @@ def test_a_table_of_a_later_version_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_run_of_a_later_version_is_refused_by_name(tmp_path: Path) -> None:
     shutil.copy(FINISHED / "settings.json", tmp_path)
     with_version(tmp_path / "settings.json", 2)
-    with pytest.raises(UserError, match=r"settings\.json: holds RunSettings version 2, .*: give another --run-dir"):
+    with pytest.raises(UserError, match=r"settings\.json: holds RunSettings version 2, .*: name another folder"):
         RunFolder(tmp_path).read_settings()
 
 

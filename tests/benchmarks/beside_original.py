@@ -306,11 +306,23 @@ def _difference(a: Tensor, b: Tensor) -> float:
 
 
 @click.command()
-@click.option("--resolution", default=96, show_default=True)
-@click.option("--batch", "batch_size", default=16, show_default=True)
-@click.option("--threads", default=1, show_default=True)
-@click.option("--rounds", default=40, show_default=True, help="Sampled paths that every step is timed on.")
-@click.option("--warm-up", default=8, show_default=True, help="Rounds before those that count.")
+@click.option("--resolution", type=click.IntRange(32, 1024), default=96, show_default=True)
+@click.option("--batch", "batch_size", type=click.IntRange(2, 4096), default=16, show_default=True)
+@click.option("--threads", type=click.IntRange(1, 1024), default=1, show_default=True)
+@click.option(
+    "--rounds",
+    type=click.IntRange(2, 1_000_000),
+    default=40,
+    show_default=True,
+    help="Sampled paths that every step is timed on.",
+)
+@click.option(
+    "--warm-up",
+    type=click.IntRange(0, 1_000_000),
+    default=8,
+    show_default=True,
+    help="Rounds before those that count.",
+)
 @click.option("--channels-last", is_flag=True, help="The original's images, too, have their channels last in memory.")
 def main(resolution: int, batch_size: int, threads: int, rounds: int, warm_up: int, channels_last: bool) -> None:
     """Compares every step, then times it, and prints a line of JSON for each."""

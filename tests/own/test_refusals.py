@@ -20,6 +20,21 @@ LOADING = (
 import torch
 def batch(size=8, label=1):
     return torch.randint(256, (64, 3, size, size), dtype=torch.uint8), torch.full((64,), label)
+class OnePass:
+    def __init__(self, batches):
+        self.length, self.left = len(batches), iter(batches)
+    def __len__(self):
+        return self.length
+    def __iter__(self):
+        return self
+    def __next__(self):
+        return next(self.left)
+class Wrapper(list):
+    def __init__(self, batches):
+        super().__init__(batches)
+        self.left = super().__iter__()
+    def __iter__(self):
+        return self.left
 def loaders(folder):
     good = [batch()]
     return {}, {}, {}
@@ -120,6 +135,7 @@ def three(batches: str) -> list[str]:
             r"loaders give {which} labels from 2 to 2, .* has classes 0 to 1: let it have one for each",
         ),
         ("[batch(label=-1)]", r"loaders give {which} labels from -1 to -1"),
+        ("OnePass([batch()] * 2)", r"returned a OnePass {which}, which is used up after one pass: return a list"),
     ],
 )
 def test_each_of_the_loaders_is_looked_at(
@@ -149,6 +165,7 @@ def test_images_of_two_sizes(which: int, run: Run, write_file: WriteFile) -> Non
             "        raise OSError('disk is gone')\n",
             r"line \d+ of .*: loaders raised OSError: disk is gone\n",
         ),
+        (loading(choice="Wrapper([batch()])"), r"loaders returned gave nothing in a later pass: .* used it up: return"),
         ("import sys\ndef make():\n    sys.exit(3)\n", r"line 3 of .*: make raised SystemExit: 3\n"),
         pytest.param(
             TINY.replace("return nn", "return torch.jit.script(nn").replace("classes),\n    )", "classes),\n    ))")
@@ -246,6 +263,14 @@ def test_a_command_that_tells_no_cost_is_found_out_before_the_table(
 def test_a_folder_without_a_run_is_not_gone_on_with(tmp_path: Path) -> None:
     refused = CliRunner().invoke(main, ["report", str(tmp_path / "none")])
     assert_refused(refused, "none holds no run: name the folder that a run printed")
+
+
+def test_a_run_of_another_program_is_named(tmp_path: Path) -> None:
+    sample = Path(__file__).parents[1] / "samples" / "finished-run" / "settings.json"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "settings.json").write_bytes(sample.read_bytes())
+    refused = CliRunner().invoke(main, ["report", str(tmp_path / "run")])
+    assert_refused(refused, "is a run of pnas-cifar10 or pnas-imagenet, and of no use here: name another folder")
 
 
 def test_a_dry_run_tells_every_step_and_leaves_nothing(

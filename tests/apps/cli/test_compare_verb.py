@@ -16,6 +16,7 @@ from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.results import RunResults
 from pnas_apps.run.settings import load_settings
+from pnas_apps.run.sweep_aims import SweepAim
 from pnas_apps.run.verdict import ComparedNet, Kind, Verdict
 from pnas_cifar10.cli import main
 from pnas_latency import Landing
@@ -78,6 +79,9 @@ def test_runs_are_put_on_one_page_those_of_other_devices_apart(runs: tuple[Path,
     assert page.count("<h3>Block by block</h3>") == 2
     assert "They are of 2 kinds" in page
     assert "It compared its net with no others." in page
+    # The third run is alone, and has no verdict.
+    assert page.count("there is no chart of what ships, for want of another to compare with") == 1
+    assert page.count("No other nets were trained here: there is no chart of them") == 1
     verdict = load_json(runs[1] / "results.json", RunResults).verdict
     assert verdict is not None
     assert html.escape(verdict.sentence) in page
@@ -96,6 +100,12 @@ def test_runs_are_put_on_one_page_those_of_other_devices_apart(runs: tuple[Path,
         (["first", "other", "--out", "there.html"], "there.html is there already: name another --out, or remove it"),
         (["first", "other", "--out", "unfinished"], "unfinished is a folder: name a file in it"),
         (["first", "unfinished"], "unfinished is not finished: finish it by the verb report"),
+        (
+            ["first", "own"],
+            "own is a run of pnas-own, and of no use here: name another folder; what this one found is told in its "
+            "report.txt",
+        ),
+        (["first", "sweep"], "sweep is a sweep, of which each net has a run in it: name one of tflite-0.5ms"),
     ],
 )
 def test_what_cannot_be_compared_is_told(
@@ -108,6 +118,13 @@ def test_what_cannot_be_compared_is_told(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there.html").write_text("mine")
     shutil.copytree(runs[0], tmp_path / "unfinished", ignore=shutil.ignore_patterns("results.json"))
+    shutil.copytree(runs[0], tmp_path / "own")
+    (tmp_path / "own" / "settings.json").write_text('{"schema": "OwnSettings", "schema_version": 1}')
+    shutil.copytree(runs[0], tmp_path / "sweep")
+    settings = evolve(
+        load_settings(runs[0] / "settings.json"), aims=(SweepAim(device=DeviceSettings(), latency_ms=0.5),)
+    )
+    save_json(settings, tmp_path / "sweep" / "settings.json")
     done = compare(*arguments)
     assert done.exit_code == 1
     assert done.stderr.startswith("error: ")

@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -143,6 +145,22 @@ def test_the_version_names_what_computes(program: str) -> None:
         assert re.search(rf"^  {name} \d+\.\d+", printed.output, re.M), name
 
 
+@pytest.mark.parametrize("columns", ["1", "10"])
+def test_a_narrow_terminal_gets_the_help_of_a_wide_one(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    for arguments in ([], ["run"]):
+        assert max(map(len, help_of("pnas-cifar10", *arguments).splitlines())) in range(60, 120)
+
+
+@pytest.mark.parametrize("flag", ["--version", "--help"])
+def test_a_full_disk_is_told_in_one_line(flag: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "pnas_cifar10", flag]
+        finished = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert finished.returncode == 1
+    assert re.fullmatch(r"error: \[Errno 28\] No space left on device: make room .*\n", finished.stderr)
+
+
 @pytest.mark.parametrize(
     ("program", "presets"),
     [("pnas-cifar10", CIFAR10.presets), ("pnas-imagenet", IMAGENET.presets), ("pnas-own", OWN.presets)],
@@ -188,4 +206,6 @@ def test_a_shell_completes_commands_flags_choices_presets_names_and_runs(
     assert completed("pnas-cifar10", "export", "runs/first", "--format", "onnx") == ["onnx", "onnx-int8"]
     assert completed("pnas-cifar10", "report", "") == ["runs/first", "runs/second"]
     assert completed("pnas-own", "report", "runs/s") == ["runs/second"]
+    unreadable = "a" * 300  # no folder can have that name, whoever asks
+    assert completed("pnas-own", "report", f"{unreadable}/x") == [f"{unreadable}/x"]
     assert completed("pnas-lab", "primitives", "--dtype", "int") == ["int8"]

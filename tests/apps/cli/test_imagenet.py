@@ -275,7 +275,7 @@ def test_a_folder_of_another_layout_is_refused_before_anything_is_written(
     ("size", "message"),
     [
         ("1.5", r"validation_size must be a share below 1 or a whole number of images, got 1\.5"),
-        ("40", "class 'blue' has 8 images: too few to hold out 40 images of 2 classes"),
+        ("40", "class 'blue' has 8 images, and 21 are needed to hold out 40 .*: add 13, or give --validation-size 14"),
     ],
 )
 def test_a_wrong_validation_size_is_named(given: list[str], size: str, message: str) -> None:

@@ -410,8 +410,15 @@ def test_a_table_of_another_space_is_refused_with_what_it_lacks(
         (["--device", "onnxruntime,provider=npu"], "cannot be used: provider=npu: it is cpu or cuda"),
         (["--device", "onnxruntime", "--dtype", "int8"], "measures no 'int8'"),
         (["--data-dir", "nowhere"], "nowhere is not a folder with train/CLASS"),
-        ([], "class 'blue' has 4 images: too few to hold out 10% of them: add some to it, or name another share"),
-        (FEW[:2], "the 4 images .* an epoch of them has 1 batches, and the architecture learns after every 5 batches"),
+        (
+            [],
+            "class 'blue' has 4 images, and 6 are needed to hold out 0.1 of it: add 2, or give --validation-share 0.5",
+        ),
+        (
+            FEW[:2],
+            "4 of the 8 training images are for the weights in the search, and 640 are needed: .* every 5 batches of "
+            "128: give --search-arch-interval 1 --batch-size 4, or add images",
+        ),
         (FEW, r"data has 8 training images, and int8 files need 16 .*: add 8; or .* --format onnx, tflite, "),
         ([*FEW, "--max-macs", "9"], "int8 files need 16"),
     ],

@@ -72,6 +72,32 @@ def test_phases_are_told_each() -> None:
     assert printed() == "  converting: 1 of 1 in 0:00\n  measuring: 5 of 5 in 0:00\n"
 
 
+def test_a_bar_never_goes_back_and_keeps_its_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = [(0, 100), (50, 100), (100, 100), (100, 150), (125, 150), (150, 150)]
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    one, printed = reporter()
+    with one.phases() as update:
+        for done, total in told:
+            update("measuring", done, total)
+    shown = re.findall(r"measuring: (\d+) of (\d+)", printed())
+    assert shown == [(done, "100") for done in ("0", "50", "100", "100", "100", "100", "100")]
+    terminal, drawn = reporter(force_terminal=True)
+    with terminal.phases() as update:
+        for done, total in told:
+            update("measuring", done, total)
+    shares = [int(share) for share in re.findall(r"(\d+)%", drawn())]
+    assert shares == sorted(shares)
+    assert shares[-1] == 100
+
+
+def test_a_phase_that_comes_again_begins_anew() -> None:
+    one, printed = reporter()
+    with one.phases() as update:
+        for done in (0, 5, 0, 2):
+            update("trying", done, 5)
+    assert printed() == "  trying: 2 of 5 in 0:00\n"
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 def test_a_loop_that_an_error_leaves_writes_nothing_once_the_console_is_closed(terminal: bool) -> None:
     one, printed = reporter(force_terminal=terminal)

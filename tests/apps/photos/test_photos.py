@@ -100,7 +100,9 @@ def _paths(photos: PhotoSet) -> list[tuple[int, Path]]:
 def test_too_few_photos_to_hold_out_and_a_missing_part_are_named(
     photos: PhotoSet, tmp_path: Path, reporter: Reporter
 ) -> None:
-    with pytest.raises(UserError, match="class 'ants' has 9 images: too few to hold out 18 images of 2 classes"):
+    with pytest.raises(
+        UserError, match="class 'ants' has 9 images, and 10 are needed to hold out 18 images of 2 classes: add 1"
+    ):
         split_count(photos, 18, seeded_generator(0))
     with pytest.raises(UserError, match=r"no sub-folder train: expected train/CLASS/\* and val/CLASS/\* with images"):
         find_train_and_val(tmp_path, reporter=reporter)

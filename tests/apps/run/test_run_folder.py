@@ -77,7 +77,7 @@ def test_damaged_settings_of_which_nothing_is_known_are_refused(tmp_path: Path, 
     folder.begin(settings)
     (folder.path / "files.json").unlink()
     folder.settings.write_text("{")
-    with pytest.raises(UserError, match=r"settings\.json: not JSON.*: give another --run-dir, or delete the folder"):
+    with pytest.raises(UserError, match=r"settings\.json: not JSON.*: name another folder, or delete this one"):
         folder.begin(settings)
 
 

@@ -19,9 +19,9 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.results import RunResults
 from pnas_apps.run.settings import load_settings
-from pnas_apps.steps.page import write_page
+from pnas_apps.steps.page import kept_results, write_page
 from pnas_latency import Landing
-from pnas_ops import load_json, save_json
+from pnas_ops import load_json, save_json, workloads
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "finished-run"
 NASTY = "<script>alert(1)</script>"
@@ -41,6 +41,9 @@ def test_the_page_says_what_the_run_found_and_loads_nothing(run: RunFolder) -> N
         assert f"{100 * net.test_accuracy:.2f} %" in page
         assert f"{net.measured.latency_ms:.4f}" in page
     assert f"{landing.target_ms:.4f} asked for" in page
+    assert page.count("The latency to believe is the measured one here") == 1
+    assert 'Under "What was asked" all is told at the speed' in page
+    assert 'Under "The files" each was timed in turns' in page
     tags = Tags()
     tags.feed(page)
     assert tags.open == []
@@ -57,7 +60,7 @@ def test_the_page_says_what_the_run_found_and_loads_nothing(run: RunFolder) -> N
 
 def test_texts_of_people_are_escaped(run: RunFolder) -> None:
     settings = load_settings(run.settings)
-    nasty = evolve(settings, classes=(NASTY, *settings.classes[1:]), command=f"pnas-cifar10 run {NASTY}", task=NASTY)
+    nasty = evolve(settings, classes=(NASTY, *"123456789"), command=f"pnas-cifar10 run {NASTY}", task=NASTY)
     save_json(nasty, run.settings)
     (run.path / "labels.txt").write_text("".join(f"{name}\n" for name in nasty.classes))
     page = write_page(run).read_text()
@@ -75,6 +78,9 @@ def test_the_choices_are_those_of_the_history(run: RunFolder) -> None:
     assert kept["epochs"][-1]["probs"] == [[round(p, 4) for p in row] for row in lines[-1]["probs"]]
     assert [len(row) for row in kept["names"]] == [len(row) for row in lines[-1]["probs"]]
     assert kept["names"][0][0] == "mb3-3x3"
+    searched = [index for index, row in enumerate(workloads(load_settings(run.settings).space)) if len(row) > 1]
+    assert kept["numbers"] == searched != [0, 1]
+    assert "Rows have the numbers of the blocks, as the table above has them" in page
 
 
 def test_the_multiplier_is_drawn_where_the_search_recorded_it(run: RunFolder) -> None:
@@ -109,7 +115,14 @@ def _probs(found: object) -> Callable[[dict[str, Any]], dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "damage", [_probs([]), _probs([[1.0]]), lambda line: line | {"multipliers": {"macs": math.nan}}]
+    "damage",
+    [
+        _probs([]),
+        _probs([[1.0]]),
+        _probs([[1e300] * 7] * 2),
+        lambda line: line | {"entropy": 1e308},
+        lambda line: line | {"multipliers": {"macs": math.nan}},
+    ],
 )
 def test_a_damaged_history_leaves_the_rest_of_the_page(
     damage: Callable[[dict[str, Any]], dict[str, Any]], run: RunFolder
@@ -119,6 +132,62 @@ def test_a_damaged_history_leaves_the_rest_of_the_page(
     page = write_page(run).read_text()
     assert "What the search thought" not in page
     assert "The files" in page
+
+
+_EDITED: dict[str, list[tuple[tuple[str | int, ...], Any]]] = {
+    "results.json": [
+        (("nets",), []),
+        (("nets", 0, "macs"), "many"),
+        (("nets", 0, "test_accuracy"), 47.0),
+        (("nets", 0, "measured", "count"), None),
+        (("seconds", "train"), 1e300),
+        (("verdict", "seeds"), 3),
+        (("verdict", "epochs"), 10**13),
+        (("verdict", "nets"), []),
+        (("verdict", "nets", 0, "kind"), "random"),
+        (("verdict", "nets", 0, "accuracies"), [1.5]),
+    ],
+    "landing.json": [
+        (("chosen",), 7),
+        (("target_ms",), -1.0),
+        (("attempts",), {}),
+        (("attempts", 0, "predicted_ms"), math.nan),
+        (("attempts", 0, "architecture", "blocks", 1, "op", "kernel_size"), 9),
+    ],
+    "table.json": [(("entries",), []), (("nets", 0, "measurement"), 1), (("noise_floor",), math.inf)],
+    "settings.json": [(("train_images",), -1), (("space", "stages"), [])],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "value"),
+    [
+        pytest.param(name, place, value, id=f"{name} {'/'.join(map(str, place))} {value}")
+        for name, edits in _EDITED.items()
+        for place, value in edits
+    ],
+)
+def test_what_somebody_has_edited_wrongly_is_told_in_one_line(
+    name: str, place: tuple[str | int, ...], value: object, run: RunFolder
+) -> None:
+    shutil.copy(SAMPLE.parent / "compared-run" / "results.json", run.results)
+    kept_results(run)
+    found = json.loads((run.path / name).read_text())
+    at = found
+    for key in place[:-1]:
+        at = at[key]
+    at[place[-1]] = value
+    (run.path / name).write_text(json.dumps(found))
+    way_out = "name another folder" if name == "settings.json" else "the verb report makes anew what is damaged"
+    with pytest.raises(UserError, match=rf"{name}.*: {way_out}") as caught:
+        kept_results(run)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_net_that_took_no_time_is_off_by_nothing_that_can_be_told(run: RunFolder) -> None:
+    net = load_json(run.results, RunResults).nets[0]
+    assert evolve(net, measured=evolve(net.measured, noisy=False)).off_by is not None
+    assert evolve(net, measured=evolve(net.measured, noisy=False, latency_ms=0.0)).off_by is None
 
 
 def test_an_unfinished_run_has_no_page(run: RunFolder) -> None:
@@ -133,10 +202,16 @@ def test_a_browser_draws_all_of_it_without_an_error(width: int, run: RunFolder) 
     more = """{
         cells: inside.querySelectorAll("#heat td").length,
         told: inside.getElementById("told").textContent,
+        rows: [...inside.querySelectorAll("#heat td.name")].map(one => one.textContent),
+        // A table may be wider than a phone: what is said of it does not go away with it.
+        captions: [...inside.querySelectorAll("figcaption, caption")].every(one =>
+            one.getBoundingClientRect().right <= inside.documentElement.clientWidth && !one.closest(".wide, .heat")),
     }"""
     assert looked_at(write_page(run), width, more) == {
         "width": width,
         "drawn": 5,
         "cells": 2 * 7,
         "told": "epoch 6 of 6, search",
+        "rows": ["2", "3"],
+        "captions": True,
     }

@@ -1,6 +1,7 @@
 """What a run is reckoned to take, beside clocks that are made up; and that reckoning leaves nothing."""
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from pnas_apps.images.image_set import ImageSet
 from pnas_apps.run.accuracies import Finished, finished_lines
 from pnas_apps.run.compare_config import CompareConfig
 from pnas_apps.run.device_settings import DeviceSettings
+from pnas_apps.run.lock import held_folder
 from pnas_apps.run.reckoned import Reckoned, ReckonedStep
 from pnas_apps.run.run import Run
+from pnas_apps.steps import budget_doubt
 from pnas_apps.steps import dry_run as module
 from pnas_apps.steps.device_trial import DeviceTrial
 from pnas_apps.steps.dry_run import dry_run
@@ -27,7 +30,7 @@ from pnas_apps.steps.table import TableChoice
 from pnas_cifar10 import datasets
 from pnas_cifar10.cli import main
 from pnas_latency import Budget, TorchDevice
-from pnas_ops import DeviceInfo, Measurement, save_json
+from pnas_ops import Architecture, DeviceInfo, Measurement, architecture_macs, save_json
 from small_runs import small_preset, small_run, small_space, small_table
 
 TRIAL = DeviceTrial(
@@ -182,7 +185,36 @@ def test_a_dry_run_leaves_nothing_and_is_refused_as_the_run_would_be(
     (tmp_path / "here" / "foreign" / "note.txt").touch()
     assert_refused(CliRunner().invoke(main, [*few, "--run-dir", "foreign"]), "holds something that is not a run")
     assert_refused(CliRunner().invoke(main, [*few, "--max-macs", "10"]), "no net")
+    with held_folder(Path("held")):
+        assert_refused(CliRunner().invoke(main, [*few, "--run-dir", "held"]), "held is in use by process .*: wait")
+    inside = str(Path("foreign", "note.txt", "run"))
+    assert_refused(CliRunner().invoke(main, [*few, "--run-dir", inside]), r"run cannot be written \(Not a directory\)")
     assert [path.name for path in (tmp_path / "here").iterdir()] == ["foreign"]
+
+
+def test_a_budget_below_the_lightest_net_is_doubted_where_there_is_no_table(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def measured(device: object, net: Architecture, *, build: None) -> float:
+        asked.append(net)
+        return 0.5
+
+    monkeypatch.setattr(budget_doubt, "measure_net_ms", measured)
+    assert dry_run(run, TableChoice()).doubts == ()
+    below, above = (evolve(run, budget=Budget(latency_ms=ms)) for ms in (0.4, 0.6))
+    (doubt,) = dry_run(below, TableChoice()).doubts
+    assert "fewest multiply-accumulates takes 0.5000 ms now, and 0.4 are asked for: unless another one" in doubt
+    assert dry_run(above, TableChoice()).doubts == ()
+    # Where another net is known to be within the budget, nothing more is measured.
+    assert len(asked) == 2
+    space = run.task.space
+    fewest = min(architecture_macs(space.architecture(one)) for one in product(*map(range, space.options)))
+    assert {architecture_macs(net) for net in asked} == {fewest}
+    below.folder.path.mkdir()
+    small_table(small_space()).save(below.folder.table)
+    assert dry_run(below, TableChoice()).doubts == ()
 
 
 def test_a_dry_run_downloads_nothing(

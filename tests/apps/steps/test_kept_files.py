@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from pnas_apps.cli.file_commands import _check_hash
+from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.folder import SEARCHED, RunFolder
 from pnas_apps.run.results import RunResults
@@ -20,6 +21,7 @@ from pnas_apps.run.run import Run
 from pnas_apps.run.settings import load_settings
 from pnas_apps.steps.net_export import formats_in, kept_bundle, takes_raw_pixels
 from pnas_apps.steps.net_training import load_network
+from pnas_apps.steps.page import kept_results
 from pnas_export import BundleError
 from pnas_latency import Landing, LatencyTable
 from pnas_ops import Architecture, FormatError, Preprocessing, load_json, read_weights
@@ -115,6 +117,26 @@ def test_a_file_is_judged_only_if_it_is_what_was_written(run: Run) -> None:
             file.write_bytes(raw[:index] + bytes([raw[index] ^ 1]) + raw[index + 1 :])
             with pytest.raises(error, match=r"model\.tflite has changed since it was"):
                 _check_hash(run, file)
+
+
+def test_damaged_hashes_have_one_way_out_which_works(run: Run) -> None:
+    folder = run.folder
+    folder.files.save(load_settings(folder.settings), folder.settings)
+    folder.files.path.write_text("{")
+    ask: list[Callable[[], object]] = [
+        folder.read_settings,
+        folder.damages,
+        folder.refuse_finished,
+        lambda: kept_results(folder),
+        lambda: folder.files.kept(folder.table, LatencyTable.load, run.reporter.warn),
+        lambda: _check_hash(run, folder.network("fastest").file("model.tflite")),
+    ]
+    for one in ask:
+        with pytest.raises(UserError, match=r"files\.json: not JSON: .*: delete it, and the run's files are taken"):
+            one()
+    assert told(run) == ""
+    folder.files.path.unlink()
+    assert kept_results(folder).settings == folder.read_settings()
 
 
 def test_the_weights_of_the_sample_are_read() -> None:

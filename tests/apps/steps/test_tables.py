@@ -227,8 +227,14 @@ def test_tables_of_the_device_are_taken_over(board: str, calls: Path, tmp_path: 
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_touched(
-    arguments: list[str], message: str, board: str, calls: Path, tmp_path: Path
+    arguments: list[str],
+    message: str,
+    board: str,
+    calls: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     first, second, _ = halves(board, tmp_path)
     damaged, foreign = tmp_path / "damaged.json", tmp_path / "foreign.json"
     damaged.write_text(second.read_text()[:-40])

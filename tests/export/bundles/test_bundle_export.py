@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,8 +29,14 @@ from pnas_export import (
     installed_runtimes,
     read_metadata,
 )
+from pnas_export.ground.raw_pixels import RawPixels
+from pnas_export.proving import answers, basis, proof
+from pnas_export.proving.basis import basis_of
+from pnas_export.proving.proof import FileProof, Proof, Timing, _at_speed_of, prove
 from pnas_export.quantizing.formats import base_format, file_name
-from pnas_ops import Architecture, FilePath, Preprocessing
+from pnas_export.runtimes.comparison import FLOAT_TOLERANCE, Parity
+from pnas_export.runtimes.runtime import LoadedFile, Runtime
+from pnas_ops import Architecture, FilePath, Measurement, Preprocessing
 from rough_timing import timed_once
 
 METADATA = Metadata(
@@ -232,6 +239,99 @@ def test_a_bundle_made_anew_holds_nothing_of_the_old_one(
         )
         assert sorted(map(format_of, bundle.files)) == formats
     assert not (tmp_path / "bundle" / "model-int8.onnx").exists()
+
+
+def test_one_more_format_is_all_that_is_proven(
+    net: nn.Module,
+    architecture: Architecture,
+    labels: Tensor,
+    conversions: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[list[str]] = []
+
+    def compared(module: nn.Module, loaded: dict[tuple[Path, Runtime], LoadedFile], *given: Any, **options: Any) -> Any:
+        asked.append(sorted({path.name for path, _ in loaded}))
+        return answers.compared(module, loaded, *given, **options)
+
+    monkeypatch.setattr(proof, "compared", compared)
+
+    def export(folder: str, *formats: Format) -> Proof:
+        made = export_bundle(
+            net,
+            tmp_path / folder,
+            formats,
+            metadata=evolve(METADATA, raw_pixels=True),
+            test=batches(labels),
+            architecture=architecture,
+            cache=conversions,
+        )
+        return made.proof
+
+    export("bundle", "onnx")
+    added = export("bundle", "onnx", "tflite")
+    assert added == export("bundle", "onnx", "tflite")
+    assert asked == [["model.onnx"], ["model.tflite"]]
+    assert added == export("fresh", "onnx", "tflite")
+
+
+def test_only_what_is_the_same_is_taken_over_from_an_earlier_proof(
+    net: nn.Module, labels: Tensor, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prove_anew = partial(
+        prove, RawPixels(net, METADATA.preprocessing), {"onnx": bundle.path / "model.onnx"}, batches(labels)
+    )
+    known = prove_anew()
+    assert prove_anew(known=evolve(known, basis_sha256=None)) == known
+    (one,) = known.files
+    # What no proof could find shows what was taken over.
+    marked = evolve(known, files=(evolve(one, accuracy=0.125),))
+    assert prove_anew(known=marked) == marked
+    newer = evolve(one, accuracy=0.125, parity=evolve(one.parity, runtime_version="0"))
+    assert prove_anew(known=evolve(known, files=(newer,))) == known
+    assert prove_anew(known=marked, tolerance=1e-3).files == known.files
+    assert prove_anew(known=marked, score=lambda outputs, targets: 0.5).files != marked.files
+    monkeypatch.setattr(basis, "processor_name", lambda: "another one")
+    assert prove_anew(known=marked).files == known.files
+
+
+def test_a_proof_rests_on_every_image_and_target(labels: Tensor) -> None:
+    test = batches(labels)
+    pixels, targets = test[-1]
+    others = [
+        test[:-1],
+        [*test[:-1], (255 - pixels, targets)],
+        [*test[:-1], (pixels, (targets + 1) % 5)],
+        [*test[:-1], (pixels, targets.float())],
+        test[::-1],
+    ]
+    found = [basis_of(one, "auto", FLOAT_TOLERANCE) for one in (test, *others)]
+    assert len(set(found)) == len(found)
+    assert basis_of(batches(labels.clone()), "auto", FLOAT_TOLERANCE) == found[0]
+    assert basis_of(test, None, {"a": 0.1, "b": 0.2}) == basis_of(test, None, {"b": 0.2, "a": 0.1})
+    assert basis_of(test, lambda outputs, targets: 0.5, FLOAT_TOLERANCE) is None
+
+
+def test_milliseconds_that_are_taken_over_are_told_at_todays_speed() -> None:
+    def proof_of(file: str, latency_ms: float, probe_ms: float) -> FileProof:
+        measured = Measurement(latency_ms=latency_ms, p25_ms=1, median_ms=1, p75_ms=1, count=2, probe_ms=probe_ms)
+        parity = Parity(
+            file=file,
+            runtime="r",
+            runtime_version="1",
+            images=1,
+            max_abs_difference=0.0,
+            max_relative_difference=0.0,
+            top1_agreement=None,
+        )
+        timing = Timing(threads=1, measurement=measured)
+        return FileProof(parity=parity, accuracy=None, size_bytes=1, timings=(timing,), peak_memory_bytes=1)
+
+    today, before = proof_of("new", 5.0, 0.2), proof_of("old", 3.0, 0.1)
+    (told,) = _at_speed_of([today], before).timings
+    assert told.measurement.latency_ms == pytest.approx(6.0)
+    assert _at_speed_of([], before) == before
 
 
 class TwoScales(nn.Module):

@@ -195,9 +195,9 @@ def test_a_score_of_ones_own_and_inputs_of_any_form() -> None:
 
 def test_without_images_it_is_refused(supernet: SuperNet) -> None:
     net = supernet.space.architecture([0, 0, 0])
-    with pytest.raises(ValueError, match="no batch to judge nets on"):
+    with pytest.raises(ValueError, match="there are no batches to judge nets on: give more"):
         evolve(judge_of(supernet), validation=[]).judge(net, torch.Generator())
-    with pytest.raises(ValueError, match="no batch to take the statistics of"):
+    with pytest.raises(ValueError, match="there are no batches to take the statistics of"):
         evolve(judge_of(supernet), statistics=[]).judge(net, torch.Generator())
     other = digits_mbconv_space().architecture([0] * 6)
     with pytest.raises(ValueError, match="space 'digits"):

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from bits import bits
 from pnas_supernet import (
+    BatchesError,
     GatePath,
     GateStep,
     MixedOp,
@@ -195,9 +197,38 @@ def test_dropout_draws_from_the_generator(dropping_network: nn.Module) -> None:
 def test_nothing_to_search_or_to_learn_from_is_named(network: nn.Module) -> None:
     with pytest.raises(ValueError, match="the network holds no MixedOp"):
         ProxylessNAS(nn.Linear(2, 2), SearchConfig(), generator=torch.Generator())
-    for train, validation in (([], make_batches(0, 1)), (make_batches(0, 1), [])):
-        with pytest.raises(ValueError, match="there is no training or no validation batch"):
+    for train, validation, which in (([], make_batches(0, 1), "training"), (make_batches(0, 1), [], "validation")):
+        with pytest.raises(BatchesError, match=f"there are no {which} batches: give more images, or smaller batches"):
             make_search(network).run_epoch(train, validation)
+
+
+class OnePass:
+    """Batches with a length that are used up after one pass, as a wrapper around a generator is."""
+
+    def __init__(self, batches: list[Any]) -> None:
+        self._length, self._left = len(batches), iter(batches)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[Any]:
+        return (batch for batch in self._left)
+
+
+def test_batches_that_are_used_up_after_one_pass_are_named_before_the_next(network: nn.Module) -> None:
+    batches = make_batches(0, 2)
+    for train, validation, which in ((iter(batches), batches, "training"), (batches, iter(batches), "validation")):
+        with pytest.raises(BatchesError, match=f"the {which} batches are a list_iterator, which has no length: pass a"):
+            make_search(network).run_epoch(train, validation)  # type: ignore[arg-type]
+    search = make_search(network, warmup_epochs=1, epochs=2)
+    once, validation_once = OnePass(batches), OnePass(make_batches(1, 1))
+    search.run_epoch(once, validation_once)
+    with pytest.raises(BatchesError, match="the training batches gave nothing in this pass: an earlier one has used"):
+        search.run_epoch(once, validation_once)
+    search.run_epoch(batches, validation_once)
+    # It is gone through again without end otherwise.
+    with pytest.raises(BatchesError, match="the validation batches gave nothing in this pass"):
+        search.run_epoch(batches, validation_once)
 
 
 def test_entropy_is_a_mean_over_the_operations_that_have_a_choice() -> None:

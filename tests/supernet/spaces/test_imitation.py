@@ -179,5 +179,5 @@ def test_what_was_frozen_learns_and_is_frozen_again() -> None:
 def test_what_is_not_finite_is_told_with_its_place() -> None:
     with pytest.raises(DivergenceError, match="the error of '1x1' at '0' is not finite: lower the learning rate"):
         imitate(linear_supernet(), [(torch.full((1, 3, 16, 16), torch.inf), torch.zeros(1))])
-    with pytest.raises(ValueError, match="no batch"):
+    with pytest.raises(ValueError, match="there are no batches to imitate"):
         imitate(linear_supernet(), [])

@@ -17,7 +17,7 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.gpus import check_precisions
 from pnas_apps.ground.randomness import seed_of, seeded_generator
 from pnas_apps.ground.session import Session
-from pnas_apps.run.lock import held_folder, held_unfinished_folder, unfinished_folders
+from pnas_apps.run.lock import held_folder, held_unfinished_folder
 from pnas_apps.run.trusted_code import trust
 from pnas_apps.steps.table import TableChoice, check_limits
 from pnas_export import MIN_CALIBRATION_IMAGES
@@ -34,7 +34,7 @@ from pnas_supernet import ModuleSuperNet, search_space_of, seeded
 
 @contextmanager
 def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions, session: Session) -> Iterator[OwnRun]:
-    """A new run, or one that was interrupted and goes on; its folder is held to the end, unless it is only reckoned.
+    """A new run, or one that was interrupted and goes on; its folder is held to the end.
 
     Args:
         make: FILE.py:FUNCTION.
@@ -60,8 +60,7 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
             folder = OwnFolder(options.run_dir)
             folder.refuse_finished()
             folder.refuse_foreign()
-            if not options.dry:
-                held.enter_context(held_folder(folder.path))
+            held.enter_context(held_folder(folder.path))
         data = _read_data(given, data_dir, preset, options, cache, session)
         with seeded(seed_of(options.seed, "make")):
             network = given.network(len(data.classes))
@@ -85,9 +84,7 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
             sha256=given.sha256,
             data_dir=str(data_dir.resolve()),
         )
-        if options.run_dir is None and options.dry:
-            folder = next(unfinished_folders(RUNS, "own", settings, OwnFolder))
-        elif options.run_dir is None:
+        if options.run_dir is None:
             folder = held.enter_context(held_unfinished_folder(RUNS, "own", settings, OwnFolder))
         folder.check(settings)
         check_limits(
@@ -136,6 +133,12 @@ def _read_data(
         raise UserError(f"{data_dir} is not a folder: name another --data-dir")
     if given.loaders is not None:
         data: Data = read_loaders(given, data_dir, seed=options.seed, device=session.processes.device)
+        if data.sizes[0] < preset.search.arch_interval:
+            raise UserError(
+                f"{given.path}: loaders give fewer batches for the weights, {data.sizes[0]}, than after which the "
+                f"choice learns, {preset.search.arch_interval}: give --search-arch-interval {data.sizes[0]}, or let "
+                "loaders give more"
+            )
     else:
         data = read_folder(data_dir, preset, seed=options.seed, check=options.check, cache=cache, session=session)
     found = len(data.calibration(MIN_CALIBRATION_IMAGES))

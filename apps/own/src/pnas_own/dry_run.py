@@ -7,6 +7,7 @@ from pnas_apps.devices.target import bundle_formats, target_device
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.run.folder import SEARCHED, holds_bundle
 from pnas_apps.run.reckoned import Reckoned, ReckonedStep
+from pnas_apps.steps.budget_doubt import budget_doubt
 from pnas_apps.steps.device_trial import try_device
 from pnas_apps.steps.dry_run import SEARCH_S, TRAININGS_S
 from pnas_apps.steps.learning_trial import Few, to_try, try_search, try_training
@@ -38,6 +39,16 @@ def dry_run(run: OwnRun, choice: TableChoice) -> Reckoned:
     with reporter.bar(f"trying {run.target.name}", 1) as advance:
         trial = try_device(device, space.original, build=run.supernet.build)
         advance()
+    doubt = None
+    if known is None:
+        doubt = budget_doubt(
+            device,
+            space.lightest,
+            asked_ms=run.budget.latency_ms,
+            likely_ms=trial.net_ms,
+            reporter=reporter,
+            build=run.supernet.build,
+        )
     table = ReckonedStep(
         name="table",
         what=f"{counted(left.count, 'candidate')} and {counted(len(left.nets), 'net')} to measure"
@@ -62,6 +73,7 @@ def dry_run(run: OwnRun, choice: TableChoice) -> Reckoned:
         steps=(table, imitation, search, training, export, report),
         on_gpu=run.session.processes.device.type == "cuda",
         measured_s=time.perf_counter() - began,
+        doubts=() if doubt is None else (doubt,),
     )
 
 

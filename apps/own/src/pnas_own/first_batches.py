@@ -1,5 +1,6 @@
 """The first batch of each of a user's loaders, looked at before anything is slow."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ def check_loaders(made: Any, given: Given, *, seed: int) -> tuple[int, int]:
 
     Raises:
         UserError: for anything but three that have batches of uint8 RGB pixels (N, 3, H, W) of one size, each with
-            targets, a tensor with a row an image.
+            targets, a tensor with a row an image; and for what is used up after one pass.
     """
     if not isinstance(made, tuple | list) or len(made) != 3:
         raise UserError(f"{given.path}: loaders returned a {type(made).__name__}: {_WANTED}")
@@ -41,6 +42,11 @@ def _image_size(batches: Any, given: Given, which: str, seed: int) -> tuple[int,
         hasattr(batches, "__iter__") and hasattr(batches, "__len__") and given.call("loaders", lambda: len(batches))
     ):
         raise UserError(f"{given.path}: loaders returned a {type(batches).__name__} without batches {which}: {_WANTED}")
+    if isinstance(batches, Iterator):
+        raise UserError(
+            f"{given.path}: loaders returned a {type(batches).__name__} {which}, which is used up after one pass: "
+            "return a list of batches, or a data loader"
+        )
     with seeded(seed):
         batch = given.call("loaders", lambda: next(iter(batches), None))
     where = f"{given.path}: loaders give {which}"

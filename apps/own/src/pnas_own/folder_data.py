@@ -9,13 +9,13 @@ from torch import Tensor
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.ground.session import Session
-from pnas_apps.images.batch_parts import whole_batch_size
 from pnas_apps.images.loading import Loading, UnreadablePhotos
 from pnas_apps.images.splitting import split_share
 from pnas_apps.photos.photo_set import find_photos
 from pnas_apps.photos.photo_source import PhotoSource
 from pnas_apps.run.task import readable_parts
 from pnas_apps.steps.net_export import spread
+from pnas_apps.steps.search_images import check_interval
 from pnas_ops import Batches, Preprocessing
 from pnas_own.data import Part
 from pnas_own.preset import OwnPreset
@@ -91,9 +91,10 @@ def read_folder(
             cache=cache,
             reporter=session.reporter,
         )
-    weights, choice = split_share(train, preset.validation_share, seeded_generator(seed, "split"))
-    for part in (weights, choice):
-        whole_batch_size(preset.batch_size, len(part), 1)
+    weights, choice = split_share(
+        train, preset.validation_share, seeded_generator(seed, "split"), flag="--validation-share"
+    )
+    check_interval(len(weights), len(train), preset.batch_size, preset.search.arch_interval)
     unreadable = UnreadablePhotos(
         len(train) + len(test), max_share=preset.max_corrupt_share, tell=session.reporter.line
     )
@@ -118,4 +119,4 @@ def _found(folder: Path, preset: OwnPreset, seed: int, session: Session) -> tupl
     held_out = next((folder / name for name in _TEST_FOLDERS if has_train and (folder / name).is_dir()), None)
     if held_out is not None:
         return train, source(held_out, train.classes)
-    return split_share(train, preset.test_share, seeded_generator(seed, "test images"))
+    return split_share(train, preset.test_share, seeded_generator(seed, "test images"), flag="--test-share")

@@ -8,6 +8,7 @@ import torch
 from attrs import evolve, frozen
 from torch import Tensor
 
+from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.randomness import seed_of
 from pnas_apps.photos.views import photo_preprocessing
 from pnas_ops import Batches, Preprocessing
@@ -79,14 +80,21 @@ class SeededBatches:
         with seeded(self._seed):
             stream = self._given.call("loaders", lambda: iter(self._batches))
             state = torch.get_rng_state()
+        came = False
         while True:
             with torch.random.fork_rng(devices=[]):
                 torch.set_rng_state(state)
                 batch = self._given.call("loaders", lambda: next(stream, None))
                 state = torch.get_rng_state()
             if batch is None:
-                return
+                break
+            came = True
             yield tuple(batch) if self._prepare is None else self._prepare(*batch)
+        if not came:
+            raise UserError(
+                f"{self._given.path}: what loaders returned gave nothing in a later pass: an earlier one has used it "
+                "up: return what begins anew each time, such as a list of batches or a data loader"
+            )
 
 
 def read_loaders(given: Given, folder: Path, *, seed: int, device: torch.device) -> LoaderData:

@@ -10,6 +10,7 @@ from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.session import Session
 from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.folder import KeptRun
+from pnas_apps.run.settings import RunSettings
 from pnas_export import CommandMetric
 from pnas_latency import Budget
 from pnas_ops import ModuleSpace, load_json, load_weights
@@ -71,6 +72,7 @@ class OwnFolder(KeptRun[OwnSettings]):
         self.predictions = path / "predictions.png"
 
     def _load_settings(self) -> OwnSettings:
+        self.refuse_run_of("pnas-cifar10 or pnas-imagenet", RunSettings.__name__)
         return load_json(self.settings, OwnSettings)
 
 

@@ -74,6 +74,7 @@ from pnas_supernet.searching.parallel import (
     check_identical,
     exchange,
 )
+from pnas_supernet.searching.passes import BatchesError
 from pnas_supernet.searching.precision import AUTOCAST_DTYPES, Precision
 from pnas_supernet.searching.readings import DivergenceError, Readings
 from pnas_supernet.searching.search_config import SearchConfig
@@ -151,6 +152,7 @@ __all__ = [
     "AUTOCAST_DTYPES",
     "Readings",
     "DivergenceError",
+    "BatchesError",
     # how a device is to compute,
     "tuned",
     "default_precision",

@@ -1,6 +1,7 @@
 """What a shell completes beside verbs, flags and choices. Imports nothing heavy."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -40,5 +41,7 @@ class RunPath(click.Path):
         """The runs whose path begins so, as deep as one folder further; where there are none, any folder."""
         above = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
         settings = (path for deeper in ("*", "*/*") for path in above.glob(f"{deeper}/{SETTINGS}"))
-        found = sorted(str(path.parent) for path in settings if str(path).startswith(incomplete))
+        found: list[str] = []
+        with suppress(OSError):  # of a folder that may not be read
+            found = sorted(str(path.parent) for path in settings if str(path).startswith(incomplete))
         return [CompletionItem(path) for path in found] or [CompletionItem(incomplete, type="dir")]

@@ -43,7 +43,7 @@ def export_run(
     keep_float: KeepFloat | None = None,
     fine_tune_epochs: int | None = None,
 ) -> None:
-    """Writes a trained net of the run in more formats, and proves all files of its bundle anew, side by side.
+    """Writes a trained net of the run in more formats, and proves those files of its bundle that are not proven yet.
 
     Args:
         run: with its images.

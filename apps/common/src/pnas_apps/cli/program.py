@@ -1,7 +1,7 @@
 """What the command-line programs have in common. Imports nothing heavy, since `--help` needs it."""
 
-import os
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from pnas_apps.cli.versions import version_option
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.passwords import without_passwords
 from pnas_apps.ground.signals import TerminatedError, signals_raised
-from pnas_apps.ground.terminal import open_closed_streams, printable
+from pnas_apps.ground.terminal import drop_unwritten, open_closed_streams, printable, readable_width
 from pnas_apps.ground.waiting import wait_shortly
 
 COMMAND = "pnas_apps.command"
@@ -46,7 +46,12 @@ class Program(cloup.Group):
         """As click has it, with the three streams open, and with threads that leave their cores to others."""
         open_closed_streams()
         wait_shortly()
-        return super().main(*args, **kwargs)
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:  # where help or versions cannot be written, which click does before `invoke`
+            _fail(f"{error}: make room or permit access, then run the same command again")
+        finally:
+            drop_unwritten()
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """How a shell completes, by click's own means."""
@@ -66,6 +71,9 @@ class Program(cloup.Group):
         """As click has it, with the whole command line in `meta`, as a shell takes it."""
         # A program that was begun as a module is called "python -m ...".
         command = without_passwords(f"{info_name or ''} {shlex.join(args)}".strip())
+        columns = shutil.get_terminal_size().columns
+        if readable_width(columns) != columns:  # too few for the help, which cannot be written into none at all
+            extra.setdefault("terminal_width", readable_width(columns))
         context = super().make_context(info_name, args, parent, **extra)
         context.meta[COMMAND] = command
         return context
@@ -84,8 +92,7 @@ class Program(cloup.Group):
         except UserError as error:
             _fail(str(error))
         except BrokenPipeError:
-            # Python would complain about stdout once more at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            drop_unwritten()
             sys.exit(_READER_GONE)
         except IsADirectoryError as error:
             _fail(f"{error.filename2 or error.filename} is a folder, where a file is to be: move it, then go on")

@@ -26,13 +26,13 @@ from pnas_apps.run.classes import check_classes
 from pnas_apps.run.designing import Designer
 from pnas_apps.run.exploration_settings import ExplorationSettings
 from pnas_apps.run.folder import LOCK_NAME, RunFolder
-from pnas_apps.run.lock import held_folder, held_unfinished_folder, unfinished_folders
+from pnas_apps.run.lock import held_folder, held_unfinished_folder
 from pnas_apps.run.operations import check_used, codes
 from pnas_apps.run.preset import Preset
 from pnas_apps.run.run import Run
 from pnas_apps.run.settings import RunSettings
 from pnas_apps.run.space_files import is_space_file
-from pnas_apps.run.sweep_aims import SweepAim, folder_name, naming_device
+from pnas_apps.run.sweep_aims import SweepAim, naming_device, refuse_sweep
 from pnas_apps.run.sweep_folder import of_device
 from pnas_apps.run.task import Task, check_task, without_unreadable
 from pnas_apps.showing.design_table import design_page
@@ -40,7 +40,7 @@ from pnas_apps.showing.reckoned_table import reckoned_page
 from pnas_apps.showing.story import story
 from pnas_apps.steps.dry_run import dry_run
 from pnas_apps.steps.export import missing_converters
-from pnas_apps.steps.page import kept_results, write_page
+from pnas_apps.steps.page import DamagedRunError, kept_results, write_page
 from pnas_apps.steps.pipeline import DONE_BY_ONE, StepName, check_export_images, run_pipeline
 from pnas_apps.steps.reckoning import tell_comparison, tell_time
 from pnas_apps.steps.search_images import check_search_images
@@ -67,8 +67,8 @@ def begin_run(
 ) -> Iterator[Run]:
     """A new run, or one that was interrupted and goes on: its images read, its folder found and held to the end.
 
-    All that can be refused before the table is measured is refused before anything is written. Where the run is only
-    reckoned, nothing is written at all, and no folder held.
+    All that can be refused before the table is measured is refused before anything is written. A run that is only
+    reckoned is refused for the same, in the same way, and leaves nothing in its folder.
 
     Args:
         name: begins the name of its folder, where it is given none.
@@ -101,7 +101,7 @@ def begin_run(
         metrics = command_metrics(
             options.metrics, threads=options.device.threads, dtype=options.device.dtype, cache=cache, log=None
         )
-        given = None if options.run_dir is None else _given_folder(options.run_dir, None if options.dry else held)
+        given = None if options.run_dir is None else _given_folder(options.run_dir, held)
         if designer is not None:
             designer.check(preset, options.budget, device.info)
         task = _read(partial(read_task, preset, space), reporter)
@@ -152,10 +152,7 @@ def begin_run(
             command=_command(),
             exploration=exploration,
         )
-        if options.dry:
-            folder = given or next(unfinished_folders(RUNS, name, settings, RunFolder))
-        else:
-            folder = given or held.enter_context(held_unfinished_folder(RUNS, name, settings, RunFolder))
+        folder = given or held.enter_context(held_unfinished_folder(RUNS, name, settings, RunFolder))
         folder.check(settings)
         choice = TableChoice(path=options.table, foreign=options.foreign_table)
         for target, budget in options.targets:
@@ -225,9 +222,7 @@ def open_run(
         settings = folder.read_settings()
         if settings.exploration is not None and not folder.explored.exists():
             raise UserError(f"{path} holds an unfinished exploration: give the very explore command again to go on")
-        if settings.aims:
-            names = ", ".join(folder_name(aim, settings.aims) for aim in settings.aims)
-            raise UserError(f"{path} is a sweep, of which each net has a run in it: name one of {names}")
+        refuse_sweep(path, settings.aims)
         _tell_unchecked(folder, session.reporter)
         if writes:
             held.enter_context(held_folder(path))
@@ -330,8 +325,18 @@ def finish(run: Run) -> None:
     Raises:
         UserError, PnasError: for anything that the user can mend.
     """
-    if run.processes.first(lambda: run.folder.is_finished and not run.folder.damages()):
-        page = run.processes.first(lambda: write_page(run.folder))
+
+    def written() -> Path | None:
+        if not run.folder.is_finished or run.folder.damages():
+            return None
+        try:
+            return write_page(run.folder)
+        except DamagedRunError as error:  # of a file of which no hash is known
+            run.reporter.warn(f"  {error}")
+            return None
+
+    page = run.processes.first(written)
+    if page is not None:
         run.reporter.console.print(
             f"{run.folder.path} is finished: {run.folder.report}, and anew {page}", soft_wrap=True
         )
@@ -397,13 +402,12 @@ def _sized(budget: Budget, task: Task) -> Budget:
     return evolve(budget, metadata_bytes=metadata.size_bytes)
 
 
-def _given_folder(path: Path, held: ExitStack | None) -> RunFolder:
+def _given_folder(path: Path, held: ExitStack) -> RunFolder:
     """The folder that a run was given, as far as it can be judged before the run's settings are known."""
     folder = RunFolder(path)
     folder.refuse_finished()
     folder.refuse_foreign()
-    if held is not None:
-        held.enter_context(held_folder(path))
+    held.enter_context(held_folder(path))
     return folder
 
 

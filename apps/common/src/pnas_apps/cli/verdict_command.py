@@ -11,13 +11,14 @@ from pnas_apps.run.run import Run
 from pnas_apps.run.verdict import Verdict
 from pnas_apps.showing.verdict_table import verdict_page
 from pnas_apps.steps.compare import find_verdict
+from pnas_apps.steps.page import kept_results
 from pnas_apps.steps.pipeline import announced
 from pnas_apps.steps.report_page import write_report
 from pnas_apps.steps.table import TableChoice, find_table
 from pnas_apps.training.training import TrainingDivergedError
 from pnas_export import Bundle
 from pnas_latency import Landing
-from pnas_ops import Architecture, counted, load_json
+from pnas_ops import Architecture, counted
 
 
 def judge_run(run: Run, *, nets: int | None, epochs: int | None, seeds: int | None) -> None:
@@ -40,7 +41,8 @@ def judge_run(run: Run, *, nets: int | None, epochs: int | None, seeds: int | No
             raise UserError(f"{folder.path} holds an unfinished run: finish it with report")
         if damaged := folder.damages():
             raise UserError(f"{damaged[0]} is damaged: report makes it anew")
-        return load_json(folder.results, RunResults), load_json(folder.landing, Landing)
+        kept = kept_results(folder)
+        return kept.results, kept.landing
 
     results, landing = run.processes.first(read)
     before = run.preset.compare if results.verdict is None else _asked_before(results.verdict)

@@ -11,15 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from pnas_apps.ground.terminal import printable
+from pnas_apps.ground.terminal import printable, readable_width
 
 Item = TypeVar("Item")
 
 SECONDS_BETWEEN_LINES = 30.0
 """A log file says at least so often that something is going on."""
-
-_LEAST_WIDTH = 20
-_WIDTH = 80
 
 
 @contextmanager
@@ -44,8 +41,7 @@ class SafeConsole(Console):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        if self.width < _LEAST_WIDTH:
-            self.width = _WIDTH
+        self.width = readable_width(self.width)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """All texts come by here."""
@@ -98,9 +94,14 @@ class Reporter:
 
     @contextmanager
     def phases(self) -> Iterator[Callable[..., None]]:
-        """Bars for work that names its own phases, as `pnas_ops.Progress` does; `text=` is a remark beside one."""
+        """Bars for work that names its own phases, as `pnas_ops.Progress` does; `text=` is a remark beside one.
+
+        A bar never goes back, and keeps the total that it began with: work may turn out to be more than was told. A
+        phase of which nothing is done once more has begun anew.
+        """
+        steady = _Steady()
         if not self.console.is_terminal:
-            lines = _Lines(self.console)
+            lines = _Lines(self.console, steady)
             yield lines.update
             lines.finish()
             return
@@ -110,9 +111,10 @@ class Reporter:
         tasks: dict[str, Any] = {}
 
         def update(phase: str, done: int, total: int, *, text: str | None = None) -> None:
-            if phase not in tasks:
+            shown, total, begins = steady.told(phase, done, total)
+            if begins:
                 tasks[phase] = progress.add_task(printable(phase), total=total, text="")
-            progress.update(tasks[phase], completed=done, total=total)
+            progress.update(tasks[phase], completed=shown)
             if text is not None:
                 progress.update(tasks[phase], text=printable(text))
 
@@ -154,11 +156,27 @@ class _PartsReporter(Reporter):
         yield advance
 
 
+class _Steady:
+    """What is shown of phases whose totals grow."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, tuple[int, int]] = {}
+
+    def told(self, phase: str, done: int, total: int) -> tuple[int, int, bool]:
+        """What is shown as done, and of how much; and whether the phase begins, be it anew."""
+        before = self._shown.get(phase)
+        begins = before is None or (done == 0 < before[0])
+        furthest, first = (0, total) if before is None or begins else before
+        self._shown[phase] = (max(furthest, min(first, first * done // total)) if total else 0, first)
+        return *self._shown[phase], begins
+
+
 class _Lines:
     """Progress where nothing can be drawn: a line every half minute and one at the end, with the last remark."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, steady: _Steady) -> None:
         self._console = console
+        self._steady = steady
         self._began: dict[str, float] = {}
         self._state: dict[str, tuple[int, int]] = {}
         self._remarks: dict[str, str] = {}
@@ -167,7 +185,8 @@ class _Lines:
     def update(self, phase: str, done: int, total: int, *, text: str | None = None) -> None:
         now = time.monotonic()
         self._began.setdefault(phase, now)
-        self._state[phase] = (done, total)
+        shown, total, _ = self._steady.told(phase, done, total)
+        self._state[phase] = (shown, total)
         if text is not None:
             self._remarks[phase] = text
         if now - self._said_at >= SECONDS_BETWEEN_LINES:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from attrs import field, frozen
 
+from pnas_apps.ground.errors import UserError
 from pnas_ops import FormatError, PnasError, load_json, save_json, sha256_of, staged_file, to_json, write_atomically
 
 Kept = TypeVar("Kept")
@@ -29,7 +30,8 @@ class FileHashes:
     """The hashes in `files.json` of a run's folder.
 
     A file's hash is written before the file takes its name, so that a kill at any moment leaves one that is known. A
-    file of which no hash is known, as an earlier version wrote it, is taken as it is.
+    file of which no hash is known, as an earlier version wrote it, is taken as it is. Where the hashes themselves are
+    damaged, everything here raises a UserError.
 
     Args:
         folder: of the run.
@@ -117,4 +119,5 @@ class FileHashes:
         try:
             return dict(load_json(self.path, KnownFiles).sha256)
         except FormatError as error:
-            raise FormatError(error.what, "delete it, and the run's files are taken as they are") from None
+            # No `FormatError`: what is damaged is not the file that somebody asked about.
+            raise UserError(f"{error.what}: delete it, and the run's files are taken as they are") from None

@@ -208,7 +208,19 @@ class KeptRun(ABC, Generic[AnySettings]):
         try:
             return self._load_settings()
         except FormatError as error:
-            raise UserError(f"{error.what}: give another --run-dir, or delete the folder") from None
+            raise UserError(f"{error.what}: name another folder, or delete this one") from None
+
+    def refuse_run_of(self, program: str, schema: str) -> None:
+        """Raises a UserError for a folder of another program, which its settings tell by their schema."""
+        try:
+            document = parse_json(self.settings.read_text(encoding="utf-8", errors="replace"))
+        except FormatError:
+            return
+        if isinstance(document, dict) and document.get("schema") == schema:
+            raise UserError(
+                f"{self.path} is a run of {program}, and of no use here: name another folder; what this one found is "
+                f"told in its {self.report.name}"
+            )
 
     @abstractmethod
     def _load_settings(self) -> AnySettings:
@@ -244,12 +256,18 @@ class RunFolder(KeptRun[RunSettings]):
     """The folder of a run on images and a space of blocks."""
 
     def _load_settings(self) -> RunSettings:
+        self.refuse_run_of("pnas-own", "OwnSettings")
         try:
-            return with_labels(load_settings(self.settings), self.labels)
+            settings = with_labels(load_settings(self.settings), self.labels)
         except UnknownOperationError as error:
             raise UserError(
                 f"{error.what}: give the --ops that the run was begun with, or install the package that has them"
             ) from None
+        if settings.classes and len(settings.classes) != settings.space.classes:
+            raise FormatError(
+                f"{self.settings}: {len(settings.classes)} names of classes, and a space of {settings.space.classes}"
+            )
+        return settings
 
     def read_device(self) -> DeviceSettings:
         """What the run's net was searched for: all that is asked where nothing of the run but its bundle is needed.

@@ -55,16 +55,6 @@ def held_folder(path: Path) -> Iterator[None]:
         _remove_empty(made)
 
 
-def unfinished_folders(
-    parent: Path, name: str, settings: Settings, folder_at: Callable[[Path], Folder]
-) -> Iterator[Folder]:
-    """Where a run may be that was given no folder: each one that can go on so, or that is not there, in their order."""
-    for number in count(1):
-        folder = folder_at(parent / (name if number == 1 else f"{name}-{number}"))
-        if folder.takes(settings):
-            yield folder
-
-
 @contextmanager
 def held_unfinished_folder(
     parent: Path, name: str, settings: Settings, folder_at: Callable[[Path], Folder]
@@ -73,7 +63,10 @@ def held_unfinished_folder(
 
     Tries `parent/name`, `parent/name-2`, `parent/name-3` and so on; leaves out those that another program holds.
     """
-    for folder in unfinished_folders(parent, name, settings, folder_at):
+    for number in count(1):
+        folder = folder_at(parent / (name if number == 1 else f"{name}-{number}"))
+        if not folder.takes(settings):
+            continue
         with ExitStack() as stack:
             try:
                 stack.enter_context(held_folder(folder.path))

@@ -115,7 +115,7 @@ class ImagePreset(CommonPreset):
 
     def hold_out(self, images: Images, generator: torch.Generator) -> tuple[Images, Images]:
         """The images for the weights, and those for the architecture."""
-        return split_share(images, self.validation_share, generator)
+        return split_share(images, self.validation_share, generator, flag="--validation-share")
 
 
 def _share_or_count(instance: object, attribute: "Attribute[float]", value: float) -> None:
@@ -140,8 +140,8 @@ class PhotoPreset(CommonPreset):
     def hold_out(self, images: Images, generator: torch.Generator) -> tuple[Images, Images]:
         """The photos for the weights, and those for the architecture."""
         if self.validation_size < 1:
-            return split_share(images, self.validation_size, generator)
-        return split_count(images, int(self.validation_size), generator)
+            return split_share(images, self.validation_size, generator, flag="--validation-size")
+        return split_count(images, int(self.validation_size), generator, flag="--validation-size")
 
 
 Preset = ImagePreset | PhotoPreset

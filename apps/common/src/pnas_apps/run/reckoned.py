@@ -33,11 +33,13 @@ class Reckoned:
         steps: in their order.
         on_gpu: whether networks are trained on one, whose memory is told.
         measured_s: how long it was measured for.
+        doubts: lines on what the run may yet be refused for.
     """
 
     steps: tuple[ReckonedStep, ...]
     on_gpu: bool
     measured_s: float
+    doubts: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 
 from attrs import field, frozen
+from attrs.validators import deep_mapping, instance_of, min_len, optional
 
 from pnas_apps.run.verdict import Verdict
 from pnas_export import FileSizes
 from pnas_latency import MACS, PARAMETERS, Budget, LatencyTable
-from pnas_ops import AnyNet, Architecture, Measurement, architecture_macs, architecture_parameters
+from pnas_ops import AnyNet, Architecture, Measurement, Range, architecture_macs, architecture_parameters
+
+_COUNT, _COST = Range(0, 10**15, whole=True), Range(0.0, 1e18)
 
 
 @frozen(kw_only=True)
@@ -22,13 +25,13 @@ class NetResult:
     """
 
     name: str
-    epochs: int
-    test_accuracy: float
-    parameters: int
-    macs: int
-    predicted_ms: float
+    epochs: int = field(validator=Range(0, 10**9, whole=True))
+    test_accuracy: float = field(validator=Range(0.0, 1.0))
+    parameters: int = field(validator=_COUNT)
+    macs: int = field(validator=_COUNT)
+    predicted_ms: float = field(validator=_COST)
     measured: Measurement
-    slower: float | None = None
+    slower: float | None = field(default=None, validator=optional(Range(0.0, 1e9, above=True)))
 
     @property
     def predicted_now_ms(self) -> float:
@@ -37,8 +40,12 @@ class NetResult:
 
     @property
     def off_by(self) -> float | None:
-        """The relative error of the prediction; None where the measurement is too noisy to tell."""
-        return None if self.measured.noisy else self.predicted_now_ms / self.measured.latency_ms - 1
+        """The relative error of the prediction; None where the measurement is too noisy to tell, or nothing."""
+        return (
+            None
+            if self.measured.noisy or not self.measured.latency_ms
+            else self.predicted_now_ms / self.measured.latency_ms - 1
+        )
 
 
 @frozen(kw_only=True)
@@ -55,9 +62,9 @@ class LimitResult:
 
     name: str
     unit: str
-    asked: float
-    predicted: float
-    shipped: float | None
+    asked: float = field(validator=Range(0.0, 1e18, above=True))
+    predicted: float = field(validator=_COST)
+    shipped: float | None = field(validator=optional(_COST))
 
     @property
     def excess(self) -> float:
@@ -78,9 +85,9 @@ class BaselineResult:
     """
 
     name: str
-    parameters: int
-    macs: int
-    predicted_ms: float | None = None
+    parameters: int = field(validator=_COUNT)
+    macs: int = field(validator=_COUNT)
+    predicted_ms: float | None = field(default=None, validator=optional(_COST))
     measured: Measurement | None = None
 
 
@@ -98,8 +105,8 @@ class RunResults:
         versions: of what computed it, by their names.
     """
 
-    nets: tuple[NetResult, ...]
-    seconds: dict[str, float]
+    nets: tuple[NetResult, ...] = field(validator=min_len(1))
+    seconds: dict[str, float] = field(validator=deep_mapping(instance_of(str), Range(0.0, 1e12)))
     limits: tuple[LimitResult, ...] = ()
     baselines: tuple[BaselineResult, ...] = ()
     verdict: Verdict | None = None

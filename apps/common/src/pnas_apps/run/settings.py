@@ -12,7 +12,7 @@ from pnas_apps.run.reference_epochs import with_compare
 from pnas_apps.run.search_start import SearchStart
 from pnas_apps.run.sweep_aims import SweepAim
 from pnas_latency import Budget
-from pnas_ops import FormatError, Space, from_json, parse_json
+from pnas_ops import FormatError, Range, Space, from_json, parse_json
 
 
 @frozen(kw_only=True)
@@ -38,8 +38,8 @@ class RunSettings:
     seed: int
     preset: Preset
     space: Space
-    train_images: int
-    test_images: int
+    train_images: int = field(validator=Range(0, 10**12, whole=True))
+    test_images: int = field(validator=Range(0, 10**12, whole=True))
     classes: tuple[str, ...] = ()
     operations: dict[str, str] = field(factory=dict)
     checks_images: bool = field(default=False, eq=False)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
+from pathlib import Path
 
 from attrs import field, frozen
 from attrs.validators import gt
@@ -52,6 +53,13 @@ def folder_name(aim: SweepAim, aims: Sequence[SweepAim]) -> str:
     """The folder of an aim's net in that of the sweep, such as `tflite-0.2ms`."""
     # All digits, by which numbers that differ have names that do.
     return f"{device_names(aims)[aim.device]}-{str(aim.latency_ms).removesuffix('.0')}ms"
+
+
+def refuse_sweep(path: Path, aims: Sequence[SweepAim]) -> None:
+    """Raises a UserError for the folder of a sweep, where that of one net is wanted."""
+    if aims:
+        names = ", ".join(folder_name(aim, aims) for aim in aims)
+        raise UserError(f"{path} is a sweep, of which each net has a run in it: name one of {names}")
 
 
 @contextmanager

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import Literal
 
 from attrs import field, frozen
-from attrs.validators import min_len
+from attrs.validators import deep_iterable, min_len, optional
 
 from pnas_apps.run.difference import Difference, difference
-from pnas_ops import Architecture, counted
+from pnas_ops import Architecture, Range, counted
 
 Kind = Literal["searched", "random", "fastest", "biggest", "hand-made"]
+
+_COUNT, _MILLISECONDS = Range(0, 10**15, whole=True), Range(0.0, 1e9)
 
 SAME_LATENCY = 0.02
 """How far the latency of a net may be from that of the searched one, as a share of it, to be called the same."""
@@ -51,11 +53,11 @@ class ComparedNet:
 
     name: str
     kind: Kind
-    parameters: int
-    macs: int
-    predicted_ms: float | None
-    measured_ms: float | None
-    accuracies: tuple[float, ...] = field(validator=min_len(1))
+    parameters: int = field(validator=_COUNT)
+    macs: int = field(validator=_COUNT)
+    predicted_ms: float | None = field(validator=optional(_MILLISECONDS))
+    measured_ms: float | None = field(validator=optional(_MILLISECONDS))
+    accuracies: tuple[float, ...] = field(validator=deep_iterable(Range(0.0, 1.0), min_len(1)))
 
     @property
     def latency_ms(self) -> float | None:
@@ -75,11 +77,18 @@ class Verdict:
         remarks: what could not be compared, or was taken in its place.
     """
 
-    epochs: int
-    seeds: int
-    test_images: int
-    nets: tuple[ComparedNet, ...]
+    epochs: int = field(validator=Range(1, 1_000_000, whole=True))
+    seeds: int = field(validator=Range(1, 1000, whole=True))
+    test_images: int = field(validator=_COUNT)
+    nets: tuple[ComparedNet, ...] = field()
     remarks: tuple[str, ...] = ()
+
+    @nets.validator
+    def _check_nets(self, attribute: object, nets: tuple[ComparedNet, ...]) -> None:
+        if (found := sum(net.kind == "searched" for net in nets)) != 1:
+            raise ValueError(f"one net of a verdict is the searched one, got {found}")
+        if odd := [net.name for net in nets if len(net.accuracies) != self.seeds]:
+            raise ValueError(f"{odd[0]!r} of a verdict has not {self.seeds} accuracies, one for each seed")
 
     def of_kind(self, kind: Kind) -> tuple[ComparedNet, ...]:
         """The nets that are compared for one reason."""
@@ -116,6 +125,6 @@ def _latency(searched: ComparedNet, random: Sequence[ComparedNet]) -> str:
 
 def off_by(net: ComparedNet | Contender, searched: ComparedNet | Contender) -> float:
     """How far the predicted latency of a net is from that of the searched one, as a share of that."""
-    if net.predicted_ms is None or searched.predicted_ms is None:
+    if net.predicted_ms is None or not searched.predicted_ms:
         return 0.0
     return round(abs(net.predicted_ms / searched.predicted_ms - 1), 9)  # 2 % are 2 %, however they are rounded

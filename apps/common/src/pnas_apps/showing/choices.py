@@ -6,6 +6,21 @@ from pnas_apps.showing.run_tables import operation_text
 from pnas_ops import AnySpace, SearchSpace
 
 
+def place_numbers(space: AnySpace, count: int) -> list[int]:
+    """Of each mixture the block that it is, counted from 0 as in the table of a net; its own number if it is none.
+
+    Args:
+        space: that is searched.
+        count: of the mixtures.
+    """
+    return list(space.searched) if isinstance(space, SearchSpace) and of_blocks(space, count) else list(range(count))
+
+
+def of_blocks(space: AnySpace, count: int) -> bool:
+    """Whether so many mixtures are blocks of the nets, one each."""
+    return isinstance(space, SearchSpace) and len(space.searched) == count
+
+
 def option_names(space: AnySpace, counts: Sequence[int]) -> list[list[str]]:
     """The operations of every mixture; their numbers in a space of which a choice is no block.
 

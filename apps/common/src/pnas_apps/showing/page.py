@@ -4,7 +4,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from pnas_apps.run.mistakes import Mistakes
-from pnas_apps.showing.choices import option_names
+from pnas_apps.showing.choices import of_blocks, option_names, place_numbers
 from pnas_apps.showing.kept_results import KeptResults
 from pnas_apps.showing.run_charts import run_charts
 from pnas_apps.showing.run_tables import of_batch, operation_text, speed_line
@@ -60,8 +60,11 @@ def _blocks(table: LatencyTable, net: Architecture) -> list[dict[str, Any]]:
 def _choices(kept: KeptResults) -> dict[str, Any]:
     """The probabilities of every mixture after each epoch, and what there is to choose from."""
     counts = [len(probs) for probs in kept.history[-1].probs] if kept.history else []
+    space = kept.settings.space
     return {
-        "names": option_names(kept.settings.space, counts),
+        "names": option_names(space, counts),
+        "numbers": place_numbers(space, len(counts)),
+        "of_blocks": of_blocks(space, len(counts)),
         "epochs": [
             {"phase": record.phase, "probs": [[round(one, 4) for one in probs] for probs in record.probs]}
             for record in kept.history

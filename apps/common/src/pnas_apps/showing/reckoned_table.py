@@ -3,13 +3,14 @@
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from pnas_apps.ground.durations import shown_duration
 from pnas_apps.run.reckoned import WITHIN, Reckoned
 
 
 def reckoned_page(reckoned: Reckoned) -> Group:
-    """The steps, and how sure all of it is."""
+    """The steps, how sure all of it is, and what the run may yet be refused for."""
     table = Table(title="What would be done", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("step", "what"):
         table.add_column(heading, overflow="fold")
@@ -27,6 +28,7 @@ def reckoned_page(reckoned: Reckoned) -> Group:
         f"In all about {shown_duration(reckoned.seconds)}, as a rule between {low} and {high}{besides}, and "
         f"{_bytes(reckoned.disk_bytes)} on disk: reckoned from {shown_duration(reckoned.measured_s)} of measuring, at "
         "the speed that this machine had meanwhile. Nothing of it was written.",
+        *(Text(doubt, style="yellow") for doubt in reckoned.doubts),
     )
 
 

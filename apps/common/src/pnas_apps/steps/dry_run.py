@@ -15,6 +15,7 @@ from pnas_apps.run.reckoned import Reckoned
 from pnas_apps.run.run import Run
 from pnas_apps.run.sweep_aims import SweepAim, least_of_each_device
 from pnas_apps.run.sweep_folder import of_aim, of_device
+from pnas_apps.steps.budget_doubt import budget_doubt
 from pnas_apps.steps.device_trial import try_device
 from pnas_apps.steps.learning_trial import SearchTrial, TrainingTrial, to_try, try_search, try_training
 from pnas_apps.steps.net_training import fresh_network
@@ -30,7 +31,7 @@ from pnas_apps.steps.reckoned_steps import (
     table_step,
     train_step,
 )
-from pnas_apps.steps.reference_nets import biggest, fastest
+from pnas_apps.steps.reference_nets import biggest, fastest, lightest
 from pnas_apps.steps.search_images import split_search_images
 from pnas_apps.steps.table import TableChoice, known_table
 from pnas_apps.training.training import Training
@@ -68,6 +69,7 @@ def dry_run(run: Run, choice: TableChoice, *, until: StepName = "report", aims: 
     """
     began = time.perf_counter()
     targets = [_target(one, choice) for one in _of_devices(run, aims)]
+    doubts = [*filter(None, map(_doubt, targets))]
     goals = [*_goals(run, aims, targets)]
     search = _search_trial(run, targets[0])
     steps = {
@@ -83,6 +85,7 @@ def dry_run(run: Run, choice: TableChoice, *, until: StepName = "report", aims: 
         steps=tuple(steps[name] for name in names[: names.index(until) + 1]),
         on_gpu=run.device.type == "cuda",
         measured_s=time.perf_counter() - began,
+        doubts=tuple(doubts),
     )
 
 
@@ -105,6 +108,19 @@ def _target(run: Run, choice: TableChoice) -> Target:
         trial = try_device(device, _likely_net(run, table))
         advance()
     return Target(run=run, device=device, table=table, lacking=left, trial=trial)
+
+
+def _doubt(target: Target) -> str | None:
+    if target.table is not None:
+        return None
+    run = target.run
+    return budget_doubt(
+        target.device,
+        lightest(run.task.space),
+        asked_ms=run.budget.latency_ms,
+        likely_ms=target.trial.net_ms,
+        reporter=run.reporter,
+    )
 
 
 def _goals(run: Run, aims: tuple[SweepAim, ...], targets: Sequence[Target]) -> Iterator[Goal]:

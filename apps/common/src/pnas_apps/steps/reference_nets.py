@@ -12,11 +12,20 @@ def biggest(space: Space) -> Architecture:
 
 
 def fastest(space: Space, table: LatencyTable) -> Architecture:
-    """The net of least latency, as predicted, of those whose cells have all their edges.
-
-    Without edges nothing of an image comes through: the file of such a net computes nothing, in no time.
-    """
-    if isinstance(space, CellSpace):
-        there = tuple(op for op in space.candidates if not isinstance(op, NoneSpec))
-        space = evolve(space, candidates=there or space.candidates)
+    """The net of least latency, as predicted, of those whose cells have all their edges."""
+    space = _with_all_edges(space)
     return space.architecture(table.metric().least_choices(space), name="fastest")
+
+
+def lightest(space: Space) -> Architecture:
+    """The net of fewest multiply-accumulates, of those whose cells have all their edges."""
+    space = _with_all_edges(space)
+    return space.architecture(MACS.least_choices(space), name="lightest")
+
+
+def _with_all_edges(space: Space) -> Space:
+    """Without edges nothing of an image comes through: the file of such a net computes nothing, in no time."""
+    if not isinstance(space, CellSpace):
+        return space
+    there = tuple(op for op in space.candidates if not isinstance(op, NoneSpec))
+    return evolve(space, candidates=there or space.candidates)

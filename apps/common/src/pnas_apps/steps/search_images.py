@@ -29,7 +29,7 @@ def split_search_images(
         UserError: where a class has too few.
     """
     if preset.search_share < 1:
-        _, images = split_share(images, preset.search_share, generator("search images"))
+        _, images = split_share(images, preset.search_share, generator("search images"), flag="--search-share")
     return preset.hold_out(images, generator("split"))
 
 
@@ -47,13 +47,32 @@ def check_search_images(task: Task, preset: Preset, world_size: int) -> None:
             f"the {count} and {len(alpha.labels)} images that a search's weights and architecture learn on cannot be "
             f"divided among {world_size} processes: start fewer"
         )
-    steps = count // whole_batch_size(preset.batch_size, count, world_size)
-    if steps < preset.search.arch_interval:
-        raise UserError(
-            f"the {count} images that the search's weights learn on are too few: an epoch of them has {steps} batches, "
-            f"and the architecture learns after every {preset.search.arch_interval} batches: lower "
-            "--search-arch-interval or --batch-size, or give more images"
-        )
+    check_interval(count, len(task.train), preset.batch_size, preset.search.arch_interval, world_size)
+
+
+def check_interval(count: int, images: int, batch_size: int, interval: int, world_size: int = 1) -> None:
+    """Refuses a search of which no epoch comes to a step of the architecture.
+
+    Args:
+        count: images that the weights learn on.
+        images: all that there are to train with.
+        batch_size: of the preset.
+        interval: batches of the weights after which the architecture learns.
+        world_size: processes.
+
+    Raises:
+        UserError: naming how many images there are, how many would do, and flags with which these do.
+    """
+    size = whole_batch_size(batch_size, count, world_size)
+    if count // size >= interval:
+        return
+    smaller = count // interval // world_size * world_size
+    # A batch of one image has no statistics.
+    flags = f"--batch-size {smaller}" if smaller > 1 else f"--search-arch-interval 1 --batch-size {size}"
+    raise UserError(
+        f"{count} of the {images} training images are for the weights in the search, and {interval * batch_size} are "
+        f"needed: the architecture learns after every {interval} batches of {batch_size}: give {flags}, or add images"
+    )
 
 
 @frozen(kw_only=True, eq=False)

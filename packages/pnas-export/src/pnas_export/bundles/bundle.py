@@ -1,11 +1,11 @@
 """A net and all that is needed to use it, in one folder that can be read by hand."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, evolve, field, frozen
 from torch import nn
 
 from pnas_export.bundles.documents import user_documents
@@ -198,6 +198,21 @@ class Bundle:
             return load_json(self.path / _CONTENTS, Contents)
         except FormatError as error:
             raise BundleError(error.what, "export the net again") from None
+
+
+def unchanged_proof(path: FilePath, files: Iterable[Path]) -> Proof | None:
+    """The proof of the bundle at `path`, if there is one that is whole, as far as it is of these very files."""
+    try:
+        proof = Bundle.load(path).proof
+    except PnasError:
+        return None
+    bundle = Bundle(path)
+    same = {
+        file.name
+        for file in files
+        if (bundle.path / file.name) in bundle.files and sha256_of(bundle.path / file.name) == sha256_of(file)
+    }
+    return evolve(proof, files=tuple(one for one in proof.files if one.parity.file in same))
 
 
 @contextmanager

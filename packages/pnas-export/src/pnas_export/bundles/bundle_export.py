@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 from torch import Tensor, nn
 
 from pnas_export.bundles.adjustment import Adjustment, adjust, check_adjustments
-from pnas_export.bundles.bundle import Bundle, staged_bundle, write_documents
+from pnas_export.bundles.bundle import Bundle, staged_bundle, unchanged_proof, write_documents
 from pnas_export.bundles.fitting import check_fit
 from pnas_export.bundles.metadata import Metadata, write_metadata
 from pnas_export.bundles.sample import choose_sample
@@ -42,7 +42,8 @@ def export_bundle(
     """Writes a net in all formats, proves every file on every installed runtime, and keeps them only if all pass.
 
     The bundle also gets the float32 file of each quantized one, which the proof compares with. What fails leaves
-    nothing behind, and a bundle that stood at `path` as it was.
+    nothing behind, and a bundle that stood at `path` as it was. Of files that are in that one, to the byte, the proof
+    is taken over where `prove` can (its `known`), so that one more format takes no more than its own proof.
 
     Args:
         network: the net, in any mode, on any device; not changed.
@@ -116,7 +117,16 @@ def export_bundle(
         for file in files.values():
             write_metadata(file, metadata)
         proof = evolve(
-            prove(module, files, inputs, score=score, tolerance=tolerance, progress=progress), adjusted=tuple(adjusted)
+            prove(
+                module,
+                files,
+                inputs,
+                score=score,
+                tolerance=tolerance,
+                known=unchanged_proof(path, files.values()),
+                progress=progress,
+            ),
+            adjusted=tuple(adjusted),
         )
         write_documents(
             folder,

@@ -9,6 +9,7 @@ from attrs import frozen
 from torch import nn
 
 from pnas_export.ground.outputs import named_outputs
+from pnas_export.proving.basis import Basis
 from pnas_export.proving.judge import Judge, chosen_judge
 from pnas_export.runtimes.comparison import Comparison
 from pnas_export.runtimes.runtime import LoadedFile, Runtime
@@ -26,6 +27,7 @@ class Answers:
         judge: by whom the scores are; None where nothing was judged.
         net_score: the mean over the images.
         scores: the same of each file.
+        basis_sha256: see `Basis`.
     """
 
     images: int
@@ -34,6 +36,7 @@ class Answers:
     judge: Judge | None
     net_score: float
     scores: tuple[float, ...]
+    basis_sha256: str | None
 
 
 def compared(
@@ -42,6 +45,7 @@ def compared(
     test: Batches,
     *,
     score: Score | Literal["auto"] | None,
+    basis: Basis,
     progress: Progress | None,
 ) -> Answers:
     """Goes through the test images once; nothing but sums is kept, since the maps of many images are large.
@@ -50,6 +54,7 @@ def compared(
         net: an `inference_copy`.
         loaded: its files.
         test, score, progress: see `prove`.
+        basis: to which the test images are added.
 
     Raises:
         ParityError, NetError: as `Comparison.add`.
@@ -62,6 +67,7 @@ def compared(
     with torch.no_grad():
         for images, targets in test:
             images = images.cpu().contiguous()
+            basis.add(images, targets)
             report_progress(progress, "proving", done, steps)
             given = net(images)
             expected = named_outputs(given)
@@ -87,4 +93,5 @@ def compared(
         judge=judge,
         net_score=net_score,
         scores=tuple(scores),
+        basis_sha256=basis.sha256,
     )

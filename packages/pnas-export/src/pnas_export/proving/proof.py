@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
-from attrs import frozen
+from attrs import evolve, frozen
 from torch import nn
 
 from pnas_export.ground.inference_copy import inference_copy
 from pnas_export.proving.answers import compared
+from pnas_export.proving.basis import Basis, basis_of
 from pnas_export.proving.judge import Judge
 from pnas_export.proving.proof_table import file_cells, proof_as_html, proof_as_text, shown_quality
 from pnas_export.quantizing.float_layers import MAX_ACCURACY_LOSS
@@ -120,6 +121,8 @@ class Proof:
         refused: files that a runtime does not load though it supports their kind; another one does.
         lossy: the quantized files that are clearly worse than the net.
         adjusted: the int8 files that have layers in float32, or weights of their own.
+        basis_sha256: of the test images and how they judge, by which `prove` knows what it need not prove again; None
+            where a function of somebody's judged, and in files of earlier versions.
     """
 
     processor: str
@@ -130,6 +133,7 @@ class Proof:
     refused: tuple[Refusal, ...] = ()
     lossy: tuple[LossyFile, ...] = ()
     adjusted: tuple[AdjustedFile, ...] = ()
+    basis_sha256: str | None = None
 
     def __repr__(self) -> str:
         files = len({one.parity.file for one in self.files})
@@ -158,6 +162,7 @@ def prove(
     *,
     score: Score | Literal["auto"] | None = "auto",
     tolerance: Tolerance = FLOAT_TOLERANCE,
+    known: Proof | None = None,
     progress: Progress | None = None,
 ) -> Proof:
     """Compares, judges and times every file on every installed runtime that supports it.
@@ -172,6 +177,9 @@ def prove(
             batch's score: a mean IoU of all images needs them in one batch. "auto" is accuracy where the first output
             is (N, classes) and the targets are classes, and nothing elsewhere. None only compares with PyTorch.
         tolerance: of the float32 files, relative to the largest value of an output; see `verify_files`.
+        known: an earlier proof of the same net, with those of its `files` that have not changed since. If it was made
+            on this processor, on the same images and as this one is to be, what it says of a file on a runtime of the
+            same version is taken over, its milliseconds at the speed that the machine has now.
         progress: told about "proving", "measuring", and "measuring memory".
 
     Raises:
@@ -182,12 +190,64 @@ def prove(
     check_batches(test)
     paths = {name: Path(file) for name, file in files.items()}
     models, refused = _load(paths)
+    taken = {} if known is None else _taken_over(known, paths, models, basis_of(test, score, tolerance))
+    new = {run: model for run, model in models.items() if run not in taken}
+    if known is None or new:
+        found = _proven(module, paths, new, test, score=score, tolerance=tolerance, progress=progress)
+    else:
+        found = evolve(known, files=(), lossy=(), adjusted=())
+    proofs = dict(zip(new, found.files, strict=True))
+    proofs |= {run: _at_speed_of(found.files, one) for run, one in taken.items()}
+    lossy = {one.file: one for one in (*_lossy_among(known, taken.values()), *found.lossy)}
+    return evolve(found, files=tuple(proofs[run] for run in models), refused=refused, lossy=tuple(lossy.values()))
+
+
+def _taken_over(
+    known: Proof, files: Mapping[Format, Path], runs: Collection[Run], basis_sha256: str | None
+) -> dict[Run, FileProof]:
+    """What need not be proven again."""
+    if basis_sha256 is None or known.basis_sha256 != basis_sha256:
+        return {}
+    found = {(one.parity.file, one.parity.runtime, one.parity.runtime_version): one for one in known.files}
+    places = {run: (files[run[0]].name, run[1].name, run[1].version) for run in runs}
+    return {run: found[place] for run, place in places.items() if place in found}
+
+
+def _at_speed_of(measured: Sequence[FileProof], one: FileProof) -> FileProof:
+    """A proof with milliseconds that stand beside those of others on its runtime, if there are such."""
+    speeds = {
+        timing.threads: timing.measurement.probe_ms
+        for other in measured
+        if other.parity.runtime == one.parity.runtime
+        for timing in other.timings
+    }
+    timings = (evolve(timing, measurement=timing.measurement.at(speeds.get(timing.threads))) for timing in one.timings)
+    return evolve(one, timings=tuple(timings))
+
+
+def _lossy_among(known: Proof | None, taken: Collection[FileProof]) -> tuple[LossyFile, ...]:
+    names = {one.parity.file for one in taken}
+    return () if known is None else tuple(one for one in known.lossy if one.file in names)
+
+
+def _proven(
+    module: nn.Module,
+    paths: Mapping[Format, Path],
+    models: Mapping[Run, LoadedFile],
+    test: Batches,
+    *,
+    score: Score | Literal["auto"] | None,
+    tolerance: Tolerance,
+    progress: Progress | None,
+) -> Proof:
+    """The proof of files on the runtimes that have loaded them."""
     runs = list(models)
     answers = compared(
         inference_copy(module),
         {(paths[name], runtime): model for (name, runtime), model in models.items()},
         test,
         score=score,
+        basis=Basis(score, tolerance),
         progress=progress,
     )
     check_tolerance(tolerance, answers.outputs)
@@ -222,8 +282,8 @@ def prove(
         net_accuracy=net_accuracy,
         net_score=net_score,
         files=tuple(proofs),
-        refused=refused,
         lossy=_lossy(paths, losers, test),
+        basis_sha256=answers.basis_sha256,
     )
 
 

@@ -96,11 +96,11 @@ def choose_float_layers(
     wanted = mean_score(_load(Path(original or exact)), test, score) - max_loss
     errors = single_layer_errors(exact, calibration, log=log, progress=progress)
     worst = tuple(error.layer for error in errors)
-    tried = 0
+    tried, most_tried = 0, 1 + 2 * len(worst).bit_length()
 
     def is_enough(count: int) -> bool:
         nonlocal tried
-        report_progress(progress, "trying layers in float32", tried, tried + 1)
+        report_progress(progress, "trying layers in float32", tried, most_tried)
         tried += 1
         if count == len(worst):
             return True
@@ -110,7 +110,7 @@ def choose_float_layers(
             return mean_score(_load(file), test, score) >= wanted
 
     count = _fewest(is_enough, len(worst))
-    report_progress(progress, "trying layers in float32", tried, tried)
+    report_progress(progress, "trying layers in float32", most_tried, most_tried)
     return worst[:count]
 
 

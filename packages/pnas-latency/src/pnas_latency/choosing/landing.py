@@ -6,7 +6,7 @@ from math import inf
 
 import torch
 from attrs import evolve, field, frozen
-from attrs.validators import min_len
+from attrs.validators import min_len, optional
 from torch import Tensor
 
 from pnas_latency.choosing.budget import Budget
@@ -16,7 +16,9 @@ from pnas_latency.choosing.within_budget import choose_within_budget
 from pnas_latency.metrics.metric import UnknownCostError
 from pnas_latency.metrics.sharing import Shared
 from pnas_latency.tables.table import LatencyTable
-from pnas_ops import AnyNet, AnySpace, html_table, shortened
+from pnas_ops import AnyNet, AnySpace, Range, html_table, shortened
+
+_MILLISECONDS = Range(0.0, 1e9)
 
 _ATTEMPTS = 4
 
@@ -34,9 +36,9 @@ class Attempt:
     """
 
     architecture: AnyNet
-    predicted_ms: float
-    measured_ms: float | None = None
-    aimed_below: float | None = None
+    predicted_ms: float = field(validator=_MILLISECONDS)
+    measured_ms: float | None = field(default=None, validator=optional(_MILLISECONDS))
+    aimed_below: float | None = field(default=None, validator=optional(Range(0.0, 1.0)))
 
     def __repr__(self) -> str:
         return f"<Attempt {_described(self)}>"
@@ -57,7 +59,7 @@ class Landing:
         chosen: which of them it is.
     """
 
-    target_ms: float | None
+    target_ms: float | None = field(validator=optional(Range(0.0, 1e9, above=True)))
     attempts: tuple[Attempt, ...] = field(validator=min_len(1))
     chosen: int = field()
 

@@ -11,6 +11,9 @@ from pnas_supernet.gates.surroundings import seeded
 from pnas_supernet.judging.recalibration import recalibrate
 from pnas_supernet.searching.classification import accuracy
 from pnas_supernet.searching.nested_batches import call, sample_count
+from pnas_supernet.searching.passes import check_batches, one_pass
+
+_WHAT = "batches to judge nets on"
 
 
 @frozen(kw_only=True, eq=False)
@@ -42,10 +45,10 @@ class InheritedWeights(Generic[Net]):
             generator: draws for a net that is random in evaluation mode, too; for all others it decides nothing.
 
         Raises:
-            ValueError: for a net of another space, and where there are no images.
+            ValueError: for a net of another space.
+            BatchesError: where there is no batch, and for batches that are used up after one pass.
         """
-        if not len(self.validation):
-            raise ValueError("there is no batch to judge nets on: hold some training images out of the search")
+        check_batches(self.validation, _WHAT)
         net = extract(self.supernet, architecture)
         seed = int(torch.randint(2**62, (), generator=generator))
         with seeded(seed, next((parameter.device for parameter in net.parameters()), None)):
@@ -53,7 +56,7 @@ class InheritedWeights(Generic[Net]):
             with evaluating(net):
                 scores = [
                     (float(self.score(call(net, inputs), targets)), sample_count(inputs))
-                    for inputs, targets in self.validation
+                    for inputs, targets in one_pass(self.validation, _WHAT)
                 ]
         judged = sum(count for _, count in scores)
         value = sum(score * count for score, count in scores) / judged

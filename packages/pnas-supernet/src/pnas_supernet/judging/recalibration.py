@@ -7,6 +7,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from pnas_ops import Batches
 from pnas_supernet.gates.modes import TrainingMode
 from pnas_supernet.searching.nested_batches import call, sample_count
+from pnas_supernet.searching.passes import check_batches, one_pass
+
+_WHAT = "batches to take the statistics of"
 
 
 def recalibrate(network: nn.Module, batches: Batches) -> int:
@@ -24,10 +27,9 @@ def recalibrate(network: nn.Module, batches: Batches) -> int:
         How many images there were.
 
     Raises:
-        ValueError: where there is no batch.
+        BatchesError: where there is no batch, and for batches that are used up after one pass.
     """
-    if not len(batches):
-        raise ValueError("there is no batch to take the statistics of: give some training images")
+    check_batches(batches, _WHAT)
     TrainingMode(network).enter()
     norms = [
         one for one in network.modules() if isinstance(one, _BatchNorm) and one.training and one.track_running_stats
@@ -40,7 +42,7 @@ def recalibrate(network: nn.Module, batches: Batches) -> int:
         norm.train()
     count = 0
     with torch.no_grad():
-        for inputs, _ in batches:
+        for inputs, _ in one_pass(batches, _WHAT):
             call(network, inputs)
             count += sample_count(inputs)
     for norm, momentum in zip(norms, momenta, strict=True):

@@ -1,6 +1,6 @@
 """The search as a whole: warm-up of the weights, then weights and architecture in turn."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import islice
@@ -31,12 +31,13 @@ from pnas_supernet.searching.history import EpochMean, EpochRecord, history_as_h
 from pnas_supernet.searching.nested_batches import sample_count
 from pnas_supernet.searching.optimizers import lay_out_momentum, make_alpha_optimizer, make_weight_optimizer
 from pnas_supernet.searching.parallel import average, check_identical
+from pnas_supernet.searching.passes import check_batches, one_pass
 from pnas_supernet.searching.readings import DivergenceError, Readings
 from pnas_supernet.searching.search_config import SearchConfig
 from pnas_supernet.searching.steps import weight_step
 from pnas_supernet.searching.tuning import warn_of_slow_kernels
 
-Batch = tuple[Any, Any]
+_TRAINING, _VALIDATION = "training batches", "validation batches"
 
 
 class ProxylessNAS:
@@ -150,10 +151,10 @@ class ProxylessNAS:
                 last checkpoint. That may be some steps later (see `read_every`), of which none has changed anything or
                 counts in `step`.
             DesynchronizedError, LostProcessError: where the processes do not hold together.
-            ValueError: where there is no batch.
+            BatchesError: where there is no batch, and for batches that are used up after one pass.
         """
-        if not len(train) or not len(validation):
-            raise ValueError("there is no training or no validation batch: are there fewer images than in one batch?")
+        check_batches(train, _TRAINING)
+        check_batches(validation, _VALIDATION)
         if not self._has_begun:
             warn_of_slow_kernels(self.network, self._device, self.config.precision)
             self._has_begun = True
@@ -165,7 +166,7 @@ class ProxylessNAS:
         arch_steps = 0 if warm_up else progress.step // config.arch_interval
         validation_stream = islice(_repeat(validation), arch_steps, None)
         with known_alphas(self.network) as known, self._recorded:
-            for inputs, targets in islice(train, progress.step, None):
+            for inputs, targets in islice(one_pass(train, _TRAINING), progress.step, None):
                 with self._advised():
                     self._weight_step(inputs, targets, progress=progress.step / len(train))
                     progress.step += 1
@@ -353,6 +354,6 @@ class ProxylessNAS:
             raise DivergenceError(f"{error.what}; {last}", "lower the learning rate or look at the data") from None
 
 
-def _repeat(batches: Iterable[Batch]) -> Iterator[Batch]:
+def _repeat(batches: Batches) -> Iterator[tuple[Any, Any]]:
     while True:
-        yield from batches
+        yield from one_pass(batches, _VALIDATION)

@@ -8,10 +8,12 @@ from typing import Any
 from attrs import frozen
 
 from pnas_ops import Batches, Progress, html_table, report_progress
+from pnas_supernet.searching.passes import check_batches, one_pass
 from pnas_supernet.spaces.module_supernet import ModuleSuperNet
 from pnas_supernet.spaces.pupils import Pupil, pupils_of, show_original, thawed
 from pnas_supernet.spaces.statistics import taking_statistics
 
+_WHAT = "batches to imitate the original on"
 _GIVES_IT = 1e-5
 """A relative error that is rounding; learning would only add to it."""
 
@@ -76,15 +78,14 @@ def imitate(
 
     Raises:
         DivergenceError: where a candidate's error is not finite.
-        ValueError: for no batch at all.
+        BatchesError: where there is no batch, and for batches that are used up after one pass.
     """
-    if not len(batches):
-        raise ValueError("there is no batch to imitate the original on")
+    check_batches(batches, _WHAT)
     rows = pupils_of(supernet)
     steps = epochs * len(batches)
 
     def passes(number: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        for done, (inputs, _) in enumerate(batches, number * len(batches)):
+        for done, (inputs, _) in enumerate(one_pass(batches, _WHAT), number * len(batches)):
             yield done, inputs if isinstance(inputs, tuple) else (inputs,)
             report_progress(progress, "imitating", done + 1, (epochs + 3) * len(batches))
 

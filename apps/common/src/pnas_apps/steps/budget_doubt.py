@@ -1,0 +1,40 @@
+"""Whether any net is within the latency that is asked for, as far as that can be told while there is no table."""
+
+from pnas_apps.ground.progress import Reporter
+from pnas_latency import Device, measure_net_ms
+from pnas_ops import AnyNet, ModuleBuilder
+
+
+def budget_doubt(
+    device: Device,
+    lightest: AnyNet,
+    *,
+    asked_ms: float | None,
+    likely_ms: float,
+    reporter: Reporter,
+    build: ModuleBuilder | None = None,
+) -> str | None:
+    """A line where even the lightest net takes longer than what is asked for; None where some net is known not to.
+
+    Nothing is refused for it: a net of more multiply-accumulates may be faster, which nobody knows before the table.
+
+    Args:
+        device: measures the lightest net, unless another one is within the budget.
+        lightest: the net of fewest multiply-accumulates.
+        asked_ms: what a net may take; None where nothing is asked.
+        likely_ms: what another net of the space took.
+        reporter: shows progress.
+        build: makes the modules of a net of a `ModuleSpace`.
+    """
+    if asked_ms is None or likely_ms <= asked_ms:
+        return None
+    with reporter.bar("trying the lightest net", 1) as advance:
+        found_ms = measure_net_ms(device, lightest, build=build)
+        advance()
+    if found_ms <= asked_ms:
+        return None
+    return (
+        f"The net of fewest multiply-accumulates takes {found_ms:.4f} ms now, and {asked_ms:g} are asked for: unless "
+        "another one is faster, the run will be refused when its table is measured: ask for more, or take a smaller "
+        "space"
+    )

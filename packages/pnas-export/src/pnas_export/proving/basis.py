@@ -1,0 +1,47 @@
+"""What a proof rests on beside its files, as a number: by it one knows that an earlier proof would say the same."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from pnas_export.runtimes.comparison import Tolerance
+from pnas_ops import Batches, Score, processor_name
+
+_PROTOCOL = 1
+"""Of proving. What one of an earlier protocol says is not mixed with what is found today."""
+
+
+class Basis:
+    """The SHA-256 of the test images with their targets, of how they judge, and of the processor.
+
+    Args:
+        score, tolerance: as `pnas_export.prove` has them.
+    """
+
+    def __init__(self, score: Score | Literal["auto"] | None, tolerance: Tolerance) -> None:
+        # Of a function of somebody's nobody knows what it does today.
+        self._is_known = score is None or score == "auto"
+        tolerances = sorted(tolerance.items()) if isinstance(tolerance, Mapping) else tolerance
+        self._hash = sha256(repr((_PROTOCOL, str(score), tolerances, processor_name())).encode())
+
+    def add(self, images: Tensor, targets: Tensor) -> None:
+        """A batch of the test images, as the net takes them."""
+        for part in (images, targets):
+            self._hash.update(repr((part.dtype, tuple(part.shape))).encode())
+            self._hash.update(part.cpu().flatten().view(torch.uint8).numpy().data)
+
+    @property
+    def sha256(self) -> str | None:
+        """In hexadecimal digits; None where a function of somebody's judges."""
+        return self._hash.hexdigest() if self._is_known else None
+
+
+def basis_of(test: Batches, score: Score | Literal["auto"] | None, tolerance: Tolerance) -> str | None:
+    """The number of a proof on these images, by a pass over them."""
+    basis = Basis(score, tolerance)
+    for images, targets in test:
+        basis.add(images, targets)
+    return basis.sha256

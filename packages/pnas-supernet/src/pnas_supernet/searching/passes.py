@@ -1,0 +1,50 @@
+"""Batches that are gone through again and again, as a search does."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pnas_ops import Batches, PnasError
+
+
+class BatchesError(PnasError, ValueError):
+    """Batches that are none, or that are used up after one pass."""
+
+
+def check_batches(batches: Batches, what: str) -> None:
+    """Refuses what cannot be gone through twice, as far as that can be told without going through it.
+
+    Args:
+        batches: of which `Batches` says what is asked.
+        what: they are called.
+
+    Raises:
+        BatchesError: for a generator or another iterator, for what has no length, and where there is no batch.
+    """
+    try:
+        count = len(batches)
+    except TypeError:
+        count = None
+    if count is None or isinstance(batches, Iterator):
+        how = "has no length" if count is None else "is used up after one pass"
+        raise BatchesError(
+            f"the {what} are a {type(batches).__name__}, which {how}", "pass a list of batches, or a data loader"
+        )
+    if not count:
+        raise BatchesError(f"there are no {what}", "give more images, or smaller batches")
+
+
+def one_pass(batches: Batches, what: str) -> Iterator[tuple[Any, Any]]:
+    """The batches, once.
+
+    Raises:
+        BatchesError: where none came: an earlier pass has used them up, whatever their length is.
+    """
+    came = False
+    for batch in batches:
+        came = True
+        yield batch
+    if not came:
+        raise BatchesError(
+            f"the {what} gave nothing in this pass: an earlier one has used them up",
+            "pass what begins anew each time, such as a list of batches or a data loader",
+        )
