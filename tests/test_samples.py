@@ -12,8 +12,8 @@ import torch
 from attrs import evolve
 from rich.console import Console
 
+from pnas_apps.cli.opening import open_run
 from pnas_apps.cli.presets import VERSION, read_preset
-from pnas_apps.cli.runs import open_run
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.processes import Processes
 from pnas_apps.ground.progress import Reporter

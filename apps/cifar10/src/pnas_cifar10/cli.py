@@ -85,7 +85,8 @@ def main() -> None:
 @run_options(APP, preset="digits")
 def demo(options: RunOptions, session: SessionOptions, flags: Flags) -> None:
     """The whole road on handwritten digits that come with scikit-learn: a few minutes on two cores."""
-    from pnas_apps.cli.runs import begin_run, go_on, tell_dry_run
+    from pnas_apps.cli.beginning import begin_run
+    from pnas_apps.cli.runs import go_on, tell_dry_run
     from pnas_apps.run.preset import ImagePreset
     from pnas_cifar10.tasks import digits_task
 

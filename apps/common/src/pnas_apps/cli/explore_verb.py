@@ -158,7 +158,7 @@ def explore_verb(app: App) -> click.Command:
         The same command goes on where it was. Others that name the same --study, with the same seed, limits and
         images, take nets from it and add to it.
         """
-        from pnas_apps.cli.runs import begin_run
+        from pnas_apps.cli.beginning import begin_run
         from pnas_apps.exploring.addresses import address_of
         from pnas_apps.exploring.explore import Means, explore
         from pnas_apps.steps.start import find_start

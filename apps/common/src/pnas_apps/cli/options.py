@@ -481,7 +481,7 @@ def opened_run(app: App, *, judges: bool = True, writes: bool = True, watched: b
         ) -> None:
             if not (run_dir / SETTINGS).exists():  # before PyTorch is imported
                 raise UserError(f"{run_dir} holds no run: name the folder that a run printed")
-            from pnas_apps.cli.runs import open_run
+            from pnas_apps.cli.opening import open_run
             from pnas_apps.ground.cache import find_cache
             from pnas_apps.run.operations import operations_of_run
 

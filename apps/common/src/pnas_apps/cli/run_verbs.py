@@ -105,7 +105,8 @@ def _start(
     *,
     download: bool,
 ) -> None:
-    from pnas_apps.cli.runs import begin_run, go_on, tell_dry_run
+    from pnas_apps.cli.beginning import begin_run
+    from pnas_apps.cli.runs import go_on, tell_dry_run
     from pnas_apps.run.designing import Designer
 
     document = read_preset(preset, app.presets)

@@ -49,7 +49,8 @@ def sweep_verb(app: App) -> click.Command:
         Leaves a folder of a run for every net, a table of them all, and a picture of accuracy over latency. With
         --compare each of them is compared with random nets of its latency, too.
         """
-        from pnas_apps.cli.runs import begin_run, tell_dry_run
+        from pnas_apps.cli.beginning import begin_run
+        from pnas_apps.cli.runs import tell_dry_run
         from pnas_apps.cli.sweeps import go_on_sweeping
         from pnas_apps.run.sweep_effort import sweep_preset
 

@@ -1,0 +1,145 @@
+"""From a run's folder to the run, and what it has in common with a new one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+from attrs import evolve
+
+from pnas_apps.ground.cache import Cache, find_cache
+from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.progress import Reporter
+from pnas_apps.ground.session import Session
+from pnas_apps.run.classes import check_classes
+from pnas_apps.run.folder import RunFolder
+from pnas_apps.run.lock import held_folder
+from pnas_apps.run.operations import codes
+from pnas_apps.run.preset import Preset
+from pnas_apps.run.run import Run
+from pnas_apps.run.settings import RunSettings
+from pnas_apps.run.space_files import is_space_file
+from pnas_apps.run.sweep_aims import refuse_sweep
+from pnas_apps.run.task import Task, without_unreadable
+from pnas_export import Metadata
+from pnas_latency import Budget
+from pnas_ops import Space, workloads
+
+
+@contextmanager
+def open_run(
+    path: Path,
+    read_task: Callable[[Path | None, Preset, Space | None, Reporter], Task],
+    *,
+    data_dir: Path | None,
+    cache_dir: Path | None,
+    session: Session,
+    writes: bool = True,
+    device: str | None = None,
+) -> Iterator[Run]:
+    """A run that was begun, with its images, to work on what it left.
+
+    Args:
+        path: its folder.
+        read_task: reads the images of a folder, or those that come with a library if None; takes the space that the
+            run was given in a file.
+        data_dir: where the images are, if they have moved since.
+        cache_dir: folder of what can be made again; the user's own one if None.
+        session: what to work with.
+        writes: whether the folder is written into, and therefore held to the end.
+        device: where to measure, instead of the device that the run was begun for; its table stays that of the other.
+
+    Raises:
+        UserError: for a folder without a run, or in use, and images that are not those of the run.
+    """
+    held, cache = ExitStack(), find_cache(cache_dir)
+
+    def read() -> tuple[Task, RunSettings]:
+        folder = RunFolder(path)
+        settings = folder.read_settings()
+        if settings.exploration is not None and not folder.explored.exists():
+            raise UserError(f"{path} holds an unfinished exploration: give the very explore command again to go on")
+        refuse_sweep(path, settings.aims)
+        tell_unchecked(folder, session.reporter)
+        if writes:
+            held.enter_context(held_folder(path))
+            folder.clear_leftovers()
+        images = data_dir or (None if settings.data_dir is None else Path(settings.data_dir))
+        if settings.operations != codes(settings.space):
+            raise UserError(
+                f"{', '.join(settings.operations)} of {path} are not the operations that it was begun with: "
+                "install the package that it was begun with, or begin another run"
+            )
+        # A file may be gone, or another one, since the run was begun.
+        space = settings.space if is_space_file(settings.preset.space) else None
+        task = read_checked(partial(read_task, images, settings.preset, space), session.reporter)
+        check_classes(task, settings, path)
+        if settings.checks_images:
+            task = readable_task(task, cache, session)
+        found, begun_with = (len(task.train), len(task.test)), (settings.train_images, settings.test_images)
+        if task.space != settings.space or found != begun_with:
+            raise UserError(
+                f"the images in {task.data_dir} are not those of {path}: {found[0]} + {found[1]} images of "
+                f"{task.space.classes} classes, not {begun_with[0]} + {begun_with[1]} of {settings.space.classes}: "
+                "name the right --data-dir"
+            )
+        return task, settings
+
+    with held:
+        task, settings = session.processes.first(read)
+        if device is not None:
+            settings = evolve(settings, device=evolve(settings.device, name=device))
+        yield make_run(task, settings, path, cache, session)
+
+
+def make_run(task: Task, settings: RunSettings, path: Path, cache: Cache, session: Session) -> Run:
+    """A run by its settings, whose folder is held."""
+    return Run(
+        task=task.on(session.processes.device),
+        preset=settings.preset,
+        folder=RunFolder(path),
+        seed=settings.seed,
+        reporter=session.reporter,
+        cache=cache,
+        budget=sized_budget(settings.budget, task),
+        metrics=settings.metrics,
+        target=settings.device,
+        start=settings.start,
+        processes=session.processes,
+        workers=session.workers,
+        deterministic=session.deterministic,
+        tensorboard=session.tensorboard,
+    )
+
+
+def tell_unchecked(folder: RunFolder, reporter: Reporter) -> None:
+    """Says so where no file of a run can be held against its hash."""
+    if folder.is_unchecked:
+        reporter.line(f"{folder.files.path} is missing: what is in the run's files is taken as it is, unchecked")
+
+
+def sized_budget(budget: Budget, task: Task) -> Budget:
+    """The budget, with the size of what a file says beside the net: labels, above all."""
+    metadata = Metadata(labels=task.train.classes, preprocessing=task.train.preprocessing)
+    return evolve(budget, metadata_bytes=metadata.size_bytes)
+
+
+def read_checked(read_task: Callable[[Reporter], Task], reporter: Reporter) -> Task:
+    """Images and space, which belong together.
+
+    Raises:
+        UserError: where they do not.
+    """
+    try:
+        task = read_task(reporter)
+        workloads(task.space)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return task
+
+
+def readable_task(task: Task, cache: Cache, session: Session) -> Task:
+    """The images that can be read."""
+    # The other processes wait, so that their workers' cores are free.
+    workers = session.workers * session.processes.size
+    return without_unreadable(task, workers=workers, cache=cache, reporter=session.reporter)
