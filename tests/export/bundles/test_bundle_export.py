@@ -245,6 +245,7 @@ def test_one_more_format_is_all_that_is_proven(
     net: nn.Module,
     architecture: Architecture,
     labels: Tensor,
+    bundle: Bundle,
     conversions: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -257,10 +258,10 @@ def test_one_more_format_is_all_that_is_proven(
 
     monkeypatch.setattr(proof, "compared", compared)
 
-    def export(folder: str, *formats: Format) -> Proof:
+    def export(*formats: Format) -> Proof:
         made = export_bundle(
             net,
-            tmp_path / folder,
+            tmp_path / "bundle",
             formats,
             metadata=evolve(METADATA, raw_pixels=True),
             test=batches(labels),
@@ -269,11 +270,13 @@ def test_one_more_format_is_all_that_is_proven(
         )
         return made.proof
 
-    export("bundle", "onnx")
-    added = export("bundle", "onnx", "tflite")
-    assert added == export("bundle", "onnx", "tflite")
+    export("onnx")
+    added = export("onnx", "tflite")
+    assert added == export("onnx", "tflite")
     assert asked == [["model.onnx"], ["model.tflite"]]
-    assert added == export("fresh", "onnx", "tflite")
+    at_once = [one for one in bundle.proof.files if one.parity.file in ("model.onnx", "model.tflite")]
+    assert [(one.parity, one.accuracy) for one in added.files] == [(one.parity, one.accuracy) for one in at_once]
+    assert (added.images, added.net_accuracy) == (bundle.proof.images, bundle.proof.net_accuracy)
 
 
 def test_only_what_is_the_same_is_taken_over_from_an_earlier_proof(
