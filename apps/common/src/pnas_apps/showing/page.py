@@ -7,10 +7,10 @@ from pnas_apps.run.mistakes import Mistakes
 from pnas_apps.showing.choices import of_blocks, option_names, place_numbers
 from pnas_apps.showing.kept_results import KeptResults
 from pnas_apps.showing.run_charts import run_charts
-from pnas_apps.showing.run_tables import of_batch, operation_text, speed_line
+from pnas_apps.showing.run_tables import amount, of_batch, operation_text, speed_line
 from pnas_apps.showing.templates import page_of
 from pnas_latency import LatencyTable
-from pnas_ops import Architecture, kernel_color, workloads
+from pnas_ops import Architecture, counted, kernel_color, workloads
 
 _MOST_CLASSES = 20
 
@@ -27,6 +27,8 @@ def report_page(kept: KeptResults) -> str:
         results=results,
         speed=speed_line([one.slower for one in results.nets]),
         verdict=results.verdict,
+        amount=amount,
+        counted=counted,
         mean=fmean,
         spread=stdev,
         milliseconds=f"ms{of_batch(kept.table.device)}",

@@ -92,7 +92,7 @@ def limits_table(limits: Sequence[LimitResult], *, file: str | None, device: Dev
     for heading in ("asked", "predicted", "shipped", ""):
         table.add_column(heading, justify="right")
     for limit in limits:
-        shown = [_amount(value, limit.unit) for value in (limit.asked, limit.predicted, limit.shipped)]
+        shown = [amount(value, limit.unit) for value in (limit.asked, limit.predicted, limit.shipped)]
         digits = 0 if limit.unit == "ms" else 2  # milliseconds are measured
         table.add_row(limit.name, *shown, f"over by {limit.excess / limit.asked:.{digits}%}" if limit.excess else "")
     return table
@@ -199,7 +199,8 @@ def _ratio(value: float) -> str:
     return f"{value:,.0f}x" if value >= 100 else f"{value:.1f}x"
 
 
-def _amount(value: float | None, unit: str) -> str:
+def amount(value: float | None, unit: str) -> str:
+    """So much of a cost, in its unit, with the digits that people read; "-" for what is not known."""
     if value is None:
         return "-"
     if unit == "ms":
