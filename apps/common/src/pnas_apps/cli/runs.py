@@ -64,6 +64,7 @@ def begin_run(
     designer: Designer | None = None,
     exploration: ExplorationSettings | None = None,
     start: AskedStart | None = None,
+    check: Callable[[Run], None] | None = None,
 ) -> Iterator[Run]:
     """A new run, or one that was interrupted and goes on: its images read, its folder found and held to the end.
 
@@ -80,6 +81,7 @@ def begin_run(
         designer: chooses the size of the preset's space; None where the preset says it.
         exploration: how nets are to be judged one by one; None for a search by gates.
         start: the search that its own is to begin with; None for fresh weights.
+        check: refuses what the command alone knows of, by the run as it is to be.
 
     Raises:
         UserError, PnasError: for anything that the user can mend.
@@ -170,6 +172,8 @@ def begin_run(
                     metrics=options.metrics,
                     objective=preset.objective,
                 )
+        if check is not None:
+            check(_make_run(task, settings, folder.path, cache, session))
         try_metrics(metrics, reporter)
         _tell_unchecked(folder, reporter)
         goes_on = folder.settings.exists()

@@ -76,21 +76,13 @@ def table_judge(path: Path, space: Space) -> TableJudge:
         table = read_nas_bench_macro(path)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): name a table with --accuracies") from None
-    known = sum(_is_of(space, choices) for choices in table.nets)
-    if known < space.size():
+    if (known := table.known(space)) < space.size():
         raise UserError(
             f"{path} has {known:,} of the {space.size():,} nets of space {space.name!r}: search the --space that it is "
             "of, or have the nets judged by --judge scratch"
         )
     _check_macs(path, table, space)
     return TableJudge(table=table, space=space)
-
-
-def _is_of(space: Space, choices: tuple[int, ...]) -> bool:
-    try:
-        return space.choices(space.architecture(choices)) == choices
-    except ValueError:
-        return False
 
 
 def _check_macs(path: Path, table: AccuracyTable, space: Space) -> None:
