@@ -16,7 +16,7 @@ from pnas_apps.exploring.outcome import Explored
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.folder import RunFolder
 from pnas_cifar10.cli import main
-from pnas_ops import Architecture, cifar_mbconv_space, load_json
+from pnas_ops import Architecture, cifar_mbconv_space, load_json, to_json
 from tables import uniform_table
 
 TINY = ["--blocks-per-stage", "1", "--width-mult", "0.25", "--resolution", "16", "--train-epochs", "1"]
@@ -182,6 +182,17 @@ def test_a_worker_with_other_images_or_another_question_is_refused_before_anythi
     blue = folder / "data" / "train" / "blue" / "0.png"
     shutil.copy(folder / "data" / "train" / "red" / "0.png", blue)
     assert_refused(explore(folder, "other", *study), "study.db holds a study of another data: give what")
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_nets_that_a_proxy_cannot_judge_are_refused_before_a_table_is_measured(folder: Path) -> None:
+    space = json.loads(to_json(cifar_mbconv_space(0.25, blocks_per_stage=1, classes=2, resolution=16)))
+    for op in (*(block["op"] for block in space["stem"]), *space["candidates"], space["head"]["op"]):
+        op["activation"] = "silu"
+    (folder / "space.json").write_text(json.dumps(space))
+    result = explore(folder, "run", "--space", folder / "space.json", "--judge", "naswot", *WITHIN)
+    assert_refused(result, "NASWOT counts ReLUs, and the net has none: judge it by synflow")
+    assert not (folder / "run").exists()
 
 
 @pytest.mark.usefixtures("unmeasured")

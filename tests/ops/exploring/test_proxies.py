@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from pnas_ops import (
+    ProxyError,
     build_network,
     digits_mbconv_space,
     nas_bench_macro_space,
@@ -93,7 +94,7 @@ def test_naswot_of_images_that_look_the_same_is_the_least() -> None:
 
 
 def test_naswot_refuses_a_net_without_what_it_counts() -> None:
-    with pytest.raises(ValueError, match="NASWOT counts ReLUs, and the net has none: judge it by synflow"):
+    with pytest.raises(ProxyError, match="NASWOT counts ReLUs, and the net has none: judge it by synflow"):
         naswot(nn.Linear(2, 2), torch.ones(2, 2))
 
 

@@ -221,7 +221,7 @@ def check_study(address: Address, fingerprint: Fingerprint) -> None:
             )
         return
     with _usable(address), _quiet():
-        engine = create_engine(address.url)
+        engine = create_engine(address.url, **_engine_options(address))
         has_studies = inspect(engine).has_table("studies")
         engine.dispose()
         if not has_studies:
@@ -237,9 +237,9 @@ def check_study(address: Address, fingerprint: Fingerprint) -> None:
             storage.engine.dispose()
 
 
-def _engine_options(address: Address) -> dict[str, Any] | None:
+def _engine_options(address: Address) -> dict[str, Any]:
     """An SQLite file is written by one process at a time."""
-    return {"connect_args": {"timeout": 60}} if address.url.startswith("sqlite") else None
+    return {"connect_args": {"timeout": 60}} if address.url.startswith("sqlite") else {}
 
 
 def _is_ours(study: optuna.Study, address: Address) -> bool:
