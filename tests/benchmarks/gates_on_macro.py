@@ -295,6 +295,10 @@ def main(
     best = max(net.accuracy for net in table.nets.values() if max_macs is None or net.macs <= max_macs)
     with reporter_on_stdout() as reporter:
         images, _ = read_images(data_dir, resolution=small.resolution, download=False, reporter=reporter)
+    if len(images.classes) != space.classes:
+        raise UserError(
+            f"{data_dir} has {len(images.classes)} classes, and the table is of CIFAR-10: name another --data-dir"
+        )
     of_all = len(images)
     if share < 1:
         _, images = split_share(images, share, seeded_generator(seed, "share"))

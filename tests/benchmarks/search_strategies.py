@@ -30,7 +30,6 @@ import torch
 from attrs import frozen
 
 from pnas_apps.cli.option_types import COUNT, whole
-from pnas_apps.exploring.judges import table_judge
 from pnas_apps.exploring.named_strategies import STRATEGIES, make_strategy
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter, SafeConsole
@@ -49,6 +48,7 @@ from pnas_ops import (
     nas_bench_macro_space,
     naswot_judge,
     rank_correlation,
+    read_nas_bench_macro,
     synflow_judge,
 )
 
@@ -79,8 +79,10 @@ def field(table: Path, limit: float | None) -> Field:
         UserError, PnasError: for a table that is none, or lacks nets, and a limit that no net is within.
     """
     limits, space = [] if limit is None else [Limit(metric=MACS, at_most=limit)], nas_bench_macro_space()
-    nets = feasible_nets(space, limits)
-    accuracies = {choices: 100 * net.accuracy for choices, net in table_judge(table, space).table.nets.items()}
+    nets, known = feasible_nets(space, limits), read_nas_bench_macro(table)
+    if (count := known.known(space)) < space.size():
+        raise UserError(f"{table} has {count:,} of the {space.size():,} nets: take the file as it was published")
+    accuracies = {choices: 100 * net.accuracy for choices, net in known.nets.items()}
     return Field(nets=nets, accuracies=accuracies, best=max(accuracies[choices] for choices in nets.every()))
 
 
