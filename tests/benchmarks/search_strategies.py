@@ -130,7 +130,7 @@ def proxies(
         out: file of the nets' values; None for none.
         reporter: shows progress.
     """
-    searched = field(table, None)
+    searched, known = field(table, None), [] if out is None else read_lines(out)
     draws, drawn = seeded_generator(0, "nets"), dict[Choices, Architecture]()
     while len(drawn) < count:
         choices = searched.nets.sample(draws, taken=drawn.keys())
@@ -154,7 +154,6 @@ def proxies(
         return {"proxy": name, "nets": len(truth), "rank": None if rank is None else round(rank, 3)}
 
     yield told("macs", [MACS.of(net) for net in drawn.values()])
-    known = [] if out is None else read_lines(out)
     for name, judge, looked_at in judges:
         values = []
         for choices, net in reporter.counted(name, drawn.items(), len(drawn)):
