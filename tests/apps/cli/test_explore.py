@@ -203,7 +203,7 @@ def test_a_study_that_cannot_be_used_is_refused_before_a_table_is_measured(folde
     for study, said in (
         (text, r"text.db cannot be used for a study \(.*file is not a database\)"),
         (folder, rf"{folder} cannot be used for a study \(.*unable to open database file\)"),
-        (folder / "nowhere" / "study.db", r"study.db cannot be made: .*nowhere is no folder that may be written; make"),
+        (folder / "nowhere" / "study.db", r"study.db cannot be written: make the folder .*nowhere or permit access"),
         ("nosuch://host/nets", r"nosuch://host/nets cannot be used for a study \(.*nosuch"),
     ):
         assert_refused(explore(folder, "run", *TINY, "--judge", "synflow", *WITHIN, "--study", study), said)

@@ -213,13 +213,15 @@ def check_study(address: Address, fingerprint: Fingerprint) -> None:
     Raises:
         UserError: for a database that cannot be used, and a study of something else.
     """
-    if address.file is not None and not address.file.exists():
-        if not os.access(address.file.parent, os.W_OK):
+    file = address.file
+    if file is not None:
+        if not all(os.access(path, os.W_OK) for path in (file.parent, *([file] if file.exists() else []))):
             raise UserError(
-                f"{address.shown} cannot be made: {address.file.parent} is no folder that may be written; make it, or "
-                "name another --study"
+                f"{address.shown} cannot be written: make the folder {file.parent} or permit access, or name another "
+                "--study"
             )
-        return
+        if not file.exists():
+            return
     with _usable(address), _quiet():
         engine = create_engine(address.url, **_engine_options(address))
         has_studies = inspect(engine).has_table("studies")

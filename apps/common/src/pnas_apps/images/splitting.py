@@ -38,7 +38,7 @@ def split_share(images: Images, share: float, generator: torch.Generator) -> tup
     Raises:
         UserError: where a class has too few images to stand on both sides.
     """
-    return _split(images, lambda label, size: round(share * size), f"{share:.0%} of them", generator)
+    return _split(images, lambda label, size: round(share * size), f"{100 * share:g}% of them", generator)
 
 
 def split_count(images: Images, count: int, generator: torch.Generator) -> tuple[Images, Images]:
