@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import torch
 from attrs import evolve
 
 from pnas_apps.cli.presets import read_preset
 from pnas_apps.ground.cache import Cache
+from pnas_apps.ground.processes import Processes
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.images.image_set import ImageSet, measure_preprocessing
 from pnas_apps.images.memory_source import MemorySource
@@ -16,6 +18,9 @@ from pnas_apps.run.task import Task
 from pnas_cifar10.cli import PRESETS
 from pnas_latency import LatencyTable, TableEntry
 from pnas_ops import DeviceInfo, Measurement, SearchSpace, Space, digits_mbconv_space, workloads
+
+ALONE = Processes(device=torch.device("cpu"))
+"""One process, on a CPU."""
 
 
 def small_space() -> SearchSpace:
@@ -50,7 +55,13 @@ def small_table(space: SearchSpace) -> LatencyTable:
 
 
 def small_run(
-    folder: Path, image_set: ImageSet, reporter: Reporter, *, preset: ImagePreset, space: Space | None = None
+    folder: Path,
+    image_set: ImageSet,
+    reporter: Reporter,
+    *,
+    preset: ImagePreset,
+    space: Space | None = None,
+    processes: Processes = ALONE,
 ) -> Run:
     """A run on these images, which are the test images, too; of `small_space` by default."""
     images = MemorySource(
@@ -63,4 +74,5 @@ def small_run(
         seed=0,
         reporter=reporter,
         cache=Cache(folder.parent / "cache"),
+        processes=processes,
     )

@@ -196,11 +196,18 @@ def test_a_bundle_of_a_later_version_is_refused_by_name(tmp_path: Path) -> None:
         Bundle.load(tmp_path / "bundle")
 
 
+def test_a_checkpoint_of_a_sweeps_aim_is_read_with_the_part_that_all_aims_have() -> None:
+    state = load_checkpoint(SAMPLES / "aim" / "search.pt", kind="search")
+    assert state["step"] == 7
+    assert state["network"]["alpha"].tolist() == [1, 2]
+    assert state["network"]["weight"].tolist() == [0, 1, 2]
+
+
 def test_a_checkpoint_of_another_version_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as later:
-        later.setattr("pnas_supernet.running.checkpoint._VERSION", 3)
+        later.setattr("pnas_supernet.running.checkpoint._VERSION", 4)
         save_checkpoint({}, tmp_path / "search.pt", kind="search")
-    with pytest.raises(CheckpointError, match=r"search\.pt has version 3 .*, this software 2: go on with the software"):
+    with pytest.raises(CheckpointError, match=r"search\.pt has version 4 .*, this software 3: go on with the software"):
         load_checkpoint(tmp_path / "search.pt", kind="search")
 
 

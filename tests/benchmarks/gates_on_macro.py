@@ -26,6 +26,8 @@ from typing import Any
 import click
 import torch
 
+from pnas_apps.cli.option_types import COUNT, Number, whole
+from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import reporter_on_stdout
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.images.augmentation import Augmentation
@@ -33,11 +35,13 @@ from pnas_apps.images.batches import ImageBatches
 from pnas_apps.images.image_set import ImageSet, measure_preprocessing
 from pnas_apps.images.splitting import split_count, split_share
 from pnas_cifar10.datasets import read_images
-from pnas_latency import MACS, Constraint, ExpectedObjective, Limit, most_probable_near_limit
+from pnas_latency import MACS, Constraint, ExpectedObjective, Limit, feasible_nets, most_probable_near_limit
 from pnas_ops import (
     AccuracyTable,
     Architecture,
+    PnasError,
     SearchSpace,
+    in_one_line,
     nas_bench_macro_space,
     rank_correlation,
     read_nas_bench_macro,
@@ -59,6 +63,7 @@ HELD_OUT = 0.2
 STATISTICS = 600
 """Images that statistics are taken of for each net."""
 SECONDS_BETWEEN_CHECKPOINTS = 120.0
+_RATE = Number(0, 1e3, above=True)
 
 
 def searched(
@@ -142,6 +147,35 @@ def accuracies(
     return [100 * judge.judge(net, seeded_generator(seed, "judge", index)).value for index, net in enumerate(own)]
 
 
+def usable_device(name: str) -> torch.device:
+    """The device of this name.
+
+    Raises:
+        UserError: for one that is not here.
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (AssertionError, RuntimeError) as error:
+        raise UserError(f"--device {name} is not usable here ({in_one_line(error)}): give cpu or cuda") from None
+    return device
+
+
+def read_lines(out: Path) -> list[dict[str, Any]]:
+    """What is in a file of lines, where there is one.
+
+    Raises:
+        UserError: naming a line that is none, as a kill may leave the last.
+    """
+    lines = []
+    for number, text in enumerate(out.read_text().splitlines() if out.exists() else (), start=1):
+        try:
+            lines.append(dict(json.loads(text)))
+        except (TypeError, ValueError):
+            raise UserError(f"{out}, line {number} is no line of JSON: delete it") from None
+    return lines
+
+
 def name_of(space: SearchSpace, net: Architecture) -> str:
     """As the table names it."""
     return "".join(map(str, space.choices(net)))
@@ -164,26 +198,42 @@ def rank(first: Sequence[float], second: Sequence[float]) -> float | None:
 
 
 @click.command()
-@click.option("--data-dir", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--table", "table_file", type=click.Path(exists=True, path_type=Path), default=TABLE)
-@click.option("--seed", default=0, show_default=True)
-@click.option("--max-macs", type=float, help="Such as 60e6; none by default.")
-@click.option("--share", default=1.0, show_default=True, help="Of the training images.")
-@click.option("--warmup-epochs", default=20, show_default=True)
-@click.option("--epochs", default=15, show_default=True)
+@click.option("--data-dir", type=click.Path(path_type=Path), required=True)
+@click.option("--table", "table_file", type=click.Path(path_type=Path), default=TABLE)
+@click.option("--seed", type=whole(-(2**63), 2**63 - 1), default=0, show_default=True)
+@click.option("--max-macs", type=COUNT, help="Such as 60e6; none by default.")
+@click.option("--share", type=Number(0, 1, above=True), default=1.0, show_default=True, help="Of the training images.")
+@click.option("--warmup-epochs", type=whole(0, 100_000), default=20, show_default=True)
+@click.option("--epochs", type=whole(1, 100_000), default=15, show_default=True)
 @click.option("--warmup-paths", type=click.Choice(["uniform", "fair"]), default="fair", show_default=True)
 @click.option("--gate", type=click.Choice(["exact", "two-path", "darts"]), default="exact", show_default=True)
-@click.option("--arch-interval", default=5, show_default=True)
-@click.option("--batch-size", default=256, show_default=True)
-@click.option("--weight-lr", default=0.05, show_default=True)
-@click.option("--alpha-lr", default=0.02, show_default=True)
-@click.option("--width-mult", default=1.0, show_default=True, help="Of the supernet; limits are those of whole nets.")
-@click.option("--resolution", default=32, show_default=True, help="Of the supernet's images, in pixels.")
-@click.option("--nets", default=24, show_default=True, help="Most probable ones, that are judged by inherited weights.")
+@click.option("--arch-interval", type=whole(1, 100_000), default=5, show_default=True)
+@click.option("--batch-size", type=whole(1, 100_000), default=256, show_default=True)
+@click.option("--weight-lr", type=_RATE, default=0.05, show_default=True)
+@click.option("--alpha-lr", type=_RATE, default=0.02, show_default=True)
+@click.option(
+    "--width-mult",
+    type=Number(0.01, 1),
+    default=1.0,
+    show_default=True,
+    help="Of the supernet; limits are those of whole nets.",
+)
+@click.option(
+    "--resolution", type=whole(8, 32), default=32, show_default=True, help="Of the supernet's images, in pixels."
+)
+@click.option(
+    "--nets",
+    type=whole(1, 6561),
+    default=24,
+    show_default=True,
+    help="Most probable ones, that are judged by inherited weights.",
+)
 @click.option("--judged", is_flag=True, help="Take the best of them, and not the most probable.")
-@click.option("--random-nets", default=60, show_default=True, help="Judged too, to compare with the truth.")
+@click.option(
+    "--random-nets", type=whole(0, 6561), default=60, show_default=True, help="Judged too, to compare with the truth."
+)
 @click.option("--device", "device_name", default="cpu", show_default=True, help="Such as cuda.")
-@click.option("--threads", default=1, show_default=True)
+@click.option("--threads", type=whole(1, 1024), default=1, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="File of lines; there the search is resumable, too.")
 def main(
     data_dir: Path,
@@ -210,7 +260,7 @@ def main(
 ) -> None:
     """Searches once, or goes on with it, and prints what was found."""
     torch.set_num_threads(threads)
-    begun, device = time.monotonic(), torch.device(device_name)
+    begun, device = time.monotonic(), usable_device(device_name)
     config = SearchConfig(
         warmup_epochs=warmup_epochs,
         epochs=epochs,
@@ -233,21 +283,32 @@ def main(
         f"{'best' if judged else 'first'} of {nets}{'' if max_macs is None else ' near the limit'}",
     }
     key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:8]
-    lines = [json.loads(line) for line in out.read_text().splitlines()] if out is not None and out.exists() else []
-    for line in lines:
+    for line in [] if out is None else read_lines(out):
         if asked.items() <= line.items():
             print(json.dumps(line))
             return
     space, small = nas_bench_macro_space(), nas_bench_macro_space(width_mult, resolution=resolution)
     table = read_nas_bench_macro(table_file)
+    if (known := table.known(space)) < space.size():
+        raise UserError(f"{table_file} has {known:,} of the {space.size():,} nets: take the file as it was published")
     limits = [] if max_macs is None else [Limit(metric=MACS, at_most=max_macs)]
+    feasible_nets(space, limits)  # refuses what no net is within
     best = max(net.accuracy for net in table.nets.values() if max_macs is None or net.macs <= max_macs)
     with reporter_on_stdout() as reporter:
         images, _ = read_images(data_dir, resolution=small.resolution, download=False, reporter=reporter)
+    if len(images.classes) != space.classes:
+        raise UserError(
+            f"{data_dir} has {len(images.classes)} classes, and the table is of CIFAR-10: name another --data-dir"
+        )
     of_all = len(images)
     if share < 1:
         _, images = split_share(images, share, seeded_generator(seed, "share"))
     train, held_out = split_share(images, HELD_OUT, seeded_generator(seed, "held out"))
+    if len(train) // batch_size < arch_interval:
+        raise UserError(
+            f"{len(train):,} images to learn from are fewer than {arch_interval} batches of {batch_size}, after "
+            "which the architecture learns: give a larger --share, or a smaller --batch-size or --arch-interval"
+        )
     train, held_out = train.on(device), held_out.on(device)
     with tuned(device):
         supernet = searched(
@@ -311,4 +372,7 @@ def main(
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (UserError, PnasError, OSError) as error:
+        raise SystemExit(str(error)) from None

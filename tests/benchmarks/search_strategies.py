@@ -9,9 +9,11 @@ net that the strategy has asked for. An evaluation is a training of 50 epochs th
     python tests/benchmarks/search_strategies.py --table nas_bench_macro_cifar10.csv --proxies 300 --data-dir CIFAR10
 
 prints instead how well proxies that need no training order so many random nets: a line for each, with its rank
-correlation (Spearman) with the table's accuracies. NASWOT looks at the same training images for all nets.
+correlation (Spearman) with the table's accuracies. NASWOT looks at the same training images for all nets. With `--out
+FILE.jsonl` there is a line of each net's value, too, as soon as it is known; what stands there is not computed again.
 """
 
+import hashlib
 import json
 import os
 import statistics
@@ -21,12 +23,15 @@ from functools import cache, partial
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
 from attrs import frozen
 
+from pnas_apps.cli.option_types import COUNT, whole
 from pnas_apps.exploring.named_strategies import STRATEGIES, make_strategy
+from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter, SafeConsole
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.images.batches import ImageBatches
@@ -38,6 +43,7 @@ from pnas_ops import (
     Choices,
     FeasibleNets,
     Judge,
+    PnasError,
     Trial,
     nas_bench_macro_space,
     naswot_judge,
@@ -67,10 +73,16 @@ class Field:
 
 @cache
 def field(table: Path, limit: float | None) -> Field:
-    """The table's nets within so many MACs."""
-    limits = [] if limit is None else [Limit(metric=MACS, at_most=limit)]
-    nets = feasible_nets(nas_bench_macro_space(), limits)
-    accuracies = {choices: 100 * net.accuracy for choices, net in read_nas_bench_macro(table).nets.items()}
+    """The table's nets within so many MACs.
+
+    Raises:
+        UserError, PnasError: for a table that is none, or lacks nets, and a limit that no net is within.
+    """
+    limits, space = [] if limit is None else [Limit(metric=MACS, at_most=limit)], nas_bench_macro_space()
+    nets, known = feasible_nets(space, limits), read_nas_bench_macro(table)
+    if (count := known.known(space)) < space.size():
+        raise UserError(f"{table} has {count:,} of the {space.size():,} nets: take the file as it was published")
+    accuracies = {choices: 100 * net.accuracy for choices, net in known.nets.items()}
     return Field(nets=nets, accuracies=accuracies, best=max(accuracies[choices] for choices in nets.every()))
 
 
@@ -105,7 +117,9 @@ def line(name: str, limit: float | None, count: int, found: Sequence[float]) -> 
     }
 
 
-def proxies(table: Path, data_dir: Path, count: int, images: int, reporter: Reporter) -> Iterator[dict[str, object]]:
+def proxies(
+    table: Path, data_dir: Path, count: int, images: int, out: Path | None, reporter: Reporter
+) -> Iterator[dict[str, object]]:
     """A line for each proxy, of as many random nets without repetition.
 
     Args:
@@ -113,9 +127,10 @@ def proxies(table: Path, data_dir: Path, count: int, images: int, reporter: Repo
         data_dir: what the program's --data-dir takes.
         count: of nets.
         images: that NASWOT looks at.
+        out: file of the nets' values; None for none.
         reporter: shows progress.
     """
-    searched = field(table, None)
+    searched, known = field(table, None), [] if out is None else read_lines(out)
     draws, drawn = seeded_generator(0, "nets"), dict[Choices, Architecture]()
     while len(drawn) < count:
         choices = searched.nets.sample(draws, taken=drawn.keys())
@@ -127,7 +142,11 @@ def proxies(table: Path, data_dir: Path, count: int, images: int, reporter: Repo
         train, measure_preprocessing(train), batch_size=images, generator=seeded_generator(0, "images"), device=CPU
     )
     batch, _ = next(iter(shuffled))
-    judges: Mapping[str, Judge] = {"naswot": naswot_judge(batch), "synflow": synflow_judge()}
+    of_naswot = {"images": len(batch), "batch": hashlib.sha256(batch.numpy().tobytes()).hexdigest()[:8]}
+    judges: list[tuple[str, Judge, dict[str, object]]] = [
+        ("naswot", naswot_judge(batch), of_naswot),
+        ("synflow", synflow_judge(), {}),
+    ]
     truth = [searched.accuracies[choices] for choices in drawn]
 
     def told(name: str, values: Sequence[float]) -> dict[str, object]:
@@ -135,22 +154,46 @@ def proxies(table: Path, data_dir: Path, count: int, images: int, reporter: Repo
         return {"proxy": name, "nets": len(truth), "rank": None if rank is None else round(rank, 3)}
 
     yield told("macs", [MACS.of(net) for net in drawn.values()])
-    for name, judge in judges.items():
-        nets = reporter.counted(name, drawn.items(), len(drawn))
-        values = [judge.judge(net, seeded_generator(0, "judge", *choices)).value for choices, net in nets]
-        yield told(name, values) | ({"images": len(batch)} if name == "naswot" else {})
+    for name, judge, looked_at in judges:
+        values = []
+        for choices, net in reporter.counted(name, drawn.items(), len(drawn)):
+            place = {"proxy": name, "net": "".join(map(str, choices))} | looked_at
+            value = next((line["value"] for line in known if place.items() <= line.items()), None)
+            if value is None:
+                value = judge.judge(net, seeded_generator(0, "judge", *choices)).value
+                if out is not None:
+                    with out.open("a") as file:
+                        file.write(json.dumps(place | {"value": value}) + "\n")
+            values.append(value)
+        yield told(name, values) | looked_at
+
+
+def read_lines(out: Path) -> list[dict[str, Any]]:
+    """The lines of a file, where there is one.
+
+    Raises:
+        UserError: naming a line that is none, as a kill may leave the last.
+    """
+    lines = []
+    for number, text in enumerate(out.read_text().splitlines() if out.exists() else (), start=1):
+        try:
+            lines.append({"value": None} | json.loads(text))
+        except (TypeError, ValueError):
+            raise UserError(f"{out}, line {number} is no line of JSON: delete it") from None
+    return lines
 
 
 @click.command(help=__doc__)
-@click.option("--table", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=True)
-@click.option("--seeds", type=click.IntRange(min=2), default=20, show_default=True)
+@click.option("--table", type=click.Path(path_type=Path), required=True)
+@click.option("--seeds", type=whole(2, 1_000_000), default=20, show_default=True)
 @click.option("--evaluations", default="10,50,200", show_default=True, help="Numbers of nets.")
-@click.option("--max-macs", type=float, multiple=True, help="These limits alone; else none, and 40, 60, 80 million.")
+@click.option("--max-macs", type=COUNT, multiple=True, help="These limits alone; else none, and 40, 60, 80 million.")
 @click.option("--strategy", "names", multiple=True, type=click.Choice([*STRATEGIES]), help="These alone.")
-@click.option("--proxies", "proxied", type=click.IntRange(min=2), help="Random nets that proxies are to order.")
-@click.option("--data-dir", type=click.Path(path_type=Path, exists=True), help="CIFAR-10, for --proxies.")
-@click.option("--images", type=click.IntRange(min=2), default=32, show_default=True, help="That NASWOT looks at.")
-@click.option("--processes", type=click.IntRange(min=1), default=os.cpu_count(), show_default=True)
+@click.option("--proxies", "proxied", type=whole(2, 6561), help="Random nets that proxies are to order.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="CIFAR-10, for --proxies.")
+@click.option("--images", type=whole(2, 10_000), default=32, show_default=True, help="That NASWOT looks at.")
+@click.option("--out", type=click.Path(path_type=Path), help="File of lines, for --proxies.")
+@click.option("--processes", type=whole(1, 1024), default=os.cpu_count(), show_default=True)
 def main(
     table: Path,
     seeds: int,
@@ -160,18 +203,24 @@ def main(
     proxied: int | None,
     data_dir: Path | None,
     images: int,
+    out: Path | None,
     processes: int,
 ) -> None:
     reporter = Reporter(SafeConsole(stderr=True))
     if proxied is not None:
         if data_dir is None:
-            raise click.UsageError("--proxies needs images: name them with --data-dir")
+            raise UserError("--proxies needs images: name them with --data-dir")
         torch.set_num_threads(1)
-        for one in proxies(table, data_dir, proxied, images, reporter):
+        for one in proxies(table, data_dir, proxied, images, out, reporter):
             print(json.dumps(one), flush=True)
         return
-    counts = [int(count) for count in evaluations.split(",")]
-    kinds = list(product(max_macs or LIMITS, names or STRATEGIES))
+    if data_dir is not None or out is not None:
+        raise UserError("--data-dir and --out are for --proxies: leave them out")
+    counts = [int(whole(1, 6561).read(count, "--evaluations")) for count in evaluations.split(",")]
+    limits = max_macs or LIMITS
+    for limit in limits:
+        field(table, limit)  # what is wrong is told before others are started
+    kinds = list(product(limits, names or STRATEGIES))
     searches = [(limit, name, seed) for limit, name in kinds for seed in range(seeds)]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         done = reporter.counted("searches", pool.map(partial(regrets, table, counts), searches), len(searches))
@@ -182,4 +231,7 @@ def main(
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (UserError, PnasError, OSError) as error:
+        raise SystemExit(str(error)) from None

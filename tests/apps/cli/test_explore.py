@@ -11,17 +11,20 @@ import pytest
 from click.testing import CliRunner, Result
 
 from command_line import assert_refused
+from pnas_apps.exploring import explore as exploring
 from pnas_apps.exploring.outcome import Explored
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.folder import RunFolder
 from pnas_cifar10.cli import main
-from pnas_ops import Architecture, cifar_mbconv_space, load_json
+from pnas_ops import Architecture, cifar_mbconv_space, load_json, to_json
 from tables import uniform_table
 
 TINY = ["--blocks-per-stage", "1", "--width-mult", "0.25", "--resolution", "16", "--train-epochs", "1"]
 TINY += ["--train-warmup-epochs", "0"]
 FEW = ["--validation-share", "0.5", "--search-arch-interval", "1", "--batch-size", "4"]
 MACRO = ["--space", "nas-bench-macro", "--judge", "table"]
+WITHIN = ["--target-latency-ms", "5", "--device", "torch-cpu"]
+"""A limit that is read from a table, which is not there yet."""
 
 
 def explore(folder: Path, run: str, *arguments: object) -> Result:
@@ -37,6 +40,12 @@ def found_in(folder: Path) -> Explored:
 @pytest.fixture
 def folder(image_folder: Path) -> Path:
     return image_folder.parent
+
+
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No table is measured."""
+    monkeypatch.setattr(exploring, "find_table", lambda run, choice: pytest.fail("a table is measured"))
 
 
 @pytest.fixture
@@ -146,30 +155,80 @@ def test_unknown_names_are_refused_with_those_that_are_known(folder: Path, optio
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_table_without_the_nets_of_the_space_is_refused(folder: Path, accuracies: Path) -> None:
-    few = explore(folder, "run", *MACRO, "--accuracies", accuracies)
+    few = explore(folder, "run", *MACRO, "--accuracies", accuracies, *WITHIN)
     assert_refused(few, r"accuracies.csv has 2 of the 6,561 nets of space 'nas-bench-macro")
-    others = explore(folder, "other", *TINY, "--judge", "table", "--accuracies", accuracies)
+    others = explore(folder, "run", *TINY, "--judge", "table", "--accuracies", accuracies)
     assert_refused(others, r"accuracies.csv has 0 of the [\d,]+ nets of space 'cifar")
+    assert not (folder / "run").exists()
 
 
-def test_a_worker_with_other_images_or_another_question_is_refused(folder: Path) -> None:
+@pytest.mark.usefixtures("unmeasured")
+def test_a_worker_with_other_images_or_another_question_is_refused_before_anything_is_there(folder: Path) -> None:
     study = ["--study", folder / "study.db", *TINY, "--judge", "synflow"]
     assert explore(folder, "first", *study).exit_code == 0
-    for index, (arguments, what) in enumerate(
-        [
-            (["--seed", "1"], "seed"),
-            (["--strategy", "random"], "strategy"),
-            (["--judge", "naswot"], "judge"),
-            (["--max-macs", "1e9"], "limits"),
-            (["--width-mult", "0.5"], "space"),
-        ]
+    for arguments, what in (
+        (["--seed", "1"], "seed"),
+        (["--strategy", "random"], "strategy"),
+        (["--judge", "naswot"], "judge"),
+        (["--max-macs", "1e9"], "limits"),
+        (["--width-mult", "0.5"], "space"),
+        (WITHIN, "limits and table"),
     ):
-        refused = explore(folder, f"other-{index}", *study, *arguments)
+        refused = explore(folder, "other", *study, *arguments)
         assert_refused(refused, rf"study.db holds a study of another {what}: give what it was begun with")
+        assert not (folder / "other").exists()
     blue = folder / "data" / "train" / "blue" / "0.png"
     shutil.copy(folder / "data" / "train" / "red" / "0.png", blue)
-    assert_refused(explore(folder, "changed", *study), "study.db holds a study of another data: give what")
+    assert_refused(explore(folder, "other", *study), "study.db holds a study of another data: give what")
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_nets_that_a_proxy_cannot_judge_are_refused_before_a_table_is_measured(folder: Path) -> None:
+    space = json.loads(to_json(cifar_mbconv_space(0.25, blocks_per_stage=1, classes=2, resolution=16)))
+    ops = [*(block["op"] for block in space["stem"]), *space["candidates"], space["head"]["op"]]
+    for op in ops:
+        op |= {} if op["kind"] == "Zero" else {"activation": "silu"}
+    (folder / "space.json").write_text(json.dumps(space))
+    result = explore(folder, "run", "--space", folder / "space.json", "--judge", "naswot", *WITHIN)
+    assert_refused(result, "NASWOT counts ReLUs, and the net has none: judge it by synflow")
+    assert not (folder / "run").exists()
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_a_study_that_cannot_be_used_is_refused_before_a_table_is_measured(folder: Path) -> None:
+    text = folder / "text.db"
+    text.write_text("no database at all, but long enough to be looked at" * 99)
+    for study, said in (
+        (text, r"text.db cannot be used for a study \(.*file is not a database\)"),
+        (folder, rf"{folder} cannot be used for a study \(.*unable to open database file\)"),
+        (folder / "nowhere" / "study.db", r"study.db cannot be written: make the folder .*nowhere or permit access"),
+        ("nosuch://host/nets", r"nosuch://host/nets cannot be used for a study \(.*nosuch"),
+    ):
+        assert_refused(explore(folder, "run", *TINY, "--judge", "synflow", *WITHIN, "--study", study), said)
+    assert {path.name for path in folder.iterdir()} == {"cache", "data", "text.db"}
+
+
+def test_a_study_whose_table_is_not_here_is_joined_with_that_table_only(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = folder / "table.json"
+    uniform_table(cifar_mbconv_space(0.25, blocks_per_stage=1, classes=2, resolution=16)).save(table)
+    study = ["--study", folder / "study.db", *TINY, "--judge", "synflow", *WITHIN, "--target-latency-ms", "1e3"]
+    given = ["--table", table, "--foreign-table"]
+    assert explore(folder, "first", *study, *given).exit_code == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(exploring, "find_table", lambda run, choice: pytest.fail("a table is measured"))
+        refused = explore(folder, "second", *study)
+    assert_refused(
+        refused,
+        r"study.db holds a study of another table: give what it was begun with \(as --table the table.json of the run "
+        r"that began it\), or name another --study",
+    )
+    own = folder / "first" / "table.json"
+    assert explore(folder, "second", *study, "--table", own, "--foreign-table", "--nets", "3").exit_code == 0
+    assert len(found_in(folder / "second").of("searched")) == 3
 
 
 def test_a_run_goes_on_with_its_own_study_only(folder: Path) -> None:
@@ -187,7 +246,7 @@ def test_train_and_report_wait_for_the_end_of_an_exploration(folder: Path) -> No
 
 
 @pytest.mark.slow
-def test_processes_share_the_work_and_one_that_is_killed_is_replaced(folder: Path) -> None:
+def test_processes_share_the_work(folder: Path) -> None:
     arguments = ["--data-dir", folder / "data", "--run-dir", folder / "run", "--cache-dir", folder / "cache"]
     more = ["--accelerator", "cpu", "--nets", "6", "--random-nets", "2", "--workers", "2", *FEW, *TINY]
     command = [sys.executable, "-m", "pnas_cifar10", "explore", *map(str, [*arguments, *more])]

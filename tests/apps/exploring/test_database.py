@@ -15,9 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
+from sqlalchemy import create_engine, inspect, text
 
 import explorers
 from explorers import heard_of_long_ago, settings, study_in
+from pnas_apps.exploring.addresses import address_of
+from pnas_apps.exploring.study import check_study
+from pnas_apps.ground.errors import UserError
 
 pytestmark = pytest.mark.slow
 TIMEOUT_S = 100
@@ -97,3 +102,17 @@ def test_what_a_killed_machine_was_judging_is_taken_up_by_another_that_knows_the
     assert Counter([*judged[0], *judged[1]]) == Counter("".join(map(str, entry.choices)) for entry in entries)
     assert len(entries) == len({entry.choices for entry in entries}) == 8
     assert {entry.worker for entry in entries} == {"host-0/run/1", "host-1/run/1"}
+
+
+def test_looking_whether_a_study_can_be_used_makes_nothing_on_a_server(url: str) -> None:
+    engine = create_engine(address_of(url).url)
+    check_study(address_of(url), explorers.FINGERPRINT)
+    assert inspect(engine).get_table_names() == []
+    study_in(url).close()
+    check_study(address_of(url), explorers.FINGERPRINT)
+    check_study(address_of(url.replace("#nets", "#others")), evolve(explorers.FINGERPRINT, seed="1"))
+    with pytest.raises(UserError, match=r"postgres#nets holds a study of another seed: give what it was begun with"):
+        check_study(address_of(url), evolve(explorers.FINGERPRINT, seed="1"))
+    with engine.connect() as database:
+        assert database.execute(text("SELECT study_name FROM studies")).scalars().all() == ["nets"]
+    engine.dispose()

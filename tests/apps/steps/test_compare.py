@@ -31,6 +31,7 @@ from pnas_apps.run.verdict import Verdict
 from pnas_apps.steps.compare import compare, find_verdict
 from pnas_apps.steps.contenders import contenders
 from pnas_apps.steps.hand_made_nets import fitted, nearest
+from pnas_apps.steps.reference_nets import fastest
 from pnas_apps.steps.table import Tabled
 from pnas_apps.steps.train import Trained
 from pnas_apps.training.training import Training, TrainingDivergedError
@@ -142,6 +143,18 @@ def test_more_nets_and_seeds_go_on_from_those_that_are_done(make_run: MakeRun, t
     find_verdict(run, TABLED, SEARCHED, CompareConfig(nets=1, epochs=2, seeds=1))
     assert len(trained) == 4
     assert len(read_finished(run.folder.accuracies)[0]) == 4 + 6 + 4
+
+
+def test_a_net_that_is_compared_for_two_reasons_is_trained_and_counted_once(
+    make_run: MakeRun, trained: list[str]
+) -> None:
+    run, once = make_run("run"), CompareConfig(nets=1, epochs=1, seeds=1)
+    searched = evolve(fastest(SPACE, TABLED.table), name="searched")
+    verdict = find_verdict(run, TABLED, searched, once)
+    assert trained == [f"{name} net, seed 0" for name in ("searched", "random-1", "biggest")]
+    assert verdict.of_kind("fastest")[0].accuracies == verdict.of_kind("searched")[0].accuracies
+    find_verdict(run, TABLED, searched, evolve(once, seeds=2))
+    assert "3 of 6 trainings are left: 3 passes over the training images" in told(run)
 
 
 def test_every_net_is_trained_from_fresh_weights_as_any_training_is_and_judged_at_its_end(make_run: MakeRun) -> None:

@@ -178,6 +178,21 @@ def test_each_aim_has_a_run_whose_search_is_over(whole: Run) -> None:
         assert state["arch_step"]["constraints"][0]["steps"] == 2 * (22 // 8 // 2)
 
 
+def test_the_weights_of_all_aims_are_on_the_disk_once_and_each_folder_goes_on_without_the_others(
+    whole: Run, tmp_path: Path
+) -> None:
+    first, second = (RunFolder(whole.folder.path / name) for name in NAMES)
+    common = "search.common.pt"
+    assert (first.path / common).samefile(second.path / common)
+    assert first.search_checkpoint.stat().st_size < (first.path / common).stat().st_size / 2
+    copy = RunFolder(tmp_path / "copy")
+    shutil.copytree(second.path, copy.path)
+    assert not copy.damages()
+    assert find_start(copy.path, alpha=True).start.sha256 == find_start(second.path, alpha=True).start.sha256
+    found, expected = (load_checkpoint(one.search_checkpoint, kind="search") for one in (copy, second))
+    assert bits(found) == bits(expected)
+
+
 def test_it_ends_with_a_table_a_picture_and_the_results_of_all(whole: Run) -> None:
     results = load_json(whole.folder.results, SweepResults)
     assert [(aim.folder, aim.device, aim.asked_ms) for aim in results.aims] == [

@@ -1,9 +1,5 @@
 """Two processes train as one does on their joined batches."""
 
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +10,8 @@ import torch.distributed as dist
 from apps.training.parallel_training import train
 from bits import bits
 from pnas_apps.ground.processes import Processes, joined_processes
+from two_processes import run_in_two_processes
 
-TESTS = Path(__file__).resolve().parents[2]
-TIMEOUT_S = 120
 Result = dict[str, Any]
 
 
@@ -24,25 +19,8 @@ Result = dict[str, Any]
 def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Result], list[str]]:
     """What two processes with gloo end with, and what they print."""
     folder = tmp_path_factory.mktemp("parallel")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    # What torchrun sets; it would import torch a third time.
-    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
-    shared |= {"PYTHONPATH": str(TESTS)}
-    started = [
-        subprocess.Popen(
-            [sys.executable, str(TESTS / "apps" / "training" / "parallel_training.py"), str(folder)],
-            env=os.environ | shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    ended = [process.communicate(timeout=TIMEOUT_S) for process in started]
-    assert [process.returncode for process in started] == [0, 0], ended
-    return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)], [out for out, _ in ended]
+    printed = run_in_two_processes(Path(__file__).with_name("parallel_training.py"), folder)
+    return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)], printed
 
 
 def assert_equal(first: Any, second: Any, *, tolerance: float) -> None:

@@ -37,7 +37,8 @@ def table(tmp_path: Path) -> Path:
 
 def test_nets_have_the_published_parameters_and_macs(table: Path) -> None:
     known = read_nas_bench_macro(table)
-    assert len(known.nets) == 2
+    assert len(known.nets) == known.known(SPACE) == 2
+    assert known.known(cifar_mbconv_space()) == 0
     for choices, net in known.nets.items():
         built = SPACE.architecture(choices)
         assert (architecture_parameters(built), architecture_macs(built)) == (net.parameters, net.macs)
@@ -81,6 +82,10 @@ def test_refuses_a_net_that_it_does_not_have(table: Path) -> None:
         (HEADER + LINES + "00000001,64.34,64.21\n", "line 4 of .* is no net"),
         (HEADER + "00000001,64.34,64.21,nan,1,1\n", "line 2 of .* is no net"),
         (HEADER + "00000001,64.34,64.21,164,1,1\n", "line 2 of .* is no net"),
+        (HEADER + "00000001,64.34,64.21,64,1,1,1\n", "line 2 of .* is no net"),
+        (HEADER + "00000001,64.34,64.21,64,1,-1\n", "line 2 of .* is no net"),
+        (HEADER + LINES + LINES, "line 4 of .* has net 00000000 once more: take the file as it was published"),
+        (HEADER + "0" * 200_000, r"is no table \(field larger than field limit"),
     ],
 )
 def test_refuses_a_file_that_is_no_table(tmp_path: Path, text: str, said: str) -> None:

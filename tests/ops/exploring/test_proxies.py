@@ -5,9 +5,11 @@ from math import inf, log
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
 from pnas_ops import (
+    ProxyError,
     build_network,
     digits_mbconv_space,
     nas_bench_macro_space,
@@ -26,6 +28,40 @@ def test_synflow_of_a_linear_net_is_its_output_once_for_each_layer() -> None:
     network[1].running_mean.fill_(5.0)
     output = float((second.weight.abs().double() @ first.weight.abs().double()).sum().detach())
     assert synflow(network, (1, 4)) == pytest.approx(log(2 * output))
+
+
+def test_synflow_of_a_net_with_shortcuts_is_the_slope_along_its_weights() -> None:
+    """Sum of theta dR / dtheta is what R gains where all weights grow alike, by a central difference."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1, bias=False)
+            self.last, self.relu = nn.Linear(4, 2), nn.ReLU6()
+            self.norm, self.other_norm = nn.BatchNorm2d(4), nn.BatchNorm2d(4)
+
+        def forward(self, images: Tensor) -> Tensor:
+            inner = self.relu(self.norm(self.first(images)))
+            return self.last((inner + self.relu(self.other_norm(self.second(inner)))).mean((2, 3)))
+
+    torch.manual_seed(0)
+    network, ones = Net(), torch.ones(1, 3, 5, 5, dtype=torch.float64)
+
+    def flow(scale: float) -> float:
+        grown = {name: scale * weight.detach().double().abs() for name, weight in network.named_parameters()}
+        inner = functional.conv2d(ones, grown["first.weight"], grown["first.bias"], padding=1)
+        inner = inner + functional.conv2d(inner, grown["second.weight"], padding=1)
+        return float(functional.linear(inner.mean((2, 3)), grown["last.weight"], grown["last.bias"]).sum())
+
+    step = 1e-5
+    assert synflow(network, (1, 3, 5, 5)) == pytest.approx(log((flow(1 + step) - flow(1 - step)) / (2 * step)))
+
+
+def test_synflow_is_known_where_single_precision_has_no_number_for_it() -> None:
+    layers = [nn.Linear(1, 1, bias=False) for _ in range(10)]
+    for layer in layers:
+        nn.init.constant_(layer.weight, 1e20)
+    assert synflow(nn.Sequential(*layers), (1, 1)) == pytest.approx(log(10) + 200 * log(10))
 
 
 def test_synflow_counts_biases_by_what_comes_of_them() -> None:
@@ -57,7 +93,7 @@ def test_naswot_of_images_that_look_the_same_is_the_least() -> None:
 
 
 def test_naswot_refuses_a_net_without_what_it_counts() -> None:
-    with pytest.raises(ValueError, match="NASWOT counts ReLUs, and the net has none: judge it by synflow"):
+    with pytest.raises(ProxyError, match="NASWOT counts ReLUs, and the net has none: judge it by synflow"):
         naswot(nn.Linear(2, 2), torch.ones(2, 2))
 
 

@@ -1,6 +1,7 @@
 """Checkpoints that are damaged or half written."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,64 @@ def test_any_flipped_bit_is_detected_and_the_previous_checkpoint_is_used(
     damaged_path.write_bytes(undamaged[:byte] + flipped + undamaged[byte + 1 :])
     with pytest.warns(UserWarning, match=rf"{DAMAGED}: going on from the one before it, .*search\.previous\.pt"):
         assert load(damaged_path) == bits(OLD)
+
+
+@pytest.fixture
+def alike(tmp_path: Path) -> tuple[Path, Path]:
+    """Two checkpoints whose weights are in common."""
+    paths = tmp_path / "one" / "search.pt", tmp_path / "other" / "search.pt"
+    for path in paths:
+        path.parent.mkdir()
+    own = [{"network": {"alpha": torch.tensor(float(index))}, "step": index} for index in range(2)]
+    checkpoint.save_checkpoints(own, paths, common={"network": NEW}, kind="search")
+    return paths
+
+
+def whole(index: int) -> Any:
+    return bits({"network": {**NEW, "alpha": torch.tensor(float(index))}, "step": index})
+
+
+def test_what_checkpoints_have_in_common_is_on_the_disk_once_and_each_is_whole(alike: tuple[Path, Path]) -> None:
+    one, other = alike
+    assert checkpoint.common_part(one).samefile(checkpoint.common_part(other))
+    assert [load(path) for path in alike] == [whole(0), whole(1)]
+    delete_checkpoint(one)
+    assert not [*one.parent.iterdir()]
+    assert load(other) == whole(1)
+    save_checkpoint(NEXT, other, kind="search")
+    assert load(other) == bits(NEXT)
+    flip_last_bit(other)
+    with pytest.warns(UserWarning, match=r"search\.pt is damaged .*: going on from the one before it"):
+        assert load(other) == whole(1)
+
+
+def test_what_checkpoints_have_in_common_is_copied_where_a_file_has_one_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(source: Path, target: Path) -> None:
+        raise PermissionError("Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    paths = [tmp_path / name / "search.pt" for name in ("one", "other")]
+    checkpoint.save_checkpoints([{"step": 1}, {"step": 2}], paths, common={"weights": OLD}, kind="search")
+    assert [load(path) for path in paths] == [bits({"weights": OLD, "step": step}) for step in (1, 2)]
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda common: flip_last_bit(common), lambda common: common.touch()])
+def test_a_common_part_that_is_gone_or_damaged_or_of_another_is_named(
+    alike: tuple[Path, Path], damage: Callable[[Path], None]
+) -> None:
+    _, other = alike
+    common = checkpoint.common_part(other)
+    raw = common.read_bytes()
+    common.unlink()
+    common.write_bytes(raw)  # a file of its own
+    damage(common)
+    if common.exists() and common.read_bytes() == raw:
+        save_checkpoint(OLD, common, kind="search, in part")
+    lacks = r"search\.pt lacks search\.common\.pt, which is gone or damaged: delete what is there to begin again"
+    with pytest.raises(CheckpointError, match=lacks):
+        load(other)
 
 
 def flip_last_bit(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Several aims over one set of weights: against a search of one, and against a loop written by hand."""
 
 import copy
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean
@@ -19,6 +20,7 @@ from pnas_supernet import (
     SearchConfig,
     alpha_parameters,
     arch_step,
+    load_checkpoint,
     mixed_ops,
     sample_paths,
     sample_single,
@@ -89,6 +91,33 @@ def test_a_sweep_of_one_aim_is_the_search(dropping_network: nn.Module, gate: str
     found = finish(sweep)
     assert {part: found[part] for part in found.keys() - set(OWN)} == expected
     assert bits(sweep.search_state(0)) == expected
+
+
+def test_searches_that_are_saved_together_are_whole_alone_and_hold_their_weights_once(
+    dropping_network: nn.Module, tmp_path: Path
+) -> None:
+    sweep = make_sweep(dropping_network, 3)
+    finish(sweep)
+    expected = [bits(sweep.search_state(index)) for index in range(3)]
+    paths = {index: tmp_path / f"{index}" / "search.pt" for index in (0, 2, 1)}
+    for path in paths.values():
+        path.parent.mkdir()
+    sweep.save_searches(paths)
+    commons = [path.with_name("search.common.pt") for path in paths.values()]
+    assert len({common.stat().st_ino for common in commons}) == 1
+    shutil.copytree(tmp_path / "2", tmp_path / "copy")
+    shutil.rmtree(tmp_path / "0")
+    for index, folder in ((1, "1"), (2, "2"), (2, "copy")):
+        assert bits(load_checkpoint(tmp_path / folder / "search.pt", kind="search")) == expected[index]
+        assert sorted(path.name for path in (tmp_path / folder).iterdir()) == ["search.common.pt", "search.pt"]
+    search = ProxylessNAS(
+        copy.deepcopy(dropping_network),
+        sweep.config,
+        arch_step=GateStep(sweep.config.gate_sampler, Prefers(0)),
+        generator=torch.Generator(),
+    )
+    assert search.resume(paths[2])
+    assert bits(search.state_dict()) == expected[2]
 
 
 def by_hand(

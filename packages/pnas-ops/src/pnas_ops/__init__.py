@@ -107,7 +107,7 @@ from pnas_ops.exploring.plain_strategy import PlainStrategy
 from pnas_ops.exploring.predictor import AccuracyPredictor, fit_predictor
 from pnas_ops.exploring.predictor_search import PredictorSearch
 from pnas_ops.exploring.protocols import Choices, Judge, Judgement, Strategy, Trial
-from pnas_ops.exploring.proxies import ProxyJudge, naswot, naswot_judge, synflow, synflow_judge
+from pnas_ops.exploring.proxies import ProxyError, ProxyJudge, naswot, naswot_judge, synflow, synflow_judge
 from pnas_ops.exploring.simple_search import GridSearch, RandomSearch
 from pnas_ops.files.atomic import FilePath, sha256_of, staged_file, write_atomically
 from pnas_ops.files.folders import replaced_folder
@@ -265,6 +265,7 @@ __all__ = [
     "naswot",
     "naswot_judge",
     "ProxyJudge",
+    "ProxyError",
     "fit_predictor",
     "AccuracyPredictor",
     "rank_correlation",

@@ -60,6 +60,7 @@ def begin_run(
     designer: Designer | None = None,
     exploration: ExplorationSettings | None = None,
     start: AskedStart | None = None,
+    check: Callable[[Run], None] | None = None,
 ) -> Iterator[Run]:
     """A new run, or one that was interrupted and goes on: its images read, its folder found and held to the end.
 
@@ -76,6 +77,7 @@ def begin_run(
         designer: chooses the size of the preset's space; None where the preset says it.
         exploration: how nets are to be judged one by one; None for a search by gates.
         start: the search that its own is to begin with; None for fresh weights.
+        check: refuses what the command alone knows of, by the run as it is to be.
 
     Raises:
         UserError, PnasError: for anything that the user can mend.
@@ -91,6 +93,7 @@ def begin_run(
             designer=designer,
             exploration=exploration,
             start=start,
+            check=check,
             cache=find_cache(options.cache_dir),
             held=held,
         )
@@ -110,6 +113,7 @@ class _Beginning:
     designer: Designer | None
     exploration: ExplorationSettings | None
     start: AskedStart | None
+    check: Callable[[Run], None] | None
     cache: Cache
     held: ExitStack
 
@@ -133,6 +137,8 @@ class _Beginning:
         folder = given or self.held.enter_context(held_unfinished_folder(RUNS, self.name, settings, RunFolder))
         folder.check(settings)
         self._check_limits(task, preset, folder, devices)
+        if self.check is not None:
+            self.check(make_run(task, settings, folder.path, self.cache, self.session))
         try_metrics(metrics, reporter)
         tell_unchecked(folder, reporter)
         goes_on = folder.settings.exists()

@@ -160,7 +160,7 @@ def explore_verb(app: App) -> click.Command:
         """
         from pnas_apps.cli.beginning import begin_run
         from pnas_apps.exploring.addresses import address_of
-        from pnas_apps.exploring.explore import Means, explore
+        from pnas_apps.exploring.explore import Means, check_exploration, explore
         from pnas_apps.steps.start import find_start
         from pnas_apps.steps.table import TableChoice
 
@@ -200,6 +200,7 @@ def explore_verb(app: App) -> click.Command:
                 started,
                 until="search",
                 exploration=settings,
+                check=lambda run: check_exploration(run, settings, means),
             )
             with begun as run:
                 _tell_end(run, explore(run, settings, means))

@@ -18,11 +18,13 @@ class Address:
         url: of the database, as SQLAlchemy takes it; may hold a password.
         shown: the same as people may see it.
         name: of the study there.
+        file: that the database is; None for one of a server, and for what SQLite takes for a file by itself.
     """
 
     url: str
     shown: str
     name: str
+    file: Path | None = None
 
 
 def address_of(text: str) -> Address:
@@ -42,15 +44,18 @@ def address_of(text: str) -> Address:
             raise UserError(
                 f"{text} cannot hold a study, for there is a ? in its path: give another --study or --run-dir"
             )
-        return Address(url=f"sqlite:///{Path(text).absolute()}", shown=text, name=_DEFAULT_NAME)
+        path = Path(text).absolute()
+        return Address(url=f"sqlite:///{path}", shown=text, name=_DEFAULT_NAME, file=path)
     url, _, name = text.partition("#")
     try:
-        database = make_url(url).database
+        made = make_url(url)
     except (ArgumentError, ValueError):
         raise UserError(
             f"--study {url.partition('://')[0]}://... is no URL of a database: write "
             "DIALECT://USER:PASSWORD@HOST/DATABASE, or name a file"
         ) from None
-    if url.startswith("sqlite:") and database in (None, "", ":memory:"):
+    is_sqlite = made.get_backend_name() == "sqlite"
+    if is_sqlite and made.database in (None, "", ":memory:"):
         raise UserError(f"{url} is in the memory of one process, where no other finds it: name a file")
-    return Address(url=url, shown=without_passwords(text), name=name or _DEFAULT_NAME)
+    file = Path(made.database) if is_sqlite and made.database is not None and not made.query else None
+    return Address(url=url, shown=without_passwords(text), name=name or _DEFAULT_NAME, file=file)

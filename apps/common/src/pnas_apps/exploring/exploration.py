@@ -8,7 +8,7 @@ from attrs import frozen
 
 from pnas_apps.exploring.addresses import Address, address_of
 from pnas_apps.exploring.asking import Asker, KeptUp
-from pnas_apps.exploring.fingerprint import fingerprint_of
+from pnas_apps.exploring.fingerprint import Fingerprint, fingerprint_of
 from pnas_apps.exploring.judges import make_judge
 from pnas_apps.exploring.named_strategies import SUPERNET_STRATEGIES, make_strategy
 from pnas_apps.exploring.outcome import Explored, explored_nets
@@ -63,14 +63,19 @@ class Exploration:
         """Of the study."""
         return address_of(self.address or str(self.run.folder.path / "study.db"))
 
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """What must be equal for others to work on it too."""
+        table = self.table if needs_table(self.run, self.settings) else None
+        return fingerprint_of(self.run, self.settings, self.limits, table)
+
     def study(self, worker: str) -> Study:
         """The study, for a worker of this name.
 
         Raises:
             UserError: for one that cannot be used, or is of something else.
         """
-        table = self.table if self.table.entries else None
-        return Study(self.place, fingerprint_of(self.run, self.settings, self.limits, table), worker=worker)
+        return Study(self.place, self.fingerprint, worker=worker)
 
     def strategy(self, name: str) -> Strategy:
         """A strategy that was told nothing yet."""
@@ -118,3 +123,8 @@ class Exploration:
             aims=self.settings.aims,
             nets=explored_nets(found, [self.costs(entry.choices) for entry in found]),
         )
+
+
+def needs_table(run: Run, settings: ExplorationSettings) -> bool:
+    """Whether a limit or an aim is read from a latency table."""
+    return run.budget.latency_ms is not None or bool(run.budget.columns) or "latency" in settings.aims

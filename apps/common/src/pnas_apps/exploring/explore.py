@@ -1,21 +1,20 @@
 """The whole way of an exploration, from its table to its best net."""
 
 from contextlib import closing
-from datetime import date
 from pathlib import Path
 from shutil import rmtree
 
 from attrs import evolve, frozen
 
 from pnas_apps.devices.target import target_device
-from pnas_apps.exploring.exploration import Exploration
+from pnas_apps.exploring.exploration import Exploration, needs_table
 from pnas_apps.exploring.leaving import leave
 from pnas_apps.exploring.naming import explorer_name
 from pnas_apps.exploring.outcome import Explored
 from pnas_apps.exploring.page import told_effort
 from pnas_apps.exploring.progress import Shown
 from pnas_apps.exploring.scratch_judge import ScratchJudge
-from pnas_apps.exploring.study import Study
+from pnas_apps.exploring.study import Study, check_study
 from pnas_apps.exploring.work import work
 from pnas_apps.exploring.workers import WORKERS, folder_of, work_in_processes
 from pnas_apps.ground.errors import UserError
@@ -23,7 +22,7 @@ from pnas_apps.run.exploration_settings import ExplorationSettings
 from pnas_apps.run.run import Run
 from pnas_apps.steps.net_training import retrain
 from pnas_apps.steps.pipeline import announced
-from pnas_apps.steps.table import TableChoice, find_table
+from pnas_apps.steps.table import TableChoice, empty_table, find_table, known_table
 from pnas_apps.training.judging import accuracy
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, load_json
@@ -51,6 +50,27 @@ class Means:
     choice: TableChoice
 
 
+def check_exploration(run: Run, settings: ExplorationSettings, means: Means) -> None:
+    """Refuses what `explore` would refuse, as far as it can be told before anything is written or measured.
+
+    Raises:
+        UserError, PnasError: for a judge that cannot judge these nets, and a study that cannot be used or is of
+            something else. A table that would have to be measured is never that of a study that is there already.
+    """
+    info, table = target_device(run.target, cache=run.cache, log=None).info, None
+    if needs_table(run, settings):
+        table = known_table(run.task.space, info, run.folder, run.cache, means.choice)
+    exploration = Exploration(
+        run=run,
+        settings=settings,
+        table=table or empty_table(info),
+        address=means.study,
+        accuracies=means.accuracies,
+    )
+    exploration.judge(folder_of(run, 1) / "net")
+    check_study(exploration.place, exploration.fingerprint)
+
+
 def explore(run: Run, settings: ExplorationSettings, means: Means) -> Explored:
     """Judges nets until there are as many as were asked for; what the study has already is not judged again.
 
@@ -63,17 +83,17 @@ def explore(run: Run, settings: ExplorationSettings, means: Means) -> Explored:
         table = _table(run, settings, means.choice)
     exploration = Exploration(run=run, settings=settings, table=table, address=means.study, accuracies=means.accuracies)
     with announced("explore", STEPS, run.folder, run.reporter):
-        name = explorer_name(run.folder)
-        judge = exploration.judge(folder_of(run, 1) / "net")
+        name, trains = explorer_name(run.folder), settings.judge == "scratch"
         with closing(exploration.study(f"{name}/1")) as study:
-            run.reporter.line(told_effort(settings, judge.passes if isinstance(judge, ScratchJudge) else None))
+            scratch = ScratchJudge(run=run, epochs=settings.judge_epochs, folder=folder_of(run, 1)) if trains else None
+            run.reporter.line(told_effort(settings, None if scratch is None else scratch.passes))
             _judge_nets(exploration, study, name, means)
             explored, was_begun_here = exploration.outcome(study.entries()), study.was_begun_here
         if not explored.nets:
             raise UserError("no net was judged, since each has ended its worker: give it more memory, or smaller nets")
         leave(exploration, explored)
         rmtree(run.folder.path / WORKERS, ignore_errors=True)  # checkpoints of nets that are judged
-    if isinstance(judge, ScratchJudge) and was_begun_here:
+    if trains and was_begun_here:
         with announced("train", STEPS, run.folder, run.reporter):
             explored = evolve(explored, test_accuracy=_test_accuracy(run))
             run.folder.files.save(explored, run.folder.explored)
@@ -82,10 +102,9 @@ def explore(run: Run, settings: ExplorationSettings, means: Means) -> Explored:
 
 def _table(run: Run, settings: ExplorationSettings, choice: TableChoice) -> LatencyTable:
     """The run's latency table where a limit or an aim is read from it; else one without entries."""
-    if run.budget.latency_ms is not None or run.budget.columns or "latency" in settings.aims:
+    if needs_table(run, settings):
         return find_table(run, choice).table
-    info = target_device(run.target, cache=run.cache, log=None).info
-    return LatencyTable(device=info, measured_on=date.today().isoformat(), entries=())
+    return empty_table(target_device(run.target, cache=run.cache, log=None).info)
 
 
 def _judge_nets(exploration: Exploration, study: Study, name: str, means: Means) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import torch
+
 from pnas_apps.exploring.inherited_judge import inherited_judge
 from pnas_apps.exploring.scratch_judge import ScratchJudge
 from pnas_apps.ground.errors import UserError
@@ -14,6 +16,8 @@ from pnas_ops import (
     Judge,
     Space,
     TableJudge,
+    build_network,
+    naswot,
     naswot_judge,
     read_nas_bench_macro,
     synflow_judge,
@@ -47,7 +51,8 @@ def make_judge(
         on_step: called after every step of a training.
 
     Raises:
-        UserError, PnasError: for a table that is not one of the space's nets.
+        UserError, PnasError: for a table that is not one of the space's nets, weights of another space, and nets that a
+            proxy cannot judge.
     """
     match settings.judge:
         case "scratch":
@@ -59,6 +64,7 @@ def make_judge(
             assert accuracies is not None
             return table_judge(accuracies, run.task.space)
         case "naswot":
+            _check_naswot(run.task.space)
             images, _ = next(iter(run.shuffled_batches(run.task.train, "naswot")))
             return naswot_judge(images.cpu())
         case "synflow":
@@ -76,8 +82,7 @@ def table_judge(path: Path, space: Space) -> TableJudge:
         table = read_nas_bench_macro(path)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): name a table with --accuracies") from None
-    known = sum(_is_of(space, choices) for choices in table.nets)
-    if known < space.size():
+    if (known := table.known(space)) < space.size():
         raise UserError(
             f"{path} has {known:,} of the {space.size():,} nets of space {space.name!r}: search the --space that it is "
             "of, or have the nets judged by --judge scratch"
@@ -86,11 +91,10 @@ def table_judge(path: Path, space: Space) -> TableJudge:
     return TableJudge(table=table, space=space)
 
 
-def _is_of(space: Space, choices: tuple[int, ...]) -> bool:
-    try:
-        return space.choices(space.architecture(choices)) == choices
-    except ValueError:
-        return False
+def _check_naswot(space: Space) -> None:
+    """Raises a ProxyError where the largest net has no ReLU, which is told before any table is measured."""
+    net = space.architecture(MACS.most_choices(space))
+    naswot(build_network(net), torch.zeros(2, *net.input_shape[1:]))
 
 
 def _check_macs(path: Path, table: AccuracyTable, space: Space) -> None:

@@ -10,6 +10,7 @@ from pnas_apps.exploring.outcome import Explored, JudgedNet
 from pnas_apps.run.exploration_settings import ExplorationSettings
 from pnas_apps.training.judging import shown_score
 from pnas_latency import Limit
+from pnas_ops import counted
 
 SHOWN = 10
 """Of the best nets."""
@@ -23,7 +24,7 @@ def told_effort(settings: ExplorationSettings, passes: float | None) -> str:
         passes: over the training images, that judging a net takes; None where none is learned from.
     """
     beside = f" and {settings.random_nets} at random beside" if settings.random_nets else ""
-    line = f"  {settings.nets} nets by {settings.strategy}{beside}, judged by {settings.judge}"
+    line = f"  {counted(settings.nets, 'net')} by {settings.strategy}{beside}, judged by {settings.judge}"
     if passes is None:
         return line
     all_of_them = passes * (settings.nets + settings.random_nets)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +14,8 @@ from attrs import asdict, frozen
 from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy import create_engine, inspect
+from sqlalchemy.exc import SQLAlchemyError
 
 from pnas_apps.exploring.addresses import Address
 from pnas_apps.exploring.fingerprint import Fingerprint
@@ -104,8 +107,7 @@ class Study:
         with _usable(address), _quiet():
             self._storage = RDBStorage(
                 address.url,
-                # Of an SQLite file, which one process at a time writes.
-                engine_kwargs={"connect_args": {"timeout": 60}} if address.url.startswith("sqlite:") else None,
+                engine_kwargs=_engine_options(address),
                 heartbeat_interval=heartbeat_s,
                 grace_period=patience_s,
                 heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=_TRIES - 1),
@@ -114,7 +116,11 @@ class Study:
                 storage=self._storage, study_name=address.name, direction="maximize", load_if_exists=True
             )
             self._id = self._storage.get_study_id_from_name(address.name)
-            self._claim(address, fingerprint)
+            if _is_ours(self._study, address):
+                _refuse_another(self._study, address, fingerprint)
+            else:
+                self._study.set_user_attr(_BEGUN_BY, worker)
+                self._study.set_user_attr(_FINGERPRINT, json.dumps(asdict(fingerprint)))
 
     @property
     def was_begun_here(self) -> bool:
@@ -200,19 +206,68 @@ class Study:
                 "give another --study"
             ) from None
 
-    def _claim(self, address: Address, fingerprint: Fingerprint) -> None:
-        """Writes the fingerprint into a new study, and compares it with that of another."""
-        if _FINGERPRINT not in self._study.user_attrs:
-            if self._study.user_attrs or self._study.get_trials(deepcopy=False):
-                raise UserError(f"{address.shown} holds a study of another program: name another --study")
-            self._study.set_user_attr(_BEGUN_BY, self.worker)
-            self._study.set_user_attr(_FINGERPRINT, json.dumps(asdict(fingerprint)))
-        found = Fingerprint(**json.loads(self._study.user_attrs[_FINGERPRINT]))
-        if different := found.differences(fingerprint):
+
+def check_study(address: Address, fingerprint: Fingerprint) -> None:
+    """Refuses what `Study` would refuse, and makes nothing.
+
+    Raises:
+        UserError: for a database that cannot be used, and a study of something else.
+    """
+    file = address.file
+    if file is not None:
+        if not all(os.access(path, os.W_OK) for path in (file.parent, *([file] if file.exists() else []))):
             raise UserError(
-                f"{address.shown} holds a study of another {' and '.join(different)}: give what it was begun with, or "
-                "name another --study"
+                f"{address.shown} cannot be written: make the folder {file.parent} or permit access, or name another "
+                "--study"
             )
+        if not file.exists():
+            return
+    with _usable(address), _quiet():
+        engine = create_engine(address.url, **_engine_options(address))
+        has_studies = inspect(engine).has_table("studies")
+        engine.dispose()
+        if not has_studies:
+            return
+        storage = RDBStorage(address.url, engine_kwargs=_engine_options(address), skip_table_creation=True)
+        try:
+            if address.name in optuna.get_all_study_names(storage):
+                study = optuna.load_study(study_name=address.name, storage=storage)
+                if _is_ours(study, address):
+                    _refuse_another(study, address, fingerprint)
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+
+
+def _engine_options(address: Address) -> dict[str, Any]:
+    """An SQLite file is written by one process at a time."""
+    return {"connect_args": {"timeout": 60}} if address.url.startswith("sqlite") else {}
+
+
+def _is_ours(study: optuna.Study, address: Address) -> bool:
+    """Whether an exploration has claimed a study, which else is new.
+
+    Raises:
+        UserError: for one of another program.
+    """
+    if _FINGERPRINT in study.user_attrs:
+        return True
+    if study.user_attrs or study.get_trials(deepcopy=False):
+        raise UserError(f"{address.shown} holds a study of another program: name another --study")
+    return False
+
+
+def _refuse_another(study: optuna.Study, address: Address, fingerprint: Fingerprint) -> None:
+    """Raises a UserError for a study of ours that is of something else."""
+    found = Fingerprint(**json.loads(study.user_attrs[_FINGERPRINT]))
+    different = found.differences(fingerprint)
+    if not different:
+        return
+    table = " (as --table the table.json of the run that began it)" if "table" in different else ""
+    raise UserError(
+        f"{address.shown} holds a study of another {' and '.join(different)}: give what it was begun with{table}, or "
+        "name another --study"
+    )
 
 
 def _entry(trial: FrozenTrial) -> Entry:
@@ -246,8 +301,6 @@ def _quiet() -> Iterator[None]:
 @contextmanager
 def _usable(address: Address) -> Iterator[None]:
     """Around opening a study: what is wrong with the database is told in one line."""
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         yield
     except ImportError as error:

@@ -49,7 +49,7 @@ def split_share(
 
     way_out = "" if flag is None else f", or give {flag} 0.5"
     sizes = [round(share * size) for size in _sizes(images)]
-    return _split(images, sizes, f"{share:.3g} of it", needed=needed, way_out=way_out, generator=generator)
+    return _split(images, sizes, f"{100 * share:g}% of them", needed=needed, way_out=way_out, generator=generator)
 
 
 def split_count(

@@ -79,8 +79,9 @@ def find_verdict(run: Run, tabled: Tabled, searched: Architecture, config: Compa
     remarks = found.remarks(config.nets)
     for line in remarks:
         run.reporter.line(f"  {line}")
-    places = [(digest(net.architecture), config.epochs, seed) for seed in range(config.seeds) for net in found.nets]
-    left = sum(place not in done for place in places)
+    # A net that is there for two reasons, such as the fastest that was found, is trained once.
+    places = {(digest(net.architecture), config.epochs, seed) for seed in range(config.seeds) for net in found.nets}
+    left = len(places - done.keys())
     if left < len(places):
         passes = f"{left * config.epochs} passes over the training images"
         run.reporter.line(f"  {left} of {len(places)} trainings are left: {passes}")

@@ -1,6 +1,7 @@
 """One search for several aims: its tables, one a device, and its supernet, which every aim's own run goes on with."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from attrs import evolve, frozen
 
@@ -13,7 +14,7 @@ from pnas_apps.steps.rewards import make_cost
 from pnas_apps.steps.supernet_search import expected_ms_of, searched_supernet
 from pnas_apps.steps.table import TableChoice, Tabled, find_table
 from pnas_ops import AnyNet
-from pnas_supernet import ArchStep, ProxylessSweep, SuperNet, has_checkpoint, save_checkpoint, tuned
+from pnas_supernet import ArchStep, ProxylessSweep, SuperNet, has_checkpoint, tuned
 
 
 @frozen(kw_only=True, eq=False)
@@ -74,7 +75,7 @@ def sweep_search(run: Run, aimed: Sequence[Aimed]) -> None:
 
 
 def _leave_searches(run: Run, aimed: Sequence[Aimed], sweep: ProxylessSweep) -> None:
-    settings = run.folder.read_settings()
+    settings, left = run.folder.read_settings(), dict[int, Path]()
     for index, one in enumerate(aimed):
         folder = one.run.folder
         if not has_checkpoint(folder.search_checkpoint):
@@ -82,8 +83,9 @@ def _leave_searches(run: Run, aimed: Sequence[Aimed], sweep: ProxylessSweep) -> 
             folder.begin(settings_of_aim(settings, one.aim))
             folder.files.save(one.tabled.table, folder.table)
             folder.files.write(folder.history, history_lines(sweep.histories[index]))
-            # The last: where it is, so is all before it.
-            save_checkpoint(sweep.search_state(index), folder.search_checkpoint, kind="search")
+            left[index] = folder.search_checkpoint
+    # The last: where they are, so is all before them.
+    sweep.save_searches(left)
 
 
 def _run_of(run: Run, aim: SweepAim, folder: RunFolder) -> Run:

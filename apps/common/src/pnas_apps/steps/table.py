@@ -148,9 +148,8 @@ def check_limits(
         check_file_bytes(space)
     table = known_table(space, info, folder, cache, choice)
     if table is None:
-        nothing = LatencyTable(device=info, measured_on=date.today().isoformat(), entries=())
         _check_columns(None, space, budget, metrics)
-        check_budget(space, nothing, evolve(budget, latency_ms=None, columns={}))
+        check_budget(space, empty_table(info), evolve(budget, latency_ms=None, columns={}))
     else:
         _check_columns(table, space, budget, metrics)
         columns = {name: at_most for name, at_most in budget.columns.items() if name not in metrics}
@@ -167,6 +166,11 @@ def known_table(
         UserError: for a table that cannot be used.
     """
     return _given_table(space, info, folder, choice, _intact_table(folder)) or whole_cached_table(info, space, cache)
+
+
+def empty_table(info: DeviceInfo) -> LatencyTable:
+    """A table without entries, where none is needed or none is measured yet."""
+    return LatencyTable(device=info, measured_on=date.today().isoformat(), entries=())
 
 
 def _check_columns(table: LatencyTable | None, space: AnySpace, budget: Budget, metrics: Collection[str]) -> None:

@@ -2,9 +2,9 @@
 
 import csv
 from collections.abc import Mapping
-from math import isfinite
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import torch
 from attrs import field, frozen
@@ -66,6 +66,10 @@ class AccuracyTable:
     def __repr__(self) -> str:
         return f"<AccuracyTable {self.name!r}: {len(self.nets):,} nets>"
 
+    def known(self, space: ChoiceSpace[Any]) -> int:
+        """How many nets of a space it has."""
+        return sum(_is_of(space, choices) for choices in self.nets)
+
 
 @frozen(kw_only=True)
 class TableJudge:
@@ -106,32 +110,45 @@ def read_nas_bench_macro(path: FilePath) -> AccuracyTable:
             (of the test images, in per cent), parameters and macs.
 
     Raises:
-        AccuracyTableError: for a file with other columns, or a line that is none of that kind.
+        AccuracyTableError: for a file with other columns, a line that is no net, and a net that comes twice.
         OSError: where it cannot be read.
 
     References:
         Su et al., "Prioritized Architecture Sampling with Monto-Carlo Tree Search", arXiv 2103.11922.
     """
-    path = Path(path)
-    rows = csv.DictReader(path.read_text(encoding="utf-8", errors="replace").splitlines())
-    if tuple(rows.fieldnames or ()) != _COLUMNS:
+    path, way_out = Path(path), "take the file as it was published"
+    reader = csv.DictReader(path.read_text(encoding="utf-8", errors="replace").splitlines())
+    try:
+        columns, rows = reader.fieldnames or (), [*reader]
+    except csv.Error as error:
+        raise AccuracyTableError(f"{path} is no table ({error})", way_out) from None
+    if tuple(columns) != _COLUMNS:
         raise AccuracyTableError(
-            f"{path} has the columns {shortened(','.join(rows.fieldnames or ['none']))}",
+            f"{path} has the columns {shortened(','.join(columns or ['none']))}",
             f"a table of NAS-Bench-MACRO has {','.join(_COLUMNS)}",
         )
-    nets = {}
+    nets = dict[Choices, KnownNet]()
     for number, row in enumerate(rows, start=2):
         try:
-            nets[tuple(map(int, row["architecture"]))] = _known_net(row)
+            choices, net = tuple(map(int, row["architecture"])), _known_net(row)
         except (TypeError, ValueError):
-            raise AccuracyTableError(
-                f"line {number} of {path} is no net with its accuracies", "take the file as it was published"
-            ) from None
+            raise AccuracyTableError(f"line {number} of {path} is no net with its accuracies", way_out) from None
+        if choices in nets:
+            raise AccuracyTableError(f"line {number} of {path} has net {row['architecture']} once more", way_out)
+        nets[choices] = net
     return AccuracyTable(name=path.name, nets=nets, epochs=_MACRO_EPOCHS)
 
 
 def _known_net(row: Mapping[str, str]) -> KnownNet:
     accuracies = tuple(float(row[f"accuracy_{number}"]) / 100 for number in (1, 2, 3))
-    if not all(isfinite(accuracy) and 0 <= accuracy <= 1 for accuracy in accuracies):
+    parameters, macs = int(row["parameters"]), int(row["macs"])
+    if len(row) > len(_COLUMNS) or min(parameters, macs) < 1 or not all(0 <= accuracy <= 1 for accuracy in accuracies):
         raise ValueError
-    return KnownNet(accuracies=accuracies, parameters=int(row["parameters"]), macs=int(row["macs"]))
+    return KnownNet(accuracies=accuracies, parameters=parameters, macs=macs)
+
+
+def _is_of(space: ChoiceSpace[Any], choices: Choices) -> bool:
+    try:
+        return bool(space.choices(space.architecture(choices)) == choices)
+    except ValueError:
+        return False

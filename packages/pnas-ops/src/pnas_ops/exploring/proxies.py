@@ -8,6 +8,7 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
+from pnas_ops.data.errors import PnasError
 from pnas_ops.data.space import Architecture
 from pnas_ops.exploring.protocols import Judgement
 from pnas_ops.modules.build import build_network
@@ -15,6 +16,10 @@ from pnas_ops.modules.build import build_network
 _ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.SiLU)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _WITH_TWO_STATES = (nn.ReLU, nn.ReLU6)
+
+
+class ProxyError(PnasError, ValueError):
+    """A net of which a proxy can tell nothing."""
 
 
 def synflow(network: nn.Module, input_shape: tuple[int, ...]) -> float:
@@ -56,7 +61,7 @@ def naswot(network: nn.Module, images: Tensor) -> float:
         Minus infinity where two images look the same.
 
     Raises:
-        ValueError: for a net without ReLU.
+        ProxyError: for a net without ReLU.
 
     References:
         Mellor et al., "Neural Architecture Search without Training", arXiv 2006.04647, equation 2.
@@ -70,7 +75,7 @@ def naswot(network: nn.Module, images: Tensor) -> float:
 
     rectifiers = [module for module in network.modules() if isinstance(module, _WITH_TWO_STATES)]
     if not rectifiers:
-        raise ValueError("NASWOT counts ReLUs, and the net has none: judge it by synflow")
+        raise ProxyError("NASWOT counts ReLUs, and the net has none", "judge it by synflow")
     for module in rectifiers:
         module.register_forward_hook(count)
     with torch.no_grad():

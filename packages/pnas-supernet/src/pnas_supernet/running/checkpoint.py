@@ -2,20 +2,24 @@
 
 import hashlib
 import io
+import os
 import pickle
+import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from pnas_ops import FilePath, PnasError, clear_leftovers, in_one_line, write_atomically
+from pnas_ops import FilePath, PnasError, clear_leftovers, in_one_line, staged_file, write_atomically
 
 _MAGIC = b"PNAS checkpoint\n"
 _PAYLOAD = len(_MAGIC) + hashlib.sha256().digest_size
 _VERSION = 2
+_VERSION_WITH_COMMON = 3
+"""Of a file that holds a part of a state, and the hash of what is in another file beside it."""
 
 
 class CheckpointError(PnasError, ValueError):
@@ -32,16 +36,32 @@ def save_checkpoint(state: dict[str, Any], path: FilePath, *, kind: str) -> None
         path: the file.
         kind: what the state is of, such as "search".
     """
-    path = Path(path)
-    buffer = io.BytesIO()
-    torch.save({"version": _VERSION, "kind": kind, "state": state}, buffer)
-    payload = buffer.getvalue()
-    following = path.with_suffix(f".next{path.suffix}")
-    clear_leftovers(path.parent, following.name)
-    write_atomically(following, _MAGIC + hashlib.sha256(payload).digest() + payload)
-    if path.exists() and _damage(path.read_bytes()) is None:
-        path.replace(previous(path))
-    following.replace(path)
+    _save({"version": _VERSION, "kind": kind, "state": state}, Path(path))
+
+
+def save_checkpoints(
+    states: Sequence[dict[str, Any]], paths: Sequence[FilePath], *, common: dict[str, Any], kind: str
+) -> None:
+    """`save_checkpoint` for several states, of which what they have in common is on the disk once.
+
+    It is in one file that has a name in the folder of each of them: copying, moving or deleting one folder leaves the
+    others whole. Where a file system knows one name for a file only, there are copies.
+
+    Args:
+        states: what each has of its own.
+        paths: their files, in folders of their own.
+        common: what all have besides, in nested dicts as theirs.
+        kind: what they are of.
+    """
+    files = [*map(Path, paths)]
+    first = common_part(files[0])
+    delete_checkpoint(first)
+    digest = _save({"version": _VERSION, "kind": f"{kind}, in part", "state": common}, first)
+    for state, file in zip(states, files, strict=True):
+        if file != files[0]:
+            with staged_file(common_part(file)) as staged:
+                _name_or_copy(first, staged)
+        _save({"version": _VERSION_WITH_COMMON, "kind": kind, "state": state, "common": digest}, file)
 
 
 def load_checkpoint(path: FilePath, *, kind: str) -> dict[str, Any]:
@@ -56,12 +76,11 @@ def load_checkpoint(path: FilePath, *, kind: str) -> dict[str, Any]:
     for candidate in (path, previous(path)):
         if not candidate.exists():
             continue
-        raw = candidate.read_bytes()
-        damage = _damage(raw)
-        if damage is not None:
-            damages.append(f"{candidate} {damage}")
+        try:
+            state = _load(candidate, kind, common_part(path))
+        except _DamagedError as error:
+            damages.append(str(error))
             continue
-        state = _state(raw[_PAYLOAD:], candidate, kind)
         if damages:
             warnings.warn(f"{damages[0]}: going on from the one before it, {candidate}", stacklevel=2)
         return state
@@ -92,9 +111,9 @@ def has_checkpoint(path: FilePath) -> bool:
 
 
 def delete_checkpoint(path: FilePath) -> None:
-    """Removes both files."""
-    Path(path).unlink(missing_ok=True)
-    previous(path).unlink(missing_ok=True)
+    """Removes its files."""
+    for file in (Path(path), previous(path), common_part(path)):
+        file.unlink(missing_ok=True)
 
 
 def previous(path: FilePath) -> Path:
@@ -103,18 +122,76 @@ def previous(path: FilePath) -> Path:
     return path.with_suffix(f".previous{path.suffix}")
 
 
+def common_part(path: FilePath) -> Path:
+    """Where the part of a checkpoint is that others have, too: `search.pt` gives `search.common.pt`."""
+    path = Path(path)
+    return path.with_suffix(f".common{path.suffix}")
+
+
+class _DamagedError(Exception):
+    """Names a file that is not what was written, and says in what way."""
+
+
+def _save(content: dict[str, Any], path: Path) -> bytes:
+    """Writes a file and keeps the one before it; returns its checksum."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    payload = buffer.getvalue()
+    digest = hashlib.sha256(payload).digest()
+    following = path.with_suffix(f".next{path.suffix}")
+    clear_leftovers(path.parent, following.name)
+    write_atomically(following, _MAGIC + digest + payload)
+    if path.exists() and _damage(path.read_bytes()) is None:
+        path.replace(previous(path))
+    following.replace(path)
+    return digest
+
+
+def _name_or_copy(file: Path, other: Path) -> None:
+    try:
+        os.link(file, other)
+    except OSError:  # a file system that knows one name only for a file
+        shutil.copyfile(file, other)
+
+
+def _load(path: Path, kind: str, common: Path) -> dict[str, Any]:
+    """The state in a file, joined with its common part where it has one."""
+    raw = path.read_bytes()
+    if (damage := _damage(raw)) is not None:
+        raise _DamagedError(f"{path} {damage}")
+    content = _content(raw, path, kind)
+    state: dict[str, Any] = content["state"]
+    if content["version"] == _VERSION:
+        return state
+    raw = common.read_bytes() if common.exists() else b""
+    if _damage(raw) is not None or _digest(raw) != content.get("common"):
+        raise _DamagedError(f"{path} lacks {common.name}, which is gone or damaged")
+    return _joined(_content(raw, common, f"{kind}, in part")["state"], state)
+
+
+def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Both, where what they have under the same name is joined in the same way."""
+    both = {name: _joined(one[name], other[name]) for name in one.keys() & other.keys()}
+    return {**one, **other, **both}
+
+
+def _digest(raw: bytes) -> bytes:
+    return raw[len(_MAGIC) : _PAYLOAD]
+
+
 def _damage(raw: bytes) -> str | None:
     if not raw.startswith(_MAGIC):
         return "is no checkpoint of PNAS, or its beginning is damaged"
-    if hashlib.sha256(raw[_PAYLOAD:]).digest() != raw[len(_MAGIC) : _PAYLOAD]:
+    if hashlib.sha256(raw[_PAYLOAD:]).digest() != _digest(raw):
         return "is damaged (its checksum is wrong)"
     return None
 
 
-def _state(payload: bytes, path: Path, kind: str) -> dict[str, Any]:
+def _content(raw: bytes, path: Path, kind: str) -> dict[str, Any]:
+    """What is in an undamaged file: version, kind, state, and what else belongs to its version."""
     foreign = CheckpointError(f"{path} holds no state of a {kind}", "name another file, or delete it to begin again")
     try:
-        content = torch.load(io.BytesIO(payload), weights_only=True, map_location="cpu")
+        content = torch.load(io.BytesIO(raw[_PAYLOAD:]), weights_only=True, map_location="cpu")
     except pickle.UnpicklingError:
         raise CheckpointError(
             f"{path} holds more than tensors and plain values, which is not loaded, for it could run code",
@@ -124,14 +201,13 @@ def _state(payload: bytes, path: Path, kind: str) -> dict[str, Any]:
         raise foreign from None
     if not isinstance(content, dict) or not content.keys() >= {"version", "kind", "state"}:
         raise foreign
-    if content["version"] != _VERSION:
+    if content["version"] not in (_VERSION, _VERSION_WITH_COMMON):
         raise CheckpointError(
-            f"{path} has version {content['version']} of the checkpoints' format, this software {_VERSION}",
+            f"{path} has version {content['version']} of the checkpoints' format, this software {_VERSION_WITH_COMMON}",
             "go on with the software that wrote it, or delete it to begin again",
         )
     if content["kind"] != kind:
         raise CheckpointError(f"{path} is a checkpoint of a {content['kind']}, not of a {kind}", "name another file")
-    state = content["state"]
-    if not isinstance(state, dict):
+    if not isinstance(content["state"], dict):
         raise foreign
-    return state
+    return content

@@ -1,6 +1,6 @@
 """A search for several aims at once: one set of weights, and an alpha for each aim."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,10 +9,11 @@ import torch.distributed as dist
 from attrs import evolve
 from torch import nn
 
-from pnas_ops import Batches, Score
+from pnas_ops import Batches, FilePath, Score
 from pnas_supernet.gates.alphas import active_alphas, copied_alphas
 from pnas_supernet.gates.mixed_op import alpha_parameters
 from pnas_supernet.running.aim import Aim
+from pnas_supernet.running.checkpoint import save_checkpoints
 from pnas_supernet.running.proxyless_nas import ProxylessNAS
 from pnas_supernet.running.search_state import refuse_not_finite
 from pnas_supernet.searching.arch_steps import ArchStep
@@ -132,6 +133,33 @@ class ProxylessSweep(ProxylessNAS):
                 scalers=tuple(scaler for scaler in scalers if scaler is not None),
                 progress=aim.progress,
             ).state_dict()
+
+    def save_searches(self, paths: Mapping[int, FilePath]) -> None:
+        """Writes the `search_state` of each aim as a checkpoint of its own, with the weights of all on the disk once.
+
+        Each folder is whole by itself: `load_checkpoint` and `ProxylessNAS.resume` read it wherever it is copied to,
+        and whatever becomes of the others.
+
+        Args:
+            paths: by the numbers of the aims, in folders of their own.
+
+        Raises:
+            DivergenceError: where a step before was not finite.
+        """
+        alphas = set(alpha_parameters(self.network))
+        named = self.network.named_parameters(remove_duplicate=False)
+        own = {name for name, parameter in named if parameter in alphas}
+        states = [self.search_state(index) for index in paths]
+        common = {
+            "network": {name: tensor for name, tensor in states[0]["network"].items() if name not in own},
+            "weight_optimizer": states[0]["weight_optimizer"],
+        }
+        of_each = [
+            {part: content for part, content in state.items() if part not in common}
+            | {"network": {name: state["network"][name] for name in own}}
+            for state in states
+        ]
+        save_checkpoints(of_each, [*paths.values()], common=common, kind=ProxylessNAS.kind)
 
     def state_dict(self) -> dict[str, Any]:
         """As `ProxylessNAS.state_dict`, of all aims."""
