@@ -183,7 +183,7 @@ def test_a_split_holds_out_the_share_of_every_class_and_loses_nothing(image_set:
     both = torch.cat([rest.images, held_out.images]).flatten(1)
     assert torch.equal(both.unique(dim=0), image_set.images.flatten(1).unique(dim=0))
     assert len(both) == 60
-    with pytest.raises(UserError, match="class 'dark' has 20 images, and 51 are needed to hold out 0"):
+    with pytest.raises(UserError, match="class 'dark' has 20 images, and 51 are needed to hold out 1% of them: add 31"):
         split_share(image_set, 0.01, seeded_generator(0, "split"))
 
 
