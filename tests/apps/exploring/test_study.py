@@ -1,11 +1,16 @@
 """Studies that cannot be used, or are of something else."""
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 from attrs import evolve, fields
+from optuna.storages._rdb import models
 
 from explorers import FINGERPRINT, heard_of_long_ago, study_in
 from pnas_apps.exploring.addresses import address_of
@@ -130,3 +135,24 @@ def test_what_another_program_has_put_into_a_study_is_told_in_one_line(tmp_path:
     foreign.add_trial(optuna.trial.create_trial(value=1.0))
     with pytest.raises(UserError, match=r"trial 1 in .*study.db is another program's, .*: give another --study"):
         study.entries()
+
+
+def test_of_two_workers_that_see_a_net_wait_at_once_one_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each looks at it before either has changed it, if the database lets them."""
+    workers = [study_in(tmp_path / "study.db", worker=name) for name in ("one", "other")]
+    workers[0].put((0,) * 6, "searched")
+    both_have_looked, find = threading.Barrier(2), models.TrialModel.find_or_raise_by_id
+
+    def look(*arguments: Any, **options: Any) -> Any:
+        trial = find(*arguments, **options)
+        if options.get("for_update"):
+            with suppress(threading.BrokenBarrierError):
+                both_have_looked.wait(1)
+        return trial
+
+    monkeypatch.setattr(models.TrialModel, "find_or_raise_by_id", look)
+    with ThreadPoolExecutor() as pool:
+        took = [*pool.map(lambda worker: worker.take(0), workers)]
+    assert sorted(took) == [False, True]

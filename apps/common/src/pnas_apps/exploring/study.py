@@ -14,7 +14,7 @@ from attrs import asdict, frozen
 from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import Connection, create_engine, event, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from pnas_apps.exploring.addresses import Address
@@ -112,6 +112,8 @@ class Study:
                 grace_period=patience_s,
                 heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=_TRIES - 1),
             )
+            if self._storage.engine.name == "sqlite":
+                _let_one_at_a_time(self._storage)
             self._study = optuna.create_study(
                 storage=self._storage, study_name=address.name, direction="maximize", load_if_exists=True
             )
@@ -242,6 +244,25 @@ def check_study(address: Address, fingerprint: Fingerprint) -> None:
 def _engine_options(address: Address) -> dict[str, Any]:
     """An SQLite file is written by one process at a time."""
     return {"connect_args": {"timeout": 60}} if address.url.startswith("sqlite") else {}
+
+
+def _let_one_at_a_time(storage: RDBStorage) -> None:
+    """Has each transaction hold the SQLite file from its beginning, not from its first change on.
+
+    SQLite knows no rows to hold: two workers would find the same net waiting, and both take it. As SQLAlchemy's
+    documentation has it ("Serializable isolation / Savepoints / Transactional DDL" of pysqlite).
+    """
+
+    @event.listens_for(storage.engine, "connect")
+    def _(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # the driver begins nothing of its own accord
+
+    @event.listens_for(storage.engine, "begin")
+    def _(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    storage.remove_session()
+    storage.engine.dispose()  # connections from before
 
 
 def _is_ours(study: optuna.Study, address: Address) -> bool:
