@@ -362,7 +362,7 @@ def main(
         "rank_probable": rank(inherited, true),
         "random": by_name(space, drawn, inherited_of_drawn),
         "probable": by_name(space, probable, inherited),
-        "probs": [[round(p, 3) for p in row.tolist()] for row in probs],
+        "probs": [[round(p, 4) for p in row.tolist()] for row in probs],
         "seconds": round(time.monotonic() - begun),
     }
     if out is not None:

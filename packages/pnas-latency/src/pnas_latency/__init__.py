@@ -9,6 +9,7 @@ from pnas_latency.choosing.limit import Limit
 from pnas_latency.choosing.most_probable import FewerNetsWarning, most_probable_within_budget
 from pnas_latency.choosing.near_cost import NearCost
 from pnas_latency.choosing.near_limit import most_probable_near_limit, pressed_limit
+from pnas_latency.choosing.pooling import PoolingError, pooled_probs
 from pnas_latency.choosing.space_design import SpaceDesign, SpaceOutlook, design_spaces
 from pnas_latency.choosing.within_budget import UnprovenChoiceWarning, choose_within_budget
 from pnas_latency.controlling.controller import RecurrentController
@@ -104,6 +105,8 @@ __all__ = [
     "most_probable_within_budget",
     "most_probable_near_limit",
     "pressed_limit",
+    "pooled_probs",
+    "PoolingError",
     "Budget",
     "check_budget",
     "land_on_budget",

@@ -1,0 +1,48 @@
+"""What several searches agree on."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from pnas_ops import PnasError
+
+
+class PoolingError(PnasError, ValueError):
+    """Probabilities that are not of one space, or that rule one another out."""
+
+
+def pooled_probs(searches: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+    """The probabilities that several searches of one space amount to: the geometric means, as they add up to 1.
+
+    Of gates these are the softmax of the mean alphas. What one search is undecided on, another decides, and what an
+    accident of its seed has decided, others do not: `tests/benchmarks/pool_searches.py` shows by how much.
+
+    Args:
+        searches: of each the probabilities of each choice's options, each (options,).
+
+    Returns:
+        Of each choice the probabilities of its options, each (options,), float64, on the CPU.
+
+    Raises:
+        PoolingError: for no search, for those of other choices, and for a choice of which each option has the
+            probability 0 in some search.
+
+    References:
+        Hinton, "Training Products of Experts by Minimizing Contrastive Divergence", Neural Computation 14 (2002),
+        equation 1, with the experts' geometric mean in place of their product.
+    """
+    shapes = {tuple(row.shape for row in probs) for probs in searches}
+    if len(shapes) != 1:
+        raise PoolingError(
+            f"{len(searches)} searches have {len(shapes)} kinds of choices", "pass searches of one space, at least one"
+        )
+    pooled = []
+    for number, rows in enumerate(zip(*searches, strict=True)):
+        logarithms = torch.stack([row.detach().to("cpu", torch.float64) for row in rows]).log().mean(0)
+        if bool(torch.isneginf(logarithms).all()):
+            raise PoolingError(
+                f"each option of choice {number} has the probability 0 in some search", "pool searches that end earlier"
+            )
+        pooled.append(logarithms.softmax(0))
+    return pooled
