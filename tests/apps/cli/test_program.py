@@ -412,7 +412,7 @@ def test_a_table_of_another_space_is_refused_with_what_it_lacks(
         (["--data-dir", "nowhere"], "nowhere is not a folder with train/CLASS"),
         (
             [],
-            "class 'blue' has 4 images, and 6 are needed to hold out 0.1 of it: add 2, or give --validation-share 0.5",
+            "'blue' has 4 images, and 6 are needed to hold out 10% of them: add 2, or give --validation-share 0.5",
         ),
         (
             FEW[:2],

@@ -5,9 +5,14 @@ from math import log
 import pytest
 from attrs import evolve
 
-from pnas_apps.run.results import RunResults
+from pnas_apps.run.results import NetResult, RunResults
 from pnas_apps.steps.search_remarks import search_remarks
 from pnas_supernet import EpochRecord
+from tables import measurement
+
+NET = NetResult(
+    name="net", epochs=1, test_accuracy=0.5, parameters=1, macs=1, predicted_ms=1.0, measured=measurement(1.0)
+)
 
 
 def record(entropy: float) -> EpochRecord:
@@ -54,7 +59,7 @@ def test_an_expectation_far_from_the_target_is_told(expected_ms: float, said: st
 
 
 def test_the_effort_of_a_search_is_told_in_trainings_of_the_net_that_ships() -> None:
-    results = RunResults(nets=(), seconds={"search": 90.0, "train": 60.0})
+    results = RunResults(nets=(NET,), seconds={"search": 90.0, "train": 60.0})
     assert results.effort == (
         "Searching took as long as 1.5 trainings of the net that ships (as measured, with the landing: 90 s and 60 s)"
     )
