@@ -312,6 +312,8 @@ def test_a_proof_rests_on_every_image_and_target(labels: Tensor) -> None:
     found = [basis_of(one, "auto", FLOAT_TOLERANCE) for one in (test, *others)]
     assert len(set(found)) == len(found)
     assert basis_of(batches(labels.clone()), "auto", FLOAT_TOLERANCE) == found[0]
+    column = torch.stack([labels, labels], dim=1)[:, 0]
+    assert basis_of(batches(column), "auto", FLOAT_TOLERANCE) == found[0]
     assert basis_of(test, None, {"a": 0.1, "b": 0.2}) == basis_of(test, None, {"b": 0.2, "a": 0.1})
     assert basis_of(test, lambda outputs, targets: 0.5, FLOAT_TOLERANCE) is None
 

@@ -31,7 +31,7 @@ class Basis:
         """A batch of the test images, as the net takes them."""
         for part in (images, targets):
             self._hash.update(repr((part.dtype, tuple(part.shape))).encode())
-            self._hash.update(part.cpu().flatten().view(torch.uint8).numpy().data)
+            self._hash.update(part.cpu().contiguous().flatten().view(torch.uint8).numpy().data)
 
     @property
     def sha256(self) -> str | None:
