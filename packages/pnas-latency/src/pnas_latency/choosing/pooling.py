@@ -25,8 +25,8 @@ def pooled_probs(searches: Sequence[Sequence[Tensor]]) -> list[Tensor]:
         Of each choice the probabilities of its options, each (options,), float64, on the CPU.
 
     Raises:
-        PoolingError: for no search, for those of other choices, and for a choice of which each option has the
-            probability 0 in some search.
+        PoolingError: for no search, for those of other choices, for probabilities that are negative or not
+            finite, and for a choice of which each option has the probability 0 in some search.
 
     References:
         Hinton, "Training Products of Experts by Minimizing Contrastive Divergence", Neural Computation 14 (2002),
@@ -39,7 +39,13 @@ def pooled_probs(searches: Sequence[Sequence[Tensor]]) -> list[Tensor]:
         )
     pooled = []
     for number, rows in enumerate(zip(*searches, strict=True)):
-        logarithms = torch.stack([row.detach().to("cpu", torch.float64) for row in rows]).log().mean(0)
+        together = torch.stack([row.detach().to("cpu", torch.float64) for row in rows])
+        if not bool((together.isfinite() & (together >= 0)).all()):
+            raise PoolingError(
+                f"choice {number} has probabilities that are negative or not finite",
+                "see what has become of its search",
+            )
+        logarithms = together.log().mean(0)
         if bool(torch.isneginf(logarithms).all()):
             raise PoolingError(
                 f"each option of choice {number} has the probability 0 in some search", "pool searches that end earlier"
