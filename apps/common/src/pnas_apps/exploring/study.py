@@ -217,12 +217,16 @@ def check_study(address: Address, fingerprint: Fingerprint) -> None:
     """
     file = address.file
     if file is not None:
-        if not all(os.access(path, os.W_OK) for path in (file.parent, *([file] if file.exists() else []))):
+        with _usable(address):
+            is_there = file.exists()
+        if not file.parent.is_dir() or not all(
+            os.access(path, os.W_OK) for path in (file.parent, *([file] if is_there else []))
+        ):
             raise UserError(
                 f"{address.shown} cannot be written: make the folder {file.parent} or permit access, or name another "
                 "--study"
             )
-        if not file.exists():
+        if not is_there:
             return
     with _usable(address), _quiet():
         engine = create_engine(address.url, **_engine_options(address))
@@ -331,8 +335,8 @@ def _usable(address: Address) -> Iterator[None]:
             f"{address.shown} needs a driver that is not installed: pip install '{package}', or name another one as in "
             "DIALECT+DRIVER://..."
         ) from None
-    except (SQLAlchemyError, StorageInternalError, RuntimeError, TypeError, ValueError) as error:
-        reason = str(error.__cause__ or error).split("\n")[0]
+    except (SQLAlchemyError, StorageInternalError, OSError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(getattr(error, "strerror", None) or error.__cause__ or error).split("\n")[0]
         raise UserError(
             f"{address.shown} cannot be used for a study ({reason}): permit access to it, or name another --study"
         ) from None
