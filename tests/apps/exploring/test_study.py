@@ -64,7 +64,7 @@ def test_looking_whether_a_study_can_be_used_makes_nothing(tmp_path: Path) -> No
 
 def test_a_study_in_what_is_no_folder_is_refused_and_a_name_too_long_with_it(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="cannot be written: make the folder .*file or permit access"):
+    with pytest.raises(UserError, match=r"cannot be written: make the folder .*file or permit access"):
         check_study(address_of(str(tmp_path / "file" / "study.db")), FINGERPRINT)
     with pytest.raises(UserError, match="cannot be used for a study"):
         check_study(address_of(str(tmp_path / ("x" * 300))), FINGERPRINT)

@@ -33,5 +33,5 @@ def test_searches_that_cannot_be_pooled_are_refused() -> None:
     with pytest.raises(PoolingError, match="0 searches have 0 kinds"):
         pooled_probs([])
     for odd in (-1.0, float("nan"), float("inf")):
-        with pytest.raises(PoolingError, match="choice 1 has probabilities that are negative or not finite: see"):
+        with pytest.raises(PoolingError, match="choice 1 has probabilities that are negative or not finite: pool"):
             pooled_probs([[one, one], [one, torch.tensor([odd, 0.5])]])
