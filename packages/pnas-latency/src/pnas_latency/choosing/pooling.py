@@ -43,7 +43,7 @@ def pooled_probs(searches: Sequence[Sequence[Tensor]]) -> list[Tensor]:
         if not bool((together.isfinite() & (together >= 0)).all()):
             raise PoolingError(
                 f"choice {number} has probabilities that are negative or not finite",
-                "see what has become of its search",
+                "pool searches that went well",
             )
         logarithms = together.log().mean(0)
         if bool(torch.isneginf(logarithms).all()):
