@@ -118,11 +118,11 @@ class Study:
                 storage=self._storage, study_name=address.name, direction="maximize", load_if_exists=True
             )
             self._id = self._storage.get_study_id_from_name(address.name)
-            if _is_ours(self._study, address):
-                _refuse_another(self._study, address, fingerprint)
-            else:
+            if not _is_ours(self._study, address):
                 self._study.set_user_attr(_BEGUN_BY, worker)
                 self._study.set_user_attr(_FINGERPRINT, json.dumps(asdict(fingerprint)))
+            # Of one begun just now, too: another process may have begun it at the same moment.
+            _refuse_another(self._study, address, fingerprint)
 
     @property
     def was_begun_here(self) -> bool:
