@@ -307,7 +307,7 @@ def test_a_signal_that_ends_a_program_leaves_one_line(stop: signal.Signals) -> N
 
     before = signal.getsignal(stop)
     result = CliRunner().invoke(program, ["work"])
-    line = "error: interrupted: what is done is kept; run the same command again to go on\n"
+    line = "error: interrupted: the same command, given again, goes on from what was kept\n"
     assert (result.exit_code, result.stderr, left) == (128 + stop, line, ["a with block"])
     assert signal.getsignal(stop) is before
 
@@ -331,7 +331,7 @@ def test_a_second_run_measures_nothing_and_ctrl_c_loses_nothing(demo: tuple[Path
     printed, errors = process.communicate(timeout=60)
     assert "15 workloads: 0 measured now, 15 from" in printed
     assert process.returncode == 130
-    assert errors == "error: interrupted: what is done is kept; run the same command again to go on\n"
+    assert errors == "error: interrupted: the same command, given again, goes on from what was kept\n"
     kept = load_checkpoint(tmp_path / "run" / "search.pt", kind="search")
     assert len(kept["history"]) >= 1
     assert (tmp_path / "run" / "table.json").exists()

@@ -100,7 +100,7 @@ class Program(cloup.Group):
             _fail(f"{error}: make room or permit access, then run the same command again to go on")
         except KeyboardInterrupt as error:
             number = error.number if isinstance(error, TerminatedError) else signal.SIGINT
-            kept = ": what is done is kept; run the same command again to go on" if self._goes_on else ""
+            kept = ": the same command, given again, goes on from what was kept" if self._goes_on else ""
             _fail(f"interrupted{kept}", code=128 + number)
         except Exception as error:
             from pnas_ops import PnasError
