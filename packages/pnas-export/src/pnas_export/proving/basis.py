@@ -19,11 +19,14 @@ class Basis:
 
     Args:
         score, tolerance: as `pnas_export.prove` has them.
+
+    Attributes:
+        is_known: whether there is such a number; not where a function of somebody's judges.
     """
 
     def __init__(self, score: Score | Literal["auto"] | None, tolerance: Tolerance) -> None:
         # Of a function of somebody's nobody knows what it does today.
-        self._is_known = score is None or score == "auto"
+        self.is_known = score is None or score == "auto"
         tolerances = sorted(tolerance.items()) if isinstance(tolerance, Mapping) else tolerance
         self._hash = sha256(repr((_PROTOCOL, str(score), tolerances, processor_name())).encode())
 
@@ -36,12 +39,12 @@ class Basis:
     @property
     def sha256(self) -> str | None:
         """In hexadecimal digits; None where a function of somebody's judges."""
-        return self._hash.hexdigest() if self._is_known else None
+        return self._hash.hexdigest() if self.is_known else None
 
 
 def basis_of(test: Batches, score: Score | Literal["auto"] | None, tolerance: Tolerance) -> str | None:
-    """The number of a proof on these images, by a pass over them."""
+    """The number of a proof on these images, by a pass over them; None, at once, where there is none."""
     basis = Basis(score, tolerance)
-    for images, targets in test:
+    for images, targets in test if basis.is_known else ():
         basis.add(images, targets)
     return basis.sha256

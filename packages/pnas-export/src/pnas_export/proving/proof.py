@@ -190,7 +190,9 @@ def prove(
     check_batches(test)
     paths = {name: Path(file) for name, file in files.items()}
     models, refused = _load(paths)
-    taken = {} if known is None else _taken_over(known, paths, models, basis_of(test, score, tolerance))
+    taken = {}
+    if known is not None and known.files and known.basis_sha256 is not None:  # or a pass over the images is for nothing
+        taken = _taken_over(known, paths, models, basis_of(test, score, tolerance))
     new = {run: model for run, model in models.items() if run not in taken}
     if known is None or new:
         found = _proven(module, paths, new, test, score=score, tolerance=tolerance, progress=progress)
