@@ -41,6 +41,13 @@ def pressed_limit(
 
     Args:
         probs, space, limits, shared: see `choose_within_budget`.
+
+    Returns:
+        One of `limits`; None where none has held it back.
+
+    Raises:
+        UnknownCostError: as `Metric.priced`.
+        ValueError: for probabilities of other choices than the space's.
     """
     here = [row.detach().to("cpu", torch.float64) for row in probs]
     here = [row / row.sum() for row in here]
