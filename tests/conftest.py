@@ -2,9 +2,8 @@
 
 import os
 import random
-import sys
+import signal
 import zlib
-from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ import torch
 from hypothesis import settings
 
 TESTS = Path(__file__).resolve().parent
-PROGRAMS = ("apps", "lab", "own")
 
 # The first call of an operator can take seconds, so a deadline would only fail at random.
 settings.register_profile("pnas", deadline=None)
@@ -25,27 +23,8 @@ settings.load_profile("pnas")
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # in the processes that tests start
 
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts tests of the programs last, since no lines are counted of what they are the first to import."""
-    items.sort(key=lambda item: _folder(item) in PROGRAMS)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Has no lines counted in tests of the programs, which takes minutes: packages are covered by their own tests."""
-    tracer = sys.gettrace()
-    counts = item.config.pluginmanager.hasplugin("_cov")
-    if counts and (_folder(item) in PROGRAMS or item.get_closest_marker("uncounted") is not None):
-        sys.settrace(None)
-    try:
-        return (yield)
-    finally:
-        sys.settrace(tracer)
-
-
-def _folder(item: pytest.Item) -> str:
-    return item.path.relative_to(TESTS).parts[0]
+# A script that runs the tests in its background has all of them ignore it, and some are about Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -20,7 +20,7 @@ from pnas_export import (
     verify_files,
     workload_blocks,
 )
-from pnas_ops import Architecture, SearchSpace, Workload, build_network, digits_mbconv_space, workloads
+from pnas_ops import Architecture, Workload, build_network, digits_mbconv_space, workloads
 
 TFLITE_RUNTIMES = [runtime for runtime in installed_runtimes() if isinstance(runtime, TFLite)]
 SPACE = digits_mbconv_space()
@@ -28,21 +28,20 @@ SPACE = digits_mbconv_space()
 ARCHITECTURES = [SPACE.architecture(choices) for choices in ([0, 5, 5, 2, 0, 1], [0, 1, 6, 3, 6, 4])]
 
 
-def every_workload(space: SearchSpace) -> list[Workload]:
-    return list(
-        dict.fromkeys(workload for row in workloads(space) for workload in row if not workload.block.computes_nothing)
-    )
+def needed() -> list[Workload]:
+    """Of the space, in its order and not in those of the architectures."""
+    names = {name for architecture in ARCHITECTURES for name in architecture_signatures(architecture)}
+    return list(dict.fromkeys(one for row in workloads(SPACE) for one in row if one.name in names))
 
 
 @pytest.fixture(scope="module")
 def model(conversions: Path) -> bytes:
-    return convert_workloads(every_workload(SPACE), cache=conversions)
+    return convert_workloads(needed(), cache=conversions)
 
 
 @pytest.fixture(scope="module")
 def blocks() -> dict[str, nn.Module]:
-    found = every_workload(SPACE)
-    return dict(zip((workload.name for workload in found), workload_blocks(found), strict=True))
+    return dict(zip((workload.name for workload in needed()), workload_blocks(needed()), strict=True))
 
 
 @pytest.fixture
@@ -139,7 +138,7 @@ def test_in_int8_too(runtime: TFLite, chain: bytes, exported: Path, tmp_path: Pa
 
 
 def test_tensor_names_are_unique_and_every_buffer_is_used(model: bytes) -> None:
-    name = every_workload(SPACE)[1].name
+    name = needed()[1].name
     tree = read(chain_signatures(model, [name, name, name]))
     (graph,) = tree.subgraphs
     names = [tensor.name for tensor in graph.tensors]
@@ -151,7 +150,7 @@ def test_tensor_names_are_unique_and_every_buffer_is_used(model: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["first", "idle"])
 def test_one_name_is_the_file_of_one_block(name: str, model: bytes) -> None:
-    key = every_workload(SPACE)[0].name if name == "first" else name
+    key = needed()[0].name if name == "first" else name
     interpreter, whole = (TFLITE_RUNTIMES[0].interpreter(one) for one in (chain_signatures(model, [key]), model))
     (source,) = interpreter.get_input_details()
     x = torch.randn(source["shape"].tolist()).numpy()

@@ -57,8 +57,6 @@ from pnas_ops import (
     build_network,
 )
 
-pytestmark = pytest.mark.uncounted
-
 TREE = TreeBlockSpec(
     hidden_channels=4,
     edges=(
