@@ -62,7 +62,7 @@ def tabled(space: SearchSpace) -> Tabled:
 
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[Choices]:
-    """The nets whose inherited weights are judged, in order; how good they are hangs on their choices."""
+    """The nets whose inherited weights are judged, in order; how good they are depends on their choices."""
     nets: list[Choices] = []
 
     def judge(self: InheritedWeights[Any], net: object, generator: torch.Generator) -> Judgement:

@@ -38,7 +38,7 @@ class Step:
 
     @property
     def axes(self) -> Scope:
-        """The choices that what happens here may hang on."""
+        """The choices that what happens here may depend on."""
         return (*self.before, self.choice)
 
 
@@ -162,7 +162,7 @@ class Joint:
 
 
 def spread(table: Table, scope: Scope, axes: Scope) -> Table:
-    """A table with the axes of more choices, in their order: of length 1 where it does not hang on the choice."""
+    """A table with the axes of more choices, in their order: of length 1 where it does not depend on the choice."""
     order = sorted(range(len(scope)), key=lambda axis: axes.index(scope[axis]))
     lengths = dict(zip(scope, table.shape, strict=True))
     return table.transpose(order).reshape([lengths.get(number, 1) for number in axes])

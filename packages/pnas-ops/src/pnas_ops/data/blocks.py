@@ -1,16 +1,12 @@
 """Blocks as plain data: operations at their places."""
 
-from typing import Any
-
 from attrs import field, frozen
-from attrs.validators import ge, instance_of
 
 from pnas_ops.data.cell_operations import FactorizedReduceSpec, NoneSpec
 from pnas_ops.data.cells import CellStackSpec
 from pnas_ops.data.misfits import misfit, resizes
+from pnas_ops.data.ranges import POSITIVE_INTEGER
 from pnas_ops.data.specs import ClassifierSpec, GlobalPoolSpec, IdentitySpec, OpSpec, UpsampleSpec, ZeroSpec
-
-_POSITIVE: list[Any] = [instance_of(int), ge(1)]
 
 
 @frozen(kw_only=True)
@@ -22,9 +18,9 @@ class BlockSpec:
     """
 
     op: OpSpec
-    in_channels: int = field(validator=_POSITIVE)
-    out_channels: int = field(validator=_POSITIVE)
-    stride: int = field(default=1, validator=_POSITIVE)
+    in_channels: int = field(validator=POSITIVE_INTEGER)
+    out_channels: int = field(validator=POSITIVE_INTEGER)
+    stride: int = field(default=1, validator=POSITIVE_INTEGER)
     residual: bool = False
 
     def __attrs_post_init__(self) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from attrs import evolve, field, frozen
 from attrs.validators import deep_iterable, ge, in_, instance_of, min_len
 
+from pnas_ops.data.ranges import POSITIVE_INTEGER
+
 if TYPE_CHECKING:
     from pnas_ops.data.specs import CellOpSpec
 
@@ -14,7 +16,6 @@ CellKind = Literal["normal", "reduction"]
 Join = Literal["sum", "concatenation"]
 
 _STATE: Any = [instance_of(int), ge(0)]
-_POSITIVE: Any = [instance_of(int), ge(1)]
 
 
 @frozen(kw_only=True)
@@ -95,8 +96,8 @@ class CellStackSpec:
             ImageNet; what is before them is then the earlier input of the first cell.
     """
 
-    channels: int = field(validator=_POSITIVE)
-    cells: tuple[int, ...] = field(validator=[min_len(1), deep_iterable(_POSITIVE)])
+    channels: int = field(validator=POSITIVE_INTEGER)
+    cells: tuple[int, ...] = field(validator=[min_len(1), deep_iterable(POSITIVE_INTEGER)])
     normal: CellSpec
     reduction: CellSpec | None = None
     preprocessed: bool = field(default=True, validator=instance_of(bool))

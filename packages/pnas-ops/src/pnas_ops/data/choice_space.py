@@ -33,6 +33,19 @@ def as_shares(counts: Sequence[int]) -> Tensor:
     return torch.tensor([count / total for count in counts], dtype=torch.float64)
 
 
+def check_choices(space_name: str, choices: Sequence[int], options: Sequence[int]) -> None:
+    """Refuses anything but one of its options for each choice of the space of this name.
+
+    Raises:
+        ValueError: for a wrong number of choices, or an option that is not there.
+    """
+    if len(choices) != len(options):
+        raise ValueError(f"space {space_name!r} has {counted(len(options), 'choice')}, got {len(choices)}")
+    for number, (choice, count) in enumerate(zip(choices, options, strict=True)):
+        if not 0 <= choice < count:
+            raise ValueError(f"choice {number} of space {space_name!r} has options 0 to {count - 1}, got {choice}")
+
+
 class ChoiceSpace(ABC, Generic[Net]):
     """A space whose nets are as many as the ways to choose: each choice is independent of the others.
 

@@ -1,4 +1,4 @@
-"""What a net costs, where that is no sum over choices: each term hangs on a few of them."""
+"""What a net costs, where that is no sum over single choices: each term depends on a few of them."""
 
 from collections.abc import Sequence
 from math import prod

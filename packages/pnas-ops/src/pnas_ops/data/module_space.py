@@ -10,6 +10,7 @@ from attrs.validators import ge, instance_of, min_len
 from pnas_ops.data.choice_space import ChoiceSpace
 from pnas_ops.data.html_table import html_table
 from pnas_ops.data.listings import counted, listing, shortened
+from pnas_ops.data.ranges import POSITIVE_INTEGER
 
 Shape = tuple[int, ...]
 
@@ -36,7 +37,7 @@ class ModuleWorkload:
     dtype: str = "float32"
     macs: int = field(default=0, validator=_COUNT)
     parameters: int = field(default=0, validator=_COUNT)
-    kernel_size: int = field(default=1, validator=[instance_of(int), ge(1)])
+    kernel_size: int = field(default=1, validator=POSITIVE_INTEGER)
 
     @property
     def computes_nothing(self) -> bool:

@@ -4,12 +4,11 @@ from itertools import pairwise
 from typing import Any
 
 from attrs import field, frozen
-from attrs.validators import deep_iterable, ge, instance_of, min_len
+from attrs.validators import deep_iterable, min_len
 
 from pnas_ops.data.blocks import BlockSpec
+from pnas_ops.data.ranges import POSITIVE_INTEGER
 from pnas_ops.data.specs import MBConvSpec
-
-_NUMBER: Any = [instance_of(int), ge(1)]
 
 
 def _rising(instance: object, attribute: Any, value: tuple[int, ...]) -> None:
@@ -17,7 +16,7 @@ def _rising(instance: object, attribute: Any, value: tuple[int, ...]) -> None:
         raise ValueError(f"{type(instance).__name__}.{attribute.name} must rise from one to the next, got {value}")
 
 
-RISING_NUMBERS: Any = [min_len(1), deep_iterable(_NUMBER), _rising]
+RISING_NUMBERS: Any = [min_len(1), deep_iterable(POSITIVE_INTEGER), _rising]
 """Validators of what a choice is among: widths, depths, resolutions."""
 
 
@@ -30,7 +29,7 @@ class NetworkStage:
 
     widths: tuple[int, ...] = field(validator=RISING_NUMBERS)
     depths: tuple[int, ...] = field(validator=RISING_NUMBERS)
-    stride: int = field(validator=_NUMBER)
+    stride: int = field(validator=POSITIVE_INTEGER)
 
     @property
     def deepest(self) -> int:

@@ -5,10 +5,11 @@ from typing import Literal
 
 import torch
 from attrs import field, frozen
-from attrs.validators import ge, in_, instance_of, optional
+from attrs.validators import in_, optional
 from torch import Tensor
 
 from pnas_ops.data.listings import counted
+from pnas_ops.data.ranges import POSITIVE_INTEGER
 
 _COUNTS = {"RGB": 3, "grey": 1}
 
@@ -29,12 +30,12 @@ class Preprocessing:
             out of which nothing of the size can be cut.
     """
 
-    height: int = field(validator=[instance_of(int), ge(1)])
-    width: int = field(validator=[instance_of(int), ge(1)])
+    height: int = field(validator=POSITIVE_INTEGER)
+    width: int = field(validator=POSITIVE_INTEGER)
     channels: Literal["RGB", "grey"] = field(validator=in_(tuple(_COUNTS)))
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    shorter_side: int | None = field(default=None, validator=optional([instance_of(int), ge(1)]))
+    shorter_side: int | None = field(default=None, validator=optional(POSITIVE_INTEGER))
 
     def __attrs_post_init__(self) -> None:
         count = _COUNTS[self.channels]

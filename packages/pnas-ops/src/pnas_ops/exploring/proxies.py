@@ -55,7 +55,7 @@ def naswot(network: nn.Module, images: Tensor) -> float:
     Args:
         network: as it was initialized, with ReLU or ReLU6; BatchNorm takes the statistics of the batch. It stays as it
             is.
-        images: (N, C, H, W); the value hangs on N.
+        images: (N, C, H, W); the value depends on N.
 
     Returns:
         Minus infinity where two images look the same.
