@@ -10,9 +10,10 @@ from sqlalchemy import create_engine, text
 
 from pnas_apps.exploring.addresses import address_of
 from pnas_apps.exploring.asking import Asker, KeptUp
+from pnas_apps.exploring.entries import Entry, Group
 from pnas_apps.exploring.fingerprint import Fingerprint
 from pnas_apps.exploring.named_strategies import make_strategy
-from pnas_apps.exploring.study import Entry, Group, Study
+from pnas_apps.exploring.study import Study
 from pnas_apps.exploring.work import work
 from pnas_apps.run.exploration_settings import ExplorationSettings
 from pnas_ops import Architecture, Choices, FeasibleNets, Judgement, Strategy, digits_mbconv_space

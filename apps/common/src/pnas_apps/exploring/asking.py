@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import field, frozen
 
-from pnas_apps.exploring.study import Entry, Group, judged
+from pnas_apps.exploring.entries import Entry, Group, judged
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.run.exploration_settings import ExplorationSettings
 from pnas_ops import Choices, Strategy, Trial

@@ -8,11 +8,12 @@ from attrs import frozen
 
 from pnas_apps.exploring.addresses import Address, address_of
 from pnas_apps.exploring.asking import Asker, KeptUp
+from pnas_apps.exploring.entries import Entry
 from pnas_apps.exploring.fingerprint import Fingerprint, fingerprint_of
 from pnas_apps.exploring.judges import make_judge
 from pnas_apps.exploring.named_strategies import SUPERNET_STRATEGIES, make_strategy
 from pnas_apps.exploring.outcome import Explored, explored_nets
-from pnas_apps.exploring.study import Entry, Study
+from pnas_apps.exploring.study import Study
 from pnas_apps.exploring.supernet_strategies import supernet_strategy
 from pnas_apps.run.exploration_settings import ExplorationSettings
 from pnas_apps.run.run import Run

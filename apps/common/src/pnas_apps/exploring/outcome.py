@@ -5,7 +5,7 @@ from math import comb
 
 from attrs import frozen
 
-from pnas_apps.exploring.study import Entry, Group
+from pnas_apps.exploring.entries import Entry, Group
 from pnas_ops import Choices
 
 
