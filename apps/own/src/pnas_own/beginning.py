@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pnas_apps.cli.options import RUNS, RunOptions
+from pnas_apps.cli.options import RUNS
+from pnas_apps.cli.run_options import RunOptions
 from pnas_apps.devices.columns import command_metrics, try_metrics
 from pnas_apps.devices.known_tables import read_table
 from pnas_apps.devices.target import check_file_limits, target_device

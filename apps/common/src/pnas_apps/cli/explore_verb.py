@@ -10,9 +10,11 @@ from cloup import option_group
 from pnas_apps.cli.app import App
 from pnas_apps.cli.completing import RunPath
 from pnas_apps.cli.option_types import Number, all_of, whole
-from pnas_apps.cli.options import DEVICES, RunOptions, SessionOptions, data_options, run_options
+from pnas_apps.cli.options import DEVICES, data_options
 from pnas_apps.cli.preset_help import GROUPS
 from pnas_apps.cli.presets import Flags, read_preset
+from pnas_apps.cli.run_options import RunOptions, run_options
+from pnas_apps.cli.session_options import SessionOptions
 from pnas_apps.cli.space_options import preset_and_space
 from pnas_apps.cli.verb import verb
 from pnas_apps.exploring.named_strategies import STRATEGIES, SUPERNET_STRATEGIES, check_strategy
