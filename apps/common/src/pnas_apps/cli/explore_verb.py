@@ -162,7 +162,7 @@ def explore_verb(app: App) -> click.Command:
         """
         from pnas_apps.cli.beginning import begin_run
         from pnas_apps.exploring.addresses import address_of
-        from pnas_apps.exploring.explore import Means, check_exploration, explore
+        from pnas_apps.exploring.explore import Resources, check_exploration, explore
         from pnas_apps.steps.start import find_start
         from pnas_apps.steps.table import TableChoice
 
@@ -183,7 +183,7 @@ def explore_verb(app: App) -> click.Command:
             random_nets=0 if strategy == "random" else nets if random_nets is None else random_nets,
             effort=effort,
         )
-        means = Means(
+        resources = Resources(
             study=study,
             workers=judging,
             accuracies=accuracies,
@@ -202,10 +202,10 @@ def explore_verb(app: App) -> click.Command:
                 started,
                 until="search",
                 exploration=settings,
-                check=lambda run: check_exploration(run, settings, means),
+                check=lambda run: check_exploration(run, settings, resources),
             )
             with begun as run:
-                _tell_end(run, explore(run, settings, means))
+                _tell_end(run, explore(run, settings, resources))
 
     return explore
 

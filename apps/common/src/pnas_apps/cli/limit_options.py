@@ -1,15 +1,13 @@
 """What a net may cost, as options."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from cloup import option_group
 
 from pnas_apps.cli.cost_options import MAX
-from pnas_apps.cli.option_types import COUNT, MILLISECONDS, Numbers
-
-Command = TypeVar("Command", bound=Callable[..., object])
+from pnas_apps.cli.option_types import COUNT, MILLISECONDS, Command, Numbers
 
 LATENCY = click.option(
     "--target-latency-ms",

@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import indent
-from typing import TypeVar, get_args
+from typing import get_args
 
 import click
 from cloup import option_group
 
 from pnas_apps.cli.app import App, Defaults
 from pnas_apps.cli.completing import begun_with, preset_or_file
-from pnas_apps.cli.option_types import all_of, whole
+from pnas_apps.cli.option_types import Command, all_of, whole
 from pnas_apps.cli.presets import preset_names
 from pnas_apps.devices.device_names import DEVICE_KINDS, DEVICES_HELP
 from pnas_apps.ground.errors import UserError
@@ -21,7 +21,6 @@ from pnas_apps.run.device_settings import Dtype
 RUNS = Path("runs")
 """Where the folders of runs are that are given none."""
 
-Command = TypeVar("Command", bound=Callable[..., object])
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 DEVICES = f"\b\nDevices:\n{indent(DEVICES_HELP, '  ')}"

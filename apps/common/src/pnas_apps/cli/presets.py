@@ -3,13 +3,14 @@
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import cloup
 from attrs import frozen
 
 from pnas_apps.cli.app import Defaults
+from pnas_apps.cli.option_types import Command
 from pnas_apps.cli.preset_help import GROUPS, OptionHelp
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.toml_files import Document, read_toml
@@ -26,7 +27,6 @@ _SHORT_FLAGS = {"compare.nets": "--compare"}
 
 _PREFIX = "preset__"
 _SEPARATOR = "__"
-Command = TypeVar("Command", bound=Callable[..., object])
 
 
 def read_preset(name: str, folder: Path) -> Document:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import field, frozen
 
-from pnas_apps.exploring.entries import Entry, Group, judged
+from pnas_apps.exploring.entries import Entry, Group, judged_entries
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.run.exploration_settings import ExplorationSettings
 from pnas_ops import Choices, Strategy, Trial
@@ -22,7 +22,7 @@ class Asked:
     epochs: float
 
 
-class KeptUp:
+class UpToDateStrategy:
     """A strategy that has been told what it is to know, no more and no less, in the order of the entries.
 
     One that was told other nets before, because several workers finish in any order, is made anew: its state is what it
@@ -54,7 +54,7 @@ class Asker:
         seed: of the exploration.
     """
 
-    strategies: dict[Group, KeptUp]
+    strategies: dict[Group, UpToDateStrategy]
     costs: Callable[[Choices], tuple[float, ...]]
     settings: ExplorationSettings
     seed: int
@@ -82,7 +82,7 @@ class Asker:
         asked = [entry for entry in entries if entry.group == group]
         if group in self._exhausted or self._is_over(group, [entry for entry in asked if entry.counts]):
             return None
-        trials = [self._trial(entry) for entry in judged(entries, group)]
+        trials = [self._trial(entry) for entry in judged_entries(entries, group)]
         strategy = self.strategies[group].knowing(trials)
         # What the others have found they keep, so that neither is helped; what is being judged is not judged twice.
         taken = {entry.choices for entry in entries if entry.group == group or entry.state in ("waiting", "judging")}

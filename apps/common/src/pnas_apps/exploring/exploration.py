@@ -7,7 +7,7 @@ from pathlib import Path
 from attrs import frozen
 
 from pnas_apps.exploring.addresses import Address, address_of
-from pnas_apps.exploring.asking import Asker, KeptUp
+from pnas_apps.exploring.asking import Asker, UpToDateStrategy
 from pnas_apps.exploring.entries import Entry
 from pnas_apps.exploring.fingerprint import Fingerprint, fingerprint_of
 from pnas_apps.exploring.judges import make_judge
@@ -88,8 +88,8 @@ class Exploration:
         """What names the nets to judge."""
         return Asker(
             strategies={
-                "searched": KeptUp(lambda: self.strategy(self.settings.strategy)),
-                "random": KeptUp(lambda: self.strategy("random")),
+                "searched": UpToDateStrategy(lambda: self.strategy(self.settings.strategy)),
+                "random": UpToDateStrategy(lambda: self.strategy("random")),
             },
             costs=self.aimed_at,
             settings=self.settings,

@@ -16,7 +16,7 @@ SHOWN = 10
 """Of the best nets."""
 
 
-def told_effort(settings: ExplorationSettings, passes: float | None) -> str:
+def effort_line(settings: ExplorationSettings, passes: float | None) -> str:
     """What an exploration is going to do, in a line.
 
     Args:

@@ -18,6 +18,7 @@ from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import Preset
 from pnas_apps.run.search_start import SearchStart
+from pnas_apps.run.sweep_aims import SweepAim
 from pnas_apps.run.task import Task
 from pnas_latency import Budget
 from pnas_ops import Architecture, Batches, Preprocessing
@@ -91,6 +92,11 @@ class Run:
         if net.resolution == self.preprocessing.height:
             return self
         return evolve(self, task=self.task.resized(net.resolution))
+
+    def aimed(self, aim: SweepAim, folder: RunFolder) -> "Run":
+        """The run for one aim of a sweep, in a folder of its own."""
+        budget = evolve(self.budget, latency_ms=aim.latency_ms)
+        return evolve(self, folder=folder, target=aim.device, budget=budget)
 
     def alone(self) -> "Run | None":
         """The run in the first process, which the others leave, and None in those: for what one does for all."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pnas_apps.showing.run_tables import operation_text
+from pnas_apps.showing.run_tables import operation_lines
 from pnas_ops import AnySpace, SearchSpace
 
 
@@ -29,7 +29,7 @@ def option_names(space: AnySpace, counts: Sequence[int]) -> list[list[str]]:
         counts: how many candidates each mixture has.
     """
     places = space.mixed if isinstance(space, SearchSpace) else ()
-    names = [[operation_text(block.op) for block in row] for row in places]
+    names = [[operation_lines(block.op) for block in row] for row in places]
     if [len(row) for row in names] == list(counts):
         return names
     return [[f"{number}" for number in range(count)] for count in counts]

@@ -45,7 +45,7 @@ def architecture_table(net: PricedNet) -> Table:
         drawing.add_row(
             f"{index}",
             f"{workload.height}x{workload.width}",
-            Text(operation_text(block.op), style=color),
+            Text(operation_lines(block.op), style=color),
             f"{block.in_channels}->{block.out_channels}{' /' + str(block.stride) if block.stride > 1 else ''}",
             f"{cost_ms:.4f}",
             Text("█" * max(1, round(bar * cost_ms / longest)) if cost_ms else "", style=color),
@@ -208,7 +208,7 @@ def amount(value: float | None, unit: str) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
-def operation_text(op: OpSpec) -> str:
+def operation_lines(op: OpSpec) -> str:
     """The operation; one of trees or cells on a line for each of them."""
     if isinstance(op, CellStackSpec):
         return "\n".join(cells_texts(op))

@@ -8,7 +8,7 @@ import torch
 from attrs import evolve, frozen
 
 from pnas_apps.ground.memory import process_peak_bytes
-from pnas_apps.steps.pace import Pace
+from pnas_apps.steps.pace import Pace, ticks_of
 from pnas_apps.training.training import Training
 from pnas_ops import Batches
 from pnas_supernet import ProxylessNAS, SearchConfig, tuned
@@ -65,7 +65,7 @@ def try_search(
     """
 
     def steps(on_step: Callable[[], None]) -> None:
-        search.run_epoch(Few(weights, seconds / 2), alpha, on_step=on_step)
+        search.run_epoch(TimedBatches(weights, seconds / 2), alpha, on_step=on_step)
 
     with tuned(device):
         weights_s, both_s = _step_s(steps, device), _step_s(steps, device)
@@ -77,7 +77,7 @@ def try_training(training: Training, batches: Batches, device: torch.device, *, 
     """Steps of a training that has not begun, for so many seconds and no fewer than a few."""
 
     def steps(on_step: Callable[[], None]) -> None:
-        training.run_epoch(Few(batches, seconds), on_step=on_step)
+        training.run_epoch(TimedBatches(batches, seconds), on_step=on_step)
 
     with tuned(device):
         step_s = _step_s(steps, device)
@@ -91,7 +91,7 @@ def to_try(config: SearchConfig) -> SearchConfig:
     return evolve(config, warmup_epochs=1, epochs=1, arch_interval=1)
 
 
-class Few:
+class TimedBatches:
     """The first of some batches, read when they are asked for, until the time is up."""
 
     def __init__(self, batches: Batches, seconds: float) -> None:
@@ -110,14 +110,7 @@ class Few:
 
 def _step_s(steps: Callable[[Callable[[], None]], None], device: torch.device) -> float:
     """Mean seconds of a step. Not of the first third: kernels are chosen in it, and what was read before is used up."""
-    ticks = [time.perf_counter()]
-
-    def after_step() -> None:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        ticks.append(time.perf_counter())
-
-    steps(after_step)
+    ticks = [time.perf_counter(), *ticks_of(steps, device)]
     late = ticks[len(ticks) // 3 :]
     return (late[-1] - late[0]) / (len(late) - 1)
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 import torch
 
 from pnas_apps.ground.errors import UserError
+from pnas_ops import counted
 
 Result = TypeVar("Result")
 
@@ -34,7 +35,7 @@ def within_memory(
     done = _tried(work)
     if done is not None:
         return done[0]
-    told = f"the GPU's memory does not suffice for batches of {images} images in {parts} part{'s' if parts > 1 else ''}"
+    told = f"the GPU's memory does not suffice for batches of {images} images in {counted(parts, 'part')}"
     more = 2 * parts
     while more <= images // _LEAST_IMAGES:
         if _tried(partial(attempt, more)) is not None:

@@ -17,7 +17,7 @@ from pnas_supernet import (
 _IMAGES = 2
 
 
-def told_mixture(supernet: SuperNet, images: Tensor) -> str:
+def mixture_memory_line(supernet: SuperNet, images: Tensor) -> str:
     """How much the mixture of DARTS keeps for the backward pass of a batch, in a line, beside a single path.
 
     Args:

@@ -1,6 +1,7 @@
 """How fast a machine reads the images of a run, and learns from them."""
 
 import time
+from collections.abc import Callable
 from itertools import islice, pairwise
 from statistics import median
 
@@ -68,8 +69,13 @@ def measure_pace(run: Run) -> Pace:
     return Pace(reading_s=reading_s, weights_s=weights_s, both_s=both_s)
 
 
-def _step_s(search: ProxylessNAS, batch: tuple[torch.Tensor, torch.Tensor], device: torch.device) -> float:
-    """Median seconds of a step of the search's next epoch."""
+def ticks_of(steps: Callable[[Callable[[], None]], object], device: torch.device) -> list[float]:
+    """The moment after each step, in seconds of `time.perf_counter`.
+
+    Args:
+        steps: takes the steps, and calls what it is given after each of them.
+        device: that they are computed on, which is waited for.
+    """
     ticks: list[float] = []
 
     def after_step() -> None:
@@ -77,7 +83,13 @@ def _step_s(search: ProxylessNAS, batch: tuple[torch.Tensor, torch.Tensor], devi
             torch.cuda.synchronize(device)
         ticks.append(time.perf_counter())
 
+    steps(after_step)
+    return ticks
+
+
+def _step_s(search: ProxylessNAS, batch: tuple[torch.Tensor, torch.Tensor], device: torch.device) -> float:
+    """Median seconds of a step of the search's next epoch."""
     steps = _STEPS[device.type]
-    search.run_epoch([batch] * steps, [batch], on_step=after_step)
+    ticks = ticks_of(lambda after_step: search.run_epoch([batch] * steps, [batch], on_step=after_step), device)
     late = ticks[2 * steps // 3 - 1 :]
     return median(after - before for before, after in pairwise(late))

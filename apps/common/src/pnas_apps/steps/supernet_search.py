@@ -15,7 +15,7 @@ from pnas_apps.run.folder import KeptRun, history_lines
 from pnas_apps.run.run import Run
 from pnas_apps.showing.events import search_events
 from pnas_apps.steps.memory import within_memory
-from pnas_apps.steps.mixture_memory import told_mixture
+from pnas_apps.steps.mixture_memory import mixture_memory_line
 from pnas_apps.steps.objective import Cost, make_arch_step
 from pnas_apps.steps.saving import Saves
 from pnas_apps.steps.search_images import split_search_images
@@ -86,7 +86,7 @@ def searched_supernet(
 
     if config.gate == "darts" and run.processes.is_first:
         images, _ = next(iter(weights_batches(0, 0)))
-        run.reporter.line(told_mixture(supernet, images))
+        run.reporter.line(mixture_memory_line(supernet, images))
 
     def step_in(parts: int) -> None:
         # A step of either kind, and another, since no two paths want the same memory.

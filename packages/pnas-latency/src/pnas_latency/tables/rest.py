@@ -10,7 +10,7 @@ from pnas_latency.tables.pricing import summed
 from pnas_ops import AnyNet, AnySpace, AnyWorkload, HasCostTerms, Measurement, ModuleArchitecture, ModuleSpace
 
 
-def telling_net(net: AnySpace | AnyNet | HasCostTerms) -> ModuleArchitecture | None:
+def net_for_rest(net: AnySpace | AnyNet | HasCostTerms) -> ModuleArchitecture | None:
     """The net whose latency tells that of the rest; None where nothing is a rest, as of blocks.
 
     The lightest: of what stands at the places as little as possible is to be deducted from it.

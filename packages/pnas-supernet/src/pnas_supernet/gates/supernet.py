@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from pnas_ops import Architecture, ElasticNetwork, Space, build_network, build_space, drop_what_is_not_taken
+from pnas_ops import Architecture, ElasticNetwork, Space, build_network, build_space, drop_what_is_not_taken, shortened
 from pnas_supernet.gates.mixed_op import MixedOp, alpha_parameters, initialize_alphas, mixed_ops, refuse_unlike_choices
 from pnas_supernet.gates.preferences import Preference, preferences, preferences_as_html, preferences_as_lines
 
@@ -77,7 +77,7 @@ class SuperNet(nn.Module):
         """One line; PyTorch's thousands, with every layer of every candidate, are those of `network`."""
         counts = sorted({*self.space.options})
         candidates = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
-        name = self.space.name if len(self.space.name) <= 40 else f"{self.space.name[:37]}..."
+        name = shortened(self.space.name)
         return f"<SuperNet of {name!r}: {len(self.space.mixtures)} mixed operations of {candidates} candidates>"
 
     def __str__(self) -> str:
