@@ -71,7 +71,7 @@ def read_architecture(text: str, *, resolution: int | None = None) -> Architectu
 def read_model(
     text: str, *, classes: int | None, resolution: int | None = None, input_shape: tuple[int, ...] | None = None
 ) -> Model:
-    """The net that a command line names, be it ours, torchvision's or the user's own.
+    """The net that a command line names: ours, torchvision's or the user's own.
 
     Args:
         text: a name, a path that ends in .json, or FILE.py:FUNCTION, whose function returns a module.

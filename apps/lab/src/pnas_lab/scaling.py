@@ -134,7 +134,7 @@ def _table(title: str, rows: Sequence[_Scaled], ratios: Mapping[str, Mapping[str
 
 
 def show_grid(net: Architecture, grid: Sequence[CompoundScaling], output: Output, reporter: Reporter) -> None:
-    """What the net comes to with each of the coefficients.
+    """Shows the net with each set of coefficients.
 
     Raises:
         ArchitectureError: for coefficients that the net cannot be scaled by.

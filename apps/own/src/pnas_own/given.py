@@ -58,7 +58,7 @@ class Given:
         return check_made(self.call(self.name, lambda: self.make(*arguments)), self.path, self.name)
 
     def call(self, name: str, function: Callable[[], Result]) -> Result:
-        """What one of the file's functions returns.
+        """Calls one of the file's functions.
 
         Raises:
             UserError: naming the function, the line and what it raised.
@@ -66,7 +66,7 @@ class Given:
         return call_user_code(self.path, f"{name} raised", function)
 
     def refuse_unknown_classes(self) -> None:
-        """With loaders nobody but the file knows how many classes there are.
+        """Refuses a function that asks for the number of classes beside loaders, which only the file itself can know.
 
         Raises:
             UserError: for a function that wants to be call_user_code.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class Defaults:
-    """What the options of a new run begin with.
+    """The defaults of a new run's options.
 
     Attributes:
         presets: folder of the program's presets.

@@ -129,7 +129,7 @@ def check_options(app: Defaults) -> Callable[[Command], Command]:
 
 
 def preset_option(app: Defaults) -> Callable[[Command], Command]:
-    """`--preset`, before the flags of its options, whose help tells what it has."""
+    """`--preset`, before the flags of its options, whose help shows the preset's values."""
     return click.option(
         "--preset",
         default=app.preset,

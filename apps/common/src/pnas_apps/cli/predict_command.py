@@ -23,7 +23,7 @@ _SHOWN_CLASSES = 5
 
 @frozen(kw_only=True)
 class Asked:
-    """What is asked, and of which file.
+    """The request: which photos, and by which file.
 
     Attributes:
         where: folder of a run, or a bundle.

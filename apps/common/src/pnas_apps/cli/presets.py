@@ -58,7 +58,7 @@ def read_preset(name: str, folder: Path) -> Document:
 
 @frozen(kw_only=True)
 class About:
-    """What a preset says of itself, to people.
+    """A preset's description of itself, for people.
 
     Attributes:
         purpose: what it is for.
@@ -72,7 +72,7 @@ class About:
 
 
 def read_about(path: Path) -> About:
-    """What the file of a shipped preset says of it."""
+    """The description in the file of a shipped preset."""
     about = read_toml(path, way_out="install the program anew")["about"]
     assert isinstance(about, dict)
     return About(**about)
@@ -143,7 +143,7 @@ def _flag(
 
 
 class _PresetFlag(click.Option):
-    """A flag whose help tells what the preset has."""
+    """A flag whose help shows the preset's value."""
 
     def __init__(self, *args: Any, path: str, preset: str, folder: Path, said: str | None, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -176,7 +176,7 @@ def split_flags(given: Mapping[str, object]) -> tuple[Flags, dict[str, object]]:
 
 
 def flag_of(flags: Flags, option: str) -> object:
-    """What a command line says of an option that is in no section; None where it says nothing."""
+    """The value on the command line of an option that is in no section; None where it has none."""
     return flags.get(_PREFIX + option)
 
 

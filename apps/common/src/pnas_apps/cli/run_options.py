@@ -1,4 +1,4 @@
-"""The options of every new run, and what becomes of them: typed values, built here, at the edge.
+"""The options of every new run, and the typed values that are built from them here, at the edge.
 
 Imports nothing heavy, since `--help` needs it.
 """
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class RunOptions:
-    """What every new run is given beside its images and its preset.
+    """The options of a new run beside its images and its preset.
 
     Attributes:
         run_dir: its folder; a new one if None.

@@ -43,7 +43,7 @@ _FORMATS = (
 
 
 def begin_verbs(app: App) -> tuple[click.Command, ...]:
-    """Those that begin a run, for one program."""
+    """The verbs of one program that begin a run."""
     run = _begin(
         app,
         "run",
@@ -66,7 +66,7 @@ def begin_verbs(app: App) -> tuple[click.Command, ...]:
 
 
 def later_verbs(app: App) -> tuple[click.Command, ...]:
-    """Those that go on with a run, or work on what it left, for one program."""
+    """The verbs of one program that go on with a run, or work on what it left."""
     return _train(app), _report(app), _verdict(app), _export(app), _evaluate(app)
 
 

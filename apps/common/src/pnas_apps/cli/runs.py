@@ -87,7 +87,7 @@ def tell_dry_run(
 
 
 def finish(run: Run) -> None:
-    """Goes the whole road of a run; of one that is finished the page is written anew.
+    """Goes through all steps of a run; of a finished one, writes the page again.
 
     Raises:
         UserError, PnasError: for anything that the user can mend.

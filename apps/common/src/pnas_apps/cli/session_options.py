@@ -1,4 +1,4 @@
-"""What a command is started with, as the options of its command line say it. Imports nothing heavy."""
+"""How a command's session is started, as its command line says it. Imports nothing heavy."""
 
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING

@@ -27,7 +27,7 @@ _SIZES = ("resolution", "blocks_per_stage", "width_mult")
 
 @frozen(kw_only=True)
 class SpaceSize:
-    """What a command line says of the size of a space; None where it says nothing."""
+    """The size of a space on a command line; None where it says nothing."""
 
     classes: int | None
     resolution: int | None

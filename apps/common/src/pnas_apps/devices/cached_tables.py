@@ -150,7 +150,7 @@ class Lacking:
 
     @property
     def count(self) -> int:
-        """Of the blocks, each once."""
+        """How many different blocks there are."""
         return len({block for row in self.blocks for block in row})
 
 

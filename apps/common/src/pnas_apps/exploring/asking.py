@@ -15,7 +15,7 @@ GROUPS: tuple[Group, ...] = ("searched", "random")
 
 @frozen(kw_only=True)
 class Asked:
-    """A net that somebody wants to know about, and the passes over the training images that it took to name it."""
+    """A net to be judged, and the passes over the training images that asking for it took."""
 
     group: Group
     choices: Choices
@@ -23,7 +23,7 @@ class Asked:
 
 
 class UpToDateStrategy:
-    """A strategy that has been told what it is to know, no more and no less, in the order of the entries.
+    """A strategy that knows exactly the trials that it should, in the order of the entries.
 
     One that was told other nets before, because several workers finish in any order, is made anew: its state is what it
     was told.
@@ -34,7 +34,7 @@ class UpToDateStrategy:
         self._strategy, self._told = make(), list[Trial]()
 
     def knowing(self, trials: Sequence[Trial]) -> Strategy:
-        """The strategy after these were told."""
+        """The strategy after exactly these trials."""
         if list(trials[: len(self._told)]) != self._told:
             self._strategy, self._told = self._make(), []
         for trial in trials[len(self._told) :]:

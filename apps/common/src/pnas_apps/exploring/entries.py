@@ -74,5 +74,5 @@ def read_entry(trial: FrozenTrial) -> Entry:
 
 
 def judged_entries(entries: Sequence[Entry], group: Group) -> list[Entry]:
-    """Those of a group that are judged, in order."""
+    """The judged entries of a group, in order."""
     return [entry for entry in entries if entry.group == group and entry.state == "judged"]

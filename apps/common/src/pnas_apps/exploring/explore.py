@@ -51,7 +51,7 @@ class Resources:
 
 
 def check_exploration(run: Run, settings: ExplorationSettings, resources: Resources) -> None:
-    """Refuses what `explore` would refuse, as far as it can be told before anything is written or measured.
+    """Refuses what `explore` would refuse, as far as that shows before anything is written or measured.
 
     Raises:
         UserError, PnasError: for a judge that cannot judge these nets, and a study that cannot be used or is of
@@ -121,7 +121,7 @@ def _judge_nets(exploration: Exploration, study: Study, name: str, resources: Re
 
 
 def _test_accuracy(run: Run) -> float:
-    """That of the best net, trained."""
+    """The test accuracy of the best net, trained."""
     net = load_json(run.folder.architecture, Architecture)
     with tuned(run.device, deterministic=run.deterministic):
         network = retrain(run, None, net, run.preset.train).eval()

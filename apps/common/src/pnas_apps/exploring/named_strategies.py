@@ -31,7 +31,7 @@ _OF_SEVERAL_AIMS = ("random", "grid", "tpe", "nsga2")
 
 
 def make_strategy(name: str, nets: "FeasibleNets", *, costs: int = 0, seed: int = 0) -> "Strategy":
-    """A strategy that was told nothing yet.
+    """A new strategy, which knows no trial.
 
     Args:
         name: one of `STRATEGIES`.

@@ -56,7 +56,7 @@ class OptunaStrategy(PlainStrategy):
         return self.nets.near(choices, generator, taken=taken) if found is None else found
 
     def _proposed(self, number: int) -> Choices:
-        """What the sampler would try in the trial of this number; asked for as `Trial.suggest_categorical` does."""
+        """The sampler's proposal for the trial of this number, obtained as `Trial.suggest_categorical` does."""
         study, sampler = self._study, self._study.sampler
         trial = study.get_trials(deepcopy=False)[number]
         params = sampler.sample_relative(study, trial, sampler.infer_relative_search_space(study, trial))

@@ -50,7 +50,7 @@ class Explored:
     test_accuracy: float | None = None
 
     def of(self, group: Group) -> tuple[JudgedNet, ...]:
-        """Those that one of the two asked for."""
+        """The nets that one of the two groups asked for."""
         return tuple(net for net in self.nets if net.group == group)
 
     @property
@@ -110,7 +110,7 @@ def best_so_far(nets: Sequence[JudgedNet]) -> list[tuple[float, float]]:
 
 
 def expected_best(nets: Sequence[JudgedNet]) -> list[tuple[float, float]]:
-    """The same for nets whose order says nothing, as of random ones: the mean over all orders.
+    """The expected best so far of nets whose order says nothing, such as random ones: the mean over all orders.
 
     The best of n out of m values in ascending order is the i-th in C(i - 1, n - 1) of C(m, n) cases.
     """

@@ -1,4 +1,4 @@
-"""The nets of an exploration in a database: which wait, which are being judged by whom, and what came of them."""
+"""The nets of an exploration in a database: which wait, who is judging which, and the judgements."""
 
 import json
 import os
@@ -124,7 +124,7 @@ class Study:
             self._storage.set_trial_state_values(self._trial_id(number), state=TrialState.FAIL)
 
     def tell(self, number: int, judgement: Judgement) -> None:
-        """Takes down what came of a net; nothing where others have given this worker up, and taken the net."""
+        """Stores the judgement of a net; does nothing where others took this worker for dead and have taken the net."""
         trial = self._trial_id(number)
         with suppress(UpdateFinishedTrialError):
             self._storage.set_trial_user_attr(trial, "epochs", judgement.epochs)

@@ -54,7 +54,7 @@ class SafeConsole(Console):
 
 
 class Reporter:
-    """Where a program tells what it does."""
+    """Shows on a console what a program does."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -157,13 +157,13 @@ class _PartsReporter(Reporter):
 
 
 class _Steady:
-    """What is shown of phases whose totals grow."""
+    """Steady progress of phases whose totals grow."""
 
     def __init__(self) -> None:
         self._shown: dict[str, tuple[int, int]] = {}
 
     def shown(self, phase: str, done: int, total: int) -> tuple[int, int, bool]:
-        """What is shown as done, and of how much; and whether the phase begins, be it anew."""
+        """The shown number of steps done, their shown total, and whether the phase begins, perhaps anew."""
         before = self._shown.get(phase)
         begins = before is None or (done == 0 < before[0])
         furthest, first = (0, total) if before is None or begins else before

@@ -30,7 +30,7 @@ class FoundImages:
 
 
 def is_junk_folder(name: str) -> bool:
-    """Whether a folder of this name is none of the user's: hidden, or made by a system beside the images."""
+    """Whether a folder of this name is not the user's: hidden, or made by a system beside the images."""
     return name.startswith(".") or name in _JUNK_FOLDERS
 
 

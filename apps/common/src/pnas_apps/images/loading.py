@@ -1,4 +1,4 @@
-"""How images are read from their files, and what becomes of those that cannot be."""
+"""How images are read from their files, and how unreadable ones are handled."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from pnas_apps.images.unreadable import share_flag, shown
 
 
 class UnreadablePhotos:
-    """All that a run has met.
+    """The unreadable photos that a run has met.
 
     Args:
         photos: how many the run has.

@@ -1,4 +1,4 @@
-"""Images that cannot be read: all of them are told at once, and how many a run may do without."""
+"""Images that cannot be read: all are listed at once, and a share of them a run may leave out."""
 
 from collections.abc import Callable, Sequence
 from math import ceil

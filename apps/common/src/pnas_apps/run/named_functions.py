@@ -31,7 +31,7 @@ def named_file(text: str) -> tuple[Path, str]:
 
 
 def run_file(path: Path) -> ModuleType:
-    """What Python makes of the file.
+    """Runs the file as a module.
 
     Raises:
         UserError: naming the line that fails, and what it raised.

@@ -1,4 +1,4 @@
-"""What a run is reckoned to take, as data."""
+"""The estimated time, memory and disk of a run, as data."""
 
 from attrs import frozen
 
@@ -43,10 +43,10 @@ class Reckoned:
 
     @property
     def seconds(self) -> float:
-        """Of all steps of which that can be told."""
+        """Seconds of all steps whose time is known beforehand."""
         return sum(step.seconds or 0.0 for step in self.steps)
 
     @property
     def disk_bytes(self) -> float:
-        """Of all steps."""
+        """Bytes on disk of all steps."""
         return sum(step.disk_bytes for step in self.steps)

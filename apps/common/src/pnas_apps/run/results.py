@@ -40,7 +40,7 @@ class NetResult:
 
     @property
     def off_by(self) -> float | None:
-        """The relative error of the prediction; None where the measurement is too noisy to tell, or nothing."""
+        """The relative error of the prediction; None where the measurement is too noisy, or zero."""
         return (
             None
             if self.measured.noisy or not self.measured.latency_ms
@@ -50,7 +50,7 @@ class NetResult:
 
 @frozen(kw_only=True)
 class LimitResult:
-    """What was asked of the searched net, and what came of it.
+    """A limit on the searched net, and what the net ships with.
 
     Attributes:
         name: of the cost, as `pnas_latency.Metric` names it.
@@ -157,7 +157,7 @@ def limit_results(
     measured_ms: float | None,
     columns: Mapping[str, float],
 ) -> tuple[LimitResult, ...]:
-    """Every limit of a budget, beside what ships.
+    """Every limit of a budget, with what ships.
 
     Args:
         budget: that the net was chosen within.

@@ -84,7 +84,7 @@ class Run:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """That of the training images."""
+        """The preprocessing of the training images."""
         return self.task.train.preprocessing
 
     def sized_for(self, net: Architecture) -> "Run":
@@ -104,7 +104,7 @@ class Run:
         return None if alone is None else evolve(self, processes=alone)
 
     def kept(self, path: Path, read: Callable[[Path], Kept]) -> Kept | None:
-        """What a step has left in the folder; None where it is to be made, for it is not there or, as is told, damaged.
+        """The kept result of a step; None where it has to be made, because it is missing or (with a warning) damaged.
 
         Args:
             path: a file of the run.
@@ -117,7 +117,7 @@ class Run:
         return seeded_generator(self.seed, *purpose)
 
     def training_batches(self, images: ImageSource, *purpose: str | int, start: int = 0) -> Batches:
-        """Shuffled, augmented batches for one epoch, which `purpose` names; nobody looks at those before `start`."""
+        """Shuffled, augmented batches for one epoch, which `purpose` names; those before `start` are not looked at."""
         return images.training_batches(
             batch_size=self.preset.batch_size,
             generator=self.generator(*purpose),

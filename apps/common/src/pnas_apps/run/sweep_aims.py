@@ -64,7 +64,7 @@ def refuse_sweep(path: Path, aims: Sequence[SweepAim]) -> None:
 
 @contextmanager
 def naming_device(aims: Sequence[SweepAim], device: DeviceSettings) -> Iterator[None]:
-    """A budget that no net is within is told with its device, where a sweep has several.
+    """Adds its device to the error of a budget that no net is within, where a sweep has several.
 
     Raises:
         UserError: for an InfeasibleBudgetError of the `with` block.

@@ -7,7 +7,7 @@ from pnas_ops import AnySpace, SearchSpace
 
 
 def place_numbers(space: AnySpace, count: int) -> list[int]:
-    """Of each mixture the block that it is, counted from 0 as in the table of a net; its own number if it is none.
+    """For each mixture the number of its block, from 0 as in the table of a net; its own number where it is no block.
 
     Args:
         space: that is searched.

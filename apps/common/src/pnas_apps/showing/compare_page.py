@@ -30,7 +30,7 @@ class ShownRun:
 
     @property
     def comparable_by(self) -> object:
-        """What is equal in runs of which one may be called better or faster than another: images and device."""
+        """What runs must share for one to be called better or faster than another: images and device."""
         settings = self.kept.settings
         images = (settings.task, settings.classes, settings.train_images, settings.test_images)
         return images, settings.device, self.kept.table.device

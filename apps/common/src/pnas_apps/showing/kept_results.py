@@ -1,4 +1,4 @@
-"""What a finished run has found, together: what its pages are made of."""
+"""All results of a finished run, which its pages are made from."""
 
 from collections.abc import Sequence
 

@@ -75,7 +75,7 @@ def _choices(kept: KeptResults) -> dict[str, Any]:
 
 
 def _confusion(mistakes: Mistakes | None, classes: int) -> list[list[int]]:
-    """Of each class, how many images are put into each; nothing where there are too many classes to look at."""
+    """For each class, how many images are put into each class; nothing where there are too many classes to look at."""
     if mistakes is None or classes > _MOST_CLASSES:
         return []
     counts = [[0] * classes for _ in range(classes)]

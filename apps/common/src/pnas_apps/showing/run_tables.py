@@ -74,7 +74,7 @@ def landing_table(landing: Landing, device: DeviceInfo) -> Table:
 
 
 def of_batch(device: DeviceInfo) -> str:
-    """What is added to milliseconds that are not those of one image: " of 8 images"."""
+    """The addition to milliseconds that are not for one image: " of 8 images"."""
     return f" of {device.images}" if device.batch > 1 else ""
 
 
@@ -149,7 +149,7 @@ def results_table(
 
 
 def speed_line(slower: Sequence[float | None]) -> str | None:
-    """At what speed predictions are told, where it was not that of the table; None where it was, as far as is known."""
+    """A line on the speed that predictions are adjusted to; None where it is the table's, as far as is known."""
     known = [one for one in slower if one is not None]
     if not known:
         return None
@@ -161,7 +161,7 @@ def speed_line(slower: Sequence[float | None]) -> str | None:
 
 
 def baselines_table(baselines: Sequence[BaselineResult], searched: NetResult, *, device: DeviceInfo) -> Table:
-    """Nets of others beside the one that was found.
+    """Published nets beside the one that was found.
 
     Args:
         baselines: one line each.
@@ -200,7 +200,7 @@ def _ratio(value: float) -> str:
 
 
 def amount(value: float | None, unit: str) -> str:
-    """So much of a cost, in its unit, with the digits that people read; "-" for what is not known."""
+    """An amount of a cost in its unit, with as many digits as people read; "-" where it is not known."""
     if value is None:
         return "-"
     if unit == "ms":

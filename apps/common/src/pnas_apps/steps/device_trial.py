@@ -95,7 +95,7 @@ def try_device(device: Device, net: AnyNet, *, build: ModuleBuilder | None = Non
 
 
 def _rest(net: AnyNet) -> int:
-    """How many of its workloads come first that are no blocks: what a net of modules has beside them."""
+    """How many of a net's first workloads are no blocks: the rest of a net of modules."""
     return 0 if isinstance(net, Architecture) else 1
 
 

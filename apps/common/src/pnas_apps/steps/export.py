@@ -62,7 +62,7 @@ class Exported:
     def limits(
         self, run: Run, *, measured_ms: float | None = None, columns: Mapping[str, float] | None = None
     ) -> tuple[LimitResult, ...]:
-        """The limits of a run beside what ships, see `limit_results`."""
+        """The limits of a run with what ships, see `limit_results`."""
         searched = self.trained.searched
         return limit_results(
             run.budget,

@@ -36,7 +36,7 @@ class SearchTrial:
 
 @frozen(kw_only=True)
 class TrainingTrial:
-    """What the training of a net takes.
+    """The cost of a net's training, from a few steps of it.
 
     Attributes:
         step_s: of a step, with the reading of its batch.
@@ -48,7 +48,7 @@ class TrainingTrial:
     state_bytes: float
 
     def training_s(self, epochs: int, batches: int, test_batches: int) -> float:
-        """Of a training, with the pass for statistics and the one over the test images, which go forward alone."""
+        """Seconds of a training, with the forward passes for statistics and over the test images."""
         return self.step_s * (epochs * batches + (batches + test_batches) / _FORWARD)
 
 
@@ -122,7 +122,7 @@ def _memory_bytes(device: torch.device) -> float:
 
 
 def _bytes_of(state: object) -> float:
-    """Of all tensors in it."""
+    """Bytes of all tensors in it."""
     if isinstance(state, torch.Tensor):
         return float(state.nbytes)
     parts = state.values() if isinstance(state, dict) else state if isinstance(state, list | tuple) else ()

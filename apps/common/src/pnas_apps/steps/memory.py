@@ -1,4 +1,4 @@
-"""What a run tells where the memory of a GPU does not suffice: in how many parts a batch fits into it."""
+"""The way out where a GPU's memory does not suffice: into how many parts each batch must be cut."""
 
 import gc
 from collections.abc import Callable
@@ -20,7 +20,7 @@ _LEAST_IMAGES = 2
 def within_memory(
     work: Callable[[], Result], *, flag: str, parts: int, images: int, attempt: Callable[[int], object]
 ) -> Result:
-    """Does the work, or finds out and tells by which number of micro-batches it would be possible.
+    """Does the work, or finds out with how many micro-batches it would be possible, and says so.
 
     Args:
         work: steps that take whole batches, which leave a checkpoint every now and then.
@@ -48,7 +48,7 @@ def within_memory(
 
 
 def _tried(work: Callable[[], Result]) -> tuple[Result] | None:
-    """What the work returns; None where it ends for want of memory, all of which it has let go then."""
+    """The result of the work, in a tuple; None where memory did not suffice, all of which is free again."""
     with suppress(torch.OutOfMemoryError):
         return (work(),)
     gc.collect()

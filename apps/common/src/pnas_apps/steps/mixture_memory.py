@@ -1,4 +1,4 @@
-"""What a search keeps in memory that mixes all candidates, told before it begins."""
+"""The memory of a search that mixes all candidates, estimated before it begins."""
 
 import torch
 from torch import Tensor

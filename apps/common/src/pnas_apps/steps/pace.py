@@ -32,7 +32,7 @@ class Pace:
     both_s: float
 
     def search_s(self, config: SearchConfig, batches: int, *, done: int = 0, aims: int = 1) -> float:
-        """Of a search whose weights see so many batches an epoch. One is worked on while the next is read.
+        """Seconds of a search with so many batches of weight steps an epoch; one is worked on while the next is read.
 
         Args:
             config: of the search.
@@ -47,7 +47,7 @@ class Pace:
         return left * batches * weight_step + arch_epochs * (batches // config.arch_interval) * aims * arch_step
 
     def training_s(self, epochs: int, batches: int) -> float:
-        """Of the training of a net, taken to be as fast as the supernet's weights."""
+        """Seconds of the training of a net, assumed to be as fast as the supernet's weight steps."""
         return epochs * batches * max(self.reading_s, self.weights_s)
 
 

@@ -121,7 +121,7 @@ def searched_supernet(
 def _watching(
     run: Run, expected_ms: Callable[[Sequence[Tensor]], Tensor]
 ) -> AbstractContextManager[Callable[[EpochRecord], None] | None]:
-    """Gives what writes the epochs of the search for TensorBoard; None where nobody has asked for it."""
+    """A function that writes the search's epochs for TensorBoard; None where that is not asked for."""
     if not run.tensorboard or not run.processes.is_first:
         return nullcontext()
     return search_events(run.folder.events / "search", run.task.space, expected_ms)

@@ -1,4 +1,4 @@
-"""Converted models, kept by what they were converted from."""
+"""A cache of converted models, keyed by what they were converted from."""
 
 import hashlib
 from collections.abc import Callable, Sequence

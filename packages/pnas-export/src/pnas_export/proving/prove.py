@@ -182,7 +182,7 @@ def _timings(files: Mapping[Format, Path], runs: Sequence[Run], progress: Progre
     calls = {index: (runtime, files[name]) for index, (name, runtime) in enumerate(runs)}
 
     def part(number: int) -> Progress:
-        """Of one measuring, so that a bar for all of them does not jump back."""
+        """Progress of one measurement as a part of all of them, so that their common bar does not jump back."""
         return lambda what, done, total: report_progress(
             progress, what, number * total + done, len(TIMED_THREADS) * total
         )

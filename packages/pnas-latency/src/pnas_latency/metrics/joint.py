@@ -55,7 +55,7 @@ class Joint:
     scopes: tuple[Scope, ...]
 
     def rows(self, choice: Sequence[int]) -> list[int]:
-        """Of each term, which of its values is that of these choices, one for each choice there is."""
+        """For each term, the index of its value for these choices (one option for each choice of the space)."""
         rows = []
         for scope in self.scopes:
             row = 0
@@ -92,7 +92,7 @@ class Joint:
     def to_come(
         self, steps: Sequence[Step], tables: Sequence[Table], *, best: Callable[..., Any], join: Callable[..., Any]
     ) -> list[Table]:
-        """The best that the terms from each step on can come to, for each combination of the step's `before`.
+        """The best total of the terms from each step on, for each combination of the step's `before`.
 
         Args:
             steps: as `steps` gives them.
@@ -110,7 +110,7 @@ class Joint:
         return found
 
     def complete_at(self, step: Step, tables: Sequence[Table], *, join: Callable[..., Any]) -> Table:
-        """What the terms that are known with a step come to, an axis for each of its `axes`."""
+        """The total of the terms that are complete at a step, with an axis for each of its `axes`."""
         total = np.zeros(self.shape(step.axes), dtype=tables[0].dtype if tables else np.float64)
         for term in step.complete:
             total = join(total, spread(tables[term], self.scopes[term], step.axes))
@@ -119,7 +119,7 @@ class Joint:
     def best_choice(
         self, tables: Sequence[Table], *, best: Callable[..., Any], pick: Callable[..., Any], join: Callable[..., Any]
     ) -> tuple[int, ...]:
-        """The choices whose terms come to the least, or the most; of equal ones always the same.
+        """The choices with the least, or the largest, total of terms; among equal ones always the same.
 
         Args:
             tables: the values of each term, an axis a choice; for maxima, none of them negative.

@@ -35,7 +35,7 @@ class BlockSpec:
 
     @property
     def computes_nothing(self) -> bool:
-        """Whether the block hands on its input, so that it costs nothing on any device."""
+        """Whether the block returns its input, or zeros, so that it costs nothing on any device."""
         return isinstance(self.op, ZeroSpec | IdentitySpec | NoneSpec)
 
     @property

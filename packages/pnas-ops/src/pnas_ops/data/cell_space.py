@@ -62,7 +62,7 @@ class CellSpace(BaseSpace):
 
     @cached_property
     def kinds(self) -> dict[CellKind, CellChoices]:
-        """What is chosen in each kind of cell, the normal ones first."""
+        """The choices in each kind of cell, normal cells first."""
         found: dict[CellKind, CellSpec] = {}
         for block in self.body:
             for kind, cell in block.op.kinds.items() if isinstance(block.op, CellStackSpec) else ():
@@ -75,7 +75,7 @@ class CellSpace(BaseSpace):
 
     @cached_property
     def options(self) -> tuple[int, ...]:
-        """Of each kind of cell, how many operations each edge has, then how many ways each node to choose its edges."""
+        """For each kind of cell: how many operations an edge has, then how many ways a node to choose its edges."""
         return tuple(chain.from_iterable(choices.options for choices in self.kinds.values()))
 
     @property
@@ -203,7 +203,7 @@ class CellSpace(BaseSpace):
         return tuple(terms)
 
     def _keeping(self, kind: CellKind) -> Iterator[tuple[int | None, tuple[int, ...]]]:
-        """For every edge of a kind of cell the choice of its node, if that has one, and the options that keep it."""
+        """For every edge of a kind of cell: the choice of its node, if it has one, and the options that keep it."""
         one, numbers = self.kinds[kind], self._numbers(kind)
         chosen = iter(numbers[len(one.cell.edges) :])
         for sets in one.sets:
@@ -213,7 +213,7 @@ class CellSpace(BaseSpace):
 
     @cached_property
     def forms(self) -> CellForms:
-        """Its nets, each once."""
+        """The nets of the space by their forms: each net once."""
         return CellForms(self)
 
     def size(self) -> int:

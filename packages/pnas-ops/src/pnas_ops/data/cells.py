@@ -60,16 +60,16 @@ class CellSpec:
 
     @property
     def edges(self) -> tuple[CellEdge, ...]:
-        """Those of all nodes."""
+        """The edges of all nodes."""
         return tuple(chain.from_iterable(self.nodes))
 
     @property
     def widening(self) -> int:
-        """Output channels by those of a node."""
+        """The output's channels as a multiple of a node's."""
         return len(self.outputs) if self.join == "concatenation" else 1
 
     def with_operations(self, ops: Sequence["CellOpSpec"]) -> "CellSpec":
-        """The same graph with these operations, one an edge."""
+        """The same graph with these operations, one for each edge."""
         given = iter(ops)
         nodes = tuple(tuple(evolve(edge, op=next(given)) for edge in edges) for edges in self.nodes)
         return evolve(self, nodes=nodes)
@@ -123,24 +123,24 @@ class CellStackSpec:
 
     @property
     def stride(self) -> int:
-        """Of the stack as a whole."""
+        """The stride of the stack as a whole."""
         return 1 << (len(self.cells) - 1 + self.halved_first)
 
     @property
     def out_channels(self) -> int:
-        """Of the last cell."""
+        """Output channels of the last cell."""
         return self.normal.widening * self.channels << (len(self.cells) - 1)
 
     @property
     def kinds(self) -> dict[CellKind, CellSpec]:
-        """Its different cells."""
+        """Its different cells by their kind."""
         found: dict[CellKind, CellSpec] = {"normal": self.normal}
         if self.reduction is not None:
             found["reduction"] = self.reduction
         return found
 
     def with_cells(self, cells: Mapping[CellKind, CellSpec]) -> "CellStackSpec":
-        """The same stack of other cells."""
+        """The same stack with other cells."""
         return evolve(self, normal=cells["normal"], reduction=None if self.reduction is None else cells["reduction"])
 
     @property

@@ -1,4 +1,4 @@
-"""Nets told apart by their choices: how many there are, some at random, and those that are like one."""
+"""Spaces of nets that are identified by their choices: counting, sampling, mutation, crossover, neighbours."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -82,7 +82,7 @@ class ChoiceSpace(ABC, Generic[Net]):
         return tuple(range(len(self.options)))
 
     def of_choices(self, of_mixtures: Sequence[Value]) -> tuple[Value, ...]:
-        """What is the same for all mixtures of a choice, once for each choice.
+        """From a value for each mixture, the same for all of one choice, to one for each choice.
 
         Args:
             of_mixtures: something of each mixture, such as its probabilities.

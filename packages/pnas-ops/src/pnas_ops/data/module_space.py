@@ -41,7 +41,7 @@ class ModuleWorkload:
 
     @property
     def computes_nothing(self) -> bool:
-        """Whether it hands on its input, or zeros, so that it costs nothing on any device."""
+        """Whether it returns its input, or zeros, so that it costs nothing on any device."""
         return not self.operators
 
     @cached_property
@@ -101,7 +101,7 @@ class ModuleArchitecture:
 
     @property
     def input_shapes(self) -> tuple[Shape, ...]:
-        """Of the net's inputs."""
+        """The shapes of the net's inputs, batch included."""
         return self.rest.input_shapes
 
     def __repr__(self) -> str:
@@ -159,7 +159,7 @@ class ModuleSpace(ChoiceSpace[ModuleArchitecture]):
 
     @property
     def input_shapes(self) -> tuple[Shape, ...]:
-        """Of the net's inputs."""
+        """The shapes of the net's inputs, batch included."""
         return self.rest.input_shapes
 
     @property

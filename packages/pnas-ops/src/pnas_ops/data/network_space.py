@@ -126,7 +126,7 @@ class NetworkSpace(ChoiceSpace[Architecture]):
 
     @property
     def option_names(self) -> tuple[tuple[str, ...], ...]:
-        """Of each choice, its options in words."""
+        """The options of each choice in words."""
         texts = [_texts("resolution", self.resolutions)]
         for stage in self.stages:
             texts += [_texts("width", stage.widths), _texts("depth", stage.depths)]

@@ -37,13 +37,13 @@ class NetworkStage:
         return self.depths[-1]
 
     def ways_by_depth(self, operations: int) -> list[int]:
-        """In how many ways the blocks of each depth can have one of so many operations each."""
+        """For each depth, in how many ways its blocks can each have one of so many operations."""
         return [operations**depth for depth in self.depths]
 
     def first_block(self, op: MBConvSpec, in_channels: int, out_channels: int) -> BlockSpec:
-        """That of a net which has these widths before and in the stage."""
+        """The first block, in a net with these widths before and in the stage."""
         return BlockSpec(op=op, in_channels=in_channels, out_channels=out_channels, stride=self.stride)
 
     def other_block(self, op: MBConvSpec, channels: int) -> BlockSpec:
-        """Any of the others, in a net which has this width in the stage."""
+        """Any other block, in a net with this width in the stage."""
         return BlockSpec(op=op, in_channels=channels, out_channels=channels, residual=True)

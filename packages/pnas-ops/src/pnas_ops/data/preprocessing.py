@@ -51,7 +51,7 @@ class Preprocessing:
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:
-        """Of one image: (1, C, H, W)."""
+        """The shape of one image: (1, C, H, W)."""
         return (1, _COUNTS[self.channels], self.height, self.width)
 
     def __call__(self, pixels: Tensor) -> Tensor:

@@ -64,12 +64,12 @@ class Architecture:
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:
-        """Of one image: (1, C, H, W)."""
+        """The shape of one image: (1, C, H, W)."""
         return (1, self.in_channels, self.resolution, self.resolution)
 
     @property
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Its only input's, as for nets that may have several."""
+        """The shapes of its inputs, of which there is one."""
         return (self.input_shape,)
 
     @property
@@ -156,7 +156,7 @@ class BaseSpace(ChoiceSpace[Architecture]):
 
     @property
     def option_names(self) -> tuple[tuple[str, ...], ...]:
-        """What the options of each choice are called."""
+        """The names of each choice's options."""
         return tuple(tuple(str(block.op) for block in row) for row in self.mixed)
 
     def __repr__(self) -> str:
@@ -183,7 +183,7 @@ class PositionSpace(BaseSpace):
 
     @abstractmethod
     def _taken(self, architecture: Architecture) -> tuple[BlockSpec, ...]:
-        """What the net has at every position; anything where it is of another space."""
+        """The net's block at every position; anything for a net of another space."""
 
     @property
     def options(self) -> tuple[int, ...]:

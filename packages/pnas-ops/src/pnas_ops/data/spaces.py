@@ -178,7 +178,7 @@ def cifar_network_space(
 def digits_network_space(
     width_mult: float = 1.0, *, blocks_per_stage: int = 2, classes: int = 10, resolution: int = 16
 ) -> NetworkSpace:
-    """The same for small grey images: two stages.
+    """A network-level space for small grey images: two stages.
 
     Args:
         width_mult, blocks_per_stage, classes, resolution: as `cifar_network_space` takes them.
@@ -196,7 +196,7 @@ def digits_network_space(
 
 
 def _imagenet_stages(width_mult: float, blocks_per_stage: int) -> tuple[Stage, ...]:
-    """Those of the original; the last has one block, whatever the number in the others."""
+    """The original's stages; the last has one block, whatever the number in the others."""
     widths, strides = (24, 40, 80, 96, 192, 320), (2, 2, 2, 1, 2, 1)
     depths = (*[blocks_per_stage] * 5, 1)
     return tuple(

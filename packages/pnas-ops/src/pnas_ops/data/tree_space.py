@@ -52,7 +52,7 @@ class TreeSpace(PositionSpace):
 
     @cached_property
     def blocks(self) -> tuple[BlockSpec, ...]:
-        """Those between stem and head, with an identity at every edge."""
+        """The blocks between stem and head, with an identity at every edge."""
         made = []
         in_channels = self.stem[-1].out_channels
         for stage in self.stages:
@@ -70,7 +70,7 @@ class TreeSpace(PositionSpace):
 
     @property
     def edges(self) -> int:
-        """Of a block: those of two trees of 2 + 4 + ... + 2^depth."""
+        """Edges of a block: two trees with 2 + 4 + ... + 2^depth each."""
         return (4 << self.depth) - 4
 
     @cached_property

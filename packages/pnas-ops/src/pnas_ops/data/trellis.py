@@ -212,7 +212,7 @@ class TrellisSpace(ChoiceSpace[Architecture]):
 
     @cached_property
     def _ways(self) -> list[list[int]]:
-        """By how many layers are still to come, and by level: the paths that go on from there."""
+        """The number of paths that go on from a level, by how many layers are still to come, and by level."""
         ways = [[1] * self.levels]
         for _ in range(self.layers - 1):
             ways.append([sum(ways[-1][near] for near in self._near(level)) for level in range(self.levels)])

@@ -30,12 +30,12 @@ class Workload:
 
     @property
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Its only input's, as for workloads that may have several."""
+        """The shapes of its inputs, of which there is one."""
         return (self.input_shape,)
 
     @property
     def computes_nothing(self) -> bool:
-        """Whether it hands on its input, so that it costs nothing on any device."""
+        """Whether it returns its input, or zeros, so that it costs nothing on any device."""
         return self.block.computes_nothing
 
     @property

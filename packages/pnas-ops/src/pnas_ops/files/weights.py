@@ -68,7 +68,7 @@ def layers_with_weights(network: nn.Module) -> list[tuple[str, nn.Module]]:
 
 
 def key_faults(wanted: Mapping[str, torch.Size], state: Mapping[str, Tensor]) -> str:
-    """The keys of somebody's weights that are missing, unexpected or of another shape, in one line; empty for none."""
+    """The keys of foreign weights that are missing, unexpected or of another shape, in one line; empty for none."""
     misshapen = [
         f"{key} is {tuple(state[key].shape)} instead of {tuple(shape)}"
         for key, shape in wanted.items()

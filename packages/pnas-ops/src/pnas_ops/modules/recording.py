@@ -196,7 +196,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         )
 
     def _see(self, result: Memory, reads: list[Tensor], window: Windowed | None, *, keeps_places: bool) -> None:
-        """Notes what a pixel of the result has seen; what was made of nothing has seen nothing."""
+        """Notes the receptive field of the result; what is made of no activation has none."""
         seen = [self._seen_by(one) for one in reads if self.home(one) in self._fields]
         if not seen:
             return

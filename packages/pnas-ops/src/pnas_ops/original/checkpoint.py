@@ -69,7 +69,7 @@ def original_keys(network: nn.Module, architecture: Architecture) -> dict[str, s
 
 
 def _read(path: Path) -> object:
-    """What is in the file; PyTorch raises whatever its parts raise on a file that is none of its own."""
+    """The content of the file; on one that is not its own, PyTorch raises whatever its parts raise."""
     way_out = "save the net's state_dict() with torch.save, and name that file"
     if path.exists() and not path.is_file() and not path.is_dir():
         raise FormatError(f"{path}: a pipe, a socket or a device, and no checkpoint", way_out)

@@ -127,7 +127,7 @@ def active_paths(network: nn.Module, paths: Sequence[GatePath]) -> Iterator[None
 
 
 def refuse_unlike_choices(ops: Sequence[MixedOp], chosen: Sequence[object]) -> None:
-    """Looks whether `MixedOp`s that share a choice have the same in `chosen`, be it paths or candidates.
+    """Checks that `MixedOp`s which share a choice have the same path or candidate in `chosen`.
 
     Raises:
         ValueError: naming two that have not.

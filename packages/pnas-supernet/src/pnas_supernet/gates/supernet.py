@@ -23,7 +23,7 @@ class NetsOf(Protocol[Net]):
         """The number of each `MixedOp`'s choice."""
 
     def of_choices(self, of_mixtures: Sequence[Value]) -> tuple[Value, ...]:
-        """What is the same for all `MixedOp`s of a choice, once for each choice."""
+        """From a value for each `MixedOp`, the same for all of one choice, to one for each choice."""
 
     def architecture(self, choices: Sequence[int], *, name: str = "") -> Net:
         """The net that takes option `choices[i]` at choice i."""
@@ -41,7 +41,7 @@ class HasNets(Protocol[Net]):
 
     @property
     def network(self) -> nn.Module:
-        """With a `MixedOp` at every place that is searched, in the order of the space."""
+        """The network, with a `MixedOp` at every place that is searched, in the order of the space."""
 
 
 class SuperNet(nn.Module):

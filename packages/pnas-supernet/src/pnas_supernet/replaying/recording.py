@@ -72,7 +72,7 @@ class Recording:
         shared: StaticTensors,
         gate: Tensor | None,
     ) -> "Recording":
-        """Of a candidate that takes one tensor such as `x` and gives one.
+        """Records a candidate that takes one tensor such as `x` and gives one.
 
         Args:
             candidate: its weights are left alone, and its buffers.
@@ -156,7 +156,7 @@ class Recording:
         return cls(place, output, grad_output, parameters, gradients, replay_forward, replay_backward)
 
     def add_gradients(self) -> None:
-        """Does the backward pass; its gradients come to those that the parameters have already."""
+        """Does the backward pass and adds its gradients to those that the parameters have."""
         earlier = [parameter.grad for parameter in self.parameters]
         if any(gradient is not None for gradient in earlier):
             # What is there may be what the last backward pass gave, which stands where this one writes.
@@ -234,7 +234,7 @@ def drawing_nothing(device: torch.device) -> Iterator[None]:
 
 
 def _leaves(out: Tensor) -> Iterator[Tensor]:
-    """What the graph of a tensor gives gradients to."""
+    """The leaves to which the graph of a tensor gives gradients."""
     seen: set[Any] = set()
     ahead: list[Any] = [out.grad_fn]
     while ahead:

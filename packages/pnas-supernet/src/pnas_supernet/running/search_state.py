@@ -91,7 +91,7 @@ class SearchState:
     progress: Progress
 
     def state_dict(self) -> dict[str, Any]:
-        """As tensors and plain values: enough to go on bit for bit."""
+        """The state as tensors and plain values: enough to go on bit for bit."""
         return {
             "config": asdict(self.config),
             "spaces": [*map(to_json, _spaces(self.network))],

@@ -16,7 +16,7 @@ _REPEATABLE_WORKSPACES = (":4096:8", ":16:8")
 
 
 class NotRepeatableError(PnasError, RuntimeError):
-    """A GPU that can no longer be told to compute the same bits every time."""
+    """It is too late to make a GPU compute the same bits every time."""
 
 
 @contextmanager

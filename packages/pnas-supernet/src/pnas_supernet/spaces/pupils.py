@@ -61,7 +61,7 @@ class Pupil:
         self.module.load_state_dict(self._first)
 
     def measure(self, x: tuple[Tensor, ...], y: Tensor) -> None:
-        """Adds what it gives at `x` to what `take_error` tells."""
+        """Adds the error at `x` to what `take_error` returns."""
         off, wanted = squares(self.module(*x), y)
         self._off += float(off)
         self._wanted += float(wanted)
