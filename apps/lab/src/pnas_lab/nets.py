@@ -36,7 +36,7 @@ class Model:
     """A net as a module, and what goes into it.
 
     Attributes:
-        name: of it.
+        name: what people call it.
         module: it.
         input_shape: (1, C, H, W) as a rule.
         published: what its makers say of it at this shape; None where nothing is known.

@@ -58,7 +58,7 @@ class SeededBatches:
 
     Args:
         given: the file whose loaders they are of: it is named where they fail.
-        batches: those of a data loader that shuffles and augments by it.
+        batches: the batches of a data loader that shuffles and augments by it.
         seed: of a pass.
         prepare: is done to each.
     """

@@ -29,7 +29,7 @@ class Asked:
         where: folder of a run, or a bundle.
         name: of the run's net; the searched one if None.
         file: name of a file in the bundle; the one that the run's device takes if None.
-        runtime: that runs it; the first one that is installed if None.
+        runtime: the runtime that runs it; the first one that is installed if None.
         photos: paths.
         of_photos: see `JudgedView`.
         as_is: whether the photos are what the net sees already.

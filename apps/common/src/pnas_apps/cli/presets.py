@@ -62,8 +62,8 @@ class About:
 
     Attributes:
         purpose: what it is for.
-        time: that a run takes, and on what machine.
-        memory: that it takes at most, or that nobody has measured that.
+        time: the time that a run takes, and on what machine.
+        memory: the most memory that it takes, or that this was not measured.
     """
 
     purpose: str
@@ -98,7 +98,7 @@ def preset_flags(
     Args:
         app: whose presets they are.
         preset: whose options these are; that which the program takes by default if None.
-        spaces: that the program has.
+        spaces: the spaces that the program has.
         said: in the place of what the preset has, where the command takes something else.
         left_out: options that do not concern the command, or sections of them.
     """

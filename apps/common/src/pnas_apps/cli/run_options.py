@@ -102,7 +102,7 @@ def run_options(
         readers: whether the command line says how many processes read photos; else as many as there are cores do.
         sweeps: whether it is for several budgets, and perhaps several devices.
         dry_runs: whether it may be reckoned before.
-        preset: that the command takes, where the user cannot name one.
+        preset: the preset that the command takes, where the user cannot name one.
         said, left_out: see `preset_flags`.
     """
     spaces = app.spaces if isinstance(app, App) else ()

@@ -141,7 +141,7 @@ class Lacking:
     """What `cached_table` would measure.
 
     Attributes:
-        blocks: those at each position of the space that the cache lacks; a block may stand at several.
+        blocks: the blocks at each position of the space that the cache lacks; a block may stand at several.
         nets: to calibrate with.
     """
 

@@ -45,8 +45,8 @@ def fingerprint_of(
     Args:
         run: has space, images, seed and training.
         settings: of the exploration.
-        limits: that every net keeps.
-        table: that limits or aims are read from; None where none is needed.
+        limits: the limits that every net keeps.
+        table: the table that limits or aims are read from; None where none is needed.
     """
     preset = run.preset
     held_out = preset.validation_share if isinstance(preset, ImagePreset) else preset.validation_size

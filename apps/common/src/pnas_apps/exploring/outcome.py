@@ -35,8 +35,8 @@ class Explored:
     """All nets that were judged, in the order in which they were asked for.
 
     Attributes:
-        strategy: that asked for those that are not random.
-        judge: that said how good they are.
+        strategy: what asked for the nets that are not random.
+        judge: what said how good they are.
         aims: names of the metrics that were to be small besides.
         nets: them.
         test_accuracy: share of the test images that the best one, trained, puts into their class; None where it was not
@@ -83,7 +83,7 @@ def explored_nets(entries: Sequence[Entry], costs: Sequence[dict[str, float]]) -
     """The judged nets of a study.
 
     Args:
-        entries: that are judged.
+        entries: the entries that are judged.
         costs: of each.
     """
     return tuple(

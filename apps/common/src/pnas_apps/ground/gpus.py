@@ -71,7 +71,7 @@ def refuse_silent_driver(knock: list[str], *, patience_s: float = PATIENCE_S) ->
 
     Args:
         knock: the program.
-        patience_s: that it has.
+        patience_s: seconds that it is given.
     """
     process = subprocess.Popen(knock, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

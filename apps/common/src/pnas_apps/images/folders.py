@@ -51,7 +51,7 @@ def find_class_images(
 
     Args:
         folder: holds one sub-folder a class.
-        classes: those that must be there; whichever are there, in order of their names, if None.
+        classes: the classes that must be there; whichever are there, in order of their names, if None.
         reporter: is told how many files are left out, and why.
 
     Raises:
@@ -74,7 +74,7 @@ def find_classes(folder: Path, classes: tuple[str, ...] | None) -> tuple[str, ..
 
     Args:
         folder: holds the sub-folders.
-        classes: those that must be there; whichever are there, in order of their names, if None.
+        classes: the classes that must be there; whichever are there, in order of their names, if None.
 
     Raises:
         UserError: naming the folder without or with one sub-folder, a name that no class can have, and the missing or

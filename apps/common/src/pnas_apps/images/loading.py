@@ -18,7 +18,7 @@ class UnreadablePhotos:
         tell: is given one line for each.
 
     Attributes:
-        paths: of those met so far, in the order of their first time.
+        paths: of the unreadable photos so far, in the order in which they were met first.
     """
 
     def __init__(self, photos: int, *, max_share: float = 0.0, tell: Callable[[str], None]) -> None:

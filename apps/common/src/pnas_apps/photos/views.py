@@ -162,7 +162,7 @@ def middle(photo: ImageFile, size: tuple[int, int], shorter_side: int, *, shrink
     """The middle of a photo, of which the shorter side was brought to `shorter_side`: uint8, (3, *size).
 
     Args:
-        photo: that nobody has decoded yet.
+        photo: a photo that is not decoded yet.
         size: height and width, in pixels.
         shorter_side: in pixels.
         shrinks: whether a JPEG file may be decoded at a smaller size.

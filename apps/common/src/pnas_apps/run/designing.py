@@ -20,7 +20,7 @@ class Designer:
     """Chooses the size of a space.
 
     Attributes:
-        spaces: those with names.
+        spaces: the spaces with names.
         sizes: to choose from.
     """
 
@@ -59,7 +59,7 @@ class Designer:
             preset: names the space, and its resolution without a choice.
             classes: of the images.
             budget: what the net may cost; its bytes are those of a file in the device's dtype.
-            device: that it is for.
+            device: the device that it is for.
             seed: of the run.
             reporter: shows progress.
 

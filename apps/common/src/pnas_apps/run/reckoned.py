@@ -13,9 +13,9 @@ class ReckonedStep:
     Attributes:
         name: of the step.
         what: is left to do.
-        seconds: that it will take here; None where that cannot be told before.
-        memory_bytes: that it takes at most where it is done: the process's, or the GPU's; None where nobody looked.
-        disk_bytes: that it leaves in the run's folder and in the cache.
+        seconds: the time that it will take here; None where that is not known before.
+        memory_bytes: the most memory that it takes where it is done: the process's, or the GPU's; None if unknown.
+        disk_bytes: what it leaves in the run's folder and in the cache.
     """
 
     name: str

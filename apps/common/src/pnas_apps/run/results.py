@@ -97,7 +97,7 @@ class RunResults:
 
     Attributes:
         nets: the one that was searched; in runs of earlier versions also the fastest and the biggest.
-        seconds: that its steps took.
+        seconds: the time that each of its steps took.
         limits: what was asked of the net, and what ships.
         baselines: nets of others, which are not trained.
         verdict: whether the search paid; None where nothing was compared.
@@ -160,8 +160,8 @@ def limit_results(
     """Every limit of a budget, with what ships.
 
     Args:
-        budget: that the net was chosen within.
-        table: that predicted its latency.
+        budget: the budget that the net was chosen within.
+        table: the table that predicted its latency.
         architecture: the net.
         sizes: of its TFLite file in the dtype of the table's device; None where none ships, or no limit is on bytes.
         measured_ms: the latency of what was measured on that device; None where it was not measured there.

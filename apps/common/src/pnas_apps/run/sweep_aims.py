@@ -20,7 +20,7 @@ class SweepAim:
     """A net that a sweep looks for.
 
     Attributes:
-        device: that it is for.
+        device: the device that it is for.
         latency_ms: what it may take there.
     """
 

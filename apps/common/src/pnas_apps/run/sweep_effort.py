@@ -18,7 +18,7 @@ def preset_effort(preset: Preset, aims: int) -> float:
 
     Args:
         preset: of the search, in which every aim takes an architecture step after `arch_interval` weight steps.
-        aims: that it is for.
+        aims: the aims that it is for.
     """
     search = preset.search
     return search.warmup_epochs + search.epochs * (1 + aims * _arch_step(preset) / search.arch_interval)

@@ -72,7 +72,7 @@ class Verdict:
     Attributes:
         epochs: of each training.
         seeds: trainings of each net.
-        test_images: that judged them.
+        test_images: how many test images judged them.
         nets: the searched one, the random ones, and the others.
         remarks: what could not be compared, or was taken in its place.
     """

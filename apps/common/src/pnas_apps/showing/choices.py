@@ -10,7 +10,7 @@ def place_numbers(space: AnySpace, count: int) -> list[int]:
     """For each mixture the number of its block, from 0 as in the table of a net; its own number where it is no block.
 
     Args:
-        space: that is searched.
+        space: the space that is searched.
         count: of the mixtures.
     """
     return list(space.searched) if isinstance(space, SearchSpace) and of_blocks(space, count) else list(range(count))
@@ -25,7 +25,7 @@ def option_names(space: AnySpace, counts: Sequence[int]) -> list[list[str]]:
     """The operations of every mixture; their numbers in a space of which a choice is no block.
 
     Args:
-        space: that is searched.
+        space: the space that is searched.
         counts: how many candidates each mixture has.
     """
     places = space.mixed if isinstance(space, SearchSpace) else ()

@@ -19,7 +19,7 @@ class ShownRun:
     """A run among several.
 
     Attributes:
-        name: that no other of them has.
+        name: a name that no other of them has.
         kept: what it found.
         link: its folder, relative to that of the page.
     """

@@ -34,7 +34,7 @@ def search_events(
 
     Args:
         folder: of the events.
-        space: that is searched.
+        space: the space that is searched.
         expected_ms: of a sampled net, by the probabilities.
     """
     with _written(folder) as writer:

@@ -20,7 +20,7 @@ class KeptResults:
     Attributes:
         name: of the run.
         settings: what was asked.
-        table: that predicted.
+        table: the table that predicted.
         history: of the search, epoch by epoch.
         landing: how the net was taken.
         results: of all nets.

@@ -84,7 +84,7 @@ def limits_table(limits: Sequence[LimitResult], *, file: str | None, device: Dev
     Args:
         limits: one line each.
         file: the name of the file that bytes are those of; None where none ships.
-        device: that milliseconds are those of.
+        device: on which the milliseconds were measured.
     """
     title = f"Limits (bytes: of {file})" if file is not None else f"Limits (milliseconds: of {device.images})"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)

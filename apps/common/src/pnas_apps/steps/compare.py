@@ -144,7 +144,7 @@ def trained_anew(run: Run, net: Contender, *, seed: int, epochs: int) -> float:
         run: whose images, training and seed these are.
         net: which gets fresh weights.
         seed: number of the training, from 0.
-        epochs: of it.
+        epochs: of the training.
 
     Raises:
         CheckpointError: for a checkpoint that cannot be gone on from.

@@ -31,7 +31,7 @@ class DeviceTrial:
         net_ms: its latency.
         blocks: it has.
         in_turns: whether all that is measured is timed in turns.
-        memory_bytes: that this process had at most.
+        memory_bytes: the most memory that this process had.
     """
 
     begin_s: float

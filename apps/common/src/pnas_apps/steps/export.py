@@ -40,7 +40,7 @@ class Exported:
     Attributes:
         compared: the net, and the verdict on its search.
         bundle: its files.
-        file: that which the run's device takes, or that which ships where it takes none.
+        file: the one that the run's device takes, or that ships where it takes none.
     """
 
     compared: Compared

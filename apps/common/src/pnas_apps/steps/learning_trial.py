@@ -58,7 +58,7 @@ def try_search(
     """Steps of either kind, for so many seconds and no fewer than a few.
 
     Args:
-        search: that has not begun, of one epoch of either phase, with an architecture step for each weight step.
+        search: has not begun, of one epoch of either phase, with an architecture step for each weight step.
         weights, alpha: batches that either learns on.
         device: where it learns.
         seconds: in all.

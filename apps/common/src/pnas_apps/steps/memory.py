@@ -25,7 +25,7 @@ def within_memory(
     Args:
         work: steps that take whole batches, which leave a checkpoint every now and then.
         flag: of the command line, that sets the number of parts.
-        parts: that each batch is cut into now.
+        parts: how many parts each batch is cut into now.
         images: in a batch.
         attempt: takes such steps with another number of parts; what they change is not needed any more.
 

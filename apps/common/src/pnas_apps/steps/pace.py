@@ -74,7 +74,7 @@ def ticks_of(steps: Callable[[Callable[[], None]], object], device: torch.device
 
     Args:
         steps: takes the steps, and calls what it is given after each of them.
-        device: that they are computed on, which is waited for.
+        device: the device that they are computed on, which is waited for.
     """
     ticks: list[float] = []
 

@@ -141,12 +141,12 @@ def go_on_searching(
     """A search to its end, from the checkpoint in the run's folder, where there is one.
 
     Args:
-        search: that has not begun.
+        search: a search that has not begun.
         weights_batches, alpha_batches: for the weights, and for the architecture, of an epoch, of which nobody looks at
             so many first ones.
         folder: of the run.
         expected_ms: of a sampled net, by the probabilities.
-        processes: that search as one.
+        processes: the processes that search as one.
         reporter: shows progress.
         watch: is given the record of every epoch, of those before an interruption first.
 

@@ -30,7 +30,7 @@ def find_tables(run: Run, aims: tuple[SweepAim, ...], choice: TableChoice) -> tu
     """The run of each aim; a table is found, or measured, for every device, with the smallest of its budgets.
 
     Args:
-        run: that of the sweep.
+        run: the run of the sweep.
         aims: of the sweep.
         choice: of the table, where there is one device.
 

@@ -97,8 +97,8 @@ def table_for(
     """The table of a run, which is in its folder then.
 
     Args:
-        space: that it is of.
-        device: that it is of.
+        space: the space that it is of.
+        device: the device that it is of.
         folder: of the run.
         cache: of tables.
         choice: what the command line says of it.

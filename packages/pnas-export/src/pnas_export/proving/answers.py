@@ -54,7 +54,7 @@ def compared(
         net: an `inference_copy`.
         loaded: its files.
         test, score, progress: see `prove`.
-        basis: to which the test images are added.
+        basis: the hash to which the test images are added.
 
     Raises:
         ParityError, NetError: as `Comparison.add`.

@@ -27,7 +27,7 @@ class Step:
     Attributes:
         choice: its number.
         before: the earlier choices that this term or a later one asks for.
-        after: of these and itself, those that a later term asks for.
+        after: which of `before` and the choice itself a later term asks for.
         complete: the terms that are known with it.
     """
 

@@ -59,7 +59,7 @@ class AccountLine:
         input_shapes: of the activations that it reads.
         output_shape: of its result.
         macs: multiply-accumulates.
-        parameters: that it is the first to read.
+        parameters: how many trainable values it reads that no operator before it has read.
         weight_bytes: of the parameters.
         input_bytes: of the activations that it reads.
         output_bytes: of its result.
@@ -111,7 +111,7 @@ class Account:
     """A net as its operators, in the order in which they run, for one input.
 
     Attributes:
-        dtype: that bytes are those of.
+        dtype: of all weights and activations, for what is in bytes.
         input_shapes: what the net was given.
         lines: one an operator.
         parameters: trainable values of the net, also those that no operator reads.

@@ -61,7 +61,7 @@ class Condition:
 
     Attributes:
         choice: the number of the other one.
-        options: those of its options beside which it does.
+        options: the options of that choice beside which it matters.
     """
 
     choice: int

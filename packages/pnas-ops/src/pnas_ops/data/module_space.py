@@ -23,7 +23,7 @@ class ModuleWorkload:
 
     Attributes:
         title: what people call it: "original", "5x5"; two that differ in nothing else are equal.
-        operators: those that a forward pass ran, in order, each with its shapes and options; none compute nothing.
+        operators: what a forward pass ran, in order, each with its shapes and options; empty computes nothing.
         input_shapes: of the module's inputs, one after the other, batch included.
         dtype: of its inputs: "float32".
         macs: multiply-accumulates, as `count_macs` counts them.

@@ -22,7 +22,7 @@ class Preprocessing:
         height, width: in pixels.
         channels: "RGB", in this order, or "grey".
         mean, std: of each channel, of pixels scaled to [0, 1].
-        shorter_side: to which that of a photo is brought (bilinear, antialiased), before the middle of `height` x
+        shorter_side: pixels to which a photo is resized (bilinear, antialiased) before the middle of `height` x
             `width` is cut out of it; None where nobody has said.
 
     Raises:

@@ -54,7 +54,7 @@ def pyramid_tree_architecture(
     """A PyramidNet of tree blocks; its defaults are those of the released CIFAR-10 net, which has 54 of them.
 
     Args:
-        edges: those of each block, see `TreeBlockSpec`; one row a block.
+        edges: the edges of each block, see `TreeBlockSpec`; one row a block.
         name: of the net.
         blocks_per_stage: every stage but the first begins with a stride of 2.
         stem_channels: of the first convolution, from which the bottleneck widths grow.

@@ -48,7 +48,7 @@ class Recorded:
 
     Attributes:
         place: path of the module that ran it.
-        name: of it.
+        name: of the operator.
         reads: where the activations are that it reads.
         inputs: their shapes, of each view that it reads.
         result: where its result is.

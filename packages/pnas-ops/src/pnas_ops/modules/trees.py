@@ -94,7 +94,7 @@ class TreeCell(nn.Module):
 
     Args:
         channels: C.
-        edges: those of the first half's tree, then the second's; see `Tree`.
+        edges: the edges of the first half's tree, then the second's; see `Tree`.
         stride: of the convolution.
     """
 

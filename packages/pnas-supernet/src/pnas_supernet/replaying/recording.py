@@ -48,8 +48,8 @@ class Recording:
         input: where its input is to be; after the backward pass, the gradient of it.
         output: where its output is, until the next forward pass.
         grad_output: where the gradient of its output is to be.
-        parameters: those that learn.
-        gradients: of these, after the backward pass.
+        parameters: the parameters that learn.
+        gradients: of these parameters, after the backward pass.
         forward, backward: do it again.
     """
 

@@ -35,7 +35,7 @@ class Progress:
         history: a record of every finished epoch.
         step: weight steps of the epoch that is under way.
         train, validation: means over that epoch's steps, of the weights and of the architecture.
-        confirmed: of these steps, those that are known to have been finite.
+        confirmed: how many of these steps are known to have been finite.
     """
 
     history: list[EpochRecord] = Factory(list)

@@ -105,7 +105,7 @@ def show_original(
     Args:
         supernet: all of whose originals are run.
         arguments: of the net.
-        rows: those who look on, for each place.
+        rows: the pupils of each place.
         visit: called for each of them while the pass is at its place, with the place's inputs and its output.
     """
 
