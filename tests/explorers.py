@@ -9,10 +9,11 @@ import torch
 from sqlalchemy import create_engine, text
 
 from pnas_apps.exploring.addresses import address_of
-from pnas_apps.exploring.asking import Asker, KeptUp
+from pnas_apps.exploring.asking import Asker, UpToDateStrategy
+from pnas_apps.exploring.entries import Entry, Group
 from pnas_apps.exploring.fingerprint import Fingerprint
 from pnas_apps.exploring.named_strategies import make_strategy
-from pnas_apps.exploring.study import Entry, Group, Study
+from pnas_apps.exploring.study import Study
 from pnas_apps.exploring.work import work
 from pnas_apps.run.exploration_settings import ExplorationSettings
 from pnas_ops import Architecture, Choices, FeasibleNets, Judgement, Strategy, digits_mbconv_space
@@ -48,11 +49,11 @@ def settings(strategy: str = "evolution", *, nets: int = 8, random_nets: int = 0
 
 
 def asker(asked: ExplorationSettings) -> Asker:
-    def strategy(name: str) -> KeptUp:
+    def strategy(name: str) -> UpToDateStrategy:
         def make() -> Strategy:
             return make_strategy(name, NETS, costs=1 if asked.strategy == "nsga2" else 0)
 
-        return KeptUp(make)
+        return UpToDateStrategy(make)
 
     def costs(choices: Choices) -> tuple[float, ...]:
         return (float(sum(choices)),) if asked.strategy == "nsga2" else ()

@@ -17,8 +17,8 @@ from pnas_ops import Measurement
 def timed_once() -> Iterator[None]:
     """Everything is timed in one process instead of several, and files a few times; noise asks for no more of them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pnas_export.proving.proof._TIMED_SESSIONS", 1)
-        patch.setattr("pnas_export.proving.proof._TIMED_SAMPLES", 2)
+        patch.setattr("pnas_export.proving.prove._TIMED_SESSIONS", 1)
+        patch.setattr("pnas_export.proving.prove._TIMED_SAMPLES", 2)
         patch.setattr("pnas_ops.timing.measurement.MAX_DRIFT", math.inf)
         patch.setattr("pnas_export.devices.runtime_device.measure_in_sessions", _in_one_session)
         yield

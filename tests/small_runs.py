@@ -1,5 +1,6 @@
 """Runs on a few small images, that take seconds."""
 
+import io
 from pathlib import Path
 
 import torch
@@ -52,6 +53,12 @@ def small_table(space: SearchSpace) -> LatencyTable:
         for index, workload in enumerate(wanted, start=1)
     )
     return LatencyTable(device=info, measured_on="2026-01-01", entries=entries)
+
+
+def printed_by_run(run: Run) -> str:
+    """All that a run has printed, of one whose console writes into a text in memory."""
+    assert isinstance(run.reporter.console.file, io.StringIO)
+    return run.reporter.console.file.getvalue()
 
 
 def small_run(

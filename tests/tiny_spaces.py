@@ -35,7 +35,7 @@ NETWORKS = NetworkSpace(
     candidates=(MBConvSpec(kernel_size=3, expansion=1), MBConvSpec(kernel_size=5, expansion=1)),
     head=BlockSpec(op=ClassifierSpec(hidden_channels=None), in_channels=8, out_channels=10),
 )
-"""72 nets, whose blocks' costs hang on several choices, some of which mean nothing beside others."""
+"""72 nets, whose blocks' costs depend on several choices, some of which mean nothing beside others."""
 
 
 def _work(title: str) -> ModuleWorkload:

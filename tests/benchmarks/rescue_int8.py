@@ -4,7 +4,7 @@ Run with `uv run python tests/benchmarks/rescue_int8.py CIFAR10.zip`; the file h
 test/CLASS/*.jpg. Minutes on two cores.
 
 The net is a small one of inverted bottlenecks with ReLU, trained on CIFAR-10 at 16 pixels. Trainings leave channels of
-very different sizes in one tensor (arXiv 1906.04721), in some nets more than in others; so that this does not hang on
+very different sizes in one tensor (arXiv 1906.04721), in some nets more than in others; so that this does not depend on
 luck, the channels inside each bottleneck are then scaled by powers of two, and the next weights back: in float32 not a
 bit of the outputs changes, but small channels get few of the 256 steps.
 """

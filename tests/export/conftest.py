@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from digits_net import INT8, SCHEMES, Digits, make_digits
 from pnas_export import Scheme, convert_workloads, export_onnx, export_tflite, quantize_onnx, quantize_tflite
-from pnas_export.proving import proof
+from pnas_export.proving import prove as prove_module
 from pnas_ops import (
     Architecture,
     BlockSpec,
@@ -74,8 +74,8 @@ def unmeasured_proofs(monkeypatch: pytest.MonkeyPatch) -> None:
     def measure_files(files: Mapping[object, object], **options: object) -> dict[object, Measurement]:
         return {key: Measurement(latency_ms=1.0, p25_ms=1.0, median_ms=1.0, p75_ms=1.0, count=2) for key in files}
 
-    monkeypatch.setattr(proof, "measure_files", measure_files)
-    monkeypatch.setattr(proof, "peak_memory_bytes", lambda file, runtime: 1)
+    monkeypatch.setattr(prove_module, "measure_files", measure_files)
+    monkeypatch.setattr(prove_module, "peak_memory_bytes", lambda file, runtime: 1)
 
 
 @pytest.fixture(scope="session")

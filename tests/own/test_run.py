@@ -12,7 +12,7 @@ from PIL import Image
 from torchvision.models import mobilenet_v3_small
 
 import pnas_apps.steps.table
-import pnas_export.proving.proof
+import pnas_export.proving.prove
 import pnas_own.pipeline
 from command_line import assert_refused
 from own_nets import TINY, Run, WriteFile
@@ -54,9 +54,9 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> Tables:
     known = Tables()
     monkeypatch.setattr(pnas_apps.steps.table, "cached_table", known.cached_table)
     monkeypatch.setattr(
-        pnas_export.proving.proof, "measure_files", lambda calls, **options: dict.fromkeys(calls, measurement(1.0))
+        pnas_export.proving.prove, "measure_files", lambda calls, **options: dict.fromkeys(calls, measurement(1.0))
     )
-    monkeypatch.setattr(pnas_export.proving.proof, "peak_memory_bytes", lambda *_: 1)
+    monkeypatch.setattr(pnas_export.proving.prove, "peak_memory_bytes", lambda *_: 1)
 
     def measured_ms(device: object, table: object, build: object) -> Any:
         def cost(net: ModuleArchitecture) -> float:

@@ -9,10 +9,10 @@ import pytest
 from attrs import evolve
 from rich.console import Console
 
+from pnas_apps.exploring.entries import Group
 from pnas_apps.exploring.outcome import Explored, JudgedNet, best_so_far, expected_best
 from pnas_apps.exploring.page import exploration_page
 from pnas_apps.exploring.pictures import draw_exploration
-from pnas_apps.exploring.study import Group
 from pnas_latency import MACS, Limit
 
 VALUES = (0.5, 0.9, 0.3, 0.9, 0.6)

@@ -14,8 +14,8 @@ import torch
 import explorers
 from explorers import KnownValues, asker, explore, heard_of_long_ago, settings, study_in, values
 from pnas_apps.exploring.asking import Asked
+from pnas_apps.exploring.entries import Entry
 from pnas_apps.exploring.named_strategies import STRATEGIES
-from pnas_apps.exploring.study import Entry
 from pnas_ops import Architecture, Judgement
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pnas_apps.ground.errors import UserError
-from pnas_apps.images.finding import find_images, told_skipped
+from pnas_apps.images.finding import find_images, skipped_line
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def test_what_is_no_image_is_counted_by_what_it_is(folder: Path) -> None:
         "in a folder @eaDir": 1,
         "hidden folders": 1,
     }
-    assert told_skipped(found.skipped).startswith("15 other files (3 hidden, 2 .db, ")
-    assert told_skipped(found.skipped).endswith(", and others)")
+    assert skipped_line(found.skipped).startswith("15 other files (3 hidden, 2 .db, ")
+    assert skipped_line(found.skipped).endswith(", and others)")
 
 
 def test_heic_is_left_out_with_what_reads_it_where_the_library_is_missing(
@@ -65,7 +65,7 @@ def test_heic_is_left_out_with_what_reads_it_where_the_library_is_missing(
     monkeypatch.setattr("pnas_apps.images.finding.image_suffixes", lambda: frozenset({".png", ".jpg"}))
     found = find_images(folder)
     assert len(found.names) == 3
-    assert told_skipped(found.skipped) == "2 other files (2 .heic, which can be read after uv pip install pillow-heif)"
+    assert skipped_line(found.skipped) == "2 other files (2 .heic, which can be read after uv pip install pillow-heif)"
 
 
 def test_a_pipe_and_a_socket_keep_nobody_waiting(folder: Path) -> None:

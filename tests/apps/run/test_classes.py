@@ -11,7 +11,7 @@ from command_line import assert_refused
 from pnas_apps.cli.presets import read_preset
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
-from pnas_apps.run.classes import check_classes, told_difference
+from pnas_apps.run.classes import check_classes, class_difference
 from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import ImagePreset, structure_preset
 from pnas_apps.run.settings import RunSettings
@@ -57,9 +57,9 @@ def test_other_names_and_another_order_are_refused_with_both_lists(
 def test_of_long_lists_what_differs_is_told() -> None:
     many = [f"n{number:03}" for number in range(200)]
     swapped = [*many[:7], many[8], many[7], *many[9:]]
-    assert told_difference(swapped, many) == "their order is another one, number 7 being n008, not n007"
-    assert told_difference([*many[:-1], "x"], many) == "they have x, which the run has not, and lack n199"
-    assert told_difference(many[:150], many).endswith("and lack " + ", ".join(many[150:162]) + ", 38 more")
+    assert class_difference(swapped, many) == "their order is another one, number 7 being n008, not n007"
+    assert class_difference([*many[:-1], "x"], many) == "they have x, which the run has not, and lack n199"
+    assert class_difference(many[:150], many).endswith("and lack " + ", ".join(many[150:162]) + ", 38 more")
 
 
 @pytest.mark.parametrize("verb", [["eval"], ["export", "--format", "onnx"], ["train"], ["report"]])

@@ -19,7 +19,7 @@ from pnas_apps.images.source import ImageSource
 from pnas_apps.run.preset import ImagePreset
 from pnas_apps.run.run import Run
 from pnas_apps.steps.land import land_run
-from pnas_apps.steps.mixture_memory import told_mixture
+from pnas_apps.steps.mixture_memory import mixture_memory_line
 from pnas_apps.steps.reference_nets import biggest
 from pnas_apps.steps.search_images import split_search_images
 from pnas_apps.steps.supernet_search import run_search
@@ -62,7 +62,7 @@ def tabled(space: SearchSpace) -> Tabled:
 
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[Choices]:
-    """The nets whose inherited weights are judged, in order; how good they are hangs on their choices."""
+    """The nets whose inherited weights are judged, in order; how good they are depends on their choices."""
     nets: list[Choices] = []
 
     def judge(self: InheritedWeights[Any], net: object, generator: torch.Generator) -> Judgement:
@@ -148,7 +148,7 @@ def test_the_mixture_tells_what_it_keeps_in_memory(space: SearchSpace) -> None:
     supernet = SuperNet(space, generator=torch.Generator().manual_seed(0))
     before = bits(supernet.state_dict())
     images = torch.randn(8, 1, 8, 8)
-    told = told_mixture(supernet, images)
+    told = mixture_memory_line(supernet, images)
     assert bits(supernet.state_dict()) == before
     found = re.search(r"of a batch of 8 images it keeps (\d+) MB for the backward pass, (\d+\.\d) times", told)
     assert found is not None

@@ -49,6 +49,7 @@ from pnas_ops import (
     to_json,
     workloads,
 )
+from small_runs import printed_by_run
 from tables import measurement, uniform_table
 
 # Of 36 nets.
@@ -90,11 +91,6 @@ def make_run(tmp_path: Path, image_set: ImageSet) -> MakeRun:
         )
 
     return make
-
-
-def told(run: Run) -> str:
-    assert isinstance(run.reporter.console.file, io.StringIO)
-    return run.reporter.console.file.getvalue()
 
 
 @pytest.fixture
@@ -154,7 +150,7 @@ def test_a_net_that_is_compared_for_two_reasons_is_trained_and_counted_once(
     assert trained == [f"{name} net, seed 0" for name in ("searched", "random-1", "biggest")]
     assert verdict.of_kind("fastest")[0].accuracies == verdict.of_kind("searched")[0].accuracies
     find_verdict(run, TABLED, searched, evolve(once, seeds=2))
-    assert "3 of 6 trainings are left: 3 passes over the training images" in told(run)
+    assert "3 of 6 trainings are left: 3 passes over the training images" in printed_by_run(run)
 
 
 def test_every_net_is_trained_from_fresh_weights_as_any_training_is_and_judged_at_its_end(make_run: MakeRun) -> None:
@@ -221,7 +217,7 @@ def test_what_is_damaged_is_told_and_made_again_as_it_was(make_run: MakeRun, tra
     assert run.folder.damages() == [path]
     assert find_verdict(run, TABLED, SEARCHED, once) == verdict
     assert path.read_bytes() == whole
-    assert f"{path} has changed since it was written: it is made again" in told(run)
+    assert f"{path} has changed since it was written: it is made again" in printed_by_run(run)
     assert not trained
 
 
@@ -243,7 +239,7 @@ def test_of_the_trainings_that_are_done_those_with_a_damaged_line_are_done_again
     assert find_verdict(run, TABLED, SEARCHED, once) == verdict
     assert trained == ["random-1 net, seed 0"]
     assert sorted(path.read_bytes().splitlines()) == sorted(lines)
-    assert f"{path}, line 2 is damaged: its net is trained again" in told(run)
+    assert f"{path}, line 2 is damaged: its net is trained again" in printed_by_run(run)
     assert not run.folder.damages()
 
 

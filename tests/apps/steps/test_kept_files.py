@@ -25,6 +25,7 @@ from pnas_apps.steps.page import kept_results
 from pnas_export import BundleError
 from pnas_latency import Landing, LatencyTable
 from pnas_ops import Architecture, FormatError, Preprocessing, load_json, read_weights
+from small_runs import printed_by_run
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "finished-run"
 READERS: dict[str, Callable[[Path], object]] = {
@@ -45,11 +46,6 @@ def run(tmp_path: Path) -> Run:
     shutil.copytree(SAMPLE, tmp_path / "run")
     reporter = Reporter(Console(file=io.StringIO(), width=1000))
     return cast(Run, SimpleNamespace(folder=RunFolder(tmp_path / "run"), reporter=reporter))
-
-
-def told(run: Run) -> str:
-    assert isinstance(run.reporter.console.file, io.StringIO)
-    return run.reporter.console.file.getvalue()
 
 
 def damages(raw: bytes) -> list[bytes]:
@@ -88,7 +84,7 @@ def test_a_bundle_is_kept_that_is_whole_and_of_the_nets_weights(run: Run) -> Non
     assert (formats_in(path), takes_raw_pixels(path)) == (["onnx", "tflite", "tflite-int8"], False)
     other = load_network(run.folder.network("fastest"))
     assert kept_bundle(other, path, run.reporter.warn) is None
-    assert "bundle is of other weights: it is made again" in told(run)
+    assert "bundle is of other weights: it is made again" in printed_by_run(run)
 
 
 @pytest.mark.parametrize("name", sorted(file.name for file in (SAMPLE / "bundle").iterdir()))
@@ -98,7 +94,7 @@ def test_a_damaged_bundle_is_made_again_and_forgets_no_format(name: str, run: Ru
     for count, damaged in enumerate([raw[:-10], b"", raw[:20] + b"?" + raw[21:], b"{}"], start=1):
         (path / name).write_bytes(damaged)
         assert kept_bundle(network, path, run.reporter.warn) is None
-        assert told(run).count("it is made again\n") == count
+        assert printed_by_run(run).count("it is made again\n") == count
         assert formats_in(path) == ["onnx", "tflite", "tflite-int8"]
     (path / name).unlink()
     assert kept_bundle(network, path, run.reporter.warn) is None
@@ -134,7 +130,7 @@ def test_damaged_hashes_have_one_way_out_which_works(run: Run) -> None:
     for one in ask:
         with pytest.raises(UserError, match=r"files\.json: not JSON: .*: delete it, and the run's files are taken"):
             one()
-    assert told(run) == ""
+    assert printed_by_run(run) == ""
     folder.files.path.unlink()
     assert kept_results(folder).settings == folder.read_settings()
 

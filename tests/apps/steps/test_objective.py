@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from pnas_apps.run.objective_config import ObjectiveConfig
-from pnas_apps.steps.objective import average_ms, make_arch_step, told_objective
+from pnas_apps.steps.objective import average_ms, make_arch_step, objective_line
 from pnas_apps.steps.rewards import file_bytes, make_cost, measured_ms
 from pnas_export import export_tflite
 from pnas_latency import (
@@ -82,7 +82,7 @@ def test_the_form_of_the_latency(form: Any, target_ms: float | None, expected: o
     ],
 )
 def test_what_is_sought_without_a_target_is_said(form: Any, expected: str) -> None:
-    told = told_objective(evolve(CONFIG, form=form), SPACE, TABLE, Budget(macs=5e6, parameters=9))
+    told = objective_line(evolve(CONFIG, form=form), SPACE, TABLE, Budget(macs=5e6, parameters=9))
     average = f"{average_ms(SPACE, TABLE):.4g} ms"
     assert re.search(expected.replace("{ms}", re.escape(average)), told), told
     assert told.endswith(f"; {average} is that of the average net")

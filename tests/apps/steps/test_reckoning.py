@@ -29,6 +29,7 @@ from pnas_apps.steps.reckoning import tell_time
 from pnas_imagenet.cli import APP
 from pnas_ops import imagenet_mbconv_space
 from pnas_supernet import SearchConfig
+from small_runs import printed_by_run
 
 SIDE = 32
 BATCH = 2
@@ -70,11 +71,6 @@ def run(tmp_path: Path, reporter: Reporter) -> Run:
     )
 
 
-def printed(run: Run) -> str:
-    assert isinstance(run.reporter.console.file, io.StringIO)
-    return run.reporter.console.file.getvalue()
-
-
 def test_the_time_is_the_sum_of_all_batches_each_as_long_as_what_limits_it() -> None:
     config = SearchConfig(warmup_epochs=2, epochs=3, arch_interval=4)
     by_reading = Pace(reading_s=1.0, weights_s=0.5, both_s=1.25)
@@ -112,14 +108,14 @@ def test_a_long_run_on_photos_is_told_before_it_begins_and_a_short_one_is_not(
     run: Run, monkeypatch: pytest.MonkeyPatch, pace: Pace, told: str
 ) -> None:
     tell_time(run)
-    assert printed(run) == ""
+    assert printed_by_run(run) == ""
     monkeypatch.setattr(reckoning, "WORTH_RECKONING", 1000)
     monkeypatch.setattr(reckoning, "measure_pace", lambda run: pace)
     tell_time(run)
     # A search of 20 + 40 epochs of 5 batches and 40 architecture steps, and 100 + 4 epochs of 10 batches.
-    assert told in printed(run)
+    assert told in printed_by_run(run)
     run.folder.path.mkdir()
     run.folder.search_checkpoint.touch()
-    before = printed(run)
+    before = printed_by_run(run)
     tell_time(run)
-    assert printed(run) == before
+    assert printed_by_run(run) == before

@@ -32,7 +32,8 @@ from pnas_export import (
 from pnas_export.ground.raw_pixels import RawPixels
 from pnas_export.proving import answers, basis, proof
 from pnas_export.proving.basis import basis_of
-from pnas_export.proving.proof import FileProof, Proof, Timing, _at_speed_of, prove
+from pnas_export.proving.proof import FileProof, Proof, Timing
+from pnas_export.proving.prove import _at_speed_of, prove
 from pnas_export.quantizing.formats import base_format, file_name
 from pnas_export.runtimes.comparison import FLOAT_TOLERANCE, Parity
 from pnas_export.runtimes.runtime import LoadedFile, Runtime

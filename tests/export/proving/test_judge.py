@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from torch import Tensor, nn
 
 from pnas_export import LabelError, ParityError, Proof, prove
-from pnas_export.proving import proof as proof_module
+from pnas_export.proving import prove as prove_module
 from pnas_ops import FilePath
 
 IMAGES = torch.rand(6, 3, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -57,7 +57,7 @@ def proven(unmeasured_proofs: None, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     def prove_maps(runtime: Runtime, batches: list[tuple[Tensor, Tensor]], **options: Any) -> Proof:
         monkeypatch.setattr("pnas_export.runtimes.parity.suitable_runtimes", lambda path: (runtime,))
-        monkeypatch.setattr(proof_module, "layer_errors", lambda exact, quantized, images: ())
+        monkeypatch.setattr(prove_module, "layer_errors", lambda exact, quantized, images: ())
         for name in ("model.tflite", "model-int8.tflite"):
             (tmp_path / name).write_bytes(b"12345")
         files = {"tflite": tmp_path / "model.tflite", "tflite-int8": tmp_path / "model-int8.tflite"}

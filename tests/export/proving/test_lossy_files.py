@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 from torch import Tensor, nn
 
 from pnas_export import MAX_ACCURACY_LOSS, LayerError, prove
-from pnas_export.proving import proof
+from pnas_export.proving import prove as prove_module
 from pnas_ops import FilePath
 
 IMAGES = 400
@@ -54,7 +54,7 @@ def test_a_file_that_loses_more_than_a_point_is_lossy(
         return LAYERS
 
     monkeypatch.setattr("pnas_export.runtimes.parity.suitable_runtimes", lambda path: (WrongRuntime(wrong),))
-    monkeypatch.setattr(proof, "layer_errors", layer_errors)
+    monkeypatch.setattr(prove_module, "layer_errors", layer_errors)
     paths = {name: tmp_path / name for name in ("model.tflite", "model-int8.tflite")}
     for path in paths.values():
         path.write_bytes(b"12345")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pnas_export import AiEdgeLitert, Runtime
-from pnas_export.proving import proof
+from pnas_export.proving import prove as prove_module
 from pnas_ops import Measurement, Progress
 
 
@@ -22,10 +22,10 @@ def test_it_never_goes_back_though_files_are_timed_at_several_numbers_of_threads
         one = Measurement(latency_ms=1.0, p25_ms=1.0, median_ms=1.0, p75_ms=1.0, count=1)
         return dict.fromkeys(calls, one)
 
-    monkeypatch.setattr(proof, "measure_files", measure_files)
-    monkeypatch.setattr(proof, "TIMED_THREADS", (1, 4))
+    monkeypatch.setattr(prove_module, "measure_files", measure_files)
+    monkeypatch.setattr(prove_module, "TIMED_THREADS", (1, 4))
     told: list[tuple[str, int, int]] = []
-    proof._timings(  # noqa: SLF001 (a whole proof takes many seconds)
+    prove_module._timings(  # noqa: SLF001 (a whole proof takes many seconds)
         {"tflite": Path("model.tflite")}, [("tflite", AiEdgeLitert())], lambda *progress: told.append(progress)
     )
     shares = [done / total for _, done, total in told]

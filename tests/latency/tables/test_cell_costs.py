@@ -36,7 +36,7 @@ from pnas_ops import (
     workloads,
 )
 from strategies import cell_spaces, choices, latency_tables
-from tables import DEVICE, measurement, uniform_table
+from tables import RowsDevice, uniform_table
 
 CELL = full_cell(inputs=1, nodes=2, outputs=(2,))
 TINY = CellSpace(
@@ -152,16 +152,6 @@ def test_a_stack_of_cells_is_known_by_its_parts_or_as_a_whole() -> None:
     parts = uniform_table(space, 2.0)
     computing = [part for (w,) in workloads(net) for part in workload_parts(w) if not part.block.computes_nothing]
     assert parts.predict_ms(net) == 2.0 * len(computing)
-
-
-class RowsDevice:
-    """Notes the rows that it is asked for."""
-
-    info = DEVICE
-
-    def measure(self, rows, *, nets=(), progress=None):
-        self.rows = rows
-        return iter([(workload, measurement(1.0)) for workload in dict.fromkeys(w for row in rows for w in row)])
 
 
 def test_measures_every_operation_once_at_every_shape() -> None:

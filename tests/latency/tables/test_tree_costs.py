@@ -34,7 +34,7 @@ from pnas_ops import (
     workloads,
 )
 from strategies import choices, latency_tables, tree_spaces
-from tables import DEVICE, measurement, uniform_table
+from tables import RowsDevice, measurement, uniform_table
 
 SPACE = cifar_tree_space(0.25, blocks_per_stage=1)
 
@@ -153,16 +153,6 @@ def test_nets_to_judge_a_table_by_are_drawn_from_more_than_a_float_can_count() -
     space = cifar_tree_space()
     nets = validation_nets(space, cost=MACS, fit=1, held_out=2)
     assert len({net.architecture.blocks for net in nets}) == 3
-
-
-class RowsDevice:
-    """Notes the rows that it is asked for."""
-
-    info = DEVICE
-
-    def measure(self, rows, *, nets=(), progress=None):
-        self.rows = rows
-        return iter([(workload, measurement(1.0)) for workload in dict.fromkeys(w for row in rows for w in row)])
 
 
 def test_measures_every_edge_operation_once_and_at_every_edge() -> None:

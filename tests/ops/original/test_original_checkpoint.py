@@ -57,10 +57,16 @@ def difference(output: Tensor, expected: Tensor) -> float:
     return float((output - expected).abs().max() / expected.abs().max())
 
 
+def keys_of(net: Architecture) -> dict[str, str]:
+    """The original's keys for those of a net."""
+    with torch.device("meta"):
+        return original_keys(build_network(net), net)
+
+
 def checkpoint(net: Architecture = NET) -> dict[str, Tensor]:
     """What the original would have saved of a net with random weights."""
     state = build_network(net, generator=torch.Generator().manual_seed(0)).state_dict()
-    return {theirs: state[ours] for ours, theirs in original_keys(net).items()}
+    return {theirs: state[ours] for ours, theirs in keys_of(net).items()}
 
 
 @HAS_FILES
@@ -76,7 +82,7 @@ def test_proxyless_mobile_computes_what_the_original_does(tmp_path: Path) -> Non
         assert difference(network(x), expected) < 1e-4
         # The interpreter by which the other net is judged is right here too.
         assert difference(original(x), expected) < 1e-4
-    assert set(original.read) == set(fixture["keys"]) == set(original_keys(released("proxyless_mobile")).values())
+    assert set(original.read) == set(fixture["keys"]) == set(keys_of(released("proxyless_mobile")).values())
 
 
 @HAS_FILES
@@ -122,7 +128,7 @@ def test_every_form_of_the_file_is_read(
     network = load_original_checkpoint(path, NET)
     assert torch.equal(torch.random.get_rng_state(), before)
     found = network.state_dict()
-    assert all(torch.equal(found[ours], state[theirs]) for ours, theirs in original_keys(NET).items())
+    assert all(torch.equal(found[ours], state[theirs]) for ours, theirs in keys_of(NET).items())
 
 
 def test_a_layer_may_be_compiled_by_itself_and_counted(tmp_path: Path) -> None:
@@ -131,14 +137,14 @@ def test_a_layer_may_be_compiled_by_itself_and_counted(tmp_path: Path) -> None:
     odd |= {"total_ops": torch.zeros(1), "blocks.0.total_params": torch.zeros(1), "module.n_averaged": torch.tensor(3)}
     torch.save(odd, tmp_path / "net.pth")
     found = load_original_checkpoint(tmp_path / "net.pth", NET).state_dict()
-    assert all(torch.equal(found[ours], state[theirs]) for ours, theirs in original_keys(NET).items())
+    assert all(torch.equal(found[ours], state[theirs]) for ours, theirs in keys_of(NET).items())
 
 
 def test_a_safetensors_file_is_read(tmp_path: Path) -> None:
     state = checkpoint()
     save_file(state, tmp_path / "net.safetensors")
     found = load_original_checkpoint(tmp_path / "net.safetensors", NET).state_dict()
-    assert all(torch.equal(found[ours], state[theirs]) for ours, theirs in original_keys(NET).items())
+    assert all(torch.equal(found[ours], state[theirs]) for ours, theirs in keys_of(NET).items())
 
 
 def test_batch_counters_may_be_missing(tmp_path: Path) -> None:
@@ -232,7 +238,7 @@ def test_the_names_of_all_layers_that_the_original_has() -> None:
     ]
     blocks = [BlockSpec(op=op, in_channels=4, out_channels=4) for op in ops]
     mobile = evolve(NET, blocks=(NET.blocks[0], *blocks, NET.blocks[-1]))
-    names = {key.rsplit(".", 1)[0] for key in original_keys(mobile).values()}
+    names = {key.rsplit(".", 1)[0] for key in keys_of(mobile).values()}
     inner = {f"blocks.0.mobile_inverted_conv.{name}" for name in ("depth_conv", "point_conv", "bn")}
     inner |= {
         f"blocks.1.mobile_inverted_conv.{part}.{layer}"
@@ -248,11 +254,11 @@ def test_a_net_that_the_original_cannot_have_is_refused() -> None:
     squeezed = evolve(NET.blocks[1], op=op)
     message = "the original's checkpoints have no name for mb3-3x3-se at this place"
     with pytest.raises(ValueError, match=message):
-        original_keys(evolve(NET, blocks=(NET.blocks[0], squeezed, NET.blocks[-1])))
+        keys_of(evolve(NET, blocks=(NET.blocks[0], squeezed, NET.blocks[-1])))
     edges: list[EdgeSpec] = [
         PreActivationSeparableConvSpec(kernel_size=3),
         *[IdentitySpec()] * 10,
         ConvSpec(kernel_size=3),
     ]
     with pytest.raises(ValueError, match="no name for conv3 at this place"):
-        original_keys(pyramid_tree_architecture([edges], name="pyramid"))
+        keys_of(pyramid_tree_architecture([edges], name="pyramid"))

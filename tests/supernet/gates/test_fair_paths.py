@@ -3,15 +3,17 @@
 import copy
 import math
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bits import bits
 from pnas_supernet import CheckpointError, FairPaths, MixedOp, ProxylessNAS, SearchConfig, mixed_ops
+from random_batches import random_batches
 
 
 def places(counts: tuple[int, ...]) -> nn.Module:
@@ -64,15 +66,7 @@ def make_search(network: nn.Module, **options: Any) -> ProxylessNAS:
     return ProxylessNAS(copy.deepcopy(network), SearchConfig(**given), generator=torch.Generator().manual_seed(5))
 
 
-def batches(seed: int, count: int) -> list[tuple[Tensor, Tensor]]:
-    generator = torch.Generator().manual_seed(seed)
-    return [
-        (
-            torch.randn(4, 3, 8, 8, dtype=torch.float64, generator=generator),
-            torch.randint(5, (4,), generator=generator),
-        )
-        for _ in range(count)
-    ]
+batches = partial(random_batches, dtype=torch.float64)
 
 
 def finish(search: ProxylessNAS, save_as: Path | None = None) -> list[tuple[int, ...]]:

@@ -205,7 +205,7 @@ def test_without_images_it_is_refused(supernet: SuperNet) -> None:
 
 
 def test_copies_are_what_is_judged(supernet: SuperNet) -> None:
-    # Two judgements of unlike nets do not hang on their order.
+    # Two judgements of unlike nets do not depend on their order.
     judge, nets = judge_of(supernet), [supernet.space.architecture(choices) for choices in ([0, 0, 0], [3, 3, 3])]
     forth = [judge.judge(net, torch.Generator()).value for net in nets]
     back = [judge_of(copy.deepcopy(supernet)).judge(net, torch.Generator()).value for net in reversed(nets)]

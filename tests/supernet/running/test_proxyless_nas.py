@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,19 +25,11 @@ from pnas_supernet import (
 )
 from pnas_supernet.running import proxyless_nas
 from pnas_supernet.searching import arch_steps
+from random_batches import random_batches
 
 Batch = tuple[Tensor, Tensor]
 
-
-def make_batches(seed: int, count: int) -> list[Batch]:
-    generator = torch.Generator().manual_seed(seed)
-    return [
-        (
-            torch.randn(4, 3, 8, 8, dtype=torch.float64, generator=generator),
-            torch.randint(5, (4,), generator=generator),
-        )
-        for _ in range(count)
-    ]
+make_batches = partial(random_batches, dtype=torch.float64)
 
 
 def make_search(network: nn.Module, *, seed: int = 5, **options: Any) -> ProxylessNAS:

@@ -2,6 +2,7 @@
 
 import copy
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from pnas_supernet import (
     weight_parameters,
     weight_step,
 )
+from random_batches import random_batches
 
 
 class Infinite(nn.Module):
@@ -49,15 +51,7 @@ class FiniteWithInfiniteSlope(nn.Module):
         return x + self.weight.sqrt()
 
 
-def make_batches(seed: int, count: int) -> list[tuple[Tensor, Tensor]]:
-    generator = torch.Generator().manual_seed(seed)
-    return [
-        (
-            torch.randn(4, 3, 8, 8, dtype=torch.float64, generator=generator),
-            torch.randint(5, (4,), generator=generator),
-        )
-        for _ in range(count)
-    ]
+make_batches = partial(random_batches, dtype=torch.float64)
 
 
 def make_search(network: nn.Module, *, read_every: int | None = None, **options: Any) -> ProxylessNAS:

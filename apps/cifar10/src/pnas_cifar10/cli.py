@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import cloup
 
 from pnas_apps.cli.app import App
-from pnas_apps.cli.options import DEVICES, RunOptions, SessionOptions, run_options
+from pnas_apps.cli.options import DEVICES
 from pnas_apps.cli.presets import Flags, read_preset
 from pnas_apps.cli.program import Program, add_verbs
+from pnas_apps.cli.run_options import RunOptions, run_options
+from pnas_apps.cli.session_options import SessionOptions
 from pnas_apps.cli.space_options import preset_and_space
 from pnas_apps.cli.verb import verb
 

@@ -88,12 +88,12 @@ def read_images(
 
 
 def holds_cifar(folder: Path) -> bool:
-    """Whether torchvision's CIFAR-10 is in a folder, be it damaged."""
+    """Whether torchvision's CIFAR-10 is in a folder, perhaps damaged."""
     return (folder / str(CIFAR10.base_folder)).is_dir()
 
 
 def noise_like_cifar(resolution: int) -> tuple[ImageSet, ImageSet]:
-    """As many training and test images as CIFAR-10 has, of as many classes, with nothing to see in them."""
+    """Noise with the size of CIFAR-10: as many training and test images, of as many classes."""
     generator = torch.Generator().manual_seed(0)
 
     def noise(count: int) -> ImageSet:

@@ -189,7 +189,7 @@ def _spaces(
 
 
 def _published(spaces: "Sequence[Space]") -> dict[str, float]:
-    """What MCUNet has found for some of them, by what the table calls them."""
+    """MCUNet's published figures for some of the spaces, by their names in the table."""
     from pnas_ops import MCUNET_MEAN_MACS
 
     by_label = {f"mcunet-{width:g} @{size}": macs for (width, size), macs in MCUNET_MEAN_MACS.items()}

@@ -20,7 +20,7 @@ def look_at_net(
     output: Output,
     reporter: Reporter,
 ) -> None:
-    """Counts, and tells.
+    """Counts, and shows the result.
 
     Raises:
         UserError, PnasError: for a net that is not there, and one that does not run on such an input.

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 from torch import nn
 
 from pnas_apps.ground.errors import UserError
-from pnas_apps.run.named_functions import named_file, run_file, takes_argument, told
+from pnas_apps.run.named_functions import call_user_code, named_file, run_file, takes_argument
 from pnas_lab.torchvision_nets import Published, published, torchvision_names, torchvision_net
 from pnas_ops import (
     BASELINES,
@@ -36,7 +36,7 @@ class Model:
     """A net as a module, and what goes into it.
 
     Attributes:
-        name: of it.
+        name: what people call it.
         module: it.
         input_shape: (1, C, H, W) as a rule.
         published: what its makers say of it at this shape; None where nothing is known.
@@ -71,7 +71,7 @@ def read_architecture(text: str, *, resolution: int | None = None) -> Architectu
 def read_model(
     text: str, *, classes: int | None, resolution: int | None = None, input_shape: tuple[int, ...] | None = None
 ) -> Model:
-    """The net that a command line names, be it ours, torchvision's or the user's own.
+    """The net that a command line names: ours, torchvision's or the user's own.
 
     Args:
         text: a name, a path that ends in .json, or FILE.py:FUNCTION, whose function returns a module.
@@ -154,7 +154,7 @@ def _of_function(text: str, classes: int | None) -> nn.Module:
     if classes is not None and not takes_classes:
         raise UserError(f"{path}: {name} takes no number of classes: leave out --classes")
     arguments = [classes] if takes_classes else []
-    made = told(path, f"{name} raised", lambda: make(*arguments))
+    made = call_user_code(path, f"{name} raised", lambda: make(*arguments))
     if not isinstance(made, nn.Module):
         raise UserError(f"{path}: {name} returned a {type(made).__name__}: let it return a torch.nn.Module")
     return made

@@ -35,7 +35,7 @@ class InputShape(click.ParamType):  # type: ignore[type-arg]
 
 
 class PictureFile(click.ParamType):  # type: ignore[type-arg]
-    """The path of a picture that can be written; another one is told before anything is computed."""
+    """The path of a picture, refused before anything is computed where it cannot be written."""
 
     name = "file"
 

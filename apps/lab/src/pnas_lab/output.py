@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class Output:
-    """How a command tells what it has found.
+    """How a command shows its results.
 
     Attributes:
         as_json: whether JSON is printed, not a table.

@@ -38,7 +38,7 @@ def look_at_primitives(
     output: Output,
     reporter: Reporter,
 ) -> None:
-    """Counts, measures where there is a device, and tells.
+    """Counts, measures where there is a device, and shows the result.
 
     Raises:
         UserError, PnasError: for a device that cannot be used.

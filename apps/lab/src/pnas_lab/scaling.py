@@ -71,7 +71,7 @@ def show_scalings(
     macs = MACS.of(scaled(net, **together))
     multiples: dict[str, dict[Dimension, float]] = {net.name: {}, "compound": together}
     left_out = []
-    for dimension in _told(DIMENSIONS, output, reporter):
+    for dimension in _with_progress(DIMENSIONS, output, reporter):
         try:
             multiples[f"{dimension} alone"] = {dimension: multiple_alone(net, dimension, macs, count=MACS.of)}
         except ArchitectureError as error:
@@ -134,13 +134,13 @@ def _table(title: str, rows: Sequence[_Scaled], ratios: Mapping[str, Mapping[str
 
 
 def show_grid(net: Architecture, grid: Sequence[CompoundScaling], output: Output, reporter: Reporter) -> None:
-    """What the net comes to with each of the coefficients.
+    """Shows the net with each set of coefficients.
 
     Raises:
         ArchitectureError: for coefficients that the net cannot be scaled by.
     """
     base = MACS.of(net)
-    candidates = [_candidate(net, one, base) for one in _told(grid, output, reporter)]
+    candidates = [_candidate(net, one, base) for one in _with_progress(grid, output, reporter)]
     output.put(
         reporter,
         document={"net": net.name, "phi": 1, "macs": round(base), "candidates": list(map(asdict, candidates))},
@@ -183,6 +183,6 @@ def _grid_table(name: str, candidates: Sequence[_Candidate]) -> Table:
     return table
 
 
-def _told(items: Sequence[Item], output: Output, reporter: Reporter) -> Iterable[Item]:
+def _with_progress(items: Sequence[Item], output: Output, reporter: Reporter) -> Iterable[Item]:
     """The items, with progress where that does not get into the JSON."""
     return items if output.as_json else reporter.counted("scaling", items, len(items))

@@ -21,7 +21,7 @@ def short(count: int) -> str:
 
 
 def in_bytes(count: int) -> str:
-    """The same of bytes: "148kB"."""
+    """A number of bytes, shortened: "148kB"."""
     return f"{short(count)}B"
 
 

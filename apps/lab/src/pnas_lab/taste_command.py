@@ -67,7 +67,7 @@ def _read(path: Path) -> "LatencyTable":
 
 
 def _speeds(tastes: "Sequence[Taste]") -> "Table":
-    """By operation, and by size of the map; the picture has both at once."""
+    """Tables of speed by operation and by map size; the picture has both at once."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 

@@ -25,12 +25,12 @@ class Published:
 
 
 def torchvision_names() -> list[str]:
-    """Of all nets that classify or segment images."""
+    """The names of torchvision's nets that classify or segment images."""
     return sorted(models.list_models(module=models) + models.list_models(module=models.segmentation))
 
 
 def published(name: str) -> Published:
-    """What is published of the net by that name, with its default weights."""
+    """The published figures of the net by that name, with its default weights."""
     weights = models.get_model_weights(name).DEFAULT
     options = weights.transforms.keywords
     (resolution,) = {*_sizes(options["crop_size" if "crop_size" in options else "resize_size"])}

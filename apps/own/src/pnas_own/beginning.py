@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pnas_apps.cli.options import RUNS, RunOptions
+from pnas_apps.cli.options import RUNS
+from pnas_apps.cli.run_options import RunOptions
 from pnas_apps.devices.columns import command_metrics, try_metrics
 from pnas_apps.devices.known_tables import read_table
 from pnas_apps.devices.target import check_file_limits, target_device
@@ -21,6 +22,7 @@ from pnas_apps.run.lock import held_folder, held_unfinished_folder
 from pnas_apps.run.trusted_code import trust
 from pnas_apps.steps.table import TableChoice, check_limits
 from pnas_export import MIN_CALIBRATION_IMAGES
+from pnas_ops import ModuleSpace
 from pnas_own.data import Data
 from pnas_own.folder_data import read_folder
 from pnas_own.given import Given, read_given
@@ -69,21 +71,7 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
             network.train()
         check_net(network, data, given, preset)
         supernet = _make_supernet(network, data, given, options.seed)
-        settings = OwnSettings(
-            task=data.name,
-            seed=options.seed,
-            preset=preset,
-            space=supernet.space,
-            train_images=data.sizes[0],
-            test_images=data.sizes[1],
-            classes=data.classes,
-            budget=options.budget,
-            metrics=options.metrics,
-            device=options.device,
-            make=f"{given.path.resolve()}:{given.name}",
-            sha256=given.sha256,
-            data_dir=str(data_dir.resolve()),
-        )
+        settings = _settings(given, data, supernet.space, data_dir, preset, options)
         if options.run_dir is None:
             folder = held.enter_context(held_unfinished_folder(RUNS, "own", settings, OwnFolder))
         folder.check(settings)
@@ -148,6 +136,27 @@ def _read_data(
             "ranges on: add some"
         )
     return data
+
+
+def _settings(
+    given: Given, data: Data, space: ModuleSpace, data_dir: Path, preset: OwnPreset, options: RunOptions
+) -> OwnSettings:
+    train_images, test_images = data.sizes
+    return OwnSettings(
+        task=data.name,
+        seed=options.seed,
+        preset=preset,
+        space=space,
+        train_images=train_images,
+        test_images=test_images,
+        classes=data.classes,
+        budget=options.budget,
+        metrics=options.metrics,
+        device=options.device,
+        make=f"{given.path.resolve()}:{given.name}",
+        sha256=given.sha256,
+        data_dir=str(data_dir.resolve()),
+    )
 
 
 def _make_supernet(network: nn.Module, data: Data, given: Given, seed: int) -> ModuleSuperNet:

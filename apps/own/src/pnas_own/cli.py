@@ -15,16 +15,15 @@ from pnas_apps.cli.options import (
     CACHE_DIR,
     DETERMINISTIC,
     DEVICES,
-    RunOptions,
-    SessionOptions,
     check_options,
     preset_option,
-    run_options,
     worker_options,
 )
 from pnas_apps.cli.presets import Flags, read_preset, with_flags
 from pnas_apps.cli.presets_verb import presets_verb
 from pnas_apps.cli.program import Program
+from pnas_apps.cli.run_options import RunOptions, run_options
+from pnas_apps.cli.session_options import SessionOptions
 from pnas_apps.cli.verb import verb
 from pnas_apps.ground.errors import UserError
 

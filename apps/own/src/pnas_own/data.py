@@ -19,7 +19,7 @@ class Data(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names; none where the targets are no classes, or nobody has said which."""
+        """Names; none where the targets are no classes, or the classes are not known."""
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -10,7 +10,7 @@ from pnas_apps.run.reckoned import Reckoned, ReckonedStep
 from pnas_apps.steps.budget_doubt import budget_doubt
 from pnas_apps.steps.device_trial import try_device
 from pnas_apps.steps.dry_run import SEARCH_S, TRAININGS_S
-from pnas_apps.steps.learning_trial import Few, to_try, try_search, try_training
+from pnas_apps.steps.learning_trial import TimedBatches, to_try, try_search, try_training
 from pnas_apps.steps.reckoned_steps import LANDINGS, epochs_done, export_s
 from pnas_apps.steps.table import TableChoice, known_table
 from pnas_apps.training.training import Training
@@ -81,7 +81,7 @@ def _imitation(run: OwnRun) -> ReckonedStep:
     epochs, batches = run.preset.imitation_epochs, run.data.training("weights", "imitate")
     if not epochs or run.folder.imitated.exists() or has_checkpoint(run.folder.search_checkpoint):
         return ReckonedStep(name="imitate", what="is done" if epochs else "nothing is imitated", seconds=0.0)
-    began, few = time.perf_counter(), [*Few(batches, _IMITATION_S / (1 + _MEASURING))]
+    began, few = time.perf_counter(), [*TimedBatches(batches, _IMITATION_S / (1 + _MEASURING))]
     with run.session.reporter.phases() as progress:
         imitate(run.supernet, few, epochs=1, progress=progress)
     passes_s = (time.perf_counter() - began) * len(batches) / len(few)

@@ -16,7 +16,7 @@ _PAIR = "let each batch be a pair (images, targets)"
 
 
 def check_loaders(made: Any, given: Given, *, seed: int) -> tuple[int, int]:
-    """What the function returned, by the first batch of each of the three.
+    """Checks what the function returned, by the first batch of each of the three.
 
     Returns:
         Height and width of the images.

@@ -8,7 +8,7 @@ from attrs import frozen
 from torch import nn
 
 from pnas_apps.ground.errors import UserError
-from pnas_apps.run.named_functions import named_file, run_file, takes_argument, told
+from pnas_apps.run.named_functions import call_user_code, named_file, run_file, takes_argument
 from pnas_ops import Batches, Score, sha256_of
 from pnas_own.made_net import check_made
 from pnas_supernet import Loss, Rule
@@ -58,18 +58,18 @@ class Given:
         return check_made(self.call(self.name, lambda: self.make(*arguments)), self.path, self.name)
 
     def call(self, name: str, function: Callable[[], Result]) -> Result:
-        """What one of the file's functions returns.
+        """Calls one of the file's functions.
 
         Raises:
             UserError: naming the function, the line and what it raised.
         """
-        return told(self.path, f"{name} raised", function)
+        return call_user_code(self.path, f"{name} raised", function)
 
     def refuse_unknown_classes(self) -> None:
-        """With loaders nobody but the file knows how many classes there are.
+        """Refuses a function that asks for the number of classes beside loaders, which only the file itself can know.
 
         Raises:
-            UserError: for a function that wants to be told.
+            UserError: for a function that wants to be call_user_code.
         """
         if self.loaders is not None and takes_argument(self.make):
             raise UserError(
@@ -83,7 +83,7 @@ def read_given(text: str) -> Given:
 
     Raises:
         UserError: for no such file or function, one that Python cannot run, names that are no functions, and one
-            that wants to be told the number of classes beside loaders.
+            that wants to be call_user_code the number of classes beside loaders.
     """
     path, name = named_file(text)
     module = run_file(path)

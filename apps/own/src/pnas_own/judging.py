@@ -8,7 +8,7 @@ from pnas_own.data import Data
 from pnas_supernet import accuracy, evaluating
 
 
-def judged(network: nn.Module, data: Data, score: Score | None) -> float:
+def mean_score(network: nn.Module, data: Data, score: Score | None) -> float:
     """The score of a net, or its accuracy: the mean of all batches, each counted by its images."""
     device = next(network.parameters()).device
     total = count = 0.0

@@ -58,7 +58,7 @@ class SeededBatches:
 
     Args:
         given: the file whose loaders they are of: it is named where they fail.
-        batches: those of a data loader that shuffles and augments by it.
+        batches: the batches of a data loader that shuffles and augments by it.
         seed: of a pass.
         prepare: is done to each.
     """
@@ -98,7 +98,7 @@ class SeededBatches:
 
 
 def read_loaders(given: Given, folder: Path, *, seed: int, device: torch.device) -> LoaderData:
-    """What the loaders of a user's file give for a folder.
+    """Reads the loaders of a user's file for a folder.
 
     Raises:
         UserError: for a function that fails, and for what `check_loaders` refuses.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pnas_apps.cli.options import RunOptions
+from pnas_apps.cli.run_options import RunOptions
 from pnas_apps.ground.cache import find_cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.trusted_code import is_trusted

@@ -19,7 +19,7 @@ from pnas_apps.steps.rewards import measured_ms
 from pnas_apps.training.judging import shown_score
 from pnas_export import Bundle, file_name
 from pnas_ops import DeviceInfo, ModuleArchitecture
-from pnas_own.judging import judged
+from pnas_own.judging import mean_score
 from pnas_own.pictures import draw_nets, draw_predictions
 from pnas_own.run import ORIGINAL, OwnRun
 from pnas_own.searching import Found, Tabled
@@ -90,7 +90,7 @@ def report(
         nets=tuple(
             NetLine(
                 name=name,
-                score=judged(trained[name], run.data, run.given.score),
+                score=mean_score(trained[name], run.data, run.given.score),
                 predicted_ms=table.predict_ms(net),
                 measured_ms=measured[net],
             )

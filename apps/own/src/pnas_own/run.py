@@ -110,7 +110,7 @@ class OwnRun:
 
     @property
     def space(self) -> ModuleSpace:
-        """Of the net."""
+        """The space of the net."""
         return self.supernet.space
 
 

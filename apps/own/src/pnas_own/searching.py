@@ -1,18 +1,20 @@
 """The first steps of a run: the table, candidates that learn to stand where they stand, the search, the landing."""
 
+from collections.abc import Callable
+
 from attrs import frozen
 
 from pnas_apps.devices.target import target_device
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.showing.run_tables import landing_table
 from pnas_apps.steps.land import land
-from pnas_apps.steps.objective import make_arch_step, told_objective
+from pnas_apps.steps.objective import make_arch_step, objective_line
 from pnas_apps.steps.rewards import measured_ms
 from pnas_apps.steps.search_remarks import search_remarks
 from pnas_apps.steps.supernet_search import expected_history_ms, go_on_searching
 from pnas_apps.steps.table import TableChoice, table_for
 from pnas_latency import Device, Landing, LatencyTable
-from pnas_ops import Batches, ModuleArchitecture, save_weights
+from pnas_ops import AnyNet, Batches, ModuleArchitecture, save_weights
 from pnas_own.pictures import draw_search_of
 from pnas_own.run import OwnRun, read_into
 from pnas_supernet import ProxylessNAS, accuracy, has_checkpoint, imitate
@@ -76,6 +78,36 @@ def let_imitate(run: OwnRun) -> None:
         run.session.reporter.line(f"  {found!r}".replace("<", "").replace(">", ""))
 
 
+def _new_search(run: OwnRun, table: LatencyTable, measured: Callable[[AnyNet], float], *, batches: int) -> ProxylessNAS:
+    """The search before its first step.
+
+    Args:
+        run: whose supernet and options these are.
+        table: predicts latencies.
+        measured: the latency of a net on the device, in milliseconds.
+        batches: weight steps of an epoch.
+    """
+    config, objective = run.preset.search, run.preset.objective
+    arch_step = make_arch_step(
+        run.space,
+        table,
+        config,
+        objective,
+        run.budget,
+        measured if objective.reward_cost == "measured" else table.metric().of,
+        steps=config.epochs * (batches // config.arch_interval),
+        score=run.given.score or accuracy,
+    )
+    return ProxylessNAS(
+        run.supernet,
+        config,
+        arch_step=arch_step,
+        generator=seeded_generator(run.seed, "paths"),
+        loss=run.given.loss,
+        score=run.given.score,
+    )
+
+
 def search(run: OwnRun, tabled: Tabled) -> Found:
     """The net that a search lands on; goes on where an interrupted one was. Leaves pictures of the search.
 
@@ -84,7 +116,7 @@ def search(run: OwnRun, tabled: Tabled) -> Found:
         InfeasibleBudgetError: for a budget that no net is within.
         DivergenceError: where a loss or a weight is not finite.
     """
-    table, space, config = tabled.table, run.space, run.preset.search
+    table, space = tabled.table, run.space
 
     def weights(epoch: int, start: int) -> Batches:
         return run.data.training("weights", "search", epoch, start=start)
@@ -93,26 +125,9 @@ def search(run: OwnRun, tabled: Tabled) -> Found:
         return run.data.training("choice", "search", epoch, start=start)
 
     if run.budget.latency_ms is None:
-        run.session.reporter.line(told_objective(run.preset.objective, space, table, run.budget))
+        run.session.reporter.line(objective_line(run.preset.objective, space, table, run.budget))
     measured = measured_ms(tabled.device, table, run.supernet.build)
-    arch_step = make_arch_step(
-        space,
-        table,
-        config,
-        run.preset.objective,
-        run.budget,
-        measured if run.preset.objective.reward_cost == "measured" else table.metric().of,
-        steps=config.epochs * (len(weights(0, 0)) // config.arch_interval),
-        score=run.given.score or accuracy,
-    )
-    nas = ProxylessNAS(
-        run.supernet,
-        config,
-        arch_step=arch_step,
-        generator=seeded_generator(run.seed, "paths"),
-        loss=run.given.loss,
-        score=run.given.score,
-    )
+    nas = _new_search(run, table, measured, batches=len(weights(0, 0)))
     go_on_searching(
         nas,
         weights,

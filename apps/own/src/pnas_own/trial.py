@@ -57,7 +57,7 @@ def check_net(network: nn.Module, data: Data, given: Given, preset: OwnPreset) -
 
 
 def known_classes(data: Data, given: Given) -> int | None:
-    """How many classes a training may mix the labels of; None where the targets are something else, or nobody says."""
+    """The number of classes whose labels a training may mix; None where that is unknown or there are no classes."""
     return None if given.loss else len(data.classes) or None
 
 

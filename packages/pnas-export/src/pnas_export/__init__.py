@@ -24,7 +24,8 @@ from pnas_export.ground.outputs import NetOutput
 from pnas_export.ground.programs import DeviceError
 from pnas_export.ground.raw_pixels import RawPixels
 from pnas_export.proving.labels import LabelError
-from pnas_export.proving.proof import AdjustedFile, FileProof, LossyFile, Proof, Refusal, Timing, prove
+from pnas_export.proving.proof import AdjustedFile, FileProof, LossyFile, Proof, Refusal, Timing
+from pnas_export.proving.prove import prove
 from pnas_export.quantizing.fake_quantization import FakeQuantized
 from pnas_export.quantizing.file_export import export_file
 from pnas_export.quantizing.float_layers import (

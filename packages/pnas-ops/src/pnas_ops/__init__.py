@@ -127,7 +127,8 @@ from pnas_ops.files.serialization import (
 )
 from pnas_ops.files.weights import load_weights, read_weights, save_weights
 from pnas_ops.modules.accounting import account_of, architecture_account
-from pnas_ops.modules.build import build_block, build_network, build_op, build_space, initialize_weights
+from pnas_ops.modules.build import build_block, build_network, build_op, initialize_weights
+from pnas_ops.modules.build_space import build_space
 from pnas_ops.modules.cells import Cell, CellStack, Sum, drop_what_is_not_taken
 from pnas_ops.modules.checking import check_operations, own_operations_of
 from pnas_ops.modules.counting import (

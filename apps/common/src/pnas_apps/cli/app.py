@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class Defaults:
-    """What the options of a new run begin with.
+    """The defaults of a new run's options.
 
     Attributes:
         presets: folder of the program's presets.
@@ -43,7 +43,7 @@ class App(Defaults):
         pretended_task: the same of a folder that a download would fill, with stand-ins for images that are not there;
             None where the program cannot download.
         spaces: names of its search spaces.
-        classes: that these have where the command line names no number.
+        classes: how many classes these have where the command line names no number.
         named_spaces: them, by these names.
     """
 

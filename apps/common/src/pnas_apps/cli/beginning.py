@@ -9,8 +9,9 @@ import click
 from attrs import evolve, frozen
 
 from pnas_apps.cli.opening import make_run, read_checked, readable_task, sized_budget, tell_unchecked
-from pnas_apps.cli.options import RUNS, RunOptions
+from pnas_apps.cli.options import RUNS
 from pnas_apps.cli.program import COMMAND
+from pnas_apps.cli.run_options import RunOptions
 from pnas_apps.cli.start_options import AskedStart
 from pnas_apps.devices.columns import command_metrics, try_metrics
 from pnas_apps.devices.known_tables import read_table

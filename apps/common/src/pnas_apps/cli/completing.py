@@ -1,4 +1,4 @@
-"""What a shell completes beside verbs, flags and choices. Imports nothing heavy."""
+"""Shell completion of values beside verbs, flags and choices. Imports nothing heavy."""
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress

@@ -39,7 +39,7 @@ MAX = click.option(
 
 
 def read_maxima(texts: Sequence[str]) -> dict[str, float]:
-    """What `--max` asks for, by the names of the columns.
+    """The limits of `--max` by the names of their columns.
 
     Raises:
         UserError: naming what is no such limit.
@@ -48,7 +48,7 @@ def read_maxima(texts: Sequence[str]) -> dict[str, float]:
 
 
 def read_metrics(texts: Sequence[str]) -> dict[str, str]:
-    """What `--metric` says, by the names of the columns.
+    """The commands of `--metric` by the names of their columns.
 
     Raises:
         UserError: naming what is no such command, or has a program that is not here.

@@ -20,12 +20,12 @@ _RELEASED = ("proxyless_mobile", "proxyless_cpu", "proxyless_gpu", "proxyless_mo
 
 
 def device_verbs(app: App) -> tuple[click.Command, ...]:
-    """Those that need no run, for one program."""
+    """The verbs of one program that need no run."""
     return doctor_verb(), _table(app), space_verb(app), _released(), presets_verb(app)
 
 
 def file_verbs(*, reads_photos: bool) -> tuple[click.Command, ...]:
-    """Those that are about exported files, for any program.
+    """The verbs about exported files, for any program.
 
     Args:
         reads_photos: whether its nets see photos, and not images in their size.

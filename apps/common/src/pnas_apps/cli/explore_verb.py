@@ -10,9 +10,11 @@ from cloup import option_group
 from pnas_apps.cli.app import App
 from pnas_apps.cli.completing import RunPath
 from pnas_apps.cli.option_types import Number, all_of, whole
-from pnas_apps.cli.options import DEVICES, RunOptions, SessionOptions, data_options, run_options
+from pnas_apps.cli.options import DEVICES, data_options
 from pnas_apps.cli.preset_help import GROUPS
 from pnas_apps.cli.presets import Flags, read_preset
+from pnas_apps.cli.run_options import RunOptions, run_options
+from pnas_apps.cli.session_options import SessionOptions
 from pnas_apps.cli.space_options import preset_and_space
 from pnas_apps.cli.verb import verb
 from pnas_apps.exploring.named_strategies import STRATEGIES, SUPERNET_STRATEGIES, check_strategy
@@ -160,7 +162,7 @@ def explore_verb(app: App) -> click.Command:
         """
         from pnas_apps.cli.beginning import begin_run
         from pnas_apps.exploring.addresses import address_of
-        from pnas_apps.exploring.explore import Means, check_exploration, explore
+        from pnas_apps.exploring.explore import Resources, check_exploration, explore
         from pnas_apps.steps.start import find_start
         from pnas_apps.steps.table import TableChoice
 
@@ -181,7 +183,7 @@ def explore_verb(app: App) -> click.Command:
             random_nets=0 if strategy == "random" else nets if random_nets is None else random_nets,
             effort=effort,
         )
-        means = Means(
+        resources = Resources(
             study=study,
             workers=judging,
             accuracies=accuracies,
@@ -200,10 +202,10 @@ def explore_verb(app: App) -> click.Command:
                 started,
                 until="search",
                 exploration=settings,
-                check=lambda run: check_exploration(run, settings, means),
+                check=lambda run: check_exploration(run, settings, resources),
             )
             with begun as run:
-                _tell_end(run, explore(run, settings, means))
+                _tell_end(run, explore(run, settings, resources))
 
     return explore
 

@@ -7,7 +7,7 @@ from pnas_apps.devices.device_names import parse_device
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
-from pnas_apps.run.classes import told_difference
+from pnas_apps.run.classes import class_difference
 from pnas_apps.run.folder import NetworkFolder, RunFolder
 from pnas_apps.run.run import Run
 from pnas_apps.showing.file_tables import accuracy_table, proof_table, timing_table
@@ -231,7 +231,7 @@ def _file_accuracies(run: Run, path: Path, only: str | None, test: Batches) -> l
         if metadata.labels != run.task.train.classes:
             raise UserError(
                 f"{path} tells other classes apart than {run.folder.path}: "
-                f"{told_difference(metadata.labels, run.task.train.classes)}: name a file of this run"
+                f"{class_difference(metadata.labels, run.task.train.classes)}: name a file of this run"
             )
         prepare = metadata.preprocessing
         for runtime in suitable:

@@ -1,4 +1,4 @@
-"""What `export` is told about int8 files that lose too much."""
+"""The options of `export` for int8 files that lose too much."""
 
 from typing import Any, Literal
 

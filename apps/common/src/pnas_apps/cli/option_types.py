@@ -9,6 +9,7 @@ import click
 from pnas_apps.ground.errors import UserError
 
 Command = TypeVar("Command", bound=Callable[..., object])
+"""A function that options are added to, and the command that it becomes."""
 
 
 class Number(click.ParamType):  # type: ignore[type-arg]

@@ -23,13 +23,13 @@ _SHOWN_CLASSES = 5
 
 @frozen(kw_only=True)
 class Asked:
-    """What is asked, and of which file.
+    """The request: which photos, and by which file.
 
     Attributes:
         where: folder of a run, or a bundle.
         name: of the run's net; the searched one if None.
         file: name of a file in the bundle; the one that the run's device takes if None.
-        runtime: that runs it; the first one that is installed if None.
+        runtime: the runtime that runs it; the first one that is installed if None.
         photos: paths.
         of_photos: see `JudgedView`.
         as_is: whether the photos are what the net sees already.

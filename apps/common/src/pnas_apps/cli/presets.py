@@ -3,13 +3,14 @@
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import cloup
 from attrs import frozen
 
 from pnas_apps.cli.app import Defaults
+from pnas_apps.cli.option_types import Command
 from pnas_apps.cli.preset_help import GROUPS, OptionHelp
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.toml_files import Document, read_toml
@@ -26,7 +27,6 @@ _SHORT_FLAGS = {"compare.nets": "--compare"}
 
 _PREFIX = "preset__"
 _SEPARATOR = "__"
-Command = TypeVar("Command", bound=Callable[..., object])
 
 
 def read_preset(name: str, folder: Path) -> Document:
@@ -58,12 +58,12 @@ def read_preset(name: str, folder: Path) -> Document:
 
 @frozen(kw_only=True)
 class About:
-    """What a preset says of itself, to people.
+    """A preset's description of itself, for people.
 
     Attributes:
         purpose: what it is for.
-        time: that a run takes, and on what machine.
-        memory: that it takes at most, or that nobody has measured that.
+        time: the time that a run takes, and on what machine.
+        memory: the most memory that it takes, or that this was not measured.
     """
 
     purpose: str
@@ -72,7 +72,7 @@ class About:
 
 
 def read_about(path: Path) -> About:
-    """What the file of a shipped preset says of it."""
+    """The description in the file of a shipped preset."""
     about = read_toml(path, way_out="install the program anew")["about"]
     assert isinstance(about, dict)
     return About(**about)
@@ -98,7 +98,7 @@ def preset_flags(
     Args:
         app: whose presets they are.
         preset: whose options these are; that which the program takes by default if None.
-        spaces: that the program has.
+        spaces: the spaces that the program has.
         said: in the place of what the preset has, where the command takes something else.
         left_out: options that do not concern the command, or sections of them.
     """
@@ -143,7 +143,7 @@ def _flag(
 
 
 class _PresetFlag(click.Option):
-    """A flag whose help tells what the preset has."""
+    """A flag whose help shows the preset's value."""
 
     def __init__(self, *args: Any, path: str, preset: str, folder: Path, said: str | None, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -176,7 +176,7 @@ def split_flags(given: Mapping[str, object]) -> tuple[Flags, dict[str, object]]:
 
 
 def flag_of(flags: Flags, option: str) -> object:
-    """What a command line says of an option that is in no section; None where it says nothing."""
+    """The value on the command line of an option that is in no section; None where it has none."""
     return flags.get(_PREFIX + option)
 
 

@@ -11,9 +11,12 @@ from pnas_apps.cli.completing import begun_with
 from pnas_apps.cli.design_options import design_options
 from pnas_apps.cli.explore_verb import explore_verb
 from pnas_apps.cli.int8_options import Kept, int8_options
+from pnas_apps.cli.opened_run import opened_run
 from pnas_apps.cli.option_types import whole
-from pnas_apps.cli.options import DEVICES, RUNTIME, RunOptions, SessionOptions, data_options, opened_run, run_options
+from pnas_apps.cli.options import DEVICES, RUNTIME, data_options
 from pnas_apps.cli.presets import Flags, preset_names, read_preset
+from pnas_apps.cli.run_options import RunOptions, run_options
+from pnas_apps.cli.session_options import SessionOptions
 from pnas_apps.cli.space_options import preset_and_space
 from pnas_apps.cli.start_options import AskedStart, start_options, started_preset
 from pnas_apps.cli.sweep_verb import sweep_verb
@@ -40,7 +43,7 @@ _FORMATS = (
 
 
 def begin_verbs(app: App) -> tuple[click.Command, ...]:
-    """Those that begin a run, for one program."""
+    """The verbs of one program that begin a run."""
     run = _begin(
         app,
         "run",
@@ -63,7 +66,7 @@ def begin_verbs(app: App) -> tuple[click.Command, ...]:
 
 
 def later_verbs(app: App) -> tuple[click.Command, ...]:
-    """Those that go on with a run, or work on what it left, for one program."""
+    """The verbs of one program that go on with a run, or work on what it left."""
     return _train(app), _report(app), _verdict(app), _export(app), _evaluate(app)
 
 

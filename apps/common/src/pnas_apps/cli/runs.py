@@ -30,7 +30,7 @@ def go_on(
     Where there are no converters it ends with the comparison, and says how it goes on where there are.
 
     Args:
-        run: that goes on.
+        run: the run that goes on.
         until: the last step.
         table: a latency table to search with; one is measured if None.
         foreign_table: whether that may be of another device.
@@ -87,7 +87,7 @@ def tell_dry_run(
 
 
 def finish(run: Run) -> None:
-    """Goes the whole road of a run; of one that is finished the page is written anew.
+    """Goes through all steps of a run; of a finished one, writes the page again.
 
     Raises:
         UserError, PnasError: for anything that the user can mend.

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 from attrs import frozen
 from cloup import option_group
 
 from pnas_apps.cli.app import App
-from pnas_apps.cli.option_types import Number, whole
+from pnas_apps.cli.option_types import Command, Number, whole
 from pnas_apps.cli.options import OPS
 from pnas_apps.cli.presets import Flags, flag_of, with_flags
 from pnas_apps.ground.errors import UserError
@@ -21,14 +21,13 @@ if TYPE_CHECKING:
     from pnas_apps.run.preset import ImagePreset, PhotoPreset, Preset
     from pnas_ops import Space
 
-Command = TypeVar("Command", bound=Callable[..., object])
 
 _SIZES = ("resolution", "blocks_per_stage", "width_mult")
 
 
 @frozen(kw_only=True)
 class SpaceSize:
-    """What a command line says of the size of a space; None where it says nothing."""
+    """The size of a space on a command line; None where it says nothing."""
 
     classes: int | None
     resolution: int | None

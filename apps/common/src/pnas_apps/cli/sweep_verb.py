@@ -7,8 +7,10 @@ import click
 from attrs import evolve
 
 from pnas_apps.cli.app import App
-from pnas_apps.cli.options import DEVICES, RunOptions, SessionOptions, data_options, run_options
+from pnas_apps.cli.options import DEVICES, data_options
 from pnas_apps.cli.presets import Flags, flag_of, read_preset
+from pnas_apps.cli.run_options import RunOptions, run_options
+from pnas_apps.cli.session_options import SessionOptions
 from pnas_apps.cli.space_options import preset_and_space
 from pnas_apps.cli.verb import verb
 

@@ -30,7 +30,7 @@ def go_on_sweeping(run: Run, single: Preset, *, table: Path | None, foreign_tabl
     """Goes the road of a sweep to its end; what is in its folder already is not done again.
 
     Args:
-        run: that of the sweep.
+        run: the run of the sweep.
         single: the preset of a search for one aim, whose effort that of the sweep is told in.
         table: a latency table to use; one is measured if None.
         foreign_table: whether it may be of another device.

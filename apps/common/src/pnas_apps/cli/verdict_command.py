@@ -65,14 +65,14 @@ def judge_run(run: Run, *, nets: int | None, epochs: int | None, seeds: int | No
 
 
 def _asked_before(verdict: Verdict) -> CompareConfig:
-    """What a verdict was asked to be made of."""
+    """The comparison that a verdict was made from."""
     return CompareConfig(nets=len(verdict.of_kind("random")), epochs=verdict.epochs, seeds=verdict.seeds)
 
 
 def _asked(
     before: CompareConfig, path: Path, *, nets: int | None, epochs: int | None, seeds: int | None
 ) -> CompareConfig:
-    """What is asked for now.
+    """The comparison that is asked for now.
 
     A verdict that could be had with less than is known would be one that was chosen.
     """

@@ -141,7 +141,7 @@ class Lacking:
     """What `cached_table` would measure.
 
     Attributes:
-        blocks: those at each position of the space that the cache lacks; a block may stand at several.
+        blocks: the blocks at each position of the space that the cache lacks; a block may stand at several.
         nets: to calibrate with.
     """
 
@@ -150,7 +150,7 @@ class Lacking:
 
     @property
     def count(self) -> int:
-        """Of the blocks, each once."""
+        """How many different blocks there are."""
         return len({block for row in self.blocks for block in row})
 
 

@@ -44,7 +44,7 @@ def command_metrics(
 
 
 def try_metrics(metrics: Sequence[CommandMetric], reporter: Reporter) -> None:
-    """Runs each command once, on a file that computes next to nothing, so that one that fails is told at the start.
+    """Runs each command once, on a file that computes next to nothing, so that a failure shows at the start.
 
     Raises:
         UserError: naming the command.

@@ -41,7 +41,7 @@ onnxruntime-gpu)."""
 
 @frozen(kw_only=True)
 class _Request:
-    """What is asked of a device."""
+    """What a device is made with: options of the command line, and what stands behind the device's kind."""
 
     threads: int
     dtype: Dtype
@@ -57,7 +57,7 @@ class _Request:
 
     @property
     def statistic(self) -> "Statistic":
-        """What stands for the latency in a report of `benchmark_model`."""
+        """The statistic of `benchmark_model`'s report that stands for the latency."""
         known: tuple[Statistic, ...] = ("p10", "avg")
         return self.one_of("statistic", known)
 
@@ -162,7 +162,7 @@ def _installed(name: str) -> _Kind | None:
 
 
 class DeviceStatus(NamedTuple):
-    """Whether a device of the command line can be used here; if not, `reason` tells what it lacks."""
+    """Whether a device of the command line can be used here; if not, `reason` says what it lacks."""
 
     name: str
     usable: bool

@@ -28,7 +28,7 @@ def read_table(path: Path) -> LatencyTable:
 
 
 def read_table_of(device: DeviceInfo, path: Path) -> LatencyTable:
-    """The same, of one device.
+    """The table in a file, which must be of one device.
 
     Raises:
         UserError: as `read_table`, and for a table of another device.

@@ -18,7 +18,7 @@ class Address:
         url: of the database, as SQLAlchemy takes it; may hold a password.
         shown: the same as people may see it.
         name: of the study there.
-        file: that the database is; None for one of a server, and for what SQLite takes for a file by itself.
+        file: the file that the database is; None for one of a server, and for what SQLite takes for a file by itself.
     """
 
     url: str

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import field, frozen
 
-from pnas_apps.exploring.study import Entry, Group, judged
+from pnas_apps.exploring.entries import Entry, Group, judged_entries
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.run.exploration_settings import ExplorationSettings
 from pnas_ops import Choices, Strategy, Trial
@@ -15,15 +15,15 @@ GROUPS: tuple[Group, ...] = ("searched", "random")
 
 @frozen(kw_only=True)
 class Asked:
-    """A net that somebody wants to know about, and the passes over the training images that it took to name it."""
+    """A net to be judged, and the passes over the training images that asking for it took."""
 
     group: Group
     choices: Choices
     epochs: float
 
 
-class KeptUp:
-    """A strategy that has been told what it is to know, no more and no less, in the order of the entries.
+class UpToDateStrategy:
+    """A strategy that knows exactly the trials that it should, in the order of the entries.
 
     One that was told other nets before, because several workers finish in any order, is made anew: its state is what it
     was told.
@@ -34,7 +34,7 @@ class KeptUp:
         self._strategy, self._told = make(), list[Trial]()
 
     def knowing(self, trials: Sequence[Trial]) -> Strategy:
-        """The strategy after these were told."""
+        """The strategy after exactly these trials."""
         if list(trials[: len(self._told)]) != self._told:
             self._strategy, self._told = self._make(), []
         for trial in trials[len(self._told) :]:
@@ -54,7 +54,7 @@ class Asker:
         seed: of the exploration.
     """
 
-    strategies: dict[Group, KeptUp]
+    strategies: dict[Group, UpToDateStrategy]
     costs: Callable[[Choices], tuple[float, ...]]
     settings: ExplorationSettings
     seed: int
@@ -82,7 +82,7 @@ class Asker:
         asked = [entry for entry in entries if entry.group == group]
         if group in self._exhausted or self._is_over(group, [entry for entry in asked if entry.counts]):
             return None
-        trials = [self._trial(entry) for entry in judged(entries, group)]
+        trials = [self._trial(entry) for entry in judged_entries(entries, group)]
         strategy = self.strategies[group].knowing(trials)
         # What the others have found they keep, so that neither is helped; what is being judged is not judged twice.
         taken = {entry.choices for entry in entries if entry.group == group or entry.state in ("waiting", "judging")}

@@ -7,12 +7,13 @@ from pathlib import Path
 from attrs import frozen
 
 from pnas_apps.exploring.addresses import Address, address_of
-from pnas_apps.exploring.asking import Asker, KeptUp
+from pnas_apps.exploring.asking import Asker, UpToDateStrategy
+from pnas_apps.exploring.entries import Entry
 from pnas_apps.exploring.fingerprint import Fingerprint, fingerprint_of
 from pnas_apps.exploring.judges import make_judge
 from pnas_apps.exploring.named_strategies import SUPERNET_STRATEGIES, make_strategy
 from pnas_apps.exploring.outcome import Explored, explored_nets
-from pnas_apps.exploring.study import Entry, Study
+from pnas_apps.exploring.study import Study
 from pnas_apps.exploring.supernet_strategies import supernet_strategy
 from pnas_apps.run.exploration_settings import ExplorationSettings
 from pnas_apps.run.run import Run
@@ -45,7 +46,7 @@ class Exploration:
 
     @property
     def metrics(self) -> dict[str, Metric]:
-        """What is told of nets beside their value, by names."""
+        """The metrics that are shown of nets beside their value, by name."""
         latency = {"latency": self.table.metric()} if self.table.entries else {}
         return {"macs": MACS, "parameters": PARAMETERS, **latency}
 
@@ -60,7 +61,7 @@ class Exploration:
 
     @property
     def place(self) -> Address:
-        """Of the study."""
+        """Where the study is."""
         return address_of(self.address or str(self.run.folder.path / "study.db"))
 
     @property
@@ -78,7 +79,7 @@ class Exploration:
         return Study(self.place, self.fingerprint, worker=worker)
 
     def strategy(self, name: str) -> Strategy:
-        """A strategy that was told nothing yet."""
+        """A new strategy, which knows no trial."""
         if name in SUPERNET_STRATEGIES:
             return supernet_strategy(name, self.run, self.limits)
         return make_strategy(name, self.nets, costs=len(self.settings.aims), seed=self.run.seed)
@@ -87,8 +88,8 @@ class Exploration:
         """What names the nets to judge."""
         return Asker(
             strategies={
-                "searched": KeptUp(lambda: self.strategy(self.settings.strategy)),
-                "random": KeptUp(lambda: self.strategy("random")),
+                "searched": UpToDateStrategy(lambda: self.strategy(self.settings.strategy)),
+                "random": UpToDateStrategy(lambda: self.strategy("random")),
             },
             costs=self.aimed_at,
             settings=self.settings,
@@ -105,12 +106,12 @@ class Exploration:
         return make_judge(self.run, self.settings, accuracies=self.accuracies, folder=folder, on_step=on_step)
 
     def costs(self, choices: Choices) -> dict[str, float]:
-        """What a net costs, by the names of the metrics."""
+        """The costs of a net by the names of the metrics."""
         net = self.run.task.space.architecture(choices)
         return {name: metric.of(net) for name, metric in self.metrics.items()}
 
     def aimed_at(self, choices: Choices) -> tuple[float, ...]:
-        """Of these, what is to be small."""
+        """The costs among these that are to be small."""
         costs = self.costs(choices)
         return tuple(costs[aim] for aim in self.settings.aims)
 

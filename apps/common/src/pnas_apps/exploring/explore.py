@@ -11,7 +11,7 @@ from pnas_apps.exploring.exploration import Exploration, needs_table
 from pnas_apps.exploring.leaving import leave
 from pnas_apps.exploring.naming import explorer_name
 from pnas_apps.exploring.outcome import Explored
-from pnas_apps.exploring.page import told_effort
+from pnas_apps.exploring.page import effort_line
 from pnas_apps.exploring.progress import Shown
 from pnas_apps.exploring.scratch_judge import ScratchJudge
 from pnas_apps.exploring.study import Study, check_study
@@ -32,8 +32,8 @@ STEPS = ("table", "explore", "train")
 
 
 @frozen(kw_only=True)
-class Means:
-    """With what nets are judged here; none of it changes what comes of them.
+class Resources:
+    """What judging uses on this machine; none of it changes the judgements.
 
     Attributes:
         study: where the study is, which may hold a password; None for a file in the run's folder.
@@ -50,8 +50,8 @@ class Means:
     choice: TableChoice
 
 
-def check_exploration(run: Run, settings: ExplorationSettings, means: Means) -> None:
-    """Refuses what `explore` would refuse, as far as it can be told before anything is written or measured.
+def check_exploration(run: Run, settings: ExplorationSettings, resources: Resources) -> None:
+    """Refuses what `explore` would refuse, as far as that shows before anything is written or measured.
 
     Raises:
         UserError, PnasError: for a judge that cannot judge these nets, and a study that cannot be used or is of
@@ -59,19 +59,19 @@ def check_exploration(run: Run, settings: ExplorationSettings, means: Means) -> 
     """
     info, table = target_device(run.target, cache=run.cache, log=None).info, None
     if needs_table(run, settings):
-        table = known_table(run.task.space, info, run.folder, run.cache, means.choice)
+        table = known_table(run.task.space, info, run.folder, run.cache, resources.choice)
     exploration = Exploration(
         run=run,
         settings=settings,
         table=table or empty_table(info),
-        address=means.study,
-        accuracies=means.accuracies,
+        address=resources.study,
+        accuracies=resources.accuracies,
     )
     exploration.judge(folder_of(run, 1) / "net")
     check_study(exploration.place, exploration.fingerprint)
 
 
-def explore(run: Run, settings: ExplorationSettings, means: Means) -> Explored:
+def explore(run: Run, settings: ExplorationSettings, resources: Resources) -> Explored:
     """Judges nets until there are as many as were asked for; what the study has already is not judged again.
 
     The best one is trained where the study was begun, if judging trains, and only then the test images are looked at.
@@ -80,14 +80,16 @@ def explore(run: Run, settings: ExplorationSettings, means: Means) -> Explored:
         UserError, PnasError: for anything that the user can mend, before any net is judged.
     """
     with announced("table", STEPS, run.folder, run.reporter):
-        table = _table(run, settings, means.choice)
-    exploration = Exploration(run=run, settings=settings, table=table, address=means.study, accuracies=means.accuracies)
+        table = _table(run, settings, resources.choice)
+    exploration = Exploration(
+        run=run, settings=settings, table=table, address=resources.study, accuracies=resources.accuracies
+    )
     with announced("explore", STEPS, run.folder, run.reporter):
         name, trains = explorer_name(run.folder), settings.judge == "scratch"
         with closing(exploration.study(f"{name}/1")) as study:
             scratch = ScratchJudge(run=run, epochs=settings.judge_epochs, folder=folder_of(run, 1)) if trains else None
-            run.reporter.line(told_effort(settings, None if scratch is None else scratch.passes))
-            _judge_nets(exploration, study, name, means)
+            run.reporter.line(effort_line(settings, None if scratch is None else scratch.passes))
+            _judge_nets(exploration, study, name, resources)
             explored, was_begun_here = exploration.outcome(study.entries()), study.was_begun_here
         if not explored.nets:
             raise UserError("no net was judged, since each has ended its worker: give it more memory, or smaller nets")
@@ -107,19 +109,19 @@ def _table(run: Run, settings: ExplorationSettings, choice: TableChoice) -> Late
     return empty_table(target_device(run.target, cache=run.cache, log=None).info)
 
 
-def _judge_nets(exploration: Exploration, study: Study, name: str, means: Means) -> None:
+def _judge_nets(exploration: Exploration, study: Study, name: str, resources: Resources) -> None:
     run, settings = exploration.run, exploration.settings
     with run.reporter.phases() as update:
         shown = Shown(update, settings.nets + settings.random_nets)
-        if means.workers == 1:
+        if resources.workers == 1:
             judge = exploration.judge(folder_of(run, 1) / "net", shown.step)
             work(study, exploration.asker(), judge, run.task.space, seen=shown.entries)
         else:
-            work_in_processes(exploration, study, name, means.workers, means.ops, shown.entries)
+            work_in_processes(exploration, study, name, resources.workers, resources.ops, shown.entries)
 
 
 def _test_accuracy(run: Run) -> float:
-    """That of the best net, trained."""
+    """The test accuracy of the best net, trained."""
     net = load_json(run.folder.architecture, Architecture)
     with tuned(run.device, deterministic=run.deterministic):
         network = retrain(run, None, net, run.preset.train).eval()

@@ -40,13 +40,13 @@ class Fingerprint:
 def fingerprint_of(
     run: Run, settings: ExplorationSettings, limits: Sequence[Limit], table: LatencyTable | None
 ) -> Fingerprint:
-    """That of an exploration.
+    """The fingerprint of an exploration.
 
     Args:
         run: has space, images, seed and training.
         settings: of the exploration.
-        limits: that every net keeps.
-        table: that limits or aims are read from; None where none is needed.
+        limits: the limits that every net keeps.
+        table: the table that limits or aims are read from; None where none is needed.
     """
     preset = run.preset
     held_out = preset.validation_share if isinstance(preset, ImagePreset) else preset.validation_size
@@ -68,7 +68,7 @@ def fingerprint_of(
 
 
 def _data_hash(run: Run) -> str:
-    """Of the training images: their classes, their labels, and the pixels of some."""
+    """A hash of the training images: their classes, their labels, and the pixels of some."""
     images = run.task.train
     some = torch.linspace(0, len(images) - 1, min(_PIXELS_OF, len(images))).round().long()
     digest = sha256(repr(images.classes).encode())

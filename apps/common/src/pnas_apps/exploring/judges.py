@@ -92,7 +92,7 @@ def table_judge(path: Path, space: Space) -> TableJudge:
 
 
 def _check_naswot(space: Space) -> None:
-    """Raises a ProxyError where the largest net has no ReLU, which is told before any table is measured."""
+    """Raises a ProxyError where the largest net has no ReLU: before any table is measured."""
     net = space.architecture(MACS.most_choices(space))
     naswot(build_network(net), torch.zeros(2, *net.input_shape[1:]))
 

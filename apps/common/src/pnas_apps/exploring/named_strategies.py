@@ -31,11 +31,11 @@ _OF_SEVERAL_AIMS = ("random", "grid", "tpe", "nsga2")
 
 
 def make_strategy(name: str, nets: "FeasibleNets", *, costs: int = 0, seed: int = 0) -> "Strategy":
-    """A strategy that was told nothing yet.
+    """A new strategy, which knows no trial.
 
     Args:
         name: one of `STRATEGIES`.
-        nets: that it may ask for, see `pnas_latency.feasible_nets`.
+        nets: the nets that it may ask for, see `pnas_latency.feasible_nets`.
         costs: how many costs each trial has beside its value.
         seed: of what does not come from the generator that it is asked with.
 

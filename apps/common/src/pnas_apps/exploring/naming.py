@@ -1,4 +1,4 @@
-"""How a run is told from others that work on the same study."""
+"""Names of runs that work on the same study."""
 
 import socket
 from pathlib import Path
@@ -8,7 +8,7 @@ from pnas_apps.run.folder import RunFolder
 
 
 def explorer_name(folder: RunFolder) -> str:
-    """The same for a run as long as its folder stays on its machine, and another one for every other run."""
+    """A name that a run keeps as long as its folder stays on its machine, and that no other run has."""
     path = folder.path / "explorer.txt"
     if not path.exists():
         folder.files.write(path, uuid4().hex)

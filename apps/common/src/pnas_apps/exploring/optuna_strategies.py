@@ -1,7 +1,6 @@
 """Optuna's samplers as strategies."""
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 
 import optuna
 import torch
@@ -11,6 +10,7 @@ from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from pnas_apps.exploring.quiet_optuna import quiet_optuna
 from pnas_ops import Choices, FeasibleNets, PlainStrategy, Trial
 
 _PROPOSALS = 5
@@ -35,7 +35,7 @@ class OptunaStrategy(PlainStrategy):
     _distributions: dict[str, CategoricalDistribution] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        with _quiet():
+        with quiet_optuna():
             directions = [StudyDirection.MAXIMIZE, *[StudyDirection.MINIMIZE] * self.costs]
             self._study = optuna.create_study(directions=directions)
         options = self.nets.space.options
@@ -56,7 +56,7 @@ class OptunaStrategy(PlainStrategy):
         return self.nets.near(choices, generator, taken=taken) if found is None else found
 
     def _proposed(self, number: int) -> Choices:
-        """What the sampler would try in the trial of this number; asked for as `Trial.suggest_categorical` does."""
+        """The sampler's proposal for the trial of this number, obtained as `Trial.suggest_categorical` does."""
         study, sampler = self._study, self._study.sampler
         trial = study.get_trials(deepcopy=False)[number]
         params = sampler.sample_relative(study, trial, sampler.infer_relative_search_space(study, trial))
@@ -86,14 +86,3 @@ def tpe(nets: FeasibleNets, *, costs: int = 0) -> OptunaStrategy:
 def nsga2(nets: FeasibleNets, *, costs: int = 0) -> OptunaStrategy:
     """Evolution for several aims: NSGA-II (Deb et al., IEEE Trans. Evol. Comput. 2002), 20 nets in a generation."""
     return OptunaStrategy(nets=nets, sampler=lambda seed: NSGAIISampler(population_size=20, seed=seed), costs=costs)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """It says on stderr that there is a study."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)

@@ -5,7 +5,7 @@ from math import comb
 
 from attrs import frozen
 
-from pnas_apps.exploring.study import Entry, Group
+from pnas_apps.exploring.entries import Entry, Group
 from pnas_ops import Choices
 
 
@@ -35,8 +35,8 @@ class Explored:
     """All nets that were judged, in the order in which they were asked for.
 
     Attributes:
-        strategy: that asked for those that are not random.
-        judge: that said how good they are.
+        strategy: what asked for the nets that are not random.
+        judge: what said how good they are.
         aims: names of the metrics that were to be small besides.
         nets: them.
         test_accuracy: share of the test images that the best one, trained, puts into their class; None where it was not
@@ -50,7 +50,7 @@ class Explored:
     test_accuracy: float | None = None
 
     def of(self, group: Group) -> tuple[JudgedNet, ...]:
-        """Those that one of the two asked for."""
+        """The nets that one of the two groups asked for."""
         return tuple(net for net in self.nets if net.group == group)
 
     @property
@@ -83,7 +83,7 @@ def explored_nets(entries: Sequence[Entry], costs: Sequence[dict[str, float]]) -
     """The judged nets of a study.
 
     Args:
-        entries: that are judged.
+        entries: the entries that are judged.
         costs: of each.
     """
     return tuple(
@@ -110,7 +110,7 @@ def best_so_far(nets: Sequence[JudgedNet]) -> list[tuple[float, float]]:
 
 
 def expected_best(nets: Sequence[JudgedNet]) -> list[tuple[float, float]]:
-    """The same for nets whose order says nothing, as of random ones: the mean over all orders.
+    """The expected best so far of nets whose order says nothing, such as random ones: the mean over all orders.
 
     The best of n out of m values in ascending order is the i-th in C(i - 1, n - 1) of C(m, n) cases.
     """

@@ -16,11 +16,11 @@ SHOWN = 10
 """Of the best nets."""
 
 
-def told_effort(settings: ExplorationSettings, passes: float | None) -> str:
+def effort_line(settings: ExplorationSettings, passes: float | None) -> str:
     """What an exploration is going to do, in a line.
 
     Args:
-        settings: of it.
+        settings: of the exploration.
         passes: over the training images, that judging a net takes; None where none is learned from.
     """
     beside = f" and {settings.random_nets} at random beside" if settings.random_nets else ""
@@ -38,7 +38,7 @@ def exploration_page(explored: Explored, *, value_name: str, limits: Sequence[Li
     Args:
         explored: at least one net.
         value_name: what the judge's values are.
-        limits: that all nets keep.
+        limits: the limits that all nets keep.
     """
     words = [f"{limit.metric.name} of {limit.at_most:,.10g}" for limit in limits]
     within = f", within {' and '.join(words)}" if words else ""

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from pnas_apps.exploring.entries import Entry
 from pnas_apps.exploring.page import shown_value
-from pnas_apps.exploring.study import Entry
 
 _WHAT = "nets judged"
 

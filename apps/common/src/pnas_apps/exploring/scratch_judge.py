@@ -56,12 +56,12 @@ class ScratchJudge:
 
     @property
     def config(self) -> TrainConfig:
-        """That of the run, but so many epochs."""
+        """The run's training configuration, with another number of epochs."""
         train = self.run.preset.train
         return evolve(train, epochs=self.epochs, warmup_epochs=min(train.warmup_epochs, self.epochs // 2))
 
     def judge(self, architecture: Architecture, generator: torch.Generator) -> Judgement:
-        """The accuracy on the images held out, from 0 to 1; 0 for a net whose training diverges, which is told.
+        """The accuracy on the held-out images, from 0 to 1; 0, with a warning, for a net whose training diverges.
 
         Raises:
             CheckpointError: for a checkpoint that cannot be gone on from.
@@ -84,7 +84,7 @@ class ScratchJudge:
         return Judgement(value=value, epochs=self.passes)
 
     def _folder_for(self, architecture: Architecture) -> NetworkFolder:
-        """That of this net, in which the checkpoint of another one is not left."""
+        """The folder for this net, without the checkpoint of another one."""
         folder = NetworkFolder(self.folder, FileHashes(self.folder))
         try:
             same = folder.architecture.exists() and load_json(folder.architecture, Architecture) == architecture

@@ -1,77 +1,31 @@
-"""The nets of an exploration in a database: which wait, which are being judged by whom, and what came of them."""
+"""The nets of an exploration in a database: which wait, who is judging which, and the judgements."""
 
 import json
-import logging
 import os
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
-from typing import Any, Literal
+from typing import Any
 
 import optuna
-from attrs import asdict, frozen
-from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
+from attrs import asdict
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy import Connection, create_engine, event, inspect
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import create_engine, inspect
 
 from pnas_apps.exploring.addresses import Address
+from pnas_apps.exploring.entries import Entry, Group, read_entry
 from pnas_apps.exploring.fingerprint import Fingerprint
+from pnas_apps.exploring.quiet_optuna import quiet_optuna
+from pnas_apps.exploring.study_database import engine_options, lock_from_the_beginning, usable
 from pnas_apps.ground.errors import UserError
 from pnas_ops import Choices, Judgement
 
-Group = Literal["searched", "random"]
-"""Who asks for a net: the strategy, or the random search that it is compared with."""
-
-State = Literal["waiting", "judging", "judged", "lost"]
-
-_STATES: dict[TrialState, State] = {
-    TrialState.WAITING: "waiting",
-    TrialState.RUNNING: "judging",
-    TrialState.COMPLETE: "judged",
-    TrialState.FAIL: "lost",
-}
 _FINGERPRINT = "pnas"
 _BEGUN_BY = "begun by"
-_PACKAGES = {"psycopg2": "psycopg2-binary", "psycopg": "psycopg[binary]", "MySQLdb": "mysqlclient"}
-"""That hold the drivers of databases, where their names are others."""
 _TRIES = 3
 """Of a net whose worker dies again and again: it may be the net that kills it."""
-
-
-@frozen(kw_only=True)
-class Entry:
-    """A net in a study.
-
-    Attributes:
-        number: in the order in which the nets were asked for.
-        group: who asked for it.
-        choices: of the net.
-        state: "lost" is what nobody judges any more: another entry has the net, or it has killed its workers.
-        worker: who judges or has judged it; empty where it waits.
-        asking_epochs: passes over the training images that it took to ask for it.
-        judgement: None where it is not judged.
-    """
-
-    number: int
-    group: Group
-    choices: Choices
-    state: State
-    worker: str
-    asking_epochs: float
-    judgement: Judgement | None
-
-    @property
-    def counts(self) -> bool:
-        """Whether it is judged or will be."""
-        return self.state != "lost"
-
-    @property
-    def epochs(self) -> float:
-        """Passes over the training images that it took so far."""
-        return self.asking_epochs + (0.0 if self.judgement is None else self.judgement.epochs)
 
 
 class Study:
@@ -104,16 +58,16 @@ class Study:
         self.worker = worker
         self._address = address
         self._heartbeat_s = heartbeat_s
-        with _usable(address), _quiet():
+        with usable(address), quiet_optuna():
             self._storage = RDBStorage(
                 address.url,
-                engine_kwargs=_engine_options(address),
+                engine_kwargs=engine_options(address),
                 heartbeat_interval=heartbeat_s,
                 grace_period=patience_s,
                 heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=_TRIES - 1),
             )
             if self._storage.engine.name == "sqlite":
-                _let_one_at_a_time(self._storage)
+                lock_from_the_beginning(self._storage)
             self._study = optuna.create_study(
                 storage=self._storage, study_name=address.name, direction="maximize", load_if_exists=True
             )
@@ -150,7 +104,7 @@ class Study:
 
     def revive(self) -> None:
         """Lets the nets of dead workers wait again."""
-        with _quiet():
+        with quiet_optuna():
             fail_stale_trials(self._study)
 
     def take(self, number: int) -> bool:
@@ -170,7 +124,7 @@ class Study:
             self._storage.set_trial_state_values(self._trial_id(number), state=TrialState.FAIL)
 
     def tell(self, number: int, judgement: Judgement) -> None:
-        """Takes down what came of a net; nothing where others have given this worker up, and taken the net."""
+        """Stores the judgement of a net; does nothing where others took this worker for dead and have taken the net."""
         trial = self._trial_id(number)
         with suppress(UpdateFinishedTrialError):
             self._storage.set_trial_user_attr(trial, "epochs", judgement.epochs)
@@ -201,7 +155,7 @@ class Study:
 
     def _entry(self, trial: FrozenTrial) -> Entry:
         try:
-            return _entry(trial)
+            return read_entry(trial)
         except (LookupError, TypeError):
             raise UserError(
                 f"trial {trial.number} in {self._address.shown} is another program's, of which nothing is known here: "
@@ -217,7 +171,7 @@ def check_study(address: Address, fingerprint: Fingerprint) -> None:
     """
     file = address.file
     if file is not None:
-        with _usable(address):
+        with usable(address):
             is_there = file.exists()
         if not file.parent.is_dir() or not all(
             os.access(path, os.W_OK) for path in (file.parent, *([file] if is_there else []))
@@ -228,13 +182,13 @@ def check_study(address: Address, fingerprint: Fingerprint) -> None:
             )
         if not is_there:
             return
-    with _usable(address), _quiet():
-        engine = create_engine(address.url, **_engine_options(address))
+    with usable(address), quiet_optuna():
+        engine = create_engine(address.url, **engine_options(address))
         has_studies = inspect(engine).has_table("studies")
         engine.dispose()
         if not has_studies:
             return
-        storage = RDBStorage(address.url, engine_kwargs=_engine_options(address), skip_table_creation=True)
+        storage = RDBStorage(address.url, engine_kwargs=engine_options(address), skip_table_creation=True)
         try:
             if address.name in optuna.get_all_study_names(storage):
                 study = optuna.load_study(study_name=address.name, storage=storage)
@@ -243,30 +197,6 @@ def check_study(address: Address, fingerprint: Fingerprint) -> None:
         finally:
             storage.remove_session()
             storage.engine.dispose()
-
-
-def _engine_options(address: Address) -> dict[str, Any]:
-    """An SQLite file is written by one process at a time."""
-    return {"connect_args": {"timeout": 60}} if address.url.startswith("sqlite") else {}
-
-
-def _let_one_at_a_time(storage: RDBStorage) -> None:
-    """Has each transaction hold the SQLite file from its beginning, not from its first change on.
-
-    SQLite knows no rows to hold: two workers would find the same net waiting, and both take it. As SQLAlchemy's
-    documentation has it ("Serializable isolation / Savepoints / Transactional DDL" of pysqlite).
-    """
-
-    @event.listens_for(storage.engine, "connect")
-    def _(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # the driver begins nothing of its own accord
-
-    @event.listens_for(storage.engine, "begin")
-    def _(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    storage.remove_session()
-    storage.engine.dispose()  # connections from before
 
 
 def _is_ours(study: optuna.Study, address: Address) -> bool:
@@ -293,55 +223,3 @@ def _refuse_another(study: optuna.Study, address: Address, fingerprint: Fingerpr
         f"{address.shown} holds a study of another {' and '.join(different)}: give what it was begun with{table}, or "
         "name another --study"
     )
-
-
-def _entry(trial: FrozenTrial) -> Entry:
-    attributes = trial.user_attrs
-    value = trial.value if trial.state == TrialState.COMPLETE else None
-    return Entry(
-        number=trial.number,
-        group=attributes["group"],
-        choices=tuple(attributes["choices"]),
-        state=_STATES[trial.state],
-        worker=attributes.get("worker", ""),
-        asking_epochs=attributes["asking_epochs"],
-        judgement=None if value is None else Judgement(value=value, epochs=attributes["epochs"]),
-    )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Inside the `with` block Optuna neither tells of studies nor warns of what is called an experiment."""
-    logger = logging.getLogger("optuna")
-    before = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            yield
-    finally:
-        logger.setLevel(before)
-
-
-@contextmanager
-def _usable(address: Address) -> Iterator[None]:
-    """Around opening a study: what is wrong with the database is told in one line."""
-    try:
-        yield
-    except ImportError as error:
-        name = str(getattr(error.__cause__ or error, "name", error))
-        package = _PACKAGES.get(name, name)
-        raise UserError(
-            f"{address.shown} needs a driver that is not installed: pip install '{package}', or name another one as in "
-            "DIALECT+DRIVER://..."
-        ) from None
-    except (SQLAlchemyError, StorageInternalError, OSError, RuntimeError, TypeError, ValueError) as error:
-        reason = str(getattr(error, "strerror", None) or error.__cause__ or error).split("\n")[0]
-        raise UserError(
-            f"{address.shown} cannot be used for a study ({reason}): permit access to it, or name another --study"
-        ) from None
-
-
-def judged(entries: Sequence[Entry], group: Group) -> list[Entry]:
-    """Those of a group that are judged, in order."""
-    return [entry for entry in entries if entry.group == group and entry.state == "judged"]

@@ -29,7 +29,7 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
     Args:
         name: of the strategy.
         run: with its images and its space.
-        limits: that each net keeps.
+        limits: the limits that each net keeps.
     """
     space, preset = run.task.space, run.preset
     gates: dict[str, Literal["darts", "one-shot"]] = {"darts": "darts", "one-shot": "one-shot"}

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from pnas_apps.exploring.asking import Asker
-from pnas_apps.exploring.study import Entry, Study
+from pnas_apps.exploring.entries import Entry
+from pnas_apps.exploring.study import Study
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_ops import AnySpace, Judge, Judgement
 

@@ -14,8 +14,9 @@ import torch
 import torch.multiprocessing as multiprocessing
 from attrs import frozen
 
+from pnas_apps.exploring.entries import Entry
 from pnas_apps.exploring.exploration import Exploration
-from pnas_apps.exploring.study import Entry, Study
+from pnas_apps.exploring.study import Study
 from pnas_apps.exploring.work import POLL_S, work
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError

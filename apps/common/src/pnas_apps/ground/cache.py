@@ -31,7 +31,7 @@ class Cache:
 
     @property
     def operations(self) -> Path:
-        """An empty file for each Python file that its user has named, be it of operations or of a net, by its hash."""
+        """An empty file, named by the hash, for each Python file of operations or of a net that the user has named."""
         return self.path / "operations"
 
 

@@ -4,7 +4,7 @@ from pnas_ops import counted
 
 
 def shown_duration(seconds: float) -> str:
-    """In seconds, minutes, hours or days, with no more digits than a reckoning has."""
+    """A duration in seconds, minutes, hours or days, with no more digits than an estimate has."""
     for unit, length in (("days", 86400.0), ("hours", 3600.0)):
         if seconds >= 2 * length:
             return f"{seconds / length:.1f} {unit}"

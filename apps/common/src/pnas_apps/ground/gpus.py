@@ -34,7 +34,7 @@ if cuda.cuInit(0) == 0 and cuda.cuDeviceGet(byref(device), 0) == 0:
 
 
 def training_device(accelerator: Accelerator) -> torch.device:
-    """Where networks are trained. A driver is asked only where there is one and the CPU is not what is wanted.
+    """Where networks are trained. A driver is asked only where there is one and a GPU may be used.
 
     Raises:
         UserError: where there is no GPU and one is wanted, and where one is there that cannot be used.
@@ -54,7 +54,7 @@ def training_device(accelerator: Accelerator) -> torch.device:
 
 
 def begin_on(device: torch.device) -> None:
-    """Takes a GPU into use, so that what is wrong with it is told now and not in the middle of the first step.
+    """Uses the GPU once, so that a fault shows now and not in the middle of the first step.
 
     Raises:
         UserError: for one that cannot be used.
@@ -71,7 +71,7 @@ def refuse_silent_driver(knock: list[str], *, patience_s: float = PATIENCE_S) ->
 
     Args:
         knock: the program.
-        patience_s: that it has.
+        patience_s: seconds that it is given.
     """
     process = subprocess.Popen(knock, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -1,4 +1,4 @@
-"""What of a URL nobody but its server is to read."""
+"""Passwords in URLs, which only the server may read."""
 
 import re
 

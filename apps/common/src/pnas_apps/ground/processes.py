@@ -45,11 +45,11 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the one that writes files and tells about progress."""
+        """Whether this process is the one that writes files and shows progress."""
         return self.rank == 0
 
     def reporter(self, reporter: Reporter) -> Reporter:
-        """The reporter, or one that keeps quiet where another process tells the same."""
+        """The reporter; a quiet one in all processes but the first."""
         return reporter if self.is_first else Reporter(SafeConsole(quiet=True))
 
     def first(self, work: Callable[[], Result]) -> Result:

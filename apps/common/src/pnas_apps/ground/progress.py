@@ -54,7 +54,7 @@ class SafeConsole(Console):
 
 
 class Reporter:
-    """Where a program tells what it does."""
+    """Shows on a console what a program does."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -111,7 +111,7 @@ class Reporter:
         tasks: dict[str, Any] = {}
 
         def update(phase: str, done: int, total: int, *, text: str | None = None) -> None:
-            shown, total, begins = steady.told(phase, done, total)
+            shown, total, begins = steady.shown(phase, done, total)
             if begins:
                 tasks[phase] = progress.add_task(printable(phase), total=total, text="")
             progress.update(tasks[phase], completed=shown)
@@ -157,13 +157,13 @@ class _PartsReporter(Reporter):
 
 
 class _Steady:
-    """What is shown of phases whose totals grow."""
+    """Steady progress of phases whose totals grow."""
 
     def __init__(self) -> None:
         self._shown: dict[str, tuple[int, int]] = {}
 
-    def told(self, phase: str, done: int, total: int) -> tuple[int, int, bool]:
-        """What is shown as done, and of how much; and whether the phase begins, be it anew."""
+    def shown(self, phase: str, done: int, total: int) -> tuple[int, int, bool]:
+        """The shown number of steps done, their shown total, and whether the phase begins, perhaps anew."""
         before = self._shown.get(phase)
         begins = before is None or (done == 0 < before[0])
         furthest, first = (0, total) if before is None or begins else before
@@ -185,7 +185,7 @@ class _Lines:
     def update(self, phase: str, done: int, total: int, *, text: str | None = None) -> None:
         now = time.monotonic()
         self._began.setdefault(phase, now)
-        shown, total, _ = self._steady.told(phase, done, total)
+        shown, total, _ = self._steady.shown(phase, done, total)
         self._state[phase] = (shown, total)
         if text is not None:
             self._remarks[phase] = text

@@ -26,7 +26,7 @@ def prepare_cublas() -> None:
 
 @contextmanager
 def named_where_impossible() -> Iterator[None]:
-    """Around work with deterministic algorithms: an operator that has none is told in one line.
+    """Around work with deterministic algorithms: an operator without one becomes an error in one line.
 
     Raises:
         UserError: naming it.

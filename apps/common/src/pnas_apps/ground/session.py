@@ -18,7 +18,7 @@ class Session:
 
     Attributes:
         reporter: shows progress; quiet but in the first process.
-        processes: those that work on the run, and the device of this one.
+        processes: the processes that work on the run, and the device of this one.
         workers: processes that read photos, for each of them.
         deterministic: whether a GPU is to give the same bits every time.
         tensorboard: whether what is learnt is written for TensorBoard, too.

@@ -10,7 +10,7 @@ As fast on an idle machine, and faster beside other work: `tests/benchmarks/busy
 
 
 def wait_shortly() -> None:
-    """Has the threads of this process, and of those that it starts, wait so where nobody has said otherwise.
+    """Sets `SHORT_WAITS` for the threads of this process and of those that it starts, unless the environment decides.
 
     To be called before PyTorch is imported.
     """

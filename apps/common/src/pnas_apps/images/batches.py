@@ -68,7 +68,7 @@ class ImageBatches:
             yield self._preprocessing(sent(images, self._device)), sent(labels[chosen], self._device)
 
     def _plan(self) -> Tensor:
-        """Of each image of a pass its index, and below it what `Augmentation.draw` drew, if anything: (1 or 6, N)."""
+        """The index of each image of a pass, and below it what `Augmentation.draw` drew, if anything: (1 or 6, N)."""
         count, generator = len(self._images), self._generator
         if generator is None:
             return torch.arange(count)[None]

@@ -30,7 +30,7 @@ class FoundImages:
 
 
 def is_junk_folder(name: str) -> bool:
-    """Whether a folder of this name is none of the user's: hidden, or made by a system beside the images."""
+    """Whether a folder of this name is not the user's: hidden, or made by a system beside the images."""
     return name.startswith(".") or name in _JUNK_FOLDERS
 
 
@@ -57,13 +57,13 @@ def find_images(folder: Path) -> FoundImages:
         except OSError as error:
             raise UserError(f"{folder / prefix} cannot be read ({error.strerror}): allow it, or remove it") from None
     if not found.names:
-        others = f", but {told_skipped(found.skipped)}" if found.skipped else ""
+        others = f", but {skipped_line(found.skipped)}" if found.skipped else ""
         raise UserError(f"{folder} holds no images{others}: add some or remove the folder")
     found.names.sort()
     return found
 
 
-def told_skipped(skipped: Counter[str]) -> str:
+def skipped_line(skipped: Counter[str]) -> str:
     """How many files are no images, and which kinds of them."""
     kinds = [f"{count} {kind}" for kind, count in skipped.most_common(_KINDS_TOLD)]
     if len(skipped) > len(kinds):

@@ -9,7 +9,7 @@ from torchvision.transforms.v2 import functional
 
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
-from pnas_apps.images.finding import find_images, is_junk_folder, told_skipped
+from pnas_apps.images.finding import find_images, is_junk_folder, skipped_line
 from pnas_apps.images.image_file import UnreadableImageError, read_image
 from pnas_apps.images.image_set import ImageSet
 from pnas_apps.images.unreadable import UnreadableImage, shown
@@ -51,7 +51,7 @@ def find_class_images(
 
     Args:
         folder: holds one sub-folder a class.
-        classes: those that must be there; whichever are there, in order of their names, if None.
+        classes: the classes that must be there; whichever are there, in order of their names, if None.
         reporter: is told how many files are left out, and why.
 
     Raises:
@@ -65,7 +65,7 @@ def find_class_images(
     if beside:
         skipped["beside the folders of the classes"] = beside
     if skipped:
-        reporter.line(f"{shown(folder)}: left out {told_skipped(skipped)}")
+        reporter.line(f"{shown(folder)}: left out {skipped_line(skipped)}")
     return classes, [one.names for one in found]
 
 
@@ -74,7 +74,7 @@ def find_classes(folder: Path, classes: tuple[str, ...] | None) -> tuple[str, ..
 
     Args:
         folder: holds the sub-folders.
-        classes: those that must be there; whichever are there, in order of their names, if None.
+        classes: the classes that must be there; whichever are there, in order of their names, if None.
 
     Raises:
         UserError: naming the folder without or with one sub-folder, a name that no class can have, and the missing or

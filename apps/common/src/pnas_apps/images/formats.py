@@ -29,6 +29,6 @@ def image_formats() -> tuple[str, ...]:
 
 @cache
 def image_suffixes() -> frozenset[str]:
-    """Of the files of these formats, in small letters, such as ".jpg"."""
+    """File name suffixes of these formats, in lower case, such as ".jpg"."""
     image_formats()  # for those that it makes known
     return frozenset(suffix for suffix, name in Image.registered_extensions().items() if name not in _NO_PIXELS)

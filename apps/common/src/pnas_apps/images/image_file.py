@@ -88,7 +88,7 @@ class ImageFile:
         factor = _LARGEST_SHRINK
         while factor > max(1, shrink):
             factor //= 2
-        with _told_unreadable():
+        with _decoder_errors_named():
             if factor > 1 and self._shrinks:
                 width, height = self._image.size
                 self._image.draft(None, (width // factor, height // factor))
@@ -116,7 +116,7 @@ def open_image(path: str | os.PathLike[str]) -> Iterator[ImageFile]:
         UnreadableImageError: for a file that is missing, not an image, or damaged.
     """
     with ExitStack() as stack:
-        with _told_unreadable():
+        with _decoder_errors_named():
             image = ImageFile(stack.enter_context(Image.open(path, formats=image_formats())))
         yield image
 
@@ -132,7 +132,7 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
 
 
 @contextmanager
-def _told_unreadable() -> Iterator[None]:
+def _decoder_errors_named() -> Iterator[None]:
     """Inside the `with` block errors are ours."""
     with warnings.catch_warnings():
         # Of odd metadata and large files, neither of which changes a pixel.

@@ -34,7 +34,7 @@ class ImageSet:
         return ImageSet(images=self.images[indices], labels=self.labels[indices], classes=self.classes)
 
     def resized(self, resolution: int) -> "ImageSet":
-        """The same images with sides of so many pixels (bilinear, antialiased)."""
+        """The images resized to sides of so many pixels (bilinear, antialiased)."""
         # In parts, since all of them as floating-point numbers take four times the memory.
         parts = (
             interpolate(part.float(), (resolution, resolution), mode="bilinear", antialias=True).round().to(torch.uint8)

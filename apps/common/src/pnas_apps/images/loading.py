@@ -1,4 +1,4 @@
-"""How images are read from their files, and what becomes of those that cannot be."""
+"""How images are read from their files, and how unreadable ones are handled."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from pnas_apps.images.unreadable import share_flag, shown
 
 
 class UnreadablePhotos:
-    """All that a run has met.
+    """The unreadable photos that a run has met.
 
     Args:
         photos: how many the run has.
@@ -18,7 +18,7 @@ class UnreadablePhotos:
         tell: is given one line for each.
 
     Attributes:
-        paths: of those met so far, in the order of their first time.
+        paths: of the unreadable photos so far, in the order in which they were met first.
     """
 
     def __init__(self, photos: int, *, max_share: float = 0.0, tell: Callable[[str], None]) -> None:

@@ -57,7 +57,7 @@ class ImageSource(Protocol):
     def plain_batches(
         self, *, batch_size: int, generator: torch.Generator | None, loading: Loading, device: torch.device
     ) -> Batches:
-        """As the images are: shuffled and all of one size, or without a generator in order, the last one short."""
+        """Batches of unaugmented images: shuffled, of one size; without a generator in order, the last one short."""
 
     def pixel_batches(self, *, batch_size: int, loading: Loading) -> Batches:
         """The images as they are, in order, as uint8 pixels (N, C, H, W) on the CPU, with their labels (N,): all of

@@ -1,4 +1,4 @@
-"""Images that cannot be read: all of them are told at once, and how many a run may do without."""
+"""Images that cannot be read: all are listed at once, and a share of them a run may leave out."""
 
 from collections.abc import Callable, Sequence
 from math import ceil
@@ -39,8 +39,8 @@ def judge_unreadable(
     """Tells of each one, and goes on without them where they are few enough.
 
     Args:
-        unreadable: those among `images`.
-        images: how many there are of both kinds.
+        unreadable: the images that cannot be read.
+        images: how many there are, readable or not.
         max_share: of them, that may be unreadable.
         tell: is given one line for each, and one for all.
 

@@ -1,4 +1,4 @@
-"""What a net is judged on of a photo, by what its bundle says. Shapes: C channels, H x W pixels."""
+"""The part of a photo that a net is judged on, as its bundle says. Shapes: C channels, H x W pixels."""
 
 from pathlib import Path
 

@@ -35,7 +35,7 @@ class PhotoSet:
         return len(self.names)
 
     def path(self, index: int) -> Path:
-        """Of one photo."""
+        """The path of one photo."""
         return self.folder / self.classes[int(self.labels[index])] / os.fsdecode(self.names[index])
 
     def subset(self, indices: Tensor) -> "PhotoSet":

@@ -96,7 +96,7 @@ class TrainingView:
         return self.finish(pixels[None], drawn[None])[0]
 
     def cut(self, photo: ImageFile, seed: int) -> Cut:
-        """Its first half: cut out, brought to size, and with RandAugment, whose many operations are for one photo."""
+        """The first half of the view: cut, resized, and with RandAugment, whose many operations are for one photo."""
         with seeded(seed):
             # Known before anything is decoded, so that a large photo need not be decoded at full size.
             box = Box(**self._crop.make_params([torch.empty((1, photo.height, photo.width), device="meta")]))
@@ -162,7 +162,7 @@ def middle(photo: ImageFile, size: tuple[int, int], shorter_side: int, *, shrink
     """The middle of a photo, of which the shorter side was brought to `shorter_side`: uint8, (3, *size).
 
     Args:
-        photo: that nobody has decoded yet.
+        photo: a photo that is not decoded yet.
         size: height and width, in pixels.
         shorter_side: in pixels.
         shrinks: whether a JPEG file may be decoded at a smaller size.

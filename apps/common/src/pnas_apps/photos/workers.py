@@ -24,7 +24,7 @@ def in_workers(
     workers: int,
     pin_memory: bool = False,
 ) -> Iterator[Joined]:
-    """What `join` makes of the items of each batch, in order.
+    """The items of each batch, joined by `join`, in order.
 
     Args:
         items: made where they are asked for.

@@ -1,4 +1,4 @@
-"""What the nets that a run compares have come to: a line for each training that is done."""
+"""The accuracies of the nets that a run compares: a line for each training that is done."""
 
 import json
 from collections.abc import Iterable

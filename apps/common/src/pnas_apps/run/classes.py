@@ -27,12 +27,12 @@ def check_classes(task: Task, settings: RunSettings, path: Path) -> None:
     if begun_with and found != begun_with:
         images = task.name if task.data_dir is None else task.data_dir
         raise UserError(
-            f"the images in {images} have other classes than {path}: {told_difference(found, begun_with)}: "
+            f"the images in {images} have other classes than {path}: {class_difference(found, begun_with)}: "
             "rename their folders back, or name the right --data-dir"
         )
 
 
-def told_difference(found: Sequence[str], expected: Sequence[str]) -> str:
+def class_difference(found: Sequence[str], expected: Sequence[str]) -> str:
     """Both lists, or what differs between them where they are long."""
     if max(len(found), len(expected)) <= _SHOWN:
         return f"they are {', '.join(found)}; the run's are {', '.join(expected)}"

@@ -17,10 +17,10 @@ from pnas_ops import DeviceInfo, Space
 
 @frozen(kw_only=True, eq=False)
 class Designer:
-    """What is asked of a space whose size is still open.
+    """Chooses the size of a space.
 
     Attributes:
-        spaces: those with names.
+        spaces: the spaces with names.
         sizes: to choose from.
     """
 
@@ -28,7 +28,7 @@ class Designer:
     sizes: AskedSizes
 
     def check(self, preset: Preset, budget: Budget, device: DeviceInfo) -> None:
-        """Refuses what can be told before any image is read.
+        """Refuses what shows to be wrong before any image is read.
 
         Raises:
             UserError: for a space in a file, which has its size, one that is not there, a size that it cannot have, and
@@ -59,7 +59,7 @@ class Designer:
             preset: names the space, and its resolution without a choice.
             classes: of the images.
             budget: what the net may cost; its bytes are those of a file in the device's dtype.
-            device: that it is for.
+            device: the device that it is for.
             seed: of the run.
             reporter: shows progress.
 
@@ -92,6 +92,6 @@ class Designer:
 
 
 def _limits(budget: Budget, device: DeviceInfo) -> tuple[Limit, ...]:
-    """Those that need no table."""
+    """The limits that need no table."""
     nothing = LatencyTable(device=device, measured_on=date.today().isoformat(), entries=())
     return evolve(budget, latency_ms=None, columns={}).counts(nothing)

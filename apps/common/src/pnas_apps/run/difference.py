@@ -18,7 +18,7 @@ class Difference:
 
     Attributes:
         mean: of the one net, less that of the others.
-        standard_error: of it.
+        standard_error: of the mean.
         low, high: ends of the interval.
     """
 

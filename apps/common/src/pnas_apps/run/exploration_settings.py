@@ -26,8 +26,8 @@ class ExplorationSettings:
         weights: the search whose weights nets are judged with; None of another judge.
         aims: what is to be small besides.
         study: where the nets are kept, as people may see it; None for a file in the run's folder.
-        nets: that the strategy may ask for.
-        random_nets: that are drawn at random beside, to compare with.
+        nets: how many nets the strategy may ask for.
+        random_nets: how many nets are drawn at random, to compare with.
         effort: passes over the training images after which neither asks for a further net; None for no such limit.
     """
 

@@ -76,7 +76,7 @@ class FileHashes:
             raise FormatError(f"{path} has changed since it was written")
 
     def kept(self, path: Path, read: Callable[[Path], Kept], tell: Callable[[str], None]) -> Kept | None:
-        """What a step has left; None where it is to be made, for it is not there or, as is told, damaged.
+        """The kept result of a step; None where it has to be made, because it is missing or (with a line) damaged.
 
         Args:
             path: a file of the run.

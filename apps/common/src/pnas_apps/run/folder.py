@@ -110,7 +110,7 @@ class KeptRun(ABC, Generic[AnySettings]):
         return self.settings.exists() and not self.files.path.exists()
 
     def damages(self) -> list[Path]:
-        """What is there of all that a run needs and is not what was written."""
+        """The files that a run needs and that have changed since they were written."""
         bundle = self.bundle(SEARCHED)
         try:
             if holds_bundle(bundle):
@@ -224,7 +224,7 @@ class KeptRun(ABC, Generic[AnySettings]):
 
     @abstractmethod
     def _load_settings(self) -> AnySettings:
-        """What the file of the settings holds."""
+        """Reads the file of the settings."""
 
     def add_seconds(self, step: str, seconds: float) -> None:
         """Adds to the time that a step took, over all sessions of the run."""
@@ -270,7 +270,7 @@ class RunFolder(KeptRun[RunSettings]):
         return settings
 
     def read_device(self) -> DeviceSettings:
-        """What the run's net was searched for: all that is asked where nothing of the run but its bundle is needed.
+        """The device that the net was searched for: all that is read where only the run's bundle is needed.
 
         Raises:
             FormatError: naming a file that is damaged.
@@ -284,7 +284,7 @@ class RunFolder(KeptRun[RunSettings]):
 
 
 def holds_bundle(path: Path) -> bool:
-    """Whether a folder holds a bundle, be it damaged."""
+    """Whether a folder holds a bundle, perhaps damaged."""
     recover(path)
     return any((path / name).exists() for name in ("bundle.json", "metadata.json"))
 
@@ -317,7 +317,7 @@ class NetworkFolder:
 
 
 def _compared(settings: AttrsInstance) -> dict[str, Any]:
-    """What of settings must be equal."""
+    """The settings that must be equal."""
     return asdict(settings, filter=lambda attribute, _: bool(attribute.eq))
 
 

@@ -31,19 +31,24 @@ def named_file(text: str) -> tuple[Path, str]:
 
 
 def run_file(path: Path) -> ModuleType:
-    """What Python makes of the file.
+    """Runs the file as a module.
 
     Raises:
         UserError: naming the line that fails, and what it raised.
     """
-    return told(path, "it raised", lambda: _imported(path.resolve()))
+    return call_user_code(path, "it raised", lambda: _imported(path.resolve()))
 
 
-def told(path: Path, what: str, function: Callable[[], Result]) -> Result:
-    """What a function of the file returns.
+def call_user_code(path: Path, what: str, function: Callable[[], Result]) -> Result:
+    """The result of a function that runs code of a user's file.
+
+    Args:
+        path: of the file.
+        what: stands in the message before what was raised: "make raised".
+        function: runs the code.
 
     Raises:
-        UserError: naming the line that fails, and what it raised; `what` is said before that.
+        UserError: naming the line that fails, and what it raised.
     """
     try:
         return function()

@@ -65,9 +65,9 @@ def space_of(preset: Preset, spaces: Mapping[str, NamedSpace], *, classes: int, 
 
     Args:
         preset: names it, or its file.
-        spaces: those with names.
+        spaces: the spaces with names.
         classes: of the images.
-        given: that of the file.
+        given: the space in that file; None for one with a name.
 
     Raises:
         UserError: as `named_space` does, and for a space in a file that is for another number of classes.

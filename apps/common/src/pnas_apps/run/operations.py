@@ -75,7 +75,7 @@ def operations_of_run(run: Path, given: Path | None, cache: Cache) -> Iterator[N
 
 
 def codes(net: AnySpace | AnyNet) -> dict[str, str]:
-    """The operations of a space or a net that are somebody's own, by their classes, each with the hash of its code."""
+    """The hash of the code of each user-defined operation in a space or a net, by the name of its class."""
     return {type(op).__name__: code_of(type(op)) for op in own_operations_of(net)}
 
 

@@ -19,7 +19,7 @@ class Prediction:
     Attributes:
         photo: its path.
         file: name of the file that was asked.
-        runtime: that ran it, with its version.
+        runtime: the runtime that ran it, with its version.
         top: the most probable classes, in order.
         logits: in the order of the labels.
     """

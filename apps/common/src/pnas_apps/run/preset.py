@@ -47,7 +47,7 @@ class CommonPreset:
         width_mult: scales its channels.
         resolution: side of the images in pixels.
         batch_size: images in a batch, of the search and of the training, in all processes together.
-        device: that is searched for where the command line names none.
+        device: the device that is searched for where the command line names none.
         max_corrupt_share: of all images, how many may be unreadable; more stop the run, which may go on with another
             share.
         search_share: share of the training images that the search sees, the same of every class; the training of the

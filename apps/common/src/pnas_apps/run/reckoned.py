@@ -1,4 +1,4 @@
-"""What a run is reckoned to take, as data."""
+"""The estimated time, memory and disk of a run, as data."""
 
 from attrs import frozen
 
@@ -13,9 +13,9 @@ class ReckonedStep:
     Attributes:
         name: of the step.
         what: is left to do.
-        seconds: that it will take here; None where that cannot be told before.
-        memory_bytes: that it takes at most where it is done: the process's, or the GPU's; None where nobody looked.
-        disk_bytes: that it leaves in the run's folder and in the cache.
+        seconds: the time that it will take here; None where that is not known before.
+        memory_bytes: the most memory that it takes where it is done: the process's, or the GPU's; None if unknown.
+        disk_bytes: what it leaves in the run's folder and in the cache.
     """
 
     name: str
@@ -43,10 +43,10 @@ class Reckoned:
 
     @property
     def seconds(self) -> float:
-        """Of all steps of which that can be told."""
+        """Seconds of all steps whose time is known beforehand."""
         return sum(step.seconds or 0.0 for step in self.steps)
 
     @property
     def disk_bytes(self) -> float:
-        """Of all steps."""
+        """Bytes on disk of all steps."""
         return sum(step.disk_bytes for step in self.steps)

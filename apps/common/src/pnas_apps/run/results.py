@@ -40,7 +40,7 @@ class NetResult:
 
     @property
     def off_by(self) -> float | None:
-        """The relative error of the prediction; None where the measurement is too noisy to tell, or nothing."""
+        """The relative error of the prediction; None where the measurement is too noisy, or zero."""
         return (
             None
             if self.measured.noisy or not self.measured.latency_ms
@@ -50,7 +50,7 @@ class NetResult:
 
 @frozen(kw_only=True)
 class LimitResult:
-    """What was asked of the searched net, and what came of it.
+    """A limit on the searched net, and what the net ships with.
 
     Attributes:
         name: of the cost, as `pnas_latency.Metric` names it.
@@ -97,7 +97,7 @@ class RunResults:
 
     Attributes:
         nets: the one that was searched; in runs of earlier versions also the fastest and the biggest.
-        seconds: that its steps took.
+        seconds: the time that each of its steps took.
         limits: what was asked of the net, and what ships.
         baselines: nets of others, which are not trained.
         verdict: whether the search paid; None where nothing was compared.
@@ -157,11 +157,11 @@ def limit_results(
     measured_ms: float | None,
     columns: Mapping[str, float],
 ) -> tuple[LimitResult, ...]:
-    """Every limit of a budget, beside what ships.
+    """Every limit of a budget, with what ships.
 
     Args:
-        budget: that the net was chosen within.
-        table: that predicted its latency.
+        budget: the budget that the net was chosen within.
+        table: the table that predicted its latency.
         architecture: the net.
         sizes: of its TFLite file in the dtype of the table's device; None where none ships, or no limit is on bytes.
         measured_ms: the latency of what was measured on that device; None where it was not measured there.

@@ -18,6 +18,7 @@ from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import Preset
 from pnas_apps.run.search_start import SearchStart
+from pnas_apps.run.sweep_aims import SweepAim
 from pnas_apps.run.task import Task
 from pnas_latency import Budget
 from pnas_ops import Architecture, Batches, Preprocessing
@@ -40,7 +41,7 @@ class Run:
         metrics: commands that fill columns of the table, by their names.
         target: the device that it is searched for.
         start: the search that its own begins with; None for one that begins with fresh weights.
-        processes: that work on it, and where networks are trained.
+        processes: the processes that work on it, and where networks are trained.
         workers: processes that read photos for this one.
         deterministic: whether a GPU is to give the same bits every time.
         tensorboard: whether what is learnt is written for TensorBoard, too.
@@ -83,7 +84,7 @@ class Run:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """That of the training images."""
+        """The preprocessing of the training images."""
         return self.task.train.preprocessing
 
     def sized_for(self, net: Architecture) -> "Run":
@@ -92,13 +93,18 @@ class Run:
             return self
         return evolve(self, task=self.task.resized(net.resolution))
 
+    def aimed(self, aim: SweepAim, folder: RunFolder) -> "Run":
+        """The run for one aim of a sweep, in a folder of its own."""
+        budget = evolve(self.budget, latency_ms=aim.latency_ms)
+        return evolve(self, folder=folder, target=aim.device, budget=budget)
+
     def alone(self) -> "Run | None":
         """The run in the first process, which the others leave, and None in those: for what one does for all."""
         alone = self.processes.parted()
         return None if alone is None else evolve(self, processes=alone)
 
     def kept(self, path: Path, read: Callable[[Path], Kept]) -> Kept | None:
-        """What a step has left in the folder; None where it is to be made, for it is not there or, as is told, damaged.
+        """The kept result of a step; None where it has to be made, because it is missing or (with a warning) damaged.
 
         Args:
             path: a file of the run.
@@ -111,7 +117,7 @@ class Run:
         return seeded_generator(self.seed, *purpose)
 
     def training_batches(self, images: ImageSource, *purpose: str | int, start: int = 0) -> Batches:
-        """Shuffled, augmented batches for one epoch, which `purpose` names; nobody looks at those before `start`."""
+        """Shuffled, augmented batches for one epoch, which `purpose` names; those before `start` are not looked at."""
         return images.training_batches(
             batch_size=self.preset.batch_size,
             generator=self.generator(*purpose),

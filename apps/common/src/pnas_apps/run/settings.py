@@ -30,7 +30,7 @@ class RunSettings:
         aims: of a sweep, which has none of its own latency and names its first device; empty of a run for one aim.
         start: the search that this one begins with; None for one that begins with fresh weights.
         data_dir: folder of the images, which may have moved since; None where they come with a library.
-        command: that the run was begun or gone on with, as a shell takes it.
+        command: the command that the run was begun or gone on with, as a shell takes it.
         exploration: how nets are judged one by one; None for a search by gates.
     """
 

@@ -20,7 +20,7 @@ class SweepAim:
     """A net that a sweep looks for.
 
     Attributes:
-        device: that it is for.
+        device: the device that it is for.
         latency_ms: what it may take there.
     """
 
@@ -64,7 +64,7 @@ def refuse_sweep(path: Path, aims: Sequence[SweepAim]) -> None:
 
 @contextmanager
 def naming_device(aims: Sequence[SweepAim], device: DeviceSettings) -> Iterator[None]:
-    """A budget that no net is within is told with its device, where a sweep has several.
+    """Adds its device to the error of a budget that no net is within, where a sweep has several.
 
     Raises:
         UserError: for an InfeasibleBudgetError of the `with` block.

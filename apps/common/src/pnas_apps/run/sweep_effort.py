@@ -14,11 +14,11 @@ MOST = 2.0
 
 
 def preset_effort(preset: Preset, aims: int) -> float:
-    """What the search of a preset takes, in epochs of weight steps.
+    """The effort of a preset's search, in epochs of weight steps.
 
     Args:
         preset: of the search, in which every aim takes an architecture step after `arch_interval` weight steps.
-        aims: that it is for.
+        aims: the aims that it is for.
     """
     search = preset.search
     return search.warmup_epochs + search.epochs * (1 + aims * _arch_step(preset) / search.arch_interval)

@@ -1,4 +1,4 @@
-"""Whether a search was worth it, as data: the nets that were trained anew, and what they come to."""
+"""The verdict on a search, as data: the nets that were trained from fresh weights, and how they compare."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -19,7 +19,7 @@ SAME_LATENCY = 0.02
 
 @frozen(kw_only=True)
 class Contender:
-    """A net that is trained anew, to be compared.
+    """A net that is trained from fresh weights, to be compared.
 
     Attributes:
         architecture: what it is.
@@ -36,13 +36,13 @@ class Contender:
 
     @property
     def name(self) -> str:
-        """That of the net."""
+        """The name of the net."""
         return self.architecture.name
 
 
 @frozen(kw_only=True)
 class ComparedNet:
-    """A net that was trained anew.
+    """A net that was trained from fresh weights.
 
     Attributes:
         name: of the net.
@@ -67,12 +67,12 @@ class ComparedNet:
 
 @frozen(kw_only=True)
 class Verdict:
-    """Nets that were trained anew in the same way, each judged once on the test images, which no choice has seen.
+    """Nets trained alike from fresh weights, each judged once on the test images, which no choice has seen.
 
     Attributes:
         epochs: of each training.
         seeds: trainings of each net.
-        test_images: that judged them.
+        test_images: how many test images judged them.
         nets: the searched one, the random ones, and the others.
         remarks: what could not be compared, or was taken in its place.
     """
@@ -102,7 +102,7 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        """What it comes to: "better" and "worse" only where the interval of 95 % excludes 0."""
+        """The verdict in a sentence: "better" and "worse" only where the interval of 95 % excludes 0."""
         random, found = self.of_kind("random"), self.difference
         counts = f"{counted(len(random), 'net')}, {counted(self.seeds, 'seed')}"
         if found is None:

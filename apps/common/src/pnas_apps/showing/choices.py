@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from pnas_apps.showing.run_tables import operation_text
+from pnas_apps.showing.run_tables import operation_lines
 from pnas_ops import AnySpace, SearchSpace
 
 
 def place_numbers(space: AnySpace, count: int) -> list[int]:
-    """Of each mixture the block that it is, counted from 0 as in the table of a net; its own number if it is none.
+    """For each mixture the number of its block, from 0 as in the table of a net; its own number where it is no block.
 
     Args:
-        space: that is searched.
+        space: the space that is searched.
         count: of the mixtures.
     """
     return list(space.searched) if isinstance(space, SearchSpace) and of_blocks(space, count) else list(range(count))
@@ -25,11 +25,11 @@ def option_names(space: AnySpace, counts: Sequence[int]) -> list[list[str]]:
     """The operations of every mixture; their numbers in a space of which a choice is no block.
 
     Args:
-        space: that is searched.
+        space: the space that is searched.
         counts: how many candidates each mixture has.
     """
     places = space.mixed if isinstance(space, SearchSpace) else ()
-    names = [[operation_text(block.op) for block in row] for row in places]
+    names = [[operation_lines(block.op) for block in row] for row in places]
     if [len(row) for row in names] == list(counts):
         return names
     return [[f"{number}" for number in range(count)] for count in counts]

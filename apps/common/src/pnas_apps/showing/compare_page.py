@@ -8,7 +8,7 @@ from attrs import frozen
 
 from pnas_apps.run.verdict import ComparedNet
 from pnas_apps.showing.kept_results import KeptResults
-from pnas_apps.showing.run_tables import of_batch, operation_text
+from pnas_apps.showing.run_tables import of_batch, operation_lines
 from pnas_apps.showing.svg_charts import Point, RunPoints, runs_chart
 from pnas_apps.showing.templates import page_of
 from pnas_ops import kernel_color, workloads
@@ -19,7 +19,7 @@ class ShownRun:
     """A run among several.
 
     Attributes:
-        name: that no other of them has.
+        name: a name that no other of them has.
         kept: what it found.
         link: its folder, relative to that of the page.
     """
@@ -30,7 +30,7 @@ class ShownRun:
 
     @property
     def comparable_by(self) -> object:
-        """What is equal in runs of which one may be called better or faster than another: images and device."""
+        """What runs must share for one to be called better or faster than another: images and device."""
         settings = self.kept.settings
         images = (settings.task, settings.classes, settings.train_images, settings.test_images)
         return images, settings.device, self.kept.table.device
@@ -101,7 +101,7 @@ def _nets(runs: Sequence[ShownRun]) -> list[list[dict[str, Any] | None]]:
         costs_ms = run.kept.table.priced(net).block_ms
         columns.append(
             [
-                {"text": operation_text(row.block.op), "ms": ms, "color": kernel_color(row.block.op.kernel_size)}
+                {"text": operation_lines(row.block.op), "ms": ms, "color": kernel_color(row.block.op.kernel_size)}
                 for (row, *_), ms in zip(workloads(net), costs_ms, strict=True)
             ]
         )

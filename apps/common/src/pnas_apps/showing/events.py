@@ -1,4 +1,4 @@
-"""What a run tells TensorBoard while it learns.
+"""What a run writes for TensorBoard while it learns.
 
 Everything that is known of a step is written anew when the step begins or goes on, after a mark that makes TensorBoard
 forget what was there: so no kill loses an epoch, and none is shown twice.
@@ -34,7 +34,7 @@ def search_events(
 
     Args:
         folder: of the events.
-        space: that is searched.
+        space: the space that is searched.
         expected_ms: of a sampled net, by the probabilities.
     """
     with _written(folder) as writer:

@@ -24,7 +24,7 @@ _FILE_WIDTH = max(len(name) for name in BUNDLE_FILES)
 
 
 def parity_table(proofs: Sequence[Parity]) -> Table:
-    """Files beside PyTorch, on images of which nobody knows the class."""
+    """Files compared with PyTorch, on unlabelled images."""
     table = Table(
         title=f"Files beside PyTorch on {proofs[0].images} random images", title_justify="left", box=SIMPLE_HEAD
     )
@@ -37,7 +37,7 @@ def parity_table(proofs: Sequence[Parity]) -> Table:
 
 
 def proof_table(proof: Proof) -> Table:
-    """Every file on every runtime beside PyTorch; it fits 80 columns."""
+    """Every file on every runtime, compared with PyTorch; it fits 80 columns."""
     threads = "/".join(f"{timing.threads}" for timing in proof.files[0].timings)
     judged = "accuracy" if proof.net_accuracy is not None else "score"
     said = f"{proof.net_quality} right" if proof.net_accuracy is not None else f"score {proof.net_quality or 'unknown'}"

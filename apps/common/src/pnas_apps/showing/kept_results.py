@@ -1,4 +1,4 @@
-"""What a finished run has found, together: what its pages are made of."""
+"""All results of a finished run, which its pages are made from."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ class KeptResults:
     Attributes:
         name: of the run.
         settings: what was asked.
-        table: that predicted.
+        table: the table that predicted.
         history: of the search, epoch by epoch.
         landing: how the net was taken.
         results: of all nets.

@@ -7,7 +7,7 @@ from pnas_apps.run.mistakes import Mistakes
 from pnas_apps.showing.choices import of_blocks, option_names, place_numbers
 from pnas_apps.showing.kept_results import KeptResults
 from pnas_apps.showing.run_charts import run_charts
-from pnas_apps.showing.run_tables import amount, of_batch, operation_text, speed_line
+from pnas_apps.showing.run_tables import amount, of_batch, operation_lines, speed_line
 from pnas_apps.showing.templates import page_of
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, counted, kernel_color, workloads
@@ -47,7 +47,7 @@ def _blocks(table: LatencyTable, net: Architecture) -> list[dict[str, Any]]:
     rows = [row[0] for row in workloads(net)]
     return [
         {
-            "operation": operation_text(row.block.op),
+            "operation": operation_lines(row.block.op),
             "channels": f"{row.block.in_channels} to {row.block.out_channels}",
             "pixels": f"{row.height} x {row.width}",
             "stride": row.block.stride,
@@ -75,7 +75,7 @@ def _choices(kept: KeptResults) -> dict[str, Any]:
 
 
 def _confusion(mistakes: Mistakes | None, classes: int) -> list[list[int]]:
-    """Of each class, how many images are put into each; nothing where there are too many classes to look at."""
+    """For each class, how many images are put into each class; nothing where there are too many classes to look at."""
     if mistakes is None or classes > _MOST_CLASSES:
         return []
     counts = [[0] * classes for _ in range(classes)]

@@ -1,4 +1,4 @@
-"""What a run is reckoned to take, as a table."""
+"""The estimated time, memory and disk of a run, as a table."""
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group

@@ -39,7 +39,7 @@ def report_of(
         landing: how it was taken.
         proof: of its files.
         results: all that the run found.
-        device: that the nets are for.
+        device: the device that the nets are for.
         measured: what was measured there: the name of a file, or "the net".
         sized: the name of the searched net's file that bytes are those of; None where none ships.
         whose: a line that says which numbers are whose, where the files have others than the nets; may be empty.

@@ -45,7 +45,7 @@ def architecture_table(net: PricedNet) -> Table:
         drawing.add_row(
             f"{index}",
             f"{workload.height}x{workload.width}",
-            Text(operation_text(block.op), style=color),
+            Text(operation_lines(block.op), style=color),
             f"{block.in_channels}->{block.out_channels}{' /' + str(block.stride) if block.stride > 1 else ''}",
             f"{cost_ms:.4f}",
             Text("█" * max(1, round(bar * cost_ms / longest)) if cost_ms else "", style=color),
@@ -74,7 +74,7 @@ def landing_table(landing: Landing, device: DeviceInfo) -> Table:
 
 
 def of_batch(device: DeviceInfo) -> str:
-    """What is added to milliseconds that are not those of one image: " of 8 images"."""
+    """The addition to milliseconds that are not for one image: " of 8 images"."""
     return f" of {device.images}" if device.batch > 1 else ""
 
 
@@ -84,7 +84,7 @@ def limits_table(limits: Sequence[LimitResult], *, file: str | None, device: Dev
     Args:
         limits: one line each.
         file: the name of the file that bytes are those of; None where none ships.
-        device: that milliseconds are those of.
+        device: on which the milliseconds were measured.
     """
     title = f"Limits (bytes: of {file})" if file is not None else f"Limits (milliseconds: of {device.images})"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
@@ -149,7 +149,7 @@ def results_table(
 
 
 def speed_line(slower: Sequence[float | None]) -> str | None:
-    """At what speed predictions are told, where it was not that of the table; None where it was, as far as is known."""
+    """A line on the speed that predictions are adjusted to; None where it is the table's, as far as is known."""
     known = [one for one in slower if one is not None]
     if not known:
         return None
@@ -161,7 +161,7 @@ def speed_line(slower: Sequence[float | None]) -> str | None:
 
 
 def baselines_table(baselines: Sequence[BaselineResult], searched: NetResult, *, device: DeviceInfo) -> Table:
-    """Nets of others beside the one that was found.
+    """Published nets beside the one that was found.
 
     Args:
         baselines: one line each.
@@ -200,7 +200,7 @@ def _ratio(value: float) -> str:
 
 
 def amount(value: float | None, unit: str) -> str:
-    """So much of a cost, in its unit, with the digits that people read; "-" for what is not known."""
+    """An amount of a cost in its unit, with as many digits as people read; "-" where it is not known."""
     if value is None:
         return "-"
     if unit == "ms":
@@ -208,7 +208,7 @@ def amount(value: float | None, unit: str) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
-def operation_text(op: OpSpec) -> str:
+def operation_lines(op: OpSpec) -> str:
     """The operation; one of trees or cells on a line for each of them."""
     if isinstance(op, CellStackSpec):
         return "\n".join(cells_texts(op))

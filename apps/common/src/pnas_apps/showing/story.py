@@ -34,7 +34,7 @@ def story(kept: KeptResults, page: Path) -> Group:
 
 
 def _accuracies(verdict: Verdict) -> str:
-    """What the nets that were trained anew have come to, in a line."""
+    """The accuracies of the nets that were compared, in a line."""
     random = [fmean(net.accuracies) for net in verdict.of_kind("random")]
     others = [f"{net.name} {fmean(net.accuracies):.2%}" for net in verdict.nets if net.kind != "random"]
     drawn = [f"random nets of its latency {min(random):.2%} to {max(random):.2%}"] if random else []

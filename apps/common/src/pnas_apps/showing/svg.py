@@ -1,4 +1,4 @@
-"""Drawings as SVG whose colours are those of the page around, be it dark or light."""
+"""Drawings as SVG in the colours of the page around, dark or light."""
 
 import io
 import re

@@ -10,7 +10,7 @@ def page_of(template: str, **values: object) -> str:
 
     Args:
         template: the name of its file.
-        values: that it is made of.
+        values: what it is filled with.
     """
     environment = Environment(
         loader=PackageLoader(__package__, "."),

@@ -12,7 +12,7 @@ from pnas_ops import counted
 
 
 def verdict_page(verdict: Verdict) -> Group:
-    """The nets that were compared, and the sentence that they come to."""
+    """The nets that were compared, and the verdict in a sentence."""
     return Group(verdict_table(verdict), "", *verdict.remarks, verdict.sentence)
 
 

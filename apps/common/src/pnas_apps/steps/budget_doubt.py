@@ -1,4 +1,4 @@
-"""Whether any net is within the latency that is asked for, as far as that can be told while there is no table."""
+"""Whether any net can meet the requested latency, as far as that shows without a table."""
 
 from pnas_apps.ground.progress import Reporter
 from pnas_latency import Device, measure_net_ms
@@ -14,7 +14,7 @@ def budget_doubt(
     reporter: Reporter,
     build: ModuleBuilder | None = None,
 ) -> str | None:
-    """A line where even the lightest net takes longer than what is asked for; None where some net is known not to.
+    """A line where even the lightest net takes longer than requested; None where some net is known not to.
 
     Nothing is refused for it: a net of more multiply-accumulates may be faster, which nobody knows before the table.
 

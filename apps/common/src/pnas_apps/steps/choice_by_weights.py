@@ -21,7 +21,7 @@ _STATISTICS, _JUDGED = 1_024, 5_000
 
 
 def choose_by_weights(run: Run, supernet: SuperNet) -> Callable[[Sequence[Tensor], Sequence[Limit]], Architecture]:
-    """What takes, by probabilities, a net within limits: of as many nets as the preset says that with the best score.
+    """A function that chooses, by probabilities, a net within limits: the best-scoring of as many as the preset says.
 
     The score is that on training images which the weights of the supernet have not learnt on. A net is judged once, in
     however many choices it comes up.
@@ -52,7 +52,7 @@ def choose_by_weights(run: Run, supernet: SuperNet) -> Callable[[Sequence[Tensor
 
 
 def random_nets(space: Space, limits: Sequence[Limit], count: int, generator: torch.Generator) -> list[Choices]:
-    """So many nets within limits, each once; as many as are found where there are fewer."""
+    """At most `count` random nets within limits, each once."""
     nets, drawn = feasible_nets(space, limits), list[Choices]()
     with suppress(ScarceNetsError):
         while len(drawn) < count and (choices := nets.sample(generator, taken=frozenset(drawn))) is not None:
@@ -74,7 +74,7 @@ def judge_by_weights(run: Run, supernet: SuperNet) -> InheritedWeights[Architect
 
 
 def _batches(run: Run, images: ImageSource, most: int, purpose: str) -> Batches:
-    """At most so many of the images, as they are, mixed once and for all: the same ones for every net.
+    """At most so many unaugmented images, shuffled once and for all: the same ones for every net.
 
     Whoever chooses does so in one process for all, which looks at whole batches.
     """

@@ -1,4 +1,4 @@
-"""The fourth step: the net that was found and others are trained anew, all alike, to say whether the search paid.
+"""The fourth step: the searched net and others are trained alike from fresh weights, to say whether the search paid.
 
 Weights from the supernet favour the net that was visited most: here all nets begin with fresh ones, the searched net
 too. They are trained on all training images and judged once, after their last epoch, on the test images; nothing is
@@ -45,7 +45,7 @@ class Compared:
 
 
 def compare(run: Run, trained: Trained) -> Compared:
-    """Trains the searched net and others anew, as the preset says; what is done is read.
+    """Trains the searched net and others from fresh weights, as the preset says; finished trainings are read.
 
     Raises:
         CheckpointError: for a checkpoint that cannot be gone on from.
@@ -124,7 +124,7 @@ def find_verdict(run: Run, tabled: Tabled, searched: Architecture, config: Compa
 
 
 def _finished(run: Run) -> tuple[Finished, ...]:
-    """The trainings that are done; tells of those that are damaged, which are done again."""
+    """The finished trainings; warns of damaged ones, which are done again."""
     path, files = run.folder.accuracies, run.folder.files
     if not path.exists():
         return ()
@@ -144,7 +144,7 @@ def trained_anew(run: Run, net: Contender, *, seed: int, epochs: int) -> float:
         run: whose images, training and seed these are.
         net: which gets fresh weights.
         seed: number of the training, from 0.
-        epochs: of it.
+        epochs: of the training.
 
     Raises:
         CheckpointError: for a checkpoint that cannot be gone on from.

@@ -45,7 +45,7 @@ class Contenders:
         return evolve(self, nets=(searched, *self.random[:count], *others))
 
     def remarks(self, count: int) -> tuple[str, ...]:
-        """What was asked for and could not be had: random nets of the same latency, hand-made ones.
+        """Lines about nets that were asked for and could not be found: random ones of the same latency, hand-made ones.
 
         Args:
             count: of random nets that were asked for.

@@ -31,7 +31,7 @@ class DeviceTrial:
         net_ms: its latency.
         blocks: it has.
         in_turns: whether all that is measured is timed in turns.
-        memory_bytes: that this process had at most.
+        memory_bytes: the most memory that this process had.
     """
 
     begin_s: float
@@ -95,7 +95,7 @@ def try_device(device: Device, net: AnyNet, *, build: ModuleBuilder | None = Non
 
 
 def _rest(net: AnyNet) -> int:
-    """How many of its workloads come first that are no blocks: what a net of modules has beside them."""
+    """How many of a net's first workloads are no blocks: the rest of a net of modules."""
     return 0 if isinstance(net, Architecture) else 1
 
 

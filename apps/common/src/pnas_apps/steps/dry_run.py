@@ -10,7 +10,6 @@ from attrs import evolve
 
 from pnas_apps.devices.cached_tables import Lacking, lacking
 from pnas_apps.devices.target import target_device
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.reckoned import Reckoned
 from pnas_apps.run.run import Run
 from pnas_apps.run.sweep_aims import SweepAim, least_of_each_device
@@ -93,11 +92,7 @@ def _of_devices(run: Run, aims: tuple[SweepAim, ...]) -> Sequence[Run]:
     """The run as far as each of its devices is concerned."""
     if not aims:
         return [run]
-    return [_aimed(run, aim, of_device(run.folder, aims, aim.device)) for aim in least_of_each_device(aims)]
-
-
-def _aimed(run: Run, aim: SweepAim, folder: RunFolder) -> Run:
-    return evolve(run, folder=folder, target=aim.device, budget=evolve(run.budget, latency_ms=aim.latency_ms))
+    return [run.aimed(aim, of_device(run.folder, aims, aim.device)) for aim in least_of_each_device(aims)]
 
 
 def _target(run: Run, choice: TableChoice) -> Target:
@@ -124,7 +119,7 @@ def _doubt(target: Target) -> str | None:
 
 
 def _goals(run: Run, aims: tuple[SweepAim, ...], targets: Sequence[Target]) -> Iterator[Goal]:
-    runs = [_aimed(run, aim, of_aim(run.folder, aims, aim)) for aim in aims] or [run]
+    runs = [run.aimed(aim, of_aim(run.folder, aims, aim)) for aim in aims] or [run]
     space, known = run.task.space, {target.run.target: target for target in targets}
     ends = [biggest(space), fastest(space, targets[0].table or _stand_in(space, targets[0].device.info))]
     compared = ends if run.preset.compare.nets else []

@@ -12,8 +12,8 @@ def search_passes(preset: Preset, *, images: int, weights: int) -> float:
 
     Args:
         preset: of the run.
-        images: for training, all of them.
-        weights: those of them that the search's weights learn on.
+        images: how many training images there are.
+        weights: how many of these the search's weights learn on.
     """
     search = preset.search
     batch = whole_batch_size(preset.batch_size, weights, 1)

@@ -40,7 +40,7 @@ class Exported:
     Attributes:
         compared: the net, and the verdict on its search.
         bundle: its files.
-        file: that which the run's device takes, or that which ships where it takes none.
+        file: the one that the run's device takes, or that ships where it takes none.
     """
 
     compared: Compared
@@ -62,7 +62,7 @@ class Exported:
     def limits(
         self, run: Run, *, measured_ms: float | None = None, columns: Mapping[str, float] | None = None
     ) -> tuple[LimitResult, ...]:
-        """The limits of a run beside what ships, see `limit_results`."""
+        """The limits of a run with what ships, see `limit_results`."""
         searched = self.trained.searched
         return limit_results(
             run.budget,

@@ -19,7 +19,7 @@ _NARROWEST, _WIDEST = 0.05, 8.0
 
 
 def measured_nets(run: Run, tabled: Tabled, nets: Sequence[Architecture]) -> Mapping[Architecture, float]:
-    """What nets take on the table's device, in milliseconds, the cost of a call included; nothing where it is not here.
+    """Latencies of nets on the table's device in ms, a call's overhead included; none where it is not here.
 
     At the table's speed, since they stand beside what the table predicts of others. What the device refuses is told: a
     run does not end for it.

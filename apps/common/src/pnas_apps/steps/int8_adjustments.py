@@ -25,7 +25,7 @@ def new_adjustments(
     keep_float: KeepFloat | None,
     fine_tune_epochs: int | None,
 ) -> dict[Format, Adjustment]:
-    """Those of the int8 files among `formats`, after the fine-tuning if there is to be one."""
+    """The adjustments of the int8 files among `formats`, after the fine-tuning if there is to be one."""
     if not keep_float and not fine_tune_epochs:
         return {}
     network = fine_tune(run, folder, fine_tune_epochs) if fine_tune_epochs else None

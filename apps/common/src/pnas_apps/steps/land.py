@@ -67,7 +67,7 @@ def land(
     landing = kept(folder.landing, lambda path: _read_landing(path, space, budget))
     if landing is not None:
         return landing
-    told = None if measure is None else _told(measure, reporter)
+    told = None if measure is None else _with_progress(measure, reporter)
     known = kept(folder.architecture, lambda path: _read_net(path, space)) if folder.landing.exists() else None
     if known is not None:
         measured = None if told is None or budget.latency_ms is None else told(known)
@@ -82,7 +82,9 @@ def land(
     return landing
 
 
-def _told(measure: Cost, reporter: Reporter) -> Callable[[AnyNet], float]:
+def _with_progress(measure: Cost, reporter: Reporter) -> Callable[[AnyNet], float]:
+    """`measure` with a bar, beside which the milliseconds are shown."""
+
     def measured(net: AnyNet) -> float:
         with reporter.bar("measuring the net", 1) as advance:
             found = measure(net)

@@ -8,7 +8,7 @@ import torch
 from attrs import evolve, frozen
 
 from pnas_apps.ground.memory import process_peak_bytes
-from pnas_apps.steps.pace import Pace
+from pnas_apps.steps.pace import Pace, ticks_of
 from pnas_apps.training.training import Training
 from pnas_ops import Batches
 from pnas_supernet import ProxylessNAS, SearchConfig, tuned
@@ -36,7 +36,7 @@ class SearchTrial:
 
 @frozen(kw_only=True)
 class TrainingTrial:
-    """What the training of a net takes.
+    """The cost of a net's training, from a few steps of it.
 
     Attributes:
         step_s: of a step, with the reading of its batch.
@@ -48,7 +48,7 @@ class TrainingTrial:
     state_bytes: float
 
     def training_s(self, epochs: int, batches: int, test_batches: int) -> float:
-        """Of a training, with the pass for statistics and the one over the test images, which go forward alone."""
+        """Seconds of a training, with the forward passes for statistics and over the test images."""
         return self.step_s * (epochs * batches + (batches + test_batches) / _FORWARD)
 
 
@@ -58,14 +58,14 @@ def try_search(
     """Steps of either kind, for so many seconds and no fewer than a few.
 
     Args:
-        search: that has not begun, of one epoch of either phase, with an architecture step for each weight step.
+        search: has not begun, of one epoch of either phase, with an architecture step for each weight step.
         weights, alpha: batches that either learns on.
         device: where it learns.
         seconds: in all.
     """
 
     def steps(on_step: Callable[[], None]) -> None:
-        search.run_epoch(Few(weights, seconds / 2), alpha, on_step=on_step)
+        search.run_epoch(TimedBatches(weights, seconds / 2), alpha, on_step=on_step)
 
     with tuned(device):
         weights_s, both_s = _step_s(steps, device), _step_s(steps, device)
@@ -77,7 +77,7 @@ def try_training(training: Training, batches: Batches, device: torch.device, *, 
     """Steps of a training that has not begun, for so many seconds and no fewer than a few."""
 
     def steps(on_step: Callable[[], None]) -> None:
-        training.run_epoch(Few(batches, seconds), on_step=on_step)
+        training.run_epoch(TimedBatches(batches, seconds), on_step=on_step)
 
     with tuned(device):
         step_s = _step_s(steps, device)
@@ -91,7 +91,7 @@ def to_try(config: SearchConfig) -> SearchConfig:
     return evolve(config, warmup_epochs=1, epochs=1, arch_interval=1)
 
 
-class Few:
+class TimedBatches:
     """The first of some batches, read when they are asked for, until the time is up."""
 
     def __init__(self, batches: Batches, seconds: float) -> None:
@@ -110,14 +110,7 @@ class Few:
 
 def _step_s(steps: Callable[[Callable[[], None]], None], device: torch.device) -> float:
     """Mean seconds of a step. Not of the first third: kernels are chosen in it, and what was read before is used up."""
-    ticks = [time.perf_counter()]
-
-    def after_step() -> None:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        ticks.append(time.perf_counter())
-
-    steps(after_step)
+    ticks = [time.perf_counter(), *ticks_of(steps, device)]
     late = ticks[len(ticks) // 3 :]
     return (late[-1] - late[0]) / (len(late) - 1)
 
@@ -129,7 +122,7 @@ def _memory_bytes(device: torch.device) -> float:
 
 
 def _bytes_of(state: object) -> float:
-    """Of all tensors in it."""
+    """Bytes of all tensors in it."""
     if isinstance(state, torch.Tensor):
         return float(state.nbytes)
     parts = state.values() if isinstance(state, dict) else state if isinstance(state, list | tuple) else ()

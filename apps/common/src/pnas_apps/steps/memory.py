@@ -1,4 +1,4 @@
-"""What a run tells where the memory of a GPU does not suffice: in how many parts a batch fits into it."""
+"""The way out where a GPU's memory does not suffice: into how many parts each batch must be cut."""
 
 import gc
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from typing import TypeVar
 import torch
 
 from pnas_apps.ground.errors import UserError
+from pnas_ops import counted
 
 Result = TypeVar("Result")
 
@@ -19,12 +20,12 @@ _LEAST_IMAGES = 2
 def within_memory(
     work: Callable[[], Result], *, flag: str, parts: int, images: int, attempt: Callable[[int], object]
 ) -> Result:
-    """Does the work, or finds out and tells by which number of micro-batches it would be possible.
+    """Does the work, or finds out with how many micro-batches it would be possible, and says so.
 
     Args:
         work: steps that take whole batches, which leave a checkpoint every now and then.
         flag: of the command line, that sets the number of parts.
-        parts: that each batch is cut into now.
+        parts: how many parts each batch is cut into now.
         images: in a batch.
         attempt: takes such steps with another number of parts; what they change is not needed any more.
 
@@ -34,7 +35,7 @@ def within_memory(
     done = _tried(work)
     if done is not None:
         return done[0]
-    told = f"the GPU's memory does not suffice for batches of {images} images in {parts} part{'s' if parts > 1 else ''}"
+    told = f"the GPU's memory does not suffice for batches of {images} images in {counted(parts, 'part')}"
     more = 2 * parts
     while more <= images // _LEAST_IMAGES:
         if _tried(partial(attempt, more)) is not None:
@@ -47,7 +48,7 @@ def within_memory(
 
 
 def _tried(work: Callable[[], Result]) -> tuple[Result] | None:
-    """What the work returns; None where it ends for want of memory, all of which it has let go then."""
+    """The result of the work, in a tuple; None where memory did not suffice, all of which is free again."""
     with suppress(torch.OutOfMemoryError):
         return (work(),)
     gc.collect()

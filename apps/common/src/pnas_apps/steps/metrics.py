@@ -1,4 +1,4 @@
-"""Costs of a run that commands of its user's own tell."""
+"""Costs that commands of the user measure."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ def run_metrics(run: Run) -> tuple[CommandMetric, ...]:
 
 
 def costs_of_file(metrics: Sequence[CommandMetric], file: Path) -> dict[str, float]:
-    """What commands say of a file, by the names of the columns.
+    """The costs of a file by commands, by the names of the columns.
 
     Raises:
         UserError: naming the command that fails.

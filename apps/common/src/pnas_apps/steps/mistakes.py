@@ -18,7 +18,7 @@ _IMAGES, _EXAMPLES, _SIDE = 2000, 24, 96
 
 
 def find_mistakes(run: Run, bundle: Path) -> Mistakes | None:
-    """What the file makes of at most 2,000 test images, evenly over all classes.
+    """The mistakes of the file on at most 2,000 test images, evenly over all classes.
 
     It is the int8 file, where there is one, or else the first.
 

@@ -1,4 +1,4 @@
-"""What a search keeps in memory that mixes all candidates, told before it begins."""
+"""The memory of a search that mixes all candidates, estimated before it begins."""
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from pnas_supernet import (
 _IMAGES = 2
 
 
-def told_mixture(supernet: SuperNet, images: Tensor) -> str:
+def mixture_memory_line(supernet: SuperNet, images: Tensor) -> str:
     """How much the mixture of DARTS keeps for the backward pass of a batch, in a line, beside a single path.
 
     Args:

@@ -136,11 +136,11 @@ def go_on_training(
     """What a training ends with, which goes on from the checkpoint in the net's folder where there is one.
 
     Args:
-        training: that has not begun.
+        training: a training that has not begun.
         batches: of an epoch.
         folder: of the net.
         name: of the training, for people.
-        processes: that train as one.
+        processes: the processes that train as one.
         reporter: shows progress.
         watch: is given the record of every epoch, of those before an interruption first.
 

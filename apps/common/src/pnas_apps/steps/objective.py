@@ -99,7 +99,7 @@ def check_objective(config: ObjectiveConfig, space: AnySpace, table: LatencyTabl
             )
 
 
-def told_objective(config: ObjectiveConfig, space: AnySpace, table: LatencyTable, budget: Budget) -> str:
+def objective_line(config: ObjectiveConfig, space: AnySpace, table: LatencyTable, budget: Budget) -> str:
     """What a search without a target latency is after, in a line."""
     reference = f"{average_ms(space, table):.4g} ms"
     match config.form:

@@ -1,6 +1,7 @@
 """How fast a machine reads the images of a run, and learns from them."""
 
 import time
+from collections.abc import Callable
 from itertools import islice, pairwise
 from statistics import median
 
@@ -31,7 +32,7 @@ class Pace:
     both_s: float
 
     def search_s(self, config: SearchConfig, batches: int, *, done: int = 0, aims: int = 1) -> float:
-        """Of a search whose weights see so many batches an epoch. One is worked on while the next is read.
+        """Seconds of a search with so many batches of weight steps an epoch; one is worked on while the next is read.
 
         Args:
             config: of the search.
@@ -46,7 +47,7 @@ class Pace:
         return left * batches * weight_step + arch_epochs * (batches // config.arch_interval) * aims * arch_step
 
     def training_s(self, epochs: int, batches: int) -> float:
-        """Of the training of a net, taken to be as fast as the supernet's weights."""
+        """Seconds of the training of a net, assumed to be as fast as the supernet's weight steps."""
         return epochs * batches * max(self.reading_s, self.weights_s)
 
 
@@ -68,8 +69,13 @@ def measure_pace(run: Run) -> Pace:
     return Pace(reading_s=reading_s, weights_s=weights_s, both_s=both_s)
 
 
-def _step_s(search: ProxylessNAS, batch: tuple[torch.Tensor, torch.Tensor], device: torch.device) -> float:
-    """Median seconds of a step of the search's next epoch."""
+def ticks_of(steps: Callable[[Callable[[], None]], object], device: torch.device) -> list[float]:
+    """The moment after each step, in seconds of `time.perf_counter`.
+
+    Args:
+        steps: takes the steps, and calls what it is given after each of them.
+        device: the device that they are computed on, which is waited for.
+    """
     ticks: list[float] = []
 
     def after_step() -> None:
@@ -77,7 +83,13 @@ def _step_s(search: ProxylessNAS, batch: tuple[torch.Tensor, torch.Tensor], devi
             torch.cuda.synchronize(device)
         ticks.append(time.perf_counter())
 
+    steps(after_step)
+    return ticks
+
+
+def _step_s(search: ProxylessNAS, batch: tuple[torch.Tensor, torch.Tensor], device: torch.device) -> float:
+    """Median seconds of a step of the search's next epoch."""
     steps = _STEPS[device.type]
-    search.run_epoch([batch] * steps, [batch], on_step=after_step)
+    ticks = ticks_of(lambda after_step: search.run_epoch([batch] * steps, [batch], on_step=after_step), device)
     late = ticks[2 * steps // 3 - 1 :]
     return median(after - before for before, after in pairwise(late))

@@ -1,4 +1,4 @@
-"""What each step of a run will take, by what was tried of it and what is in the run's folder already."""
+"""Estimates of each step of a run, from short trials and from what the run's folder holds already."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -68,13 +68,13 @@ class Goal:
 
     @property
     def batches(self) -> tuple[int, int]:
-        """Of an epoch, and of the test images."""
+        """The numbers of batches of an epoch and of the test images."""
         train, test, size = self.run.task.train, self.run.task.test, self.run.preset.batch_size
         return max(1, len(train) // size), -(-len(test) // size)
 
 
 def table_step(targets: Sequence[Target]) -> ReckonedStep:
-    """What the table lacks of each device."""
+    """The step that measures what the table of each device lacks."""
     blocks = sum(target.lacking.count for target in targets)
     nets = sum(len(target.lacking.nets) for target in targets)
     on = f" on {counted(len(targets), 'device')}" if len(targets) > 1 else ""

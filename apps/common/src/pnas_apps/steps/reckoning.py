@@ -1,4 +1,4 @@
-"""How long a run on photos will take, reckoned from a short measuring before it begins."""
+"""How long a run on photos will take, estimated from a short measurement before it begins."""
 
 from contextlib import suppress
 

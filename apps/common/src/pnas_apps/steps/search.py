@@ -9,7 +9,7 @@ from pnas_apps.run.run import Run
 from pnas_apps.showing.events import picture_events
 from pnas_apps.showing.run_tables import architecture_table, landing_table
 from pnas_apps.steps.land import land_run
-from pnas_apps.steps.objective import told_objective
+from pnas_apps.steps.objective import objective_line
 from pnas_apps.steps.rewards import make_cost
 from pnas_apps.steps.search_remarks import search_remarks
 from pnas_apps.steps.supernet_search import expected_history_ms, run_search
@@ -71,7 +71,7 @@ def search(run: Run, tabled: Tabled) -> Searched:
         log=run.folder.converter_log,
     )
     if run.budget.latency_ms is None and run.processes.is_first:
-        run.reporter.line(told_objective(objective, space, table, run.budget))
+        run.reporter.line(objective_line(objective, space, table, run.budget))
     with tuned(run.device, deterministic=run.deterministic):
         supernet, history = run_search(run, table, lambda net: run.processes.first(lambda: cost(net)))
 

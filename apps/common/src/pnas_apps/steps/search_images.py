@@ -18,7 +18,7 @@ from pnas_apps.run.task import Task
 def split_search_images(
     images: Images, preset: Preset, generator: Callable[[str], torch.Generator]
 ) -> tuple[Images, Images]:
-    """Those of the training images that the weights learn on, and those that the architecture does.
+    """Splits the training images of the search: those for the weights, and those for the architecture.
 
     Args:
         images: all of them.
@@ -51,7 +51,7 @@ def check_search_images(task: Task, preset: Preset, world_size: int) -> None:
 
 
 def check_interval(count: int, images: int, batch_size: int, interval: int, world_size: int = 1) -> None:
-    """Refuses a search of which no epoch comes to a step of the architecture.
+    """Refuses a search whose epochs are too short for a step of the architecture.
 
     Args:
         count: images that the weights learn on.

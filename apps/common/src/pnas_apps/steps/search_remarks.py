@@ -1,4 +1,4 @@
-"""What a search says of itself where it did not come to an end."""
+"""Remarks on a search that did not come to an end."""
 
 from collections.abc import Sequence
 

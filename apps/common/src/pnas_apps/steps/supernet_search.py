@@ -15,7 +15,7 @@ from pnas_apps.run.folder import KeptRun, history_lines
 from pnas_apps.run.run import Run
 from pnas_apps.showing.events import search_events
 from pnas_apps.steps.memory import within_memory
-from pnas_apps.steps.mixture_memory import told_mixture
+from pnas_apps.steps.mixture_memory import mixture_memory_line
 from pnas_apps.steps.objective import Cost, make_arch_step
 from pnas_apps.steps.saving import Saves
 from pnas_apps.steps.search_images import split_search_images
@@ -86,7 +86,7 @@ def searched_supernet(
 
     if config.gate == "darts" and run.processes.is_first:
         images, _ = next(iter(weights_batches(0, 0)))
-        run.reporter.line(told_mixture(supernet, images))
+        run.reporter.line(mixture_memory_line(supernet, images))
 
     def step_in(parts: int) -> None:
         # A step of either kind, and another, since no two paths want the same memory.
@@ -121,7 +121,7 @@ def searched_supernet(
 def _watching(
     run: Run, expected_ms: Callable[[Sequence[Tensor]], Tensor]
 ) -> AbstractContextManager[Callable[[EpochRecord], None] | None]:
-    """Gives what writes the epochs of the search for TensorBoard; None where nobody has asked for it."""
+    """A function that writes the search's epochs for TensorBoard; None where that is not asked for."""
     if not run.tensorboard or not run.processes.is_first:
         return nullcontext()
     return search_events(run.folder.events / "search", run.task.space, expected_ms)
@@ -141,12 +141,12 @@ def go_on_searching(
     """A search to its end, from the checkpoint in the run's folder, where there is one.
 
     Args:
-        search: that has not begun.
+        search: a search that has not begun.
         weights_batches, alpha_batches: for the weights, and for the architecture, of an epoch, of which nobody looks at
             so many first ones.
         folder: of the run.
         expected_ms: of a sampled net, by the probabilities.
-        processes: that search as one.
+        processes: the processes that search as one.
         reporter: shows progress.
         watch: is given the record of every epoch, of those before an interruption first.
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from attrs import evolve, frozen
+from attrs import frozen
 
-from pnas_apps.run.folder import RunFolder, history_lines
+from pnas_apps.run.folder import history_lines
 from pnas_apps.run.run import Run
 from pnas_apps.run.sweep_aims import SweepAim, least_of_each_device, naming_device
 from pnas_apps.run.sweep_folder import of_aim, of_device, settings_of_aim
@@ -30,7 +30,7 @@ def find_tables(run: Run, aims: tuple[SweepAim, ...], choice: TableChoice) -> tu
     """The run of each aim; a table is found, or measured, for every device, with the smallest of its budgets.
 
     Args:
-        run: that of the sweep.
+        run: the run of the sweep.
         aims: of the sweep.
         choice: of the table, where there is one device.
 
@@ -40,9 +40,9 @@ def find_tables(run: Run, aims: tuple[SweepAim, ...], choice: TableChoice) -> tu
     tables = {}
     for aim in least_of_each_device(aims):
         with naming_device(aims, aim.device):
-            tables[aim.device] = find_table(_run_of(run, aim, of_device(run.folder, aims, aim.device)), choice)
+            tables[aim.device] = find_table(run.aimed(aim, of_device(run.folder, aims, aim.device)), choice)
     return tuple(
-        Aimed(aim=aim, run=_run_of(run, aim, of_aim(run.folder, aims, aim)), tabled=tables[aim.device]) for aim in aims
+        Aimed(aim=aim, run=run.aimed(aim, of_aim(run.folder, aims, aim)), tabled=tables[aim.device]) for aim in aims
     )
 
 
@@ -86,10 +86,6 @@ def _leave_searches(run: Run, aimed: Sequence[Aimed], sweep: ProxylessSweep) -> 
             left[index] = folder.search_checkpoint
     # The last: where they are, so is all before them.
     sweep.save_searches(left)
-
-
-def _run_of(run: Run, aim: SweepAim, folder: RunFolder) -> Run:
-    return evolve(run, folder=folder, target=aim.device, budget=evolve(run.budget, latency_ms=aim.latency_ms))
 
 
 def _arch_step(run: Run, aimed: Aimed, steps: int) -> ArchStep:

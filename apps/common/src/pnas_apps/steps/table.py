@@ -29,7 +29,7 @@ from pnas_supernet import has_checkpoint
 
 @frozen(kw_only=True)
 class TableChoice:
-    """What a command line says of the table.
+    """The table that a command line names.
 
     Attributes:
         path: a table to search with; None to measure one.
@@ -97,8 +97,8 @@ def table_for(
     """The table of a run, which is in its folder then.
 
     Args:
-        space: that it is of.
-        device: that it is of.
+        space: the space that it is of.
+        device: the device that it is of.
         folder: of the run.
         cache: of tables.
         choice: what the command line says of it.
@@ -135,7 +135,7 @@ def check_limits(
     metrics: Collection[str],
     objective: ObjectiveConfig,
 ) -> None:
-    """Refuses what this step would refuse, as far as that can be told before anything is written or measured.
+    """Refuses what this step would refuse, as far as that shows before anything is written or measured.
 
     Where there is no table yet, that is all but the latency and its other columns; columns that are to be filled by
     `metrics` are left out anyway.
@@ -189,7 +189,7 @@ def _check_limits(space: AnySpace, table: LatencyTable, budget: Budget, objectiv
 
 
 def _intact_table(folder: KeptRun[Any]) -> LatencyTable | None:
-    """That of a run that was begun; None where there is none, or a damaged one."""
+    """The table of a run that was begun; None where there is none, or a damaged one."""
     try:
         folder.files.check(folder.table)
         return LatencyTable.load(folder.table)

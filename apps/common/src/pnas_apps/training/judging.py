@@ -33,5 +33,5 @@ def accuracy(
 
 
 def shown_score(score: float) -> str:
-    """As people read it: what may be a share in per cent, anything else as it is."""
+    """A score as people read it: in per cent where it may be a share, else as it is."""
     return f"{score:.1%}" if 0 <= score <= 1 else f"{score:.4g}"

@@ -102,7 +102,7 @@ def _has_shortcut(module: nn.Module) -> bool:
 
 
 def make_mixing(*, mixup: float, cutmix: float, classes: int) -> v2.Transform | None:
-    """What mixes the images and labels of a batch: images (N, C, H, W), labels (N,) to images, weights (N, classes).
+    """A function that mixes a batch: images (N, C, H, W), labels (N,) to images and class weights (N, classes).
 
     Draws from PyTorch's own generator.
 

@@ -97,7 +97,7 @@ class Training:
             mean of their gradients is taken as in the search; BatchNorm sees one part, unless synchronized.)
         optimizer: of the network's parameters, at the learning rates of `config`; SGD as `config` has it if None.
         loss: of what the network gives and the targets; cross entropy, smoothed as `config` has it, if None.
-        score: that the records have, of the same; accuracy if None.
+        score: the score of outputs and targets that is recorded; accuracy if None.
 
     Raises:
         ValueError: where labels are to be mixed and the number of classes is not known, and for dropout in a net

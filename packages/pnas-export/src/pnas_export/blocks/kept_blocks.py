@@ -1,4 +1,4 @@
-"""Blocks that were converted together, found again where some of them are wanted: a net is made of such.
+"""A cache of blocks that were converted together, found again when only some of them are needed, as by a net.
 
 They are told by what they are, not by what `torch.export` makes of them, which takes half as long as to convert them.
 """
@@ -36,7 +36,7 @@ def kept_blocks(folder: Path, workloads: Sequence[AnyWorkload], names: Sequence[
 
 
 def keep_blocks(folder: Path, workloads: Sequence[AnyWorkload], model: bytes) -> None:
-    """Keeps a model of blocks for those that will want some of them; blocks of somebody's own are not kept."""
+    """Keeps a model of blocks for later use of any of them; user-defined blocks are not kept."""
     name = f"blocks-{hashlib.sha256(model).hexdigest()}"
     cached_conversion(folder, lambda: name, lambda: model)
     for one in filter(_is_kept, workloads):

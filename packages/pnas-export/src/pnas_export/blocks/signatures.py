@@ -78,7 +78,7 @@ def convert_workloads(
 
 
 def distinct_names(workloads: Sequence[AnyWorkload]) -> list[str]:
-    """What the blocks of a model are called.
+    """The names of a model's blocks, one signature each.
 
     Raises:
         ValueError: for a workload that stands twice or computes nothing.
@@ -154,5 +154,5 @@ class AddOne(nn.Module):
     """x + 1: what is timed for the cost of a call."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of any shape."""
+        """Any shape to the same."""
         return x + 1

@@ -16,7 +16,7 @@ def split_outputs(model: bytes, names: Sequence[str], *, any_layout: Collection[
     Args:
         model: of one subgraph.
         names: of the signatures.
-        any_layout: those that may take and give their tensors in whatever order of dimensions spares a transposition
+        any_layout: the signatures that may take and give tensors in whatever order of dimensions spares a transposition
             at that end.
 
     Raises:

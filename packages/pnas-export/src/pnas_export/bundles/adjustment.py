@@ -49,7 +49,7 @@ def adjust(
     log: FilePath | None,
     progress: Progress | None,
 ) -> tuple[Path, AdjustedFile]:
-    """The float32 file that an int8 one is to be made of, and what becomes of its layers.
+    """The float32 file that an int8 file is made from, and which of its layers stay float32.
 
     Args:
         adjustment: of the int8 file.

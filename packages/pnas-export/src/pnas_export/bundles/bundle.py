@@ -85,7 +85,7 @@ class Bundle:
         proof: Proof | None = None,
         sample: Sample | None = None,
     ) -> "Bundle":
-        """Writes a bundle: all of it beside the folder at first, which then takes the place of the one that was there.
+        """Writes a bundle into a new folder, which then replaces the one that was there.
 
         Args:
             path: the folder; what a bundle had there before is replaced, and what others have put there is kept.
@@ -236,7 +236,7 @@ def write_documents(
     proof: Proof | None,
     sample: Sample | None,
 ) -> None:
-    """Puts beside the exported files of a bundle all that says what they are.
+    """Writes a bundle's documents, which say what its exported files are.
 
     Raises:
         ValueError: for weights of another architecture, a label of several lines, and a file that no runtime loads.

@@ -15,7 +15,7 @@ from pnas_export.bundles.metadata import Metadata, write_metadata
 from pnas_export.bundles.sample import choose_sample
 from pnas_export.ground.raw_pixels import RawPixels
 from pnas_export.ground.scratch import scratch_folder
-from pnas_export.proving.proof import prove
+from pnas_export.proving.prove import prove
 from pnas_export.quantizing.file_export import export_file
 from pnas_export.quantizing.formats import FORMATS, Format, base_format, file_name
 from pnas_export.quantizing.judging import check_batches

@@ -32,7 +32,7 @@ def check_fit(
         module: what will be exported.
         metadata: with a name for each class.
         test: batches of images as the module takes them, and of their labels.
-        score: that will judge the files; it is tried on the first batch.
+        score: the score that will judge the files; it is tried on the first batch.
         tolerance: of the files.
 
     Returns:

@@ -42,7 +42,7 @@ class Interface:
 
     @property
     def outputs(self) -> tuple[Port, ...]:
-        """All that it gives, in the order of the net."""
+        """All outputs, in the order in which the net gives them."""
         return self.result, *self.others
 
 

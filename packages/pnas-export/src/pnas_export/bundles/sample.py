@@ -42,7 +42,7 @@ class FileOutput:
     """What a file makes of the sample.
 
     Attributes:
-        runtime: that ran it.
+        runtime: the runtime that ran it.
         interface: what the file takes and gives.
         label: the class of the largest logit; None, as the next two, of a net that gives no logits of images.
         probability: its share after softmax.

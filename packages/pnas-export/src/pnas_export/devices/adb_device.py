@@ -45,7 +45,7 @@ class AdbDevice(FileByFileDevice):
 
     @cached_property
     def info(self) -> DeviceInfo:
-        """Asked of the phone once. The version is a hash of `benchmark_model`, which does not tell its own.
+        """The phone is asked once. The version is a hash of `benchmark_model`, which does not report its own.
 
         Raises:
             DeviceError: for a phone or a `benchmark_model` that is not there.

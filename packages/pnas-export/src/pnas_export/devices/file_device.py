@@ -29,7 +29,7 @@ from pnas_ops import (
 
 @frozen(kw_only=True)
 class FileByFileDevice(ABC):
-    """A device of which nothing is asked but to time a TFLite file: what it is made of says how.
+    """The base of devices that only have to time one TFLite file: subclasses say how.
 
     Blocks are timed alone and over and over, which is faster than among others: calibrate the table with whole nets.
     Between any two files, and before the first, it times `pnas_ops.PROBE`, by which measurements of different minutes
@@ -78,7 +78,7 @@ class FileByFileDevice(ABC):
 
     @property
     def suffix(self) -> str:
-        """Of the files that it runs."""
+        """File name suffix of the files that it runs, with its dot."""
         return ".tflite"
 
     def measure(

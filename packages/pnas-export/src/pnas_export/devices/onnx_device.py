@@ -70,7 +70,7 @@ class OnnxDevice(RuntimeDevice):
 
     @property
     def dtype(self) -> str:
-        """Of the files."""
+        """Number format of the files."""
         return "float32"
 
     def prepare(

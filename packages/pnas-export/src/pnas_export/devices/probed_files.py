@@ -1,4 +1,4 @@
-"""Timing files one by one, with a probe between any two, by which the speed of the device is told."""
+"""Timing files one by one, with a probe between any two that shows the speed of the device."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -43,7 +43,7 @@ class RuntimeDevice(ABC):
     @property
     @abstractmethod
     def dtype(self) -> str:
-        """Of the files."""
+        """Number format of the files."""
 
     @abstractmethod
     def prepare(
@@ -69,7 +69,7 @@ class RuntimeDevice(ABC):
 
     @property
     def suffix(self) -> str:
-        """Of the files that it runs."""
+        """File name suffix of the files that it runs, with its dot."""
         return self.runtime.suffix
 
     def measure(

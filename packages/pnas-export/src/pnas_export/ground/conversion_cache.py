@@ -1,4 +1,4 @@
-"""Converted models, kept by what they were converted from."""
+"""A cache of converted models, keyed by what they were converted from."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ def fingerprint(module: nn.Module, examples: Sequence[Tensor], *options: str, li
         module: in evaluation mode, on the CPU.
         examples: one input each; their values do not matter.
         options: of the conversion.
-        libraries: that convert, by their names on PyPI; another version is another conversion.
+        libraries: the converting libraries, by their names on PyPI; another version is another conversion.
     """
     program = torch.export.export(module, tuple(examples), strict=False)
     digest = hashlib.sha256()

@@ -18,7 +18,7 @@ from pnas_ops import Batches, Progress, Score, report_progress
 
 @frozen(kw_only=True, eq=False)
 class Answers:
-    """Of a net and its files.
+    """What a net and its files give for the test images.
 
     Attributes:
         images: how many were answered.
@@ -54,7 +54,7 @@ def compared(
         net: an `inference_copy`.
         loaded: its files.
         test, score, progress: see `prove`.
-        basis: to which the test images are added.
+        basis: the hash to which the test images are added.
 
     Raises:
         ParityError, NetError: as `Comparison.add`.

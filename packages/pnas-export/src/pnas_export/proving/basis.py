@@ -1,4 +1,4 @@
-"""What a proof rests on beside its files, as a number: by it one knows that an earlier proof would say the same."""
+"""A hash of what a proof rests on beside its files: with the same hash, an earlier proof is still valid."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -38,7 +38,7 @@ class Basis:
 
     @property
     def sha256(self) -> str | None:
-        """In hexadecimal digits; None where a function of somebody's judges."""
+        """The hash in hexadecimal digits; None where a user's own function judges."""
         return self._hash.hexdigest() if self.is_known else None
 
 

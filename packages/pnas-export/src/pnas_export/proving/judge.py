@@ -20,7 +20,7 @@ class Judge:
     score: Score | None
 
     def __call__(self, given: object, outputs: Sequence[Tensor], targets: Tensor) -> float:
-        """Of a batch.
+        """The score of the outputs for one batch.
 
         Args:
             given: what the net gives for it.

@@ -19,7 +19,7 @@ CALIBRATED_FORMATS: tuple[Format, ...] = ("onnx-int8", "tflite-int8", "tflite-in
 
 
 def file_name(name: Format) -> str:
-    """Of a bundle's file: model.onnx, model-int8.onnx, model.tflite, model-float16.tflite and so on."""
+    """The name of a bundle's file: model.onnx, model-int8.onnx, model.tflite, model-float16.tflite and so on."""
     suffix, _, scheme = name.partition("-")
     return f"model-{scheme}.{suffix}" if scheme else f"model.{suffix}"
 
@@ -41,7 +41,7 @@ BUNDLE_FILES: tuple[str, ...] = tuple(map(file_name, FORMATS))
 
 
 def suffix_of(name: Format) -> str:
-    """Of a file's name: ".onnx" or ".tflite"."""
+    """The suffix of a file's name: ".onnx" or ".tflite"."""
     return f".{base_format(name)}"
 
 

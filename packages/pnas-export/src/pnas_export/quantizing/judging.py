@@ -15,7 +15,7 @@ def accuracy(outputs: Sequence[Tensor], labels: Tensor) -> float:
 
 
 def mean_score(file: LoadedFile, test: Batches, score: Score) -> float:
-    """Of a file over all images; `score` gets a tuple of its outputs and the targets of each batch."""
+    """The mean score of a file over all images; `score` gets a tuple of its outputs and the targets of each batch."""
     total, images = 0.0, 0
     with torch.inference_mode():
         for batch, targets in test:

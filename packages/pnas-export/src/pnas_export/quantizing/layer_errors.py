@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pnas_export.ground.conversion import converting
 from pnas_export.ground.scratch import scratch_folder
+from pnas_export.quantizing.image_feeds import ImageFeeds
 from pnas_export.quantizing.layers_in_files import layers_of_onnx_tensors, layers_of_tflite_tensors
 from pnas_ops import FilePath
 
@@ -82,19 +83,11 @@ def _tflite_errors(exact: Path, quantized: Path, images: Tensor) -> dict[str, fl
 
 def _onnx_errors(exact: Path, quantized: Path, images: Tensor) -> dict[str, float]:
     import onnx
-    from onnxruntime.quantization import CalibrationDataReader
     from onnxruntime.quantization.qdq_loss_debug import (
         collect_activations,
         create_activation_matching,
         modify_model_output_intermediate_tensors,
     )
-
-    class Images(CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self._feeds = iter([{name: image[None].numpy()} for image in images])
-
-        def get_next(self) -> dict[str, Any] | None:
-            return next(self._feeds, None)
 
     graph = onnx.load(exact).graph
     name = graph.input[0].name
@@ -102,7 +95,7 @@ def _onnx_errors(exact: Path, quantized: Path, images: Tensor) -> dict[str, floa
     with scratch_folder() as folder:
         for file in (quantized, exact):
             modify_model_output_intermediate_tensors(file, Path(folder, file.name))
-            activations.append(collect_activations(str(Path(folder, file.name)), Images()))
+            activations.append(collect_activations(str(Path(folder, file.name)), ImageFeeds(name, images)))
     layers = layers_of_onnx_tensors(graph)
     errors: dict[str, float] = {}
     for tensor, values in create_activation_matching(*activations).items():

@@ -1,6 +1,6 @@
 """Float files to smaller and faster ones: float16 weights, and int8."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pnas_export.ground.conversion import converting
 from pnas_export.ground.scratch import scratch_folder
+from pnas_export.quantizing.image_feeds import ImageFeeds
 from pnas_export.quantizing.layers_in_files import check_layers, layers_of_onnx_tensors, layers_of_tflite_tensors
 from pnas_export.quantizing.tflite_recipe import Scheme, tflite_recipe
 from pnas_export.runtimes.checked_file import write_runnable
@@ -178,7 +179,7 @@ def quantize_onnx(
         quantize_static(
             prepared,
             quantized,
-            _CalibrationImages(entry.name, images),
+            ImageFeeds(entry.name, images),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QUInt8,
@@ -187,16 +188,6 @@ def quantize_onnx(
         )
         content = quantized.read_bytes()
     write_runnable(target, content, images)
-
-
-class _CalibrationImages:
-    """The images one by one, as onnxruntime's `CalibrationDataReader`, which it takes by duck typing."""
-
-    def __init__(self, name: str, images: Tensor) -> None:
-        self._feeds: Iterator[dict[str, Any]] = iter([{name: image[None].numpy()} for image in images])
-
-    def get_next(self) -> dict[str, Any] | None:
-        return next(self._feeds, None)
 
 
 def _check_float_tflite(source: Path, interpreter: Any) -> Any:

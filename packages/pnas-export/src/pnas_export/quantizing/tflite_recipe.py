@@ -1,4 +1,4 @@
-"""What ai-edge-quantizer is told: which operators become what."""
+"""The recipe for ai-edge-quantizer: which operators are quantized, and how."""
 
 import re
 from collections.abc import Collection

@@ -70,7 +70,7 @@ class Parity:
 
 @define
 class _Sums:
-    """Of an output, over batches."""
+    """Running sums for one output, over batches."""
 
     largest: float = 0.0
     difference: float = 0.0
@@ -133,7 +133,7 @@ class Comparison:
             self._alike = self._alike + int((first.argmax(1) == exact.argmax(1)).sum()) if classes else None
 
     def parity(self, tolerance: Tolerance) -> Parity:
-        """Of all batches.
+        """The comparison over all batches.
 
         Raises:
             ParityError: for a difference above the tolerance, or values that are not finite.

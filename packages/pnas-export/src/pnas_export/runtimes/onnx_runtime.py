@@ -80,12 +80,12 @@ class OnnxRuntime:
 
     @property
     def installed(self) -> bool:
-        """Whether it is here."""
+        """Whether it is installed here."""
         return find_spec(self.module) is not None
 
     @property
     def version(self) -> str:
-        """That is installed here."""
+        """The installed version."""
         for package in _PACKAGES:
             try:
                 return version(package)

@@ -33,27 +33,27 @@ class Runtime(Protocol):
 
     @property
     def name(self) -> str:
-        """As on PyPI."""
+        """Its name on PyPI."""
         ...
 
     @property
     def module(self) -> str:
-        """What is imported."""
+        """The module that is imported."""
         ...
 
     @property
     def suffix(self) -> str:
-        """Of the files that it runs, with its dot."""
+        """File name suffix of the files that it runs, with its dot."""
         ...
 
     @property
     def installed(self) -> bool:
-        """Whether it is here."""
+        """Whether it is installed here."""
         ...
 
     @property
     def version(self) -> str:
-        """That is installed here."""
+        """The installed version."""
         ...
 
     def supports(self, path: FilePath) -> bool:

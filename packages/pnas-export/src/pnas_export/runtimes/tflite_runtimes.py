@@ -78,12 +78,12 @@ class TFLite:
 
     @property
     def installed(self) -> bool:
-        """Whether it is here."""
+        """Whether it is installed here."""
         return find_spec(self.module) is not None
 
     @property
     def version(self) -> str:
-        """That is installed here."""
+        """The installed version."""
         return version(self.name)
 
     def interpreter(self, model: FilePath | bytes, *, threads: int = 1) -> Any:

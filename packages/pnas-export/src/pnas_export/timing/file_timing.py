@@ -27,7 +27,7 @@ class FileDevice(Protocol):
 
     @property
     def suffix(self) -> str:
-        """Of the files that it runs, with its dot."""
+        """File name suffix of the files that it runs, with its dot."""
         ...
 
     def measure_files(

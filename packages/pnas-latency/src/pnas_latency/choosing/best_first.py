@@ -31,7 +31,7 @@ class TooManyChoicesError(Exception):
 
 @frozen
 class _Partial:
-    """What has been taken so far, in the order of the layers.
+    """A partial choice: the options taken so far, in the order of the layers.
 
     Attributes:
         come_to: its objective, above the least that any choice has.
@@ -124,7 +124,7 @@ class _Layered:
         )
 
     def choice(self, partial: _Partial) -> Choice:
-        """That a whole one is."""
+        """The option of every choice, from a complete partial choice."""
         named = self.named(partial)
         return tuple(named[number] for number in range(len(named)))
 
@@ -133,7 +133,7 @@ class _Layered:
         return dict(zip(self.order, partial.taken, strict=False))
 
     def after(self, partial: _Partial) -> Iterator[_Partial]:
-        """With each option of the next choice that leaves enough of every room."""
+        """Its continuations: one for each option of the next choice that leaves enough of every room."""
         index = len(partial.taken)
         layer, (values, *needs) = self.layers[index], self.costs[index]
         for option in range(layer.options):

@@ -38,7 +38,7 @@ class Bound:
         return float(_exact_sum((*self.rest, *chosen))) <= self.at_most
 
     def of_choices(self, groups: Sequence[Sequence[int]]) -> "Bound":
-        """The same for choices that several blocks share, in the place of blocks: their costs add up, exactly.
+        """The same bound where several blocks share a choice: their costs add up, exactly.
 
         Args:
             groups: the blocks of each choice.

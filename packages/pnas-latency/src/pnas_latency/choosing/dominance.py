@@ -1,4 +1,4 @@
-"""Of partial choices, those that no other one is as good as in every respect."""
+"""The undominated ones among partial choices: no other one is as good in every respect."""
 
 from collections.abc import Sequence
 
@@ -42,7 +42,7 @@ def _groups(rankings: Sequence[Ranks], order: Ranks) -> Ranks:
 
 
 def _falling(values: Ranks, groups: Ranks) -> NDArray[np.bool_]:
-    """Of each value, whether it is below all before it in its group."""
+    """Whether each value is below all values before it in its group."""
     # Every value of a group is below all of the groups before.
     distinct = values - groups * (len(values) + 1)
     falls = np.ones(len(values), np.bool_)
@@ -51,7 +51,7 @@ def _falling(values: Ranks, groups: Ranks) -> NDArray[np.bool_]:
 
 
 def _undominated_of_three(items: Ranks, first: Ranks, second: Ranks, third: Ranks) -> Ranks:
-    """Those of `items` that no other is as good as in three rankings (Kung, Luccio and Preparata, 1975).
+    """The undominated ones of `items` by three rankings (Kung, Luccio and Preparata, 1975).
 
     They are gone through from the best in the first ranking on, with a staircase of all before: their best in the third
     ranking, by the second. A chunk of them is compared one by one.

@@ -108,7 +108,7 @@ def _cheapest_cost(space: AnySpace, metric: Metric) -> float:
 
 
 def described(limit: Limit) -> str:
-    """What is asked for."""
+    """A limit in words: "at most 2 ms latency"."""
     unit, name = limit.metric.unit, _without_unit(limit.metric)
     at_most = _shown(limit.at_most)
     if limit.at_least is None:

@@ -1,4 +1,4 @@
-"""From probabilities to a net that runs in the time that was asked for: chosen, measured, perhaps chosen anew."""
+"""From probabilities to a net with the requested latency: chosen, measured, and chosen again where it missed."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -97,7 +97,7 @@ class Landing:
 
     @property
     def remark(self) -> str:
-        """That no net was found as near below the target as it should be; empty where one was."""
+        """A sentence where no net was found as near below the target as it should be; else empty."""
         below = self.result.aimed_below
         if below is None or below <= MOST_BELOW:
             return ""

@@ -1,4 +1,4 @@
-"""What is to be solved, in whole numbers, freed of all that cannot matter."""
+"""The integer problem to be solved, without the parts that cannot matter."""
 
 from collections.abc import Iterator, Sequence
 from math import gcd
@@ -25,7 +25,7 @@ class Problem:
     scale: int = 1
 
     def reduced(self) -> "Problem | None":
-        """The same without what cannot matter; None if no choice is left.
+        """The same problem without the parts that cannot matter; None if no choice is left.
 
         Costs are then those above the cheapest candidate of the block. Gone are candidates that a room is too small
         for, or that another one of their block is as good as in every metric; and rooms, but for the first, that are

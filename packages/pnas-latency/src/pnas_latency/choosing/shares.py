@@ -24,11 +24,11 @@ class Shares:
     weights: Floats
 
     def relaxations(self) -> list[Relaxation]:
-        """One for each room, and where there are several one for their mixture."""
+        """One relaxation for each room, and where there are several rooms one for their mixture."""
         return [relaxation(self.costs, needs) for needs in self._with_mixture()]
 
     def hopeful(self) -> list[list[int]]:
-        """Of each block, the candidates that some choice may hold that costs what is allowed.
+        """The candidates of each block that may be part of some affordable choice.
 
         By the Lagrangian bound: what is above the least of cost + slope * need in its block comes on top.
         """

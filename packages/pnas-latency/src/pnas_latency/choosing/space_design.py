@@ -28,7 +28,7 @@ _LEAST_SHARE = 0.01
 
 @frozen(kw_only=True)
 class SpaceOutlook:
-    """What random nets of a space compute, of those that are within the limits.
+    """What those random nets of a space compute that are within the limits.
 
     Attributes:
         name: of the space.
@@ -44,22 +44,22 @@ class SpaceOutlook:
 
     @property
     def label(self) -> str:
-        """What tells it from others: "mcunet-0.5 @144"."""
+        """A label that tells it from others: "mcunet-0.5 @144"."""
         return f"{self.name} @{self.resolution}"
 
     @property
     def share(self) -> float:
-        """Of the nets, that is within the limits."""
+        """The share of the random nets that are within the limits."""
         return len(self.macs) / self.drawn
 
     @property
     def mean_macs(self) -> float:
-        """Of those within the limits; 0 where there is none."""
+        """Mean MACs of the nets within the limits; 0 where there is none."""
         return fsum(self.macs) / max(1, len(self.macs))
 
     @property
     def standard_error(self) -> float:
-        """Of that mean, in MACs; 0 where there are no two nets."""
+        """Standard error of that mean, in MACs; 0 for fewer than two nets."""
         return stdev(self.macs) / sqrt(len(self.macs)) if len(self.macs) > 1 else 0.0
 
     def quantile(self, share: float) -> float:

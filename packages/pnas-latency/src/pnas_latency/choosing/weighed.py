@@ -37,7 +37,7 @@ class Weighed:
 
     @classmethod
     def of(cls, probs: Sequence[Tensor], space: AnySpace, limits: Sequence[Limit], shared: Shared) -> "Weighed":
-        """What is asked for; see `choose_within_budget`.
+        """The problem that is posed; see `choose_within_budget`.
 
         Raises:
             ValueError, LookupError: as it does.
@@ -53,7 +53,7 @@ class Weighed:
         )
 
     def of_blocks(self, choice: Sequence[int]) -> list[int]:
-        """What each block takes, of what each choice is."""
+        """The candidate of each block, from the option of each choice."""
         taken = {block: option for option, group in zip(choice, self.groups, strict=True) for block in group}
         return [taken[block] for block in sorted(taken)]
 

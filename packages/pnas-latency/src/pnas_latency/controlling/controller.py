@@ -62,7 +62,7 @@ class RecurrentController(nn.Module):
             return self._walk(may_fit, draw)[0]
 
     def _walk(self, may_fit: MayFit, take: Callable[[int, Tensor], int]) -> tuple[Choices | None, Tensor]:
-        """What is taken choice by choice, and the logarithm of its probability."""
+        """The options taken, choice by choice, and the logarithm of their joint probability."""
         begun: Choices = ()
         total = self.start.new_zeros(())
         read: Tensor = self.start

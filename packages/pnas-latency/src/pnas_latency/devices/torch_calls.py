@@ -55,7 +55,7 @@ class TorchCalls:
         return built.to(self._device, self._dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def call(self, key: Timed, module: nn.Module) -> TimedCall:
-        """What is timed of it."""
+        """The call that is timed."""
         inputs = [self._input(x) for x in example_inputs(key)]
         return self._timed(self._launch(module, inputs), inputs)
 

@@ -70,7 +70,7 @@ def _draw_taste(axes: "Axes", taste: Taste, rows: Sequence[str], columns: Sequen
 
 
 def _operations(tastes: Sequence[Taste]) -> list[str]:
-    """By what they are, then by expansion and kernel."""
+    """Sorts operations by kind, then by expansion and kernel size."""
 
     def key(one: TimedBlock) -> tuple[str, int, int, str]:
         op = one.block.op

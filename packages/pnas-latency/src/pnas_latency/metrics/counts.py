@@ -151,7 +151,7 @@ def _own_bytes(dtype: Dtype, rules: RuntimeRules, workload: AnyWorkload) -> int:
 
 
 def _shared_bytes(dtype: Dtype, rules: RuntimeRules, workload: AnyWorkload) -> Mapping[str, float]:
-    """By content, the constants of which a file has one for all blocks."""
+    """The sizes, by content, of constants that a file holds once for all blocks."""
     shared = (one for one in _constants(rules, workload) if _is_shared(one, dtype, rules))
     return {f"{one.content}": float(_size(one, dtype)) for one in shared}
 

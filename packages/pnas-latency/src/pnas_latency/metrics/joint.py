@@ -27,7 +27,7 @@ class Step:
     Attributes:
         choice: its number.
         before: the earlier choices that this term or a later one asks for.
-        after: of these and itself, those that a later term asks for.
+        after: which of `before` and the choice itself a later term asks for.
         complete: the terms that are known with it.
     """
 
@@ -38,7 +38,7 @@ class Step:
 
     @property
     def axes(self) -> Scope:
-        """The choices that what happens here may hang on."""
+        """The choices that what happens here may depend on."""
         return (*self.before, self.choice)
 
 
@@ -55,7 +55,7 @@ class Joint:
     scopes: tuple[Scope, ...]
 
     def rows(self, choice: Sequence[int]) -> list[int]:
-        """Of each term, which of its values is that of these choices, one for each choice there is."""
+        """For each term, the index of its value for these choices (one option for each choice of the space)."""
         rows = []
         for scope in self.scopes:
             row = 0
@@ -92,7 +92,7 @@ class Joint:
     def to_come(
         self, steps: Sequence[Step], tables: Sequence[Table], *, best: Callable[..., Any], join: Callable[..., Any]
     ) -> list[Table]:
-        """The best that the terms from each step on can come to, for each combination of the step's `before`.
+        """The best total of the terms from each step on, for each combination of the step's `before`.
 
         Args:
             steps: as `steps` gives them.
@@ -110,7 +110,7 @@ class Joint:
         return found
 
     def complete_at(self, step: Step, tables: Sequence[Table], *, join: Callable[..., Any]) -> Table:
-        """What the terms that are known with a step come to, an axis for each of its `axes`."""
+        """The total of the terms that are complete at a step, with an axis for each of its `axes`."""
         total = np.zeros(self.shape(step.axes), dtype=tables[0].dtype if tables else np.float64)
         for term in step.complete:
             total = join(total, spread(tables[term], self.scopes[term], step.axes))
@@ -119,7 +119,7 @@ class Joint:
     def best_choice(
         self, tables: Sequence[Table], *, best: Callable[..., Any], pick: Callable[..., Any], join: Callable[..., Any]
     ) -> tuple[int, ...]:
-        """The choices whose terms come to the least, or the most; of equal ones always the same.
+        """The choices with the least, or the largest, total of terms; among equal ones always the same.
 
         Args:
             tables: the values of each term, an axis a choice; for maxima, none of them negative.
@@ -162,7 +162,7 @@ class Joint:
 
 
 def spread(table: Table, scope: Scope, axes: Scope) -> Table:
-    """A table with the axes of more choices, in their order: of length 1 where it does not hang on the choice."""
+    """A table with the axes of more choices, in their order: of length 1 where it does not depend on the choice."""
     order = sorted(range(len(scope)), key=lambda axis: axes.index(scope[axis]))
     lengths = dict(zip(scope, table.shape, strict=True))
     return table.transpose(order).reshape([lengths.get(number, 1) for number in axes])

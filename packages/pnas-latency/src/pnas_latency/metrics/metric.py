@@ -106,12 +106,12 @@ class Metric:
         return (*fixed, *self._paid_once(candidates)), tuple(term for term in priced if term.choices)
 
     def reckoned(self, space: AnySpace, choices: Sequence[int]) -> float:
-        """What a search takes a net of the space for: what it costs, and what other nets of the space share."""
+        """The cost that a search reckons with for a net: its own, and whatever nets of the space share."""
         fixed, terms = self.priced(space)
         return self._combined([*fixed, *(cost for term in terms for cost in term.of(choices))])
 
     def reckoned_all(self, space: AnySpace, choices: Tensor) -> Tensor:
-        """What `reckoned` says of many nets at once.
+        """`reckoned` for many nets at once.
 
         Args:
             space: of the nets.
@@ -176,7 +176,7 @@ class Metric:
         return lambda probs: fixed + expected_joint_cost(probs, joint, of_terms)
 
     def _paid_once(self, rows: Iterable[Iterable[AnyWorkload]]) -> Iterable[float]:
-        """What the workloads of all rows share, once for each name."""
+        """The shared costs of all workloads in the rows, once for each name."""
         paid: dict[str, float] = {}
         for row in rows:
             for workload in row:

@@ -30,7 +30,7 @@ class Operator:
         name: as TFLite calls it.
         reads: the operators whose results it reads; None is the block's input.
         values: number of those of its result.
-        constants: that it reads.
+        constants: the constants that it reads.
         channels: output channels of its weights.
     """
 

@@ -33,7 +33,7 @@ class PricedTerm:
 
 
 def extreme_choices(terms: Sequence[PricedTerm], options: Sequence[int], *, most: bool, sums: bool) -> tuple[int, ...]:
-    """The choices whose terms come to the least, or the most, exactly; of equal ones always the same.
+    """The choices with the least, or the largest, total of terms, exactly; among equal ones always the same.
 
     Args:
         terms: of a space.

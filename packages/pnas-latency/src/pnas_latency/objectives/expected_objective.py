@@ -1,4 +1,4 @@
-"""What alpha minimizes where a net's cost matters beside its loss."""
+"""The objective of alpha where a net's expected cost matters beside its loss."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -45,7 +45,7 @@ class ExpectedObjective:
 
     @property
     def multipliers(self) -> Mapping[str, float]:
-        """Of the constraints, by the names of their metrics; the highest where several are about one."""
+        """The multipliers of the constraints by their metrics' names; the highest where several limit one metric."""
         found: dict[str, float] = {}
         for name, (_, term) in zip(self._names, self.terms, strict=True):
             if isinstance(term, Constraint):
@@ -53,7 +53,7 @@ class ExpectedObjective:
         return found
 
     def state_dict(self) -> dict[str, Any]:
-        """What the constraints have come to."""
+        """The state of the constraints."""
         return {"constraints": [term.state_dict() for term in self._constraints]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

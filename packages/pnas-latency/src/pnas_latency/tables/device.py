@@ -11,7 +11,7 @@ class Device(Protocol):
 
     @property
     def info(self) -> DeviceInfo:
-        """What tells this device's tables from those of another."""
+        """The description that tells this device's tables from those of another."""
         ...
 
     def measure(

@@ -11,7 +11,7 @@ from attrs import evolve
 from pnas_latency.tables.device import Device
 from pnas_latency.tables.entries import NetEntry, TableEntry
 from pnas_latency.tables.provenance import ForeignTableError, differing_fields
-from pnas_latency.tables.rest import rest_entry, telling_net
+from pnas_latency.tables.rest import net_for_rest, rest_entry
 from pnas_latency.tables.table import LatencyTable
 from pnas_latency.tables.validation_nets import ValidationNet
 from pnas_ops import (
@@ -74,7 +74,7 @@ def measure_table(
     had = {workloads(entry.architecture) for entry in table.nets}
     judges = {workloads(one.architecture): one for one in validation if workloads(one.architecture) not in had}
     nets: dict[object, AnyNet] = {}
-    telling = telling_net(net)
+    telling = net_for_rest(net)
     if telling is None or telling.rest not in missing:
         telling = None
     else:

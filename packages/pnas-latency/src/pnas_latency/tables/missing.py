@@ -12,7 +12,7 @@ class MissingWorkloadsError(PnasError, LookupError):
 
     Attributes:
         missing: these workloads.
-        device: that of the table.
+        device: the device of the table.
     """
 
     def __init__(self, missing: Sequence[AnyWorkload], device: DeviceInfo, *, why: str = "", column: str = "") -> None:

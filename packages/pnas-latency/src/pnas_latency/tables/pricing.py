@@ -1,4 +1,4 @@
-"""What workloads cost by the values of some of them: a block of trees may be the sum of its parts."""
+"""The values of workloads, from those that are known: that of a block of trees may be the sum of its parts'."""
 
 from collections.abc import Collection, Iterable, Mapping
 from math import fsum

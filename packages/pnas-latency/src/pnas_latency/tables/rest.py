@@ -1,4 +1,4 @@
-"""What somebody's module takes beside its places, from a whole net."""
+"""The latency of a user's module beside its places, derived from a whole net."""
 
 from collections.abc import Mapping
 from math import fsum
@@ -10,8 +10,8 @@ from pnas_latency.tables.pricing import summed
 from pnas_ops import AnyNet, AnySpace, AnyWorkload, HasCostTerms, Measurement, ModuleArchitecture, ModuleSpace
 
 
-def telling_net(net: AnySpace | AnyNet | HasCostTerms) -> ModuleArchitecture | None:
-    """The net whose latency tells that of the rest; None where nothing is a rest, as of blocks.
+def net_for_rest(net: AnySpace | AnyNet | HasCostTerms) -> ModuleArchitecture | None:
+    """The net from whose latency that of the rest is derived; None where there is no rest, as of blocks.
 
     The lightest: of what stands at the places as little as possible is to be deducted from it.
     """

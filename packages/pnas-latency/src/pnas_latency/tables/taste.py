@@ -14,7 +14,7 @@ from pnas_ops import BlockSpec, ClassifierSpec, OpSpec, PnasError, Workload
 
 
 class NoBlocksError(PnasError, ValueError):
-    """A table holds no blocks whose speed could be told."""
+    """A table holds no blocks that compute, so that a speed cannot be derived from it."""
 
 
 @frozen(kw_only=True)
@@ -35,7 +35,7 @@ class TimedBlock:
 
     @property
     def macs_per_ms(self) -> float:
-        """How fast it is computed."""
+        """MACs computed in a millisecond."""
         return self.macs / self.latency_ms
 
 
@@ -70,7 +70,7 @@ class Taste:
 
     @property
     def macs_per_ms(self) -> float:
-        """Of all blocks together."""
+        """The speed of all blocks together."""
         return _speed(self.blocks)
 
     def speeds(self, key: Callable[[TimedBlock], Hashable]) -> dict[Hashable, float]:
@@ -119,7 +119,7 @@ class Taste:
 
 
 def taste_of(table: LatencyTable, *, name: str = "") -> Taste:
-    """What the device of a table likes, by its blocks.
+    """The taste of a table's device, from the blocks in the table.
 
     Args:
         table: of blocks.
@@ -149,7 +149,7 @@ def _speed(blocks: Sequence[TimedBlock]) -> float:
 
 
 def _kind(one: TimedBlock, option: str) -> tuple[Hashable, int]:
-    """What is left of a block without the option, and the option."""
+    """The block without the option, as a key, and the option's value."""
     block, op = one.block, one.block.op
     others = tuple(getattr(op, name) for name in _fields(op) if name != option)
     place = (block.in_channels, block.out_channels, block.stride, block.residual, one.resolution)

@@ -42,7 +42,7 @@ class ValidationNet:
     band: bool
 
     def measured(self, measurement: Measurement) -> NetEntry:
-        """What a table holds of it."""
+        """The net with its measurement, as a table holds it."""
         return NetEntry(architecture=self.architecture, measurement=measurement, held_out=self.held_out, band=self.band)
 
 
@@ -110,7 +110,7 @@ def validation_nets(
 
 
 def _small(space: AnySpace) -> list[Sequence[int]]:
-    """Of each choice, the options with which a net can do without large kernels; all where there are none."""
+    """For each choice, the options without large kernels; all options where every one has them."""
     small = [[True] * count for count in space.options]
     computing = [[False] * count for count in space.options]
     for term in cost_terms(space):
@@ -163,7 +163,7 @@ def _endless(rows: Sequence[Sequence[int]], generator: torch.Generator) -> Itera
 
 
 def _costs(pool: Sequence[tuple[int, ...]], space: AnySpace, cost: Metric) -> list[float]:
-    """Of nets, without what all have in common."""
+    """The costs of nets, without what all nets have in common."""
     _, terms = cost.priced(space)
     combine = max if cost.combine == "max" else fsum
     return [combine([one for term in terms for one in term.of(choices)]) for choices in pool]

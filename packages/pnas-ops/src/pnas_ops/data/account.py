@@ -23,7 +23,7 @@ class AccountError(PnasError, ValueError):
 
 
 def value_bytes(dtype: str) -> int:
-    """What a value of this dtype takes.
+    """Bytes of one value of this dtype.
 
     Raises:
         AccountError: for another one.
@@ -59,7 +59,7 @@ class AccountLine:
         input_shapes: of the activations that it reads.
         output_shape: of its result.
         macs: multiply-accumulates.
-        parameters: that it is the first to read.
+        parameters: how many trainable values it reads that no operator before it has read.
         weight_bytes: of the parameters.
         input_bytes: of the activations that it reads.
         output_bytes: of its result.
@@ -82,27 +82,27 @@ class AccountLine:
 
     @property
     def activation_bytes(self) -> int:
-        """Of what it reads and what it writes."""
+        """Bytes of the activations that it reads and writes."""
         return self.input_bytes + self.output_bytes
 
     @property
     def moved_bytes(self) -> int:
-        """Weights and activations, each read or written once."""
+        """Bytes of weights and activations, each read or written once."""
         return self.weight_bytes + self.activation_bytes
 
     @property
     def macs_per_byte(self) -> float:
-        """Of those moved: the arithmetic intensity of the roofline model (Williams et al. 2009), in MACs."""
+        """MACs for each byte moved: the arithmetic intensity of the roofline model (Williams et al. 2009)."""
         return self.macs / self.moved_bytes if self.moved_bytes else 0.0
 
     @property
     def alive_bytes(self) -> int:
-        """Of everything in memory while it runs, weights left out."""
+        """Bytes of everything in memory while it runs, weights left out."""
         return sum(one.size_bytes for one in self.alive)
 
     @property
     def waiting_bytes(self) -> int:
-        """Of what is in memory for operators that come later."""
+        """Bytes that are kept in memory for later operators."""
         return sum(one.size_bytes for one in self.alive if one.role == "waiting")
 
 
@@ -111,7 +111,7 @@ class Account:
     """A net as its operators, in the order in which they run, for one input.
 
     Attributes:
-        dtype: that bytes are those of.
+        dtype: of all weights and activations, for what is in bytes.
         input_shapes: what the net was given.
         lines: one an operator.
         parameters: trainable values of the net, also those that no operator reads.
@@ -134,17 +134,17 @@ class Account:
 
     @property
     def weight_bytes(self) -> int:
-        """Of all parameters."""
+        """Bytes of all parameters."""
         return self.parameters * VALUE_BYTES[self.dtype]
 
     @property
     def moved_bytes(self) -> int:
-        """Weights and activations that operators read and write, one after the other."""
+        """Bytes of the weights and activations that all operators read and write."""
         return sum(line.moved_bytes for line in self.lines)
 
     @property
     def macs_per_byte(self) -> float:
-        """Of those moved."""
+        """MACs for each byte moved."""
         return self.macs / self.moved_bytes if self.moved_bytes else 0.0
 
     @property
@@ -167,5 +167,5 @@ class Account:
 
     @property
     def receptive_field(self) -> tuple[int, ...] | None:
-        """That of the last operator."""
+        """The receptive field of the last operator."""
         return self.lines[-1].receptive_field if self.lines else None

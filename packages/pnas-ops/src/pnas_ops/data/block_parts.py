@@ -18,7 +18,7 @@ def block_parts(block: BlockSpec) -> tuple[BlockSpec, ...]:
 
 
 def placed_parts(block: BlockSpec) -> tuple[tuple[BlockSpec, int], ...]:
-    """The same, each with what the height and width of the block's input have been divided by before it."""
+    """The same parts, each with the factor by which the height and width of the block's input are divided before it."""
     match block.op:
         case TreeBlockSpec():
             hidden = block.op.hidden_channels

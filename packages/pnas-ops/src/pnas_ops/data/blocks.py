@@ -1,16 +1,12 @@
 """Blocks as plain data: operations at their places."""
 
-from typing import Any
-
 from attrs import field, frozen
-from attrs.validators import ge, instance_of
 
 from pnas_ops.data.cell_operations import FactorizedReduceSpec, NoneSpec
 from pnas_ops.data.cells import CellStackSpec
 from pnas_ops.data.misfits import misfit, resizes
+from pnas_ops.data.ranges import POSITIVE_INTEGER
 from pnas_ops.data.specs import ClassifierSpec, GlobalPoolSpec, IdentitySpec, OpSpec, UpsampleSpec, ZeroSpec
-
-_POSITIVE: list[Any] = [instance_of(int), ge(1)]
 
 
 @frozen(kw_only=True)
@@ -22,9 +18,9 @@ class BlockSpec:
     """
 
     op: OpSpec
-    in_channels: int = field(validator=_POSITIVE)
-    out_channels: int = field(validator=_POSITIVE)
-    stride: int = field(default=1, validator=_POSITIVE)
+    in_channels: int = field(validator=POSITIVE_INTEGER)
+    out_channels: int = field(validator=POSITIVE_INTEGER)
+    stride: int = field(default=1, validator=POSITIVE_INTEGER)
     residual: bool = False
 
     def __attrs_post_init__(self) -> None:
@@ -39,7 +35,7 @@ class BlockSpec:
 
     @property
     def computes_nothing(self) -> bool:
-        """Whether the block hands on its input, so that it costs nothing on any device."""
+        """Whether the block returns its input, or zeros, so that it costs nothing on any device."""
         return isinstance(self.op, ZeroSpec | IdentitySpec | NoneSpec)
 
     @property

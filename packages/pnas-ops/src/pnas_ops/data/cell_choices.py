@@ -1,4 +1,4 @@
-"""What there is to choose in a cell, and the cells that come of it."""
+"""The choices in a cell, and the cells that they make."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -33,7 +33,7 @@ class CellChoices:
 
     @cached_property
     def sets(self) -> tuple[Sets, ...]:
-        """Of each node, in the order of their numbers."""
+        """For each node, the sets of edges that it may keep."""
         found, first = [], 0
         for edges in self.cell.nodes:
             numbers = range(first, first + len(edges))
@@ -57,7 +57,7 @@ class CellChoices:
         return tuple(chain.from_iterable(self._kept_of_nodes(choices[len(self.cell.edges) :])))
 
     def form(self, choices: Sequence[int]) -> tuple[int, ...]:
-        """Of a cell by its choices."""
+        """The form of the cell with these choices."""
         return (*choices[len(self.cell.edges) :], *(choices[number] for number in self.kept(choices)))
 
     def of_form(self, form: Sequence[int]) -> tuple[int, ...]:
@@ -93,7 +93,7 @@ class CellChoices:
 
     @cached_property
     def _counts(self) -> tuple[int, ...]:
-        """In how many ways each node can choose its edges, where there are several."""
+        """For each node with a choice of edges, in how many ways it can choose them."""
         return tuple(len(sets) for sets in self.sets if len(sets) > 1)
 
     def _kept_of_nodes(self, inputs: Sequence[int]) -> Iterator[tuple[int, ...]]:

@@ -1,4 +1,4 @@
-"""Nets of cells told apart by what they are, not by what was chosen for edges that no node keeps."""
+"""Nets of cells identified by what they compute, not by the options of edges that no node keeps."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -23,7 +23,7 @@ class CellForms(ChoiceSpace[Architecture]):
 
     @cached_property
     def options(self) -> tuple[int, ...]:
-        """Of each kind of cell, in how many ways a node chooses its edges, then the operations for each of these."""
+        """For each kind of cell: in how many ways each node chooses its edges, then each kept edge its operation."""
         return tuple(chain.from_iterable(one.form_options for one in self.space.kinds.values()))
 
     def architecture(self, choices: Sequence[int], *, name: str = "") -> Architecture:
@@ -37,7 +37,7 @@ class CellForms(ChoiceSpace[Architecture]):
         return tuple(chain.from_iterable(one.form(part) for one, part in parts))
 
     def chosen(self, forms: Sequence[int]) -> tuple[int, ...]:
-        """The choices of the space that come to these forms."""
+        """The choices of the space that give these forms."""
         parts = _parts(forms, [(one, len(one.form_options)) for one in self.space.kinds.values()])
         return tuple(chain.from_iterable(one.of_form(part) for one, part in parts))
 

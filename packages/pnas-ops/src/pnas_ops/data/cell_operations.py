@@ -6,10 +6,11 @@ In both a convolution is the ReLU before it, the convolution, and BatchNorm.
 from typing import Any
 
 from attrs import field, frozen
-from attrs.validators import ge, in_, instance_of
+from attrs.validators import in_, instance_of
+
+from pnas_ops.data.ranges import POSITIVE_INTEGER
 
 _KERNEL: Any = [instance_of(int), in_((1, 3, 5, 7))]
-_POSITIVE: Any = [instance_of(int), ge(1)]
 
 
 @frozen(kw_only=True)
@@ -30,8 +31,8 @@ class ReluSeparableConvSpec:
     """
 
     kernel_size: int = field(validator=_KERNEL)
-    dilation: int = field(default=1, validator=_POSITIVE)
-    repeats: int = field(default=1, validator=_POSITIVE)
+    dilation: int = field(default=1, validator=POSITIVE_INTEGER)
+    repeats: int = field(default=1, validator=POSITIVE_INTEGER)
 
     def __str__(self) -> str:
         dilated = "" if self.dilation == 1 else f"-d{self.dilation}"

@@ -47,12 +47,12 @@ def cell_parts(stack: CellStackSpec, in_channels: int, *, taken: int | None = No
 
 
 def first_halving(channels: int) -> BlockSpec:
-    """What stands before the cells of a stack that is `halved_first`."""
+    """The block before the cells of a stack that is `halved_first`."""
     return BlockSpec(op=ReluConvSpec(kernel_size=3), in_channels=channels, out_channels=channels, stride=2)
 
 
 def input_block(place: PlacedCell, number: int) -> BlockSpec:
-    """What preprocesses an input of a cell."""
+    """The block that preprocesses an input of a cell."""
     channels, divided = place.inputs[number]
     stride = place.divided // divided
     op = ReluConvSpec(kernel_size=1) if stride == 1 else FactorizedReduceSpec()

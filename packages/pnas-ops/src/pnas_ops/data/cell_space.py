@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 import torch
 from attrs import evolve, field, frozen
-from attrs.validators import ge, instance_of, min_len, optional
+from attrs.validators import min_len, optional
 from torch import Tensor
 
 from pnas_ops.data.blocks import BlockSpec
@@ -15,8 +15,10 @@ from pnas_ops.data.cell_choices import CellChoices
 from pnas_ops.data.cell_forms import CellForms
 from pnas_ops.data.cell_parts import cell_parts, edge_block
 from pnas_ops.data.cells import CellKind, CellSpec, CellStackSpec, placed_cells
+from pnas_ops.data.choice_space import check_choices
 from pnas_ops.data.cost_terms import Condition, CostTerm
 from pnas_ops.data.listings import counted, images_to_classes
+from pnas_ops.data.ranges import POSITIVE_INTEGER
 from pnas_ops.data.space import Architecture, BaseSpace, Row, check_candidates, check_chain
 from pnas_ops.data.specs import CellOpSpec
 
@@ -43,7 +45,7 @@ class CellSpace(BaseSpace):
 
     body: tuple[BlockSpec, ...] = field(validator=min_len(1))
     candidates: tuple[CellOpSpec, ...] = field(validator=min_len(1))
-    taken: int | None = field(default=None, validator=optional([instance_of(int), ge(1)]))
+    taken: int | None = field(default=None, validator=optional(POSITIVE_INTEGER))
 
     def __attrs_post_init__(self) -> None:
         check_candidates(self.name, self.candidates, in_cells=True)
@@ -60,7 +62,7 @@ class CellSpace(BaseSpace):
 
     @cached_property
     def kinds(self) -> dict[CellKind, CellChoices]:
-        """What is chosen in each kind of cell, the normal ones first."""
+        """The choices in each kind of cell, normal cells first."""
         found: dict[CellKind, CellSpec] = {}
         for block in self.body:
             for kind, cell in block.op.kinds.items() if isinstance(block.op, CellStackSpec) else ():
@@ -73,7 +75,7 @@ class CellSpace(BaseSpace):
 
     @cached_property
     def options(self) -> tuple[int, ...]:
-        """Of each kind of cell, how many operations each edge has, then how many ways each node to choose its edges."""
+        """For each kind of cell: how many operations an edge has, then how many ways a node to choose its edges."""
         return tuple(chain.from_iterable(choices.options for choices in self.kinds.values()))
 
     @property
@@ -140,11 +142,7 @@ class CellSpace(BaseSpace):
         Raises:
             ValueError: for a wrong number of choices or a choice that is not there.
         """
-        if len(choices) != len(self.options):
-            raise ValueError(f"space {self.name!r} has {len(self.options)} choices, got {len(choices)}")
-        for index, (choice, count) in enumerate(zip(choices, self.options, strict=True)):
-            if not 0 <= choice < count:
-                raise ValueError(f"choice {index} has options 0 to {count - 1}, got {choice}")
+        check_choices(self.name, choices, self.options)
         cells = {kind: one.cell_of([choices[n] for n in self._numbers(kind)]) for kind, one in self.kinds.items()}
         return self.with_cells(cells, name=name)
 
@@ -205,7 +203,7 @@ class CellSpace(BaseSpace):
         return tuple(terms)
 
     def _keeping(self, kind: CellKind) -> Iterator[tuple[int | None, tuple[int, ...]]]:
-        """For every edge of a kind of cell the choice of its node, if that has one, and the options that keep it."""
+        """For every edge of a kind of cell: the choice of its node, if it has one, and the options that keep it."""
         one, numbers = self.kinds[kind], self._numbers(kind)
         chosen = iter(numbers[len(one.cell.edges) :])
         for sets in one.sets:
@@ -215,7 +213,7 @@ class CellSpace(BaseSpace):
 
     @cached_property
     def forms(self) -> CellForms:
-        """Its nets, each once."""
+        """The nets of the space by their forms: each net once."""
         return CellForms(self)
 
     def size(self) -> int:

@@ -4,6 +4,7 @@ from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_operations import NoneSpec, ReluConvSpec, ReluSeparableConvSpec, ResidualReductionSpec
 from pnas_ops.data.cell_space import CellSpace
 from pnas_ops.data.cells import CellEdge, CellSpec, CellStackSpec, Join
+from pnas_ops.data.space import space_name
 from pnas_ops.data.specs import CellOpSpec, ClassifierSpec, IdentitySpec, LinearConvSpec, PoolSpec
 
 DARTS_OPERATIONS: dict[str, CellOpSpec] = {
@@ -74,7 +75,7 @@ def nas_bench_201_space(
         stack = CellStackSpec(channels=width, cells=(1,), normal=cell, preprocessed=False)
         body += [BlockSpec(op=stack, in_channels=width, out_channels=width)] * blocks_per_stage
     return CellSpace(
-        name=_name("nas-bench-201", width_mult, blocks_per_stage, 5),
+        name=space_name("nas-bench-201", width_mult, blocks_per_stage, 5),
         resolution=resolution,
         stem=(BlockSpec(op=LinearConvSpec(kernel_size=3), in_channels=in_channels, out_channels=channels),),
         body=tuple(body),
@@ -113,7 +114,7 @@ def darts_space(
     channels = _even(36 * width_mult)
     stem = BlockSpec(op=LinearConvSpec(kernel_size=3), in_channels=in_channels, out_channels=3 * channels)
     return _darts_space(
-        name=_name("darts", width_mult, blocks_per_stage, 6),
+        name=space_name("darts", width_mult, blocks_per_stage, 6),
         stem=(stem,),
         channels=channels,
         blocks_per_stage=blocks_per_stage,
@@ -136,7 +137,7 @@ def darts_imagenet_space(
         BlockSpec(op=ReluConvSpec(kernel_size=3), in_channels=channels // 2, out_channels=channels, stride=2),
     )
     return _darts_space(
-        name=_name("darts-imagenet", width_mult, blocks_per_stage, 4),
+        name=space_name("darts-imagenet", width_mult, blocks_per_stage, 4),
         stem=stem,
         channels=channels,
         blocks_per_stage=blocks_per_stage,
@@ -174,7 +175,3 @@ def _darts_space(
 
 def _even(channels: float) -> int:
     return max(2, 2 * round(channels / 2))
-
-
-def _name(kind: str, width_mult: float, blocks_per_stage: int, usual: int) -> str:
-    return f"{kind}-{width_mult:g}" + ("" if blocks_per_stage == usual else f"-{blocks_per_stage}")

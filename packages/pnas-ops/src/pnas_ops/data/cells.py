@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from attrs import evolve, field, frozen
 from attrs.validators import deep_iterable, ge, in_, instance_of, min_len
 
+from pnas_ops.data.ranges import POSITIVE_INTEGER
+
 if TYPE_CHECKING:
     from pnas_ops.data.specs import CellOpSpec
 
@@ -14,7 +16,6 @@ CellKind = Literal["normal", "reduction"]
 Join = Literal["sum", "concatenation"]
 
 _STATE: Any = [instance_of(int), ge(0)]
-_POSITIVE: Any = [instance_of(int), ge(1)]
 
 
 @frozen(kw_only=True)
@@ -59,16 +60,16 @@ class CellSpec:
 
     @property
     def edges(self) -> tuple[CellEdge, ...]:
-        """Those of all nodes."""
+        """The edges of all nodes."""
         return tuple(chain.from_iterable(self.nodes))
 
     @property
     def widening(self) -> int:
-        """Output channels by those of a node."""
+        """The output's channels as a multiple of a node's."""
         return len(self.outputs) if self.join == "concatenation" else 1
 
     def with_operations(self, ops: Sequence["CellOpSpec"]) -> "CellSpec":
-        """The same graph with these operations, one an edge."""
+        """The same graph with these operations, one for each edge."""
         given = iter(ops)
         nodes = tuple(tuple(evolve(edge, op=next(given)) for edge in edges) for edges in self.nodes)
         return evolve(self, nodes=nodes)
@@ -95,8 +96,8 @@ class CellStackSpec:
             ImageNet; what is before them is then the earlier input of the first cell.
     """
 
-    channels: int = field(validator=_POSITIVE)
-    cells: tuple[int, ...] = field(validator=[min_len(1), deep_iterable(_POSITIVE)])
+    channels: int = field(validator=POSITIVE_INTEGER)
+    cells: tuple[int, ...] = field(validator=[min_len(1), deep_iterable(POSITIVE_INTEGER)])
     normal: CellSpec
     reduction: CellSpec | None = None
     preprocessed: bool = field(default=True, validator=instance_of(bool))
@@ -122,24 +123,24 @@ class CellStackSpec:
 
     @property
     def stride(self) -> int:
-        """Of the stack as a whole."""
+        """The stride of the stack as a whole."""
         return 1 << (len(self.cells) - 1 + self.halved_first)
 
     @property
     def out_channels(self) -> int:
-        """Of the last cell."""
+        """Output channels of the last cell."""
         return self.normal.widening * self.channels << (len(self.cells) - 1)
 
     @property
     def kinds(self) -> dict[CellKind, CellSpec]:
-        """Its different cells."""
+        """Its different cells by their kind."""
         found: dict[CellKind, CellSpec] = {"normal": self.normal}
         if self.reduction is not None:
             found["reduction"] = self.reduction
         return found
 
     def with_cells(self, cells: Mapping[CellKind, CellSpec]) -> "CellStackSpec":
-        """The same stack of other cells."""
+        """The same stack with other cells."""
         return evolve(self, normal=cells["normal"], reduction=None if self.reduction is None else cells["reduction"])
 
     @property

@@ -1,4 +1,4 @@
-"""Nets told apart by their choices: how many there are, some at random, and those that are like one."""
+"""Spaces of nets that are identified by their choices: counting, sampling, mutation, crossover, neighbours."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -31,6 +31,19 @@ def as_shares(counts: Sequence[int]) -> Tensor:
     """How large a part of their sum each of some counts is, however large they are."""
     total = sum(counts)
     return torch.tensor([count / total for count in counts], dtype=torch.float64)
+
+
+def check_choices(space_name: str, choices: Sequence[int], options: Sequence[int]) -> None:
+    """Refuses anything but one of its options for each choice of the space of this name.
+
+    Raises:
+        ValueError: for a wrong number of choices, or an option that is not there.
+    """
+    if len(choices) != len(options):
+        raise ValueError(f"space {space_name!r} has {counted(len(options), 'choice')}, got {len(choices)}")
+    for number, (choice, count) in enumerate(zip(choices, options, strict=True)):
+        if not 0 <= choice < count:
+            raise ValueError(f"choice {number} of space {space_name!r} has options 0 to {count - 1}, got {choice}")
 
 
 class ChoiceSpace(ABC, Generic[Net]):
@@ -69,7 +82,7 @@ class ChoiceSpace(ABC, Generic[Net]):
         return tuple(range(len(self.options)))
 
     def of_choices(self, of_mixtures: Sequence[Value]) -> tuple[Value, ...]:
-        """What is the same for all mixtures of a choice, once for each choice.
+        """From a value for each mixture, the same for all of one choice, to one for each choice.
 
         Args:
             of_mixtures: something of each mixture, such as its probabilities.

@@ -1,4 +1,4 @@
-"""What a net costs, where that is no sum over choices: each term hangs on a few of them."""
+"""What a net costs, where that is no sum over single choices: each term depends on a few of them."""
 
 from collections.abc import Sequence
 from math import prod
@@ -43,7 +43,7 @@ class CostTerm:
         return row
 
     def of(self, choices: Sequence[int]) -> tuple["AnyWorkload", ...]:
-        """What the net with these choices, one for each choice of the space, computes here."""
+        """What the net with these choices (one option for each choice of the space) computes here."""
         return self.computed[self.row(choices)]
 
 
@@ -57,11 +57,11 @@ class HasCostTerms(Protocol):
 
 @frozen(kw_only=True)
 class Condition:
-    """When a choice means something: beside some options of another choice, and beside the others not.
+    """When a choice matters: only beside some options of another choice.
 
     Attributes:
         choice: the number of the other one.
-        options: those of its options beside which it does.
+        options: the options of that choice beside which it matters.
     """
 
     choice: int
@@ -70,7 +70,7 @@ class Condition:
 
 @runtime_checkable
 class HasConditions(Protocol):
-    """A space of which some choices mean nothing beside others: several ways to choose then give the same net."""
+    """A space in which some choices do not matter beside others, so that several choices give the same net."""
 
     def conditions(self) -> tuple[Condition | None, ...]:
         """When each choice means something; None where it always does."""

@@ -7,7 +7,7 @@ _LINE_CHARACTERS = 200
 
 
 class PnasError(Exception):
-    """What is wrong, and the way out of it, each as a part of one line; the base of all errors of that kind.
+    """An error that a user can mend: what is wrong, and the way out, as two parts of one line.
 
     A program prints the line and nothing else; one that knows a better way out for its own users takes `what` and says
     that instead. Errors of the packages are of a built-in class too, such as `ValueError`.
@@ -31,7 +31,7 @@ class PnasError(Exception):
 
 
 def in_one_line(error: BaseException) -> str:
-    """What an error of another library says, shortened; its type where it says nothing."""
+    """The message of another library's error in one line, shortened; the error's type where it has none."""
     if isinstance(error, KeyError) and error.args:
         text = f"{error.args[0]} is missing or unknown"
     else:

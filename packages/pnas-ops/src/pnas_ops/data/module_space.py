@@ -10,6 +10,7 @@ from attrs.validators import ge, instance_of, min_len
 from pnas_ops.data.choice_space import ChoiceSpace
 from pnas_ops.data.html_table import html_table
 from pnas_ops.data.listings import counted, listing, shortened
+from pnas_ops.data.ranges import POSITIVE_INTEGER
 
 Shape = tuple[int, ...]
 
@@ -22,7 +23,7 @@ class ModuleWorkload:
 
     Attributes:
         title: what people call it: "original", "5x5"; two that differ in nothing else are equal.
-        operators: those that a forward pass ran, in order, each with its shapes and options; none compute nothing.
+        operators: what a forward pass ran, in order, each with its shapes and options; empty computes nothing.
         input_shapes: of the module's inputs, one after the other, batch included.
         dtype: of its inputs: "float32".
         macs: multiply-accumulates, as `count_macs` counts them.
@@ -36,11 +37,11 @@ class ModuleWorkload:
     dtype: str = "float32"
     macs: int = field(default=0, validator=_COUNT)
     parameters: int = field(default=0, validator=_COUNT)
-    kernel_size: int = field(default=1, validator=[instance_of(int), ge(1)])
+    kernel_size: int = field(default=1, validator=POSITIVE_INTEGER)
 
     @property
     def computes_nothing(self) -> bool:
-        """Whether it hands on its input, or zeros, so that it costs nothing on any device."""
+        """Whether it returns its input, or zeros, so that it costs nothing on any device."""
         return not self.operators
 
     @cached_property
@@ -100,7 +101,7 @@ class ModuleArchitecture:
 
     @property
     def input_shapes(self) -> tuple[Shape, ...]:
-        """Of the net's inputs."""
+        """The shapes of the net's inputs, batch included."""
         return self.rest.input_shapes
 
     def __repr__(self) -> str:
@@ -158,7 +159,7 @@ class ModuleSpace(ChoiceSpace[ModuleArchitecture]):
 
     @property
     def input_shapes(self) -> tuple[Shape, ...]:
-        """Of the net's inputs."""
+        """The shapes of the net's inputs, batch included."""
         return self.rest.input_shapes
 
     @property

@@ -11,7 +11,7 @@ from attrs.validators import deep_iterable, instance_of, min_len
 from torch import Tensor
 
 from pnas_ops.data.blocks import BlockSpec
-from pnas_ops.data.choice_space import ChoiceSpace, as_shares, random_choices
+from pnas_ops.data.choice_space import ChoiceSpace, as_shares, check_choices, random_choices
 from pnas_ops.data.cost_terms import Condition, CostTerm
 from pnas_ops.data.listings import block_rows, counted, html_listing, images_to_classes, listing, shortened
 from pnas_ops.data.network_stage import RISING_NUMBERS, NetworkStage
@@ -26,7 +26,7 @@ class NetworkSpace(ChoiceSpace[Architecture]):
     The choices are, in this order: the resolution; then of each stage its width, its depth, and the operation of each
     of its blocks. Blocks beyond the depth are not there, and their operations mean nothing.
 
-    A block's cost hangs on its own width and on that before it, and of all blocks on the resolution: `cost_terms`.
+    A block's cost depends on its own width, the width before it and the resolution: see `cost_terms`.
 
     Attributes:
         name: of the space, and of its nets where they are given none.
@@ -51,8 +51,8 @@ class NetworkSpace(ChoiceSpace[Architecture]):
         check_candidates(self.name, self.candidates)
         if squeezed := [str(op) for op in self.candidates if op.squeeze_excitation]:
             raise ValueError(
-                f"space {self.name!r} has the candidate {squeezed[0]}: how far squeeze-excitation squeezes would hang "
-                "on the width; take it without"
+                f"space {self.name!r} has the candidate {squeezed[0]}: how far squeeze-excitation squeezes would "
+                "depend on the width; take it without"
             )
         if not isinstance(self.head.op, ClassifierSpec) or self.head.op.pre_activation:
             raise ValueError(
@@ -126,7 +126,7 @@ class NetworkSpace(ChoiceSpace[Architecture]):
 
     @property
     def option_names(self) -> tuple[tuple[str, ...], ...]:
-        """Of each choice, its options in words."""
+        """The options of each choice in words."""
         texts = [_texts("resolution", self.resolutions)]
         for stage in self.stages:
             texts += [_texts("width", stage.widths), _texts("depth", stage.depths)]
@@ -139,11 +139,7 @@ class NetworkSpace(ChoiceSpace[Architecture]):
         Raises:
             ValueError: for a wrong number of choices or a choice that is not there.
         """
-        if len(choices) != len(self.options):
-            raise ValueError(f"space {self.name!r} has {len(self.options)} choices, got {len(choices)}")
-        for number, (choice, count) in enumerate(zip(choices, self.options, strict=True)):
-            if not 0 <= choice < count:
-                raise ValueError(f"choice {number} of space {self.name!r} has options 0 to {count - 1}, got {choice}")
+        check_choices(self.name, choices, self.options)
         blocks = [*self.stem]
         for stage, (width, depth, *taken) in zip(self.stages, self._by_stage(choices), strict=True):
             channels = stage.widths[width]

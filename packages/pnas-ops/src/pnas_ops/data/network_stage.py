@@ -4,12 +4,11 @@ from itertools import pairwise
 from typing import Any
 
 from attrs import field, frozen
-from attrs.validators import deep_iterable, ge, instance_of, min_len
+from attrs.validators import deep_iterable, min_len
 
 from pnas_ops.data.blocks import BlockSpec
+from pnas_ops.data.ranges import POSITIVE_INTEGER
 from pnas_ops.data.specs import MBConvSpec
-
-_NUMBER: Any = [instance_of(int), ge(1)]
 
 
 def _rising(instance: object, attribute: Any, value: tuple[int, ...]) -> None:
@@ -17,7 +16,7 @@ def _rising(instance: object, attribute: Any, value: tuple[int, ...]) -> None:
         raise ValueError(f"{type(instance).__name__}.{attribute.name} must rise from one to the next, got {value}")
 
 
-RISING_NUMBERS: Any = [min_len(1), deep_iterable(_NUMBER), _rising]
+RISING_NUMBERS: Any = [min_len(1), deep_iterable(POSITIVE_INTEGER), _rising]
 """Validators of what a choice is among: widths, depths, resolutions."""
 
 
@@ -30,7 +29,7 @@ class NetworkStage:
 
     widths: tuple[int, ...] = field(validator=RISING_NUMBERS)
     depths: tuple[int, ...] = field(validator=RISING_NUMBERS)
-    stride: int = field(validator=_NUMBER)
+    stride: int = field(validator=POSITIVE_INTEGER)
 
     @property
     def deepest(self) -> int:
@@ -38,13 +37,13 @@ class NetworkStage:
         return self.depths[-1]
 
     def ways_by_depth(self, operations: int) -> list[int]:
-        """In how many ways the blocks of each depth can have one of so many operations each."""
+        """For each depth, in how many ways its blocks can each have one of so many operations."""
         return [operations**depth for depth in self.depths]
 
     def first_block(self, op: MBConvSpec, in_channels: int, out_channels: int) -> BlockSpec:
-        """That of a net which has these widths before and in the stage."""
+        """The first block, in a net with these widths before and in the stage."""
         return BlockSpec(op=op, in_channels=in_channels, out_channels=out_channels, stride=self.stride)
 
     def other_block(self, op: MBConvSpec, channels: int) -> BlockSpec:
-        """Any of the others, in a net which has this width in the stage."""
+        """Any other block, in a net with this width in the stage."""
         return BlockSpec(op=op, in_channels=channels, out_channels=channels, residual=True)

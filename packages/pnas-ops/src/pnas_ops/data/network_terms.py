@@ -40,7 +40,7 @@ def _terms(space: NetworkSpace) -> Iterator[CostTerm]:
 def _term(
     space: NetworkSpace, sizes: Sequence[int], numbers: Sequence[int], block_of: Callable[..., BlockSpec | None]
 ) -> CostTerm:
-    """Of the resolution and the choices with these numbers, by whose options `block_of` gives a block.
+    """The term of the resolution and of the choices with these numbers, from whose options `block_of` makes a block.
 
     Args:
         space: whose choices they are.

@@ -1,4 +1,4 @@
-"""What a class has to say so that its objects can stand in nets beside the operations of this package."""
+"""The base class of user-defined operations, which stand in nets like those of this package."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -54,7 +54,7 @@ class OwnOperation(ABC):
 
 
 def answer(op: OwnOperation, asked: str, ask: Callable[[], _Answer]) -> _Answer:
-    """What somebody's own operation says when it is asked.
+    """Calls a method of a user-defined operation.
 
     Raises:
         OperationError: naming the operation and what it was asked, where it raises anything.

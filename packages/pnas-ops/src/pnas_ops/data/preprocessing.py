@@ -5,10 +5,11 @@ from typing import Literal
 
 import torch
 from attrs import field, frozen
-from attrs.validators import ge, in_, instance_of, optional
+from attrs.validators import in_, optional
 from torch import Tensor
 
 from pnas_ops.data.listings import counted
+from pnas_ops.data.ranges import POSITIVE_INTEGER
 
 _COUNTS = {"RGB": 3, "grey": 1}
 
@@ -21,7 +22,7 @@ class Preprocessing:
         height, width: in pixels.
         channels: "RGB", in this order, or "grey".
         mean, std: of each channel, of pixels scaled to [0, 1].
-        shorter_side: to which that of a photo is brought (bilinear, antialiased), before the middle of `height` x
+        shorter_side: pixels to which a photo is resized (bilinear, antialiased) before the middle of `height` x
             `width` is cut out of it; None where nobody has said.
 
     Raises:
@@ -29,12 +30,12 @@ class Preprocessing:
             out of which nothing of the size can be cut.
     """
 
-    height: int = field(validator=[instance_of(int), ge(1)])
-    width: int = field(validator=[instance_of(int), ge(1)])
+    height: int = field(validator=POSITIVE_INTEGER)
+    width: int = field(validator=POSITIVE_INTEGER)
     channels: Literal["RGB", "grey"] = field(validator=in_(tuple(_COUNTS)))
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    shorter_side: int | None = field(default=None, validator=optional([instance_of(int), ge(1)]))
+    shorter_side: int | None = field(default=None, validator=optional(POSITIVE_INTEGER))
 
     def __attrs_post_init__(self) -> None:
         count = _COUNTS[self.channels]
@@ -50,7 +51,7 @@ class Preprocessing:
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:
-        """Of one image: (1, C, H, W)."""
+        """The shape of one image: (1, C, H, W)."""
         return (1, _COUNTS[self.channels], self.height, self.width)
 
     def __call__(self, pixels: Tensor) -> Tensor:

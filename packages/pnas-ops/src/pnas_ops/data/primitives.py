@@ -32,7 +32,7 @@ class Primitive:
 
     Attributes:
         name: what people call it.
-        blocks: of it; none where it cannot stand.
+        blocks: that make it up; none where it cannot stand.
         misfit: why it cannot stand; empty where it can.
     """
 

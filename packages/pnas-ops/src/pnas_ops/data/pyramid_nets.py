@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pnas_ops.data.blocks import BlockSpec
-from pnas_ops.data.space import Architecture
+from pnas_ops.data.space import Architecture, space_name
 from pnas_ops.data.specs import (
     ClassifierSpec,
     EdgeSpec,
@@ -54,7 +54,7 @@ def pyramid_tree_architecture(
     """A PyramidNet of tree blocks; its defaults are those of the released CIFAR-10 net, which has 54 of them.
 
     Args:
-        edges: those of each block, see `TreeBlockSpec`; one row a block.
+        edges: the edges of each block, see `TreeBlockSpec`; one row a block.
         name: of the net.
         blocks_per_stage: every stage but the first begins with a stride of 2.
         stem_channels: of the first convolution, from which the bottleneck widths grow.
@@ -103,7 +103,7 @@ def cifar_tree_space(
     widths = pyramid_widths(3 * blocks_per_stage, start=stem_channels, growth=growth)
     stages = (widths[start : start + blocks_per_stage] for start in range(0, len(widths), blocks_per_stage))
     return TreeSpace(
-        name=f"cifar-tree-{width_mult:g}" + ("" if blocks_per_stage == 18 else f"-{blocks_per_stage}"),
+        name=space_name("cifar-tree", width_mult, blocks_per_stage, 18),
         resolution=resolution,
         stem=(BlockSpec(op=LinearConvSpec(kernel_size=3), in_channels=3, out_channels=stem_channels),),
         stages=tuple(TreeStage(widths=part, stride=2 if index else 1) for index, part in enumerate(stages)),

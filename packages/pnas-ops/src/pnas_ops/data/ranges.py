@@ -1,9 +1,13 @@
-"""The numbers that a field may have."""
+"""Validators for the numbers that a field may have."""
 
 from numbers import Integral, Real
 from typing import Any
 
 from attrs import frozen
+from attrs.validators import ge, instance_of
+
+POSITIVE_INTEGER: Any = [instance_of(int), ge(1)]
+"""Validators of a field that counts something of which there is at least one: channels, blocks, pixels."""
 
 
 @frozen

@@ -47,7 +47,7 @@ class Extent:
         return self.sees + ceil(ceil(self.more / self.step) * self.step)
 
     def through(self, window: Window) -> "Extent":
-        """That of what reads this one in windows."""
+        """The extent of a map whose pixels read this one in windows."""
         read = evolve(self, more=self.more + (window.reads - 1) * self.jump, jump=self.jump * window.stride)
         if read.jump < read.step:
             return read
@@ -61,17 +61,17 @@ class ReceptiveField:
     extents: tuple[Extent, ...]
 
     def through(self, windows: Sequence[Window]) -> "ReceptiveField":
-        """That of what reads this one in windows, one for each dimension."""
+        """The field of a map whose pixels read this one in windows, one for each dimension."""
         return ReceptiveField(
             tuple(extent.through(window) for extent, window in zip(self.extents, windows, strict=True))
         )
 
     def joined(self, other: "ReceptiveField") -> "ReceptiveField":
-        """That of what reads both at the same place: the larger one, along each dimension."""
+        """The field of a map that reads both at the same place: the larger one, along each dimension."""
         pairs = zip(self.extents, other.extents, strict=True)
         return ReceptiveField(tuple(max(pair, key=lambda extent: (extent.pixels, extent.more)) for pair in pairs))
 
     @property
     def pixels(self) -> tuple[int, ...]:
-        """Along each dimension."""
+        """The size along each dimension, in pixels."""
         return tuple(extent.pixels for extent in self.extents)

@@ -9,7 +9,7 @@ def cell_space_size(*, inputs: int = 2, operations: int, joins: int, blocks: int
 
     Args:
         inputs: the hidden states that either input of a block is chosen from.
-        operations: those that are chosen from for either input.
+        operations: the operations that are chosen from for either input.
         joins: the ways to join the two, such as a sum and a concatenation.
         blocks: of a cell.
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from attrs import field, frozen
-from attrs.validators import ge, instance_of, min_len, optional
+from attrs.validators import min_len, optional
 
 from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_operations import NoneSpec
@@ -21,6 +21,7 @@ from pnas_ops.data.listings import (
     shortened,
 )
 from pnas_ops.data.misfits import misfit, resizes
+from pnas_ops.data.ranges import POSITIVE_INTEGER
 from pnas_ops.data.specs import ClassifierSpec, IdentitySpec, OpSpec, ZeroSpec
 
 
@@ -28,9 +29,9 @@ from pnas_ops.data.specs import ClassifierSpec, IdentitySpec, OpSpec, ZeroSpec
 class Stage:
     """`depth` blocks of `width` output channels; the first has `stride`, the others 1."""
 
-    width: int = field(validator=[instance_of(int), ge(1)])
-    depth: int = field(validator=[instance_of(int), ge(1)])
-    stride: int = field(validator=[instance_of(int), ge(1)])
+    width: int = field(validator=POSITIVE_INTEGER)
+    depth: int = field(validator=POSITIVE_INTEGER)
+    stride: int = field(validator=POSITIVE_INTEGER)
 
 
 def check_chain(blocks: Sequence[BlockSpec]) -> None:
@@ -50,7 +51,7 @@ class Architecture:
     """A net: its blocks from first to last, for square images of `resolution` pixels."""
 
     name: str
-    resolution: int = field(validator=[instance_of(int), ge(1)])
+    resolution: int = field(validator=POSITIVE_INTEGER)
     blocks: tuple[BlockSpec, ...] = field(validator=min_len(1))
 
     def __attrs_post_init__(self) -> None:
@@ -63,12 +64,12 @@ class Architecture:
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:
-        """Of one image: (1, C, H, W)."""
+        """The shape of one image: (1, C, H, W)."""
         return (1, self.in_channels, self.resolution, self.resolution)
 
     @property
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Its only input's, as for nets that may have several."""
+        """The shapes of its inputs, of which there is one."""
         return (self.input_shape,)
 
     @property
@@ -114,7 +115,7 @@ class BaseSpace(ChoiceSpace[Architecture]):
     """
 
     name: str
-    resolution: int = field(validator=[instance_of(int), ge(1)])
+    resolution: int = field(validator=POSITIVE_INTEGER)
     stem: tuple[BlockSpec, ...] = field(validator=min_len(1))
     head: BlockSpec
 
@@ -155,7 +156,7 @@ class BaseSpace(ChoiceSpace[Architecture]):
 
     @property
     def option_names(self) -> tuple[tuple[str, ...], ...]:
-        """What the options of each choice are called."""
+        """The names of each choice's options."""
         return tuple(tuple(str(block.op) for block in row) for row in self.mixed)
 
     def __repr__(self) -> str:
@@ -182,17 +183,12 @@ class PositionSpace(BaseSpace):
 
     @abstractmethod
     def _taken(self, architecture: Architecture) -> tuple[BlockSpec, ...]:
-        """What the net has at every position; anything where it is of another space."""
+        """The net's block at every position; anything for a net of another space."""
 
     @property
     def options(self) -> tuple[int, ...]:
         """How many candidates each searched position has."""
         return tuple(map(len, self.mixed))
-
-    @property
-    def option_names(self) -> tuple[tuple[str, ...], ...]:
-        """Of each searched position, its candidates in words."""
-        return tuple(tuple(str(block.op) for block in row) for row in self.mixed)
 
     def architecture(self, choices: Sequence[int], *, name: str = "") -> Architecture:
         """The net that takes candidate `choices[i]` at searched position i.
@@ -304,6 +300,11 @@ class SearchSpace(PositionSpace):
             for op in candidates
             if misfit(op, in_channels, out_channels, stride=stride, residual=residual) is None
         )
+
+
+def space_name(kind: str, width_mult: float, blocks_per_stage: int, usual: int) -> str:
+    """What a named space is called at a width and depth: "cifar-mbconv-0.5", with "-2" where 2 blocks are unusual."""
+    return f"{kind}-{width_mult:g}" + ("" if blocks_per_stage == usual else f"-{blocks_per_stage}")
 
 
 def check_candidates(name: str, candidates: Sequence[object], *, in_cells: bool = False) -> None:

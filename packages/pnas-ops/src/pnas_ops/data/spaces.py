@@ -7,7 +7,7 @@ from types import MappingProxyType
 from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.network_space import NetworkSpace
 from pnas_ops.data.network_stage import NetworkStage
-from pnas_ops.data.space import SearchSpace, Stage
+from pnas_ops.data.space import SearchSpace, Stage, space_name
 from pnas_ops.data.specs import ClassifierSpec, ConvSpec, LinearConvSpec, MBConvSpec, OpSpec, ZeroSpec
 
 
@@ -31,7 +31,7 @@ def imagenet_mbconv_space(
     The last stage has one block, whatever the number in the others.
     """
     return _mbconv_space(
-        name=_name("imagenet-mbconv", width_mult, blocks_per_stage, 4),
+        name=space_name("imagenet-mbconv", width_mult, blocks_per_stage, 4),
         resolution=resolution,
         stem_channels=(scale_width(32, width_mult), scale_width(16, width_mult)),
         stem_strides=(2, 1),
@@ -52,7 +52,7 @@ def mcunet_space(
     blocks; here each of them but the first may be skipped.
     """
     return _mbconv_space(
-        name=_name("mcunet", width_mult, blocks_per_stage, 4),
+        name=space_name("mcunet", width_mult, blocks_per_stage, 4),
         resolution=resolution,
         stem_channels=(scale_width(32, width_mult), scale_width(16, width_mult)),
         stem_strides=(2, 1),
@@ -88,7 +88,7 @@ def cifar_mbconv_space(
 ) -> SearchSpace:
     """A space for CIFAR-10 that two CPU cores can search: 9 searched blocks, nets of 2 to 25 million MACs."""
     return _mbconv_space(
-        name=_name("cifar-mbconv", width_mult, blocks_per_stage, 3),
+        name=space_name("cifar-mbconv", width_mult, blocks_per_stage, 3),
         resolution=resolution,
         stem_channels=(scale_width(16, width_mult), scale_width(24, width_mult)),
         stem_strides=(1, 2),
@@ -117,7 +117,7 @@ def nas_bench_macro_space(
     depths = (max(1, blocks_per_stage - 1), blocks_per_stage, blocks_per_stage)
     stem, *widths = (scale_width(width, width_mult) for width in (32, 64, 128, 256))
     return SearchSpace(
-        name=_name("nas-bench-macro", width_mult, blocks_per_stage, 3),
+        name=space_name("nas-bench-macro", width_mult, blocks_per_stage, 3),
         resolution=resolution,
         stem=(BlockSpec(op=ConvSpec(kernel_size=3, activation="relu"), in_channels=3, out_channels=stem),),
         stages=tuple(Stage(width=width, depth=depth, stride=2) for width, depth in zip(widths, depths, strict=True)),
@@ -136,7 +136,7 @@ def digits_mbconv_space(
 ) -> SearchSpace:
     """The demo's space, for small grey images: 6 searched blocks."""
     return _mbconv_space(
-        name=_name("digits-mbconv", width_mult, blocks_per_stage, 3),
+        name=space_name("digits-mbconv", width_mult, blocks_per_stage, 3),
         resolution=resolution,
         in_channels=1,
         stem_channels=(scale_width(16, width_mult), scale_width(16, width_mult)),
@@ -162,7 +162,7 @@ def cifar_network_space(
         resolution: the larger one, in pixels; the other is three quarters of it, or what strides divide.
     """
     return _network_space(
-        name=_name("cifar-network", width_mult, blocks_per_stage, 3),
+        name=space_name("cifar-network", width_mult, blocks_per_stage, 3),
         resolution=resolution,
         stem_channels=(scale_width(16, width_mult), scale_width(24, width_mult)),
         stem_strides=(1, 2),
@@ -178,13 +178,13 @@ def cifar_network_space(
 def digits_network_space(
     width_mult: float = 1.0, *, blocks_per_stage: int = 2, classes: int = 10, resolution: int = 16
 ) -> NetworkSpace:
-    """The same for small grey images: two stages.
+    """A network-level space for small grey images: two stages.
 
     Args:
         width_mult, blocks_per_stage, classes, resolution: as `cifar_network_space` takes them.
     """
     return _network_space(
-        name=_name("digits-network", width_mult, blocks_per_stage, 2),
+        name=space_name("digits-network", width_mult, blocks_per_stage, 2),
         resolution=resolution,
         in_channels=1,
         stem_channels=(scale_width(16, width_mult), scale_width(16, width_mult)),
@@ -195,12 +195,8 @@ def digits_network_space(
     )
 
 
-def _name(kind: str, width_mult: float, blocks_per_stage: int, usual: int) -> str:
-    return f"{kind}-{width_mult:g}" + ("" if blocks_per_stage == usual else f"-{blocks_per_stage}")
-
-
 def _imagenet_stages(width_mult: float, blocks_per_stage: int) -> tuple[Stage, ...]:
-    """Those of the original; the last has one block, whatever the number in the others."""
+    """The original's stages; the last has one block, whatever the number in the others."""
     widths, strides = (24, 40, 80, 96, 192, 320), (2, 2, 2, 1, 2, 1)
     depths = (*[blocks_per_stage] * 5, 1)
     return tuple(

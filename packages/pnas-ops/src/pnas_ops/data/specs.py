@@ -14,6 +14,7 @@ from pnas_ops.data.cell_operations import (
 )
 from pnas_ops.data.cells import CellEdge, CellStackSpec
 from pnas_ops.data.own_operation import OwnOperation
+from pnas_ops.data.ranges import POSITIVE_INTEGER
 
 Activation = Literal["relu6", "relu", "hswish", "silu"]
 PoolMode = Literal["average", "max"]
@@ -38,7 +39,6 @@ def _one_of(options: tuple[str, ...]) -> Any:
     return check
 
 
-_POSITIVE: list[Any] = [instance_of(int), ge(1)]
 _ODD: list[Any] = [instance_of(int), _odd]
 
 
@@ -47,7 +47,7 @@ class ConvSpec:
     """A dense convolution with BatchNorm and `activation`; `dilation` spreads its kernel."""
 
     kernel_size: int = field(validator=_ODD)
-    dilation: int = field(default=1, validator=_POSITIVE)
+    dilation: int = field(default=1, validator=POSITIVE_INTEGER)
     activation: Activation = field(default="relu6", validator=_one_of(get_args(Activation)))
 
     def __str__(self) -> str:
@@ -59,7 +59,7 @@ class SeparableConvSpec:
     """Depthwise `kernel_size`, then 1x1, BatchNorm and ReLU6 (MobileNet, arXiv 1704.04861); `dilation` spreads it."""
 
     kernel_size: int = field(validator=_ODD)
-    dilation: int = field(default=1, validator=_POSITIVE)
+    dilation: int = field(default=1, validator=POSITIVE_INTEGER)
 
     def __str__(self) -> str:
         return f"sep-{self.kernel_size}x{self.kernel_size}{_dilated(self.dilation)}"
@@ -73,7 +73,7 @@ class GroupedConvSpec:
     """
 
     kernel_size: int = field(validator=_ODD)
-    groups: int = field(validator=_POSITIVE)
+    groups: int = field(validator=POSITIVE_INTEGER)
     shuffle: bool = field(default=False, validator=instance_of(bool))
 
     def __str__(self) -> str:
@@ -95,7 +95,7 @@ class PreActivationSeparableConvSpec:
     """BatchNorm and ReLU, then depthwise `kernel_size` and 1x1 (order: He et al., arXiv 1603.05027)."""
 
     kernel_size: int = field(validator=_ODD)
-    dilation: int = field(default=1, validator=_POSITIVE)
+    dilation: int = field(default=1, validator=POSITIVE_INTEGER)
 
     def __str__(self) -> str:
         return f"presep-{self.kernel_size}x{self.kernel_size}{_dilated(self.dilation)}"
@@ -110,8 +110,8 @@ class BottleneckSpec:
     """
 
     kernel_size: int = field(validator=_ODD)
-    reduction: int = field(validator=_POSITIVE)
-    groups: int = field(default=1, validator=_POSITIVE)
+    reduction: int = field(validator=POSITIVE_INTEGER)
+    groups: int = field(default=1, validator=POSITIVE_INTEGER)
     activation: Activation = field(default="relu6", validator=_one_of(get_args(Activation)))
     shortcut: bool = field(default=False, validator=instance_of(bool))
 
@@ -149,7 +149,7 @@ class ShuffleUnitSpec:
 
     version: ShuffleVersion = field(validator=_one_of(get_args(ShuffleVersion)))
     kernel_size: int = field(validator=_ODD)
-    groups: int = field(default=1, validator=_POSITIVE)
+    groups: int = field(default=1, validator=POSITIVE_INTEGER)
     activation: Activation = field(default="relu6", validator=_one_of(get_args(Activation)))
 
     def __attrs_post_init__(self) -> None:
@@ -172,7 +172,7 @@ class MBConvSpec:
     """
 
     kernel_size: int = field(validator=_ODD)
-    expansion: int = field(validator=_POSITIVE)
+    expansion: int = field(validator=POSITIVE_INTEGER)
     squeeze_excitation: bool = field(default=False, validator=instance_of(bool))
     activation: Activation = field(default="relu6", validator=_one_of(get_args(Activation)))
     squeeze_from: SqueezeSource = field(default="hidden", validator=_one_of(get_args(SqueezeSource)))
@@ -262,7 +262,7 @@ class ClassifierSpec:
     and ReLU stand before all of it, which is what the last block of a pre-activation net leaves undone.
     """
 
-    hidden_channels: int | None = field(validator=optional(_POSITIVE))
+    hidden_channels: int | None = field(validator=optional(POSITIVE_INTEGER))
     pre_activation: bool = field(default=False, validator=instance_of(bool))
     activation: Activation = field(default="relu6", validator=_one_of(get_args(Activation)))
 
@@ -326,7 +326,7 @@ class TreeBlockSpec:
     have depth 2, 12 edges in all (ProxylessNAS, section 4.1; the cells of Cai et al., arXiv 1806.02639).
     """
 
-    hidden_channels: int = field(validator=_POSITIVE)
+    hidden_channels: int = field(validator=POSITIVE_INTEGER)
     edges: tuple[EdgeSpec, ...] = field(validator=_fills_two_trees)
 
     def __attrs_post_init__(self) -> None:

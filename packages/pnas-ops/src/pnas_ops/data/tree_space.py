@@ -3,28 +3,27 @@
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import chain
-from typing import Any, cast
+from typing import cast
 
 from attrs import evolve, field, frozen
-from attrs.validators import deep_iterable, ge, instance_of, min_len
+from attrs.validators import deep_iterable, min_len
 
 from pnas_ops.data.block_parts import block_parts
 from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_space import CellSpace
 from pnas_ops.data.network_space import NetworkSpace
+from pnas_ops.data.ranges import POSITIVE_INTEGER
 from pnas_ops.data.space import Architecture, PositionSpace, Row, SearchSpace, check_candidates, check_chain
 from pnas_ops.data.specs import EdgeSpec, IdentitySpec, TreeBlockSpec
 from pnas_ops.data.tree_texts import edge_name
-
-_NUMBER: Any = [instance_of(int), ge(1)]
 
 
 @frozen(kw_only=True)
 class TreeStage:
     """Blocks of trees with bottlenecks of these `widths`, one a block; the first has `stride`, the others 1."""
 
-    widths: tuple[int, ...] = field(validator=[min_len(1), deep_iterable(_NUMBER)])
-    stride: int = field(validator=_NUMBER)
+    widths: tuple[int, ...] = field(validator=[min_len(1), deep_iterable(POSITIVE_INTEGER)])
+    stride: int = field(validator=POSITIVE_INTEGER)
 
 
 @frozen(kw_only=True, repr=False)
@@ -41,8 +40,8 @@ class TreeSpace(PositionSpace):
     """
 
     stages: tuple[TreeStage, ...] = field(validator=min_len(1))
-    expansion: int = field(default=4, validator=_NUMBER)
-    depth: int = field(default=2, validator=_NUMBER)
+    expansion: int = field(default=4, validator=POSITIVE_INTEGER)
+    depth: int = field(default=2, validator=POSITIVE_INTEGER)
     candidates: tuple[EdgeSpec, ...] = field(validator=min_len(1))
 
     def __attrs_post_init__(self) -> None:
@@ -53,7 +52,7 @@ class TreeSpace(PositionSpace):
 
     @cached_property
     def blocks(self) -> tuple[BlockSpec, ...]:
-        """Those between stem and head, with an identity at every edge."""
+        """The blocks between stem and head, with an identity at every edge."""
         made = []
         in_channels = self.stem[-1].out_channels
         for stage in self.stages:
@@ -71,7 +70,7 @@ class TreeSpace(PositionSpace):
 
     @property
     def edges(self) -> int:
-        """Of a block: those of two trees of 2 + 4 + ... + 2^depth."""
+        """Edges of a block: two trees with 2 + 4 + ... + 2^depth each."""
         return (4 << self.depth) - 4
 
     @cached_property

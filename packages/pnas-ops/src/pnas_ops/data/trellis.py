@@ -3,21 +3,20 @@
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise, product
-from typing import Any
 
 import torch
 from attrs import evolve, field, frozen
-from attrs.validators import ge, instance_of, min_len
+from attrs.validators import min_len
 
 from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.choice_space import ChoiceSpace, as_shares
 from pnas_ops.data.cost_terms import CostTerm
 from pnas_ops.data.listings import counted, images_to_classes, shortened
+from pnas_ops.data.ranges import POSITIVE_INTEGER
 from pnas_ops.data.sizes import trellis_paths
 from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import OpSpec, UpsampleSpec
 
-_NUMBER: Any = [instance_of(int), ge(1)]
 _UPSAMPLE = UpsampleSpec(mode="bilinear", factor=2)
 
 
@@ -27,8 +26,8 @@ class TrellisSpace(ChoiceSpace[Architecture]):
 
     A net is the level of each of its layers. The first is at the finest level; each one after it is a level coarser
     (stride 2, twice the channels), at the same, or a level finer (half the channels, then twice the height and width),
-    as in Auto-DeepLab (arXiv 1901.02985). So a layer's level hangs on the one before: not every row of `options` is a
-    net.
+    as in Auto-DeepLab (arXiv 1901.02985). So a layer's level depends on the one before: not every row of `options` is
+    a net.
 
     Attributes:
         name: of the space, and of its nets where they are given none.
@@ -41,10 +40,10 @@ class TrellisSpace(ChoiceSpace[Architecture]):
     """
 
     name: str
-    resolution: int = field(validator=_NUMBER)
+    resolution: int = field(validator=POSITIVE_INTEGER)
     stem: tuple[BlockSpec, ...] = field(validator=min_len(1))
-    layers: int = field(validator=_NUMBER)
-    levels: int = field(validator=_NUMBER)
+    layers: int = field(validator=POSITIVE_INTEGER)
+    levels: int = field(validator=POSITIVE_INTEGER)
     op: OpSpec
     head: BlockSpec
 
@@ -213,7 +212,7 @@ class TrellisSpace(ChoiceSpace[Architecture]):
 
     @cached_property
     def _ways(self) -> list[list[int]]:
-        """By how many layers are still to come, and by level: the paths that go on from there."""
+        """The number of paths that go on from a level, by how many layers are still to come, and by level."""
         ways = [[1] * self.levels]
         for _ in range(self.layers - 1):
             ways.append([sum(ways[-1][near] for near in self._near(level)) for level in range(self.levels)])

@@ -4,13 +4,13 @@ from itertools import chain
 from typing import overload
 
 from attrs import evolve, field, frozen
-from attrs.validators import ge, instance_of
 
 from pnas_ops.data.block_parts import placed_parts
 from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_space import CellSpace
 from pnas_ops.data.cost_terms import CostTerm, HasCostTerms
 from pnas_ops.data.module_space import ModuleArchitecture, ModuleSpace, ModuleWorkload
+from pnas_ops.data.ranges import POSITIVE_INTEGER
 from pnas_ops.data.space import Architecture
 from pnas_ops.data.tree_space import Space
 
@@ -20,8 +20,8 @@ class Workload:
     """A block applied to one input of `height` x `width`."""
 
     block: BlockSpec
-    height: int = field(validator=[instance_of(int), ge(1)])
-    width: int = field(validator=[instance_of(int), ge(1)])
+    height: int = field(validator=POSITIVE_INTEGER)
+    width: int = field(validator=POSITIVE_INTEGER)
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:
@@ -30,12 +30,12 @@ class Workload:
 
     @property
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Its only input's, as for workloads that may have several."""
+        """The shapes of its inputs, of which there is one."""
         return (self.input_shape,)
 
     @property
     def computes_nothing(self) -> bool:
-        """Whether it hands on its input, so that it costs nothing on any device."""
+        """Whether it returns its input, or zeros, so that it costs nothing on any device."""
         return self.block.computes_nothing
 
     @property

@@ -14,7 +14,7 @@ from pnas_ops.exploring.protocols import Choices, Trial
 
 @define(kw_only=True, eq=False)
 class RegularizedEvolution(PlainStrategy):
-    """Changes the best of a few nets drawn from those told last: a net leaves the population for its age alone.
+    """Mutates the best of a few nets drawn from the latest ones: a net leaves the population only by its age.
 
     What a lucky training has made look good is forgotten unless its offspring are good too.
 

@@ -44,7 +44,7 @@ class FeasibleNets:
         return (choices for choices in self._every() if choices is not None)
 
     def sample(self, generator: torch.Generator, *, taken: Collection[Choices] = ()) -> Choices | None:
-        """One that is not taken, at random: each being equally probable, but where very few nets keep the limits.
+        """A random net that is not taken; all are equally probable, unless very few nets keep the limits.
 
         Random nets are drawn until one will do. After 200 in vain all that keep the limits are listed; where there are
         too many to look at, a net is chosen option by option, of those that leave a way to keep the limits. These nets
@@ -78,7 +78,7 @@ class FeasibleNets:
         )
 
     def near(self, choices: Choices, generator: torch.Generator, *, taken: Collection[Choices] = ()) -> Choices | None:
-        """One that is not taken and differs from a net in a choice, or in a few; a random one where none was found.
+        """A net that is not taken and differs from another in one or a few choices; a random one where none is found.
 
         Each choice is changed with a probability of 1 / choices, by the space's own `mutate`, until the net will do.
 

@@ -12,7 +12,7 @@ from pnas_ops.exploring.protocols import Choices, Trial
 
 @define(kw_only=True, eq=False)
 class LocalSearch(PlainStrategy):
-    """Asks for the neighbours of a net, goes to the first that is better, and begins anew where none is.
+    """Asks for the neighbours of a net, goes to the first that is better, and restarts where none is.
 
     Neighbours are the nets within the limits that differ in one choice, in random order: `ChoiceSpace.neighbours`.
 

@@ -16,7 +16,7 @@ class PlainStrategy(ABC):
     """A `Strategy` whose asking costs nothing.
 
     Attributes:
-        nets: that it may ask for.
+        nets: the nets that it may ask for.
     """
 
     nets: FeasibleNets = field(validator=instance_of(FeasibleNets))

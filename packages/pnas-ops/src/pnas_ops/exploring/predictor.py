@@ -1,4 +1,4 @@
-"""A small net that guesses how good nets are."""
+"""A small network that predicts how good nets are."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -36,13 +36,13 @@ class AccuracyPredictor:
     held_out: int
 
     def values(self, nets: Sequence[Choices]) -> Tensor:
-        """What it guesses of nets, (N,)."""
+        """The predicted values of nets, (N,)."""
         with torch.no_grad():
             guessed: Tensor = self.network(_encoded(self.space, nets))[:, 0]
         return guessed * self.deviation + self.mean
 
     def judge(self, architecture: object, generator: torch.Generator) -> Judgement:
-        """Its guess; nothing is random.
+        """The predicted value; nothing is random.
 
         Raises:
             ValueError: for a net of another space.

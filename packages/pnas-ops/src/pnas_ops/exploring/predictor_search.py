@@ -52,7 +52,7 @@ class PredictorSearch(PlainStrategy):
         self._told.append(trial)
 
     def _fitted(self) -> AccuracyPredictor:
-        """What has learned from the first nets: from how many, hangs on how many there are alone."""
+        """The predictor of the first nets; how many it learns from depends only on how many were told."""
         count = self.first
         while 2 * count <= len(self._told):
             count *= 2

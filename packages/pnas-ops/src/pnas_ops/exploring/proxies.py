@@ -1,4 +1,4 @@
-"""What an untrained net tells of how good it will be."""
+"""Zero-cost proxies: how good an untrained net is likely to be."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -19,7 +19,7 @@ _WITH_TWO_STATES = (nn.ReLU, nn.ReLU6)
 
 
 class ProxyError(PnasError, ValueError):
-    """A net of which a proxy can tell nothing."""
+    """A net for which a proxy is not defined."""
 
 
 def synflow(network: nn.Module, input_shape: tuple[int, ...]) -> float:
@@ -55,7 +55,7 @@ def naswot(network: nn.Module, images: Tensor) -> float:
     Args:
         network: as it was initialized, with ReLU or ReLU6; BatchNorm takes the statistics of the batch. It stays as it
             is.
-        images: (N, C, H, W); the value hangs on N.
+        images: (N, C, H, W); the value depends on N.
 
     Returns:
         Minus infinity where two images look the same.
@@ -88,7 +88,7 @@ _WORTHLESS = -1e9
 
 @frozen(kw_only=True, eq=False)
 class ProxyJudge:
-    """Judges nets by what they tell untrained: a `Judge` for which no image is learned from.
+    """A `Judge` by a zero-cost proxy of the untrained net.
 
     Attributes:
         proxy: of a network and its architecture, the larger the better.
@@ -120,7 +120,7 @@ def naswot_judge(images: Tensor) -> ProxyJudge:
 
 
 def _without(network: nn.Module, kinds: tuple[type[nn.Module], ...]) -> nn.Module:
-    """The same network, in which modules of these kinds hand on what they are given."""
+    """The same network, changed: modules of these kinds hand on what they are given."""
     for module in list(network.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, kinds):

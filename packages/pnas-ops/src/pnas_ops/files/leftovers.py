@@ -1,4 +1,4 @@
-"""What a process that was killed while it wrote has left beside the file or the folder that it wrote."""
+"""Temporary files that a process left when it was killed while it wrote a file or a folder."""
 
 import os
 import re

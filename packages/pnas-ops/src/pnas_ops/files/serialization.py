@@ -111,7 +111,7 @@ class FormatError(PnasError, ValueError):
 
 
 class UnknownOperationError(FormatError):
-    """A text or a file that names operations which are not known here: somebody's own, as a rule."""
+    """A text or a file that names operations which are not known here, usually user-defined ones."""
 
 
 def to_json(value: Any) -> str:

@@ -59,8 +59,16 @@ def load_weights(network: nn.Module, path: FilePath) -> None:
     network.load_state_dict(found)
 
 
+def layers_with_weights(network: nn.Module) -> list[tuple[str, nn.Module]]:
+    """The modules that have weights of their own, with their names, in the order in which the network defines them.
+
+    Two definitions of one net pair up by this order, whatever they call their layers.
+    """
+    return [(name, layer) for name, layer in network.named_modules() if any(True for _ in layer.parameters(False))]
+
+
 def key_faults(wanted: Mapping[str, torch.Size], state: Mapping[str, Tensor]) -> str:
-    """The keys of somebody's weights that are missing, unexpected or of another shape, in one line; empty for none."""
+    """The keys of foreign weights that are missing, unexpected or of another shape, in one line; empty for none."""
     misshapen = [
         f"{key} is {tuple(state[key].shape)} instead of {tuple(shape)}"
         for key, shape in wanted.items()

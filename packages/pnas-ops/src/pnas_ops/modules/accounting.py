@@ -148,7 +148,7 @@ def _parts(recording: Recording) -> list[_Part]:
 
 
 def _values(one: Recorded, recording: Recording) -> int:
-    """Of the result, and of those further results that anybody reads."""
+    """Values of the result, and of those further results that anybody reads."""
     further = (values for memory, values in one.others.items() if memory in recording.read)
     return prod(one.shape) + sum(further)
 

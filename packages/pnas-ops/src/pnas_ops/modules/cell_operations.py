@@ -6,6 +6,8 @@ BatchNorm has PyTorch's own eps, 1e-5, as in DARTS and NAS-Bench-201.
 import torch
 from torch import Tensor, nn
 
+from pnas_ops.modules.layers import depthwise_conv
+
 
 class ReluConv(nn.Sequential):
     """ReLU, convolution, BatchNorm: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
@@ -39,16 +41,7 @@ class ReluSeparableConv(nn.Sequential):
             following = out_channels if number == repeats - 1 else in_channels
             layers += [
                 nn.ReLU(),
-                nn.Conv2d(
-                    in_channels,
-                    in_channels,
-                    kernel_size,
-                    stride if number == 0 else 1,
-                    padding=(kernel_size - 1) // 2 * dilation,
-                    dilation=dilation,
-                    groups=in_channels,
-                    bias=False,
-                ),
+                depthwise_conv(in_channels, kernel_size, stride if number == 0 else 1, dilation=dilation),
                 nn.Conv2d(in_channels, following, 1, bias=False),
                 nn.BatchNorm2d(following),
             ]

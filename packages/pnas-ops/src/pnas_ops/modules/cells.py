@@ -12,7 +12,7 @@ from pnas_ops.modules.cell_operations import Nothing
 
 
 class EdgeOutputs:
-    """What the edges of a node give, each computed when it is first asked for: one that no sum takes is never run.
+    """The outputs of a node's edges, computed when first asked for: an edge that no sum takes is never run.
 
     Args:
         edges: of the node.
@@ -41,7 +41,7 @@ class Sum(nn.Module):
         self.taken = tuple(taken)
 
     def forward(self, outputs: EdgeOutputs | Sequence[Tensor]) -> Tensor:
-        """Tensors of one shape to the same; no other is asked for."""
+        """Tensors of one shape to their sum; only those that are taken are computed."""
         first, *others = [outputs[number] for number in self.taken]
         # A single one is still another sum's term, whatever becomes of this one.
         return reduce(add, others, first) if others else first.clone()
@@ -123,7 +123,7 @@ class CellStack(nn.Module):
 
 
 def drop_what_is_not_taken(network: nn.Module) -> nn.Module:
-    """The same network, changed: its cells without the edges that no node takes, as `build_network` builds them."""
+    """The same network, changed: its cells lose the edges that no node takes, as `build_network` builds them."""
     for part in list(network.modules()):
         if isinstance(part, Cell):
             part.keep_what_is_taken()

@@ -23,7 +23,7 @@ _IMAGES = 2
 
 
 def own_operations_of(net: AnySpace | AnyNet) -> tuple[OwnOperation, ...]:
-    """The operations of a space or a net that are somebody's own, each once, in order; none of somebody's module."""
+    """The user-defined operations of a space or a net, each once, in order; none for a `ModuleSpace` and its nets."""
     if isinstance(net, ModuleSpace | ModuleArchitecture):
         return ()
     parts = (part.op for row in net.positions for block in row for part in block_parts(block))

@@ -70,6 +70,6 @@ def architecture_macs(architecture: Architecture) -> int:
 
 
 def _bilinear_flops(first: Shape, weight: Shape, second: Shape, *others: object, **named: object) -> int:
-    """Of x1' W_o x2 for each output o: with (N, a), (outputs, a, b) and (N, b) two products of matrices."""
+    """FLOPs of x1' W_o x2 for each output o: with (N, a), (outputs, a, b) and (N, b) two matrix products."""
     outputs, a, b = weight
     return 2 * first[0] * outputs * b * (a + 1)

@@ -38,6 +38,12 @@ def conv_norm(
     return conv
 
 
+def depthwise_conv(channels: int, kernel_size: int, stride: int = 1, *, dilation: int = 1) -> nn.Conv2d:
+    """A convolution of each channel alone, without bias: (N, C, H, W) to (N, C, ceil(H / stride), ceil(W / stride))."""
+    padding = (kernel_size - 1) // 2 * dilation
+    return nn.Conv2d(channels, channels, kernel_size, stride, padding, dilation=dilation, groups=channels, bias=False)
+
+
 class SeparableConv(nn.Sequential):
     """Depthwise convolution, then `conv_norm` 1x1: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
 
@@ -45,16 +51,7 @@ class SeparableConv(nn.Sequential):
         self, in_channels: int, out_channels: int, *, kernel_size: int, stride: int = 1, dilation: int = 1
     ) -> None:
         super().__init__(
-            nn.Conv2d(
-                in_channels,
-                in_channels,
-                kernel_size,
-                stride,
-                padding=(kernel_size - 1) // 2 * dilation,
-                dilation=dilation,
-                groups=in_channels,
-                bias=False,
-            ),
+            depthwise_conv(in_channels, kernel_size, stride, dilation=dilation),
             conv_norm(in_channels, out_channels, 1),
         )
 

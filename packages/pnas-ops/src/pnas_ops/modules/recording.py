@@ -48,7 +48,7 @@ class Recorded:
 
     Attributes:
         place: path of the module that ran it.
-        name: of it.
+        name: of the operator.
         reads: where the activations are that it reads.
         inputs: their shapes, of each view that it reads.
         result: where its result is.
@@ -196,7 +196,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         )
 
     def _see(self, result: Memory, reads: list[Tensor], window: Windowed | None, *, keeps_places: bool) -> None:
-        """Notes what a pixel of the result has seen; what was made of nothing has seen nothing."""
+        """Notes the receptive field of the result; what is made of no activation has none."""
         seen = [self._seen_by(one) for one in reads if self.home(one) in self._fields]
         if not seen:
             return

@@ -1,4 +1,4 @@
-"""What a device runs for a workload or a net, of either kind of space."""
+"""The module and the inputs that a device times for a workload or a net, of either kind of space."""
 
 from collections.abc import Callable
 
@@ -40,7 +40,7 @@ def build_timed(key: AnyWorkload | AnyNet, build: ModuleBuilder | None = None) -
 
 
 def example_inputs(key: AnyWorkload | AnyNet) -> tuple[Tensor, ...]:
-    """One tensor an input, of its shape and dtype, filled with 0.5: for converters and for timing."""
+    """One tensor for each input, of its shape and dtype, filled with 0.5: for converters and for timing."""
     match key:
         case ModuleWorkload():
             dtype = key.dtype

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from pnas_ops.modules.layers import depthwise_conv
+
 
 def linear_conv(in_channels: int, out_channels: int, kernel_size: int, stride: int = 1) -> nn.Sequential:
     """Convolution, BatchNorm: (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
@@ -56,16 +58,7 @@ class PreActivationSeparableConv(nn.Sequential):
         super().__init__(
             nn.BatchNorm2d(in_channels),
             nn.ReLU(inplace=True),
-            nn.Conv2d(
-                in_channels,
-                in_channels,
-                kernel_size,
-                stride,
-                padding=(kernel_size - 1) // 2 * dilation,
-                dilation=dilation,
-                groups=in_channels,
-                bias=False,
-            ),
+            depthwise_conv(in_channels, kernel_size, stride, dilation=dilation),
             nn.Conv2d(in_channels, out_channels, 1, bias=False),
         )
 
@@ -101,7 +94,7 @@ class TreeCell(nn.Module):
 
     Args:
         channels: C.
-        edges: those of the first half's tree, then the second's; see `Tree`.
+        edges: the edges of the first half's tree, then the second's; see `Tree`.
         stride: of the convolution.
     """
 

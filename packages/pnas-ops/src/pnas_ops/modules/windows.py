@@ -96,7 +96,7 @@ def _sliding(reads: Sequence[int], strides: Sequence[int]) -> tuple[Window, ...]
 
 
 def _each(value: int | Sequence[int], dimensions: int) -> Shape:
-    """One for each dimension: PyTorch takes one for all, too."""
+    """One value for each dimension, where PyTorch also takes one for all."""
     values = (value,) if isinstance(value, int) else tuple(value)
     return values * dimensions if len(values) == 1 else values
 

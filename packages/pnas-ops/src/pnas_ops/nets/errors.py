@@ -1,4 +1,4 @@
-"""What is wrong with a net that somebody asks for."""
+"""The error for nets that cannot be made, and checks of their numbers."""
 
 from math import inf
 
@@ -10,7 +10,7 @@ _COUNT = Range(1, 10**9, whole=True)
 
 
 class ArchitectureError(PnasError, ValueError):
-    """A net that nobody knows by this name, or that cannot be made as asked for."""
+    """A net of an unknown name, or one that cannot be made as requested."""
 
 
 def check_multiple(name: str, value: object) -> None:

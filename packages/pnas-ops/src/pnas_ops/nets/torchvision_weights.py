@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from pnas_ops.data.space import Architecture
 from pnas_ops.files.serialization import FormatError
-from pnas_ops.files.weights import key_faults
+from pnas_ops.files.weights import key_faults, layers_with_weights
 from pnas_ops.modules.build import build_network
 from pnas_ops.nets.baselines import BASELINES, BaselineName, baseline
 from pnas_ops.nets.errors import ArchitectureError
@@ -34,7 +34,7 @@ def torchvision_weights(state: Mapping[str, Tensor], architecture: Architecture)
     theirs = _module(architecture)
     with torch.device("meta"):
         ours = build_network(architecture)
-    layers = list(zip(_layers(ours), _layers(theirs), strict=True))
+    layers = list(zip(layers_with_weights(ours), layers_with_weights(theirs), strict=True))
     empty = ours.state_dict()
     shapes = {
         f"{their_name}.{value}": empty[f"{our_name}.{value}"].shape
@@ -57,11 +57,6 @@ def torchvision_weights(state: Mapping[str, Tensor], architecture: Architecture)
             values["weight"] = (values["weight"] * factor).to(values["weight"].dtype)
         weights |= {f"{our_name}.{value}": tensor for value, tensor in values.items()}
     return weights
-
-
-def _layers(network: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Those that have weights, in the order in which both define them."""
-    return [(name, layer) for name, layer in network.named_modules() if any(True for _ in layer.parameters(False))]
 
 
 def _module(architecture: Architecture) -> nn.Module:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pnas_ops.data.space import Architecture
 from pnas_ops.files.atomic import FilePath
 from pnas_ops.files.serialization import FormatError
-from pnas_ops.files.weights import key_faults, read_weights
+from pnas_ops.files.weights import key_faults, layers_with_weights, read_weights
 from pnas_ops.modules.build import build_network
 from pnas_ops.original.keys import layer_names
 
@@ -41,7 +41,7 @@ def load_original_checkpoint(path: FilePath, architecture: Architecture) -> nn.S
         raise FormatError(f"{path}: holds no state dict", "save the net's state_dict() with torch.save")
     with torch.device("meta"):
         network = build_network(architecture)
-    keys = _keys(network, architecture)
+    keys = original_keys(network, architecture)
     fitting = [_without_prefix(state, keys.values()) for state in states]
     # The first of those that fit best, and they come with averages before others.
     best = max(fitting, key=lambda state: len(state.keys() & set(keys.values())))
@@ -51,28 +51,25 @@ def load_original_checkpoint(path: FilePath, architecture: Architecture) -> nn.S
         raise FormatError(f"{path}: {error}") from None
 
 
-def original_keys(architecture: Architecture) -> dict[str, str]:
-    """The original's key for every key of `build_network(architecture).state_dict()`.
+def original_keys(network: nn.Module, architecture: Architecture) -> dict[str, str]:
+    """The original's key for every key of a net's state dict.
+
+    Args:
+        network: `build_network(architecture)`, on any device.
+        architecture: of that net.
 
     Raises:
         ValueError: for an operation that the original's nets do not have.
     """
-    with torch.device("meta"):
-        network = build_network(architecture)
-    return _keys(network, architecture)
-
-
-def _keys(network: nn.Module, architecture: Architecture) -> dict[str, str]:
-    layers = [(name, layer) for name, layer in network.named_modules() if any(True for _ in layer.parameters(False))]
     return {
         f"{ours}.{value}": f"{theirs}.{value}"
-        for (ours, layer), theirs in zip(layers, layer_names(architecture), strict=True)
+        for (ours, layer), theirs in zip(layers_with_weights(network), layer_names(architecture), strict=True)
         for value in layer.state_dict()
     }
 
 
 def _read(path: Path) -> object:
-    """What is in the file; PyTorch raises whatever its parts raise on a file that is none of its own."""
+    """The content of the file; on one that is not its own, PyTorch raises whatever its parts raise."""
     way_out = "save the net's state_dict() with torch.save, and name that file"
     if path.exists() and not path.is_file() and not path.is_dir():
         raise FormatError(f"{path}: a pipe, a socket or a device, and no checkpoint", way_out)

@@ -170,7 +170,7 @@ TreeNetBlock = TransitionBlock | ResidualTreeBlock
 
 @frozen(kw_only=True)
 class BatchNormSettings:
-    """Of every BatchNorm of a net."""
+    """The settings of every BatchNorm of a net."""
 
     momentum: float
     eps: float
@@ -216,7 +216,7 @@ class Config:
 
 
 def original_converter() -> cattrs.Converter:
-    """A converter that tells layers, blocks and nets by their names, and refuses names that it does not know."""
+    """A converter that reads layers, blocks and nets by their names, and refuses unknown ones."""
     converter = make_converter()
     for union, what in ((Layer, "layer"), (MaybeLayer, "layer"), (TreeNetBlock, "block"), (Net, "net")):
         converter.register_structure_hook(union, _by_name(converter, union, what))

@@ -1,4 +1,4 @@
-"""What a device reports, and what samples of time amount to."""
+"""Measurements: what a device reports, and how samples of time become it."""
 
 import platform
 import re
@@ -42,12 +42,12 @@ class DeviceInfo:
 
     @property
     def images(self) -> str:
-        """What a latency is that of: "one image", "8 images"."""
+        """What one latency is for: "one image", "8 images"."""
         return "one image" if self.batch == 1 else f"{self.batch} images"
 
 
 def processor_name() -> str:
-    """The model of this machine's processor, or its architecture where the system does not tell."""
+    """The model of this machine's processor, or its architecture where the system does not say."""
     cpuinfo = Path("/proc/cpuinfo")
     name = re.search(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.exists() else None
     return name[1].strip() if name else platform.processor() or platform.machine()
@@ -100,7 +100,7 @@ _TIMES = ("latency_ms", "overhead_ms", "p25_ms", "median_ms", "p75_ms")
 
 
 def summarize_samples(samples_ms: Sequence[float], *, overhead_ms: float = 0.0) -> Measurement:
-    """The measurement that at least two samples, in the order of time, amount to."""
+    """The measurement from at least two samples, in the order of time."""
     percentiles = statistics.quantiles(samples_ms, n=20, method="inclusive")
     return Measurement(
         latency_ms=max(0.0, percentiles[1] - overhead_ms),
@@ -114,7 +114,7 @@ def summarize_samples(samples_ms: Sequence[float], *, overhead_ms: float = 0.0) 
 
 
 def combine_sessions(sessions: Sequence[Measurement]) -> Measurement:
-    """What several sessions that measured the same thing agree on: the medians, at the median of their speeds.
+    """One measurement from several sessions that measured the same thing: the medians, at the median of their speeds.
 
     Their drift is the mean relative difference of the latency, overhead included, between two of them, as far as the
     probe does not explain it.

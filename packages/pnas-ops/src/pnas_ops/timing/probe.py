@@ -1,4 +1,4 @@
-"""A small net by which the speed of a machine is told at any time: it depends on nothing but the runtime."""
+"""A small, fixed net whose latency shows how fast a machine is at a moment; it depends on the runtime alone."""
 
 import torch
 from torch import nn

@@ -64,7 +64,7 @@ def draw_choices(history: Sequence[EpochRecord], candidates: Mapping[str, Sequen
 
 
 def _colors(titles: Sequence[str]) -> dict[str, tuple[float, float, float, float]]:
-    """One for each of at most twenty titles."""
+    """One color for each of at most twenty titles."""
     from matplotlib import colormaps
 
     palette = colormaps["tab20"]

@@ -11,7 +11,7 @@ from pnas_supernet.gates.nested import Nest, tensors_in
 
 
 def run_candidate(candidate: nn.Module, inputs: Sequence[Any], named: Mapping[str, Any]) -> Any:
-    """What a candidate gives for these inputs.
+    """The output of a candidate for these inputs.
 
     Raises:
         ValueError: for a candidate that changes an input in place.
@@ -23,12 +23,12 @@ def run_candidate(candidate: nn.Module, inputs: Sequence[Any], named: Mapping[st
 
 
 def input_versions(inputs: Sequence[Any], named: Mapping[str, Any]) -> list[int]:
-    """Of every tensor among the inputs, a number that counts changes in place."""
+    """For every tensor among the inputs, PyTorch's counter of changes in place."""
     return [tensor._version for tensor in tensors_in((inputs, named))]
 
 
 def check_inputs(candidate: nn.Module, versions: list[int], inputs: Sequence[Any], named: Mapping[str, Any]) -> None:
-    """Looks whether a candidate has left its inputs at these versions.
+    """Checks that a candidate has left its inputs at these versions.
 
     Raises:
         ValueError: where it has changed one in place.

@@ -75,7 +75,7 @@ def echo(
 
 @frozen(eq=False)
 class _Evaluation:
-    """What backward runs the candidates by, without any tensor of the graph."""
+    """All that backward needs to run the candidates, without any tensor of the graph."""
 
     candidates: Sequence[nn.Module]
     active: int
@@ -84,7 +84,7 @@ class _Evaluation:
     call: Nest
 
     def outputs(self, index: int, inputs: Sequence[Tensor]) -> list[Tensor]:
-        """Of a candidate, as they would have been in the place of the active one's."""
+        """A candidate's outputs, as they would have been in the place of the active one's."""
         candidate = self.candidates[index]
         if index == self.active:
             self.before.buffers.restore()

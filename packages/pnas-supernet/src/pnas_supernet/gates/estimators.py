@@ -21,7 +21,7 @@ class SelfGated(nn.Module, ABC):
 
     @abstractmethod
     def gated_output(self, alpha: Tensor, candidates: Sequence[nn.Module], *inputs: Any, **named: Any) -> Any:
-        """The same, with itself as the active one of the candidates."""
+        """`gated_output` with itself as the active candidate."""
 
 
 def gated_output(alpha: Tensor, candidates: Sequence[nn.Module], active: int, *inputs: Any, **named: Any) -> Any:

@@ -40,7 +40,7 @@ class FairPaths:
         return tuple(drawn[op.alpha] for op in mixed_ops(network))
 
     def state_dict(self) -> list[list[int]]:
-        """Of each choice the candidates that are still to have their turn, the next one last; empty at first."""
+        """For each choice, the candidates that are still to have their turn, the next one last; empty at first."""
         return [[*left] for left in self._left]
 
     def load_state_dict(self, state: Sequence[Sequence[int]]) -> None:

@@ -1,4 +1,4 @@
-"""What a step must leave as it was."""
+"""Parameters and buffers that a step must leave as they were."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -106,7 +106,7 @@ class Buffers:
 
     @classmethod
     def of(cls, modules: Iterable[nn.Module]) -> "Buffers":
-        """Those that the modules themselves hold, not what is inside them."""
+        """The buffers that these modules hold themselves, without those of their submodules."""
         alike: dict[object, list[_Buffer]] = {}
         fixed = []
         for module in modules:
@@ -136,7 +136,7 @@ class Buffers:
             buffer.module._buffers[buffer.name] = buffer.tensor
 
     def restore_if(self, condition: Tensor) -> None:
-        """The same where a condition, a boolean scalar, holds: the device finds out, and the CPU does not wait for it.
+        """Restores where a condition, a boolean scalar, holds: the device finds out, and the CPU does not wait for it.
 
         (It does where a module has bound a buffer anew, as only the CPU can bind the old one.) No graph may hold them.
         """

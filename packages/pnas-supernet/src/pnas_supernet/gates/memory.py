@@ -1,4 +1,4 @@
-"""What autograd keeps."""
+"""The memory that autograd keeps for the backward pass."""
 
 from collections.abc import Callable, Iterable
 

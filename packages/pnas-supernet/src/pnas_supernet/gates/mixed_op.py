@@ -20,8 +20,8 @@ class MixedOp(nn.Module):
     Args:
         candidates: the operations; any modules that take the same input and give outputs of equal shape, without a
             `MixedOp` inside.
-        alpha: that of another `MixedOp`, to share its choice: both then run their i-th candidate, whichever is drawn,
-            and it is learnt as one. A choice of its own if None.
+        alpha: the alpha of another `MixedOp`, to share its choice: both then run the same candidate, whichever is
+            drawn, and the choice is learnt as one. A choice of its own if None.
 
     Attributes:
         alpha: architecture parameters, shape (N,), zero at first, so that every candidate is equally probable. One that
@@ -127,7 +127,7 @@ def active_paths(network: nn.Module, paths: Sequence[GatePath]) -> Iterator[None
 
 
 def refuse_unlike_choices(ops: Sequence[MixedOp], chosen: Sequence[object]) -> None:
-    """Looks whether `MixedOp`s that share a choice have the same in `chosen`, be it paths or candidates.
+    """Checks that `MixedOp`s which share a choice have the same path or candidate in `chosen`.
 
     Raises:
         ValueError: naming two that have not.

@@ -1,4 +1,4 @@
-"""What a supernet holds for probable, for people at a prompt and in notebooks."""
+"""The most probable candidates of a supernet, for people at a prompt and in notebooks."""
 
 from collections.abc import Sequence
 

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from pnas_ops import Architecture, ElasticNetwork, Space, build_network, build_space, drop_what_is_not_taken
+from pnas_ops import Architecture, ElasticNetwork, Space, build_network, build_space, drop_what_is_not_taken, shortened
 from pnas_supernet.gates.mixed_op import MixedOp, alpha_parameters, initialize_alphas, mixed_ops, refuse_unlike_choices
 from pnas_supernet.gates.preferences import Preference, preferences, preferences_as_html, preferences_as_lines
 
@@ -23,7 +23,7 @@ class NetsOf(Protocol[Net]):
         """The number of each `MixedOp`'s choice."""
 
     def of_choices(self, of_mixtures: Sequence[Value]) -> tuple[Value, ...]:
-        """What is the same for all `MixedOp`s of a choice, once for each choice."""
+        """From a value for each `MixedOp`, the same for all of one choice, to one for each choice."""
 
     def architecture(self, choices: Sequence[int], *, name: str = "") -> Net:
         """The net that takes option `choices[i]` at choice i."""
@@ -41,7 +41,7 @@ class HasNets(Protocol[Net]):
 
     @property
     def network(self) -> nn.Module:
-        """With a `MixedOp` at every place that is searched, in the order of the space."""
+        """The network, with a `MixedOp` at every place that is searched, in the order of the space."""
 
 
 class SuperNet(nn.Module):
@@ -77,7 +77,7 @@ class SuperNet(nn.Module):
         """One line; PyTorch's thousands, with every layer of every candidate, are those of `network`."""
         counts = sorted({*self.space.options})
         candidates = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
-        name = self.space.name if len(self.space.name) <= 40 else f"{self.space.name[:37]}..."
+        name = shortened(self.space.name)
         return f"<SuperNet of {name!r}: {len(self.space.mixtures)} mixed operations of {candidates} candidates>"
 
     def __str__(self) -> str:

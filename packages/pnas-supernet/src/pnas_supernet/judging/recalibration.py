@@ -13,7 +13,7 @@ _WHAT = "batches to take the statistics of"
 
 
 def recalibrate(network: nn.Module, batches: Batches) -> int:
-    """Takes the running statistics of BatchNorm anew: the means, over these batches, of the mean and variance of each.
+    """Recalibrates the running statistics of BatchNorm: the means, over these batches, of each one's mean and variance.
 
     In a supernet they are a blend of those of all paths, with which a single net is next to chance (Bender et al.
     2018). Everything else of the network is in evaluation mode meanwhile, dropout above all, and no weight changes.

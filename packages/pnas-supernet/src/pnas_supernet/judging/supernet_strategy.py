@@ -67,7 +67,7 @@ class SupernetStrategy(Generic[Net]):
         return next((found for found in choices if found not in taken), None)
 
     def tell(self, trial: Trial) -> None:
-        """Nothing comes of it."""
+        """Ignores it."""
 
     def _search(self) -> None:
         while self.search.epochs_left:

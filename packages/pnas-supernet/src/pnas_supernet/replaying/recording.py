@@ -18,10 +18,10 @@ _REHEARSALS = 2
 
 
 @define(eq=False)
-class Desk:
-    """Tensors that stay where they are, which recordings read and write.
+class StaticTensors:
+    """Tensors at fixed addresses, which recordings read and write, as CUDA graphs need them.
 
-    Those of one place are never in use by two of its candidates at once, and share what they are.
+    The candidates of one place share them, since no two of them are in use at once.
 
     Attributes:
         gates: dL/dg of every candidate of the place, shape (n,).
@@ -33,7 +33,7 @@ class Desk:
     _tensors: dict[Any, Tensor] = field(factory=dict)
 
     def tensor(self, role: str, like: Tensor) -> Tensor:
-        """The one of this role, shape and order in memory."""
+        """The tensor of this role, with the shape, strides and dtype of `like`; made where it is first asked for."""
         key = (role, like.shape, like.stride(), like.dtype)
         if key not in self._tensors:
             self._tensors[key] = torch.empty_like(like, requires_grad=False)
@@ -48,8 +48,8 @@ class Recording:
         input: where its input is to be; after the backward pass, the gradient of it.
         output: where its output is, until the next forward pass.
         grad_output: where the gradient of its output is to be.
-        parameters: those that learn.
-        gradients: of these, after the backward pass.
+        parameters: the parameters that learn.
+        gradients: of these parameters, after the backward pass.
         forward, backward: do it again.
     """
 
@@ -68,25 +68,25 @@ class Recording:
         x: Tensor,
         *,
         tape: Tape,
-        desk: Desk,
-        shared: Desk,
+        static: StaticTensors,
+        shared: StaticTensors,
         gate: Tensor | None,
     ) -> "Recording":
-        """Of a candidate that takes one tensor such as `x` and gives one.
+        """Records a candidate that takes one tensor such as `x` and gives one.
 
         Args:
             candidate: its weights are left alone, and its buffers.
             x: an example.
             tape: records.
-            desk: of the place.
-            shared: of all places: what is in use for one backward pass only.
+            static: tensors of the place.
+            shared: tensors of all places, which are in use for one backward pass only.
             gate: where the backward pass writes <dL/dout, out>; None if it need not.
 
         Raises:
             NotRecordableError: for one that draws random numbers, changes its input, learns what is not a parameter of
                 its own, or gives something else than a tensor.
         """
-        place = desk.tensor("input", x)
+        place = static.tensor("input", x)
         leaf = place.detach().requires_grad_(x.requires_grad)
         wanted = [tensor for tensor in (leaf, *candidate.parameters()) if tensor.requires_grad]
         held: list[Tensor] = []
@@ -152,11 +152,11 @@ class Recording:
                 if parameters:
                     torch._foreach_copy_(gradients, list(found[len(used) - len(parameters) :]))
 
-        replay_forward, replay_backward = tape.record(forward, desk.memory), tape.record(backward, shared.memory)
+        replay_forward, replay_backward = tape.record(forward, static.memory), tape.record(backward, shared.memory)
         return cls(place, output, grad_output, parameters, gradients, replay_forward, replay_backward)
 
     def add_gradients(self) -> None:
-        """Does the backward pass; its gradients come to those that the parameters have already."""
+        """Does the backward pass and adds its gradients to those that the parameters have."""
         earlier = [parameter.grad for parameter in self.parameters]
         if any(gradient is not None for gradient in earlier):
             # What is there may be what the last backward pass gave, which stands where this one writes.
@@ -193,7 +193,7 @@ def evaluation(candidate: nn.Module, active: Recording, gate: Tensor) -> Work:
     return work
 
 
-def record_gate(work: Work, device: torch.device, *, tape: Tape, shared: Desk) -> Work:
+def record_gate(work: Work, device: torch.device, *, tape: Tape, shared: StaticTensors) -> Work:
     """An `evaluation`, recorded.
 
     Raises:
@@ -234,7 +234,7 @@ def drawing_nothing(device: torch.device) -> Iterator[None]:
 
 
 def _leaves(out: Tensor) -> Iterator[Tensor]:
-    """What the graph of a tensor gives gradients to."""
+    """The leaves to which the graph of a tensor gives gradients."""
     seen: set[Any] = set()
     ahead: list[Any] = [out.grad_fn]
     while ahead:

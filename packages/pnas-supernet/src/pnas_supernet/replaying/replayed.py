@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from pnas_ops import Zero
 from pnas_supernet.gates.estimators import SelfGated, gated_output
-from pnas_supernet.replaying.recording import Desk, Recording, evaluation, record_gate
+from pnas_supernet.replaying.recording import Recording, StaticTensors, evaluation, record_gate
 from pnas_supernet.replaying.tapes import NotRecordableError, Tape, Work
 
 # Calls of one candidate that differ, such as a last, smaller batch, beyond which nothing more is recorded.
@@ -26,33 +26,33 @@ class _Token:
 
 
 @define(eq=False)
-class Studio:
-    """What the recordings of a network have in common.
+class Recorder:
+    """What the recordings of all candidates of a network share.
 
     Attributes:
         tape: records.
-        shared: what is in use for one backward pass only.
+        shared: tensors that are in use for one backward pass only.
         eager: why a candidate is not recorded.
     """
 
     tape: Tape
-    shared: Desk
+    shared: StaticTensors
     eager: dict[nn.Module, str] = field(factory=dict)
 
 
 @define(eq=False)
 class Place:
-    """What the candidates of a `MixedOp` have in common.
+    """What the recordings of a `MixedOp`'s candidates share.
 
     Attributes:
-        studio: of the network.
-        desk: tensors of this place.
+        recorder: of the network.
+        static: tensors of this place.
         anchor: a leaf that wants a gradient and gets none, so that backward comes by although the input wants none.
         token: of the forward pass whose backward pass is still to come.
     """
 
-    studio: Studio
-    desk: Desk
+    recorder: Recorder
+    static: StaticTensors
     anchor: Tensor
     _token: weakref.ref[_Token] | None = None
 
@@ -144,7 +144,7 @@ class ReplayedCandidate(SelfGated):
 
     def suits(self, alpha: Tensor) -> bool:
         """Whether gates' gradients are kept as alpha's are."""
-        gates = self._place.desk.gates
+        gates = self._place.static.gates
         return (gates.dtype, gates.device) == (alpha.dtype, alpha.device)
 
     def look_again(self) -> None:
@@ -175,8 +175,8 @@ class ReplayedCandidate(SelfGated):
 
     def gate(self, x: Tensor, active: Recording) -> Work | None:
         """What evaluates this candidate beside the active one, and writes its gate's gradient; None if nothing can."""
-        place, studio = self._place, self._place.studio
-        gate = place.desk.gates[self.index]
+        place, recorder = self._place, self._place.recorder
+        gate = place.static.gates[self.index]
         if isinstance(self.candidate, Zero):
             return partial(gate.fill_, 0.0)
         call = self._call(x)
@@ -186,12 +186,12 @@ class ReplayedCandidate(SelfGated):
         if key not in self._gates and len(self._gates) < _MOST_RECORDINGS:
             work = evaluation(self.candidate, active, gate)
             self._gates[key] = self._recorded(
-                lambda: record_gate(work, x.device, tape=studio.tape, shared=studio.shared)
+                lambda: record_gate(work, x.device, tape=recorder.tape, shared=recorder.shared)
             )
         return self._gates.get(key)
 
     def _recording(self, inputs: Sequence[Any], named: Any, *, gated: bool) -> Recording | None:
-        place, studio = self._place, self._place.studio
+        place, recorder = self._place, self._place.recorder
         if named or len(inputs) != 1 or not torch.is_grad_enabled() or place.is_busy or _saves_elsewhere():
             return None
         (x,) = inputs
@@ -204,10 +204,10 @@ class ReplayedCandidate(SelfGated):
                 lambda: Recording.of(
                     self.candidate,
                     x,
-                    tape=studio.tape,
-                    desk=place.desk,
-                    shared=studio.shared,
-                    gate=place.desk.gates[self.index] if gated else None,
+                    tape=recorder.tape,
+                    static=place.static,
+                    shared=recorder.shared,
+                    gate=place.static.gates[self.index] if gated else None,
                 )
             )
         return self._recordings.get(key)
@@ -216,7 +216,7 @@ class ReplayedCandidate(SelfGated):
         """All that a recording depends on: another call is recorded anew. None where there is to be no recording."""
         if self._inside is None:
             self._inside = Inside.of(self.candidate)
-        if self._inside.has_hooks or self.candidate in self._place.studio.eager:
+        if self._inside.has_hooks or self.candidate in self._place.recorder.eager:
             return None
         return (x.shape, x.stride(), x.dtype, x.requires_grad, _autocast_dtype(x), self._inside.state())
 
@@ -224,7 +224,7 @@ class ReplayedCandidate(SelfGated):
         try:
             return record()
         except NotRecordableError as error:
-            self._place.studio.eager[self.candidate] = str(error)
+            self._place.recorder.eager[self.candidate] = str(error)
             return None
 
 
@@ -274,7 +274,7 @@ class _ReplayGated(torch.autograd.Function):
         for gate in call.gates:
             gate()
         call.recording.add_gradients()
-        gates = call.place.desk.gates
+        gates = call.place.static.gates
         in_order = list(call.members) == list(range(len(gates)))
         found = gates.clone() if in_order else torch.stack([gates[one] for one in call.members])
         # What has no probability has no say, whatever it gave.

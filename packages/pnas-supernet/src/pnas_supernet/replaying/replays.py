@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from pnas_supernet.gates.mixed_op import MixedOp, mixed_ops
-from pnas_supernet.replaying.recording import Desk
-from pnas_supernet.replaying.replayed import Place, ReplayedCandidate, Studio
+from pnas_supernet.replaying.recording import StaticTensors
+from pnas_supernet.replaying.replayed import Place, Recorder, ReplayedCandidate
 from pnas_supernet.replaying.tapes import GraphTape, Rehearsal, Tape
 
 
@@ -37,13 +37,13 @@ class RecordedCandidates:
         self._device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
         if tape is None:
             tape = GraphTape(self._device) if self._device.type == "cuda" else Rehearsal()
-        self._studio = Studio(tape, Desk(torch.empty(0), tape.pool()))
+        self._recorder = Recorder(tape, StaticTensors(torch.empty(0), tape.pool()))
         self._stand_ins: dict[MixedOp, Sequence[ReplayedCandidate]] = {}
 
     @property
     def eager(self) -> Mapping[nn.Module, str]:
         """The candidates that are not recorded, and why."""
-        return MappingProxyType(self._studio.eager)
+        return MappingProxyType(self._recorder.eager)
 
     def __enter__(self) -> Self:
         for op in mixed_ops(self._network):
@@ -65,5 +65,5 @@ class RecordedCandidates:
     def _of(self, op: MixedOp) -> Sequence[ReplayedCandidate]:
         gates = torch.zeros_like(op.alpha, requires_grad=False)
         anchor = torch.empty(0, device=self._device, requires_grad=True)
-        place = Place(self._studio, Desk(gates, self._studio.tape.pool()), anchor)
+        place = Place(self._recorder, StaticTensors(gates, self._recorder.tape.pool()), anchor)
         return [ReplayedCandidate(candidate, index, place) for index, candidate in enumerate(op.candidates)]

@@ -1,4 +1,4 @@
-"""What one alpha of several is learnt for, and how far it is."""
+"""One of several aims of a search: what its alpha is learnt for, and how far it is."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ class Aim:
     progress: Progress = field(factory=Progress)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that is this aim's own, as tensors and plain values."""
+        """The state that is this aim's own, as tensors and plain values."""
         scaler = self.execution.scaler
         return {
             "alphas": [alpha.detach() for alpha in self.alphas],

@@ -27,7 +27,7 @@ class CheckpointError(PnasError, ValueError):
 
 
 def save_checkpoint(state: dict[str, Any], path: FilePath, *, kind: str) -> None:
-    """Writes tensors and plain values with a checksum, and keeps what was in the file before beside it.
+    """Writes tensors and plain values with a checksum, and keeps the file's earlier content beside it.
 
     The new file is complete and synced before it takes the name `path`; the file before it is then `previous(path)`.
 
@@ -91,7 +91,7 @@ def load_checkpoint(path: FilePath, *, kind: str) -> dict[str, Any]:
 
 @contextmanager
 def taking_state(path: FilePath, *, kind: str) -> Iterator[None]:
-    """For the loading of a state that `load_checkpoint` gave: whatever it raises becomes one line.
+    """Around loading a state that `load_checkpoint` returned: whatever is raised becomes one line.
 
     Raises:
         CheckpointError: naming the file, for a state of something else.

@@ -272,7 +272,7 @@ class ProxylessNAS:
         self._record(self._progress.train, result, inputs, targets)
 
     def _arch_steps(self, inputs: Any, targets: Any) -> None:
-        """All that are due after `arch_interval` weight steps."""
+        """All architecture steps that are due after `arch_interval` weight steps."""
         self._arch_step(
             inputs,
             targets,
@@ -336,7 +336,7 @@ class ProxylessNAS:
         )
 
     def _dropout_seed(self) -> int:
-        """One more draw of `generator`; another number in each process."""
+        """A seed from one draw of `generator`; another one in each process."""
         seed = int(torch.randint(2**62, (), generator=self.generator))
         return seed if self.group is None else seed + self.group.rank()
 

@@ -35,7 +35,7 @@ class Progress:
         history: a record of every finished epoch.
         step: weight steps of the epoch that is under way.
         train, validation: means over that epoch's steps, of the weights and of the architecture.
-        confirmed: of these steps, those that are known to have been finite.
+        confirmed: how many of these steps are known to have been finite.
     """
 
     history: list[EpochRecord] = Factory(list)
@@ -91,7 +91,7 @@ class SearchState:
     progress: Progress
 
     def state_dict(self) -> dict[str, Any]:
-        """As tensors and plain values: enough to go on bit for bit."""
+        """The state as tensors and plain values: enough to go on bit for bit."""
         return {
             "config": asdict(self.config),
             "spaces": [*map(to_json, _spaces(self.network))],

@@ -111,7 +111,7 @@ class GateStep:
 
     @property
     def multipliers(self) -> Mapping[str, float]:
-        """Those of the objective; none where it has none."""
+        """The multipliers of the objective; none where it has none."""
         return self.objective.multipliers if isinstance(self.objective, HasMultipliers) else {}
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a search minimizes and shows unless it is told otherwise: cross entropy and accuracy, of images or of pixels."""
+"""The default loss and score of a search: cross entropy and accuracy, of images or of pixels."""
 
 from typing import Any
 

@@ -53,7 +53,7 @@ def history_row(record: EpochRecord) -> tuple[str, str, str, str, str]:
 
 
 def _score(score: float) -> str:
-    """As a share, which accuracy is; another score may be none."""
+    """In per cent where it may be a share, as accuracy is."""
     return f"{score:.1%}" if 0.0 <= score <= 1.0 else f"{score:.4g}"
 
 
@@ -86,12 +86,12 @@ class EpochMean:
 
     @property
     def loss(self) -> float:
-        """Of a sample."""
+        """The mean loss of a sample."""
         return self.total_loss / self.count
 
     @property
     def accuracy(self) -> float:
-        """Of a sample: the share that was put into its class, or another score."""
+        """The mean score of a sample: the share of samples put into their class, or another score."""
         return self.total_correct / self.count
 
     def add(self, loss: float, score: float, count: int) -> None:

@@ -21,7 +21,7 @@ def call(network: nn.Module, inputs: Any) -> Any:
 
 
 def device_of(inputs: Any) -> torch.device:
-    """That of the first tensor."""
+    """The device of the first tensor; the CPU where there is none."""
     return next((tensor.device for tensor in tensors_in(inputs)), torch.device("cpu"))
 
 
@@ -42,7 +42,7 @@ def sample_count(batch: Any) -> int:
 
 
 def cut(batch: Any, parts: int) -> Iterator[Any]:
-    """At most so many parts of a batch, in order, of equal size but for the last, as `torch.chunk` cuts."""
+    """Cuts a batch into at most so many parts, in order, of equal size but for the last, as `torch.chunk` does."""
     size = -(-sample_count(batch) // parts)
     for start in range(0, sample_count(batch), size):
         yield _rows(batch, slice(start, start + size))

@@ -24,7 +24,7 @@ class DesynchronizedError(PnasError, RuntimeError):
 
 @contextmanager
 def exchange() -> Iterator[None]:
-    """Around an exchange of `torch.distributed`: that another process has gone is told in one line.
+    """Around an exchange of `torch.distributed`: a process that has gone becomes an error in one line.
 
     Raises:
         LostProcessError: for any RuntimeError of the `with` block.

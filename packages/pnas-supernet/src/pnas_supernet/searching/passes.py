@@ -11,7 +11,7 @@ class BatchesError(PnasError, ValueError):
 
 
 def check_batches(batches: Batches, what: str) -> None:
-    """Refuses what cannot be gone through twice, as far as that can be told without going through it.
+    """Refuses batches that cannot be iterated twice, as far as that shows without iterating.
 
     Args:
         batches: of which `Batches` says what is asked.

@@ -40,7 +40,7 @@ class Readings:
 
     @classmethod
     def on(cls, device: torch.device) -> Self:
-        """As often as suits a device: after each step on a CPU, every 50 elsewhere."""
+        """Readings as often as suits a device: after each step on a CPU, every 50 steps elsewhere."""
         return cls(1 if device.type == "cpu" else _STEPS_BETWEEN)
 
     def then(self, values: Sequence[Tensor], use: Callable[..., None]) -> None:
@@ -79,7 +79,7 @@ class Readings:
 
     @contextmanager
     def named(self, words: Callable[[], str]) -> Iterator[None]:
-        """What is checked or raised in the `with` block, and is not finite, is told with these words after it."""
+        """Errors about what is checked in the `with` block and is not finite end with these words."""
         if self.every > 1:
             self._words.append(words)
         try:

@@ -34,7 +34,7 @@ class SearchConfig:
     """Hyper-parameters of a search; the defaults are the original's for ImageNet, which takes batches of 256 images.
 
     Attributes:
-        warmup_epochs: epochs of weight steps on paths that do not hang on alpha, before the architecture learns.
+        warmup_epochs: epochs of weight steps on paths that do not depend on alpha, before the architecture learns.
         epochs: epochs of weight and architecture steps in turn.
         warmup_paths: of the warm-up: "uniform", or "fair" (`FairPaths`), on which each candidate has as many steps as
             the others of its choice.

@@ -16,7 +16,7 @@ _REPEATABLE_WORKSPACES = (":4096:8", ":16:8")
 
 
 class NotRepeatableError(PnasError, RuntimeError):
-    """A GPU that can no longer be told to compute the same bits every time."""
+    """It is too late to make a GPU compute the same bits every time."""
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def tuned(device: torch.device | str, *, deterministic: bool = False) -> Iterato
     (`torch.set_float32_matmul_precision`, `torch.backends.cudnn.allow_tf32`). A CPU needs no tuning.
 
     Args:
-        device: that computes.
+        device: which computes.
         deterministic: the same bits every time instead, on a CPU too: kernels are not timed, since another may win next
             time, and slower ones are taken. An operation without such a kernel raises PyTorch's RuntimeError. For a GPU
             this sets CUBLAS_WORKSPACE_CONFIG in the environment unless it is set, for good: cuBLAS reads it once.

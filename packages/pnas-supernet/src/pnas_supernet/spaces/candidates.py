@@ -119,7 +119,7 @@ def _is_channels_last(tensor: Tensor) -> bool:
 
 
 def _looks(value: object) -> str:
-    """Of tensors, for people: "1x16x56x56 in float32"."""
+    """Shapes and dtypes of tensors, for people: "1x16x56x56 in float32"."""
     if isinstance(value, Tensor):
         return f"{'x'.join(map(str, value.shape))} in {str(value.dtype).removeprefix('torch.')}"
     if isinstance(value, tuple):

@@ -1,4 +1,4 @@
-"""Layers with other channels: which ones are kept, and what is made of them."""
+"""Layers with fewer channels: which channels are kept, and the layers made from them."""
 
 import copy
 from typing import TypeGuard
@@ -31,12 +31,12 @@ def is_per_channel(module: nn.Module, channels: int) -> bool:
 
 
 def in_channels(layer: Dense) -> int:
-    """Those that it takes."""
+    """The channels that it takes."""
     return layer.weight.shape[1]
 
 
 def out_channels(layer: Dense) -> int:
-    """Those that it gives."""
+    """The channels that it gives."""
     return layer.weight.shape[0]
 
 

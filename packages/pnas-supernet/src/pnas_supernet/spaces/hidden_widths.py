@@ -45,7 +45,7 @@ class HiddenWidth:
 
 
 def hidden_widths(block: nn.Module, inputs: tuple[Tensor, ...]) -> list[HiddenWidth]:
-    """Those of a block, from first to last.
+    """The hidden widths of a block, from first to last.
 
     Layers are held to follow one another as they are registered; then each width is proven: with half of its channels,
     the block must give what it gives when nothing takes up the other half. Weights are drawn for it, since zeros, as
@@ -64,7 +64,7 @@ def hidden_widths(block: nn.Module, inputs: tuple[Tensor, ...]) -> list[HiddenWi
 
 
 def supposed_widths(block: nn.Module) -> list[HiddenWidth]:
-    """Those that there are if the layers follow one another as they are registered."""
+    """The hidden widths if the layers follow one another as they are registered."""
     found: list[HiddenWidth] = []
     giver: tuple[str, Dense] | None = None
     carriers: list[str] = []

@@ -37,7 +37,7 @@ class Imitation:
 
 
 class Imitations(tuple[Imitation, ...]):
-    """Those of a supernet, place by place; a table at a prompt and in a notebook."""
+    """The imitations in a supernet, place by place; a table at a prompt and in a notebook."""
 
     def __repr__(self) -> str:
         before, after = (sum(getattr(one, name) for one in self) / max(1, len(self)) for name in ("before", "after"))

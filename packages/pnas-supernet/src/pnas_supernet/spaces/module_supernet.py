@@ -13,7 +13,7 @@ from pnas_supernet.gates.supernet import extract
 
 
 class ModuleSuperNet(nn.Module):
-    """All nets that somebody's module can become: a `MixedOp` at every place, what was there as its first candidate.
+    """All nets that a user's module can become: a `MixedOp` at every place, with the original as its first candidate.
 
     `search_space_of` makes one. It is searched, and its nets are found and taken out, as with a `SuperNet`.
 

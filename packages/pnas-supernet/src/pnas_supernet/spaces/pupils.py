@@ -61,7 +61,7 @@ class Pupil:
         self.module.load_state_dict(self._first)
 
     def measure(self, x: tuple[Tensor, ...], y: Tensor) -> None:
-        """Adds what it gives at `x` to what `take_error` tells."""
+        """Adds the error at `x` to what `take_error` returns."""
         off, wanted = squares(self.module(*x), y)
         self._off += float(off)
         self._wanted += float(wanted)
@@ -105,7 +105,7 @@ def show_original(
     Args:
         supernet: all of whose originals are run.
         arguments: of the net.
-        rows: those who look on, for each place.
+        rows: the pupils of each place.
         visit: called for each of them while the pass is at its place, with the place's inputs and its output.
     """
 

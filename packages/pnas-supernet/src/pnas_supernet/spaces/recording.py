@@ -96,7 +96,7 @@ def _has_tensor(argument: object) -> bool:
 
 
 def _text(argument: object) -> str:
-    """Of an argument of an operator; "~" at the end where the work does not depend on it."""
+    """An operator's argument as text; "~" at the end where the work does not depend on it."""
     match argument:
         case Tensor():
             return "x".join([*map(str, argument.shape), str(argument.dtype).removeprefix("torch.")])

@@ -37,7 +37,7 @@ def taking_statistics(modules: Iterable[nn.Module]) -> Iterator[None]:
 
 
 class _Moments:
-    """Of the values of each channel: how many there were, their sum and that of their squares."""
+    """Moments of each channel's values: their count, their sum and the sum of their squares."""
 
     def __init__(self) -> None:
         self.count = 0

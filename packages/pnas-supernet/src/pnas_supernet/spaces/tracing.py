@@ -25,7 +25,7 @@ class Seen:
 
     @classmethod
     def of(cls, value: object) -> "Seen | None":
-        """What is seen of a tensor; nothing of anything else."""
+        """What a trace notes of a tensor; None of anything else."""
         if not isinstance(value, Tensor):
             return None
         last = value.dim() == 4 and not value.is_contiguous() and value.is_contiguous(memory_format=torch.channels_last)
