@@ -184,6 +184,18 @@ def test_what_somebody_has_edited_wrongly_is_told_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_what_is_too_noisy_is_told_beside_its_milliseconds(run: RunFolder) -> None:
+    shutil.copytree(SAMPLE.parent / "compared-run" / "compared", run.path / "compared")
+    judged = load_json(SAMPLE.parent / "compared-run" / "results.json", RunResults).verdict
+    assert judged is not None
+    nets = tuple(evolve(net, measured_ms=0.0352, noisy=net.kind == "fastest") for net in judged.nets)
+    results = load_json(run.results, RunResults)
+    save_json(evolve(results, verdict=evolve(judged, nets=nets)), run.results)
+    page = write_page(run).read_text()
+    assert '0.0352</td><td class="n">too noisy</td>' in page
+    assert '0.0352</td><td class="n">+80.2 %</td>' in page  # the searched net
+
+
 def test_a_net_that_took_no_time_is_off_by_nothing_that_can_be_told(run: RunFolder) -> None:
     net = load_json(run.results, RunResults).nets[0]
     assert evolve(net, measured=evolve(net.measured, noisy=False)).off_by is not None

@@ -7,7 +7,7 @@ from pnas_apps.run.mistakes import Mistakes
 from pnas_apps.showing.choices import of_blocks, option_names, place_numbers
 from pnas_apps.showing.kept_results import KeptResults
 from pnas_apps.showing.run_charts import run_charts
-from pnas_apps.showing.run_tables import amount, of_batch, operation_text, speed_line
+from pnas_apps.showing.run_tables import amount, measured_text, of_batch, off_by_text, operation_text, speed_line
 from pnas_apps.showing.templates import page_of
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, counted, kernel_color, workloads
@@ -28,6 +28,8 @@ def report_page(kept: KeptResults) -> str:
         speed=speed_line([one.slower for one in results.nets]),
         verdict=results.verdict,
         amount=amount,
+        measured_text=measured_text,
+        off_by_text=off_by_text,
         counted=counted,
         mean=fmean,
         spread=stdev,
