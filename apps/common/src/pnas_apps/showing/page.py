@@ -33,6 +33,7 @@ def report_page(kept: KeptResults) -> str:
         counted=counted,
         mean=fmean,
         spread=stdev,
+        at_table_speed=_at_table_speed(kept),
         milliseconds=f"ms{of_batch(kept.table.device)}",
         blocks=_blocks(kept.table, kept.net),
         choices=_choices(kept),
@@ -41,6 +42,13 @@ def report_page(kept: KeptResults) -> str:
         classes=settings.classes or [f"{number}" for number in range(settings.space.classes)],
         charts=run_charts(kept),
     )
+
+
+def _at_table_speed(kept: KeptResults) -> list[str]:
+    """The headings under which milliseconds are told at the speed that the machine had when the table was made."""
+    asks_latency = kept.landing.target_ms is not None
+    headings = (("What was asked", asks_latency), ("Did it pay?", kept.results.verdict is not None))
+    return [heading for heading, has_any in headings if has_any]
 
 
 def _blocks(table: LatencyTable, net: Architecture) -> list[dict[str, Any]]:
