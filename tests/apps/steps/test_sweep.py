@@ -41,7 +41,7 @@ from pnas_apps.steps.supernet_search import run_search
 from pnas_apps.steps.table import TableChoice, Tabled
 from pnas_cifar10.cli import PRESETS
 from pnas_ops import digits_mbconv_space, load_json, read_weights
-from pnas_supernet import SuperNet, alpha_parameters, load_checkpoint
+from pnas_supernet import CheckpointError, SuperNet, alpha_parameters, load_checkpoint
 from tables import measurement, uniform_table
 
 DEVICES = [DeviceSettings(name="torch-cpu"), DeviceSettings(name="onnxruntime")]
@@ -272,6 +272,32 @@ def test_what_is_done_is_not_done_again(whole: Run, tmp_path: Path, monkeypatch:
     assert left(run) == left(whole)
     changed = {one.name for one, when in before.items() if one.stat().st_mtime_ns != when}
     assert changed <= {"files.json", "seconds.json", "history.jsonl", "results.json", "report.txt", "sweep.png"}
+
+
+def test_weights_that_all_aims_share_and_that_are_damaged_are_made_anew_by_the_way_out(
+    whole: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "copy"
+    shutil.copytree(whole.folder.path, path)
+    shared, other = (path / name / "search.common.pt" for name in NAMES)
+    other.unlink()
+    other.hardlink_to(shared)
+    with shared.open("r+b") as file:  # in place: under all its names
+        file.seek(1000)
+        file.write(b"damage")
+    for name in NAMES:
+        (path / name / "results.json").unlink()
+        (path / name / "networks" / "searched" / "weights.pt").unlink(missing_ok=True)
+        (path / name / "landing.json").unlink()
+    with pytest.raises(
+        CheckpointError, match=rf"lacks {shared}, which is gone .*: delete {path / NAMES[0]}/search\.pt, "
+    ):
+        go(make_sweep(path))
+    for name in NAMES:
+        (path / name / "search.pt").unlink()
+    run = make_sweep(path)
+    go(run)
+    assert left(run) == left(whole)
 
 
 def test_a_sweep_of_one_aim_finds_what_its_search_finds(tmp_path: Path) -> None:
