@@ -16,11 +16,12 @@ from attrs import evolve, frozen
 from cloup import option_group
 
 from pnas_apps.cli.app import App, Defaults
-from pnas_apps.cli.completing import SETTINGS, RunPath, begun_with, preset_or_file
+from pnas_apps.cli.completing import begun_with, preset_or_file
 from pnas_apps.cli.cost_options import MAX, METRIC, check_needed, read_maxima, read_metrics
+from pnas_apps.cli.named_things import DeviceName, FileThere, RunThere, look_for_images
 from pnas_apps.cli.option_types import COUNT, MILLISECONDS, Numbers, all_of, whole
 from pnas_apps.cli.presets import preset_flags, preset_names, read_preset, split_flags
-from pnas_apps.devices.device_names import DEVICE_KINDS, DEVICES_HELP
+from pnas_apps.devices.device_names import DEVICES_HELP, look_for_device
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.device_settings import DeviceSettings, Dtype
 from pnas_apps.run.sweep_aims import SweepAim, least_of_each_device, sweep_aims
@@ -122,10 +123,13 @@ CACHE_DIR = click.option(
 )
 OPS = click.option(
     "--ops",
-    type=click.Path(path_type=Path),
+    type=FileThere("a file of operations", way_out="name a Python file"),
     show_default="none",
     help="A Python file of your own operations, which is run: those that the space in --space FILE names.",
 )
+TABLE = FileThere("a table", way_out="name another table")
+MOVED = "Where the run's images are now."
+"""The help of `images_option` for a run that was begun."""
 ACCELERATOR = click.option(
     "--accelerator",
     type=click.Choice(["auto", "cpu", "cuda"]),
@@ -142,8 +146,8 @@ RUNTIME = click.option(
 DRY_RUN = click.option(
     "--dry-run",
     is_flag=True,
-    help="Say what would be done, how long each step takes here and how much memory and disk, from a minute's "
-    "measuring; nothing is written.",
+    help="Say what would be done, how long each step takes here and how much memory and disk, from some steps of "
+    "each kind: a minute on an idle machine, more on a busy one and where little is converted yet. Nothing is written.",
 )
 DETERMINISTIC = click.option(
     "--deterministic",
@@ -186,7 +190,7 @@ def device_options(*, default: str | None = "tflite", several: bool = False) -> 
             default=default,
             multiple=several,
             show_default=default or "the preset's, or else tflite",
-            shell_complete=begun_with(DEVICE_KINDS),
+            type=DeviceName(),
             help=f"Where to measure: one of those below; doctor tells which are usable here.{more}",
         ),
         click.option("--threads", type=whole(1, 1024), default=1, show_default=True, help="Of the device."),
@@ -221,13 +225,22 @@ def preset_option(app: Defaults) -> Callable[[Command], Command]:
     )
 
 
+def images_option(help_text: str, **options: Any) -> Callable[[Command], Command]:
+    """`--data-dir`, a folder that has to be there."""
+    return click.option(
+        "--data-dir", type=click.Path(path_type=Path), callback=look_for_images, help=help_text, **options
+    )
+
+
 def data_options(app: App) -> Callable[[Command], Command]:
     """Where the images of a new run are, and its preset."""
-    download = click.option("--download", is_flag=True, help="Fetch the images into the data folder first.")
+    download = click.option(
+        "--download", is_flag=True, is_eager=True, help="Fetch the images into the data folder first."
+    )
     return option_group(
         "Images and preset",
         "What is learnt from, and how long.",
-        click.option("--data-dir", type=click.Path(path_type=Path), required=True, help=app.data_help),
+        images_option(app.data_help, required=True),
         *([download] if app.pretended_task is not None else []),
         preset_option(app),
     )
@@ -328,7 +341,7 @@ def run_options(
             DTYPE,
             click.option(
                 "--table",
-                type=click.Path(path_type=Path),
+                type=TABLE,
                 show_default="one is measured",
                 help="A latency table to use.",
             ),
@@ -377,8 +390,6 @@ def run_options(
             dry_run: bool = False,
             **others: object,
         ) -> None:
-            from pnas_latency import Budget
-
             flags, own = split_flags(others)
             columns, commands = read_maxima(maxima), read_metrics(metrics)
             check_needed(columns, commands)
@@ -386,12 +397,15 @@ def run_options(
                 device = str(
                     read_preset(str(own.get("preset", preset or app.preset)), app.presets).get("device", "tflite")
                 )
+                look_for_device(device)  # which no option has named
             names = (device,) if isinstance(device, str) else device
             devices = [DeviceSettings(name=name, threads=threads, dtype=dtype) for name in names]
             budgets = latency_ms if isinstance(latency_ms, tuple) else ()
             _refuse_repeated(names)
             if table is not None and len(names) > 1:
                 raise UserError("--table is of one device: leave it out, or name one --device")
+            from pnas_latency import Budget
+
             options = RunOptions(
                 run_dir=run_dir,
                 seed=seed,
@@ -444,24 +458,24 @@ def opened_run(app: App, *, judges: bool = True, writes: bool = True, watched: b
     device = click.option(
         "--device",
         show_default="the run's own",
-        shell_complete=begun_with(DEVICE_KINDS),
+        type=DeviceName(),
         help="Where to measure the nets, if the run's own device is not here.",
     )
     net = click.option("--net", "name", default="searched", show_default=True, help="Which of the run's nets.")
     images = click.option(
         "--images", type=whole(1, 10**9), show_default="all", help="Number of test images to judge on."
     )
-    data_dir = click.option(
-        "--data-dir",
-        type=click.Path(path_type=Path),
-        show_default="where they were",
-        help="Where the run's images are now.",
-    )
     asked = [net, images] if judges else [device, *([TENSORBOARD] if watched else [])]
     machine = [CACHE_DIR, worker_options(app), *([] if judges else [ACCELERATOR, DETERMINISTIC])]
     added = all_of(
-        click.argument("run_dir", metavar="RUN", type=RunPath()),
-        option_group("Run", "What is needed beside its folder.", data_dir, OPS, *asked),
+        click.argument("run_dir", metavar="RUN", type=RunThere()),
+        option_group(
+            "Run",
+            "What is needed beside its folder.",
+            images_option(MOVED, show_default="where they were"),
+            OPS,
+            *asked,
+        ),
         option_group("This machine", "Where the work is done, which does not change what is found.", *machine),
     )
 
@@ -479,8 +493,6 @@ def opened_run(app: App, *, judges: bool = True, writes: bool = True, watched: b
             device: str | None = None,
             **others: object,
         ) -> None:
-            if not (run_dir / SETTINGS).exists():  # before PyTorch is imported
-                raise UserError(f"{run_dir} holds no run: name the folder that a run printed")
             from pnas_apps.cli.opening import open_run
             from pnas_apps.ground.cache import find_cache
             from pnas_apps.run.operations import operations_of_run
