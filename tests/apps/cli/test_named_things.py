@@ -1,6 +1,7 @@
 """What a command line names and is not there is told before PyTorch is imported, which takes long on a busy machine."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -55,7 +56,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, str]]:
     (folder / "phone.toml").write_text('device = "adb"\n')
     asked = json.dumps([(program, arguments) for program, arguments, _ in REFUSED])
     command = [sys.executable, "-c", CODE, asked]
-    done = subprocess.run(command, cwd=folder, env={"PATH": str(folder)}, capture_output=True, text=True, check=True)
+    env = os.environ | {"PATH": str(folder)}
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=True)
     return [(code, text) for code, text in map(json.loads, done.stdout.splitlines())]
 
 
