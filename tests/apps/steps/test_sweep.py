@@ -1,6 +1,7 @@
 """One search for several aims, each of which then has a run of its own."""
 
 import io
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -310,6 +311,10 @@ def test_a_sweep_of_one_aim_finds_what_its_search_finds(tmp_path: Path) -> None:
     found, expected = (load_checkpoint(one.folder.search_checkpoint, kind="search") for one in (aimed.run, alone))
     assert bits(found) == bits(expected)
     assert aimed.run.folder.history.read_text() == alone.folder.history.read_text()
+    told = run.reporter.console.file
+    assert isinstance(told, io.StringIO)
+    # Accuracies that are not those of a net.
+    assert re.search(r"search: sampled nets [\d.]+% on training images, [\d.]+ ms, entropy", told.getvalue())
 
 
 @pytest.mark.parametrize("alpha", [False, True])
