@@ -373,6 +373,7 @@ def by_hand(bench: Bench, run: Run, place: Place, lines: Sequence[Line]) -> Foun
     target = DeviceSettings()
     tabled = Tabled(device=target_device(target, cache=bench.cache, log=None), table=bench.table)
     widths: dict[Architecture, float] = {}
+    noisy: set[Architecture] = set()
 
     def of(width: float) -> Architecture:
         net = of_hand(run, place.net, width)
@@ -381,15 +382,34 @@ def by_hand(bench: Bench, run: Run, place: Place, lines: Sequence[Line]) -> Foun
 
     def measure(net: Architecture) -> float | None:
         measured = measured_nets(run, tabled, [net, other])
-        return beside.latency_ms * measured[net] / measured[other] if measured else None
+        if not measured:
+            return None
+        if measured[net].noisy or measured[other].noisy:
+            noisy.add(net)
+        return beside.latency_ms * measured[net].total_ms / measured[other].total_ms
 
     net, latency_ms = nearest(of, measure, beside.latency_ms)
-    if latency_ms is None or abs(latency_ms / beside.latency_ms - 1) > FAR:
-        run.reporter.warn(
-            f"{place.net} is left out at {place.budget_ms:g} ms: in the nearest width it takes {latency_ms} ms"
-        )
-        return None
-    return Found(net=net, latency_ms=latency_ms, width=widths[net])
+    if latency_ms is not None and net not in noisy and abs(latency_ms / beside.latency_ms - 1) <= FAR:
+        return Found(net=net, latency_ms=latency_ms, width=widths[net])
+    run.reporter.warn(left_out(place, latency_ms, noisy=net in noisy))
+    return None
+
+
+def left_out(place: Place, latency_ms: float | None, *, noisy: bool) -> str:
+    """Why a net of people is not compared.
+
+    Args:
+        place: that it would have.
+        latency_ms: of its nearest width; None where it could not be measured.
+        noisy: whether that is worth nothing.
+    """
+    if latency_ms is None:
+        why = "it could not be measured here"
+    elif noisy:
+        why = "its measurements are too noisy to find a width by: begin again when the machine is idle"
+    else:
+        why = f"in the nearest width it takes {latency_ms:.4f} ms"
+    return f"{place.net} is left out at {place.budget_ms:g} ms: {why}"
 
 
 def of_hand(run: Run, name: str, width: float) -> Architecture:

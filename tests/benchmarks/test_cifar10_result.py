@@ -1,13 +1,19 @@
 """What the lines of the result on CIFAR-10 are, in which order they come, and what they come to."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from attrs import asdict, evolve
 
+from benchmarks import cifar10_result
 from benchmarks.cifar10_result import HAND_MADE, Line, Place, Settings, add_line, places, read_lines, summary, table_of
 from pnas_apps.ground.errors import UserError
+from pnas_ops import Architecture, Measurement, cifar_mbconv_space
+from tables import measurement
 
 SETTINGS = Settings(
     table="abc",
@@ -109,6 +115,35 @@ LINES = [
     line("evolution", 0.66, seed=0, budget_ms=1.0, passes=19),
     line("random-1", 0.10, seed=1, budget_ms=1.0),  # whose gates are not through
 ]
+
+
+@pytest.mark.parametrize(
+    ("latency_ms", "noisy", "said"),
+    [
+        (4.0, False, "in the nearest width it takes 2.0000 ms"),
+        (4.0, True, "its measurements are too noisy to find a width by: begin again when the machine is idle"),
+        (None, False, "it could not be measured here"),
+    ],
+)
+def test_a_net_of_people_is_left_out_with_the_reason(
+    latency_ms: float | None, noisy: bool, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(run: object, tabled: object, nets: Sequence[Architecture]) -> dict[Architecture, Measurement]:
+        net, other = nets
+        if latency_ms is None:
+            return {}
+        return {net: evolve(measurement(latency_ms), noisy=noisy), other: measurement(1.0)}
+
+    monkeypatch.setattr(cifar10_result, "measured_nets", measured)
+    monkeypatch.setattr(cifar10_result, "target_device", lambda *_, **__: None)
+    told: list[str] = []
+    space = cifar_mbconv_space(0.25, blocks_per_stage=1)
+    run = SimpleNamespace(task=SimpleNamespace(space=space), reporter=SimpleNamespace(warn=told.append))
+    gates = evolve(line("gates", 0.6), choices=(0,) * len(space.options), latency_ms=0.5)
+    place = Place(budget_ms=0.5, seed=0, net="mobilenet_v2")
+    bench = SimpleNamespace(cache=None, table=None)
+    assert cifar10_result.by_hand(cast(Any, bench), cast(Any, run), place, [gates]) is None
+    assert told == [f"mobilenet_v2 is left out at 0.5 ms: {said}"]
 
 
 def test_differences_are_those_of_pairs_with_the_interval_of_student() -> None:

@@ -105,7 +105,7 @@ def test_a_proxy_judges_two_aims_without_training_anything(folder: Path, capfd: 
         (["--judge", "inherited"], "--judge inherited needs something to judge by: name it with --from"),
         (["--train-warmup-epochs", "2"], "--train-warmup-epochs must be at most the --train-epochs, which .*: 2 of 1$"),
         (["--judge", "inherited", "--from", "nowhere"], "nowhere holds no run"),
-        (["--accuracies", "some.csv"], "--accuracies is for --judge table, not for scratch: leave it out"),
+        (["--accuracies", __file__], "--accuracies is for --judge table, not for scratch: leave it out"),
         (["--judge", "table", "--accuracies", "no.csv"], r"no.csv cannot be read \(No such file or directory\)"),
         (["--aim", "macs"], "strategy evolution looks at one aim alone: for several take tpe or nsga2"),
         (["--strategy", "nsga2", "--aim", "macs", "--aim", "macs"], "--aim macs is given twice"),

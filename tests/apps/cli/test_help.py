@@ -73,6 +73,11 @@ def test_the_examples_are_command_lines_that_the_program_takes(
     program: str, verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+    for name in ("adb", "ssh"):
+        (programs / name).touch(mode=0o755)
     text = help_of(program, verb)
     assert max(map(len, text.splitlines())) <= 80
     examples = text.partition("\nExamples:\n")[2].partition("\n\n")[0].replace("\\\n", " ").splitlines()
@@ -80,7 +85,20 @@ def test_the_examples_are_command_lines_that_the_program_takes(
     for example in examples:
         words = shlex.split(example.partition(" > ")[0])
         assert words[:2] == [program, verb]
+        make_all_of(words[2:])
         PROGRAMS[program].commands[verb].make_context(verb, words[2:])
+
+
+def make_all_of(words: list[str]) -> None:
+    """Makes what a command line names: files, runs, and folders."""
+    for word in words:
+        path = Path(word.partition(":")[0])
+        if path.suffix:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        else:
+            path.mkdir(parents=True, exist_ok=True)
+            (path / "settings.json").touch()
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -409,7 +409,7 @@ def test_a_table_of_another_space_is_refused_with_what_it_lacks(
         ),
         (["--device", "onnxruntime,provider=npu"], "cannot be used: provider=npu: it is cpu or cuda"),
         (["--device", "onnxruntime", "--dtype", "int8"], "measures no 'int8'"),
-        (["--data-dir", "nowhere"], "nowhere is not a folder with train/CLASS"),
+        (["--data-dir", "nowhere"], "there is no folder nowhere: name another --data-dir, or fetch images there with"),
         (
             [],
             "'blue' has 4 images, and 6 are needed to hold out 10% of them: add 2, or give --validation-share 0.5",

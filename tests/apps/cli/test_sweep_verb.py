@@ -65,7 +65,7 @@ def leave_search(path: Path, *, kind: str = "search", missing: int = 0) -> None:
         (["--target-latency-ms", "1,two"], "must be a number above 0 .*, got two"),
         ([*BUDGETS, "--device", "abacus"], "there is no device 'abacus': name one of torch-cpu"),
         ([*BUDGETS, "--device", "torch-cpu"], "--device names torch-cpu twice: leave one of them out"),
-        ([*BUDGETS, "--device", "tflite", "--table", "t.json"], "--table is of one device: leave it out, or name one"),
+        ([*BUDGETS, "--device", "tflite", "--table", __file__], "--table is of one device: leave it out, or name one"),
         ([*BUDGETS, "--device", "onnxruntime", "--dtype", "bfloat16"], "device onnxruntime measures no 'bfloat16'"),
         (
             [*BUDGETS, "--max-file-bytes", "1000"],

@@ -10,7 +10,8 @@ import torch
 from click.testing import CliRunner
 from onnxruntime import get_available_providers
 
-from pnas_apps.devices.device_names import DEVICES_HELP, device_report, parse_device
+from pnas_apps.devices.device_names import DEVICES_HELP, parse_device
+from pnas_apps.devices.device_report import device_report
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.device_settings import Dtype

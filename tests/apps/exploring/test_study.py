@@ -13,7 +13,7 @@ from attrs import evolve, fields
 from optuna.storages._rdb import models
 
 from explorers import FINGERPRINT, heard_of_long_ago, study_in
-from pnas_apps.exploring.addresses import address_of
+from pnas_apps.exploring.addresses import Address, address_of
 from pnas_apps.exploring.fingerprint import Fingerprint
 from pnas_apps.exploring.study import Study, check_study
 from pnas_apps.ground.errors import UserError
@@ -72,9 +72,30 @@ def test_a_study_in_what_is_no_folder_is_refused_and_a_name_too_long_with_it(tmp
 
 def test_a_study_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
     study_in(tmp_path / "study.db")
-    read_only = address_of(f"sqlite:///file:{tmp_path / 'study.db'}?mode=ro&uri=true#another")
+    url = f"sqlite:///file:{tmp_path / 'study.db'}?mode=ro&uri=true"
+    with pytest.raises(UserError, match=r"is read-only, and a study is written into: leave that option out"):
+        address_of(url)
+    read_only = Address(url=url, shown=url, name="another")
     with pytest.raises(UserError, match=r"cannot be used for a study \(.*readonly database\): permit access to it"):
         Study(read_only, FINGERPRINT, worker="host/run/1")
+
+
+@pytest.mark.parametrize("query", ["mode=ro", "x=1", "timeout=5&x=1"])
+def test_options_that_sqlite_would_ignore_are_refused(query: str, tmp_path: Path) -> None:
+    names = ", ".join(one.partition("=")[0] for one in query.split("&"))
+    with pytest.raises(UserError, match=rf"has options that an SQLite file does not take \({names}\): leave out what"):
+        address_of(f"sqlite:///{tmp_path / 'study.db'}?{query}")
+    assert address_of(f"sqlite:///file:{tmp_path / 'study.db'}?mode=rw&uri=true").file is None
+
+
+def test_a_link_that_leads_nowhere_holds_no_study(tmp_path: Path) -> None:
+    link, target = tmp_path / "study.db", tmp_path / "gone.db"
+    link.symlink_to(target)
+    for text in (str(link), f"sqlite:///{link}"):
+        with pytest.raises(UserError, match=rf"study.db is a link to {target}, which is not there: mend it"):
+            address_of(text)
+    target.touch()
+    assert address_of(str(link)).file == link
 
 
 @pytest.mark.parametrize(

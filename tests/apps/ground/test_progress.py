@@ -12,7 +12,7 @@ import pytest
 from pnas_apps.ground import progress
 from pnas_apps.ground.cache import find_cache
 from pnas_apps.ground.errors import UserError
-from pnas_apps.ground.progress import Reporter, SafeConsole
+from pnas_apps.ground.progress import AGAIN, Reporter, SafeConsole
 from pnas_apps.ground.terminal import printable
 
 HOSTILE = "a\x1b[31mred\x07\x9b2J\u202egnp.exe\r\udcff"
@@ -80,6 +80,8 @@ def test_a_bar_never_goes_back_and_keeps_its_total(monkeypatch: pytest.MonkeyPat
         for done, total in told:
             update("measuring", done, total)
     shown = re.findall(r"measuring: (\d+) of (\d+)", printed())
+    # A bar that is full, and yet goes on, says why.
+    assert [line.endswith(f", {AGAIN}") for line in printed().splitlines()] == [False] * 3 + [True] * 4
     assert shown == [(done, "100") for done in ("0", "50", "100", "100", "100", "100", "100")]
     terminal, drawn = reporter(force_terminal=True)
     with terminal.phases() as update:
@@ -88,14 +90,38 @@ def test_a_bar_never_goes_back_and_keeps_its_total(monkeypatch: pytest.MonkeyPat
     shares = [int(share) for share in re.findall(r"(\d+)%", drawn())]
     assert shares == sorted(shares)
     assert shares[-1] == 100
+    assert AGAIN in drawn()
 
 
-def test_a_phase_that_comes_again_begins_anew() -> None:
+@pytest.mark.parametrize("again", [(0, 2), (1, 2)], ids=["told at its beginning", "told after its first step"])
+def test_a_phase_that_comes_again_begins_anew(again: tuple[int, ...]) -> None:
     one, printed = reporter()
     with one.phases() as update:
-        for done in (0, 5, 0, 2):
+        for done in (0, 5, *again):
             update("trying", done, 5)
     assert printed() == "  trying: 2 of 5 in 0:00\n"
+
+
+def test_a_total_that_is_not_known_at_first_is_taken_when_it_is() -> None:
+    one, printed = reporter()
+    with one.phases() as update:
+        update("reading", 0, 0)
+        update("reading", 3, 4)
+    assert printed() == "  reading: 3 of 4 in 0:00\n"
+    terminal, drawn = reporter(force_terminal=True)
+    with terminal.phases() as update:
+        update("reading", 0, 0)
+        update("reading", 3, 4)
+    assert "75%" in drawn()
+
+
+def test_work_that_knows_its_share_is_told_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    one, printed = reporter()
+    with one.shares("trying") as tell:
+        for share in (0.25, 0.5, 1.5):
+            tell(share)
+    assert re.findall(r"trying: (\d+) of 100", printed()) == ["0", "25", "50", "100", "100", "100"]
 
 
 @pytest.mark.parametrize("terminal", [False, True])

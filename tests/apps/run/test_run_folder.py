@@ -171,6 +171,19 @@ def test_a_folder_is_held_by_one_program_which_the_others_are_told(tmp_path: Pat
     assert [path.name for path in folder.iterdir()] == ["settings.json"]
 
 
+@pytest.mark.parametrize(("place", "moment"), [(lock.FileLock, "acquire"), (Path, "write_text")])
+def test_a_signal_at_any_moment_leaves_no_empty_folder(
+    place: type, moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(place, moment, interrupted)
+    with pytest.raises(KeyboardInterrupt), held_folder(tmp_path / "runs" / "run"):
+        pass
+    assert not [*tmp_path.iterdir()]
+
+
 def test_what_a_killed_program_left_in_a_folder_holds_up_nobody(tmp_path: Path, settings: RunSettings) -> None:
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()

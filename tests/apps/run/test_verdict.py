@@ -1,15 +1,20 @@
 """Whether a search paid: how often the interval covers the truth, and what is said of it."""
 
+import io
+import re
 from collections.abc import Sequence
 from statistics import fmean, stdev
 
 import numpy as np
 import pytest
+from attrs import evolve
+from rich.console import Console
 from scipy.stats import t, ttest_ind, ttest_rel
 
 from pnas_apps.run.compare_config import CompareConfig
 from pnas_apps.run.difference import difference, paired_difference
 from pnas_apps.run.verdict import ComparedNet, Kind, Verdict
+from pnas_apps.showing.verdict_table import verdict_table
 
 TRUTH = 0.7
 TRIES = 1000
@@ -151,3 +156,20 @@ def test_random_nets_of_another_latency_are_not_called_of_the_same() -> None:
 def test_what_cannot_be_compared_is_named(given: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message.replace("1000,", "1,000,")):
         CompareConfig(**given)
+
+
+def printed(found: Verdict) -> str:
+    text = io.StringIO()
+    Console(file=text, width=80).print(verdict_table(found))
+    return text.getvalue()
+
+
+def test_no_prediction_stands_beside_a_measurement_without_a_word() -> None:
+    searched = evolve(compared("searched", [0.7, 0.71], predicted_ms=0.0303), measured_ms=0.0352)
+    nets = (searched, *(compared("random", one) for one in RANDOM))
+    sure = Verdict(epochs=3, seeds=2, test_images=100, nets=nets)
+    assert searched.off_by == pytest.approx(0.0303 / 0.0352 - 1)
+    assert re.search(r"0\.0352 +-13\.9%", printed(sure))
+    noisy = evolve(searched, noisy=True)
+    assert noisy.off_by is None
+    assert re.search(r"0\.0352 +too noisy", printed(evolve(sure, nets=(noisy, *nets[1:]))))

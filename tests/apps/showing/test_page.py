@@ -58,6 +58,38 @@ def test_the_page_says_what_the_run_found_and_loads_nothing(run: RunFolder) -> N
     assert len(page) < 3_000_000
 
 
+@pytest.mark.parametrize(
+    ("asked", "judged", "said"),
+    [
+        (True, True, 'Under "What was asked" and "Did it pay?" all is told at the speed'),
+        (False, True, 'Under "Did it pay?" all is told at the speed'),
+        (False, False, None),
+    ],
+)
+def test_only_where_milliseconds_stand_their_speed_is_told(
+    asked: bool, judged: bool, said: str | None, run: RunFolder
+) -> None:
+    landing, results = load_json(run.landing, Landing), load_json(run.results, RunResults)
+    if not asked:
+        save_json(evolve(landing, target_ms=None, attempts=landing.attempts[:1], chosen=0), run.landing)
+    if judged:
+        verdict = load_json(SAMPLE.parent / "compared-run" / "results.json", RunResults).verdict
+        save_json(evolve(results, verdict=verdict), run.results)
+    page = write_page(run).read_text()
+    assert page.count("all is told at the speed") == (said is not None)
+    assert said is None or said in page
+
+
+def test_epochs_are_counted_from_1_in_charts_as_beside_the_handle(run: RunFolder) -> None:
+    page, epochs = write_page(run).read_text(), len(run.history.read_text().splitlines())
+    charts = [one for one in re.findall(r"<svg.*?</svg>", page, re.DOTALL) if "epoch of the search" in one]
+    assert len(charts) == 3
+    for chart in charts:
+        axis = chart.partition("matplotlib.axis_1")[2].partition("epoch of the search")[0]
+        ticks = re.findall(r">(\d+)</text>", axis)
+        assert (int(ticks[0]), int(ticks[-1])) == (1, epochs)
+
+
 def test_texts_of_people_are_escaped(run: RunFolder) -> None:
     settings = load_settings(run.settings)
     nasty = evolve(settings, classes=(NASTY, *"123456789"), command=f"pnas-cifar10 run {NASTY}", task=NASTY)
@@ -182,6 +214,18 @@ def test_what_somebody_has_edited_wrongly_is_told_in_one_line(
     with pytest.raises(UserError, match=rf"{name}.*: {way_out}") as caught:
         kept_results(run)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_too_noisy_is_told_beside_its_milliseconds(run: RunFolder) -> None:
+    shutil.copytree(SAMPLE.parent / "compared-run" / "compared", run.path / "compared")
+    judged = load_json(SAMPLE.parent / "compared-run" / "results.json", RunResults).verdict
+    assert judged is not None
+    nets = tuple(evolve(net, measured_ms=0.0352, noisy=net.kind == "fastest") for net in judged.nets)
+    results = load_json(run.results, RunResults)
+    save_json(evolve(results, verdict=evolve(judged, nets=nets)), run.results)
+    page = write_page(run).read_text()
+    assert '0.0352</td><td class="n">too noisy</td>' in page
+    assert '0.0352</td><td class="n">+80.2 %</td>' in page  # the searched net
 
 
 def test_a_net_that_took_no_time_is_off_by_nothing_that_can_be_told(run: RunFolder) -> None:

@@ -8,7 +8,9 @@ from attrs import evolve
 from rich.console import Console
 
 from pnas_apps.run.results import NetResult, RunResults
-from pnas_apps.showing.run_tables import results_table, speed_line
+from pnas_apps.showing.file_tables import proof_table
+from pnas_apps.showing.run_tables import measured_text, results_table, speed_line
+from pnas_export import Bundle
 from pnas_ops import DeviceInfo, load_json
 
 ROOT = Path(__file__).parents[3]
@@ -43,6 +45,20 @@ def test_a_net_that_is_too_noisy_is_off_by_nothing_that_could_be_told(net: NetRe
     noisy = evolve(net, measured=evolve(net.measured, noisy=True), slower=1.25)
     assert noisy.off_by is None
     assert "too noisy" in printed(noisy)
+
+
+def test_files_and_nets_of_others_that_are_too_noisy_have_a_word(net: NetResult) -> None:
+    proof = Bundle.load(ROOT / "tests" / "samples" / "finished-run" / "bundle").proof
+    assert proof is not None
+    one, two = proof.files[0].timings
+    noisy = evolve(two, measurement=evolve(two.measurement, latency_ms=19.6, noisy=True))
+    files = (evolve(proof.files[0], timings=(one, noisy)), *proof.files[1:])
+    text = io.StringIO()
+    Console(file=text, width=80).print(proof_table(evolve(proof, files=files)))
+    assert "19.6 noisy" in text.getvalue()
+    assert "MB" in text.getvalue()
+    assert measured_text(net.measured) == "0.5000"
+    assert measured_text(evolve(net.measured, noisy=True)) == "0.5000 noisy"
 
 
 def test_nothing_is_said_of_a_speed_that_is_not_known_or_the_same(net: NetResult) -> None:

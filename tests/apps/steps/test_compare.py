@@ -301,13 +301,16 @@ class _Device:
 
     info: DeviceInfo = TABLED.table.device
 
+    def __init__(self, *, noisy: bool = False) -> None:
+        self.noisy = noisy
+
     def measure(self, rows: object, *, nets: Any, progress: object = None) -> Any:
         assert not rows
         return [(net, self.measurement(net)) for net in nets]
 
     def measurement(self, net: Architecture) -> Measurement:
         dense = sum(block.in_channels * block.out_channels for block in net.blocks)
-        return measurement(max(1.0, dense / 1e4), overhead_ms=0.25)
+        return evolve(measurement(max(1.0, dense / 1e4), overhead_ms=0.25), noisy=self.noisy)
 
 
 def test_hand_made_nets_are_scaled_to_the_latency_and_those_that_cannot_be_are_named(make_run: MakeRun) -> None:
@@ -328,6 +331,9 @@ def test_hand_made_nets_are_scaled_to_the_latency_and_those_that_cannot_be_are_n
     found, left_out = fitted(run, tabled_of(space), None)
     assert not found
     assert all("is not compared: its latency can be measured on" in line for line in left_out)
+    (noisy,), (line,) = fitted(run, tabled_of(space, _Device(noisy=True)), 4.0)
+    assert (net.noisy, noisy.noisy) == (False, True)
+    assert line == "resnet18 is not compared: its measurements are too noisy to find a width by"
     small = make_run("small", baselines="resnet18")
     assert fitted(small, TABLED, 1.0)[1] == (
         "resnet18 is not compared: resnet18 needs images of at least 17 pixels, got 8",

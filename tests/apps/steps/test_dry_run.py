@@ -1,6 +1,6 @@
 """What a run is reckoned to take, beside clocks that are made up; and that reckoning leaves nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -51,12 +51,13 @@ def run(tmp_path: Path, image_set: ImageSet, reporter: Reporter) -> Run:
 def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps of a quarter of a second, other ones with the ends of a space; no clock is looked at."""
 
-    def training(run: Run, net: Any, seconds: float) -> TrainingTrial:
+    def training(run: Run, net: Any, seconds: float, tell: Callable[[float], None]) -> TrainingTrial:
+        tell(2.0)  # a step that was longer than all that there was time for
         return TrainingTrial(step_s=STEP_S.get(net.name, 0.25), memory_bytes=2e6, state_bytes=1e6)
 
     pace = Pace(reading_s=0.0, weights_s=1.0, both_s=2.5)
     search = SearchTrial(pace=pace, memory_bytes=3e6, state_bytes=4e6)
-    monkeypatch.setattr(module, "try_device", lambda device, net: TRIAL)
+    monkeypatch.setattr(module, "try_device", lambda device, net, **_: TRIAL)
     monkeypatch.setattr(module, "try_search", lambda *arguments, **options: search)
     monkeypatch.setattr(module, "_training_trial", training)
 

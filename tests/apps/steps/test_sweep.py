@@ -1,6 +1,7 @@
 """One search for several aims, each of which then has a run of its own."""
 
 import io
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +42,7 @@ from pnas_apps.steps.supernet_search import run_search
 from pnas_apps.steps.table import TableChoice, Tabled
 from pnas_cifar10.cli import PRESETS
 from pnas_ops import digits_mbconv_space, load_json, read_weights
-from pnas_supernet import SuperNet, alpha_parameters, load_checkpoint
+from pnas_supernet import CheckpointError, SuperNet, alpha_parameters, load_checkpoint
 from tables import measurement, uniform_table
 
 DEVICES = [DeviceSettings(name="torch-cpu"), DeviceSettings(name="onnxruntime")]
@@ -274,6 +275,32 @@ def test_what_is_done_is_not_done_again(whole: Run, tmp_path: Path, monkeypatch:
     assert changed <= {"files.json", "seconds.json", "history.jsonl", "results.json", "report.txt", "sweep.png"}
 
 
+def test_weights_that_all_aims_share_and_that_are_damaged_are_made_anew_by_the_way_out(
+    whole: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "copy"
+    shutil.copytree(whole.folder.path, path)
+    shared, other = (path / name / "search.common.pt" for name in NAMES)
+    other.unlink()
+    other.hardlink_to(shared)
+    with shared.open("r+b") as file:  # in place: under all its names
+        file.seek(1000)
+        file.write(b"damage")
+    for name in NAMES:
+        (path / name / "results.json").unlink()
+        (path / name / "networks" / "searched" / "weights.pt").unlink(missing_ok=True)
+        (path / name / "landing.json").unlink()
+    with pytest.raises(
+        CheckpointError, match=rf"lacks {shared}, which is gone .*: delete {path / NAMES[0]}/search\.pt, "
+    ):
+        go(make_sweep(path))
+    for name in NAMES:
+        (path / name / "search.pt").unlink()
+    run = make_sweep(path)
+    go(run)
+    assert left(run) == left(whole)
+
+
 def test_a_sweep_of_one_aim_finds_what_its_search_finds(tmp_path: Path) -> None:
     aims = sweep_aims(DEVICES[:1], [8.0])
     run = make_sweep(tmp_path / "one", aims)
@@ -284,6 +311,10 @@ def test_a_sweep_of_one_aim_finds_what_its_search_finds(tmp_path: Path) -> None:
     found, expected = (load_checkpoint(one.folder.search_checkpoint, kind="search") for one in (aimed.run, alone))
     assert bits(found) == bits(expected)
     assert aimed.run.folder.history.read_text() == alone.folder.history.read_text()
+    told = run.reporter.console.file
+    assert isinstance(told, io.StringIO)
+    # Accuracies that are not those of a net.
+    assert re.search(r"search: sampled nets [\d.]+% on training images, [\d.]+ ms, entropy", told.getvalue())
 
 
 @pytest.mark.parametrize("alpha", [False, True])

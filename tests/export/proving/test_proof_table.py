@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from pnas_export import AdjustedFile, Bundle, FileProof, LayerError, LossyFile, Metadata, Parity, Proof, Refusal, Timing
 from pnas_ops import Measurement, Preprocessing
@@ -70,6 +71,14 @@ def test_a_printed_proof_is_a_table(proof: Proof) -> None:
         "model-int8.tflite keeps 3.op, 4 in float32, and has weights fine-tuned for int8",
         "it cannot load model.tflite",
     ]
+
+
+def test_a_latency_that_did_not_come_out_alike_again_has_a_word(proof: Proof) -> None:
+    one, two = proof.files[0].timings
+    noisy = evolve(two, measurement=evolve(two.measurement, latency_ms=19.6, noisy=True))
+    told = evolve(proof, files=(evolve(proof.files[0], timings=(one, noisy)), *proof.files[1:]))
+    assert "  5.91/19.6 noisy  " in str(told).splitlines()[2]
+    assert "noisy" not in str(proof)
 
 
 class Cells(HTMLParser):

@@ -72,6 +72,22 @@ def test_blocks_and_nets_are_timed_in_every_session(plan: Plan, folder: Path, bl
     assert [step for _, step, _ in told] == sorted(step for _, step, _ in told)
 
 
+def test_rounds_that_are_gone_through_again_are_told_and_nothing_goes_back(
+    monkeypatch: pytest.MonkeyPatch, plan: Plan, folder: Path
+) -> None:
+    def session(plan: Plan, folder: Path, number: int, tell: Callable[[int, int], None]) -> WalkSamples[str]:
+        tell(10, 10)
+        if number == 0:
+            tell(12, 15)
+            tell(15, 15)
+        return WalkSamples({KEY: [1.0, 1.0]}, [], [])
+
+    monkeypatch.setattr(sessions, "_session", session)
+    told: list[tuple[str, int, int]] = []
+    measure_in_sessions(evolve(plan, sessions=2), folder, progress=lambda *step: told.append(step))
+    assert [(done, total) for _, done, total in told] == [(1000, 2000), (1200, 2500), (1500, 2500), (2500, 2500)]
+
+
 def test_onnx_files_are_timed_alike(folder: Path) -> None:
     net = ("net", "net.onnx", None)
     plan = Plan(module="onnxruntime", threads=1, rows=((net,), (net,)), samples=4, sessions=1)

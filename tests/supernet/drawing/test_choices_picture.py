@@ -48,7 +48,7 @@ def test_every_candidate_is_as_high_as_it_is_probable(epochs: int, tmp_path: Pat
         areas = [one for one in axes.collections if isinstance(one, PolyCollection)]
         for index, (area, title) in enumerate(zip(areas, titles, strict=True)):
             for record in history:
-                found = height(area, record.epoch + 0.5)
+                found = height(area, record.epoch + 1)
                 assert found == pytest.approx(record.probs[place][index], abs=0.005)
             # One title has one colour, wherever it stands.
             (color,) = area.get_facecolor().tolist()

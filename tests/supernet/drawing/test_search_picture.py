@@ -57,13 +57,13 @@ def test_it_shows_every_epoch_and_the_target(tmp_path: Path) -> None:
     accuracy, latency, entropy = figure.axes
     assert [axes.get_title(loc="left") for axes in figure.axes] == TITLES
     assert lines(accuracy) == [
-        [(epoch, pytest.approx(0.1 + epoch / 20)) for epoch in range(5)],
-        [(epoch, pytest.approx(0.2 + epoch / 30)) for epoch in (2, 3, 4)],
+        [(epoch + 1, pytest.approx(0.1 + epoch / 20)) for epoch in range(5)],
+        [(epoch + 1, pytest.approx(0.2 + epoch / 30)) for epoch in (2, 3, 4)],
     ]
     line, target = lines(latency)
-    assert line == [(0, 20.0), (1, 20.5), (2, 19.0), (3, 16.0), (4, 15.25)]
+    assert line == [(1, 20.0), (2, 20.5), (3, 19.0), (4, 16.0), (5, 15.25)]
     assert {y for _, y in target} == {15.5}
-    assert lines(entropy) == [[(epoch, pytest.approx(1.0 - epoch / 40)) for epoch in range(5)]]
+    assert lines(entropy) == [[(epoch + 1, pytest.approx(1.0 - epoch / 40)) for epoch in range(5)]]
     assert legend(figure) == [
         "weights, training split",
         "architecture, validation split",
@@ -76,16 +76,16 @@ def test_it_shows_every_epoch_and_the_target(tmp_path: Path) -> None:
         assert picture.size == (1560, 455)
 
 
-@pytest.mark.parametrize(("phases", "end"), [("wss", 0.5), ("wwws", 2.5), ("ww", 1.5)])
+@pytest.mark.parametrize(("phases", "end"), [("wss", 1.5), ("wwws", 3.5), ("ww", 2.5)])
 def test_the_epochs_of_the_warm_up_are_grey(phases: str, end: float) -> None:
     for axes in draw_search(make_history(phases), expected_ms=[1.0] * len(phases)).axes:
-        assert shaded(axes) == [(-0.5, end, "#eeeeee")]
+        assert shaded(axes) == [(0.5, end, "#eeeeee")]
 
 
 def test_an_epoch_of_the_search_without_an_architecture_step_is_no_warm_up() -> None:
     figure = draw_search(make_history("wsss", idle=[1]))
-    assert [shaded(axes) for axes in figure.axes] == [[(-0.5, 0.5, "#eeeeee")]] * 2
-    assert [x for x, _ in lines(figure.axes[0])[1]] == [2, 3]
+    assert [shaded(axes) for axes in figure.axes] == [[(0.5, 1.5, "#eeeeee")]] * 2
+    assert [x for x, _ in lines(figure.axes[0])[1]] == [3, 4]
 
 
 def test_a_search_without_warm_up_latencies_or_target_has_none_in_the_picture() -> None:
@@ -96,7 +96,7 @@ def test_a_search_without_warm_up_latencies_or_target_has_none_in_the_picture() 
     # One point makes no line.
     assert {line.get_marker() for axes in figure.axes for line in axes.lines} == {"."}
     _, latency, _ = draw_search(make_history("s"), expected_ms=[3.0]).axes
-    assert lines(latency) == [[(0, 3.0)]]
+    assert lines(latency) == [[(1, 3.0)]]
     assert legend(draw_search(make_history("w"))) == ["weights, training split", "warm-up"]
 
 

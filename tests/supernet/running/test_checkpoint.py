@@ -141,7 +141,10 @@ def test_a_common_part_that_is_gone_or_damaged_or_of_another_is_named(
     damage(common)
     if common.exists() and common.read_bytes() == raw:
         save_checkpoint(OLD, common, kind="search, in part")
-    lacks = r"search\.pt lacks search\.common\.pt, which is gone or damaged: delete what is there to begin again"
+    lacks = (
+        r"search\.pt lacks .*/search\.common\.pt, which is gone or damaged: delete .*/search\.pt, and the "
+        r"search\.pt of all other nets of its sweep, which share that file, then give the command that began it$"
+    )
     with pytest.raises(CheckpointError, match=lacks):
         load(other)
 
@@ -155,7 +158,8 @@ def test_two_damaged_checkpoints_are_both_named(path: Path) -> None:
     flip_last_bit(path)
     checkpoint.previous(path).write_bytes(b"")
     both = (
-        r"search\.pt is damaged \(.*\); .*search\.previous\.pt is no checkpoint.*: delete what is there to begin again"
+        r"search\.pt is damaged \(.*\); .*search\.previous\.pt is no checkpoint.*: "
+        r"delete .*search\.pt and .*search\.previous\.pt, then give the command that began it$"
     )
     with pytest.raises(CheckpointError, match=both):
         load(path)
@@ -221,3 +225,8 @@ def test_the_previous_checkpoint_is_enough_to_go_on_from(path: Path) -> None:
     assert load(path) == bits(OLD)
     delete_checkpoint(path)
     assert list(path.parent.iterdir()) == []
+
+
+def test_no_states_are_no_checkpoints(tmp_path: Path) -> None:
+    checkpoint.save_checkpoints([], [], common={}, kind="search")
+    assert not [*tmp_path.iterdir()]

@@ -8,14 +8,16 @@ import cloup
 from cloup import option_group
 
 from pnas_apps.cli.app import Defaults
-from pnas_apps.cli.completing import SETTINGS, RunPath
 from pnas_apps.cli.device_verbs import doctor_verb, file_verbs
+from pnas_apps.cli.named_things import RunThere, look_for_function
 from pnas_apps.cli.options import (
     ACCELERATOR,
     CACHE_DIR,
     DETERMINISTIC,
     DEVICES,
+    MOVED,
     check_options,
+    images_option,
     preset_option,
     worker_options,
 )
@@ -25,7 +27,6 @@ from pnas_apps.cli.program import Program
 from pnas_apps.cli.run_options import RunOptions, run_options
 from pnas_apps.cli.session_options import SessionOptions
 from pnas_apps.cli.verb import verb
-from pnas_apps.ground.errors import UserError
 
 if TYPE_CHECKING:
     from pnas_apps.ground.gpus import Accelerator
@@ -60,15 +61,12 @@ def main() -> None:
         "net.py:make --data-dir photos --target-latency-ms 8 --device adb --dry-run",
     ),
 )
-@click.argument("make", metavar="FILE.py:FUNCTION")
+@click.argument("make", metavar="FILE.py:FUNCTION", callback=lambda _, __, text: look_for_function(text))
 @option_group(
     "Images and preset",
     "What is learnt from, and how long.",
-    click.option(
-        "--data-dir",
-        type=click.Path(path_type=Path),
-        required=True,
-        help="Photos as train/CLASS/* with val/CLASS/* or test/CLASS/*, or as CLASS/*; or what loaders takes.",
+    images_option(
+        "Photos as train/CLASS/* with val/CLASS/* or test/CLASS/*, or as CLASS/*; or what loaders takes.", required=True
     ),
     preset_option(DEFAULTS),
 )
@@ -83,7 +81,7 @@ def run(make: str, data_dir: Path, preset: str, options: RunOptions, session: Se
 
 
 @verb(examples=("runs/own", "runs/own --make moved/net.py:make --data-dir moved/photos"))
-@click.argument("run_dir", metavar="RUN", type=RunPath())
+@click.argument("run_dir", metavar="RUN", type=RunThere())
 @option_group(
     "Run",
     "What is needed beside its folder.",
@@ -93,12 +91,7 @@ def run(make: str, data_dir: Path, preset: str, options: RunOptions, session: Se
         show_default="where it was",
         help="Where the file that the run was begun with is now.",
     ),
-    click.option(
-        "--data-dir",
-        type=click.Path(path_type=Path),
-        show_default="where they were",
-        help="Where the run's images are now.",
-    ),
+    images_option(MOVED, show_default="where they were"),
 )
 @option_group(
     "This machine",
@@ -120,8 +113,6 @@ def report(
     check: bool,
 ) -> None:
     """Finish a run that was interrupted: whatever it lacks, up to the report."""
-    if not (run_dir / SETTINGS).exists():  # before PyTorch is imported
-        raise UserError(f"{run_dir} holds no run: name the folder that a run printed")
     from pnas_own.reopening import reopened
 
     settings, file, options = reopened(run_dir, make=make, cache_dir=cache_dir, check=check)

@@ -1,4 +1,4 @@
-"""What a run would do and take, from a minute's measuring: nothing of it is left."""
+"""What a run would do and take, from a few steps of each kind: nothing of it is left."""
 
 import time
 
@@ -36,9 +36,8 @@ def dry_run(run: OwnRun, choice: TableChoice) -> Reckoned:
     device, space, reporter = target_device(run.target, cache=run.cache, log=None), run.space, run.session.reporter
     known = known_table(space, device.info, run.folder, run.cache, choice)
     left = Lacking(blocks=(), nets=()) if known is not None else lacking(device.info, space, run.cache)
-    with reporter.bar(f"trying {run.target.name}", 1) as advance:
-        trial = try_device(device, space.original, build=run.supernet.build)
-        advance()
+    with reporter.phases() as progress:
+        trial = try_device(device, space.original, name=run.target.name, build=run.supernet.build, progress=progress)
     doubt = None
     if known is None:
         doubt = budget_doubt(
@@ -91,7 +90,7 @@ def _imitation(run: OwnRun) -> ReckonedStep:
 
 def _search(run: OwnRun, *, landing_s: float) -> ReckonedStep:
     config, batches = run.preset.search, run.data.training("weights", "pace")
-    with run.session.reporter.bar("trying the search", 1) as advance:
+    with run.session.reporter.shares("trying the search") as tell:
         search = ProxylessNAS(
             run.supernet,
             to_try(config),
@@ -100,8 +99,7 @@ def _search(run: OwnRun, *, landing_s: float) -> ReckonedStep:
             score=run.given.score,
         )
         alpha = run.data.training("choice", "pace")
-        trial = try_search(search, batches, alpha, run.session.processes.device, seconds=SEARCH_S)
-        advance()
+        trial = try_search(search, batches, alpha, run.session.processes.device, seconds=SEARCH_S, tell=tell)
     epochs = config.warmup_epochs + config.epochs
     done = min(epochs, epochs_done(run.folder.history))
     lands = run.budget.latency_ms is not None and not run.folder.landing.exists()
@@ -116,7 +114,7 @@ def _search(run: OwnRun, *, landing_s: float) -> ReckonedStep:
 
 def _training(run: OwnRun) -> ReckonedStep:
     config, batches = run.preset.train, run.data.training("all", "pace")
-    with run.session.reporter.bar("trying the training", 1) as advance:
+    with run.session.reporter.shares("trying the training") as tell:
         training = Training(
             run.network,
             config,
@@ -124,8 +122,7 @@ def _training(run: OwnRun) -> ReckonedStep:
             loss=run.given.loss,
             score=run.given.score,
         )
-        trial = try_training(training, batches, run.session.processes.device, seconds=TRAININGS_S)
-        advance()
+        trial = try_training(training, batches, run.session.processes.device, seconds=TRAININGS_S, tell=tell)
     seconds, left = 0.0, 0
     for name in (SEARCHED, ORIGINAL):
         folder = run.folder.network(name)

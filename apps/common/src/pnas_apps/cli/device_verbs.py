@@ -8,8 +8,10 @@ from cloup import option_group
 from pnas_apps.cli.app import App
 from pnas_apps.cli.completing import RunPath, begun_with
 from pnas_apps.cli.cost_options import METRIC, read_metrics
+from pnas_apps.cli.named_things import PathThere
 from pnas_apps.cli.option_types import whole
-from pnas_apps.cli.options import CACHE_DIR, DEVICES, DTYPE, RUNTIME, device_options, known_operations
+from pnas_apps.cli.options import CACHE_DIR, DEVICES, DTYPE, RUNTIME, TABLE, device_options, known_operations
+from pnas_apps.cli.presets import look_for_space
 from pnas_apps.cli.presets_verb import presets_verb
 from pnas_apps.cli.space_options import SpaceSize, asked_space, size_options
 from pnas_apps.cli.space_verb import space_verb
@@ -39,7 +41,7 @@ def doctor_verb() -> click.Command:
     @verb(examples=("",))
     def doctor() -> None:
         """Say which devices can be measured on here, and what the others lack."""
-        from pnas_apps.devices.device_names import device_report
+        from pnas_apps.devices.device_report import device_report
         from pnas_apps.ground.progress import reporter_on_stdout
         from pnas_apps.showing.device_tables import device_table
 
@@ -67,6 +69,7 @@ def _table(app: App) -> click.Command:
             "--space",
             default=app.spaces[0],
             show_default=True,
+            callback=look_for_space,
             shell_complete=begun_with(app.spaces),
             help=f"{', '.join(app.spaces)}, or a file that ends in .json or .toml.",
         ),
@@ -79,7 +82,7 @@ def _table(app: App) -> click.Command:
         click.option(
             "--merge",
             multiple=True,
-            type=click.Path(path_type=Path),
+            type=TABLE,
             show_default="none",
             help="A table of the same device to take over.",
         ),
@@ -131,7 +134,7 @@ def _bench() -> click.Command:
         epilog=DEVICES,
         examples=("runs/cifar10/bundle", "model.tflite other.tflite --device adb", "model.onnx --device onnxruntime"),
     )
-    @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+    @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=PathThere(way_out="name exported files"))
     @option_group("Device", "What is measured on.", device_options(), CACHE_DIR)
     def bench(paths: tuple[Path, ...], device: str, threads: int, cache_dir: Path | None) -> None:
         """Time exported files, or all in a folder, in turns on a device."""
@@ -226,9 +229,7 @@ def _released() -> click.Command:
             show_default="none",
             help="The original's checkpoint of the net, to export.",
         ),
-        click.option(
-            "--table", type=click.Path(path_type=Path), show_default="one is measured", help="A latency table to use."
-        ),
+        click.option("--table", type=TABLE, show_default="one is measured", help="A latency table to use."),
         click.option("--out", type=click.Path(path_type=Path), show_default="NET", help="Folder of what is written."),
     )
     def released(

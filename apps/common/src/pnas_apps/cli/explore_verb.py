@@ -8,7 +8,7 @@ import click
 from cloup import option_group
 
 from pnas_apps.cli.app import App
-from pnas_apps.cli.completing import RunPath
+from pnas_apps.cli.named_things import FileThere, RunThere
 from pnas_apps.cli.option_types import Number, all_of, whole
 from pnas_apps.cli.options import DEVICES, data_options
 from pnas_apps.cli.preset_help import GROUPS
@@ -16,6 +16,7 @@ from pnas_apps.cli.presets import Flags, read_preset
 from pnas_apps.cli.run_options import RunOptions, run_options
 from pnas_apps.cli.session_options import SessionOptions
 from pnas_apps.cli.space_options import preset_and_space
+from pnas_apps.cli.started import as_started
 from pnas_apps.cli.verb import verb
 from pnas_apps.exploring.named_strategies import STRATEGIES, SUPERNET_STRATEGIES, check_strategy
 from pnas_apps.ground.errors import UserError
@@ -83,13 +84,13 @@ _OPTIONS = all_of(
             "--from",
             "start_run",
             metavar="RUN",
-            type=RunPath(),
+            type=RunThere(),
             show_default="none",
             help="A finished search on the same images and space, whose weights --judge inherited takes.",
         ),
         click.option(
             "--accuracies",
-            type=click.Path(path_type=Path),
+            type=FileThere("a table", way_out="name a table with --accuracies"),
             show_default="none",
             help="The table of --judge table.",
         ),
@@ -236,7 +237,8 @@ def _hash_of(path: Path) -> str:
 
 def _tell_end(run: "Run", explored: "Explored") -> None:
     """Says what is where, and how it goes on."""
-    program, path = click.get_current_context().find_root().info_name, run.folder.path
+    program, lab = as_started(click.get_current_context().find_root().info_name or "pnas"), as_started("pnas-lab")
+    path = run.folder.path
     tell = run.reporter.line
     if explored.test_accuracy is not None:
         count = len(run.task.test)
@@ -244,4 +246,4 @@ def _tell_end(run: "Run", explored: "Explored") -> None:
     names = run.folder.architecture.name, run.folder.explored.name
     tell(f"Everything is in {path}: the best net is in {names[0]}, what all are worth in {names[1]}")
     left = "exports and measures it" if explored.test_accuracy is not None else "trains, exports and measures it"
-    tell(f"{program} report {path} {left}; pnas-lab inspect {run.folder.architecture} shows what it costs")
+    tell(f"{program} report {path} {left}; {lab} inspect {run.folder.architecture} shows what it costs")

@@ -197,8 +197,6 @@ def _files(path: Path, suffix: str) -> list[Path]:
         if not found:
             raise UserError(f"{path} holds no {suffix} files: export some, or name another device")
         return found
-    if not path.exists():
-        raise UserError(f"there is no file {path}")
     if path.suffix != suffix:
         raise UserError(f"{path} is not a {suffix} file, which is what the device runs: name another --device")
     return [path]

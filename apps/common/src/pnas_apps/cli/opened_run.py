@@ -9,12 +9,20 @@ import click
 from cloup import option_group
 
 from pnas_apps.cli.app import App
-from pnas_apps.cli.completing import SETTINGS, RunPath, begun_with
+from pnas_apps.cli.named_things import DeviceName, RunThere
 from pnas_apps.cli.option_types import all_of, whole
-from pnas_apps.cli.options import ACCELERATOR, CACHE_DIR, DETERMINISTIC, OPS, TENSORBOARD, Decorator, worker_options
+from pnas_apps.cli.options import (
+    ACCELERATOR,
+    CACHE_DIR,
+    DETERMINISTIC,
+    MOVED,
+    OPS,
+    TENSORBOARD,
+    Decorator,
+    images_option,
+    worker_options,
+)
 from pnas_apps.cli.session_options import SessionOptions
-from pnas_apps.devices.device_names import DEVICE_KINDS
-from pnas_apps.ground.errors import UserError
 
 if TYPE_CHECKING:
     from pnas_apps.ground.gpus import Accelerator
@@ -37,24 +45,24 @@ def opened_run(app: App, *, judges: bool = True, writes: bool = True, watched: b
     device = click.option(
         "--device",
         show_default="the run's own",
-        shell_complete=begun_with(DEVICE_KINDS),
+        type=DeviceName(),
         help="Where to measure the nets, if the run's own device is not here.",
     )
     net = click.option("--net", "name", default="searched", show_default=True, help="Which of the run's nets.")
     images = click.option(
         "--images", type=whole(1, 10**9), show_default="all", help="Number of test images to judge on."
     )
-    data_dir = click.option(
-        "--data-dir",
-        type=click.Path(path_type=Path),
-        show_default="where they were",
-        help="Where the run's images are now.",
-    )
     asked = [net, images] if judges else [device, *([TENSORBOARD] if watched else [])]
     machine = [CACHE_DIR, worker_options(app), *([] if judges else [ACCELERATOR, DETERMINISTIC])]
     added = all_of(
-        click.argument("run_dir", metavar="RUN", type=RunPath()),
-        option_group("Run", "What is needed beside its folder.", data_dir, OPS, *asked),
+        click.argument("run_dir", metavar="RUN", type=RunThere()),
+        option_group(
+            "Run",
+            "What is needed beside its folder.",
+            images_option(MOVED, show_default="where they were"),
+            OPS,
+            *asked,
+        ),
         option_group("This machine", "Where the work is done, which does not change what is found.", *machine),
     )
 
@@ -72,8 +80,6 @@ def opened_run(app: App, *, judges: bool = True, writes: bool = True, watched: b
             device: str | None = None,
             **others: object,
         ) -> None:
-            if not (run_dir / SETTINGS).exists():  # before PyTorch is imported
-                raise UserError(f"{run_dir} holds no run: name the folder that a run printed")
             from pnas_apps.cli.opening import open_run
             from pnas_apps.ground.cache import find_cache
             from pnas_apps.run.operations import operations_of_run

@@ -18,7 +18,7 @@ from pnas_apps.run.operations import codes
 from pnas_apps.run.preset import Preset
 from pnas_apps.run.run import Run
 from pnas_apps.run.settings import RunSettings
-from pnas_apps.run.space_files import is_space_file
+from pnas_apps.run.space_names import is_space_file
 from pnas_apps.run.sweep_aims import refuse_sweep
 from pnas_apps.run.task import Task, without_unreadable
 from pnas_export import Metadata

@@ -5,16 +5,17 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import indent
-from typing import get_args
+from typing import Any, get_args
 
 import click
 from cloup import option_group
 
 from pnas_apps.cli.app import App, Defaults
 from pnas_apps.cli.completing import begun_with, preset_or_file
+from pnas_apps.cli.named_things import DeviceName, FileThere, look_for_images
 from pnas_apps.cli.option_types import Command, all_of, whole
 from pnas_apps.cli.presets import preset_names
-from pnas_apps.devices.device_names import DEVICE_KINDS, DEVICES_HELP
+from pnas_apps.devices.device_names import DEVICES_HELP
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.device_settings import Dtype
 
@@ -42,10 +43,13 @@ CACHE_DIR = click.option(
 )
 OPS = click.option(
     "--ops",
-    type=click.Path(path_type=Path),
+    type=FileThere("a file of operations", way_out="name a Python file"),
     show_default="none",
     help="A Python file of your own operations, which is run: those that the space in --space FILE names.",
 )
+TABLE = FileThere("a table", way_out="name another table")
+MOVED = "Where the run's images are now."
+"""The help of `images_option` for a run that was begun."""
 ACCELERATOR = click.option(
     "--accelerator",
     type=click.Choice(["auto", "cpu", "cuda"]),
@@ -62,8 +66,8 @@ RUNTIME = click.option(
 DRY_RUN = click.option(
     "--dry-run",
     is_flag=True,
-    help="Say what would be done, how long each step takes here and how much memory and disk, from a minute's "
-    "measuring; nothing is written.",
+    help="Say what would be done, how long each step takes here and how much memory and disk, from some steps of "
+    "each kind: a minute on an idle machine, more on a busy one and where little is converted yet. Nothing is written.",
 )
 DETERMINISTIC = click.option(
     "--deterministic",
@@ -106,7 +110,7 @@ def device_options(*, default: str | None = "tflite", several: bool = False) -> 
             default=default,
             multiple=several,
             show_default=default or "the preset's, or else tflite",
-            shell_complete=begun_with(DEVICE_KINDS),
+            type=DeviceName(),
             help=f"Where to measure: one of those below; doctor tells which are usable here.{more}",
         ),
         click.option("--threads", type=whole(1, 1024), default=1, show_default=True, help="Of the device."),
@@ -141,13 +145,22 @@ def preset_option(app: Defaults) -> Callable[[Command], Command]:
     )
 
 
+def images_option(help_text: str, **options: Any) -> Callable[[Command], Command]:
+    """`--data-dir`, a folder that has to be there."""
+    return click.option(
+        "--data-dir", type=click.Path(path_type=Path), callback=look_for_images, help=help_text, **options
+    )
+
+
 def data_options(app: App) -> Callable[[Command], Command]:
     """Where the images of a new run are, and its preset."""
-    download = click.option("--download", is_flag=True, help="Fetch the images into the data folder first.")
+    download = click.option(
+        "--download", is_flag=True, is_eager=True, help="Fetch the images into the data folder first."
+    )
     return option_group(
         "Images and preset",
         "What is learnt from, and how long.",
-        click.option("--data-dir", type=click.Path(path_type=Path), required=True, help=app.data_help),
+        images_option(app.data_help, required=True),
         *([download] if app.pretended_task is not None else []),
         preset_option(app),
     )

@@ -15,6 +15,7 @@ from pnas_apps.cli.preset_help import GROUPS, OptionHelp
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.toml_files import Document, read_toml
 from pnas_apps.run.reference_epochs import with_compare
+from pnas_apps.run.space_names import check_space_there
 
 Flags = Mapping[str, object]
 """What a command line says of a preset's options; None where it says nothing."""
@@ -136,10 +137,17 @@ def _flag(
     elif about.choices:
         settings = {"type": click.Choice(about.choices)}
     elif path == "space":
+        settings["callback"] = look_for_space
         settings["shell_complete"] = lambda _, __, begun: [one for one in spaces if one.startswith(begun)]
     text = about.text.replace("{spaces}", ", ".join(spaces))
     parameter = _PREFIX + path.replace(".", _SEPARATOR)
     return click.option(flag, parameter, cls=_PresetFlag, path=path, help=text, **settings, **shown)
+
+
+def look_for_space(context: click.Context, option: click.Parameter, name: str | None) -> str | None:
+    """A callback that refuses the path of a space's file that is not there."""
+    check_space_there(name)
+    return name
 
 
 class _PresetFlag(click.Option):

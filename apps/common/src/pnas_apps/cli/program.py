@@ -5,6 +5,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ from pnas_apps.cli.app import App
 from pnas_apps.cli.compare_verb import compare_verb
 from pnas_apps.cli.device_verbs import device_verbs, file_verbs
 from pnas_apps.cli.run_verbs import begin_verbs, later_verbs
+from pnas_apps.cli.started import as_started
 from pnas_apps.cli.versions import version_option
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.passwords import without_passwords
@@ -69,8 +71,7 @@ class Program(cloup.Group):
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
         """As click has it, with the whole command line in `meta`, as a shell takes it."""
-        # A program that was begun as a module is called "python -m ...".
-        command = without_passwords(f"{info_name or ''} {shlex.join(args)}".strip())
+        command = without_passwords(f"{as_started(info_name or Path(sys.argv[0]).name)} {shlex.join(args)}".strip())
         columns = shutil.get_terminal_size().columns
         if readable_width(columns) != columns:  # too few for the help, which cannot be written into none at all
             extra.setdefault("terminal_width", readable_width(columns))

@@ -24,6 +24,7 @@ from pnas_apps.cli.options import (
     DTYPE,
     OPS,
     RUNS,
+    TABLE,
     TENSORBOARD,
     Decorator,
     check_options,
@@ -33,6 +34,7 @@ from pnas_apps.cli.options import (
 )
 from pnas_apps.cli.presets import preset_flags, read_preset, split_flags
 from pnas_apps.cli.session_options import SessionOptions
+from pnas_apps.devices.device_names import look_for_device
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.device_settings import DeviceSettings, Dtype
 from pnas_apps.run.sweep_aims import SweepAim, least_of_each_device, sweep_aims
@@ -135,7 +137,7 @@ def run_options(
             DTYPE,
             click.option(
                 "--table",
-                type=click.Path(path_type=Path),
+                type=TABLE,
                 show_default="one is measured",
                 help="A latency table to use.",
             ),
@@ -184,8 +186,6 @@ def run_options(
             dry_run: bool = False,
             **others: object,
         ) -> None:
-            from pnas_latency import Budget
-
             flags, own = split_flags(others)
             columns, commands = read_maxima(maxima), read_metrics(metrics)
             check_needed(columns, commands)
@@ -193,12 +193,15 @@ def run_options(
                 device = str(
                     read_preset(str(own.get("preset", preset or app.preset)), app.presets).get("device", "tflite")
                 )
+                look_for_device(device)  # which no option has named
             names = (device,) if isinstance(device, str) else device
             devices = [DeviceSettings(name=name, threads=threads, dtype=dtype) for name in names]
             budgets = latency_ms if isinstance(latency_ms, tuple) else ()
             _refuse_repeated(names)
             if table is not None and len(names) > 1:
                 raise UserError("--table is of one device: leave it out, or name one --device")
+            from pnas_latency import Budget
+
             options = RunOptions(
                 run_dir=run_dir,
                 seed=seed,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pnas_apps.cli.started import as_started
 from pnas_apps.devices.target import bundle_formats, target_device
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.folder import LOCK_NAME
@@ -126,7 +127,7 @@ def show_page(page: Path) -> None:
 
 def _way_on(run: Run, lacking: Sequence[str]) -> str:
     """Where and by which command a run goes on that no files can be made for here."""
-    program = click.get_current_context().find_root().info_name
+    program = as_started(click.get_current_context().find_root().info_name or "pnas")
     device = " --device tflite" if run.target.name.startswith("torch-cuda") else ""
     return (
         f"The net is trained. To make its files this machine lacks {', '.join(lacking)}: copy {run.folder.path} to "

@@ -56,7 +56,8 @@ def asked_space(app: App, name: str, size: SpaceSize) -> "Space":
         UserError, PnasError: for anything that the user can mend.
     """
     from pnas_apps.run.named_spaces import named_space
-    from pnas_apps.run.space_files import is_space_file, read_space_file
+    from pnas_apps.run.space_files import read_space_file
+    from pnas_apps.run.space_names import is_space_file
 
     if is_space_file(name):
         _refuse_sizes(name, [one for one in ("classes", *_SIZES) if getattr(size, one) is not None])
@@ -91,7 +92,8 @@ def preset_and_space(
         UserError, PnasError: for anything that the user can mend.
     """
     from pnas_apps.run.preset import structure_preset
-    from pnas_apps.run.space_files import is_space_file, read_space_file
+    from pnas_apps.run.space_files import read_space_file
+    from pnas_apps.run.space_names import is_space_file
 
     changed = with_flags(options, flags)
     path = changed.get("space")

@@ -10,7 +10,7 @@ import click
 from attrs import evolve, frozen
 from cloup import option_group
 
-from pnas_apps.cli.completing import RunPath
+from pnas_apps.cli.named_things import RunThere
 from pnas_apps.cli.presets import Flags, flag_of
 from pnas_apps.ground.errors import UserError
 
@@ -40,7 +40,7 @@ def start_options(command: Callable[..., None]) -> Callable[..., None]:
             "--from",
             "start_run",
             metavar="RUN",
-            type=RunPath(),
+            type=RunThere(),
             show_default="fresh weights",
             help="Begin with the supernet of this finished search on the same images and space.",
         ),

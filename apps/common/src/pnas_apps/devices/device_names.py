@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar, get_args
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 from attrs import frozen
 
@@ -91,6 +91,43 @@ class _Kind:
     dtypes: tuple[Dtype, ...] = ("float32",)
     options: tuple[str, ...] = ()
     takes_rest: bool = False
+    program: Callable[[str], str | None] = lambda _: None
+    """What has to be on the path, by what follows the colon."""
+
+
+def look_for_device(text: str) -> None:
+    """Refuses what can be refused by its name and by the programs that are here, importing nothing heavy.
+
+    Args:
+        text: see `DEVICES_HELP`.
+
+    Raises:
+        UserError: for a device or an option that does not exist, and for one whose program is not here.
+    """
+    kind, _, rest = _named(text)
+    program = kind.program(rest or "")
+    if program is not None and shutil.which(program) is None:
+        raise UserError(f"device {text!r} cannot be used: there is no program {program!r} here{_way_out(program)}")
+
+
+def _way_out(program: str) -> str:
+    return f": {INSTALL[program]}" if program in INSTALL else ""
+
+
+def _named(text: str) -> tuple[_Kind, dict[str, str], str | None]:
+    """The kind of a device, its options, and what follows the colon."""
+    head, colon, rest = text.partition(":")
+    name, *pairs = head.split(",")
+    kind = _KINDS.get(name) or _installed(name)
+    if kind is None:
+        raise UserError(f"there is no device {text!r}: name one of {', '.join(_KINDS)} (see --help)")
+    if colon and not kind.takes_rest:
+        raise UserError(f"device {text!r}: nothing may follow {name}")
+    options = _options(text, pairs)
+    if unknown := sorted(options.keys() - set(kind.options)):
+        known = ", ".join(kind.options) or "none"
+        raise UserError(f"device {text!r} has the unknown option {unknown[0]!r}: {name} has {known}")
+    return kind, options, rest if colon else None
 
 
 def parse_device(text: str, *, threads: int, dtype: Dtype, cache: Cache, log: Path | None) -> "Device":
@@ -107,24 +144,13 @@ def parse_device(text: str, *, threads: int, dtype: Dtype, cache: Cache, log: Pa
         UserError: for a device, an option or a dtype that does not exist, with those that do; and for a device that
             cannot be used here, with the reason.
     """
-    head, colon, rest = text.partition(":")
-    name, *pairs = head.split(",")
-    kind = _KINDS.get(name) or _installed(name)
-    if kind is None:
-        raise UserError(f"there is no device {text!r}: name one of {', '.join(_KINDS)} (see --help)")
+    kind, options, rest = _named(text)
     if dtype not in kind.dtypes:
+        name = text.partition(":")[0].partition(",")[0]
         raise UserError(f"device {name} measures no {dtype!r}: it has {', '.join(kind.dtypes)}")
-    if colon and not kind.takes_rest:
-        raise UserError(f"device {text!r}: nothing may follow {name}")
-    options = _options(text, pairs)
-    if unknown := sorted(options.keys() - set(kind.options)):
-        known = ", ".join(kind.options) or "none"
-        raise UserError(f"device {text!r} has the unknown option {unknown[0]!r}: {name} has {known}")
     from pnas_ops import PnasError
 
-    request = _Request(
-        threads=threads, dtype=dtype, cache=cache.conversions, log=log, rest=rest if colon else None, options=options
-    )
+    request = _Request(threads=threads, dtype=dtype, cache=cache.conversions, log=log, rest=rest, options=options)
     try:
         return kind.make(request)
     except ValueError as error:
@@ -161,62 +187,13 @@ def _installed(name: str) -> _Kind | None:
     return None
 
 
-class DeviceStatus(NamedTuple):
-    """Whether a device of the command line can be used here; if not, `reason` says what it lacks."""
-
-    name: str
-    usable: bool
-    reason: str
-    version: str
-
-
-def device_report() -> list[DeviceStatus]:
-    """The state of every kind of device here; a phone is asked, if adb is installed."""
-    import torch
-
-    from pnas_export import AdbDevice, AiEdgeLitert, DeviceError, OnnxRuntime, TFLiteRuntime
-
-    version = str(torch.__version__)
-    report = [DeviceStatus("torch-cpu", True, "", version)]
-    if torch.cuda.is_available():
-        report.append(DeviceStatus("torch-cuda", True, "", f"{version}, {torch.cuda.get_device_name()}"))
-    else:
-        report.append(DeviceStatus("torch-cuda", False, "PyTorch finds no CUDA GPU here", version))
-    for name, runtime in (
-        ("tflite", AiEdgeLitert()),
-        ("tflite-runtime", TFLiteRuntime()),
-        ("onnxruntime", OnnxRuntime()),
-    ):
-        if runtime.installed:
-            more = ", and with provider=cuda" if isinstance(runtime, OnnxRuntime) and _has_cuda() else ""
-            report.append(DeviceStatus(name, True, "", runtime.version + more))
-        else:
-            report.append(DeviceStatus(name, False, f"{runtime.name} is not installed: {_INSTALL[name]}", ""))
-    try:
-        info = AdbDevice().info
-        report.append(DeviceStatus("adb", True, "", f"{info.device}, {info.runtime} {info.runtime_version}"))
-    except DeviceError as error:
-        report.append(DeviceStatus("adb", False, str(error), ""))
-    report.append(DeviceStatus("cmd:COMMAND", True, "", "any command that times a file"))
-    return report
-
-
-def _has_cuda() -> bool:
-    """Whether ONNX Runtime computes on a GPU here."""
-    from pnas_export import DeviceError, OnnxRuntime
-
-    try:
-        OnnxRuntime(provider="cuda").check_provider()
-    except DeviceError:
-        return False
-    return True
-
-
-_INSTALL = {
+INSTALL = {
     "tflite": "pip install ai-edge-litert",
     "tflite-runtime": "pip install 'pnas-export[tflite-runtime]', which exists for Python 3.11 only",
     "onnxruntime": "pip install onnxruntime",
+    "adb": "install adb, of Android's platform tools",
 }
+"""What brings here what a device needs, by its name."""
 
 
 def _torch(device: str) -> Callable[[_Request], "Device"]:
@@ -242,7 +219,7 @@ def _tflite_runtime(request: _Request) -> "Device":
     from pnas_export import TFLiteDevice, TFLiteRuntime
 
     if not TFLiteRuntime().installed:
-        raise ValueError(f"it is not installed: {_INSTALL['tflite-runtime']}")
+        raise ValueError(f"it is not installed: {INSTALL['tflite-runtime']}")
     return TFLiteDevice(
         runtime=TFLiteRuntime(),
         threads=request.threads,
@@ -256,7 +233,7 @@ def _onnxruntime(request: _Request) -> "Device":
     from pnas_export import OnnxDevice, OnnxProvider, OnnxRuntime
 
     if not OnnxRuntime().installed:
-        raise ValueError(f"it is not installed: {_INSTALL['onnxruntime']}")
+        raise ValueError(f"it is not installed: {INSTALL['onnxruntime']}")
     providers: tuple[OnnxProvider, ...] = get_args(OnnxProvider)
     provider = request.one_of("provider", providers)
     return OnnxDevice(threads=request.threads, provider=provider, cache=request.cache, log=request.log)
@@ -292,10 +269,18 @@ def _command(request: _Request) -> "Device":
         cache=request.cache,
         log=request.log,
     )
-    program = shlex.split(device.template)[0]
-    if shutil.which(program) is None:
+    program = _first_word(device.template)
+    if program is None or shutil.which(program) is None:
         raise ValueError(f"there is no program {program!r} here")
     return device
+
+
+def _first_word(command: str) -> str | None:
+    """The program that a command is of; None for one that a shell would not take, which the device refuses."""
+    try:
+        return next(iter(shlex.split(command)), None)
+    except ValueError:
+        return None
 
 
 def _cpus(text: str) -> tuple[int, ...]:
@@ -320,8 +305,16 @@ _KINDS = {
     "tflite": _Kind(make=_tflite, dtypes=("float32", "int8")),
     "tflite-runtime": _Kind(make=_tflite_runtime, dtypes=("float32", "int8")),
     "onnxruntime": _Kind(make=_onnxruntime, options=("provider",)),
-    "adb": _Kind(make=_adb, dtypes=("float32", "int8"), options=("cpus", "statistic", "probe"), takes_rest=True),
-    "cmd": _Kind(make=_command, dtypes=("float32", "int8"), options=("statistic", "probe"), takes_rest=True),
+    "adb": _Kind(
+        make=_adb,
+        dtypes=("float32", "int8"),
+        options=("cpus", "statistic", "probe"),
+        takes_rest=True,
+        program=lambda _: "adb",
+    ),
+    "cmd": _Kind(
+        make=_command, dtypes=("float32", "int8"), options=("statistic", "probe"), takes_rest=True, program=_first_word
+    ),
 }
 DEVICE_KINDS = tuple(_KINDS)
 """What devices are called, before options and what follows the colon; those of installed packages have other names."""

@@ -1,5 +1,7 @@
 """Where a study is kept: in an SQLite file, or in a database of which the URL is known."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from attrs import frozen
@@ -31,7 +33,7 @@ def address_of(text: str) -> Address:
     """What a command line names: a file, or a URL, behind which a study of a name of its own may stand: `URL#NAME`.
 
     Raises:
-        UserError: for what is no URL of a database.
+        UserError: for what is no URL of a database, and for one that no study can be kept in.
     """
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
@@ -45,6 +47,7 @@ def address_of(text: str) -> Address:
                 f"{text} cannot hold a study, for there is a ? in its path: give another --study or --run-dir"
             )
         path = Path(text).absolute()
+        _refuse_dangling(path, text)
         return Address(url=f"sqlite:///{path}", shown=text, name=_DEFAULT_NAME, file=path)
     url, _, name = text.partition("#")
     try:
@@ -57,5 +60,27 @@ def address_of(text: str) -> Address:
     is_sqlite = made.get_backend_name() == "sqlite"
     if is_sqlite and made.database in (None, "", ":memory:"):
         raise UserError(f"{url} is in the memory of one process, where no other finds it: name a file")
+    if is_sqlite:
+        _check_options(url, made.query)
     file = Path(made.database) if is_sqlite and made.database is not None and not made.query else None
+    if file is not None:
+        _refuse_dangling(file, url)
     return Address(url=url, shown=without_passwords(text), name=name or _DEFAULT_NAME, file=file)
+
+
+def _refuse_dangling(file: Path, shown: str) -> None:
+    with suppress(OSError):  # of a path that is none, which is told when it is opened
+        if file.is_symlink() and not file.exists():
+            raise UserError(
+                f"{shown} is a link to {file.readlink()}, which is not there: mend it, or name another --study"
+            )
+
+
+def _check_options(url: str, options: Mapping[str, object]) -> None:
+    """Refuses options that SQLAlchemy would ignore with a warning, and those with which nothing can be written."""
+    if options and options.get("uri") != "true":
+        raise UserError(
+            f"{url} has options that an SQLite file does not take ({', '.join(options)}): leave out what begins with ?"
+        )
+    if options.get("mode") == "ro" or options.get("immutable") == "1":
+        raise UserError(f"{url} is read-only, and a study is written into: leave that option out, or name another")

@@ -18,6 +18,12 @@ Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES = 30.0
 """A log file says at least so often that something is going on."""
 
+AGAIN = "some of it again"
+"""The remark where work turns out to be more than was told."""
+_BEGINNING = 1
+"""Steps done of a phase, at most, when it is told of for the first time."""
+_PERCENT = 100
+
 
 @contextmanager
 def reporter_on_stdout() -> Iterator["Reporter"]:
@@ -96,8 +102,9 @@ class Reporter:
     def phases(self) -> Iterator[Callable[..., None]]:
         """Bars for work that names its own phases, as `pnas_ops.Progress` does; `text=` is a remark beside one.
 
-        A bar never goes back, and keeps the total that it began with: work may turn out to be more than was told. A
-        phase of which nothing is done once more has begun anew.
+        A bar never goes back, and keeps the total that it began with: where work turns out to be more than was told,
+        such as rounds that are measured again, its remark says so. A phase that is at its beginning once more has begun
+        anew.
         """
         steady = _Steady()
         if not self.console.is_terminal:
@@ -111,15 +118,25 @@ class Reporter:
         tasks: dict[str, Any] = {}
 
         def update(phase: str, done: int, total: int, *, text: str | None = None) -> None:
-            shown, total, begins = steady.shown(phase, done, total)
+            shown, first, begins = steady.shown(phase, done, total)
             if begins:
-                tasks[phase] = progress.add_task(printable(phase), total=total, text="")
-            progress.update(tasks[phase], completed=shown)
+                tasks[phase] = progress.add_task(printable(phase), total=first, text="")
+            progress.update(tasks[phase], completed=shown, total=first)
+            if text is None and total > first:
+                text = AGAIN
             if text is not None:
                 progress.update(tasks[phase], text=printable(text))
 
         with progress:
             yield update
+
+    @contextmanager
+    def shares(self, what: str) -> Iterator[Callable[[float], None]]:
+        """A bar for work that knows what share of it is done: that is what the `with` statement's function takes."""
+        with self.phases() as update:
+            update(what, 0, _PERCENT)
+            yield lambda share: update(what, min(_PERCENT, round(_PERCENT * share)), _PERCENT)
+            update(what, _PERCENT, _PERCENT)
 
     def counted(self, what: str, items: Iterable[Item], total: int) -> Iterator[Item]:
         """The items, of which there are `total`, with a bar for how many of them have been taken."""
@@ -161,12 +178,14 @@ class _Steady:
 
     def __init__(self) -> None:
         self._shown: dict[str, tuple[int, int]] = {}
+        self._done: dict[str, int] = {}
 
     def shown(self, phase: str, done: int, total: int) -> tuple[int, int, bool]:
         """The shown number of steps done, their shown total, and whether the phase begins, perhaps anew."""
         before = self._shown.get(phase)
-        begins = before is None or (done == 0 < before[0])
-        furthest, first = (0, total) if before is None or begins else before
+        begins = before is None or done <= _BEGINNING < self._done[phase] or (done == 0 < before[0])
+        self._done[phase] = done
+        furthest, first = (0, total) if before is None or begins or not before[1] else before
         self._shown[phase] = (max(furthest, min(first, first * done // total)) if total else 0, first)
         return *self._shown[phase], begins
 
@@ -185,8 +204,10 @@ class _Lines:
     def update(self, phase: str, done: int, total: int, *, text: str | None = None) -> None:
         now = time.monotonic()
         self._began.setdefault(phase, now)
-        shown, total, _ = self._steady.shown(phase, done, total)
-        self._state[phase] = (shown, total)
+        shown, first, _ = self._steady.shown(phase, done, total)
+        self._state[phase] = (shown, first)
+        if text is None and total > first:
+            text = AGAIN
         if text is not None:
             self._remarks[phase] = text
         if now - self._said_at >= SECONDS_BETWEEN_LINES:

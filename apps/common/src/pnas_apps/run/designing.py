@@ -10,7 +10,7 @@ from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.asked_sizes import AskedSizes
 from pnas_apps.run.named_spaces import NamedSpace, known_space, named_space
 from pnas_apps.run.preset import Preset
-from pnas_apps.run.space_files import is_space_file
+from pnas_apps.run.space_names import is_space_file
 from pnas_latency import Budget, LatencyTable, Limit, SpaceDesign, design_spaces
 from pnas_ops import DeviceInfo, Space
 

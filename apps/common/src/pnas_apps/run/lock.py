@@ -33,26 +33,30 @@ def held_folder(path: Path) -> Iterator[None]:
     made = [one for one in (path, *path.parents) if not one.exists()]
     file = path / LOCK_NAME
     lock = FileLock(file)
+    try:  # from here on, for a signal may come at any moment
+        _hold(path, file, lock)
+        yield
+    finally:
+        if lock.is_locked:
+            file.unlink(missing_ok=True)
+            lock.release()
+        _remove_empty(made)
+
+
+def _hold(path: Path, file: Path, lock: FileLock) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
         holder = file.read_text(encoding="utf-8") if file.exists() else ""
         lock.acquire(blocking=False)
+        file.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
     except Timeout:
         raise FolderInUseError(
             f"{path} is in use by {holder or 'another program'}: wait for its end, or give another --run-dir"
         ) from None
     except OSError as error:
-        _remove_empty(made)
         raise UserError(
             f"{path} cannot be written ({error.strerror}): make room or permit access, or give another --run-dir"
         ) from None
-    try:
-        file.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
-        yield
-    finally:
-        file.unlink(missing_ok=True)
-        lock.release()
-        _remove_empty(made)
 
 
 @contextmanager

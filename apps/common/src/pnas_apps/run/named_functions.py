@@ -10,7 +10,6 @@ from types import ModuleType
 from typing import TypeVar
 
 from pnas_apps.ground.errors import UserError
-from pnas_ops import in_one_line
 
 Result = TypeVar("Result")
 
@@ -55,6 +54,8 @@ def call_user_code(path: Path, what: str, function: Callable[[], Result]) -> Res
     except UserError:
         raise
     except (Exception, SystemExit) as error:  # whatever a user's code raises
+        from pnas_ops import in_one_line
+
         lines = [
             frame.lineno
             for frame in traceback.extract_tb(error.__traceback__)

@@ -4,14 +4,8 @@ from pathlib import Path
 
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.toml_files import read_toml
+from pnas_apps.run.space_names import check_space_there
 from pnas_ops import FormatError, Space, UnknownOperationError, check_operations, load_space, space_from_dict, workloads
-
-SUFFIXES = (".json", ".toml")
-
-
-def is_space_file(name: object) -> bool:
-    """Whether that is the path of a space's file, and not a space's name."""
-    return isinstance(name, str) and name.endswith(SUFFIXES)
 
 
 def read_space_file(path: Path) -> Space:
@@ -22,8 +16,7 @@ def read_space_file(path: Path) -> Space:
     Raises:
         UserError, OperationError: for anything that the user can mend, before anything takes long.
     """
-    if not path.is_file():
-        raise UserError(f"there is no file {path}: name a space's file, such as one that the command space prints")
+    check_space_there(str(path))
     try:
         if path.suffix == ".toml":
             document = read_toml(path, way_out="mend it, or begin with what the command space prints")

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from attrs.validators import deep_iterable, min_len, optional
 
 from pnas_apps.run.difference import Difference, difference
-from pnas_ops import Architecture, Range, counted
+from pnas_ops import Architecture, Measurement, Range, counted
 
 Kind = Literal["searched", "random", "fastest", "biggest", "hand-made"]
 
@@ -27,17 +27,23 @@ class Contender:
         predicted_ms: by the run's table; None for a net whose operations it does not hold.
         measured_ms: on the device of the table and at its speed, the cost of a call included; None where it was not
             measured.
+        noisy: whether that measurement is too noisy to judge a prediction by (`Measurement.noisy`).
     """
 
     architecture: Architecture
     kind: Kind
     predicted_ms: float | None = None
     measured_ms: float | None = None
+    noisy: bool = False
 
     @property
     def name(self) -> str:
         """The name of the net."""
         return self.architecture.name
+
+    def measured(self, found: Measurement | None) -> "Contender":
+        """The same with what was measured of it; None where nothing was."""
+        return self if found is None else evolve(self, measured_ms=found.total_ms, noisy=found.noisy)
 
 
 @frozen(kw_only=True)
@@ -46,7 +52,7 @@ class ComparedNet:
 
     Attributes:
         name: of the net.
-        kind, predicted_ms, measured_ms: as `Contender` has them.
+        kind, predicted_ms, measured_ms, noisy: as `Contender` has them.
         parameters, macs: counted.
         accuracies: shares of the test images that it puts into their class after its trainings, one for each seed.
     """
@@ -57,12 +63,20 @@ class ComparedNet:
     macs: int = field(validator=_COUNT)
     predicted_ms: float | None = field(validator=optional(_MILLISECONDS))
     measured_ms: float | None = field(validator=optional(_MILLISECONDS))
+    noisy: bool = False
     accuracies: tuple[float, ...] = field(validator=deep_iterable(Range(0.0, 1.0), min_len(1)))
 
     @property
     def latency_ms(self) -> float | None:
         """Measured, or else predicted; None where it is neither."""
         return self.predicted_ms if self.measured_ms is None else self.measured_ms
+
+    @property
+    def off_by(self) -> float | None:
+        """The relative error of the prediction; None where nothing was measured, or too noisily to tell."""
+        if self.predicted_ms is None or not self.measured_ms or self.noisy:
+            return None
+        return self.predicted_ms / self.measured_ms - 1
 
 
 @frozen(kw_only=True)
@@ -119,11 +133,11 @@ class Verdict:
 
 
 def _latency(searched: ComparedNet, random: Sequence[ComparedNet]) -> str:
-    off = max(off_by(net, searched) for net in random)
+    off = max(apart(net, searched) for net in random)
     return "the same latency" if off <= SAME_LATENCY else f"a latency within {off:.1%} of its own"
 
 
-def off_by(net: ComparedNet | Contender, searched: ComparedNet | Contender) -> float:
+def apart(net: ComparedNet | Contender, searched: ComparedNet | Contender) -> float:
     """How far the predicted latency of a net is from that of the searched one, as a share of that."""
     if net.predicted_ms is None or not searched.predicted_ms:
         return 0.0

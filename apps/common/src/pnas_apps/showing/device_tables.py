@@ -6,7 +6,7 @@ from attrs import evolve
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from pnas_apps.devices.device_names import DeviceStatus
+from pnas_apps.devices.device_report import DeviceStatus
 from pnas_latency import LatencyTable
 
 

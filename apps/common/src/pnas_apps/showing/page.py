@@ -7,7 +7,7 @@ from pnas_apps.run.mistakes import Mistakes
 from pnas_apps.showing.choices import of_blocks, option_names, place_numbers
 from pnas_apps.showing.kept_results import KeptResults
 from pnas_apps.showing.run_charts import run_charts
-from pnas_apps.showing.run_tables import amount, of_batch, operation_lines, speed_line
+from pnas_apps.showing.run_tables import amount, measured_text, of_batch, off_by_text, operation_lines, speed_line
 from pnas_apps.showing.templates import page_of
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, counted, kernel_color, workloads
@@ -28,9 +28,12 @@ def report_page(kept: KeptResults) -> str:
         speed=speed_line([one.slower for one in results.nets]),
         verdict=results.verdict,
         amount=amount,
+        measured_text=measured_text,
+        off_by_text=off_by_text,
         counted=counted,
         mean=fmean,
         spread=stdev,
+        at_table_speed=_at_table_speed(kept),
         milliseconds=f"ms{of_batch(kept.table.device)}",
         blocks=_blocks(kept.table, kept.net),
         choices=_choices(kept),
@@ -39,6 +42,13 @@ def report_page(kept: KeptResults) -> str:
         classes=settings.classes or [f"{number}" for number in range(settings.space.classes)],
         charts=run_charts(kept),
     )
+
+
+def _at_table_speed(kept: KeptResults) -> list[str]:
+    """The headings under which milliseconds are told at the speed that the machine had when the table was made."""
+    asks_latency = kept.landing.target_ms is not None
+    headings = (("What was asked", asks_latency), ("Did it pay?", kept.results.verdict is not None))
+    return [heading for heading, has_any in headings if has_any]
 
 
 def _blocks(table: LatencyTable, net: Architecture) -> list[dict[str, Any]]:

@@ -69,8 +69,8 @@ def _search_charts(kept: KeptResults) -> dict[str, str]:
         else "",
         "learning": chart(
             [
-                ("weights", [100 * one.train_accuracy for one in history]),
-                ("architecture", [_percent(one.validation_accuracy) for one in history]),
+                ("training images", [100 * one.train_accuracy for one in history]),
+                ("held-out images", [_percent(one.validation_accuracy) for one in history]),
             ],
             title="accuracy of sampled nets while searching, %",
         ),

@@ -13,6 +13,7 @@ from pnas_latency import Landing
 from pnas_ops import (
     CellStackSpec,
     DeviceInfo,
+    Measurement,
     OpSpec,
     PricedNet,
     TreeBlockSpec,
@@ -143,9 +144,21 @@ def results_table(
             f"{net.macs / 1e6:.1f} M",
             f"{net.predicted_ms if measured_elsewhere else net.predicted_now_ms:.4f}",
             f"{measured_ms:.4f}",
-            "-" if measured_elsewhere else "too noisy" if net.off_by is None else f"{net.off_by:+.1%}",
+            "-" if measured_elsewhere else off_by_text(net.off_by, noisy=net.measured.noisy),
         )
     return table
+
+
+def off_by_text(off_by: float | None, *, noisy: bool) -> str:
+    """How far off a prediction is; "-" where nothing can be said of it."""
+    return "too noisy" if noisy else "-" if off_by is None else f"{off_by:+.1%}"
+
+
+def measured_text(measured: Measurement | None) -> str:
+    """The milliseconds, with a word where they did not come out alike when they were measured again."""
+    if measured is None:
+        return "-"
+    return f"{measured.latency_ms:.4f}{' noisy' if measured.noisy else ''}"
 
 
 def speed_line(slower: Sequence[float | None]) -> str | None:
@@ -181,7 +194,6 @@ def baselines_table(baselines: Sequence[BaselineResult], searched: NetResult, *,
     for heading in ("params", "", "MACs", "", "predicted ms", "measured ms", ""):
         table.add_column(heading, justify="right")
     for net in baselines:
-        measured_ms = None if net.measured is None else net.measured.latency_ms
         table.add_row(
             net.name,
             f"{net.parameters / 1e3:.0f} k",
@@ -189,8 +201,8 @@ def baselines_table(baselines: Sequence[BaselineResult], searched: NetResult, *,
             f"{net.macs / 1e6:.1f} M",
             _ratio(net.macs / searched.macs),
             "-" if net.predicted_ms is None else f"{net.predicted_ms:.4f}",
-            "-" if measured_ms is None else f"{measured_ms:.4f}",
-            "" if measured_ms is None else _ratio(measured_ms / searched.measured.latency_ms),
+            measured_text(net.measured),
+            "" if net.measured is None else _ratio(net.measured.latency_ms / searched.measured.latency_ms),
         )
     return table
 

@@ -135,7 +135,7 @@ def predictions_chart(judges: Sequence[Point], nets: Sequence[Point], *, noise_f
 def epochs_chart(
     lines: Sequence[tuple[str, Sequence[float | None]]], *, title: str, warm_up: int, asked: float | None = None
 ) -> str:
-    """Something over the epochs of a search.
+    """Something over the epochs of a search, counted from 1.
 
     Args:
         lines: names and a value for each epoch; None where there is none.
@@ -145,10 +145,10 @@ def epochs_chart(
     """
     figure, axes = new_chart()
     if warm_up:
-        axes.axvspan(-0.5, warm_up - 0.5, color=LINE, zorder=0)
-        axes.annotate("warm-up", (-0.5, 0), xycoords=("data", "axes fraction"), **beside(4, 4, SOFT))
+        axes.axvspan(0.5, warm_up + 0.5, color=LINE, zorder=0)
+        axes.annotate("warm-up", (0.5, 0), xycoords=("data", "axes fraction"), **beside(4, 4, SOFT))
     for (name, values), (style, color) in zip(lines, cycle(_STYLES), strict=False):
-        known = [(epoch, value) for epoch, value in enumerate(values) if value is not None]
+        known = [(epoch, value) for epoch, value in enumerate(values, start=1) if value is not None]
         axes.plot([epoch for epoch, _ in known], [value for _, value in known], style, color=color, ms=4, label=name)
     if asked is not None:
         axes.axhline(asked, color=SOFT, linestyle="--", linewidth=1)

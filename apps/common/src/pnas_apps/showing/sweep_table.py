@@ -6,6 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from pnas_apps.run.sweep_results import AimResult
+from pnas_apps.showing.run_tables import measured_text
 
 
 def sweep_table(aims: Sequence[AimResult]) -> Table:
@@ -26,7 +27,7 @@ def sweep_table(aims: Sequence[AimResult]) -> Table:
             aim.device,
             f"{aim.asked_ms:.4f}",
             f"{net.predicted_ms:.4f}",
-            f"{net.measured.latency_ms:.4f}",
+            measured_text(net.measured),
             f"{net.test_accuracy:.2%}",
             f"{net.parameters / 1e3:.0f} k",
             f"{net.macs / 1e6:.1f} M",

@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 
 from pnas_apps.run.verdict import ComparedNet, Verdict
+from pnas_apps.showing.run_tables import off_by_text
 from pnas_ops import counted
 
 
@@ -23,13 +24,13 @@ def verdict_table(verdict: Verdict) -> Table:
         title=f"Did it pay? Nets trained anew ({trained}, judged on {verdict.test_images} images)",
         title_justify="left",
         box=SIMPLE_HEAD,
-        collapse_padding=True,
         pad_edge=False,
+        padding=(0, 1, 0, 0),
         caption="+- is the standard deviation over seeds, of the mean of random nets that over nets",
         caption_justify="left",
     )
-    table.add_column("net")
-    for heading in ("accuracy", "params", "MACs", "predicted ms", "measured ms"):
+    table.add_column("net", overflow="fold")
+    for heading in ("accuracy", "params", "MACs", "predicted\nms", "measured\nms", "off\nby"):
         table.add_column(heading, justify="right")
     random = verdict.of_kind("random")
     for net in verdict.nets:
@@ -48,6 +49,7 @@ def _row(net: ComparedNet) -> tuple[str, ...]:
         f"{net.parameters / 1e3:.0f} k",
         f"{net.macs / 1e6:.1f} M",
         *("-" if one is None else f"{one:.4f}" for one in (net.predicted_ms, net.measured_ms)),
+        off_by_text(net.off_by, noisy=net.noisy),
     )
 
 

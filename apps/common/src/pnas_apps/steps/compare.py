@@ -113,6 +113,7 @@ def find_verdict(run: Run, tabled: Tabled, searched: Architecture, config: Compa
                 macs=architecture_macs(net.architecture),
                 predicted_ms=net.predicted_ms,
                 measured_ms=net.measured_ms,
+                noisy=net.noisy,
                 accuracies=tuple(
                     done[digest(net.architecture), config.epochs, seed].accuracy for seed in range(config.seeds)
                 ),

@@ -6,7 +6,7 @@ from functools import partial
 from attrs import evolve, frozen
 
 from pnas_apps.run.run import Run
-from pnas_apps.run.verdict import SAME_LATENCY, Contender, off_by
+from pnas_apps.run.verdict import SAME_LATENCY, Contender, apart
 from pnas_apps.steps.hand_made_nets import fitted, measured_nets
 from pnas_apps.steps.reference_nets import biggest, fastest
 from pnas_apps.steps.table import Tabled
@@ -50,12 +50,12 @@ class Contenders:
         Args:
             count: of random nets that were asked for.
         """
-        near = sum(off_by(net, self.searched) <= SAME_LATENCY for net in self.random)
+        near = sum(apart(net, self.searched) <= SAME_LATENCY for net in self.random)
         if near == count:
             return self.left_out
         found = f"only {near} of {count} random nets are within {SAME_LATENCY:.0%} of the searched one's latency"
         if others := self.random[near:]:
-            worst = max(off_by(net, self.searched) for net in others)
+            worst = max(apart(net, self.searched) for net in others)
             found += f": {len(others)} that {'is' if len(others) == 1 else 'are'} up to {worst:.1%} off were taken"
         if lacking := count - len(self.random):
             found += f"; {lacking} more {'was' if lacking == 1 else 'were'} not found"
@@ -101,7 +101,7 @@ def _begun(run: Run, tabled: Tabled, searched: Architecture) -> Contenders:
     ]
     measured = measured_nets(run, tabled, [net.architecture for net in nets])
     ours = [
-        evolve(net, predicted_ms=table.predict_ms(net.architecture), measured_ms=measured.get(net.architecture))
+        evolve(net, predicted_ms=table.predict_ms(net.architecture)).measured(measured.get(net.architecture))
         for net in nets
     ]
     hand_made, left_out = fitted(run, tabled, ours[0].measured_ms)

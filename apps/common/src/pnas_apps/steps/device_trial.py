@@ -10,7 +10,7 @@ from pnas_apps.devices.cached_tables import Lacking
 from pnas_apps.ground.memory import process_peak_bytes
 from pnas_export import OnnxDevice, TFLiteDevice
 from pnas_latency import Device, TorchDevice
-from pnas_ops import AnyNet, AnyWorkload, Architecture, Measurement, ModuleBuilder, workloads
+from pnas_ops import AnyNet, AnyWorkload, Architecture, Measurement, ModuleBuilder, Progress, workloads
 
 _IN_TURNS = (TFLiteDevice, OnnxDevice, TorchDevice)
 """Devices that convert many blocks at once, and time all of them in turns; others take one file after another."""
@@ -64,13 +64,17 @@ class DeviceTrial:
         return self.begin_s + self.blocks_s(left) + _BETWEEN * more * self.net_ms / 1000
 
 
-def try_device(device: Device, net: AnyNet, *, build: ModuleBuilder | None = None) -> DeviceTrial:
+def try_device(
+    device: Device, net: AnyNet, *, name: str, build: ModuleBuilder | None = None, progress: Progress
+) -> DeviceTrial:
     """Measures a net, after one of its blocks.
 
     Args:
         device: of the run.
         net: of blocks, or of somebody's modules.
+        name: of the device, for the progress.
         build: makes those modules.
+        progress: told about "trying", the name, and what is done there.
 
     Raises:
         UserError, PnasError, ValueError: for what the device cannot measure.
@@ -79,7 +83,8 @@ def try_device(device: Device, net: AnyNet, *, build: ModuleBuilder | None = Non
     in_turns = isinstance(device, _IN_TURNS)
 
     def measured(rows: Sequence[AnyWorkload], nets: Sequence[AnyNet]) -> tuple[float, float, float]:
-        return _measured(device, [[row] for row in rows] if in_turns else [], nets, build)
+        in_rows = [[row] for row in rows] if in_turns else []
+        return _measured(device, in_rows, nets, build, lambda what, *count: progress(f"trying {name}, {what}", *count))
 
     first_s = measured(blocks[:1], [])[0] if in_turns else 0.0
     converting_s, measuring_s, net_ms = measured(blocks, [net])
@@ -100,7 +105,11 @@ def _rest(net: AnyNet) -> int:
 
 
 def _measured(
-    device: Device, rows: Sequence[Sequence[AnyWorkload]], nets: Sequence[AnyNet], build: ModuleBuilder | None
+    device: Device,
+    rows: Sequence[Sequence[AnyWorkload]],
+    nets: Sequence[AnyNet],
+    build: ModuleBuilder | None,
+    tell: Progress,
 ) -> tuple[float, float, float]:
     """Seconds of converting and of measuring, and the milliseconds of the net, if there is one."""
     began = time.perf_counter()
@@ -108,6 +117,7 @@ def _measured(
 
     def progress(phase: str, done: int, total: int) -> None:
         ticks.setdefault(phase, time.perf_counter())
+        tell(phase, done, total)
 
     options: dict[str, Any] = {} if build is None else {"build": build}
     measure: Callable[..., Iterator[tuple[AnyWorkload | AnyNet, Measurement]]] = device.measure

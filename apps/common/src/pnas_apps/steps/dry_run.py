@@ -1,9 +1,10 @@
-"""What a run would do and take, from a minute's measuring: nothing of it is left."""
+"""What a run would do and take, from a few steps of each kind: nothing of it is left."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date
+from functools import partial
 
 import torch
 from attrs import evolve
@@ -99,9 +100,8 @@ def _target(run: Run, choice: TableChoice) -> Target:
     device, space = target_device(run.target, cache=run.cache, log=None), run.task.space
     table = known_table(space, device.info, run.folder, run.cache, choice)
     left = Lacking(blocks=(), nets=()) if table is not None else lacking(device.info, space, run.cache)
-    with run.reporter.bar(f"trying {run.target.name}", 1) as advance:
-        trial = try_device(device, _likely_net(run, table))
-        advance()
+    with run.reporter.phases() as progress:
+        trial = try_device(device, _likely_net(run, table), name=run.target.name, progress=progress)
     return Target(run=run, device=device, table=table, lacking=left, trial=trial)
 
 
@@ -124,15 +124,13 @@ def _goals(run: Run, aims: tuple[SweepAim, ...], targets: Sequence[Target]) -> I
     ends = [biggest(space), fastest(space, targets[0].table or _stand_in(space, targets[0].device.info))]
     compared = ends if run.preset.compare.nets else []
     seconds = TRAININGS_S / (len(runs) + len(compared))
-    with run.reporter.bar("trying trainings", len(runs) + len(compared)) as advance:
-        tried = []
-        for net in compared:
-            tried.append(_training_trial(run, net, seconds))
-            advance()
-        for one in runs:
+    with run.reporter.shares("trying trainings") as tell:
+        count = len(runs) + len(compared)
+        tells = [partial(_tell_part, tell, index, count) for index in range(count)]
+        tried = [_training_trial(run, net, seconds, part) for net, part in zip(compared, tells, strict=False)]
+        for one, part in zip(runs, tells[len(compared) :], strict=True):
             net = _likely_net(one, known[one.target].table)
-            training = _training_trial(one, net, seconds)
-            advance()
+            training = _training_trial(one, net, seconds, part)
             yield Goal(run=one, target=known[one.target], net=net, training=training, ends=tuple(tried))
 
 
@@ -143,21 +141,24 @@ def _search_trial(run: Run, target: Target) -> SearchTrial:
     metric = table.metric()
     arch_step = make_arch_step(space, table, preset.search, preset.objective, budget, metric.of, steps=1)
     weights, alpha = split_search_images(run.task.train, preset, run.generator)
-    with run.reporter.bar("trying the search", 1) as advance:
+    with run.reporter.shares("trying the search") as tell:
         supernet = SuperNet(space, generator=run.generator("pace"))
         supernet.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         search = ProxylessNAS(supernet, to_try(preset.search), arch_step=arch_step, generator=run.generator("pace"))
         for_weights, for_alpha = (run.training_batches(one, "pace") for one in (weights, alpha))
-        found = try_search(search, for_weights, for_alpha, run.device, seconds=SEARCH_S)
-        advance()
-    return found
+        return try_search(search, for_weights, for_alpha, run.device, seconds=SEARCH_S, tell=tell)
 
 
-def _training_trial(run: Run, net: Architecture, seconds: float) -> TrainingTrial:
+def _tell_part(tell: Callable[[float], None], index: int, count: int, share: float) -> None:
+    """Tells the share of all parts that is done by that of one."""
+    tell((index + min(1.0, share)) / count)
+
+
+def _training_trial(run: Run, net: Architecture, seconds: float, tell: Callable[[float], None]) -> TrainingTrial:
     sized = run.sized_for(net)
     training = Training(fresh_network(run, net), run.preset.train, classes=len(run.task.train.classes))
     batches = sized.training_batches(sized.task.train, "pace")
-    return try_training(training, batches, run.device, seconds=seconds)
+    return try_training(training, batches, run.device, seconds=seconds, tell=tell)
 
 
 def _likely_net(run: Run, table: LatencyTable | None) -> Architecture:

@@ -7,7 +7,7 @@ from math import exp, log
 from pnas_apps.run.run import Run
 from pnas_apps.run.verdict import Contender
 from pnas_apps.steps.table import Tabled
-from pnas_ops import BASELINES, Architecture, ArchitectureError, BaselineName, PnasError, baseline
+from pnas_ops import BASELINES, Architecture, ArchitectureError, BaselineName, Measurement, PnasError, baseline
 
 _TRIES = 5
 """Widths of a net that are measured at most."""
@@ -18,8 +18,8 @@ FAR = 0.1
 _NARROWEST, _WIDEST = 0.05, 8.0
 
 
-def measured_nets(run: Run, tabled: Tabled, nets: Sequence[Architecture]) -> Mapping[Architecture, float]:
-    """Latencies of nets on the table's device in ms, a call's overhead included; none where it is not here.
+def measured_nets(run: Run, tabled: Tabled, nets: Sequence[Architecture]) -> Mapping[Architecture, Measurement]:
+    """Latencies of nets on the table's device; none where it is not here.
 
     At the table's speed, since they stand beside what the table predicts of others. What the device refuses is told: a
     run does not end for it.
@@ -29,7 +29,7 @@ def measured_nets(run: Run, tabled: Tabled, nets: Sequence[Architecture]) -> Map
     try:
         with run.reporter.phases() as progress:
             found = dict(tabled.device.measure([], nets=nets, progress=progress))
-        return {net: found[net].at(tabled.table.probe_ms).total_ms for net in nets}
+        return {net: found[net].at(tabled.table.probe_ms) for net in nets}
     except PnasError as error:
         run.reporter.warn(f"  {', '.join(net.name for net in nets)} are not measured: {error}")
         return {}
@@ -46,9 +46,11 @@ def fitted(run: Run, tabled: Tabled, target_ms: float | None) -> tuple[tuple[Con
     Returns:
         Those within 10 % of it, and a line for each of the others.
     """
+    measured: dict[Architecture, Measurement] = {}
 
     def measure(net: Architecture) -> float | None:
-        return measured_nets(run, tabled, [net]).get(net)
+        measured.update(measured_nets(run, tabled, [net]))
+        return measured[net].total_ms if net in measured else None
 
     found: list[Contender] = []
     left_out: list[str] = []
@@ -63,12 +65,14 @@ def fitted(run: Run, tabled: Tabled, target_ms: float | None) -> tuple[tuple[Con
             continue
         if latency_ms is None:
             left_out.append(f"{name} is not compared: it could not be measured")
-        elif abs(latency_ms / target_ms - 1) > FAR:
+        elif abs(latency_ms / target_ms - 1) <= FAR:
+            found.append(Contender(architecture=net, kind="hand-made").measured(measured[net]))
+        elif measured[net].noisy:
+            left_out.append(f"{name} is not compared: its measurements are too noisy to find a width by")
+        else:
             left_out.append(
                 f"{name} is not compared: in the width nearest to {target_ms:.4f} ms it takes {latency_ms:.4f}"
             )
-        else:
-            found.append(Contender(architecture=net, kind="hand-made", measured_ms=latency_ms))
     return tuple(found), tuple(left_out)
 
 

@@ -53,7 +53,13 @@ class TrainingTrial:
 
 
 def try_search(
-    search: ProxylessNAS, weights: Batches, alpha: Batches, device: torch.device, *, seconds: float
+    search: ProxylessNAS,
+    weights: Batches,
+    alpha: Batches,
+    device: torch.device,
+    *,
+    seconds: float,
+    tell: Callable[[float], None],
 ) -> SearchTrial:
     """Steps of either kind, for so many seconds and no fewer than a few.
 
@@ -62,25 +68,29 @@ def try_search(
         weights, alpha: batches that either learns on.
         device: where it learns.
         seconds: in all.
+        tell: is given the share that is done, after each step.
     """
 
     def steps(on_step: Callable[[], None]) -> None:
         search.run_epoch(TimedBatches(weights, seconds / 2), alpha, on_step=on_step)
 
     with tuned(device):
-        weights_s, both_s = _step_s(steps, device), _step_s(steps, device)
+        weights_s = _step_s(steps, device, lambda seconds_done: tell(seconds_done / seconds))
+        both_s = _step_s(steps, device, lambda seconds_done: tell(0.5 + seconds_done / seconds))
     pace = Pace(reading_s=0.0, weights_s=weights_s, both_s=max(both_s, weights_s))
     return SearchTrial(pace=pace, memory_bytes=_memory_bytes(device), state_bytes=_bytes_of(search.state_dict()))
 
 
-def try_training(training: Training, batches: Batches, device: torch.device, *, seconds: float) -> TrainingTrial:
-    """Steps of a training that has not begun, for so many seconds and no fewer than a few."""
+def try_training(
+    training: Training, batches: Batches, device: torch.device, *, seconds: float, tell: Callable[[float], None]
+) -> TrainingTrial:
+    """Steps of a training that has not begun, for so many seconds and no fewer than a few; `tell` as `try_search`."""
 
     def steps(on_step: Callable[[], None]) -> None:
         training.run_epoch(TimedBatches(batches, seconds), on_step=on_step)
 
     with tuned(device):
-        step_s = _step_s(steps, device)
+        step_s = _step_s(steps, device, lambda seconds_done: tell(seconds_done / seconds))
     return TrainingTrial(
         step_s=step_s, memory_bytes=_memory_bytes(device), state_bytes=_bytes_of(training.state_dict())
     )
@@ -108,9 +118,20 @@ class TimedBatches:
             yield batch
 
 
-def _step_s(steps: Callable[[Callable[[], None]], None], device: torch.device) -> float:
+def _step_s(
+    steps: Callable[[Callable[[], None]], None], device: torch.device, tell_seconds: Callable[[float], None]
+) -> float:
     """Mean seconds of a step. Not of the first third: kernels are chosen in it, and what was read before is used up."""
-    ticks = [time.perf_counter(), *ticks_of(steps, device)]
+    began = time.perf_counter()
+
+    def told_steps(after_step: Callable[[], None]) -> None:
+        def after() -> None:
+            after_step()
+            tell_seconds(time.perf_counter() - began)
+
+        steps(after)
+
+    ticks = [began, *ticks_of(told_steps, device)]
     late = ticks[len(ticks) // 3 :]
     return (late[-1] - late[0]) / (len(late) - 1)
 

@@ -189,7 +189,7 @@ def go_on_searching(
             if watch is not None:
                 watch(record)
             latency_ms = float(expected_ms([torch.tensor(row) for row in record.probs]))
-            score = shown_score(record.train_accuracy)
+            score = f"sampled nets {shown_score(record.train_accuracy)} on training images"
             advance(0, text=f"{record.phase}: {score}, {latency_ms:.3f} ms, entropy {record.entropy:.2f}")
 
 

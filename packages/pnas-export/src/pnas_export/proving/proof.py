@@ -10,10 +10,14 @@ from pnas_ops import Measurement
 
 @frozen(kw_only=True)
 class Timing:
-    """The latency of a file for one image."""
+    """The latency of a file for one image; as text in milliseconds, and whether these did not come out alike again."""
 
     threads: int
     measurement: Measurement
+
+    def __str__(self) -> str:
+        noisy = " noisy" if self.measurement.noisy else ""
+        return f"{self.measurement.latency_ms:.3g}{noisy}"
 
 
 @frozen(kw_only=True, repr=False)

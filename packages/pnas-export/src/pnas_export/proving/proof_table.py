@@ -16,7 +16,7 @@ def file_cells(one: "FileProof") -> tuple[str, ...]:
         f"{one.parity.max_relative_difference:.1e}",
         "" if one.parity.top1_agreement is None else f"{one.parity.top1_agreement:.2%}",
         one.quality,
-        "/".join(f"{timing.measurement.latency_ms:.3g}" for timing in one.timings),
+        "/".join(map(str, one.timings)),
         f"{one.size_bytes / 1e6:.2f} MB",
         f"{one.peak_memory_bytes / 1e6:.1f} MB",
     )

@@ -4,7 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -28,6 +28,9 @@ _SESSION = Path(__file__).with_name("walk_session.py")
 _PROBE = "probe.tflite"
 _PROBES = {"onnxruntime": "probe.onnx", "int8": "probe-int8.tflite"}
 """The files of `pnas_ops.PROBE`, kept since no converter may change them."""
+
+_PARTS = 1000
+"""Of a session, as its progress is told."""
 
 Entry = tuple[str, str, str | None]
 """A name, a file, and the signature of the file where it has several."""
@@ -87,13 +90,13 @@ def measure_in_sessions(
     """
     found: list[dict[str, Measurement]] = []
     digest = "" if kept is None else _digest(plan, folder)
-    sessions = plan.sessions
+    sessions, told = plan.sessions, _Told(progress)
     while len(found) < sessions:
         number = len(found)
         memory = None if kept is None else kept / f"{digest}-{number}.json"
         result = None if memory is None else _kept(memory)
         if result is None:
-            result = summarize_walk(_session(plan, folder, number, sessions, progress))
+            result = summarize_walk(_session(plan, folder, number, told.of_session(number, sessions)))
             if memory is not None:
                 write_atomically(memory, json.dumps({key: asdict(one) for key, one in result.items()}))
         found.append(result)
@@ -128,7 +131,28 @@ def _digest(plan: Plan, folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _session(plan: Plan, folder: Path, number: int, sessions: int, progress: Progress | None) -> WalkSamples[str]:
+class _Told:
+    """The progress of all sessions; its total grows where one goes through rounds again."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._more = 0
+
+    def of_session(self, number: int, sessions: int) -> Callable[[int, int], None]:
+        """Takes the rounds of one session that are done, and how many there are by now."""
+        first, before = 0, self._more
+
+        def tell(done: int, total: int) -> None:
+            nonlocal first
+            first = first or total
+            self._more = before + (total - first) * _PARTS // first
+            parts = number * _PARTS + before + done * _PARTS // first
+            report_progress(self._progress, "measuring", parts, sessions * _PARTS + self._more)
+
+        return tell
+
+
+def _session(plan: Plan, folder: Path, number: int, tell: Callable[[int, int], None]) -> WalkSamples[str]:
     each = evolve(plan, samples=max(2, plan.samples // plan.sessions))
     document = asdict(each) | {
         "seed": number,
@@ -142,14 +166,10 @@ def _session(plan: Plan, folder: Path, number: int, sessions: int, progress: Pro
         started(command, cwd=folder, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
     ):
         assert process.stdout is not None
-        furthest = 0
         for line in process.stdout:
             word, _, rest = line.partition(" ")
             if word == "progress":
-                done, total = map(int, rest.split())
-                # It may turn out to be more than was told.
-                furthest = max(furthest, done * 1000 // total)
-                report_progress(progress, "measuring", number * 1000 + furthest, sessions * 1000)
+                tell(*map(int, rest.split()))
             elif word == "result":
                 return WalkSamples(*json.loads(rest))
         errors.seek(0)

@@ -17,7 +17,7 @@ _LEGEND_INCHES = 0.6
 def draw_choices(history: Sequence[EpochRecord], candidates: Mapping[str, Sequence[str]]) -> "Figure":
     """How probable every candidate of every place was after each epoch, as areas upon one another.
 
-    A dotted line is where the warm-up ends.
+    Epochs are counted from 1, each as wide as 1 around its number. A dotted line is where the warm-up ends.
 
     Args:
         history: of a `ProxylessNAS`.
@@ -41,7 +41,7 @@ def draw_choices(history: Sequence[EpochRecord], candidates: Mapping[str, Sequen
         unused.set_axis_off()
     colors = _colors(list(dict.fromkeys(title for titles in candidates.values() for title in titles)))
     # An epoch is as wide as 1, so that one alone is seen, too.
-    ends = range(len(history) + 1)
+    ends = [0.5 + epoch for epoch in range(len(history) + 1)]
     warm_up = sum(record.phase == "warm-up" for record in history)
     for index, (axes, (path, titles)) in enumerate(zip(grid, candidates.items(), strict=False)):
         probs = [record.probs[index] for record in [*history, history[-1]]]
@@ -52,12 +52,13 @@ def draw_choices(history: Sequence[EpochRecord], candidates: Mapping[str, Sequen
             step="post",
             linewidth=0,
         )
-        axes.axvline(warm_up, color="black", linewidth=0.8, linestyle=":")
+        axes.axvline(warm_up + 0.5, color="black", linewidth=0.8, linestyle=":")
         axes.set_title(path, fontsize=7, parse_math=False)
         is_lowest = index + across >= len(candidates)
         axes.tick_params(labelsize=6, labelbottom=is_lowest)
         axes.set_xlabel("epoch" if is_lowest else "", fontsize=6)
-    grid[0].set(xlim=(0, len(history)), ylim=(0, 1))
+    grid[0].set(xlim=(0.5, len(history) + 0.5), ylim=(0, 1))
+    grid[0].xaxis.get_major_locator().set_params(integer=True)
     handles = _handles(colors)
     figure.legend(handles=handles, loc="outside lower center", ncols=min(8, len(handles)), fontsize=8, frameon=False)
     return figure

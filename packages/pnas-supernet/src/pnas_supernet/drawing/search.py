@@ -17,7 +17,7 @@ def draw_search(
     target_ms: float | None = None,
     score: str = "accuracy",
 ) -> "Figure":
-    """Accuracy, expected latency and entropy over the epochs of a search; the warm-up is grey.
+    """Accuracy, expected latency and entropy over the epochs of a search, counted from 1; the warm-up is grey.
 
     Args:
         history: of a `ProxylessNAS`.
@@ -37,13 +37,13 @@ def draw_search(
     columns = 2 if expected_ms is None else 3
     figure = new_figure(4 * columns, 3.5)
     accuracy, *middle, entropy = figure.subplots(1, columns)
-    epochs = [record.epoch for record in history]
+    epochs = [record.epoch + 1 for record in history]
     # Points, as a search of one epoch has no line.
     accuracy.plot(epochs, [record.train_accuracy for record in history], ".-", label="weights, training split")
     searched = [record for record in history if record.validation_accuracy is not None]
     if searched:
         accuracy.plot(
-            [record.epoch for record in searched],
+            [record.epoch + 1 for record in searched],
             [record.validation_accuracy for record in searched],
             ".-",
             label="architecture, validation split",
@@ -61,6 +61,6 @@ def draw_search(
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
         if warm_up:
-            axes.axvspan(-0.5, warm_up - 0.5, color="#eeeeee", label="warm-up" if axes is accuracy else None)
+            axes.axvspan(0.5, warm_up + 0.5, color="#eeeeee", label="warm-up" if axes is accuracy else None)
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
     return figure

@@ -54,6 +54,8 @@ def save_checkpoints(
         kind: what they are of.
     """
     files = [*map(Path, paths)]
+    if not files:
+        return
     first = common_part(files[0])
     delete_checkpoint(first)
     digest = _save({"version": _VERSION, "kind": f"{kind}, in part", "state": common}, first)
@@ -72,7 +74,7 @@ def load_checkpoint(path: FilePath, *, kind: str) -> dict[str, Any]:
         CheckpointError: for a file of another kind or version, or with code in it, and where both are damaged.
     """
     path = Path(path)
-    damages = []
+    damages, files, shared = [], [], ""
     for candidate in (path, previous(path)):
         if not candidate.exists():
             continue
@@ -80,12 +82,17 @@ def load_checkpoint(path: FilePath, *, kind: str) -> dict[str, Any]:
             state = _load(candidate, kind, common_part(path))
         except _DamagedError as error:
             damages.append(str(error))
+            files.append(str(candidate))
+            if isinstance(error, _LackingError):
+                shared = f", and the {path.name} of all other nets of its sweep, which share that file"
             continue
         if damages:
             warnings.warn(f"{damages[0]}: going on from the one before it, {candidate}", stacklevel=2)
         return state
     if damages:
-        raise CheckpointError("; ".join(damages), "delete what is there to begin again")
+        raise CheckpointError(
+            "; ".join(damages), f"delete {' and '.join(files)}{shared}, then give the command that began it"
+        )
     raise FileNotFoundError(f"there is no checkpoint {path}")
 
 
@@ -132,6 +139,10 @@ class _DamagedError(Exception):
     """Names a file that is not what was written, and says in what way."""
 
 
+class _LackingError(_DamagedError):
+    """Names a file that is intact, and the one beside it that is not, which those of other nets share."""
+
+
 def _save(content: dict[str, Any], path: Path) -> bytes:
     """Writes a file and keeps the one before it; returns its checksum."""
     buffer = io.BytesIO()
@@ -165,7 +176,7 @@ def _load(path: Path, kind: str, common: Path) -> dict[str, Any]:
         return state
     raw = common.read_bytes() if common.exists() else b""
     if _damage(raw) is not None or _digest(raw) != content.get("common"):
-        raise _DamagedError(f"{path} lacks {common.name}, which is gone or damaged")
+        raise _LackingError(f"{path} lacks {common}, which is gone or damaged")
     return _joined(_content(raw, common, f"{kind}, in part")["state"], state)
 
 
