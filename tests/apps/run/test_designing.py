@@ -92,7 +92,8 @@ def test_what_leaves_nothing_to_choose_is_refused_before_any_image_is_read(
         path = tmp_path / "space.json"
         path.write_text(CliRunner().invoke(main, ["space", "cifar", "--classes", "2"]).output)
         arguments = [str(path) if one == "SPACE" else one for one in arguments]
-    given = ["search", "--data-dir", str(tmp_path / "not there"), "--run-dir", str(tmp_path / "run"), *arguments]
+    (tmp_path / "no images").mkdir()
+    given = ["search", "--data-dir", str(tmp_path / "no images"), "--run-dir", str(tmp_path / "run"), *arguments]
     assert_refused(CliRunner().invoke(main, given), message)
     assert not (tmp_path / "run").exists()
 

@@ -21,11 +21,11 @@ from pnas_imagenet.cli import main as imagenet
 def test_one_that_cannot_be_is_refused_before_any_image_is_read(
     arguments: list[str], message: str, tmp_path: Path
 ) -> None:
-    given = ["search", "--data-dir", str(tmp_path / "not there"), "--run-dir", str(tmp_path / "run")]
+    given = ["search", "--data-dir", str(tmp_path), "--run-dir", str(tmp_path / "run")]
     assert_refused(CliRunner().invoke(main, [*given, *arguments]), message)
 
 
 def test_so_is_one_for_photos(tmp_path: Path) -> None:
-    given = ["search", "--data-dir", str(tmp_path / "not there"), "--run-dir", str(tmp_path / "run")]
+    given = ["search", "--data-dir", str(tmp_path), "--run-dir", str(tmp_path / "run")]
     result = CliRunner().invoke(imagenet, [*given, "--space", "mcunet", "--resolution", "2"])
     assert_refused(result, r"resolution 2 of 'mcunet.*' is used up before block")

@@ -89,7 +89,7 @@ def test_a_heat_map_has_a_square_for_every_candidate() -> None:
     assert (found[0, 16:, :16] == 0.5).all()
 
 
-@pytest.mark.parametrize("command", [["run", "--data-dir", "nowhere"], ["search", "--data-dir", "x"], ["train", "run"]])
+@pytest.mark.parametrize("command", [["run", "--data-dir", "."], ["search", "--data-dir", "."], ["train", "run"]])
 def test_where_there_is_no_tensorboard_that_is_told_at_once(
     command: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

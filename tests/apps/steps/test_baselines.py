@@ -178,6 +178,7 @@ def test_presets_name_nets_that_take_their_images(path: Path) -> None:
 
 def test_the_table_says_what_was_measured_and_what_not() -> None:
     searched = load_json(ROOT / "tests" / "samples" / "finished-run" / "results.json", RunResults).nets[0]
+    assert searched.measured.noisy
     others = (
         BaselineResult(name="resnet18", parameters=2 * searched.parameters, macs=3 * searched.macs),
         BaselineResult(
@@ -194,5 +195,5 @@ def test_the_table_says_what_was_measured_and_what_not() -> None:
     assert rows["resnet18"].endswith("-")
     assert " 2.0x " in rows["resnet18"]
     assert " 3.0x " in rows["resnet18"]
-    assert rows["mobilenet_v2"].endswith(f" 1.5000 {searched.measured.latency_ms:.4f} 1.0x")
+    assert rows["mobilenet_v2"].endswith(f" 1.5000 {searched.measured.latency_ms:.4f} noisy 1.0x")
     assert "no accuracy" in file.getvalue()

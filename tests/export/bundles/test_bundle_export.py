@@ -30,7 +30,7 @@ from pnas_export import (
     read_metadata,
 )
 from pnas_export.ground.raw_pixels import RawPixels
-from pnas_export.proving import answers, basis, proof
+from pnas_export.proving import answers, basis
 from pnas_export.proving.basis import basis_of
 from pnas_export.proving.proof import FileProof, Proof, Timing
 from pnas_export.proving.prove import _at_speed_of, prove
@@ -257,7 +257,7 @@ def test_one_more_format_is_all_that_is_proven(
         asked.append(sorted({path.name for path, _ in loaded}))
         return answers.compared(module, loaded, *given, **options)
 
-    monkeypatch.setattr(proof, "compared", compared)
+    monkeypatch.setattr("pnas_export.proving.prove.compared", compared)
 
     def export(*formats: Format) -> Proof:
         made = export_bundle(

@@ -57,7 +57,7 @@ def test_foreign_files_are_refused(tmp_path: Path) -> None:
     torch.save(STATE, tmp_path / "plain.pt")
     (tmp_path / "notes.txt").write_text("not a checkpoint")
     for name in ("plain.pt", "notes.txt"):
-        with pytest.raises(CheckpointError, match=f"{name} is no checkpoint of PNAS.*delete what is there to begin"):
+        with pytest.raises(CheckpointError, match=f"{name} is no checkpoint of PNAS.*delete .*{name}, then"):
             load_checkpoint(tmp_path / name, kind="search")
 
 
