@@ -128,12 +128,11 @@ class _Writer:
                 return self._slice(node, reads[0])
             case torch.zeros_like:
                 return None
-            case torch.cat if node.all_input_nodes[-1].target is torch.zeros_like:
-                kept, zeros = node.all_input_nodes
-                filling = Constant("value", prod(self._shapes[zeros]), f"zeros {self._shapes[zeros]}")
-                return self._add("CONCATENATION", [self._results[kept]], shape, [filling])
             case torch.cat:
-                return self._add("CONCATENATION", reads, shape)
+                zeros = [source for source in node.all_input_nodes if source.target is torch.zeros_like]
+                kept = [self._results[source] for source in node.all_input_nodes if source not in zeros]
+                fillings = [Constant("value", prod(self._shapes[one]), f"zeros {self._shapes[one]}") for one in zeros]
+                return self._add("CONCATENATION", kept, shape, fillings)
         raise TypeError(f"no operator of a file is known of {node.target}")
 
     def _relu(self, node: fx.Node, part: nn.Module, before: Result) -> Result:
