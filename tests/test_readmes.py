@@ -46,7 +46,7 @@ HOW = {
     "pnas-cifar10 verdict": "trains for an hour; tests/apps/cli has it on small runs",
     "pnas-cifar10 report": "needs the images of a run that was begun on a GPU",
     "pnas-cifar10 export": "converts for minutes: tests/apps/cli has it on a small run",
-    "pnas-cifar10 eval": SLOW,
+    "pnas-cifar10 eval": "needs the images of a run: tests/apps/cli has it on a small one",
     "pnas-cifar10 bench": SLOW,
     "pnas-cifar10 predict": QUICK,
     "pnas-imagenet doctor": SLOW,

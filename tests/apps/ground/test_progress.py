@@ -12,7 +12,7 @@ import pytest
 from pnas_apps.ground import progress
 from pnas_apps.ground.cache import find_cache
 from pnas_apps.ground.errors import UserError
-from pnas_apps.ground.progress import AGAIN, Reporter, SafeConsole
+from pnas_apps.ground.progress import MORE, Reporter, SafeConsole
 from pnas_apps.ground.terminal import printable
 
 HOSTILE = "a\x1b[31mred\x07\x9b2J\u202egnp.exe\r\udcff"
@@ -81,7 +81,7 @@ def test_a_bar_never_goes_back_and_keeps_its_total(monkeypatch: pytest.MonkeyPat
             update("measuring", done, total)
     shown = re.findall(r"measuring: (\d+) of (\d+)", printed())
     # A bar that is full, and yet goes on, says why.
-    assert [line.endswith(f", {AGAIN}") for line in printed().splitlines()] == [False] * 3 + [True] * 4
+    assert [line.endswith(f", {MORE}") for line in printed().splitlines()] == [False] * 3 + [True] * 4
     assert shown == [(done, "100") for done in ("0", "50", "100", "100", "100", "100", "100")]
     terminal, drawn = reporter(force_terminal=True)
     with terminal.phases() as update:
@@ -90,7 +90,7 @@ def test_a_bar_never_goes_back_and_keeps_its_total(monkeypatch: pytest.MonkeyPat
     shares = [int(share) for share in re.findall(r"(\d+)%", drawn())]
     assert shares == sorted(shares)
     assert shares[-1] == 100
-    assert AGAIN in drawn()
+    assert MORE in drawn()
 
 
 @pytest.mark.parametrize("again", [(0, 2), (1, 2)], ids=["told at its beginning", "told after its first step"])

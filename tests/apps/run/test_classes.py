@@ -87,3 +87,12 @@ def test_a_run_of_an_earlier_version_knows_its_classes_by_its_labels(tmp_path: P
     assert RunFolder(SAMPLE).read_settings().classes == tuple("0123456789")
     shutil.copy(SAMPLE / "settings.json", tmp_path)
     assert RunFolder(tmp_path).read_settings().classes == ()
+
+
+def test_the_digits_of_another_version_are_no_images_of_the_run(tmp_path: Path) -> None:
+    shutil.copytree(SAMPLE, tmp_path / "run")
+    assert_refused(
+        CliRunner().invoke(main, ["eval", str(tmp_path / "run")]),
+        r"the demo's images are not those of .*run: 718 \+ 1079 images of 10 classes, not 1437 \+ 360 of 10: "
+        "begin another run, or take the version that began this one$",
+    )

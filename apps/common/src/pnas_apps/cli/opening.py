@@ -78,10 +78,12 @@ def open_run(
             task = readable_task(task, cache, session)
         found, begun_with = (len(task.train), len(task.test)), (settings.train_images, settings.test_images)
         if task.space != settings.space or found != begun_with:
+            what, way_out = f"the images in {task.data_dir}", "name the right --data-dir"
+            if task.data_dir is None:  # those of the demo, as its version makes them
+                what, way_out = "the demo's images", "begin another run, or take the version that began this one"
             raise UserError(
-                f"the images in {task.data_dir} are not those of {path}: {found[0]} + {found[1]} images of "
-                f"{task.space.classes} classes, not {begun_with[0]} + {begun_with[1]} of {settings.space.classes}: "
-                "name the right --data-dir"
+                f"{what} are not those of {path}: {found[0]} + {found[1]} images of {task.space.classes} classes, "
+                f"not {begun_with[0]} + {begun_with[1]} of {settings.space.classes}: {way_out}"
             )
         return task, settings
 

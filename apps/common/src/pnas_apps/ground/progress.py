@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES = 30.0
 """A log file says at least so often that something is going on."""
 
-AGAIN = "some of it again"
+MORE = "more than planned"
 """The remark where work turns out to be more than was told."""
 _BEGINNING = 1
 """Steps done of a phase, at most, when it is told of for the first time."""
@@ -123,7 +123,7 @@ class Reporter:
                 tasks[phase] = progress.add_task(printable(phase), total=first, text="")
             progress.update(tasks[phase], completed=shown, total=first)
             if text is None and total > first:
-                text = AGAIN
+                text = MORE
             if text is not None:
                 progress.update(tasks[phase], text=printable(text))
 
@@ -207,7 +207,7 @@ class _Lines:
         shown, first, _ = self._steady.shown(phase, done, total)
         self._state[phase] = (shown, first)
         if text is None and total > first:
-            text = AGAIN
+            text = MORE
         if text is not None:
             self._remarks[phase] = text
         if now - self._said_at >= SECONDS_BETWEEN_LINES:
