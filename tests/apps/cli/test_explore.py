@@ -65,7 +65,7 @@ def test_an_exploration_ends_with_a_trained_net_and_goes_on_with_more(
     found = found_in(folder / "run")
     assert [net.group for net in found.nets] == ["searched", "searched", "random"]
     assert f"trained: {found.test_accuracy:.2%} of 8 test images" in printed
-    assert "2 nets by evolution and 1 at random beside, judged by scratch" in printed
+    assert "2 nets by evolution (the first 2 drawn at random) and 1 at random beside, judged by scratch" in printed
     best = load_json(folder / "run" / "architecture.json", Architecture)
     assert best.blocks == load_json(folder / "run" / "nets" / f"net-{found.best.number}.json", Architecture).blocks
     run = RunFolder(folder / "run")

@@ -97,3 +97,8 @@ def test_the_picture_has_a_curve_of_each_and_the_front() -> None:
     assert (best.get_xlabel(), front.get_xlabel()) == ("passes over the training images", "macs")
     (alone,) = draw_exploration(explored(*nets[:5]), value_name="accuracy").axes
     assert len(alone.lines) == 1
+    assert alone.get_title(loc="left") == "best accuracy (1 of 5 nets lies below the picture)"
+    assert sum(net.value < alone.get_ylim()[0] for net in nets[:5]) == 1
+    (whole,) = draw_exploration(explored(*nets[:3]), value_name="accuracy").axes
+    assert whole.get_title(loc="left") == "best accuracy"
+    assert whole.get_ylim()[0] <= min(net.value for net in nets[:3])

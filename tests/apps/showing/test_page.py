@@ -226,6 +226,10 @@ def test_what_is_too_noisy_is_told_beside_its_milliseconds(run: RunFolder) -> No
     page = write_page(run).read_text()
     assert '0.0352</td><td class="n">too noisy</td>' in page
     assert '0.0352</td><td class="n">+80.2 %</td>' in page  # the searched net
+    assert "nets compared" in page
+    results = evolve(results, verdict=evolve(judged, nets=tuple(evolve(net, noisy=True) for net in nets)))
+    save_json(results, run.results)
+    assert "nets compared" not in write_page(run).read_text()
 
 
 def test_a_net_that_took_no_time_is_off_by_nothing_that_can_be_told(run: RunFolder) -> None:

@@ -27,6 +27,9 @@ SUPERNET_STRATEGIES: Mapping[str, str] = {
 }
 """Those that train a supernet when they are first asked; `supernet_strategies` makes them."""
 
+RANDOM_AT_FIRST: Mapping[str, int] = {"evolution": 10, "tpe": 10, "nsga2": 20}
+"""The number of nets that a strategy draws at random before it has anything to learn from."""
+
 _OF_SEVERAL_AIMS = ("random", "grid", "tpe", "nsga2")
 
 
@@ -63,7 +66,7 @@ def _makers(costs: int, seed: int) -> "Mapping[str, Callable[[FeasibleNets], Str
     return {
         "random": lambda nets: RandomSearch(nets=nets),
         "grid": lambda nets: GridSearch(nets=nets),
-        "evolution": lambda nets: RegularizedEvolution(nets=nets),
+        "evolution": lambda nets: RegularizedEvolution(nets=nets, population=RANDOM_AT_FIRST["evolution"]),
         "local": lambda nets: LocalSearch(nets=nets),
         "predictor": lambda nets: PredictorSearch(nets=nets, seed=seed),
         "tpe": lambda nets: tpe(nets, costs=costs),

@@ -10,6 +10,7 @@ from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from pnas_apps.exploring.named_strategies import RANDOM_AT_FIRST
 from pnas_apps.exploring.quiet_optuna import quiet_optuna
 from pnas_ops import Choices, FeasibleNets, PlainStrategy, Trial
 
@@ -80,9 +81,13 @@ class OptunaStrategy(PlainStrategy):
 
 def tpe(nets: FeasibleNets, *, costs: int = 0) -> OptunaStrategy:
     """Bayesian search by the tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011)."""
-    return OptunaStrategy(nets=nets, sampler=lambda seed: TPESampler(seed=seed), costs=costs)
+    return OptunaStrategy(
+        nets=nets, sampler=lambda seed: TPESampler(seed=seed, n_startup_trials=RANDOM_AT_FIRST["tpe"]), costs=costs
+    )
 
 
 def nsga2(nets: FeasibleNets, *, costs: int = 0) -> OptunaStrategy:
     """Evolution for several aims: NSGA-II (Deb et al., IEEE Trans. Evol. Comput. 2002), 20 nets in a generation."""
-    return OptunaStrategy(nets=nets, sampler=lambda seed: NSGAIISampler(population_size=20, seed=seed), costs=costs)
+    return OptunaStrategy(
+        nets=nets, sampler=lambda seed: NSGAIISampler(population_size=RANDOM_AT_FIRST["nsga2"], seed=seed), costs=costs
+    )

@@ -6,6 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 
+from pnas_apps.exploring.named_strategies import RANDOM_AT_FIRST
 from pnas_apps.exploring.outcome import Explored, JudgedNet
 from pnas_apps.run.exploration_settings import ExplorationSettings
 from pnas_apps.training.judging import shown_score
@@ -24,7 +25,9 @@ def effort_line(settings: ExplorationSettings, passes: float | None) -> str:
         passes: over the training images, that judging a net takes; None where none is learned from.
     """
     beside = f" and {settings.random_nets} at random beside" if settings.random_nets else ""
-    line = f"  {counted(settings.nets, 'net')} by {settings.strategy}{beside}, judged by {settings.judge}"
+    first = min(RANDOM_AT_FIRST.get(settings.strategy, 0), settings.nets)
+    drawn = f" (the first {first} drawn at random)" if first else ""
+    line = f"  {counted(settings.nets, 'net')} by {settings.strategy}{drawn}{beside}, judged by {settings.judge}"
     if passes is None:
         return line
     all_of_them = passes * (settings.nets + settings.random_nets)

@@ -37,9 +37,13 @@ def _draw_best(axes: "Axes", explored: Explored, value_name: str) -> None:
         label = f"random search: mean best of as many of {len(random)} random nets"
         _curve(axes, random, expected_best(random), by_effort, _RANDOM, label)
     values = sorted(net.value for net in explored.nets)
-    if (bottom := values[len(values) // 4]) < values[-1]:
-        axes.set_ylim(bottom=bottom - 0.05 * (values[-1] - bottom))
-    axes.set_title(f"best {value_name} (a quarter of all nets lie below the picture)", loc="left", fontsize=10)
+    bottom = values[len(values) // 4]
+    bottom -= 0.05 * (values[-1] - bottom)
+    title = f"best {value_name}"
+    if below := sum(value < bottom for value in values):
+        axes.set_ylim(bottom=bottom)
+        title += f" ({below} of {len(values)} nets {'lies' if below == 1 else 'lie'} below the picture)"
+    axes.set_title(title, loc="left", fontsize=10)
     axes.set_xlabel("passes over the training images" if by_effort else "nets judged")
 
 

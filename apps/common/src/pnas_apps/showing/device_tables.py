@@ -30,7 +30,7 @@ def validation_table(table: LatencyTable) -> Table:
         box=SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
-        caption=_calibration_line(table),
+        caption=calibration_line(table),
         caption_justify="left",
     )
     drawing.add_column("prediction", no_wrap=True)
@@ -58,7 +58,8 @@ def validation_table(table: LatencyTable) -> Table:
     return drawing
 
 
-def _calibration_line(table: LatencyTable) -> str:
+def calibration_line(table: LatencyTable) -> str:
+    """How a table predicts whole nets; empty where by the sum of their blocks alone."""
     if table.calibration is None:
         return ""
     scale, offset_ms = table.calibration.scale, table.calibration.offset_ms

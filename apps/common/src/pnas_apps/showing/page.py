@@ -5,6 +5,7 @@ from typing import Any
 
 from pnas_apps.run.mistakes import Mistakes
 from pnas_apps.showing.choices import of_blocks, option_names, place_numbers
+from pnas_apps.showing.device_tables import calibration_line
 from pnas_apps.showing.kept_results import KeptResults
 from pnas_apps.showing.run_charts import run_charts
 from pnas_apps.showing.run_tables import amount, measured_text, of_batch, off_by_text, operation_lines, speed_line
@@ -30,6 +31,7 @@ def report_page(kept: KeptResults) -> str:
         amount=amount,
         measured_text=measured_text,
         off_by_text=off_by_text,
+        whole_nets=calibration_line(kept.table),
         counted=counted,
         mean=fmean,
         spread=stdev,

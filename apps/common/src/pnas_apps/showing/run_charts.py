@@ -46,7 +46,12 @@ def _predictions(kept: KeptResults) -> str:
     for entry in table.at_one_speed().nets:
         error = table.predict_ms(entry.architecture) / entry.total_ms - 1
         judges.append(Point(name=entry.architecture.name, x=entry.total_ms, y=error))
-    return predictions_chart(judges, off, noise_floor=table.noise_floor) if off or judges else ""
+    compared = [
+        Point(name=one.name, x=one.measured_ms, y=one.off_by)
+        for one in (results.verdict.nets if results.verdict else ())
+        if one.kind != "searched" and one.measured_ms is not None and one.off_by is not None
+    ]
+    return predictions_chart(judges, off, compared, noise_floor=table.noise_floor) if off or judges else ""
 
 
 def _search_charts(kept: KeptResults) -> dict[str, str]:

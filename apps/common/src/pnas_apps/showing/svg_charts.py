@@ -104,12 +104,15 @@ def runs_chart(runs: Sequence[RunPoints], *, milliseconds: str) -> str:
     return svg_of(figure, "Accuracy of the nets of all runs over their latency")
 
 
-def predictions_chart(judges: Sequence[Point], nets: Sequence[Point], *, noise_floor: float | None) -> str:
+def predictions_chart(
+    judges: Sequence[Point], nets: Sequence[Point], compared: Sequence[Point], *, noise_floor: float | None
+) -> str:
     """How far predictions are off, over measured latency.
 
     Args:
         judges: whole nets of the table, x in measured milliseconds and y the relative error.
         nets: of the run, likewise.
+        compared: nets of the verdict, likewise, without the searched one.
         noise_floor: of the table, a share; None where it is not known.
     """
     figure, axes = new_chart()
@@ -119,15 +122,15 @@ def predictions_chart(judges: Sequence[Point], nets: Sequence[Point], *, noise_f
         told = f"noise floor, {noise_floor:.1%}"
         axes.annotate(told, top, xycoords=("axes fraction", "data"), ha="right", **beside(-4, 3, SOFT))
     axes.axhline(0, color=SOFT, linewidth=1)
-    axes.plot(
-        [one.x for one in judges], [100 * one.y for one in judges], "x", color=OTHER, label="nets that judge the table"
-    )
+    for points, marker, label in ((judges, "x", "nets that judge the table"), (compared, "+", "nets compared")):
+        if points:
+            axes.plot([one.x for one in points], [100 * one.y for one in points], marker, color=OTHER, label=label)
     for point in nets:
         _draw(axes, Point(name=point.name, x=point.x, y=100 * point.y, is_marked=point.is_marked))
     axes.margins(x=0.15, y=0.15)
     axes.set_xlabel("measured, ms")
     axes.set_title("predicted too high by, %", loc="left")
-    if judges:
+    if judges or compared:
         axes.legend(frameon=False, labelcolor=INK)
     return svg_of(figure, "Error of the predicted latency over the measured latency")
 

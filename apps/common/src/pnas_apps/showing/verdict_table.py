@@ -26,7 +26,8 @@ def verdict_table(verdict: Verdict) -> Table:
         box=SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
-        caption="+- is the standard deviation over seeds, of the mean of random nets that over nets",
+        caption="+- is the standard deviation over seeds, of the mean of random nets over nets; of the difference its "
+        "standard error",
         caption_justify="left",
     )
     table.add_column("net", overflow="fold")

@@ -34,7 +34,7 @@ def budget_doubt(
     if found_ms <= asked_ms:
         return None
     return (
-        f"The net of fewest multiply-accumulates takes {found_ms:.4f} ms now, and {asked_ms:g} are asked for: unless "
-        "another one is faster, the run will be refused when its table is measured: ask for more, or take a smaller "
-        "space"
+        f"The net of fewest multiply-accumulates takes {found_ms:.4f} ms now, and {asked_ms:g} ms are asked for: "
+        "unless another one is faster, the run will be refused when its table is measured: ask for more, or take a "
+        "smaller space"
     )

@@ -18,7 +18,7 @@ _WHEN: dict[Format, str] = {
     "tflite": "first: it computes what the net does",
     "tflite-float16": "where half the download counts: weights in half precision, computed in float32",
     "tflite-dynamic-int8": "where the download counts: weights in int8; not on tflite-runtime, which runs it wrongly",
-    "tflite-int8": "where size and speed count, and for accelerators that know integers only",
+    "tflite-int8": "where size counts, where it is faster, and for accelerators that know integers only",
     "tflite-int8-float-io": "as model-int8.tflite, where floats are handier: it converts them itself",
     "onnx": "first with ONNX Runtime: it computes what the net does",
     "onnx-int8": "where size counts with ONNX Runtime: int8 inside",
