@@ -15,7 +15,12 @@ REFUSED = [
     ("cifar10", ("run", *BUDGET, "--device", "adb"), "there is no program 'adb' here: install adb, of Android's"),
     ("cifar10", ("sweep", *BUDGET, "--device", "tflite", "--device", "adb"), "there is no program 'adb' here"),
     ("cifar10", ("run", *BUDGET, "--preset", "phone.toml"), "there is no program 'adb' here"),
-    ("cifar10", ("run", *BUDGET, "--device", "cmd:no-bench {model}"), "there is no program 'no-bench' here"),
+    (
+        "cifar10",
+        ("run", *BUDGET, "--device", "cmd:no-bench {model}"),
+        "no program 'no-bench' here: name another, by its",
+    ),
+    ("cifar10", ("run", *BUDGET, "--device", "cmd:onnxruntime {model}"), "no program 'onnxruntime' here: name another"),
     ("cifar10", ("run", *BUDGET, "--device", "abacus"), "there is no device 'abacus': name one of torch-cpu"),
     ("cifar10", ("run", "--data-dir", "gone"), "there is no folder gone: name another --data-dir, or fetch images"),
     ("cifar10", ("run", *BUDGET, "--ops", "gone.py"), "gone.py cannot be read (No such file or directory): name a"),

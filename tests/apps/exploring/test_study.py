@@ -80,12 +80,33 @@ def test_a_study_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
         Study(read_only, FINGERPRINT, worker="host/run/1")
 
 
-@pytest.mark.parametrize("query", ["mode=ro", "x=1", "timeout=5&x=1"])
-def test_options_that_sqlite_would_ignore_are_refused(query: str, tmp_path: Path) -> None:
-    names = ", ".join(one.partition("=")[0] for one in query.split("&"))
-    with pytest.raises(UserError, match=rf"has options that an SQLite file does not take \({names}\): leave out what"):
+@pytest.mark.parametrize(
+    ("query", "ignored"), [("mode=ro", "mode"), ("x=1", "x"), ("timeout=5&x=1", "x"), ("uri=no&a=1&b=2", "a, b")]
+)
+def test_options_that_sqlite_would_ignore_are_refused(query: str, ignored: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=rf"has options that an SQLite file does not take \({ignored}\): leave them out"
+    ):
         address_of(f"sqlite:///{tmp_path / 'study.db'}?{query}")
-    assert address_of(f"sqlite:///file:{tmp_path / 'study.db'}?mode=rw&uri=true").file is None
+
+
+@pytest.mark.parametrize("rest", ["study.db?timeout=30", "file:study.db?mode=rwc&uri=true", "file:study.db?uri=1"])
+def test_options_that_sqlite_takes_are_taken(rest: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Study(address_of(f"sqlite:///{rest}"), FINGERPRINT, worker="host/run/1")
+    assert (tmp_path / "study.db").exists()
+
+
+@pytest.mark.parametrize("query", ["timeout=soon", "uri=perhaps"])
+def test_options_of_a_wrong_value_are_refused(query: str) -> None:
+    with pytest.raises(UserError, match=r"has an option of a wrong value \(.*\): leave it out, or mend it"):
+        address_of(f"sqlite:///study.db?{query}")
+
+
+@pytest.mark.parametrize("rest", ["", ":memory:", "file::memory:?cache=shared&uri=true", "file:a?mode=memory&uri=1"])
+def test_a_study_in_memory_is_refused(rest: str) -> None:
+    with pytest.raises(UserError, match=r"is in the memory of one process, where no other finds it: name a file"):
+        address_of(f"sqlite:///{rest}")
 
 
 def test_a_link_that_leads_nowhere_holds_no_study(tmp_path: Path) -> None:

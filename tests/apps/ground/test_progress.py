@@ -93,6 +93,15 @@ def test_a_bar_never_goes_back_and_keeps_its_total(monkeypatch: pytest.MonkeyPat
     assert MORE in drawn()
 
 
+def test_what_is_said_of_a_phase_is_not_said_of_it_when_it_has_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    one, printed = reporter()
+    with one.phases() as update:
+        for done, total in ((0, 4), (4, 8), (8, 8), (0, 4), (4, 4)):
+            update("timing", done, total)
+    assert [MORE in line for line in printed().splitlines()] == [False, True, True, False, False, False]
+
+
 @pytest.mark.parametrize("again", [(0, 2), (1, 2)], ids=["told at its beginning", "told after its first step"])
 def test_a_phase_that_comes_again_begins_anew(again: tuple[int, ...]) -> None:
     one, printed = reporter()

@@ -184,6 +184,12 @@ def test_a_signal_at_any_moment_leaves_no_empty_folder(
     assert not [*tmp_path.iterdir()]
 
 
+def test_a_lock_of_which_the_text_is_damaged_holds_up_nobody(tmp_path: Path) -> None:
+    (tmp_path / lock.LOCK_NAME).write_bytes(b"\xff\xfe")
+    with held_folder(tmp_path):
+        assert (tmp_path / lock.LOCK_NAME).read_text().startswith("process ")
+
+
 def test_what_a_killed_program_left_in_a_folder_holds_up_nobody(tmp_path: Path, settings: RunSettings) -> None:
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()

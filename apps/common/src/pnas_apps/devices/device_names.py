@@ -107,11 +107,11 @@ def look_for_device(text: str) -> None:
     kind, _, rest = _named(text)
     program = kind.program(rest or "")
     if program is not None and shutil.which(program) is None:
-        raise UserError(f"device {text!r} cannot be used: there is no program {program!r} here{_way_out(program)}")
+        raise UserError(f"device {text!r} cannot be used: there is no program {program!r} here: {_way_out(program)}")
 
 
-def _way_out(program: str) -> str:
-    return f": {INSTALL[program]}" if program in INSTALL else ""
+def _way_out(program: str | None) -> str:
+    return INSTALL["adb"] if program == "adb" else "name another, by its path where it is not on yours"
 
 
 def _named(text: str) -> tuple[_Kind, dict[str, str], str | None]:
@@ -271,7 +271,7 @@ def _command(request: _Request) -> "Device":
     )
     program = _first_word(device.template)
     if program is None or shutil.which(program) is None:
-        raise ValueError(f"there is no program {program!r} here")
+        raise ValueError(f"there is no program {program!r} here: {_way_out(program)}")
     return device
 
 

@@ -1,15 +1,21 @@
 """Where a study is kept: in an SQLite file, or in a database of which the URL is known."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.passwords import without_passwords
 
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+
 _DEFAULT_NAME = "exploration"
+_OPTIONS = ("uri", "timeout", "isolation_level", "detect_types", "check_same_thread", "cached_statements")
+"""What SQLAlchemy hands on to Python's sqlite3; the rest to SQLite itself, if `uri` says so."""
+_YES = ("true", "yes", "on", "y", "t", "1")
 
 
 @frozen(kw_only=True)
@@ -58,10 +64,8 @@ def address_of(text: str) -> Address:
             "DIALECT://USER:PASSWORD@HOST/DATABASE, or name a file"
         ) from None
     is_sqlite = made.get_backend_name() == "sqlite"
-    if is_sqlite and made.database in (None, "", ":memory:"):
-        raise UserError(f"{url} is in the memory of one process, where no other finds it: name a file")
     if is_sqlite:
-        _check_options(url, made.query)
+        _check_sqlite(made, without_passwords(url))
     file = Path(made.database) if is_sqlite and made.database is not None and not made.query else None
     if file is not None:
         _refuse_dangling(file, url)
@@ -76,11 +80,20 @@ def _refuse_dangling(file: Path, shown: str) -> None:
             )
 
 
-def _check_options(url: str, options: Mapping[str, object]) -> None:
-    """Refuses options that SQLAlchemy would ignore with a warning, and those with which nothing can be written."""
-    if options and options.get("uri") != "true":
-        raise UserError(
-            f"{url} has options that an SQLite file does not take ({', '.join(options)}): leave out what begins with ?"
-        )
-    if options.get("mode") == "ro" or options.get("immutable") == "1":
-        raise UserError(f"{url} is read-only, and a study is written into: leave that option out, or name another")
+def _check_sqlite(url: "URL", shown: str) -> None:
+    """Refuses what is in memory, options that SQLAlchemy would ignore with a warning, and what is only read."""
+    options = url.query
+    is_uri = str(options.get("uri", "")).lower() in _YES
+    is_memory = is_uri and (options.get("mode") == "memory" or str(url.database).startswith("file::memory:"))
+    if is_memory or url.database in (None, "", ":memory:"):
+        raise UserError(f"{shown} is in the memory of one process, where no other finds it: name a file")
+    if url.get_driver_name() != "pysqlite":
+        return
+    if ignored := [] if is_uri else [name for name in options if name not in _OPTIONS]:
+        raise UserError(f"{shown} has options that an SQLite file does not take ({', '.join(ignored)}): leave them out")
+    try:
+        url.get_dialect()().create_connect_args(url)
+    except ValueError as error:
+        raise UserError(f"{shown} has an option of a wrong value ({error}): leave it out, or mend it") from None
+    if is_uri and (options.get("mode") == "ro" or options.get("immutable") in _YES):
+        raise UserError(f"{shown} is read-only, and a study is written into: leave that option out, or name another")

@@ -204,8 +204,10 @@ class _Lines:
     def update(self, phase: str, done: int, total: int, *, text: str | None = None) -> None:
         now = time.monotonic()
         self._began.setdefault(phase, now)
-        shown, first, _ = self._steady.shown(phase, done, total)
+        shown, first, begins = self._steady.shown(phase, done, total)
         self._state[phase] = (shown, first)
+        if begins:
+            self._remarks.pop(phase, None)
         if text is None and total > first:
             text = MORE
         if text is not None:

@@ -46,7 +46,7 @@ def held_folder(path: Path) -> Iterator[None]:
 def _hold(path: Path, file: Path, lock: FileLock) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
-        holder = file.read_text(encoding="utf-8") if file.exists() else ""
+        holder = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
         lock.acquire(blocking=False)
         file.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
     except Timeout:
