@@ -23,8 +23,9 @@ settings.load_profile("pnas")
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # in the processes that tests start
 
-# A script that runs the tests in its background has all of them ignore it, and some are about Ctrl-C.
+# A script that runs the tests in its background has all of them ignore these, and some are about Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -206,7 +206,7 @@ def test_a_budget_below_the_lightest_net_is_doubted_where_there_is_no_table(
     assert dry_run(run, TableChoice()).doubts == ()
     below, above = (evolve(run, budget=Budget(latency_ms=ms)) for ms in (0.4, 0.6))
     (doubt,) = dry_run(below, TableChoice()).doubts
-    assert "fewest multiply-accumulates takes 0.5000 ms now, and 0.4 are asked for: unless another one" in doubt
+    assert "fewest multiply-accumulates takes 0.5000 ms now, and 0.4 ms are asked for: unless another one" in doubt
     assert dry_run(above, TableChoice()).doubts == ()
     # Where another net is known to be within the budget, nothing more is measured.
     assert len(asked) == 2

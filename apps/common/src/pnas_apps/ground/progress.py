@@ -123,7 +123,7 @@ class Reporter:
                 tasks[phase] = progress.add_task(printable(phase), total=first, text="")
             progress.update(tasks[phase], completed=shown, total=first)
             if text is None and total > first:
-                text = MORE
+                text = MORE if done < total else ""
             if text is not None:
                 progress.update(tasks[phase], text=printable(text))
 
@@ -209,7 +209,7 @@ class _Lines:
         if begins:
             self._remarks.pop(phase, None)
         if text is None and total > first:
-            text = MORE
+            text = MORE if done < total else ""
         if text is not None:
             self._remarks[phase] = text
         if now - self._said_at >= SECONDS_BETWEEN_LINES:
