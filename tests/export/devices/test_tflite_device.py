@@ -38,7 +38,9 @@ def test_measure_covers_exactly_the_workloads(runtime: TFLite, blocks: list[Work
     rows = [blocks[:2], [], blocks[1:]]
     pairs = list(TFLiteDevice(runtime=runtime, sessions=1).measure(rows, progress=lambda *step: told.append(step)))
     assert [workload for workload, _ in pairs] == blocks
-    assert all(measurement.count >= 100 and measurement.latency_ms > 0 for _, measurement in pairs)
+    assert all(measurement.count >= 100 for _, measurement in pairs)
+    # A block may take less than a call's overhead differs from call to call: then it takes nothing.
+    assert max(measurement.latency_ms for _, measurement in pairs) > 0
     assert len({measurement.overhead_ms for _, measurement in pairs}) == 1
     assert 0 < pairs[0][1].overhead_ms < 1
     assert told[:2] == [("converting", 0, 1), ("converting", 1, 1)]
