@@ -8,11 +8,11 @@ import torch
 from attrs import evolve
 from torch import Tensor
 
-from pnas_export import AiEdgeLitert, TFLite, TFLiteDevice, installed_runtimes, workload_blocks
+from pnas_export import AiEdgeLitert, TFLite, TFLiteDevice, convert_workloads, installed_runtimes, workload_blocks
 from pnas_export.devices import runtime_device, tflite_device
 from pnas_export.devices.file_device import FileDtype
 from pnas_export.quantizing.quantization import quantize_signatures
-from pnas_ops import Architecture, BlockSpec, Measurement, Workload, ZeroSpec, processor_name
+from pnas_ops import Architecture, BlockSpec, ConvSpec, Measurement, Workload, ZeroSpec, processor_name
 
 
 class Missing(TFLite):
@@ -29,18 +29,31 @@ def converted(monkeypatch: pytest.MonkeyPatch, blocks: list[Workload], blocks_mo
     monkeypatch.setattr(tflite_device, "convert_workloads", convert_workloads)
 
 
-@pytest.mark.usefixtures("converted")
+# Those of the tiny net take so little that the overhead of a call may be all of it.
+CONVOLUTIONS = [
+    Workload(block=BlockSpec(op=ConvSpec(kernel_size=3), in_channels=8, out_channels=width), height=32, width=32)
+    for width in (8, 16, 24)
+]
+
+
 @pytest.mark.parametrize(
     "runtime", [one for one in installed_runtimes() if isinstance(one, TFLite)], ids=lambda runtime: runtime.name
 )
-def test_measure_covers_exactly_the_workloads(runtime: TFLite, blocks: list[Workload]) -> None:
+def test_measure_covers_exactly_the_workloads(
+    runtime: TFLite, conversions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = convert_workloads(CONVOLUTIONS, cache=conversions)
+
+    def converted(workloads: Sequence[Workload], **options: object) -> bytes:
+        assert list(workloads) == CONVOLUTIONS
+        return model
+
+    monkeypatch.setattr(tflite_device, "convert_workloads", converted)
     told: list[tuple[str, int, int]] = []
-    rows = [blocks[:2], [], blocks[1:]]
+    rows = [CONVOLUTIONS[:2], [], CONVOLUTIONS[1:]]
     pairs = list(TFLiteDevice(runtime=runtime, sessions=1).measure(rows, progress=lambda *step: told.append(step)))
-    assert [workload for workload, _ in pairs] == blocks
-    assert all(measurement.count >= 100 for _, measurement in pairs)
-    # A block may take less than a call's overhead differs from call to call: then it takes nothing.
-    assert max(measurement.latency_ms for _, measurement in pairs) > 0
+    assert [workload for workload, _ in pairs] == CONVOLUTIONS
+    assert all(measurement.count >= 200 and measurement.latency_ms > 0 for _, measurement in pairs)
     assert len({measurement.overhead_ms for _, measurement in pairs}) == 1
     assert 0 < pairs[0][1].overhead_ms < 1
     assert told[:2] == [("converting", 0, 1), ("converting", 1, 1)]
