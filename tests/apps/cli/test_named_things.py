@@ -40,6 +40,11 @@ REFUSED = [
     ("own", ("run", "gone.py:make", *BUDGET), "there is no file gone.py: name the Python file that makes your net"),
     ("own", ("run", "net.py:make", "--data-dir", "gone"), "there is no folder gone: name another --data-dir"),
     ("own", ("report", "here"), "here holds no run"),
+    # As of a shell's variable that has no value: not the working directory.
+    ("cifar10", ("run", "--data-dir", ""), "the path of --data-dir is empty: name one"),
+    ("cifar10", ("run", *BUDGET, "--table", ""), "the path of --table is empty: name one"),
+    ("cifar10", ("report", ""), "the path of RUN is empty: name one"),
+    ("cifar10", ("bench", ""), "the path of FILE... is empty: name one"),
 ]
 CODE = """
 import json, sys

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
+from pnas_apps.cli.option_types import NamedPath
 from pnas_apps.cli.presets import preset_names
 
 SETTINGS = "settings.json"
@@ -31,11 +32,8 @@ def preset_or_file(folder: Path) -> Complete:
     return complete
 
 
-class RunPath(click.Path):
+class RunPath(NamedPath):
     """The folder of a run, to which a shell completes."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The runs whose path begins so, as deep as one folder further; where there are none, any folder."""

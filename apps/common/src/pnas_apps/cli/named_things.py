@@ -6,12 +6,13 @@ from typing import Any
 import click
 
 from pnas_apps.cli.completing import SETTINGS, RunPath
+from pnas_apps.cli.option_types import NamedPath
 from pnas_apps.devices.device_names import DEVICE_KINDS, look_for_device
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.named_functions import named_file
 
 
-class FileThere(click.Path):
+class FileThere(NamedPath):
     """A file that is read.
 
     Args:
@@ -20,20 +21,20 @@ class FileThere(click.Path):
     """
 
     def __init__(self, what: str, *, way_out: str) -> None:
-        super().__init__(path_type=Path)
+        super().__init__()
         self._what, self._way_out = what, way_out
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path."""
-        path = Path(value)
+        path = super().convert(value, param, ctx)
         if path.is_dir():
             raise UserError(f"{path} is a folder, not {self._what}: {self._way_out}")
         if not path.exists():
             raise UserError(f"{path} cannot be read (No such file or directory): {self._way_out}")
-        return super().convert(value, param, ctx)
+        return path
 
 
-class PathThere(click.Path):
+class PathThere(NamedPath):
     """A file, or a folder of some.
 
     Args:
@@ -41,14 +42,15 @@ class PathThere(click.Path):
     """
 
     def __init__(self, *, way_out: str) -> None:
-        super().__init__(path_type=Path)
+        super().__init__()
         self._way_out = way_out
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path."""
-        if not Path(value).exists():
-            raise UserError(f"there is no file {value}: {self._way_out}")
-        return super().convert(value, param, ctx)
+        path = super().convert(value, param, ctx)
+        if not path.exists():
+            raise UserError(f"there is no file {path}: {self._way_out}")
+        return path
 
 
 class RunThere(RunPath):
@@ -56,9 +58,10 @@ class RunThere(RunPath):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path."""
-        if not (Path(value) / SETTINGS).exists():
-            raise UserError(f"{value} holds no run: name the folder that a run printed")
-        return super().convert(value, param, ctx)
+        path = super().convert(value, param, ctx)
+        if not (path / SETTINGS).exists():
+            raise UserError(f"{path} holds no run: name the folder that a run printed")
+        return path
 
 
 class DeviceName(click.ParamType):  # type: ignore[type-arg]

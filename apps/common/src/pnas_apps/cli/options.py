@@ -13,7 +13,7 @@ from cloup import option_group
 from pnas_apps.cli.app import App, Defaults
 from pnas_apps.cli.completing import begun_with, preset_or_file
 from pnas_apps.cli.named_things import DeviceName, FileThere, look_for_images
-from pnas_apps.cli.option_types import Command, all_of, whole
+from pnas_apps.cli.option_types import Command, NamedPath, all_of, whole
 from pnas_apps.cli.presets import preset_names
 from pnas_apps.devices.device_names import DEVICES_HELP
 from pnas_apps.ground.errors import UserError
@@ -147,9 +147,7 @@ def preset_option(app: Defaults) -> Callable[[Command], Command]:
 
 def images_option(help_text: str, **options: Any) -> Callable[[Command], Command]:
     """`--data-dir`, a folder that has to be there."""
-    return click.option(
-        "--data-dir", type=click.Path(path_type=Path), callback=look_for_images, help=help_text, **options
-    )
+    return click.option("--data-dir", type=NamedPath(), callback=look_for_images, help=help_text, **options)
 
 
 def data_options(app: App) -> Callable[[Command], Command]:
