@@ -7,6 +7,7 @@ importing PyTorch takes longer than a walk.
 
 import json
 import sys
+import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
@@ -25,6 +26,11 @@ _BETWEEN_BYTES = 100 * 1024 * 1024
 nets stand in several copies, which take turns too. A net timed alone found its weights in the last cache, where neither
 a net among others nor a block of a table finds its own, and was 14 % faster on TFLite, 25 % on ONNX Runtime. (As much
 other work between two runs would drive out the runtime's own code too, which is hot in a program: 15 % slower.)
+"""
+_IN_A_ROW = 10
+_REST_S = 0.05
+"""How long the threads of an interpreter of TFLite keep a processor busy while they wait for its next run: up to a
+million turns of a loop. Timed meanwhile, a net of two threads on two processors took up to a hundred times as long.
 """
 
 
@@ -45,9 +51,12 @@ class Files:
         self._walk, self._runtime, self._threads, self._provider = walk, runtime, threads, provider
         if provider != _CPU and hasattr(runtime, "preload_dlls"):
             runtime.preload_dlls()  # those of CUDA that pip has installed
+        if threads > 1 and hasattr(runtime, "set_global_thread_pool_sizes"):
+            runtime.set_global_thread_pool_sizes(threads, 1)
+        self._threads_wait = threads > 1 and hasattr(runtime, "Interpreter")
+        self._at_work: object = None
         self._interpreters: dict[str, Any] = {}
-        turn_bytes = sum(_OTHER_WORK_BYTES + Path(net).stat().st_size for net in nets)
-        self._copies = -(-_BETWEEN_BYTES // max(turn_bytes, 1))
+        self._nets = nets
         self._other_work = np.zeros(_OTHER_WORK_BYTES, np.uint8)
 
     def block(self, file: str, signature: str | None) -> Any:
@@ -60,18 +69,19 @@ class Files:
         if file.endswith(".onnx"):
             return self._onnx_call(file)
         if signature is None:
-            return self._tflite_call(self._interpreter(file))
+            return self._tflite_call(self._interpreter(file, self._threads))
         if file not in self._interpreters:
             # All signatures in one interpreter share the scratch memory, as the blocks of a net do.
-            self._interpreters[file] = self._interpreter(file)
-        return signature_call(self._interpreters[file], signature, self._walk.TimedCall)
+            self._interpreters[file] = self._interpreter(file, self._threads)
+        call = signature_call(self._interpreters[file], signature, self._walk.TimedCall)
+        return self._alone(call, self._interpreters[file]) if self._threads_wait else call
 
     def net(self, file: str) -> Any:
         """A call that runs a whole net after other work, such as a program does between two images."""
-        calls = [self.block(file, None) for _ in range(self._copies)]
-        for call in calls:
-            call.run()
-            call.run()
+        if self._threads_wait:
+            return self._net_of_waiting_threads(file)
+        calls = [self.block(file, None) for _ in range(_copies(self._nets))]
+        _warm_up(calls)
         turns = cycle(calls)
         current = calls[0]
 
@@ -83,8 +93,37 @@ class Files:
 
         return self._walk.TimedCall(lambda: current.run(), prepare)
 
-    def _interpreter(self, file: str) -> Any:
-        interpreter = self._runtime.Interpreter(model_path=file, num_threads=self._threads)
+    def _net_of_waiting_threads(self, file: str) -> Any:
+        """A net timed several times in a row: between two runs of it stand copies of one thread, which never waits."""
+        timed = self.block(file, None)
+        others = [self._tflite_call(self._interpreter(file, 1)) for _ in range(_copies([file]) - 1)]
+        _warm_up([timed, *others])
+
+        def prepare() -> None:
+            for other in others:
+                self._other_work += 1
+                other.prepare()
+                other.run()
+            self._other_work += 1
+            timed.prepare()
+
+        return self._alone(self._walk.TimedCall(timed.run, prepare), timed)
+
+    def _alone(self, call: Any, owner: object) -> Any:
+        """A call that begins when the threads of all interpreters but its `owner` rest."""
+
+        def prepare() -> None:
+            if self._at_work is not owner:
+                rested = time.perf_counter() + _REST_S
+                while time.perf_counter() < rested:
+                    self._other_work += 1
+                self._at_work = owner
+            call.prepare()
+
+        return self._walk.TimedCall(call.run, prepare)
+
+    def _interpreter(self, file: str, threads: int) -> Any:
+        interpreter = self._runtime.Interpreter(model_path=file, num_threads=threads)
         interpreter.allocate_tensors()
         return interpreter
 
@@ -99,7 +138,11 @@ class Files:
 
     def _onnx_call(self, file: str) -> Any:
         options = self._runtime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
+        if self._threads > 1 and hasattr(self._runtime, "set_global_thread_pool_sizes"):
+            # The waiting threads of many sessions would be in one another's way.
+            options.use_per_session_threads = False
+        else:
+            options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
         session = self._runtime.InferenceSession(file, options, providers=[self._provider])
         if self._provider not in session.get_providers():  # it falls back without a word
             raise RuntimeError(f"onnxruntime does not compute on {self._provider} here")
@@ -127,6 +170,18 @@ class Files:
         here = values.copy()
         binding.bind_cpu_input(name, here)
         return lambda: np.copyto(here, values)
+
+
+def _copies(nets: Sequence[str]) -> int:
+    """How often nets that are run in turns need to stand there."""
+    turn_bytes = sum(_OTHER_WORK_BYTES + Path(net).stat().st_size for net in nets)
+    return -(-_BETWEEN_BYTES // max(turn_bytes, 1))
+
+
+def _warm_up(calls: Sequence[Any]) -> None:
+    for call in calls:
+        call.run()
+        call.run()
 
 
 def signature_call(interpreter: Any, signature: str, make: Callable[..., Any]) -> Any:
@@ -194,6 +249,7 @@ def main() -> None:
         wholes={key: files.net(file) for key, file, _ in plan["nets"]},
         samples=plan["samples"],
         whole_samples=plan["whole_samples"],
+        in_a_row=_IN_A_ROW if plan["threads"] > 1 else 1,
         least_s=plan["least_s"],
         seed=plan["seed"],
         progress=tell,

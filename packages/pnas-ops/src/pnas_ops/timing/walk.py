@@ -63,6 +63,7 @@ def time_walks(
     wholes: Mapping[Key, TimedCall] = MappingProxyType({}),
     samples: int = 200,
     whole_samples: int = 100,
+    in_a_row: int = 1,
     max_repeats: int = 2,
     least_s: float = 0.0,
     seed: int = 0,
@@ -91,6 +92,8 @@ def time_walks(
         wholes: nets by themselves, timed in turns, some after each round.
         samples: least number of samples a key of `rows`.
         whole_samples: least number of samples a key of `wholes`, and the probe.
+        in_a_row: how often one of these is timed before the next, after as many rounds: what each leaves behind that
+            slows the others for a while, such as threads that wait for more work, comes that much less often.
         max_repeats: how often noisy keys make it go on.
         least_s: as long as it goes on at least, in seconds: the samples of a small net are over in less time than a
             processor keeps its first speed.
@@ -100,10 +103,9 @@ def time_walks(
     order = random.Random(seed)
     rounds = samples * max(map(len, rows), default=0) or (whole_samples if wholes else 0)
     turns: dict[Any, TimedCall] = {**wholes} if probe is None else {**wholes, _PROBE: probe}
-    places = [*rows, *[turns] * (-(-len(turns) * whole_samples // rounds) if rounds else 0)]
+    turns_a_round = -(-len(turns) * whole_samples // rounds) if rounds else 0
     turn_queue = _shuffled_forever(list(turns), order)
     queues: list[Iterator[Any]] = [_shuffled_forever(list(row), order) for row in rows]
-    queues += [turn_queue] * (len(places) - len(rows))
     times: dict[Any, list[float]] = {key: [] for row in (*rows, turns) for key in row}
     idle_times: list[float] = []
     for call in [call for row in (*rows, turns) for call in row.values()]:
@@ -111,10 +113,13 @@ def time_walks(
         call.run()
     done, repeats, start = 0, 0, time.perf_counter()
     while done < rounds:
-        for place, queue in zip(places, queues, strict=True):
-            if place:
+        for row, queue in zip(rows, queues, strict=True):
+            if row:
                 key = next(queue)
-                times[key].append(_time_ms(place[key]))
+                times[key].append(_time_ms(row[key]))
+        for _ in range(turns_a_round if turns and done % in_a_row == 0 else 0):
+            key = next(turn_queue)
+            times[key] += [_time_ms(turns[key]) for _ in range(in_a_row)]
         if idle:
             idle_times.append(_time_ms(idle[done % len(idle)]))
         done += 1
