@@ -3,6 +3,7 @@
 import itertools
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from importlib import import_module
@@ -88,9 +89,10 @@ def test_rounds_that_are_gone_through_again_are_told_and_nothing_goes_back(
     assert [(done, total) for _, done, total in told] == [(1000, 2000), (1200, 2500), (1500, 2500), (2500, 2500)]
 
 
-def test_onnx_files_are_timed_alike(folder: Path) -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+def test_onnx_files_are_timed_alike(threads: int, folder: Path) -> None:
     net = ("net", "net.onnx", None)
-    plan = Plan(module="onnxruntime", threads=1, rows=((net,), (net,)), samples=4, sessions=1)
+    plan = Plan(module="onnxruntime", threads=threads, rows=((net,), (net,)), samples=4, sessions=1)
     assert measure_in_sessions(plan, folder)["net"].latency_ms > 0
 
 
@@ -210,6 +212,74 @@ def test_few_nets_in_turns_stand_in_several_copies(
         call.run()
         assert (files._other_work == turn).all()
     assert runs == [*range(copies)] * 2
+
+
+def test_copies_of_one_thread_stand_between_two_runs_of_a_net_of_several(
+    plan: Plan, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads that wait for work keep a processor from those of whoever is next."""
+    files = walk_session.Files(walk, import_module("ai_edge_litert.interpreter"), 2, [str(folder / "net.tflite")])
+    threads: list[int] = []
+    runs: list[int] = []
+
+    def interpreter(file: str, of: int) -> int:
+        threads.append(of)
+        return len(threads) - 1
+
+    monkeypatch.setattr(files, "_interpreter", interpreter)
+    monkeypatch.setattr(files, "_tflite_call", lambda number: TimedCall(lambda: runs.append(number)))
+    call = files.net(str(folder / "net.tflite"))
+    assert threads == [2, *[1] * (len(threads) - 1)]
+    assert len(threads) > 5
+    runs.clear()
+    for _ in range(2):
+        call.prepare()
+        assert sorted(runs) == [*range(1, len(threads))]
+        call.run()
+        assert runs[-1] == 0
+        runs.clear()
+
+
+def test_a_net_begins_when_the_threads_of_others_rest(
+    plan: Plan, folder: Path, blocks: list[Workload], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = walk_session.Files(walk, import_module("ai_edge_litert.interpreter"), 2, [])
+    net = files.net(str(folder / "net.tflite"))
+    first, second = (files.block(str(folder / "blocks.tflite"), block.name) for block in blocks[:2])
+    asked: list[float] = []
+
+    def clock() -> float:
+        asked.append(len(asked) * 0.02)
+        return asked[-1]
+
+    monkeypatch.setattr(walk_session, "perf_counter", clock)
+    for call, rests in ((net, True), (net, False), (first, True), (second, False), (net, True), (first, True)):
+        call.prepare()
+        assert bool(asked) == rests
+        assert not rests or asked[-1] - asked[0] >= 0.05
+        asked.clear()
+
+
+def test_sessions_of_onnxruntime_share_their_threads(folder: Path) -> None:
+    if not Path("/proc/self/task").exists():
+        pytest.skip("the threads of a process are counted in /proc")
+    program = """
+import os, sys
+
+sys.path[:0] = sys.argv[2:]
+import onnxruntime, walk, walk_session
+
+files = walk_session.Files(walk, onnxruntime, 3, [])
+for call in [files.block("net.onnx", None) for _ in range(int(sys.argv[1]))]:
+    call.run()
+print(len(os.listdir("/proc/self/task")))
+"""
+    folders = [str(Path(str(module.__file__)).parent) for module in (walk, walk_session)]
+    alone, many = (
+        subprocess.check_output([sys.executable, "-c", program, count, *folders], cwd=folder, text=True)
+        for count in "18"
+    )
+    assert alone == many
 
 
 @pytest.mark.parametrize("runtime", installed_runtimes(), ids=lambda one: one.name)

@@ -4,6 +4,7 @@ import platform
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -331,6 +332,18 @@ def test_the_probe_is_timed_as_often_as_a_net_whatever_is_timed_beside(
     assert len(turns) >= 80
     # Dealt anew when all have had their turn.
     assert all(sorted(turns[start : start + 4]) == [*nets, "probe"] for start in range(0, len(turns) - 3, 4))
+
+
+@pytest.mark.parametrize("rows", [[], [["block"]]], ids=["alone", "beside blocks"])
+def test_nets_in_a_row_change_as_seldom(rows: list[list[str]]) -> None:
+    calls: list[str] = []
+    (wholes,) = calling([["net-1", "net-2"]], calls.append)
+    measured = time_walks(calling(rows, calls.append), wholes=wholes, samples=12, whole_samples=12, in_a_row=4)
+    assert all(measured[net].count == calls.count(net) - 2 >= 12 for net in ("net-1", "net-2"))
+    turns = [name for name in calls[2 * (len(rows) + 2) :] if name != "block"]
+    assert all(len(set(turns[start : start + 4])) == 1 for start in range(0, len(turns), 4))
+    walks = [len([*run]) for block, run in groupby(calls[2 * (len(rows) + 2) :], "block".__eq__) if block]
+    assert walks == ([1, 4, 4, 3] if rows else [])
 
 
 @given(

@@ -7,12 +7,12 @@ importing PyTorch takes longer than a walk.
 
 import json
 import sys
-import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from itertools import cycle
 from pathlib import Path
+from time import perf_counter
 from types import ModuleType
 from typing import Any
 
@@ -114,8 +114,8 @@ class Files:
 
         def prepare() -> None:
             if self._at_work is not owner:
-                rested = time.perf_counter() + _REST_S
-                while time.perf_counter() < rested:
+                rested = perf_counter() + _REST_S
+                while perf_counter() < rested:
                     self._other_work += 1
                 self._at_work = owner
             call.prepare()
