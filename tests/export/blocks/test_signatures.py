@@ -97,6 +97,43 @@ def test_tensor_names_are_unique_and_nothing_is_transposed(blocks_model: bytes) 
     assert schema.BuiltinOperator.TRANSPOSE not in [code.builtinCode for code in tree.operatorCodes]
 
 
+def test_batch_norm_is_folded_where_a_convolution_takes_it_in(
+    blocks: list[Workload], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folded = workload_blocks(blocks)
+    monkeypatch.setattr(signatures, "fold_batch_norm", nn.Module.eval)
+    for block, whole, workload in zip(folded, workload_blocks(blocks), blocks, strict=True):
+        assert not any(isinstance(part, nn.BatchNorm2d) for part in block.modules())
+        x = torch.randn(workload.input_shape, generator=torch.Generator().manual_seed(3))
+        with torch.no_grad():
+            torch.testing.assert_close(block(x), whole(x), rtol=1e-5, atol=1e-5)
+
+
+def test_layers_that_stand_in_several_places_are_folded_in_each() -> None:
+    generator = torch.Generator().manual_seed(0)
+    conv, norm, other_norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), nn.BatchNorm2d(3)
+    for values in (norm.running_mean, other_norm.running_mean):
+        assert values is not None
+        nn.init.normal_(values, generator=generator)
+    chain = nn.Sequential(other_norm, conv, norm, nn.ReLU(), conv, norm, norm, other_norm).eval()
+    x = torch.randn(2, 3, 4, 4, generator=generator)
+    with torch.no_grad():
+        expected = chain(x)
+        signatures.fold_batch_norm(chain)
+        torch.testing.assert_close(chain(x), expected)
+    kinds = [type(part) for part in chain]
+    assert kinds == [
+        nn.BatchNorm2d,
+        nn.Conv2d,
+        nn.Identity,
+        nn.ReLU,
+        nn.Conv2d,
+        nn.Identity,
+        nn.BatchNorm2d,
+        nn.BatchNorm2d,
+    ]
+
+
 def test_what_computes_nothing_is_refused() -> None:
     skip = Workload(block=BlockSpec(op=ZeroSpec(), in_channels=4, out_channels=4, residual=True), height=8, width=8)
     with pytest.raises(ValueError, match=r"^skip 4->4 s1 \+x @8x8 computes nothing"):
