@@ -132,7 +132,7 @@ RANDOM = ([0.50, 0.52], [0.51, 0.50], [0.52, 0.53])
 )
 def test_the_sentence_claims_what_the_interval_shows(searched: list[float], said: str, shown: str, ends: str) -> None:
     found = verdict(searched, *RANDOM)
-    assert found.sentence == f"The searched net is {said} {shown} (3 nets, 2 seeds; 95 %: {ends})"
+    assert found.sentence == f"The searched net is {said} {shown} (3 nets, 2 seeds; 95%: {ends})"
     assert found.difference is not None
     assert found.difference.is_shown == ("not shown" not in said)
 

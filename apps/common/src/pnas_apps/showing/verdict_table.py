@@ -56,4 +56,4 @@ def _row(net: ComparedNet) -> tuple[str, ...]:
 
 def _accuracy(values: Sequence[float]) -> str:
     spread = f" +- {100 * stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{100 * fmean(values):.2f}{spread} %"
+    return f"{100 * fmean(values):.2f}{spread}%"
