@@ -13,7 +13,7 @@ from torch import nn
 from pnas_apps.devices.target import sized_format
 from pnas_apps.run.folder import SEARCHED
 from pnas_apps.run.results import LimitResult, limit_results
-from pnas_apps.showing.run_tables import limits_table, of_batch
+from pnas_apps.showing.run_tables import AT_TABLE_SPEED, limits_table, of_batch
 from pnas_apps.steps.metrics import costs_of_file
 from pnas_apps.steps.rewards import measured_ms
 from pnas_apps.training.judging import no_better_line, shown_score
@@ -151,7 +151,7 @@ def _nets_title(run: OwnRun, results: OwnResults, device: DeviceInfo) -> str:
 
 
 def _nets_table(run: OwnRun, results: OwnResults) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, caption=AT_TABLE_SPEED, caption_justify="left")
     table.add_column("net")
     for heading in (run.given.score_name, "predicted ms", "measured ms", "off by"):
         table.add_column(heading, justify="right")
