@@ -184,3 +184,8 @@ def test_the_command_runs(command: str, tmp_path: Path, images: Path, monkeypatc
     program, *arguments = words_of(command)
     done = CliRunner().invoke(program_of(program), arguments)
     assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("page", [*PAGES, *sorted(ROOT.glob("*/*/src/**/*.jinja"))], ids=lambda page: page.name)
+def test_percentages_are_written_one_way(page: Path) -> None:
+    assert not re.search(r"[\d}f] %%?(?=[\s,.;:)\"'<|]|$)", page.read_text(), re.M)

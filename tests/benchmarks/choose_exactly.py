@@ -33,7 +33,7 @@ def main(count: int) -> None:
         unproven = sum(solution.better_by > 0 for _, solution in cases)
         cuts = quantiles(seconds, n=1000)
         print(
-            f"{limit}: median {median(seconds):.3f} s, 99 % below {cuts[989]:.3f} s, largest {max(seconds):.3f} s; "
+            f"{limit}: median {median(seconds):.3f} s, 99% below {cuts[989]:.3f} s, largest {max(seconds):.3f} s; "
             f"{sum(taken > 1 for taken in seconds)} above 1 s and {unproven} unproven of {count}"
         )
     for name, knapsack in _named():

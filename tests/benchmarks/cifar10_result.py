@@ -4,7 +4,7 @@
 
 For each seed and each budget of latency it takes a net of each kind: the one that the gates find within the budget;
 the best that regularized evolution finds for the same passes over the images, each of its nets trained from scratch on
-most of them and judged on the rest; random ones within 2 % of the gates' latency, as the comparison of a run draws
+most of them and judged on the rest; random ones within 2% of the gates' latency, as the comparison of a run draws
 them; and nets of people, as wide as that latency allows. Each is trained anew from fresh weights, all alike, on the
 same share of the training images, and judged once on all test images, which nothing else has looked at. Then it adds a
 line of JSON to `--out`. What stands there is not done again, so that it may be killed at any moment; the net that was
@@ -487,7 +487,7 @@ def mean_of(lines: Sequence[Line], group: str, value: Callable[[Line], float]) -
 def table_of(lines: Sequence[Line]) -> Iterator[str]:
     """The same as a table in Markdown: mean accuracies, and how much better the gates' nets are."""
     budgets = sorted({line.budget_ms for line in lines})
-    yield f"| nets | {' | '.join(f'{budget:g} ms' for budget in budgets)} | gates are better by (95 %), points |"
+    yield f"| nets | {' | '.join(f'{budget:g} ms' for budget in budgets)} | gates are better by (95%), points |"
     yield "|---" * (len(budgets) + 2) + "|"
     for group in dict.fromkeys(line.place.group for line in lines):
         means = [

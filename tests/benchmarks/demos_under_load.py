@@ -6,8 +6,8 @@ Each demo has a seed and a budget of latency of its own, a cache of its own, and
 Beside them, as many processes as there are cores multiply matrices for some seconds, and stop for some. A line of JSON
 for each demo: what was asked; what the net that was found is predicted to take, and what its file was measured to take
 in the end, both as at the speed of the table; how many times as long the machine took by then; and by how much the
-prediction is off, None where the report says that it is too noisy to tell. At the end, how many of them are within 5 %,
-and how many nets take from 95 to 102 % of what was asked. Demos that are finished in OUT are not repeated.
+prediction is off, None where the report says that it is too noisy to tell. At the end, how many of them are within 5%,
+and how many nets take from 95 to 102% of what was asked. Demos that are finished in OUT are not repeated.
 """
 
 import json

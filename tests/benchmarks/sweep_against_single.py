@@ -6,7 +6,7 @@ runs `pnas-cifar10 sweep` and, for every budget, `pnas-cifar10 run`, with three 
 DATA (see the program's --data-dir). OUT keeps their folders: what is finished there is not done again, and what was
 interrupted goes on. Prints a line of JSON for every net and every search, and one at the end. Accuracies are shares of
 the test images, of nets trained on from the supernet as they ship. `difference` is that of the sweep's nets and those
-of a search each; its standard error and its interval (95 %, Student's t) are over the seeds, since nets of one seed
+of a search each; its standard error and its interval (95%, Student's t) are over the seeds, since nets of one seed
 share their weights. `search_s` are seconds, which count on an idle machine alone; `times` the sweep's of one search.
 """
 

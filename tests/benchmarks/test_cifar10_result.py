@@ -178,7 +178,7 @@ def test_differences_are_those_of_pairs_with_the_interval_of_student() -> None:
 
 def test_the_table_has_a_row_for_each_kind_of_net() -> None:
     assert list(table_of(LINES)) == [
-        "| nets | 0.5 ms | 1 ms | gates are better by (95 %), points |",
+        "| nets | 0.5 ms | 1 ms | gates are better by (95%), points |",
         "|---|---|---|---|",
         "| gates | 61.0 | 70.0 |  |",
         "| random | 59.0 | 47.3 | 2.3 +- 0.9 (-1.5 to 6.1; 3 pairs) |",

@@ -2,7 +2,7 @@
 
 Run with `uv run python tests/benchmarks/torchvision_tables.py FOLDER` on an idle machine: a line of JSON a net. FOLDER
 keeps conversions, sessions and tables, so that an interrupted run goes on where it was; `--only resnet18` is one net.
-Weights are random: what a net takes does not depend on them. Errors are shares: 0.01 is 1 %.
+Weights are random: what a net takes does not depend on them. Errors are shares: 0.01 is 1%.
 """
 
 import json

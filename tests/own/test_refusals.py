@@ -1,5 +1,7 @@
 """What a user can mend is told in one line, before anything slow, and nothing is left behind."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -278,9 +280,45 @@ def test_a_dry_run_tells_every_step_and_leaves_nothing(
 ) -> None:
     for name in ("SEARCH_S", "TRAININGS_S", "_IMITATION_S"):
         monkeypatch.setattr(dry_run, name, 0.1)
-    result = run(write_file(TINY), "--dry-run", "--device", "torch-cpu", "--target-latency-ms", "1")
+    result = run(write_file(TINY), "--dry-run", "--device", "torch-cpu", "--target-latency-ms", "1e-6")
     assert result.exit_code == 0, result.output
     printed = capfd.readouterr().out
     for step in ("table", "imitate", "search", "train", "export", "report"):
         assert f"\n {step} " in printed
     assert "2 nets for " in printed
+    # What the run may be refused for is told before the slow steps are tried, and with what was found.
+    doubt = "The net of fewest multiply-accumulates takes"
+    assert printed.count(doubt) == 2
+    assert printed.index(doubt) < printed.index("imitating:")
+
+
+@pytest.fixture
+def some(photos: Path, tmp_path: Path) -> Callable[[int], Path]:
+    """Makes a folder with so many of the photos of each class."""
+
+    def make(count: int) -> Path:
+        for name in ("dark", "light"):
+            (tmp_path / "some" / name).mkdir(parents=True)
+            for path in [*(photos / name).iterdir()][:count]:
+                shutil.copy(path, tmp_path / "some" / name)
+        return tmp_path / "some"
+
+    return make
+
+
+def test_photos_that_are_too_few_are_told_before_they_are_read(
+    run: Run, write_file: WriteFile, some: Callable[[int], Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    refused = run(write_file(TINY), data=some(8))
+    assert_refused(refused, "some has 12 training images, and int8 files need 16 to find their ranges on: add 4")
+    assert "checking photos" not in capfd.readouterr().out
+
+
+def test_photos_of_which_too_few_can_be_read_are_told(
+    run: Run, write_file: WriteFile, some: Callable[[int], Path]
+) -> None:
+    folder = some(10)  # of which 16 are for the training, and 4 for the test
+    for path in [*(folder / "dark").iterdir()][:3]:
+        path.write_bytes(b"")
+    refused = run(write_file(TINY), "--max-corrupt-share", "0.5", data=folder)
+    assert_refused(refused, "some has 1[3-5] training images, and int8 files need 16")

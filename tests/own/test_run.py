@@ -94,6 +94,9 @@ def test_a_net_becomes_one_that_fits(
     file, folder = write_file(TINY), tmp_path / "run"
     command = (file, "--run-dir", folder, "--target-latency-ms", "3.1")
     assert interrupted_before(monkeypatch, "export", run, *command).exit_code == 130
+    monkeypatch.setattr(
+        pnas_own.reporting, "no_better_line", lambda found, labels: f"Doubted: {found} of {labels.bincount().tolist()}."
+    )
     finished = reported(folder, tmp_path / "cache")
     assert finished.exit_code == 0, finished.stderr
     assert tables.measured == 1
@@ -108,13 +111,15 @@ def test_a_net_becomes_one_that_fits(
     net = load_json(folder / "architecture.json", ModuleArchitecture)
     assert load_json(folder / "landing.json", Landing).result.architecture == net
 
+    assert results.doubt == f"Doubted: {found.score} of [5, 5]."
+    assert results.doubt in (folder / "report.txt").read_text()
     bundle = Bundle.load(folder / "bundle")
     assert {one.parity.file for one in bundle.proof.files} >= {"model.onnx", "model.tflite"}
     assert bundle.proof.net_accuracy == found.score
     assert bundle.metadata.labels == ("dark", "light")
     weights = read_weights(folder / "networks" / "searched" / "weights.safetensors")
     assert weights["3.weight"].shape == (8, 4, 3, 3)
-    for line in ("Changed: 1 of 1 places", "of the 3.1 ms asked for", *PICTURES):
+    for line in ("Changed: 1 of 1 places", "ms are at the table's speed", "of the 3.1 ms asked for", *PICTURES):
         assert line in (folder / "report.txt").read_text()
     for picture in PICTURES:
         Image.open(folder / picture).verify()

@@ -66,6 +66,10 @@ def test_an_exploration_ends_with_a_trained_net_and_goes_on_with_more(
     assert [net.group for net in found.nets] == ["searched", "searched", "random"]
     assert f"trained: {found.test_accuracy:.2%} of 8 test images" in printed
     assert "2 nets by evolution (the first 2 drawn at random) and 1 at random beside, judged by scratch" in printed
+    assert "accuracy on 4 held-out training images" in " ".join(printed.split())
+    assert found.images == 4
+    # No latency is asked for, and no table is read: that is no step.
+    assert [line for line in printed.splitlines() if line[:4] in ("1/2 ", "2/2 ")] == ["1/2 explore", "2/2 train"]
     best = load_json(folder / "run" / "architecture.json", Architecture)
     assert best.blocks == load_json(folder / "run" / "nets" / f"net-{found.best.number}.json", Architecture).blocks
     run = RunFolder(folder / "run")
@@ -138,7 +142,7 @@ def test_nets_are_judged_by_the_weights_of_a_search(folder: Path, monkeypatch: p
     found = found_in(folder / "run")
     # 4 of the 8 images are held out, 4 give the statistics of BatchNorm: forward passes, which count as a third.
     assert [net.epochs for net in found.nets] == pytest.approx([1 / 3] * 3)
-    assert found.test_accuracy is None
+    assert (found.test_accuracy, found.images) == (None, 4)
     refused = explore(folder, "other", *TINY, *inherited, "--width-mult", "0.5")
     assert_refused(refused, "search is a supernet of another space than this one")
 

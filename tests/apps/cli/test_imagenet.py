@@ -278,8 +278,11 @@ def test_a_folder_of_another_layout_is_refused_before_anything_is_written(
         ("40", "class 'blue' has 8 images, and 21 are needed to hold out 40 .*: add 13, or give --validation-size 14"),
     ],
 )
-def test_a_wrong_validation_size_is_named(given: list[str], size: str, message: str) -> None:
+def test_a_wrong_validation_size_is_named_before_photos_are_read(
+    given: list[str], size: str, message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert_refused(CliRunner().invoke(main, ["search", *given, "--validation-size", size]), message)
+    assert "checking photos" not in capfd.readouterr().out
 
 
 def test_a_run_of_another_program_is_refused(tmp_path: Path, space: SearchSpace, folder: Path) -> None:

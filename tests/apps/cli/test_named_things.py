@@ -23,6 +23,14 @@ REFUSED = [
     ("cifar10", ("run", *BUDGET, "--device", "cmd:onnxruntime {model}"), "no program 'onnxruntime' here: name another"),
     ("cifar10", ("run", *BUDGET, "--device", "abacus"), "there is no device 'abacus': name one of torch-cpu"),
     ("cifar10", ("run", "--data-dir", "gone"), "there is no folder gone: name another --data-dir, or fetch images"),
+    ("cifar10", ("run", "--data-dir", "net.py"), "net.py is a file, not a folder of images: name another --data-dir"),
+    ("cifar10", ("run", "--data-dir", "net.py", "--download"), "net.py is a file, not a folder of images: name"),
+    ("cifar10", ("run", "--data-dir", "link"), "link is a link to gone, which is not there: name another --data-dir"),
+    (
+        "cifar10",
+        ("run", "--data-dir", "link", "--download"),
+        "link is a link to gone, which is not there: name another",
+    ),
     ("cifar10", ("run", *BUDGET, "--ops", "gone.py"), "gone.py cannot be read (No such file or directory): name a"),
     ("cifar10", ("run", *BUDGET, "--space", "gone.json"), "there is no file gone.json: name a space's file"),
     ("cifar10", ("run", *BUDGET, "--preset", "gone.toml"), "there is no preset 'gone.toml'"),
@@ -44,6 +52,9 @@ REFUSED = [
     ("cifar10", ("run", "--data-dir", ""), "the path of --data-dir is empty: name one"),
     ("cifar10", ("run", *BUDGET, "--table", ""), "the path of --table is empty: name one"),
     ("cifar10", ("report", ""), "the path of RUN is empty: name one"),
+    ("cifar10", ("predict", "here", ""), "the path of PHOTO... is empty: name one"),
+    ("cifar10", ("released", "proxyless_cpu", "--out", ""), "the path of --out is empty: name one"),
+    ("cifar10", ("table", ""), "the path of TABLE.json is empty: name one"),
     ("cifar10", ("bench", ""), "the path of FILE... is empty: name one"),
 ]
 CODE = """
@@ -63,6 +74,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, str]]:
     folder = tmp_path_factory.mktemp("named")
     (folder / "here").mkdir()
     (folder / "net.py").touch()
+    (folder / "link").symlink_to("gone")
     (folder / "phone.toml").write_text('device = "adb"\n')
     asked = json.dumps([(program, arguments) for program, arguments, _ in REFUSED])
     command = [sys.executable, "-c", CODE, asked]

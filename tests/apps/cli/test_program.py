@@ -88,7 +88,7 @@ def test_the_demo_leaves_everything_in_its_folder(demo: tuple[Path, Path, str]) 
     for one in verdict.nets:
         space.choices(compared[one.name])
         assert one.predicted_ms == table.predict_ms(compared[one.name])
-        assert re.search(rf"^ {one.name} +{100 * one.accuracies[0]:.2f} % .* {one.predicted_ms:.4f} ", report, re.M)
+        assert re.search(rf"^ {one.name} +{100 * one.accuracies[0]:.2f}% .* {one.predicted_ms:.4f} ", report, re.M)
         assert one.kind == "random" or f"{one.name} {one.accuracies[0]:.2%}" in " ".join(printed.split())
     assert " ".join(verdict.sentence.split()) in " ".join(printed.split())
     assert re.search(

@@ -1,5 +1,6 @@
 """A run for PyTorch itself: from the table to the report, and what ships."""
 
+import io
 import json
 import re
 from pathlib import Path
@@ -7,9 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
+from rich.console import Console
 
 from command_line import assert_refused
+from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.results import RunResults
+from pnas_apps.showing.story import story
+from pnas_apps.steps import report as steps_report
+from pnas_apps.steps.page import kept_results
 from pnas_cifar10.cli import main
 from pnas_cifar10.datasets import read_digits
 from pnas_export import Bundle, OnnxRuntime
@@ -29,7 +35,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run."""
     folder = tmp_path_factory.mktemp("torch")
     target = ["--target-latency-ms", f"{TARGET_MS}"]
-    with timed_once():
+    with timed_once(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps_report, "no_better_line", lambda found, labels: f"Doubted: {found} of {len(labels)}.")
         places = ["--run-dir", str(folder / "run"), "--cache-dir", str(folder / "cache")]
         result = CliRunner().invoke(main, ["demo", *places, *DEVICE, *SMALL, *SHORT, *target])
     assert result.exit_code == 0, result.output
@@ -41,12 +48,21 @@ def test_a_run_for_pytorch_ships_onnx_and_weights_and_says_whose_numbers_are_who
     assert (table.device.runtime, table.device.batch, table.device.dtype) == ("torch", 4, "bfloat16")
     landing = load_json(finished / "landing.json", Landing)
     assert all(attempt.measured_ms for attempt in landing.attempts)
-    assert f"Landing on {TARGET_MS:.4f} ms of 4 images" in report
-    assert "(latency of the net, 4 images)" in report
+    assert f"Landing on {TARGET_MS:.4f} ms of 4 images, at the table's speed" in report
+    words = " ".join(report.split())
+    assert "(latency of the net, 4 images, measured now)" in words
+    assert "ms are at the table's speed" in words[words.index("Limits") : words.index("Trained on")]
     assert f"Milliseconds of the net are those of {table.device}." in " ".join(report.split())
     assert "model.onnx and weights.safetensors ship" in " ".join(report.split())
     for net in load_json(finished / "results.json", RunResults).nets:
         assert re.search(rf"^ {net.name} .* {net.predicted_now_ms:.4f} +{net.measured.latency_ms:.4f} ", report, re.M)
+    results = load_json(finished / "results.json", RunResults)
+    assert results.doubt == f"Doubted: {results.nets[0].test_accuracy} of 1079."
+    assert results.doubt in " ".join(report.split())
+    assert results.doubt in (finished / "report.html").read_text()
+    told = io.StringIO()
+    Console(file=told, width=200).print(story(kept_results(RunFolder(finished)), finished / "report.html"))
+    assert results.doubt in told.getvalue()
     bundle = Bundle.load(finished / "bundle")
     assert [file.name for file in bundle.files] == ["model.onnx"]
     assert (bundle.path / "weights.safetensors").exists()

@@ -1,7 +1,9 @@
 """What an exploration found."""
 
 import io
+import re
 from itertools import permutations
+from math import sqrt
 from statistics import fmean
 
 import numpy as np
@@ -11,8 +13,9 @@ from rich.console import Console
 
 from pnas_apps.exploring.entries import Group
 from pnas_apps.exploring.outcome import Explored, JudgedNet, best_so_far, expected_best
-from pnas_apps.exploring.page import exploration_page
+from pnas_apps.exploring.page import effort_line, exploration_page, shown_passes
 from pnas_apps.exploring.pictures import draw_exploration
+from pnas_apps.run.exploration_settings import ExplorationSettings
 from pnas_latency import MACS, Limit
 
 VALUES = (0.5, 0.9, 0.3, 0.9, 0.6)
@@ -24,8 +27,8 @@ def net(number: int, value: float, *, macs: float = 1.0, group: Group = "searche
     )
 
 
-def explored(*nets: JudgedNet, aims: tuple[str, ...] = ()) -> Explored:
-    return Explored(strategy="evolution", judge="scratch", aims=aims, nets=nets)
+def explored(*nets: JudgedNet, aims: tuple[str, ...] = (), images: int | None = None) -> Explored:
+    return Explored(strategy="evolution", judge="scratch", aims=aims, images=images, nets=nets)
 
 
 def test_the_best_so_far_never_falls_and_its_effort_adds_up() -> None:
@@ -84,6 +87,24 @@ def test_the_page_tells_what_it_took_and_claims_nothing_that_was_not_run() -> No
     assert "one exploration each: which of the two is better in general, it does not show" in beside
     assert "front" not in beside
     assert "The front: nets than which none is better in all aims" in printed(explored(*nets, aims=("macs",)))
+
+
+def test_a_value_is_told_with_its_standard_error() -> None:
+    nets = [net(number, value) for number, value in enumerate((0.5, 0.9))]
+    told = printed(explored(*nets, images=400))
+    assert "+- is the standard error of a value" in told
+    for value, images in ((0.5, 400), (0.9, 400)):
+        assert re.search(rf" {value:.2%} +{sqrt(value * (1 - value) / images):.2%} ", told)
+    assert "+-" not in printed(explored(*nets))
+
+
+def test_what_judging_takes_is_told_as_finely_as_it_is_known() -> None:
+    settings = ExplorationSettings(strategy="random", nets=40, random_nets=0)
+    line = effort_line(settings, 1.1333, 900)
+    assert "on 900 held-out images, so that a value of 50% is +- 1.7%: 1.1 passes over the training images" in line
+    assert "each, 45 in all (a pass learns from each of them once" in line
+    assert effort_line(evolve(settings, judge="synflow"), None, None).endswith("40 nets by random, judged by synflow")
+    assert [*map(shown_passes, (1 / 3, 2.5, 9.94, 10.4, 12345.6))] == ["0.33", "2.5", "9.9", "10", "12,346"]
 
 
 def test_the_picture_has_a_curve_of_each_and_the_front() -> None:

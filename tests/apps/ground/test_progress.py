@@ -60,8 +60,8 @@ def test_the_parts_of_a_bar_are_told_as_one() -> None:
         for name in ("first", "second"):
             with parts.bar(name, 3) as advance:
                 advance(2)
-                advance(1, text="97 %")
-    assert printed() == "  training: 6 of 6 in 0:00, second: 97 %\n"
+                advance(1, text="97%")
+    assert printed() == "  training: 6 of 6 in 0:00, second: 97%\n"
 
 
 def test_phases_are_told_each() -> None:

@@ -14,7 +14,7 @@ from scipy.stats import t, ttest_ind, ttest_rel
 from pnas_apps.run.compare_config import CompareConfig
 from pnas_apps.run.difference import difference, paired_difference
 from pnas_apps.run.verdict import ComparedNet, Kind, Verdict
-from pnas_apps.showing.verdict_table import verdict_table
+from pnas_apps.showing.verdict_table import VerdictTable
 
 TRUTH = 0.7
 TRIES = 1000
@@ -132,7 +132,7 @@ RANDOM = ([0.50, 0.52], [0.51, 0.50], [0.52, 0.53])
 )
 def test_the_sentence_claims_what_the_interval_shows(searched: list[float], said: str, shown: str, ends: str) -> None:
     found = verdict(searched, *RANDOM)
-    assert found.sentence == f"The searched net is {said} {shown} (3 nets, 2 seeds; 95 %: {ends})"
+    assert found.sentence == f"The searched net is {said} {shown} (3 nets, 2 seeds; 95%: {ends})"
     assert found.difference is not None
     assert found.difference.is_shown == ("not shown" not in said)
 
@@ -158,10 +158,31 @@ def test_what_cannot_be_compared_is_named(given: dict[str, int], message: str) -
         CompareConfig(**given)
 
 
-def printed(found: Verdict) -> str:
+def printed(found: Verdict, width: int = 80) -> str:
     text = io.StringIO()
-    Console(file=text, width=80).print(verdict_table(found))
+    Console(file=text, width=width).print(VerdictTable(found))
     return text.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("width", "headings"),
+    [
+        (40, ["net", "accuracy", "ms"]),
+        (60, ["net", "accuracy", "ms", "ms", "by"]),
+        (80, ["net", "accuracy", "params", "MACs", "ms", "ms", "by"]),
+        (100, ["net", "accuracy", "params", "MACs", "ms", "ms", "by"]),
+    ],
+)
+def test_a_narrow_terminal_has_fewer_columns_of_the_table_but_breaks_no_number(width: int, headings: list[str]) -> None:
+    nets = [compared("random", one) for one in RANDOM]
+    searched = evolve(compared("searched", [0.7, 0.71]), measured_ms=0.0352, parameters=12_345_678, noisy=True)
+    told = printed(Verdict(epochs=3, seeds=2, test_images=100, nets=(searched, *nets)), width)
+    assert headings in [line.split() for line in told.splitlines()]
+    (row,) = [line for line in told.splitlines() if line.startswith(" searched ")]
+    assert "70.50 +- 0.71%" in row
+    assert " 0.0352 " in row
+    assert "\N{HORIZONTAL ELLIPSIS}" not in told
+    assert "ms are at the table's speed" in " ".join(told.split())
 
 
 def test_no_prediction_stands_beside_a_measurement_without_a_word() -> None:

@@ -38,7 +38,7 @@ def test_the_page_says_what_the_run_found_and_loads_nothing(run: RunFolder) -> N
     page = write_page(run).read_text()
     results, landing = load_json(run.results, RunResults), load_json(run.landing, Landing)
     for net in results.nets:
-        assert f"{100 * net.test_accuracy:.2f} %" in page
+        assert f"{100 * net.test_accuracy:.2f}%" in page
         assert f"{net.measured.latency_ms:.4f}" in page
     assert f"{landing.target_ms:.4f} asked for" in page
     assert page.count("The latency to believe is the measured one here") == 1
@@ -225,7 +225,7 @@ def test_what_is_too_noisy_is_told_beside_its_milliseconds(run: RunFolder) -> No
     save_json(evolve(results, verdict=evolve(judged, nets=nets)), run.results)
     page = write_page(run).read_text()
     assert '0.0352</td><td class="n">too noisy</td>' in page
-    assert '0.0352</td><td class="n">+80.2 %</td>' in page  # the searched net
+    assert '0.0352</td><td class="n">+80.2%</td>' in page  # the searched net
     assert "nets compared" in page
     results = evolve(results, verdict=evolve(judged, nets=tuple(evolve(net, noisy=True) for net in nets)))
     save_json(results, run.results)

@@ -118,7 +118,7 @@ def test_thirty_blocks_of_seven_are_proven_and_no_worse_than_what_highs_finds(li
         if other is not None:
             assert found.choice is not None, (seed, knapsack.kind)
             assert knapsack.probability(found.choice) >= knapsack.probability(other), (seed, knapsack.kind)
-    # Where a candidate is as probable as it is dear, but for 1 %, windows are the subset-sum problem in disguise.
+    # Where a candidate is as probable as it is dear, but for 1%, windows are the subset-sum problem in disguise.
     assert len(unproven) <= (len(seeds) // 50 if limit == "window" else 0), unproven
 
 

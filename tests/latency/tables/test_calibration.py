@@ -85,7 +85,7 @@ def test_nets_of_one_size_have_no_offset_even_beside_one_of_another(
 
 
 def test_does_not_take_noise_for_an_offset() -> None:
-    # 1 % of noise around a scale of 1.1.
+    # 1% of noise around a scale of 1.1.
     predicted = [1.0, 1.3, 1.7, 2.1, 2.6]
     measured = [1.1 * p * noise for p, noise in zip(predicted, [1.01, 0.99, 1.0, 1.01, 0.99], strict=True)]
     assert fit_calibration(predicted, measured).offset_ms == 0

@@ -71,7 +71,7 @@ def test_a_scaled_prediction_has_one_error_and_ranks_all(measured: list[float], 
 def test_says_all_of_it_in_a_line() -> None:
     found = compare_predictions([1.04, 1.8, 3.0], [1.0, 2.0, 3.0], noise_floor=0.004)
     assert str(found) == (
-        "3 nets: MAPE 4.67%, bias -2.00%, worst 10.00%, RMSE 0.118 ms, 67% within 5 %, 100% within 10 %, "
+        "3 nets: MAPE 4.67%, bias -2.00%, worst 10.00%, RMSE 0.118 ms, 67% within 5%, 100% within 10%, "
         "Spearman 1.000, noise floor 0.40%"
     )
     assert str(compare_predictions([1.0], [1.0], noise_floor=None)).endswith("Spearman none, noise floor not measured")

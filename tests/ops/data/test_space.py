@@ -117,7 +117,7 @@ def test_a_scaled_width_is_a_multiple_of_eight_near_the_wanted(channels: int, wi
 
 
 @given(st.integers(1, 2000), st.floats(0.01, 4))
-@example(8, 10 / 9)  # 8 is 90 % of what is wanted, and no less
+@example(8, 10 / 9)  # 8 is 90% of what is wanted, and no less
 def test_a_scaled_width_is_that_of_torchvisions_mobile_nets(channels: int, width_mult: float) -> None:
     assert scale_width(channels, width_mult) == _make_divisible(channels * width_mult, 8)
 

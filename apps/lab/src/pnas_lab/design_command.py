@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 from cloup import option_group
 
-from pnas_apps.cli.option_types import COUNT, MILLISECONDS, Number, Numbers, whole
+from pnas_apps.cli.option_types import COUNT, MILLISECONDS, NamedPath, Number, Numbers, whole
 from pnas_apps.cli.verb import verb
 from pnas_apps.ground.errors import UserError
 from pnas_lab.options import output_options
@@ -63,7 +63,7 @@ _SPACES = (_MCUNET, "imagenet", "cifar", "digits")
     click.option("--max-latency-ms", type=MILLISECONDS, show_default="none", help="Milliseconds of a net by --table."),
     click.option(
         "--table",
-        type=click.Path(path_type=Path),
+        type=NamedPath(),
         show_default="none",
         help="A latency table with all blocks of all spaces.",
     ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pnas_apps.cli.option_types import NamedPath
 from pnas_apps.cli.verb import verb
 from pnas_apps.ground.errors import UserError
 from pnas_lab.options import output_options
@@ -22,7 +23,7 @@ _YAML = (".yaml", ".yml")
 
 
 @verb(examples=("phone.json gpu.json", "table.json --picture taste.png"))
-@click.argument("tables", metavar="TABLE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("tables", metavar="TABLE...", nargs=-1, required=True, type=NamedPath())
 @output_options
 def taste(tables: tuple[Path, ...], output: Output) -> None:
     """Say what devices like to compute, by their latency tables alone: MACs in a millisecond.

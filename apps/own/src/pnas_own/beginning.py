@@ -23,7 +23,7 @@ from pnas_apps.run.trusted_code import trust
 from pnas_apps.steps.table import TableChoice, check_limits
 from pnas_export import MIN_CALIBRATION_IMAGES
 from pnas_ops import ModuleSpace
-from pnas_own.data import Data
+from pnas_own.data import Data, check_calibration
 from pnas_own.folder_data import read_folder
 from pnas_own.given import Given, read_given
 from pnas_own.loader_data import read_loaders
@@ -119,22 +119,16 @@ def _read_data(
 ) -> Data:
     if not data_dir.is_dir():
         raise UserError(f"{data_dir} is not a folder: name another --data-dir")
-    if given.loaders is not None:
-        data: Data = read_loaders(given, data_dir, seed=options.seed, device=session.processes.device)
-        if data.sizes[0] < preset.search.arch_interval:
-            raise UserError(
-                f"{given.path}: loaders give fewer batches for the weights, {data.sizes[0]}, than after which the "
-                f"choice learns, {preset.search.arch_interval}: give --search-arch-interval {data.sizes[0]}, or let "
-                "loaders give more"
-            )
-    else:
-        data = read_folder(data_dir, preset, seed=options.seed, check=options.check, cache=cache, session=session)
-    found = len(data.calibration(MIN_CALIBRATION_IMAGES))
-    if found < MIN_CALIBRATION_IMAGES:
+    if given.loaders is None:
+        return read_folder(data_dir, preset, seed=options.seed, check=options.check, cache=cache, session=session)
+    data = read_loaders(given, data_dir, seed=options.seed, device=session.processes.device)
+    if data.sizes[0] < preset.search.arch_interval:
         raise UserError(
-            f"{data.name} has {found} training images, and int8 files need {MIN_CALIBRATION_IMAGES} to find their "
-            "ranges on: add some"
+            f"{given.path}: loaders give fewer batches for the weights, {data.sizes[0]}, than after which the "
+            f"choice learns, {preset.search.arch_interval}: give --search-arch-interval {data.sizes[0]}, or let "
+            "loaders give more"
         )
+    check_calibration(data.name, len(data.calibration(MIN_CALIBRATION_IMAGES)))
     return data
 
 

@@ -17,7 +17,7 @@ from pnas_apps.run.task import readable_parts
 from pnas_apps.steps.net_export import spread
 from pnas_apps.steps.search_images import check_interval
 from pnas_ops import Batches, Preprocessing
-from pnas_own.data import Part
+from pnas_own.data import Part, check_calibration
 from pnas_own.preset import OwnPreset
 
 _PIXEL_BATCH = 256
@@ -82,7 +82,9 @@ def read_folder(
     Raises:
         UserError: for a folder without such images, for images that cannot be read, and for a class with too few.
     """
+    name = folder.resolve().name
     train, test = _found(folder, preset, seed, session)
+    weights, choice = _search_parts(name, train, preset, seed)  # too few are refused before they are read
     if check:
         train, test = readable_parts(
             (train, test),
@@ -91,15 +93,12 @@ def read_folder(
             cache=cache,
             reporter=session.reporter,
         )
-    weights, choice = split_share(
-        train, preset.validation_share, seeded_generator(seed, "split"), flag="--validation-share"
-    )
-    check_interval(len(weights), len(train), preset.batch_size, preset.search.arch_interval)
+        weights, choice = _search_parts(name, train, preset, seed)
     unreadable = UnreadablePhotos(
         len(train) + len(test), max_share=preset.max_corrupt_share, tell=session.reporter.line
     )
     return FolderData(
-        name=folder.resolve().name,
+        name=name,
         parts={"weights": weights, "choice": choice, "all": train},
         judged=test,
         batch_size=preset.batch_size,
@@ -107,6 +106,16 @@ def read_folder(
         loading=Loading(unreadable=unreadable, workers=session.workers),
         device=session.processes.device,
     )
+
+
+def _search_parts(name: str, train: PhotoSource, preset: OwnPreset, seed: int) -> tuple[PhotoSource, PhotoSource]:
+    """Those for the weights and those for the choice; a UserError for training images that are too few for a run."""
+    weights, choice = split_share(
+        train, preset.validation_share, seeded_generator(seed, "split"), flag="--validation-share"
+    )
+    check_interval(len(weights), len(train), preset.batch_size, preset.search.arch_interval)
+    check_calibration(name, len(train))
+    return weights, choice
 
 
 def _found(folder: Path, preset: OwnPreset, seed: int, session: Session) -> tuple[PhotoSource, PhotoSource]:

@@ -69,7 +69,7 @@ class Given:
         """Refuses a function that asks for the number of classes beside loaders, which only the file itself can know.
 
         Raises:
-            UserError: for a function that wants to be call_user_code.
+            UserError: for such a function.
         """
         if self.loaders is not None and takes_argument(self.make):
             raise UserError(
@@ -83,7 +83,7 @@ def read_given(text: str) -> Given:
 
     Raises:
         UserError: for no such file or function, one that Python cannot run, names that are no functions, and one
-            that wants to be call_user_code the number of classes beside loaders.
+            that wants the number of classes beside loaders.
     """
     path, name = named_file(text)
     module = run_file(path)

@@ -7,7 +7,7 @@ from typing import TypeVar
 from pnas_apps.run.folder import LOCK_NAME
 from pnas_apps.steps.pipeline import announced
 from pnas_apps.steps.table import TableChoice
-from pnas_own.judging import mean_score
+from pnas_own.judging import judge
 from pnas_own.reporting import report
 from pnas_own.run import OwnRun
 from pnas_own.searching import find_table, let_imitate, search
@@ -34,7 +34,7 @@ def go_all_the_way(run: OwnRun, choice: TableChoice) -> None:
             return work()
 
     tabled = step("table", lambda: find_table(run, choice))
-    as_given = mean_score(run.network, run.data, run.given.score)
+    as_given = judge(run.network, run.data, run.given.score).score
     step("imitate", lambda: let_imitate(run))
     found = step("search", lambda: search(run, tabled))
     trained = step("train", lambda: train(run, found.net))

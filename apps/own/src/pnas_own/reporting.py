@@ -13,13 +13,13 @@ from torch import nn
 from pnas_apps.devices.target import sized_format
 from pnas_apps.run.folder import SEARCHED
 from pnas_apps.run.results import LimitResult, limit_results
-from pnas_apps.showing.run_tables import limits_table, of_batch
+from pnas_apps.showing.run_tables import AT_TABLE_SPEED, limits_table, of_batch
 from pnas_apps.steps.metrics import costs_of_file
 from pnas_apps.steps.rewards import measured_ms
-from pnas_apps.training.judging import shown_score
+from pnas_apps.training.judging import no_better_line, shown_score
 from pnas_export import Bundle, file_name
 from pnas_ops import DeviceInfo, ModuleArchitecture
-from pnas_own.judging import mean_score
+from pnas_own.judging import judge
 from pnas_own.pictures import draw_nets, draw_predictions
 from pnas_own.run import ORIGINAL, OwnRun
 from pnas_own.searching import Found, Tabled
@@ -55,6 +55,7 @@ class OwnResults:
         changes: from the one to the other.
         places: where there could have been one.
         limits: what was asked of the found net, and what ships.
+        doubt: a line where that is not shown to be better than to name the most frequent class; None elsewhere.
     """
 
     score_as_given: float
@@ -62,6 +63,7 @@ class OwnResults:
     changes: tuple[Change, ...]
     places: int
     limits: tuple[LimitResult, ...] = ()
+    doubt: str | None = None
 
 
 def report(
@@ -82,6 +84,8 @@ def report(
     table = tabled.table
     measure = measured_ms(tabled.device, table, run.supernet.build)
     measured = {net: measure(net) for net in nets.values()}
+    judged = {name: judge(trained[name], run.data, run.given.score) for name in nets}
+    ships = judged[SEARCHED]
     is_here = table.device == tabled.device.info
     sized_as = sized_format(tabled.device, table)
     sized = None if sized_as is None else bundle.path / file_name(sized_as)
@@ -90,7 +94,7 @@ def report(
         nets=tuple(
             NetLine(
                 name=name,
-                score=mean_score(trained[name], run.data, run.given.score),
+                score=judged[name].score,
                 predicted_ms=table.predict_ms(net),
                 measured_ms=measured[net],
             )
@@ -106,6 +110,7 @@ def report(
             measured_ms=measured[found.net] if is_here else None,
             columns={} if sized is None else costs_of_file(run.metrics, sized),
         ),
+        doubt=no_better_line(ships.score, ships.targets) if run.given.score is None else None,
     )
     draw_nets(run, table, list(nets.values()))
     if is_here:
@@ -113,6 +118,7 @@ def report(
     page = Group(
         _nets_title(run, results, table.device),
         _nets_table(run, results),
+        *([] if results.doubt is None else [results.doubt]),
         *([_limits(results, sized, table.device)] if results.limits else []),
         _changes_title(results),
         _changes_table(results),
@@ -145,7 +151,7 @@ def _nets_title(run: OwnRun, results: OwnResults, device: DeviceInfo) -> str:
 
 
 def _nets_table(run: OwnRun, results: OwnResults) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, caption=AT_TABLE_SPEED, caption_justify="left")
     table.add_column("net")
     for heading in (run.given.score_name, "predicted ms", "measured ms", "off by"):
         table.add_column(heading, justify="right")

@@ -1,6 +1,6 @@
 """From a command line to a new run."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -189,10 +189,10 @@ class _Beginning:
         return chosen, read_checked(partial(self.read_task, chosen, None), reporter), design
 
     def _checked(
-        self, task: Task, preset: Preset, given: RunFolder | None, start: Start | None, devices: Iterable[Device]
+        self, task: Task, preset: Preset, given: RunFolder | None, start: Start | None, devices: Collection[Device]
     ) -> Task:
         """The images that can be read, which are enough for all that is to be done."""
-        options, size = self.options, self.session.processes.size
+        options = self.options
         check_task(task, preset)
         if start is not None:
             start.check(task)
@@ -200,14 +200,20 @@ class _Beginning:
             check_used(options.ops, task.space)
         if given is not None and given.settings.exists() and not given.files.has_changed(given.settings):
             check_classes(task, given.read_settings(), given.path)
+        self._check_count(task, preset, devices)
         if options.check:
             task = readable_task(task, self.cache, self.session)
+            self._check_count(task, preset, devices)
+        return task
+
+    def _check_count(self, task: Task, preset: Preset, devices: Collection[Device]) -> None:
+        """Refuses images that are too few for all that is to be done: before they are read, which takes a while."""
+        size = self.session.processes.size
         whole_batch_size(preset.batch_size, len(task.train), size)
         if self.exploration is None or self.exploration.strategy in SUPERNET_STRATEGIES:
             check_search_images(task, preset, size)
         for device in devices:
             check_export_images(task, device, until=self.until)
-        return task
 
     def _settings(self, task: Task, preset: Preset, start: Start | None) -> RunSettings:
         options = self.options

@@ -30,7 +30,9 @@ def write_comparison(paths: Sequence[Path], out: Path, *, ops: Path | None, cach
     for path, name in zip(paths, _names(paths), strict=True):
         folder = RunFolder(path)
         with operations_of_run(path, ops if folder.operations.is_file() else None, cache):
-            runs.append(ShownRun(name=name, kept=kept_results(folder), link=_link(path, out.parent)))
+            report = folder.page if folder.page.exists() else folder.report
+            link = _link(path, out.parent)
+            runs.append(ShownRun(name=name, kept=kept_results(folder), link=link, report=report.name))
     out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, compare_page(runs))
 

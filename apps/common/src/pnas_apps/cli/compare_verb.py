@@ -8,6 +8,7 @@ import click
 from cloup import option_group
 
 from pnas_apps.cli.completing import SETTINGS, RunPath
+from pnas_apps.cli.option_types import NamedPath
 from pnas_apps.cli.options import CACHE_DIR, OPS
 from pnas_apps.cli.verb import verb
 from pnas_apps.ground.errors import UserError
@@ -25,7 +26,7 @@ def compare_verb() -> click.Command:
         "Where it goes.",
         click.option(
             "--out",
-            type=click.Path(path_type=Path),
+            type=NamedPath(),
             default=PAGE,
             show_default=True,
             help="The page, which must not be there yet.",

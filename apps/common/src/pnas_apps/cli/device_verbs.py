@@ -9,7 +9,7 @@ from pnas_apps.cli.app import App
 from pnas_apps.cli.completing import RunPath, begun_with
 from pnas_apps.cli.cost_options import METRIC, read_metrics
 from pnas_apps.cli.named_things import PathThere
-from pnas_apps.cli.option_types import whole
+from pnas_apps.cli.option_types import NamedPath, whole
 from pnas_apps.cli.options import CACHE_DIR, DEVICES, DTYPE, RUNTIME, TABLE, device_options, known_operations
 from pnas_apps.cli.presets import look_for_space
 from pnas_apps.cli.presets_verb import presets_verb
@@ -60,7 +60,7 @@ def _table(app: App) -> click.Command:
             "gpu.json --device torch-cuda,mode=graph,batch=8 --dtype float16",
         ),
     )
-    @click.argument("path", metavar="TABLE.json", type=click.Path(path_type=Path))
+    @click.argument("path", metavar="TABLE.json", type=NamedPath())
     @option_group("Device", "What is measured on, and by what else.", device_options(), DTYPE, METRIC, CACHE_DIR)
     @option_group(
         "Table",
@@ -157,7 +157,7 @@ def _predict(*, reads_photos: bool) -> click.Command:
         )
     )
     @click.argument("where", metavar="RUN", type=RunPath())
-    @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
+    @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=NamedPath())
     @option_group(
         "File",
         "Which of the shipped files is asked, and on what.",
@@ -173,7 +173,7 @@ def _predict(*, reads_photos: bool) -> click.Command:
         click.option("--as-is", is_flag=True, help="Take images that are what the net sees already, as sample.png is."),
         click.option(
             "--save-input",
-            type=click.Path(path_type=Path),
+            type=NamedPath(),
             show_default="none",
             help="A PNG file for what the net sees of the photo.",
         ),
@@ -225,12 +225,12 @@ def _released() -> click.Command:
         "What is read, and where it goes.",
         click.option(
             "--weights",
-            type=click.Path(path_type=Path),
+            type=NamedPath(),
             show_default="none",
             help="The original's checkpoint of the net, to export.",
         ),
         click.option("--table", type=TABLE, show_default="one is measured", help="A latency table to use."),
-        click.option("--out", type=click.Path(path_type=Path), show_default="NET", help="Folder of what is written."),
+        click.option("--out", type=NamedPath(), show_default="NET", help="Folder of what is written."),
     )
     def released(
         net: str,

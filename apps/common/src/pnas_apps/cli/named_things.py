@@ -88,8 +88,15 @@ def look_for_function(text: str) -> str:
 
 
 def look_for_images(context: click.Context, option: click.Parameter, folder: Path | None) -> Path | None:
-    """A callback that refuses a folder which is not there, unless it is to be filled: `--download` is eager."""
-    if folder is not None and not context.params.get("download") and not folder.exists():
+    """A callback that refuses a file, and a folder that is not there unless it is to be made: `--download` is eager."""
+    if folder is None:
+        return None
+    if folder.exists():
+        if not folder.is_dir():
+            raise UserError(f"{folder} is a file, not a folder of images: name another --data-dir, or unpack it")
+    elif folder.is_symlink():
+        raise UserError(f"{folder} is a link to {folder.readlink()}, which is not there: name another --data-dir")
+    elif not context.params.get("download"):
         fetch = ", or fetch images there with --download" if "download" in context.params else ""
         raise UserError(f"there is no folder {folder}: name another --data-dir{fetch}")
     return folder

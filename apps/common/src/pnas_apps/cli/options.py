@@ -37,7 +37,7 @@ DTYPE = click.option(
 )
 CACHE_DIR = click.option(
     "--cache-dir",
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     show_default="the user's cache",
     help="Where tables and conversions are kept for later.",
 )

@@ -15,7 +15,7 @@ from cloup import option_group
 from pnas_apps.cli.app import App, Defaults
 from pnas_apps.cli.cost_options import METRIC, check_needed, read_maxima, read_metrics
 from pnas_apps.cli.limit_options import LATENCIES, LATENCY, limit_options
-from pnas_apps.cli.option_types import all_of, whole
+from pnas_apps.cli.option_types import NamedPath, all_of, whole
 from pnas_apps.cli.options import (
     ACCELERATOR,
     CACHE_DIR,
@@ -114,7 +114,7 @@ def run_options(
             "Its folder, and what becomes of it.",
             click.option(
                 "--run-dir",
-                type=click.Path(path_type=Path),
+                type=NamedPath(),
                 show_default=f"a new one in {RUNS}",
                 help="Folder of the run; an unfinished one goes on.",
             ),

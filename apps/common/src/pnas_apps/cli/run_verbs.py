@@ -12,7 +12,7 @@ from pnas_apps.cli.design_options import design_options
 from pnas_apps.cli.explore_verb import explore_verb
 from pnas_apps.cli.int8_options import Kept, int8_options
 from pnas_apps.cli.opened_run import opened_run
-from pnas_apps.cli.option_types import whole
+from pnas_apps.cli.option_types import NamedPath, whole
 from pnas_apps.cli.options import DEVICES, RUNTIME, data_options
 from pnas_apps.cli.presets import Flags, preset_names, read_preset
 from pnas_apps.cli.run_options import RunOptions, run_options
@@ -205,7 +205,7 @@ def _export(app: App) -> click.Command:
             shell_complete=begun_with(_FORMATS),
             help=f"{', '.join(_FORMATS)}; give it several times for several.",
         ),
-        click.option("--out", type=click.Path(path_type=Path), show_default="inside RUN", help="Folder of the bundle."),
+        click.option("--out", type=NamedPath(), show_default="inside RUN", help="Folder of the bundle."),
         click.option(
             "--raw-pixels/--normalized",
             default=None,
@@ -260,7 +260,7 @@ def _evaluate(app: App) -> click.Command:
             "--file",
             "files",
             multiple=True,
-            type=click.Path(path_type=Path),
+            type=NamedPath(),
             show_default="the net in PyTorch",
             help="An exported file, or its name in RUN.",
         ),

@@ -10,7 +10,7 @@ from pnas_apps.exploring.addresses import Address, address_of
 from pnas_apps.exploring.asking import Asker, UpToDateStrategy
 from pnas_apps.exploring.entries import Entry
 from pnas_apps.exploring.fingerprint import Fingerprint, fingerprint_of
-from pnas_apps.exploring.judges import make_judge
+from pnas_apps.exploring.judges import judged_images, make_judge
 from pnas_apps.exploring.named_strategies import SUPERNET_STRATEGIES, make_strategy
 from pnas_apps.exploring.outcome import Explored, explored_nets
 from pnas_apps.exploring.study import Study
@@ -58,6 +58,11 @@ class Exploration:
             InfeasibleBudgetError: where there are none.
         """
         return feasible_nets(self.run.task.space, self.limits)
+
+    @cached_property
+    def images(self) -> int | None:
+        """The number of images that a value is the accuracy on; None where it is no such thing."""
+        return judged_images(self.run, self.settings)
 
     @property
     def place(self) -> Address:
@@ -122,6 +127,7 @@ class Exploration:
             strategy=self.settings.strategy,
             judge=self.settings.judge,
             aims=self.settings.aims,
+            images=self.images,
             nets=explored_nets(found, [self.costs(entry.choices) for entry in found]),
         )
 

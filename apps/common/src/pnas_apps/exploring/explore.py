@@ -1,5 +1,6 @@
 """The whole way of an exploration, from its table to its best net."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from shutil import rmtree
@@ -29,6 +30,7 @@ from pnas_ops import Architecture, load_json
 from pnas_supernet import tuned
 
 STEPS = ("table", "explore", "train")
+"""Those of an exploration that reads latencies and trains what it finds."""
 
 
 @frozen(kw_only=True)
@@ -79,16 +81,19 @@ def explore(run: Run, settings: ExplorationSettings, resources: Resources) -> Ex
     Raises:
         UserError, PnasError: for anything that the user can mend, before any net is judged.
     """
-    with announced("table", STEPS, run.folder, run.reporter):
-        table = _table(run, settings, resources.choice)
+    trains = settings.judge == "scratch"
+    left_out = {"table": not needs_table(run, settings), "train": not trains}
+    steps = [step for step in STEPS if not left_out.get(step)]
+    table = _table(run, resources.choice, steps)
     exploration = Exploration(
         run=run, settings=settings, table=table, address=resources.study, accuracies=resources.accuracies
     )
-    with announced("explore", STEPS, run.folder, run.reporter):
-        name, trains = explorer_name(run.folder), settings.judge == "scratch"
+    with announced("explore", steps, run.folder, run.reporter):
+        name = explorer_name(run.folder)
         with closing(exploration.study(f"{name}/1")) as study:
             scratch = ScratchJudge(run=run, epochs=settings.judge_epochs, folder=folder_of(run, 1)) if trains else None
-            run.reporter.line(effort_line(settings, None if scratch is None else scratch.passes))
+            passes = None if scratch is None else scratch.passes
+            run.reporter.line(effort_line(settings, passes, exploration.images))
             _judge_nets(exploration, study, name, resources)
             explored, was_begun_here = exploration.outcome(study.entries()), study.was_begun_here
         if not explored.nets:
@@ -96,16 +101,17 @@ def explore(run: Run, settings: ExplorationSettings, resources: Resources) -> Ex
         leave(exploration, explored)
         rmtree(run.folder.path / WORKERS, ignore_errors=True)  # checkpoints of nets that are judged
     if trains and was_begun_here:
-        with announced("train", STEPS, run.folder, run.reporter):
+        with announced("train", steps, run.folder, run.reporter):
             explored = evolve(explored, test_accuracy=_test_accuracy(run))
             run.folder.files.save(explored, run.folder.explored)
     return explored
 
 
-def _table(run: Run, settings: ExplorationSettings, choice: TableChoice) -> LatencyTable:
-    """The run's latency table where a limit or an aim is read from it; else one without entries."""
-    if needs_table(run, settings):
-        return find_table(run, choice).table
+def _table(run: Run, choice: TableChoice, steps: Sequence[str]) -> LatencyTable:
+    """The run's latency table where that is one of the steps; else one without entries."""
+    if "table" in steps:
+        with announced("table", steps, run.folder, run.reporter):
+            return find_table(run, choice).table
     return empty_table(target_device(run.target, cache=run.cache, log=None).info)
 
 

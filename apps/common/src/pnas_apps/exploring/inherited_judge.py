@@ -24,10 +24,19 @@ def inherited_judge(run: Run, weights: SearchStart) -> InheritedWeights[Architec
     Raises:
         UserError: for a search of other images or another space, and one that is not there any more.
     """
-    settings = RunFolder(Path(weights.run)).read_settings()
-    Start(start=weights, settings=settings).check(run.task)
+    searched = as_searched(run, weights)
     supernet = SuperNet(run.task.space, generator=run.generator("supernet"))
     supernet.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     begin_with(supernet, weights)
-    # With its seed and its shares, what its weights have learnt and what they have not is what it was.
-    return judge_by_weights(evolve(run, seed=settings.seed, preset=settings.preset), supernet)
+    return judge_by_weights(searched, supernet)
+
+
+def as_searched(run: Run, weights: SearchStart) -> Run:
+    """The run with the seed and the shares of a search: what its weights have learnt and what not is what it was.
+
+    Raises:
+        UserError: as `inherited_judge`.
+    """
+    settings = RunFolder(Path(weights.run)).read_settings()
+    Start(start=weights, settings=settings).check(run.task)
+    return evolve(run, seed=settings.seed, preset=settings.preset)

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import torch
 
-from pnas_apps.exploring.inherited_judge import inherited_judge
+from pnas_apps.exploring.inherited_judge import as_searched, inherited_judge
 from pnas_apps.exploring.scratch_judge import ScratchJudge
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.exploration_settings import ExplorationSettings, JudgeName
 from pnas_apps.run.run import Run
+from pnas_apps.steps.choice_by_weights import judged_by_weights
 from pnas_latency import MACS
 from pnas_ops import (
     AccuracyTable,
@@ -24,13 +25,28 @@ from pnas_ops import (
 )
 
 VALUES: Mapping[JudgeName, str] = {
-    "scratch": "accuracy on held-out training images",
-    "inherited": "accuracy on held-out training images, by inherited weights",
+    "scratch": "accuracy on {images} held-out training images",
+    "inherited": "accuracy on {images} held-out training images, by inherited weights",
     "table": "test accuracy in the table",
     "naswot": "NASWOT",
     "synflow": "synflow",
 }
 """What their values are."""
+
+
+def value_name(judge: JudgeName, images: int | None) -> str:
+    """What a judge's values are, with the number of images that `judged_images` gives."""
+    return VALUES[judge].format(images=images)
+
+
+def judged_images(run: Run, settings: ExplorationSettings) -> int | None:
+    """The number of held-out images that a value is the accuracy on; None where it is no such thing."""
+    if settings.judge == "scratch":
+        return len(ScratchJudge(run=run, epochs=settings.judge_epochs, folder=run.folder.path).held_out)
+    if settings.judge == "inherited":
+        assert settings.weights is not None
+        return judged_by_weights(as_searched(run, settings.weights))
+    return None
 
 
 def make_judge(

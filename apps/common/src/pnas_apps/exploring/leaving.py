@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from pnas_apps.exploring.exploration import Exploration
-from pnas_apps.exploring.judges import VALUES
+from pnas_apps.exploring.judges import value_name
 from pnas_apps.exploring.outcome import Explored
 from pnas_apps.exploring.page import SHOWN, exploration_page
 from pnas_apps.exploring.pictures import draw_exploration
@@ -21,15 +21,15 @@ def leave(exploration: Exploration, explored: Explored) -> None:
     The best net is `architecture.json`; it and the next ones, and those of the front, are `nets/net-NUMBER.json`; all
     values are `explored.json`, the page `explored.txt`, the picture `explored.png`.
     """
-    run, value_name = exploration.run, VALUES[exploration.settings.judge]
+    run, values = exploration.run, value_name(exploration.settings.judge, explored.images)
     folder, files, space = run.folder, run.folder.files, run.task.space
-    page = exploration_page(explored, value_name=value_name, limits=exploration.limits)
+    page = exploration_page(explored, value_name=values, limits=exploration.limits)
     run.reporter.console.print(page)
     text = io.StringIO()
     Console(file=text, width=_COLUMNS, markup=False, emoji=False).print(page)
     files.write(folder.path / "explored.txt", text.getvalue())
     with files.writing(folder.path / "explored.png") as staged:
-        save_figure(draw_exploration(explored, value_name=value_name), staged)
+        save_figure(draw_exploration(explored, value_name=values), staged)
     (folder.path / "nets").mkdir(exist_ok=True)
     shown = {net.number: net for net in (*explored.ranked[:SHOWN], *(explored.front if explored.aims else ()))}
     for number, net in shown.items():

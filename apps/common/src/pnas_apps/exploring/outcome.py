@@ -38,6 +38,7 @@ class Explored:
         strategy: what asked for the nets that are not random.
         judge: what said how good they are.
         aims: names of the metrics that were to be small besides.
+        images: that a value is the accuracy on; None where it is no such thing, or not known.
         nets: them.
         test_accuracy: share of the test images that the best one, trained, puts into their class; None where it was not
             trained here.
@@ -47,6 +48,7 @@ class Explored:
     judge: str
     aims: tuple[str, ...]
     nets: tuple[JudgedNet, ...]
+    images: int | None = None
     test_accuracy: float | None = None
 
     def of(self, group: Group) -> tuple[JudgedNet, ...]:

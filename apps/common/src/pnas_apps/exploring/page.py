@@ -9,7 +9,7 @@ from rich.table import Table
 from pnas_apps.exploring.named_strategies import RANDOM_AT_FIRST
 from pnas_apps.exploring.outcome import Explored, JudgedNet
 from pnas_apps.run.exploration_settings import ExplorationSettings
-from pnas_apps.training.judging import shown_score
+from pnas_apps.training.judging import shown_score, standard_error
 from pnas_latency import Limit
 from pnas_ops import counted
 
@@ -17,22 +17,28 @@ SHOWN = 10
 """Of the best nets."""
 
 
-def effort_line(settings: ExplorationSettings, passes: float | None) -> str:
+def effort_line(settings: ExplorationSettings, passes: float | None, images: int | None) -> str:
     """What an exploration is going to do, in a line.
 
     Args:
         settings: of the exploration.
         passes: over the training images, that judging a net takes; None where none is learned from.
+        images: that a value is the accuracy on; None where it is no such thing.
     """
     beside = f" and {settings.random_nets} at random beside" if settings.random_nets else ""
     first = min(RANDOM_AT_FIRST.get(settings.strategy, 0), settings.nets)
     drawn = f" (the first {first} drawn at random)" if first else ""
     line = f"  {counted(settings.nets, 'net')} by {settings.strategy}{drawn}{beside}, judged by {settings.judge}"
+    if images is not None:
+        line += f" on {images:,} held-out images, so that a value of 50% is +- {standard_error(0.5, images):.1%}"
     if passes is None:
         return line
     all_of_them = passes * (settings.nets + settings.random_nets)
     most = "" if settings.effort is None else f", no more of either after {settings.effort:g}"
-    return f"{line}: {passes:.3g} passes over the training images each, {all_of_them:.4g} in all{most}"
+    return (
+        f"{line}: {shown_passes(passes)} passes over the training images each, {shown_passes(all_of_them)} in all{most}"
+        " (a pass learns from each of them once; to look without learning counts as a third)"
+    )
 
 
 def exploration_page(explored: Explored, *, value_name: str, limits: Sequence[Limit]) -> Group:
@@ -57,13 +63,20 @@ def _table(nets: Sequence[JudgedNet], explored: Explored) -> Table:
     table = Table(box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     table.add_column("net", justify="right")
     table.add_column("asked for by")
-    for heading in ("value", *explored.nets[0].costs):
+    errors = [] if explored.images is None else ["+-"]
+    for heading in ("value", *errors, *explored.nets[0].costs):
         table.add_column(heading, justify="right")
     for net in nets:
         asked_by = explored.strategy if net.group == "searched" else "random search"
         costs = [f"{cost:,.4g}" if cost < 1000 else f"{cost:,.0f}" for cost in net.costs.values()]
-        table.add_row(f"{net.number}", asked_by, shown_value(net.value), *costs)
+        table.add_row(f"{net.number}", asked_by, shown_value(net.value), *_error(net.value, explored.images), *costs)
+    if explored.images is not None:
+        table.caption, table.caption_justify = "+- is the standard error of a value", "left"
     return table
+
+
+def _error(value: float, images: int | None) -> list[str]:
+    return [] if images is None else [f"{standard_error(value, images):.2%}"]
 
 
 def _efforts(explored: Explored) -> list[str]:
@@ -72,7 +85,7 @@ def _efforts(explored: Explored) -> list[str]:
     for name, nets in groups:
         if nets:
             effort = sum(net.epochs for net in nets)
-            spent = f", {effort:.4g} passes over the training images" if effort else ""
+            spent = f", {shown_passes(effort)} passes over the training images" if effort else ""
             lines.append(f"{name}: {len(nets)} judged{spent}, best {shown_value(max(net.value for net in nets))}")
     if not explored.of("random") and explored.strategy != "random":
         lines.append("no random nets were judged beside: whether the strategy was worth its effort is not shown")
@@ -84,3 +97,8 @@ def _efforts(explored: Explored) -> list[str]:
 def shown_value(value: float) -> str:
     """An accuracy in per cent to two digits, anything else as it is."""
     return f"{value:.2%}" if 0 <= value <= 1 else shown_score(value)
+
+
+def shown_passes(passes: float) -> str:
+    """Passes, of which nobody wants to know a hundredth: 0.33, 1.1, 45."""
+    return f"{passes:,.0f}" if passes >= 10 else f"{passes:.2g}"

@@ -34,6 +34,7 @@ class ScratchJudge:
         epochs: of each net's training.
         folder: for the checkpoint of the net that is being judged, of which it goes on after a kill.
         on_step: called after every step.
+        held_out: the images that nets are judged on.
     """
 
     run: Run
@@ -41,17 +42,17 @@ class ScratchJudge:
     folder: Path
     on_step: Callable[[], None] = lambda: None
     _learnt: ImageSource = field(init=False)
-    _held_out: ImageSource = field(init=False)
+    held_out: ImageSource = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         learnt, held_out = split_search_images(self.run.task.train, self.run.preset, self.run.generator)
         object.__setattr__(self, "_learnt", learnt)
-        object.__setattr__(self, "_held_out", held_out)
+        object.__setattr__(self, "held_out", held_out)
 
     @property
     def passes(self) -> float:
         """Passes over all training images that one net takes; one without learning counts as a third of one with it."""
-        learnt, held_out = len(self._learnt), len(self._held_out)
+        learnt, held_out = len(self._learnt), len(self.held_out)
         return (self.epochs * learnt + (learnt + held_out) / 3) / len(self.run.task.train)
 
     @property
@@ -68,7 +69,7 @@ class ScratchJudge:
             UserError: where the memory of a GPU does not suffice, with the way on.
         """
         folder, seed = self._folder_for(architecture), int(torch.randint(2**62, (), generator=generator))
-        learnt, held_out = (images.resized(architecture.resolution) for images in (self._learnt, self._held_out))
+        learnt, held_out = (images.resized(architecture.resolution) for images in (self._learnt, self.held_out))
         run = evolve(self.run, task=evolve(self.run.task, train=learnt), reporter=_Steps(self.on_step))
         network = build_network(architecture, generator=generator)
         network.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -14,7 +14,7 @@ _ROUNDING = 1e-12
 
 @frozen(kw_only=True)
 class Difference:
-    """A mean difference with its interval of 95 %.
+    """A mean difference with its interval of 95%.
 
     Attributes:
         mean: of the one net, less that of the others.
@@ -47,13 +47,13 @@ def difference(one: Sequence[float], random: Sequence[Sequence[float]]) -> Diffe
     random nets' means (S times their variance, N - 1 degrees). b_s cancels. The two have different degrees of freedom,
     so that no one Student's t is exact; with one for each, the interval
 
-        D +- sqrt(t(N (S - 1))^2 E / S + t(N - 1)^2 A / (N S)),   t(k): Student's, of k degrees, at 97.5 %
+        D +- sqrt(t(N (S - 1))^2 E / S + t(N - 1)^2 A / (N S)),   t(k): Student's, of k degrees, at 97.5%
 
-    covers the truth in at least 95 % of all cases (Banerjee 1961), in 95 to 97 % from five nets on. (Satterthwaite's
-    degrees of freedom would do in 89 % with two nets.)
+    covers the truth in at least 95% of all cases (Banerjee 1961), in 95 to 97% from five nets on. (Satterthwaite's
+    degrees of freedom would do in 89% with two nets.)
 
     With one seed the noise cannot be told from the difference among nets: A takes the place of E, and t(N - 1) that of
-    t(N (S - 1)). It is no smaller on average, and the interval covers the truth in 95 % or more. Nothing here makes up
+    t(N (S - 1)). It is no smaller on average, and the interval covers the truth in 95% or more. Nothing here makes up
     for looking again with more nets as long as the interval does not exclude 0.
 
     Args:

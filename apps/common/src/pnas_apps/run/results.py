@@ -102,6 +102,8 @@ class RunResults:
         baselines: nets of others, which are not trained.
         verdict: whether the search paid; None where nothing was compared.
         remarks: what the search said of itself.
+        doubt: a line where the net that ships is not shown to be better than to name the most frequent class; None
+            elsewhere.
         versions: of what computed it, by their names.
     """
 
@@ -111,6 +113,7 @@ class RunResults:
     baselines: tuple[BaselineResult, ...] = ()
     verdict: Verdict | None = None
     remarks: tuple[str, ...] = ()
+    doubt: str | None = None
     versions: dict[str, str] = field(factory=dict)
 
     @property

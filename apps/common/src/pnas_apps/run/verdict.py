@@ -116,7 +116,7 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        """The verdict in a sentence: "better" and "worse" only where the interval of 95 % excludes 0."""
+        """The verdict in a sentence: "better" and "worse" only where the interval of 95% excludes 0."""
         random, found = self.of_kind("random"), self.difference
         counts = f"{counted(len(random), 'net')}, {counted(self.seeds, 'seed')}"
         if found is None:
@@ -126,7 +126,7 @@ class Verdict:
         sign = -1 if found.high < 0 else 1
         low, high = sorted((sign * found.low, sign * found.high))
         shown = f"{100 * sign * found.mean:.{digits}f} +- {100 * found.standard_error:.{digits}f} points"
-        sure = f"({counts}; 95 %: {100 * low:.{digits}f} to {100 * high:.{digits}f})"
+        sure = f"({counts}; 95%: {100 * low:.{digits}f} to {100 * high:.{digits}f})"
         if not found.is_shown:
             return f"The searched net is not shown to be better than {what}: {shown} {sure}"
         return f"The searched net is {'better' if sign > 0 else 'worse'} than {what} by {shown} {sure}"
@@ -141,4 +141,4 @@ def apart(net: ComparedNet | Contender, searched: ComparedNet | Contender) -> fl
     """How far the predicted latency of a net is from that of the searched one, as a share of that."""
     if net.predicted_ms is None or not searched.predicted_ms:
         return 0.0
-    return round(abs(net.predicted_ms / searched.predicted_ms - 1), 9)  # 2 % are 2 %, however they are rounded
+    return round(abs(net.predicted_ms / searched.predicted_ms - 1), 9)  # 2% are 2%, however they are rounded

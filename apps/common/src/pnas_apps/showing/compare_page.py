@@ -22,11 +22,13 @@ class ShownRun:
         name: a name that no other of them has.
         kept: what it found.
         link: its folder, relative to that of the page.
+        report: the name of its report there; runs of earlier versions have no page of their own.
     """
 
     name: str
     kept: KeptResults
     link: str
+    report: str
 
     @property
     def comparable_by(self) -> object:

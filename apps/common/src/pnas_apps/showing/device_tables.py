@@ -34,7 +34,7 @@ def validation_table(table: LatencyTable) -> Table:
         caption_justify="left",
     )
     drawing.add_column("prediction", no_wrap=True)
-    for heading in ("nets", "MAPE", "RMSE,\nms", "bias", "worst", "within\n5 %", "within\n10 %", "Spearman"):
+    for heading in ("nets", "MAPE", "RMSE,\nms", "bias", "worst", "within\n5%", "within\n10%", "Spearman"):
         drawing.add_column(heading, justify="right")
     predictions = {"as summed": evolve(table, calibration=None)}
     if table.calibration is not None:

@@ -56,6 +56,7 @@ def report_of(
         proof_table(proof),
         "",
         results_table(results.nets, measured=measured, device=device, measured_elsewhere=measured_elsewhere),
+        *([] if results.doubt is None else [results.doubt]),
         *([whose] if whose else []),
         *([baselines_table(results.baselines, results.nets[0], device=device)] if results.baselines else []),
         *([verdict_page(results.verdict)] if results.verdict else []),

@@ -24,6 +24,7 @@ from pnas_ops import (
     workloads,
 )
 
+AT_TABLE_SPEED = "ms are at the table's speed"
 _SAME_SPEED = 0.03
 """So much a machine that is measured twice at the same speed differs by."""
 
@@ -56,7 +57,7 @@ def architecture_table(net: PricedNet) -> Table:
 
 def landing_table(landing: Landing, device: DeviceInfo) -> Table:
     """What was asked for on a device, and the nets that were tried for it."""
-    title = f"Landing on {landing.target_ms:.4f} ms{of_batch(device)}"
+    title = f"Landing on {landing.target_ms:.4f} ms{of_batch(device)}, at the table's speed"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("net", "predicted ms", "measured ms", "of the target", ""):
         table.add_column(heading, justify="right")
@@ -95,6 +96,8 @@ def limits_table(limits: Sequence[LimitResult], *, file: str | None, device: Dev
     for limit in limits:
         shown = [amount(value, limit.unit) for value in (limit.asked, limit.predicted, limit.shipped)]
         digits = 0 if limit.unit == "ms" else 2  # milliseconds are measured
+        if limit.unit == "ms":
+            table.caption, table.caption_justify = AT_TABLE_SPEED, "left"
         table.add_row(limit.name, *shown, f"over by {limit.excess / limit.asked:.{digits}%}" if limit.excess else "")
     return table
 
@@ -120,7 +123,7 @@ def results_table(
         device: where.
         measured_elsewhere: whether the table that predicts is that of another device, so that nothing is off.
     """
-    title = f"Trained on from the supernet, to ship (latency of {measured}, {device.images})"
+    title = f"Trained on from the supernet, to ship (latency of {measured}, {device.images}, measured now)"
     caption = None if measured_elsewhere else speed_line([net.slower for net in nets])
     table = Table(
         title=title,

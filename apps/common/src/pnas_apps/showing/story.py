@@ -29,6 +29,7 @@ def story(kept: KeptResults, page: Path) -> Group:
         *([] if speed is None else [speed]),
         f"What ships: {net.test_accuracy:.2%} of the test images right, {net.measured.latency_ms:.4f} {milliseconds}, "
         f"predicted {net.predicted_now_ms:.4f}, {off_by}; proven files in {page.parent / kept.bundle}",
+        *([] if results.doubt is None else [results.doubt]),
         Text(f"Look at {page}: open it in a browser", style="bold"),
     )
 

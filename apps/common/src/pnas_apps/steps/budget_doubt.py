@@ -14,7 +14,7 @@ def budget_doubt(
     reporter: Reporter,
     build: ModuleBuilder | None = None,
 ) -> str | None:
-    """A line where even the lightest net takes longer than requested; None where some net is known not to.
+    """A line where even the lightest net takes longer than requested, told at once; None where some net does not.
 
     Nothing is refused for it: a net of more multiply-accumulates may be faster, which nobody knows before the table.
 
@@ -23,7 +23,7 @@ def budget_doubt(
         lightest: the net of fewest multiply-accumulates.
         asked_ms: what a net may take; None where nothing is asked.
         likely_ms: what another net of the space took.
-        reporter: shows progress.
+        reporter: shows progress, and tells the line: what is tried after it takes a while.
         build: makes the modules of a net of a `ModuleSpace`.
     """
     if asked_ms is None or likely_ms <= asked_ms:
@@ -33,8 +33,10 @@ def budget_doubt(
         advance()
     if found_ms <= asked_ms:
         return None
-    return (
+    doubt = (
         f"The net of fewest multiply-accumulates takes {found_ms:.4f} ms now, and {asked_ms:g} ms are asked for: "
         "unless another one is faster, the run will be refused when its table is measured: ask for more, or take a "
         "smaller space"
     )
+    reporter.warn(doubt)
+    return doubt

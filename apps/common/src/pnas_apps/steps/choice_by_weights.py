@@ -73,6 +73,12 @@ def judge_by_weights(run: Run, supernet: SuperNet) -> InheritedWeights[Architect
     )
 
 
+def judged_by_weights(run: Run) -> int:
+    """The number of images that `judge_by_weights` judges a net on."""
+    _, held_out = split_search_images(run.task.train, run.preset, run.generator)
+    return min(len(held_out), _JUDGED)
+
+
 def _batches(run: Run, images: ImageSource, most: int, purpose: str) -> Batches:
     """At most so many unaugmented images, shuffled once and for all: the same ones for every net.
 

@@ -65,8 +65,8 @@ class Contenders:
 def contenders(run: Run, tabled: Tabled, searched: Architecture, count: int) -> Contenders:
     """The nets of an interrupted comparison, and so many random ones; all are in the run's folder then.
 
-    A random net is drawn uniformly from all of the space whose predicted latency is within 2 % of the searched one's;
-    where there are too few, from those within 4 %, 8 % and so on. Those that were drawn before stay the first ones.
+    A random net is drawn uniformly from all of the space whose predicted latency is within 2% of the searched one's;
+    where there are too few, from those within 4%, 8% and so on. Those that were drawn before stay the first ones.
 
     Args:
         run: whose space, budget and seed these are.

@@ -44,7 +44,7 @@ def fitted(run: Run, tabled: Tabled, target_ms: float | None) -> tuple[tuple[Con
         target_ms: what they are to take; None where nothing can be measured.
 
     Returns:
-        Those within 10 % of it, and a line for each of the others.
+        Those within 10% of it, and a line for each of the others.
     """
     measured: dict[Architecture, Measurement] = {}
 

@@ -15,6 +15,7 @@ from pnas_apps.steps.metrics import costs_of_file, run_metrics
 from pnas_apps.steps.mistakes import find_mistakes
 from pnas_apps.steps.reference_nets import biggest, fastest
 from pnas_apps.steps.report_page import write_report
+from pnas_apps.training.judging import no_better_line
 from pnas_export import FileDevice
 from pnas_ops import Measurement, draw_architectures, save_figure
 
@@ -56,6 +57,7 @@ def report(run: Run, exported: Exported) -> Reported:
         baselines=baselines,
         verdict=verdict,
         remarks=searched.remarks,
+        doubt=no_better_line(net.accuracy, run.task.test.labels),
         versions=_versions(),
     )
     mistakes = find_mistakes(run.sized_for(net.architecture), exported.bundle.path)

@@ -1,6 +1,8 @@
 """How good a net is."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
+from math import sqrt
 
 import torch
 from torch import Tensor
@@ -35,3 +37,29 @@ def accuracy(
 def shown_score(score: float) -> str:
     """A score as people read it: in per cent where it may be a share, else as it is."""
     return f"{score:.1%}" if 0 <= score <= 1 else f"{score:.4g}"
+
+
+def standard_error(share: float, images: int) -> float:
+    """sqrt(p (1 - p) / n), of a share p of n images."""
+    return sqrt(share * (1 - share) / images)
+
+
+def no_better_line(found: float, labels: Tensor) -> str | None:
+    """A line where a net is not known to be better than to always name the most frequent class; None elsewhere.
+
+    It is not where its accuracy lies above the share of that class by no more than its standard error.
+
+    Args:
+        found: the accuracy of the net.
+        labels: of the images that it was judged on, int64, (N,).
+    """
+    images = len(labels)
+    most = max(Counter(labels.tolist()).values()) / images
+    error = standard_error(found, images)
+    if found - most > error:
+        return None
+    return (
+        f"The net that ships is not shown to be better than always naming the most frequent class, which is right for "
+        f"{most:.1%} of the {images} test images: the net is for {found:.1%}, with a standard error of {error:.1%}. "
+        "Train longer, or on more images"
+    )

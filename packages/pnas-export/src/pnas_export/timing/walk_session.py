@@ -1,7 +1,7 @@
 """A program of its own for `pnas_export.timing.sessions`: a walk through files in a process that has done nothing else.
 
 It is run by its path and imports the runtime, numpy and the file of `pnas_ops.timing.walk`, nothing else: a
-process that has converted or trained has its memory in pieces, in which the same net runs up to 6 % slower, and
+process that has converted or trained has its memory in pieces, in which the same net runs up to 6% slower, and
 importing PyTorch takes longer than a walk.
 """
 
@@ -24,8 +24,8 @@ _OTHER_WORK_BYTES = 4 * 1024 * 1024
 _BETWEEN_BYTES = 100 * 1024 * 1024
 """What a process goes through between two runs of the same weights: other nets, and other work before each of them. Few
 nets stand in several copies, which take turns too. A net timed alone found its weights in the last cache, where neither
-a net among others nor a block of a table finds its own, and was 14 % faster on TFLite, 25 % on ONNX Runtime. (As much
-other work between two runs would drive out the runtime's own code too, which is hot in a program: 15 % slower.)
+a net among others nor a block of a table finds its own, and was 14% faster on TFLite, 25% on ONNX Runtime. (As much
+other work between two runs would drive out the runtime's own code too, which is hot in a program: 15% slower.)
 """
 _IN_A_ROW = 10
 _REST_S = 0.05

@@ -147,9 +147,9 @@ def land_on_budget(
             of the 24 most probable (`most_probable_within_budget`); it names its nets itself.
 
     Returns:
-        At most four attempts. The one that is taken is the first that keeps the target and uses 95 % of it; where none
+        At most four attempts. The one that is taken is the first that keeps the target and uses 95% of it; where none
         does, the one that is nearest to that, which may be above the target. Where no net is predicted so near, those
-        tried are the most probable of all that use 90 %, or 80 %, 60 %, any part of it: `Landing.remark` says so.
+        tried are the most probable of all that use 90%, or 80%, 60%, any part of it: `Landing.remark` says so.
 
     Raises:
         InfeasibleBudgetError: naming the budget that no net is within, and the cheapest net.

@@ -33,7 +33,7 @@ Choose = Callable[[Sequence[Limit]], AnyNet]
 def pressed_limit(
     probs: Sequence[Tensor], space: AnySpace, limits: Sequence[Limit], *, shared: Shared = None
 ) -> Limit | None:
-    """The limit that has held a search back: of sums, that of which the expected cost uses most, from 90 % on.
+    """The limit that has held a search back: of sums, that of which the expected cost uses most, from 90% on.
 
     Such a search takes probability from dear options until the *expected* cost keeps the limit. Where the gates are
     undecided by then, their most probable net is cheaper, by up to a quarter in `tests/benchmarks/gates_on_macro.py`.
@@ -92,7 +92,7 @@ def most_probable_near_limit(
 ) -> Iterator[AnyNet]:
     """The nets within the limits, each once: first the most probable ones of those near the limit that was pressed.
 
-    These use 96.5 % of the `pressed_limit` at least; then come those that use 95, 90, 80 and 60 %, and all others, each
+    These use 96.5% of the `pressed_limit` at least; then come those that use 95, 90, 80 and 60%, and all others, each
     group from its most probable one on. Where no limit was pressed, all are one group.
 
     Args:

@@ -47,7 +47,7 @@ def draw_validation(table: LatencyTable) -> "Figure":
     latency.plot(ends, ends, color="#444444", linewidth=0.8, label="exact")
     if table.noise_floor:
         floor = 100 * table.noise_floor
-        error.axhspan(-floor, floor, color="#dddddd", label=f"noise floor, {floor:.2g} %", zorder=0)
+        error.axhspan(-floor, floor, color="#dddddd", label=f"noise floor, {floor:.2g}%", zorder=0)
     if table.calibration is not None:
         latency.scatter([], [], edgecolors="#444444", facecolors="none", label="as summed", s=18)
     error.axhline(0, color="#444444", linewidth=0.8, zorder=0)

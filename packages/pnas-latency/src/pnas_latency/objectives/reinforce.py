@@ -89,7 +89,7 @@ class MovingBaseline:
 
 
 def mnasnet_reward(accuracy: _Value, cost: _Value, *, target: float, exponent: float = -0.07) -> _Value:
-    """R = accuracy * (cost / target) ** exponent: at -0.07 twice the cost is worth 5 % of the accuracy.
+    """R = accuracy * (cost / target) ** exponent: at -0.07 twice the cost is worth 5% of the accuracy.
 
     Args:
         accuracy: of a net, or of several.

@@ -11,7 +11,7 @@ from pnas_latency.tables.ranks import rank_correlation
 
 @frozen(kw_only=True)
 class Validation:
-    """Predicted against measured latencies of whole nets. Errors are shares of the measured latency: 0.01 is 1 %.
+    """Predicted against measured latencies of whole nets. Errors are shares of the measured latency: 0.01 is 1%.
 
     Attributes:
         nets: how many there are.
@@ -40,8 +40,8 @@ class Validation:
         noise = "not measured" if self.noise_floor is None else f"{self.noise_floor:.2%}"
         return (
             f"{self.nets} nets: MAPE {self.mape:.2%}, bias {self.bias:+.2%}, worst {self.worst:.2%}, "
-            f"RMSE {self.rmse_ms:.3g} ms, {self.within_5_percent:.0%} within 5 %, "
-            f"{self.within_10_percent:.0%} within 10 %, Spearman {spearman}, noise floor {noise}"
+            f"RMSE {self.rmse_ms:.3g} ms, {self.within_5_percent:.0%} within 5%, "
+            f"{self.within_10_percent:.0%} within 10%, Spearman {spearman}, noise floor {noise}"
         )
 
 

@@ -117,7 +117,7 @@ class ChoiceSpace(ABC, Generic[Net]):
     def mutate(self, net: object, generator: torch.Generator, *, probability: float = 0.1) -> Net:
         """A net in which each choice is another one with this probability, all others being equally probable.
 
-        With n choices it is the very same net in (1 - probability)^n of all cases, 15 % of them where there are 18: an
+        With n choices it is the very same net in (1 - probability)^n of all cases, 15% of them where there are 18: an
         evolution has to look for nets that it knows already anyway.
 
         Args:

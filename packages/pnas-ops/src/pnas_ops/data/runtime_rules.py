@@ -48,8 +48,8 @@ TFLITE_RULES = RuntimeRules(
     in_place=frozenset({"ADD", "SUB", "MUL", "RESHAPE"}),
     shares_zeros=frozenset({"float32"}),
     # The least that is below none of the files of 26 nets (20 random ones of named spaces, six of all operations), one
-    # per cent and 1000 bytes more: tests/benchmarks/file_sizes.py. It is 0.1 to 1.9 % above the random ones; of a
-    # trained net of 42 kB outside the fit it was 1.2 % below without the 1000 bytes. Most of it is names, one or two kB
+    # per cent and 1000 bytes more: tests/benchmarks/file_sizes.py. It is 0.1 to 1.9% above the random ones; of a
+    # trained net of 42 kB outside the fit it was 1.2% below without the 1000 bytes. Most of it is names, one or two kB
     # a layer; in int8 a channel has two float32 scales and two int64 zero points.
     structure={
         "float32": FileStructure(

@@ -12,7 +12,7 @@ from pnas_ops.data.specs import ClassifierSpec, ConvSpec, LinearConvSpec, MBConv
 
 
 def scale_width(channels: int, width_mult: float, *, unit: int = 8) -> int:
-    """`channels * width_mult` to the nearest multiple of `unit`, never less than 90 % of it (MobileNetV2's rule)."""
+    """`channels * width_mult` to the nearest multiple of `unit`, never less than 90% of it (MobileNetV2's rule)."""
     wanted = channels * width_mult
     rounded = max(unit, int(wanted + unit / 2) // unit * unit)
     return rounded + unit if rounded < 0.9 * wanted else rounded

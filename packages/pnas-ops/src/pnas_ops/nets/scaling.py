@@ -32,7 +32,7 @@ def scaled(
         architecture: any.
         depth: multiple of the blocks of each stage.
         width: multiple of all channels but the image's and the classes', to the nearest multiple of 8, never less than
-            90 % of it (MobileNetV2's rule); to multiples of more than 8 where groups or reductions ask for it.
+            90% of it (MobileNetV2's rule); to multiples of more than 8 where groups or reductions ask for it.
         resolution: multiple of the image's side, to the nearest pixel.
 
     Raises:

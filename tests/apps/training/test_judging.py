@@ -1,0 +1,29 @@
+"""When a net is told to be no better than the most frequent class."""
+
+from math import sqrt
+
+import pytest
+import torch
+
+from pnas_apps.training.judging import no_better_line, standard_error
+
+
+def test_the_standard_error_is_that_of_many_draws() -> None:
+    draws = torch.rand(20_000, 50, generator=torch.Generator().manual_seed(0)) < 0.3
+    assert standard_error(0.3, 50) == pytest.approx(float(draws.double().mean(1).std()), rel=0.02)
+
+
+@pytest.mark.parametrize("right", range(0, 101, 5))
+def test_a_net_is_doubted_up_to_a_standard_error_above_the_most_frequent_class(right: int) -> None:
+    labels = torch.tensor([3] * 25 + [0] * 60 + [1] * 15)
+    share = right / 100
+    above = share > 0.6 + sqrt(share * (1 - share) / 100)
+    assert (no_better_line(share, labels) is None) == above
+
+
+def test_a_doubted_net_is_told_with_its_shares() -> None:
+    line = no_better_line(0.54, torch.tensor([0, 1] * 50))
+    assert line is not None
+    assert "right for 50.0% of the 100 test images: the net is for 54.0%, with a standard error of 5.0%" in line
+    assert no_better_line(0.55, torch.tensor([0, 1] * 50)) is None
+    assert no_better_line(1.0, torch.zeros(7, dtype=torch.int64)) is not None
