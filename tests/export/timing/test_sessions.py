@@ -110,6 +110,7 @@ def test_sessions_that_disagree_are_followed_by_two_more(
         found = measure_in_sessions(plan, folder)[KEY]
         assert (found.count, found.latency_ms) == (2 * count, expected)
     assert found.noisy
+    assert measure_in_sessions(evolve(plan, extra_sessions=0), folder)[KEY].count == 2 * plan.sessions
 
 
 def test_an_interruption_loses_one_session_at_most(

@@ -50,6 +50,7 @@ def measure_files(
     threads: int = 1,
     samples: int = 200,
     sessions: int = 5,
+    extra_sessions: int = 2,
     progress: Progress | None = None,
 ) -> dict[Key, Measurement]:
     """Times files for one image each, those of one runtime in turns, in fresh processes; the cost of a call included.
@@ -58,7 +59,7 @@ def measure_files(
         files: by any name, a file and the runtime that runs it.
         threads: of every runtime.
         samples: least number of samples a file.
-        sessions: number of processes; see `Plan`.
+        sessions, extra_sessions: number of processes, and of more where these do not agree; see `Plan`.
         progress: told about "measuring".
 
     Raises:
@@ -79,6 +80,7 @@ def measure_files(
             provider=(runtime if isinstance(runtime, OnnxRuntime) else OnnxRuntime()).execution_provider,
             whole_samples=samples,
             sessions=sessions,
+            extra_sessions=extra_sessions,
         )
 
         def share(what: str, done: int, total: int, before: int = index) -> None:

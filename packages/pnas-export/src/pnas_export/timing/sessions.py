@@ -52,6 +52,7 @@ class Plan:
         least_s: how long a process times at least, in seconds; see `pnas_ops.time_walks`.
         sessions: number of processes. Where a process finds its memory makes the same net up to some percent faster or
             slower, for as long as it lives.
+        extra_sessions: how many more there may be where they do not agree.
     """
 
     module: str
@@ -64,6 +65,7 @@ class Plan:
     whole_samples: int = field(default=100, validator=Range(2, 1_000_000, whole=True))
     least_s: float = field(default=0.5, validator=Range(0.0, 1e6))
     sessions: int = field(default=5, validator=Range(1, 1000, whole=True))
+    extra_sessions: int = field(default=2, validator=Range(0, 1000, whole=True))
 
 
 def probe_file(name: str) -> Path:
@@ -74,7 +76,7 @@ def probe_file(name: str) -> Path:
 def measure_in_sessions(
     plan: Plan, folder: Path, *, kept: Path | None = None, progress: Progress | None = None
 ) -> dict[str, Measurement]:
-    """Times everything in `plan.sessions` processes, and up to two more where they do not agree.
+    """Times everything in `plan.sessions` processes, and in some more where they do not agree.
 
     Args:
         plan: what to time.
@@ -100,7 +102,9 @@ def measure_in_sessions(
             if memory is not None:
                 write_atomically(memory, json.dumps({key: asdict(one) for key, one in result.items()}))
         found.append(result)
-        if len(found) == sessions < plan.sessions + 2 and any(one.noisy for one in _combined(found).values()):
+        if len(found) == sessions < plan.sessions + plan.extra_sessions and any(
+            one.noisy for one in _combined(found).values()
+        ):
             sessions += 1
     if kept is not None:
         for path in kept.glob(f"{digest}-*.json"):
