@@ -122,7 +122,8 @@ def test_every_command_is_one_that_is_known_here_and_every_known_one_is_shown() 
 def test_a_program_takes_the_command(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for look in ("exists", "is_file"):  # whatever documents name, and adb
         monkeypatch.setattr(Path, look, lambda *_, **__: True)
-    monkeypatch.setattr(Path, "is_dir", lambda path, **_: not path.suffix)
+    is_folder = Path.is_dir
+    monkeypatch.setattr(Path, "is_dir", lambda path, **_: path.name == "DIR" or is_folder(path))
     monkeypatch.setattr(shutil, "which", lambda program, **_: program)
     program, *arguments = words_of(command)
     if program == "torchrun":
