@@ -123,7 +123,7 @@ def test_a_program_takes_the_command(command: str, monkeypatch: pytest.MonkeyPat
     for look in ("exists", "is_file"):  # whatever documents name, and adb
         monkeypatch.setattr(Path, look, lambda *_, **__: True)
     is_folder = Path.is_dir
-    monkeypatch.setattr(Path, "is_dir", lambda path, **_: path.name == "DIR" or is_folder(path))
+    monkeypatch.setattr(Path, "is_dir", lambda path, **_: not (path.is_absolute() or path.suffix) or is_folder(path))
     monkeypatch.setattr(shutil, "which", lambda program, **_: program)
     program, *arguments = words_of(command)
     if program == "torchrun":
