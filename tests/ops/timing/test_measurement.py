@@ -150,7 +150,11 @@ def test_what_drifts_is_measured_again_and_marked_when_it_still_does(
         slower = key == "drifting" and 10 <= number < noisy_rounds
         clock.spend(key, 1_000_000 + (50_000 * number if slower else 0))
 
-    measured = time_walks(calling([["steady"], ["drifting"]], run), samples=20)
+    told: list[tuple[int, int]] = []
+    measured = time_walks(
+        calling([["steady"], ["drifting"]], run), samples=20, progress=lambda _, *steps: told.append(steps)
+    )
+    assert [done for done, total in told if done == total] == [expected_rounds]
     assert {one.count for one in measured.values()} == {expected_rounds}
     assert not measured["steady"].noisy
     assert measured["steady"].drift == 0.0

@@ -123,12 +123,12 @@ def time_walks(
         if idle:
             idle_times.append(_time_ms(idle[done % len(idle)]))
         done += 1
-        report_progress(progress, "measuring", done, rounds)
         if done == rounds and time.perf_counter() - start < least_s:
             rounds += -(-rounds // 2)
         elif done == rounds and repeats < max_repeats and drifting(times, times.get(_PROBE, ())):
             repeats += 1
             rounds += rounds // 2
+        report_progress(progress, "measuring", done, rounds)
     probe_times = times.pop(_PROBE, [])
     return WalkSamples(times, idle_times, probe_times)
 
