@@ -31,6 +31,16 @@ REFUSED = [
         ("run", "--data-dir", "link", "--download"),
         "link is a link to gone, which is not there: name another",
     ),
+    (
+        "cifar10",
+        ("run", "--data-dir", "net.py/images", "--download"),
+        "net.py/images cannot be made, since net.py is no folder: name another --data-dir",
+    ),
+    (
+        "cifar10",
+        ("run", "--data-dir", "link/images", "--download"),
+        "link/images cannot be made, since link is no folder: name another --data-dir",
+    ),
     ("cifar10", ("run", *BUDGET, "--ops", "gone.py"), "gone.py cannot be read (No such file or directory): name a"),
     ("cifar10", ("run", *BUDGET, "--space", "gone.json"), "there is no file gone.json: name a space's file"),
     ("cifar10", ("run", *BUDGET, "--preset", "gone.toml"), "there is no preset 'gone.toml'"),

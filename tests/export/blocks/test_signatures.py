@@ -1,11 +1,13 @@
 """The model of many blocks: every signature is its block."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from ai_edge_litert import schema_py_generated as schema
+from attrs import frozen
 from torch import Tensor, nn
 
 from pnas_export import ConversionError, TFLite, convert_workloads, installed_runtimes, workload_blocks
@@ -13,7 +15,7 @@ from pnas_export.blocks import signatures
 from pnas_export.blocks.subgraphs import replicate, split_outputs
 from pnas_export.converting.tflite_file import convert
 from pnas_export.timing.walk_session import random_values, signature_call
-from pnas_ops import BlockSpec, ClassifierSpec, ConvSpec, TimedCall, Workload, ZeroSpec
+from pnas_ops import BlockSpec, ClassifierSpec, ConvSpec, OwnOperation, TimedCall, Workload, ZeroSpec
 
 TFLITE_RUNTIMES = [runtime for runtime in installed_runtimes() if isinstance(runtime, TFLite)]
 
@@ -132,6 +134,46 @@ def test_layers_that_stand_in_several_places_are_folded_in_each() -> None:
         nn.BatchNorm2d,
         nn.BatchNorm2d,
     ]
+
+
+class Between(nn.Sequential):
+    """A chain that is none: something stands between its parts."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        convolution, norm = self
+        return norm(convolution(x).relu())
+
+
+def without_statistics() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4, track_running_stats=False))
+
+
+def without_weights() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4, affine=False))
+
+
+def between() -> nn.Module:
+    return Between(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4))
+
+
+@frozen(kw_only=True)
+class OddSpec(OwnOperation):
+    made: Callable[[], nn.Module]
+
+    @property
+    def name(self) -> str:
+        return "odd"
+
+    def build(self, *, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+        return self.made()
+
+
+@pytest.mark.parametrize("made", [without_statistics, without_weights, between])
+def test_somebodys_own_batch_norm_stays_as_it_is(made: Callable[[], nn.Module]) -> None:
+    workload = Workload(block=BlockSpec(op=OddSpec(made=made), in_channels=4, out_channels=4), height=4, width=4)
+    (block,) = workload_blocks([workload])
+    assert any(isinstance(part, nn.BatchNorm2d) for part in block.modules())
+    assert block(torch.zeros(workload.input_shape)).shape == workload.input_shape
 
 
 def test_what_computes_nothing_is_refused() -> None:

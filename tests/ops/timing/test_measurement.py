@@ -350,6 +350,13 @@ def test_nets_in_a_row_change_as_seldom(rows: list[list[str]]) -> None:
     assert walks == ([1, 4, 4, 3] if rows else [])
 
 
+@pytest.mark.parametrize("whole_samples", [2, 25])
+def test_many_nets_in_a_row_beside_few_blocks_get_their_samples(whole_samples: int) -> None:
+    wholes, row = calling([[f"net-{number}" for number in range(20)], ["block"]], lambda _: None)
+    measured = time_walks([row], wholes=wholes, samples=14, whole_samples=whole_samples, in_a_row=10, max_repeats=0)
+    assert all(measured[net].count >= whole_samples for net in wholes)
+
+
 @given(
     latency_ms=st.floats(0.01, 100),
     overhead_ms=st.floats(0, 1),

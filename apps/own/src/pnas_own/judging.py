@@ -15,21 +15,24 @@ class Judged:
 
     Attributes:
         score: of the net, or its accuracy: the mean of all batches, each counted by its images.
-        targets: of the images, in order, on the CPU.
+        labels: of the images, in order, (N,) on the CPU; None where a target is more than the label of an image, such
+            as one a pixel.
     """
 
     score: float
-    targets: Tensor
+    labels: Tensor | None
 
 
 def judge(network: nn.Module, data: Data, score: Score | None) -> Judged:
     """Judges a net by a score, or by its accuracy."""
     device = next(network.parameters()).device
-    total, found = 0.0, list[Tensor]()
+    total, count, labels = 0.0, 0, list[Tensor]()
     with evaluating(network), torch.inference_mode():
         for pixels, targets in data.test():
             outputs = network(data.preprocessing(pixels.to(device)))
             total += float((score or accuracy)(outputs, targets.to(device))) * len(pixels)
-            found.append(targets.cpu())
-    targets = torch.cat(found)
-    return Judged(score=total / len(targets), targets=targets)
+            count += len(pixels)
+            if targets.ndim == 1:
+                labels.append(targets.cpu())
+    found = torch.cat(labels) if labels else torch.empty(0)
+    return Judged(score=total / count, labels=found if len(found) == count else None)

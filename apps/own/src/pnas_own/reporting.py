@@ -110,7 +110,7 @@ def report(
             measured_ms=measured[found.net] if is_here else None,
             columns={} if sized is None else costs_of_file(run.metrics, sized),
         ),
-        doubt=no_better_line(ships.score, ships.targets) if run.given.score is None else None,
+        doubt=None if run.given.score or ships.labels is None else no_better_line(ships.score, ships.labels),
     )
     draw_nets(run, table, list(nets.values()))
     if is_here:

@@ -99,4 +99,8 @@ def look_for_images(context: click.Context, option: click.Parameter, folder: Pat
     elif not context.params.get("download"):
         fetch = ", or fetch images there with --download" if "download" in context.params else ""
         raise UserError(f"there is no folder {folder}: name another --data-dir{fetch}")
+    else:
+        above = next(place for place in folder.parents if place.exists() or place.is_symlink())
+        if not above.is_dir():
+            raise UserError(f"{folder} cannot be made, since {above} is no folder: name another --data-dir")
     return folder

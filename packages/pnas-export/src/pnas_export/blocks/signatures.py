@@ -20,9 +20,11 @@ from pnas_ops import (
     FilePath,
     ModuleBuilder,
     ModuleWorkload,
+    OwnOperation,
     build_timed,
     example_inputs,
     initialize_weights,
+    workload_parts,
     workloads,
 )
 
@@ -124,7 +126,8 @@ def workload_blocks(workloads: Sequence[AnyWorkload], build: ModuleBuilder | Non
 
     BatchNorm has random statistics too: of a fresh one, which neither shifts nor scales, converters leave out what a
     trained net computes wherever no convolution stands before it to take it in, as in pre-activation blocks. Where one
-    stands before it, it is folded into that already, as converters do; to convert takes a third less time so.
+    stands before it, it is folded into that already, as converters do, but in operations of one's own; to convert takes
+    a third less time so.
     """
     blocks = [build_timed(workload, build) for workload in workloads]
     for block, workload in zip(blocks, workloads, strict=True):
@@ -136,9 +139,12 @@ def workload_blocks(workloads: Sequence[AnyWorkload], build: ModuleBuilder | Non
         for part in block.modules():
             if isinstance(part, nn.BatchNorm2d):
                 for values in (part.weight, part.bias, part.running_mean, part.running_var):
-                    assert values is not None
-                    nn.init.uniform_(values, 0.5, 1.5, generator=generator)
-        fold_batch_norm(block.eval())
+                    if values is not None:
+                        nn.init.uniform_(values, 0.5, 1.5, generator=generator)
+        block.eval()
+        # What somebody's own module does with its parts, only the converter sees.
+        if not any(isinstance(part.block.op, OwnOperation) for part in workload_parts(workload)):
+            fold_batch_norm(block)
     return blocks
 
 

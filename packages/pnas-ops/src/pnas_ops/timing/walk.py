@@ -103,7 +103,7 @@ def time_walks(
     order = random.Random(seed)
     rounds = samples * max(map(len, rows), default=0) or (whole_samples if wholes else 0)
     turns: dict[Any, TimedCall] = {**wholes} if probe is None else {**wholes, _PROBE: probe}
-    turns_a_round = -(-len(turns) * whole_samples // rounds) if rounds else 0
+    turns_a_round = -(-len(turns) * -(-whole_samples // in_a_row) // -(-rounds // in_a_row)) if rounds else 0
     turn_queue = _shuffled_forever(list(turns), order)
     queues: list[Iterator[Any]] = [_shuffled_forever(list(row), order) for row in rows]
     times: dict[Any, list[float]] = {key: [] for row in (*rows, turns) for key in row}
