@@ -215,37 +215,43 @@ def test_few_nets_in_turns_stand_in_several_copies(
     assert runs == [*range(copies)] * 2
 
 
-def test_copies_of_one_thread_stand_between_two_runs_of_a_net_of_several(
-    plan: Plan, folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_nets_of_one_thread_stand_between_two_runs_of_a_net_of_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Threads that wait for work keep a processor from those of whoever is next."""
-    files = walk_session.Files(walk, import_module("ai_edge_litert.interpreter"), 2, [str(folder / "net.tflite")])
-    threads: list[int] = []
+    paths = [str(tmp_path / f"{name}.tflite") for name in ("small", "large")]
+    for path, size_mb in zip(paths, (1, 16), strict=True):
+        with Path(path).open("wb") as file:
+            file.truncate(size_mb * 2**20)
+    files = walk_session.Files(walk, import_module("ai_edge_litert.interpreter"), 2, paths)
+    made: list[tuple[str, int]] = []
     runs: list[int] = []
 
-    def interpreter(file: str, of: int) -> int:
-        threads.append(of)
-        return len(threads) - 1
+    def interpreter(file: str, threads: int) -> int:
+        made.append((file, threads))
+        return len(made) - 1
 
     monkeypatch.setattr(files, "_interpreter", interpreter)
     monkeypatch.setattr(files, "_tflite_call", lambda number: TimedCall(lambda: runs.append(number)))
-    call = files.net(str(folder / "net.tflite"))
-    assert threads == [2, *[1] * (len(threads) - 1)]
-    assert len(threads) > 5
-    runs.clear()
+    calls = [files.net(path) for path in paths]
+    between = [*range(2, 10)]  # 4 times 5 and 20 MiB are 100
     for _ in range(2):
-        call.prepare()
-        assert sorted(runs) == [*range(1, len(threads))]
-        call.run()
-        assert runs[-1] == 0
-        runs.clear()
+        for number, call in enumerate(calls):
+            call.prepare()
+            runs.clear()
+            call.prepare()
+            assert runs == between
+            call.run()
+            assert runs[-1] == number
+    assert made == [(paths[0], 2), (paths[1], 2), *[(paths[0], 1), (paths[1], 1)] * 4]
 
 
 def test_a_net_begins_when_the_threads_of_others_rest(
     plan: Plan, folder: Path, blocks: list[Workload], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = walk_session.Files(walk, import_module("ai_edge_litert.interpreter"), 2, [])
-    net = files.net(str(folder / "net.tflite"))
+    file = str(folder / "net.tflite")
+    files = walk_session.Files(walk, import_module("ai_edge_litert.interpreter"), 2, [file])
+    net = files.net(file)
     first, second = (files.block(str(folder / "blocks.tflite"), block.name) for block in blocks[:2])
     asked: list[float] = []
 

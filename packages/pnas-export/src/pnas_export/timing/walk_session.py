@@ -8,6 +8,7 @@ importing PyTorch takes longer than a walk.
 import json
 import sys
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from itertools import cycle
@@ -80,7 +81,8 @@ class Files:
         """A call that runs a whole net after other work, such as a program does between two images."""
         if self._threads_wait:
             return self._net_of_waiting_threads(file)
-        calls = [self.block(file, None) for _ in range(_copies(self._nets))]
+        copies = -(-_BETWEEN_BYTES // sum(map(_turn_bytes, self._nets)))
+        calls = [self.block(file, None) for _ in range(copies)]
         _warm_up(calls)
         turns = cycle(calls)
         current = calls[0]
@@ -94,13 +96,12 @@ class Files:
         return self._walk.TimedCall(lambda: current.run(), prepare)
 
     def _net_of_waiting_threads(self, file: str) -> Any:
-        """A net timed several times in a row: between two runs of it stand copies of one thread, which never waits."""
+        """A net timed several times in a row, with nets of one thread, which never waits, between two runs of it."""
         timed = self.block(file, None)
-        others = [self._tflite_call(self._interpreter(file, 1)) for _ in range(_copies([file]) - 1)]
-        _warm_up([timed, *others])
+        _warm_up([timed])
 
         def prepare() -> None:
-            for other in others:
+            for other in self._between:
                 self._other_work += 1
                 other.prepare()
                 other.run()
@@ -108,6 +109,16 @@ class Files:
             timed.prepare()
 
         return self._alone(self._walk.TimedCall(timed.run, prepare), timed)
+
+    @cached_property
+    def _between(self) -> list[Any]:
+        nets, calls, size = cycle(self._nets), [], 0
+        while size < _BETWEEN_BYTES:
+            net = next(nets)
+            calls.append(self._tflite_call(self._interpreter(net, 1)))
+            size += _turn_bytes(net)
+        _warm_up(calls)
+        return calls
 
     def _alone(self, call: Any, owner: object) -> Any:
         """A call that begins when the threads of all interpreters but its `owner` rest."""
@@ -172,10 +183,9 @@ class Files:
         return lambda: np.copyto(here, values)
 
 
-def _copies(nets: Sequence[str]) -> int:
-    """How often nets that are run in turns need to stand there."""
-    turn_bytes = sum(_OTHER_WORK_BYTES + Path(net).stat().st_size for net in nets)
-    return -(-_BETWEEN_BYTES // max(turn_bytes, 1))
+def _turn_bytes(net: str) -> int:
+    """What a run of a whole net goes through, and the other work before it."""
+    return _OTHER_WORK_BYTES + Path(net).stat().st_size
 
 
 def _warm_up(calls: Sequence[Any]) -> None:
