@@ -90,6 +90,20 @@ def test_epochs_are_counted_from_1_in_charts_as_beside_the_handle(run: RunFolder
         assert (int(ticks[0]), int(ticks[-1])) == (1, epochs)
 
 
+def test_the_prediction_follows_from_the_milliseconds_of_the_blocks(run: RunFolder) -> None:
+    page, kept = write_page(run).read_text(), kept_results(run)
+    blocks = [float(ms) for ms in re.findall(r'<td class="n">([\d.]+)</td><td class="bar">', page)]
+    told = re.search(
+        r"Together ([\d.]+) ms, and ([+-][\d.]+) ms for a net as a whole[^:]*: ([\d.]+) ms predicted", page
+    )
+    assert told is not None
+    together, more, predicted = map(float, told.groups())
+    assert len(blocks) == len(kept.net.blocks)
+    assert together == pytest.approx(sum(blocks), abs=1e-4 * len(blocks))
+    assert together + more == pytest.approx(predicted, abs=2e-4)
+    assert predicted == pytest.approx(kept.table.predict_ms(kept.net), abs=1e-4)
+
+
 def test_texts_of_people_are_escaped(run: RunFolder) -> None:
     settings = load_settings(run.settings)
     nasty = evolve(settings, classes=(NASTY, *"123456789"), command=f"pnas-cifar10 run {NASTY}", task=NASTY)

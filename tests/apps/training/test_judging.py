@@ -9,8 +9,13 @@ from pnas_apps.training.judging import no_better_line, standard_error
 
 
 def test_the_standard_error_is_that_of_many_draws() -> None:
-    draws = torch.rand(20_000, 50, generator=torch.Generator().manual_seed(0)) < 0.3
-    assert standard_error(0.3, 50) == pytest.approx(float(draws.double().mean(1).std()), rel=0.02)
+    draws = torch.rand(20_000, 500, generator=torch.Generator().manual_seed(0)) < 0.3
+    assert standard_error(0.3, 500) == pytest.approx(float(draws.double().mean(1).std()), rel=0.02)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_all_right_of_few_is_not_certain(share: float) -> None:
+    assert standard_error(share, 4) == pytest.approx(sqrt(2 / 8 * 6 / 8 / 8))
 
 
 @pytest.mark.parametrize("right", range(0, 101, 5))
@@ -24,6 +29,6 @@ def test_a_net_is_doubted_up_to_a_standard_error_above_the_most_frequent_class(r
 def test_a_doubted_net_is_told_with_its_shares() -> None:
     line = no_better_line(0.54, torch.tensor([0, 1] * 50))
     assert line is not None
-    assert "right for 50.0% of the 100 test images: the net is for 54.0%, with a standard error of 5.0%" in line
+    assert "right for 50.0% of the 100 test images: the net is for 54.0%, with a standard error of 4.9%" in line
     assert no_better_line(0.55, torch.tensor([0, 1] * 50)) is None
     assert no_better_line(1.0, torch.zeros(7, dtype=torch.int64)) is not None

@@ -245,5 +245,5 @@ def _tell_end(run: "Run", explored: "Explored") -> None:
         tell(f"Net {explored.best.number}, trained: {explored.test_accuracy:.2%} of {count:,} test images")
     names = run.folder.architecture.name, run.folder.explored.name
     tell(f"Everything is in {path}: the best net is in {names[0]}, what all are worth in {names[1]}")
-    left = "exports and measures it" if explored.test_accuracy is not None else "trains, exports and measures it"
-    tell(f"{program} report {path} {left}; {lab} inspect {run.folder.architecture} shows what it costs")
+    left = "export and measure it" if explored.test_accuracy is not None else "train, export and measure it"
+    tell(f"To {left}: {program} report {path}; to see what it costs: {lab} inspect {run.folder.architecture}")

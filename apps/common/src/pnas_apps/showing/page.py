@@ -1,11 +1,11 @@
 """A run on one page for a browser."""
 
+from math import fsum
 from statistics import fmean, stdev
 from typing import Any
 
 from pnas_apps.run.mistakes import Mistakes
 from pnas_apps.showing.choices import of_blocks, option_names, place_numbers
-from pnas_apps.showing.device_tables import calibration_line
 from pnas_apps.showing.kept_results import KeptResults
 from pnas_apps.showing.run_charts import run_charts
 from pnas_apps.showing.run_tables import amount, measured_text, of_batch, off_by_text, operation_lines, speed_line
@@ -31,7 +31,7 @@ def report_page(kept: KeptResults) -> str:
         amount=amount,
         measured_text=measured_text,
         off_by_text=off_by_text,
-        whole_nets=calibration_line(kept.table),
+        whole_net=_whole_net(kept.table, kept.net),
         counted=counted,
         mean=fmean,
         spread=stdev,
@@ -51,6 +51,18 @@ def _at_table_speed(kept: KeptResults) -> list[str]:
     asks_latency = kept.landing.target_ms is not None
     headings = (("What was asked", asks_latency), ("Did it pay?", kept.results.verdict is not None))
     return [heading for heading, has_any in headings if has_any]
+
+
+def _whole_net(table: LatencyTable, net: Architecture) -> str:
+    """How the prediction for a net follows from the milliseconds of its blocks."""
+    priced = table.priced(net)
+    together_ms = fsum(priced.block_ms)
+    others = sum(not entry.held_out for entry in table.nets)
+    by = f", as {counted(others, 'other net')} showed" if table.calibration is not None else ""
+    return (
+        f"Together {together_ms:.4f} ms, and {priced.total_ms - together_ms:+.4f} ms for a net as a whole{by}: "
+        f"{priced.total_ms:.4f} ms predicted."
+    )
 
 
 def _blocks(table: LatencyTable, net: Architecture) -> list[dict[str, Any]]:

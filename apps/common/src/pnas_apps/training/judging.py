@@ -40,8 +40,13 @@ def shown_score(score: float) -> str:
 
 
 def standard_error(share: float, images: int) -> float:
-    """sqrt(p (1 - p) / n), of a share p of n images."""
-    return sqrt(share * (1 - share) / images)
+    """Of a share of n images: sqrt(p (1 - p) / n), with two more of either kind, since all right of few is not certain.
+
+    See A. Agresti and B. A. Coull, "Approximate is better than 'exact'", The American Statistician, 1998.
+    """
+    more = images + 4
+    p = (share * images + 2) / more
+    return sqrt(p * (1 - p) / more)
 
 
 def no_better_line(found: float, labels: Tensor) -> str | None:
