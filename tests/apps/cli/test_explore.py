@@ -107,7 +107,7 @@ def test_a_proxy_judges_two_aims_without_training_anything(folder: Path, capfd: 
     [
         (["--judge", "table"], "--judge table needs something to judge by: name it with --accuracies"),
         (["--judge", "inherited"], "--judge inherited needs something to judge by: name it with --from"),
-        (["--train-warmup-epochs", "2"], "--train-warmup-epochs must be at most the --train-epochs, which .*: 2 of 1$"),
+        (["--train-warmup-epochs", "2"], "--train-warmup-epochs are the first of the --train-epochs, and .*: 2 of 1$"),
         (["--judge", "inherited", "--from", "nowhere"], "nowhere holds no run"),
         (["--accuracies", __file__], "--accuracies is for --judge table, not for scratch: leave it out"),
         (["--judge", "table", "--accuracies", "no.csv"], r"no.csv cannot be read \(No such file or directory\)"),

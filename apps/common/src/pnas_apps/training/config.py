@@ -53,8 +53,8 @@ class TrainConfig:
     def __attrs_post_init__(self) -> None:
         if self.warmup_epochs > self.epochs:
             raise ValueError(
-                f"'warmup_epochs' must be at most the 'epochs', which they are the first of: {self.warmup_epochs} of "
-                f"{self.epochs}"
+                f"'warmup_epochs' are the first of the 'epochs', and there cannot be more of them: "
+                f"{self.warmup_epochs} of {self.epochs}"
             )
 
     def lr_at(self, epoch: float) -> float:
