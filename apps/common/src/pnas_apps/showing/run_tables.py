@@ -173,7 +173,8 @@ def speed_line(slower: Sequence[float | None]) -> str | None:
     if abs(times - 1) < _SAME_SPEED:
         return None
     how = f"{times:.2f} x slower" if times > 1 else f"{1 / times:.2f} x faster"
-    return f"This machine is {how} than when its table was made: predictions are told at the speed that it has now."
+    # Not "the machine": whole nets by themselves may run faster than among a table's blocks.
+    return f"Nets run {how} now than when the table was made: predictions are told at the speed that they have now."
 
 
 def baselines_table(baselines: Sequence[BaselineResult], searched: NetResult, *, device: DeviceInfo) -> Table:
