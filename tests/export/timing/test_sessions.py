@@ -89,6 +89,13 @@ def test_rounds_that_are_gone_through_again_are_told_and_nothing_goes_back(
     assert [(done, total) for _, done, total in told] == [(1000, 2000), (1200, 2500), (1500, 2500), (2500, 2500)]
 
 
+def test_nets_of_several_threads_are_timed_ten_times_in_a_row(plan: Plan, folder: Path) -> None:
+    found = measure_in_sessions(evolve(plan, threads=2, least_s=0.0, sessions=1, extra_sessions=0), folder)
+    assert found.keys() == {*(row[0][0] for row in plan.rows), "net"}
+    assert found["net"].count % 10 == 0
+    assert all(one.latency_ms > 0 for one in found.values())
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_onnx_files_are_timed_alike(threads: int, folder: Path) -> None:
     net = ("net", "net.onnx", None)

@@ -52,7 +52,9 @@ class Files:
         self._walk, self._runtime, self._threads, self._provider = walk, runtime, threads, provider
         if provider != _CPU and hasattr(runtime, "preload_dlls"):
             runtime.preload_dlls()  # those of CUDA that pip has installed
-        if threads > 1 and hasattr(runtime, "set_global_thread_pool_sizes"):
+        # Older versions of ONNX Runtime have no threads in common.
+        self._threads_are_shared = threads > 1 and hasattr(runtime, "set_global_thread_pool_sizes")
+        if self._threads_are_shared:
             runtime.set_global_thread_pool_sizes(threads, 1)
         self._threads_wait = threads > 1 and hasattr(runtime, "Interpreter")
         self._at_work: object = None
@@ -149,7 +151,7 @@ class Files:
 
     def _onnx_call(self, file: str) -> Any:
         options = self._runtime.SessionOptions()
-        if self._threads > 1 and hasattr(self._runtime, "set_global_thread_pool_sizes"):
+        if self._threads_are_shared:
             # The waiting threads of many sessions would be in one another's way.
             options.use_per_session_threads = False
         else:

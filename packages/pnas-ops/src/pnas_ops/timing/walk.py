@@ -117,7 +117,7 @@ def time_walks(
             if row:
                 key = next(queue)
                 times[key].append(_time_ms(row[key]))
-        for _ in range(turns_a_round if turns and done % in_a_row == 0 else 0):
+        for _ in range(0 if done % in_a_row else turns_a_round):
             key = next(turn_queue)
             times[key] += [_time_ms(turns[key]) for _ in range(in_a_row)]
         if idle:
