@@ -6,11 +6,11 @@ prints one line of JSON, and adds it to `--out`; what stands there is not done a
 goes on from its checkpoint beside it. CIFAR10 is what the program's --data-dir takes; its test images, which the
 table's accuracies are of, are not looked at. Accuracy and regret are in per cent, of the mean of the table's three
 trainings. `epochs` is all that finding the net has taken in passes over the 50,000 training images, each at
-`cost` times the MACs of whole nets, where the supernet is a narrower one or of smaller images. `rank_random` is
-the rank correlation of inherited accuracy and truth over random nets, which is told and no part of the search,
-`rank_probable` that over the most probable ones within the limit. Of these, which make use of the limit if the search
-was held back by it (`pnas_latency.pressed_limit`), the first is `found`, or, with `--judged`, the best by inherited
-accuracy; `judged_regret` is that of the latter.
+`cost` times the MACs of whole nets, where the supernet is a narrower one or of smaller images. `found` is the best net
+by a fit of the inherited accuracies of `--judged-nets` random ones (`pnas_latency.fitted_probs`), `probable` the most
+probable one; both make use of the limit if the search was held back by it (`pnas_latency.choose_near_limit`).
+`rank_judged` is the rank correlation of inherited accuracy and truth over those random nets, `rank_random` that over
+random nets of the whole space, which is told and no part of the search.
 
 Needs PyTorch, torchvision, and pure Python besides: no converters.
 """
@@ -19,7 +19,6 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +34,24 @@ from pnas_apps.images.batches import ImageBatches
 from pnas_apps.images.image_set import ImageSet, measure_preprocessing
 from pnas_apps.images.splitting import split_count, split_share
 from pnas_cifar10.datasets import read_images
-from pnas_latency import MACS, Constraint, ExpectedObjective, Limit, feasible_nets, most_probable_near_limit
+from pnas_latency import (
+    MACS,
+    Constraint,
+    ExpectedObjective,
+    Limit,
+    choose_near_limit,
+    choose_within_budget,
+    feasible_nets,
+    fitted_probs,
+    most_probable_near_limit,
+)
 from pnas_ops import (
     AccuracyTable,
     Architecture,
+    Choices,
     PnasError,
     SearchSpace,
+    Trial,
     in_one_line,
     nas_bench_macro_space,
     rank_correlation,
@@ -222,13 +233,12 @@ def rank(first: Sequence[float], second: Sequence[float]) -> float | None:
     "--resolution", type=whole(8, 32), default=32, show_default=True, help="Of the supernet's images, in pixels."
 )
 @click.option(
-    "--nets",
-    type=whole(1, 6561),
-    default=24,
+    "--judged-nets",
+    type=whole(0, 6561),
+    default=100,
     show_default=True,
-    help="Most probable ones, that are judged by inherited weights.",
+    help="Random ones near the limit, by whose inherited accuracies the net is chosen; 0 to take the most probable.",
 )
-@click.option("--judged", is_flag=True, help="Take the best of them, and not the most probable.")
 @click.option(
     "--random-nets", type=whole(0, 6561), default=60, show_default=True, help="Judged too, to compare with the truth."
 )
@@ -251,8 +261,7 @@ def main(
     alpha_lr: float,
     width_mult: float,
     resolution: int,
-    nets: int,
-    judged: bool,
+    judged_nets: int,
     random_nets: int,
     device_name: str,
     threads: int,
@@ -280,7 +289,7 @@ def main(
         "share": share,
         "options": f"{warmup_paths} {warmup_epochs}+{epochs}/{arch_interval}, batch {batch_size}, "
         f"rates {weight_lr:g} {alpha_lr:g}, width {width_mult:g}, {resolution} px, "
-        f"{'best' if judged else 'first'} of {nets}{'' if max_macs is None else ' near the limit'}",
+        f"{f'fit of {judged_nets}' if judged_nets else 'most probable'}",
     }
     key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:8]
     for line in [] if out is None else read_lines(out):
@@ -338,18 +347,23 @@ def main(
             images=of_all,
         )
         probs = space.of_choices([op.probs.detach() for op in mixed_ops(supernet)])
-        probable = [*islice(most_probable_near_limit(probs, space, limits), nets)]
-        inherited = accuracies(judge, space, small, probable, seed)
+        values: dict[Choices, float] = {}
+
+        def best_by_fit(within: Sequence[Limit]) -> Architecture:
+            drawn = feasible_nets(space, within).sample_several(judged_nets, seeded_generator(seed, "judged nets"))
+            inherited = accuracies(judge, space, small, [*map(space.architecture, drawn)], seed)
+            values.update(zip(drawn, inherited, strict=True))
+            trials = [Trial(choices=net, value=value) for net, value in values.items()]
+            return choose_within_budget(fitted_probs(space.options, trials), space, within)
+
+        probable = next(most_probable_near_limit(probs, space, limits))
+        found = choose_near_limit(best_by_fit, probs, space, limits) if judged_nets else probable
         draws = seeded_generator(seed, "random nets")
         drawn = [space.sample(draws) for _ in range(random_nets)]
         inherited_of_drawn = accuracies(judge, space, small, drawn, seed)
-    best_by_weights = probable[max(range(len(probable)), key=inherited.__getitem__)]
-    found = best_by_weights if judged else probable[0]
-    true = [truth(table, space, net) for net in probable]
     steps = len(train) // batch_size
     looked_at = len(train) * (warmup_epochs + epochs) + batch_size * (steps // arch_interval) * epochs
-    if judged:
-        looked_at += (len(for_statistics) + len(held_out)) * len(probable) // 3
+    looked_at += (len(for_statistics) + len(held_out)) * len(values) // 3
     uniform = [torch.full((count,), 1 / count) for count in space.options]
     line = asked | {
         "epochs": round(looked_at / of_all, 2),
@@ -357,11 +371,12 @@ def main(
         "found": name_of(space, found),
         "accuracy": round(truth(table, space, found), 3),
         "regret": round(100 * best - truth(table, space, found), 3),
-        "judged_regret": round(100 * best - truth(table, space, best_by_weights), 3),
+        "probable": name_of(space, probable),
+        "probable_regret": round(100 * best - truth(table, space, probable), 3),
         "rank_random": rank(inherited_of_drawn, [truth(table, space, net) for net in drawn]),
-        "rank_probable": rank(inherited, true),
+        "rank_judged": rank([*values.values()], [100 * table.nets[choices].accuracy for choices in values]),
         "random": by_name(space, drawn, inherited_of_drawn),
-        "probable": by_name(space, probable, inherited),
+        "judged": by_name(space, [*map(space.architecture, values)], [*values.values()]),
         "probs": [[round(p, 4) for p in row.tolist()] for row in probs],
         "seconds": round(time.monotonic() - begun),
     }

@@ -52,6 +52,17 @@ def test_a_net_of_many_that_hardly_any_is_like_is_chosen_option_by_option(genera
     assert all(one is not None and sum(one) <= 2 for one in drawn)
 
 
+def test_several_nets_are_drawn_each_once_as_many_as_are_found(generator: torch.Generator) -> None:
+    nets, again = FeasibleNets(space=BLOCKS, fits=_even), torch.Generator().manual_seed(0)
+    some = nets.sample_several(3, generator)
+    assert some[0] == nets.sample(again)
+    assert some[1] == nets.sample(again, taken=some[:1])
+    every = nets.sample_several(10_000, generator)
+    assert len(every) == len({*every})
+    assert {*every} == {one for one in every_net(BLOCKS) if _even(one)}
+    assert FeasibleNets(space=imagenet_mbconv_space(), fits=lambda _: False).sample_several(3, generator) == []
+
+
 def test_says_so_where_none_is_found_among_many(generator: torch.Generator) -> None:
     nets = FeasibleNets(space=imagenet_mbconv_space(), fits=lambda choices: False)
     with pytest.raises(ScarceNetsError, match=r"hardly any net of .*imagenet-mbconv.* loosen the limits"):

@@ -3,12 +3,13 @@
 from importlib.metadata import version
 
 from pnas_latency.choosing.budget import Budget
+from pnas_latency.choosing.fitting import fitted_probs
 from pnas_latency.choosing.infeasible import InfeasibleBudgetError
 from pnas_latency.choosing.landing import Attempt, Landing, check_budget, land_on_budget
 from pnas_latency.choosing.limit import Limit
 from pnas_latency.choosing.most_probable import FewerNetsWarning, most_probable_within_budget
 from pnas_latency.choosing.near_cost import NearCost
-from pnas_latency.choosing.near_limit import most_probable_near_limit, pressed_limit
+from pnas_latency.choosing.near_limit import choose_near_limit, most_probable_near_limit, pressed_limit
 from pnas_latency.choosing.pooling import PoolingError, pooled_probs
 from pnas_latency.choosing.space_design import SpaceDesign, SpaceOutlook, design_spaces
 from pnas_latency.choosing.within_budget import UnprovenChoiceWarning, choose_within_budget
@@ -104,7 +105,9 @@ __all__ = [
     "choose_within_budget",
     "most_probable_within_budget",
     "most_probable_near_limit",
+    "choose_near_limit",
     "pressed_limit",
+    "fitted_probs",
     "pooled_probs",
     "PoolingError",
     "Budget",

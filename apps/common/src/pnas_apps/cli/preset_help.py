@@ -114,7 +114,7 @@ GROUPS = (
             "search.precision": OptionHelp(_PRECISION, _PRECISIONS),
             "search.micro_batches": OptionHelp(_PARTS),
             "judged_nets": OptionHelp(
-                "Likely nets that the weights judge, before the best is taken; 0 to take the likeliest."
+                "Random nets that the weights judge, by which the best one is chosen; 0 to take the most probable."
             ),
         },
     ),

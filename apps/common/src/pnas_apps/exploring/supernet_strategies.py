@@ -9,9 +9,9 @@ from attrs import evolve
 from torch import Tensor
 
 from pnas_apps.run.run import Run
-from pnas_apps.steps.choice_by_weights import judge_by_weights, random_nets
+from pnas_apps.steps.choice_by_weights import judge_by_weights
 from pnas_apps.steps.search_images import split_search_images
-from pnas_latency import Constraint, ExpectedObjective, Limit, most_probable_near_limit
+from pnas_latency import Constraint, ExpectedObjective, Limit, feasible_nets, most_probable_near_limit
 from pnas_ops import Architecture, Batches
 from pnas_supernet import GateStep, ProxylessNAS, SuperNet, SupernetStrategy
 
@@ -47,7 +47,8 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
         return most_probable_near_limit(probs, space, limits)
 
     def best_by_weights(probs: Sequence[Tensor]) -> Iterable[Architecture]:
-        nets = [*map(space.architecture, random_nets(space, limits, count, run.generator("random nets")))]
+        drawn = feasible_nets(space, limits).sample_several(count, run.generator("random nets"))
+        nets = [*map(space.architecture, drawn)]
         values = [judge.judge(net, run.generator("judge", *space.choices(net))).value for net in nets]
         return [nets[index] for index in sorted(range(len(nets)), key=lambda index: -values[index])]
 

@@ -56,9 +56,9 @@ class CommonPreset:
         search: of the architecture.
         train: of the net that the search found.
         compare: the net that the search found with others, trained anew.
-        judged_nets: how many of the most probable nets within the budget are judged by the weights that the supernet
-            has learnt for them, before the search lands on the best; 0 to land on the most probable one unjudged. With
-            the gate "one-shot", which makes none more probable, random nets within the budget.
+        judged_nets: how many random nets within the budget are judged by the weights that the supernet has learnt for
+            them, before the search lands on the best by a linear fit of what they got (with the gate "one-shot", on the
+            best of them); 0 to land on the most probable net.
         baselines: names of nets of others (`pnas_ops.BASELINES`) whose latency is predicted and measured beside, with
             commas between; the parameters and MACs of all of them are counted. Those that can be as fast as the net
             that was found are compared with it.

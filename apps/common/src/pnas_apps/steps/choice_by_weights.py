@@ -1,8 +1,6 @@
-"""The last choice of a search: of the nets within the budget that are likely the best by the supernet's weights."""
+"""The last choice of a search, by how good nets are with the weights that the supernet has learnt for them."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from itertools import islice
 
 import torch
 from attrs import evolve
@@ -12,8 +10,8 @@ from pnas_apps.images.source import ImageSource
 from pnas_apps.run.folder import SEARCHED
 from pnas_apps.run.run import Run
 from pnas_apps.steps.search_images import split_search_images
-from pnas_latency import Limit, feasible_nets, most_probable_within_budget
-from pnas_ops import Architecture, Batches, Choices, ScarceNetsError, Space
+from pnas_latency import Limit, choose_within_budget, feasible_nets, fitted_probs
+from pnas_ops import Architecture, Batches, Choices, Trial
 from pnas_supernet import InheritedWeights, SuperNet, tuned
 
 _STATISTICS, _JUDGED = 1_024, 5_000
@@ -21,43 +19,37 @@ _STATISTICS, _JUDGED = 1_024, 5_000
 
 
 def choose_by_weights(run: Run, supernet: SuperNet) -> Callable[[Sequence[Tensor], Sequence[Limit]], Architecture]:
-    """A function that chooses, by probabilities, a net within limits: the best-scoring of as many as the preset says.
+    """A function that chooses, by probabilities, a net within limits, of which as many random ones as the preset says
+    are judged by the supernet's weights.
 
-    The score is that on training images which the weights of the supernet have not learnt on. A net is judged once, in
-    however many choices it comes up.
+    It takes the best net by a linear fit of what these got (`fitted_probs`), with the gate "one-shot" the best of
+    these. They are judged on training images which the weights have not learnt on, each once, in however many choices
+    it comes up. The fit is of nets within the limits of the first choice. Where no random net was found, the most
+    probable one is taken.
     """
-    space, count = run.task.space, run.preset.judged_nets
+    space, one_shot = run.task.space, run.preset.search.gate == "one-shot"
     values: dict[Choices, float] = {}
+    fitted: list[Tensor] = []
 
-    def candidates(probs: Sequence[Tensor], limits: Sequence[Limit]) -> list[Architecture]:
-        most_probable = islice(most_probable_within_budget(probs, space, limits, name=SEARCHED), count)
-        if run.preset.search.gate != "one-shot":
-            return [*most_probable]
-        drawn = random_nets(space, limits, count, run.generator("random nets"))
-        return [space.architecture(choices, name=SEARCHED) for choices in drawn] or [*most_probable]
-
-    def choose(probs: Sequence[Tensor], limits: Sequence[Limit]) -> Architecture:
-        nets = candidates(probs, limits)
+    def judged(limits: Sequence[Limit]) -> list[Trial]:
+        nets = feasible_nets(space, limits).sample_several(run.preset.judged_nets, run.generator("random nets"))
         judge = judge_by_weights(run, supernet)
         with run.reporter.bar("judging nets by inherited weights", len(nets)) as advance, tuned(run.device):
-            for net in nets:
-                choices = space.choices(net)
+            for choices in nets:
                 if choices not in values:
-                    values[choices] = judge.judge(net, run.generator("judge", *choices)).value
+                    values[choices] = judge.judge(space.architecture(choices), run.generator("judge", *choices)).value
                 advance()
-        # Of equally good ones the first, which is the most probable.
-        return max(nets, key=lambda net: values[space.choices(net)])
+        return [Trial(choices=choices, value=values[choices]) for choices in nets]
+
+    def choose(probs: Sequence[Tensor], limits: Sequence[Limit]) -> Architecture:
+        trials = [] if fitted else judged(limits)
+        if one_shot and trials:
+            return space.architecture(max(trials, key=lambda trial: trial.value).choices, name=SEARCHED)
+        if trials:
+            fitted.extend(fitted_probs(space.options, trials))
+        return choose_within_budget(fitted or probs, space, limits, name=SEARCHED)
 
     return choose
-
-
-def random_nets(space: Space, limits: Sequence[Limit], count: int, generator: torch.Generator) -> list[Choices]:
-    """At most `count` random nets within limits, each once."""
-    nets, drawn = feasible_nets(space, limits), list[Choices]()
-    with suppress(ScarceNetsError):
-        while len(drawn) < count and (choices := nets.sample(generator, taken=frozenset(drawn))) is not None:
-            drawn.append(choices)
-    return drawn
 
 
 def judge_by_weights(run: Run, supernet: SuperNet) -> InheritedWeights[Architecture]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pnas_latency.choosing.budget import Budget
 from pnas_latency.choosing.infeasible import InfeasibleBudgetError
-from pnas_latency.choosing.near_limit import AIMS_BELOW, MOST_BELOW, Choose, choose_near, pressed_limit
+from pnas_latency.choosing.near_limit import AIMS_BELOW, MOST_BELOW, Choose, choose_near, choose_near_limit
 from pnas_latency.choosing.within_budget import choose_within_budget
 from pnas_latency.metrics.metric import UnknownCostError
 from pnas_latency.metrics.sharing import Shared
@@ -126,7 +126,7 @@ def land_on_budget(
     *,
     name: str = "",
     shared: Shared = None,
-    choose: Choose | None = None,
+    choose: Choose[AnyNet] | None = None,
 ) -> Landing:
     """The most probable net within the budget that makes use of it.
 
@@ -143,8 +143,8 @@ def land_on_budget(
             `partial(measure_net_ms, device)`; None where that device is not here.
         name: of the net; the space's by default.
         shared: of each searched block the number of its choice, see `choose_within_budget`; each has its own if None.
-        choose: takes a net within limits in the place of the most probable one, such as the best by inherited weights
-            of the 24 most probable (`most_probable_within_budget`); it names its nets itself.
+        choose: takes a net within limits in the place of the most probable one, such as the one that a fit of judged
+            nets holds for the best (`fitted_probs`); it names its nets itself.
 
     Returns:
         At most four attempts. The one that is taken is the first that keeps the target and uses 95% of it; where none
@@ -161,9 +161,7 @@ def land_on_budget(
         choose = partial(choose_within_budget, probs, space, name=name, shared=shared)
     target_ms = budget.latency_ms
     if target_ms is None:
-        limits = budget.limits(table)
-        near = pressed_limit(probs, space, limits, shared=shared)
-        architecture = choose(limits) if near is None else choose_near(choose, limits, near)[0]
+        architecture = choose_near_limit(choose, probs, space, budget.limits(table), shared=shared)
         only = Attempt(architecture=architecture, predicted_ms=table.predict_ms(architecture))
         return Landing(target_ms=None, attempts=(only,), chosen=0)
     attempts: list[Attempt] = []

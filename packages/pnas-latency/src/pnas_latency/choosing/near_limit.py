@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from math import inf, nextafter
-from typing import overload
+from typing import TypeVar, overload
 
 import torch
 from attrs import evolve
@@ -23,10 +23,14 @@ AIMS_BELOW = (0.035, MOST_BELOW, 0.1, 0.2, 0.4, 1.0)
 """Where to look for a net, of the limit: at first so near that an error of measurement leaves it in the window, then,
 where no net is, farther and farther below."""
 
+COUNTS_BELOW = (0.1, 0.2, 0.4, 1.0)
+"""The same for a cost that is counted, where no error needs room."""
+
 _PRESSED = 0.9
 """Of a limit: where the expectation is lower, something else has held it back."""
 
-Choose = Callable[[Sequence[Limit]], AnyNet]
+Chosen = TypeVar("Chosen", bound=AnyNet)
+Choose = Callable[[Sequence[Limit]], Chosen]
 """Takes a net within limits; an InfeasibleBudgetError where there is none."""
 
 
@@ -61,18 +65,37 @@ def pressed_limit(
     return most if most is not None and used(most) >= _PRESSED else None
 
 
-def choose_near(choose: Choose, limits: Sequence[Limit], near: Limit) -> tuple[AnyNet, float]:
-    """A net within limits that makes use of one of them, and the share of that one that it may leave.
+def choose_near(
+    choose: Choose[Chosen], limits: Sequence[Limit], near: Limit, aims: Sequence[float] = AIMS_BELOW
+) -> tuple[Chosen, float]:
+    """A net within limits that makes use of one of them, and the share of that one that it may leave: one of `aims`.
 
     Raises:
         InfeasibleBudgetError: where no net is within the limits.
     """
-    *nearer, farthest = AIMS_BELOW
+    *nearer, farthest = aims
     for below in nearer:
         # There may be no net so near, such as when other limits bind.
         with suppress(InfeasibleBudgetError):
             return choose(_narrowed(limits, near, (1 - below) * near.at_most, near.at_most)), below
     return choose(limits), farthest
+
+
+def choose_near_limit(
+    choose: Choose[Chosen], probs: Sequence[Tensor], space: AnySpace, limits: Sequence[Limit], *, shared: Shared = None
+) -> Chosen:
+    """A net within limits that makes use of the one which has held a search back (`pressed_limit`), if one has.
+
+    Args:
+        choose: takes a net within limits: is asked for one that uses 90% of that limit, 80%, 60%, any part of it.
+        probs: of the search.
+        space, limits, shared: see `choose_within_budget`.
+
+    Raises:
+        InfeasibleBudgetError: where no net is within the limits.
+    """
+    near = pressed_limit(probs, space, limits, shared=shared)
+    return choose(limits) if near is None else choose_near(choose, limits, near, COUNTS_BELOW)[0]
 
 
 @overload
@@ -92,8 +115,8 @@ def most_probable_near_limit(
 ) -> Iterator[AnyNet]:
     """The nets within the limits, each once: first the most probable ones of those near the limit that was pressed.
 
-    These use 96.5% of the `pressed_limit` at least; then come those that use 95, 90, 80 and 60%, and all others, each
-    group from its most probable one on. Where no limit was pressed, all are one group.
+    These use 90% of the `pressed_limit` at least; then come those that use 80 and 60%, and all others, each group from
+    its most probable one on. Where no limit was pressed, all are one group.
 
     Args:
         probs, space, limits, name, shared: see `choose_within_budget`.
@@ -112,7 +135,7 @@ def most_probable_near_limit(
                 probs, space, _narrowed(limits, near, least, most), name=name, shared=shared
             )
 
-    leasts = [(1 - below) * near.at_most for below in AIMS_BELOW[:-1]]
+    leasts = [(1 - below) * near.at_most for below in COUNTS_BELOW[:-1]]
     mosts = [near.at_most, *(nextafter(least, -inf) for least in leasts)]
     return chain.from_iterable(map(group, [*leasts, None], mosts))
 

@@ -1,6 +1,7 @@
 """The nets that a strategy may ask for."""
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -76,6 +77,19 @@ class FeasibleNets:
             f"hardly any net of {self.space!r} keeps the limits: none was found that was not asked for before",
             "loosen the limits, or end with fewer nets",
         )
+
+    def sample_several(self, count: int, generator: torch.Generator) -> list[Choices]:
+        """At most so many random nets, each once, as `sample` draws them; fewer where it finds no more.
+
+        Args:
+            count: how many.
+            generator: on the CPU; the same state gives the same nets.
+        """
+        drawn = list[Choices]()
+        with suppress(ScarceNetsError):
+            while len(drawn) < count and (net := self.sample(generator, taken=frozenset(drawn))) is not None:
+                drawn.append(net)
+        return drawn
 
     def near(self, choices: Choices, generator: torch.Generator, *, taken: Collection[Choices] = ()) -> Choices | None:
         """A net that is not taken and differs from another in one or a few choices; a random one where none is found.

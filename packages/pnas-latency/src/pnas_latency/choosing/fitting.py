@@ -1,0 +1,49 @@
+"""What the values of some nets say of all nets."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from pnas_ops import Trial
+
+
+def fitted_probs(options: Sequence[int], trials: Sequence[Trial]) -> list[Tensor]:
+    """Probabilities of which the most probable net is that of the best value, as a sum of effects has it.
+
+    Each option of each choice has an effect, and the value of a net is about the sum of those that it takes: a ridge
+    regression on the choices, whose penalty holds effects to be as large as the errors of single values, both in
+    standard deviations of the values. Errors average out, since every net tells something of each choice. Effects are
+    of nets like those that were judged: to choose within limits (`choose_within_budget`), judge random nets that are
+    as near to these.
+
+    Args:
+        options: of each choice, how many there are: `space.options`.
+        trials: nets and their values, at least one; a hundred random ones are enough for choices between three.
+
+    Returns:
+        Of each choice the probabilities of its options, (options,), float64: the softmax of their effects. Uniform
+        where all values are equal.
+
+    Raises:
+        ValueError: for no trial, and for one of another space.
+
+    References:
+        Hoerl and Kennard, "Ridge Regression: Biased Estimation for Nonorthogonal Problems", Technometrics 12 (1970).
+    """
+    if not trials:
+        raise ValueError("there is no trial to learn from")
+    for trial in trials:
+        if len(trial.choices) != len(options) or not all(
+            0 <= one < count for one, count in zip(trial.choices, options, strict=True)
+        ):
+            raise ValueError(f"a net of the choices {trial.choices} is none of a space of the options {tuple(options)}")
+    choices = torch.tensor([trial.choices for trial in trials])
+    taken = torch.cat([one_hot(choices[:, place], count) for place, count in enumerate(options)], dim=1).double()
+    values = torch.tensor([trial.value for trial in trials], dtype=torch.float64)
+    taken, values = taken - taken.mean(0), values - values.mean()
+    deviation = values.square().mean().sqrt()
+    penalty = torch.eye(taken.shape[1], dtype=torch.float64)
+    effects = torch.linalg.solve(taken.T @ taken + penalty, taken.T @ (values / deviation.clamp_min(1e-300)))
+    return [of_one.softmax(0) for of_one in effects.split(list(options))]
