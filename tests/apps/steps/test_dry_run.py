@@ -84,6 +84,17 @@ def test_a_new_run_takes_every_step_in_full(run: Run) -> None:
     assert not run.folder.path.exists()
 
 
+def test_nets_that_are_judged_before_the_search_lands_take_time(run: Run) -> None:
+    before = seconds_of(run)["search"]
+    judging = evolve(run, preset=evolve(run.preset, judged_nets=9))
+    # Each of them 5 whole batches of the weights' 45 images, and 2 of the 15 others, forward alone.
+    assert before is not None
+    assert seconds_of(judging)["search"] == pytest.approx(before + 9 * (5 + 2) / 3)
+    assert [step.what for step in dry_run(judging, TableChoice()).steps][1].endswith(
+        "; then 9 nets judged; then about 3 nets measured"
+    )
+
+
 def test_what_a_run_has_done_is_not_reckoned_again(run: Run) -> None:
     folder = run.folder
     folder.path.mkdir()

@@ -71,6 +71,13 @@ def judged_by_weights(run: Run) -> int:
     return min(len(held_out), _JUDGED)
 
 
+def batches_by_weights(run: Run) -> int:
+    """The number of batches that `judge_by_weights` takes a net through, forward alone."""
+    weights, _ = split_search_images(run.task.train, run.preset, run.generator)
+    size = run.preset.batch_size
+    return max(1, min(_STATISTICS, len(weights)) // size) + -(-judged_by_weights(run) // size)
+
+
 def _batches(run: Run, images: ImageSource, most: int, purpose: str) -> Batches:
     """At most so many unaugmented images, shuffled once and for all: the same ones for every net.
 

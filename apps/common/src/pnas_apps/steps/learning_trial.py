@@ -15,7 +15,7 @@ from pnas_supernet import ProxylessNAS, SearchConfig, tuned
 
 _LEAST = 4
 """Steps that are taken, however long they are."""
-_FORWARD = 3
+FORWARD = 3
 """Passes forward that take as long as a step."""
 
 
@@ -49,7 +49,7 @@ class TrainingTrial:
 
     def training_s(self, epochs: int, batches: int, test_batches: int) -> float:
         """Seconds of a training, with the forward passes for statistics and over the test images."""
-        return self.step_s * (epochs * batches + (batches + test_batches) / _FORWARD)
+        return self.step_s * (epochs * batches + (batches + test_batches) / FORWARD)
 
 
 def try_search(

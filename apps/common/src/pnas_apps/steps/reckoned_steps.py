@@ -12,9 +12,10 @@ from pnas_apps.run.accuracies import read_finished
 from pnas_apps.run.folder import SEARCHED, holds_bundle
 from pnas_apps.run.reckoned import ReckonedStep
 from pnas_apps.run.run import Run
+from pnas_apps.steps.choice_by_weights import batches_by_weights
 from pnas_apps.steps.device_trial import DeviceTrial
 from pnas_apps.steps.effort import most_compared
-from pnas_apps.steps.learning_trial import SearchTrial, TrainingTrial
+from pnas_apps.steps.learning_trial import FORWARD, SearchTrial, TrainingTrial
 from pnas_apps.steps.search_images import split_search_images
 from pnas_export import Format, file_name, installed_runtimes
 from pnas_latency import Device, LatencyTable
@@ -95,10 +96,14 @@ def search_step(run: Run, goals: Sequence[Goal], trial: SearchTrial) -> Reckoned
     done = min(epochs, epochs_done(folder.history)) if has_checkpoint(folder.search_checkpoint) else 0
     seconds = trial.pace.search_s(config, batches, done=done, aims=len(goals))
     what = f"{epochs} epochs of {batches} steps" + (f", {done} of them done" if done else "")
-    landing = [goal for goal in goals if goal.run.budget.latency_ms and not goal.run.folder.landing.exists()]
-    seconds += sum(LANDINGS * goal.target.trial.net_s for goal in landing)
-    if landing:
-        what += f"; then about {LANDINGS * len(landing)} nets measured"
+    landing = [goal for goal in goals if not goal.run.folder.landing.exists()]
+    if judged := run.preset.judged_nets * len(landing):
+        seconds += judged * batches_by_weights(run) * trial.pace.weights_s / FORWARD
+        what += f"; then {counted(judged, 'net')} judged"
+    measured = [goal for goal in landing if goal.run.budget.latency_ms]
+    seconds += sum(LANDINGS * goal.target.trial.net_s for goal in measured)
+    if measured:
+        what += f"; then about {LANDINGS * len(measured)} nets measured"
     objective = run.preset.objective
     if objective.form == "reinforce" and objective.reward_cost != "table":
         # Every net that it draws is converted or measured, and some come again: nobody knows how many.
