@@ -1,8 +1,11 @@
 """Gates, DARTS and One-Shot as strategies of an exploration."""
 
+import math
 from collections.abc import Callable
 from itertools import islice, product
 from pathlib import Path
+from statistics import mean
+from typing import Any
 
 import pytest
 import torch
@@ -15,13 +18,14 @@ from pnas_apps.images.image_set import ImageSet
 from pnas_apps.run.run import Run
 from pnas_apps.steps.choice_by_weights import judge_by_weights
 from pnas_cifar10.cli import main
-from pnas_latency import MACS, Limit, most_probable_near_limit
-from pnas_ops import Choices, Strategy, Trial
-from pnas_supernet import mixed_ops
+from pnas_latency import MACS, Limit, fitted_probs, most_probable_near_limit
+from pnas_ops import Choices, Judgement, Strategy, Trial
+from pnas_supernet import InheritedWeights, mixed_ops
 from small_runs import small_preset, small_run, small_space
 
 SPACE = small_space()
 LIMIT = Limit(metric=MACS, at_most=0.6 * MACS.of(MACS.dearest(SPACE)))
+NETS = [*product(*map(range, SPACE.options))]
 Make = Callable[[str], Run]
 
 
@@ -51,6 +55,7 @@ def asked(strategy: Strategy, count: int) -> list[Choices]:
 @pytest.mark.parametrize("name", ["gates", "darts"])
 def test_gates_and_darts_give_the_most_probable_nets_that_make_use_of_the_limits(make_run: Make, name: str) -> None:
     run = make_run("run")
+    run = evolve(run, preset=evolve(run.preset, judged_nets=0))
     strategy = supernet_strategy(name, run, [LIMIT])
     assert strategy.search.config.gate == {"gates": "exact", "darts": "darts"}[name]
     assert strategy.epochs == 0
@@ -65,6 +70,37 @@ def test_gates_and_darts_give_the_most_probable_nets_that_make_use_of_the_limits
     again = supernet_strategy(name, run, [LIMIT])
     assert again.epochs == strategy.epochs  # nothing is left to be done
     assert asked(again, 5) == found
+
+
+def test_gates_whose_nets_are_judged_give_the_best_by_a_fit_first_those_that_make_use_of_the_limits(
+    make_run: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run("run")
+    judged: list[Choices] = []
+
+    def value(choices: Choices) -> float:
+        return math.sin(sum(7**place * option for place, option in enumerate(choices)))
+
+    def judge(self: InheritedWeights[Any], net: object, generator: torch.Generator) -> Judgement:
+        judged.append(self.supernet.space.choices(net))
+        return Judgement(value=value(judged[-1]))
+
+    monkeypatch.setattr(InheritedWeights, "judge", judge)
+    limit = evolve(LIMIT, at_most=mean(MACS.of(net) for net in map(SPACE.architecture, NETS)))
+    strategy = supernet_strategy("gates", run, [limit])
+    found = asked(strategy, 500)
+    within = [one for one in NETS if MACS.of(SPACE.architecture(one)) <= limit.at_most]
+    near = [one for one in within if MACS.of(SPACE.architecture(one)) >= 0.9 * limit.at_most]
+    assert len(judged) == len({*judged}) == 6
+    assert {*judged} <= {*near}
+    probs = fitted_probs(SPACE.options, [Trial(choices=one, value=value(one)) for one in judged])
+
+    def order(one: Choices) -> tuple[bool, float]:
+        return one not in near, -math.prod(float(row[option]) for row, option in zip(probs, one, strict=True))
+
+    assert found == sorted(within, key=order)
+    steps = len(run.training_batches(run.preset.hold_out(run.task.train, run.generator("split"))[0]))
+    assert strategy.epochs > (3 + 2) * steps * 8 / len(run.task.train)  # judging counts, too
 
 
 def test_one_shot_gives_random_nets_within_the_limits_the_best_by_their_weights_first(make_run: Make) -> None:

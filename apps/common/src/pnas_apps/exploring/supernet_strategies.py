@@ -1,7 +1,8 @@
 """Strategies that train a supernet when they are first asked, and then give the nets that it holds for best."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import chain
 from typing import Literal
 
 import torch
@@ -9,9 +10,19 @@ from attrs import evolve
 from torch import Tensor
 
 from pnas_apps.run.run import Run
-from pnas_apps.steps.choice_by_weights import judge_by_weights
+from pnas_apps.steps.choice_by_weights import judge_by_weights, trials_by_weights
 from pnas_apps.steps.search_images import split_search_images
-from pnas_latency import Constraint, ExpectedObjective, Limit, feasible_nets, most_probable_near_limit
+from pnas_latency import (
+    Constraint,
+    ExpectedObjective,
+    Limit,
+    choose_near_limit,
+    choose_within_budget,
+    feasible_nets,
+    fitted_probs,
+    most_probable_near_limit,
+    most_probable_within_budget,
+)
 from pnas_ops import Architecture, Batches
 from pnas_supernet import GateStep, ProxylessNAS, SuperNet, SupernetStrategy
 
@@ -23,8 +34,9 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
     """A strategy of `SUPERNET_STRATEGIES`, which goes on with a search in the run's folder.
 
     The supernet learns as the preset's [search] says. Gates learn with each limit as a constraint, and give the most
-    probable nets that keep all of them, first those that make use of the limit that held them back; "one-shot" gives as
-    many random ones as `judged_nets` says, first those that are the best by the weights of the supernet.
+    probable nets that keep all of them, first those that make use of the limit that held them back. Where `judged_nets`
+    are to be judged by the weights of the supernet, a fit of these says which are probable. "one-shot" gives as many
+    random nets, first those that are the best by the weights.
 
     Args:
         name: of the strategy.
@@ -41,23 +53,42 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
     alpha_steps = 0 if name == "one-shot" else config.epochs * (steps // config.arch_interval)
     tightening = round(preset.objective.tightening * alpha_steps)
     constraints = [(limit.metric, Constraint(at_most=limit.at_most, tightening=tightening)) for limit in limits]
-    count, judge = preset.judged_nets or _JUDGED_NETS, judge_by_weights(run, supernet)
+    count, judge = preset.judged_nets, judge_by_weights(run, supernet)
+    if name == "one-shot" and not count:
+        count = _JUDGED_NETS
+    judging = evolve(run, preset=evolve(preset, judged_nets=count))
 
-    def most_probable(probs: Sequence[Tensor]) -> Iterator[Architecture]:
+    def most_probable(probs: Sequence[Tensor]) -> Iterable[Architecture]:
         return most_probable_near_limit(probs, space, limits)
 
+    def best_by_fit(probs: Sequence[Tensor]) -> Iterable[Architecture]:
+        near: list[tuple[list[Tensor], Sequence[Limit]]] = []
+
+        def first(within: Sequence[Limit]) -> Architecture:
+            trials = trials_by_weights(judging, judge, within, known={})
+            fitted = fitted_probs(space.options, trials) if trials else [*probs]
+            near.append((fitted, within))
+            return choose_within_budget(fitted, space, within)
+
+        choose_near_limit(first, probs, space, limits)
+        ((fitted, within),) = near
+        others = most_probable_within_budget(fitted, space, limits)
+        is_near = feasible_nets(space, within).fits
+        return chain(
+            most_probable_within_budget(fitted, space, within),
+            (net for net in others if not is_near(space.choices(net))),
+        )
+
     def best_by_weights(probs: Sequence[Tensor]) -> Iterable[Architecture]:
-        drawn = feasible_nets(space, limits).sample_several(count, run.generator("random nets"))
-        nets = [*map(space.architecture, drawn)]
-        values = [judge.judge(net, run.generator("judge", *space.choices(net))).value for net in nets]
-        return [nets[index] for index in sorted(range(len(nets)), key=lambda index: -values[index])]
+        trials = trials_by_weights(judging, judge, limits, known={})
+        return [space.architecture(trial.choices) for trial in sorted(trials, key=lambda trial: -trial.value)]
 
     def batches(part: Literal["weights", "alpha"], epoch: int) -> Batches:
         images = weights if part == "weights" else held_out
         return run.training_batches(images, "search", part, epoch)
 
     looks = steps * preset.batch_size * (config.warmup_epochs + config.epochs) + alpha_steps * preset.batch_size
-    if name == "one-shot":  # a forward pass is a third of what learning takes
+    if count:  # a forward pass is a third of what learning takes
         looks += count * (len(judge.statistics) + len(judge.validation)) * preset.batch_size // 3
     return SupernetStrategy(
         supernet=supernet,
@@ -69,7 +100,7 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
         ),
         train=partial(batches, "weights"),
         validation=partial(batches, "alpha"),
-        ranked=best_by_weights if name == "one-shot" else most_probable,
+        ranked=best_by_weights if name == "one-shot" else best_by_fit if count else most_probable,
         passes=looks / len(run.task.train),
         checkpoint=run.folder.search_checkpoint,
     )

@@ -31,18 +31,8 @@ def choose_by_weights(run: Run, supernet: SuperNet) -> Callable[[Sequence[Tensor
     values: dict[Choices, float] = {}
     fitted: list[Tensor] = []
 
-    def judged(limits: Sequence[Limit]) -> list[Trial]:
-        nets = feasible_nets(space, limits).sample_several(run.preset.judged_nets, run.generator("random nets"))
-        judge = judge_by_weights(run, supernet)
-        with run.reporter.bar("judging nets by inherited weights", len(nets)) as advance, tuned(run.device):
-            for choices in nets:
-                if choices not in values:
-                    values[choices] = judge.judge(space.architecture(choices), run.generator("judge", *choices)).value
-                advance()
-        return [Trial(choices=choices, value=values[choices]) for choices in nets]
-
     def choose(probs: Sequence[Tensor], limits: Sequence[Limit]) -> Architecture:
-        trials = [] if fitted else judged(limits)
+        trials = [] if fitted else trials_by_weights(run, judge_by_weights(run, supernet), limits, known=values)
         if one_shot and trials:
             return space.architecture(max(trials, key=lambda trial: trial.value).choices, name=SEARCHED)
         if trials:
@@ -50,6 +40,27 @@ def choose_by_weights(run: Run, supernet: SuperNet) -> Callable[[Sequence[Tensor
         return choose_within_budget(fitted or probs, space, limits, name=SEARCHED)
 
     return choose
+
+
+def trials_by_weights(
+    run: Run, judge: InheritedWeights[Architecture], limits: Sequence[Limit], *, known: dict[Choices, float]
+) -> list[Trial]:
+    """As many random nets within limits as the preset says, and how good they are.
+
+    Args:
+        run: of the space and the preset; shows progress.
+        judge: of nets.
+        limits: that they keep.
+        known: values of nets that are not judged again; takes those of the others.
+    """
+    space = run.task.space
+    nets = feasible_nets(space, limits).sample_several(run.preset.judged_nets, run.generator("random nets"))
+    with run.reporter.bar("judging nets by inherited weights", len(nets)) as advance, tuned(run.device):
+        for choices in nets:
+            if choices not in known:
+                known[choices] = judge.judge(space.architecture(choices), run.generator("judge", *choices)).value
+            advance()
+    return [Trial(choices=choices, value=known[choices]) for choices in nets]
 
 
 def judge_by_weights(run: Run, supernet: SuperNet) -> InheritedWeights[Architecture]:
