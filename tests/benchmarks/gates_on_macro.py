@@ -9,8 +9,9 @@ trainings. `epochs` is all that finding the net has taken in passes over the 50,
 `cost` times the MACs of whole nets, where the supernet is a narrower one or of smaller images. `found` is the best net
 by a fit of the inherited accuracies of `--judged-nets` random ones (`pnas_latency.fitted_probs`), `probable` the most
 probable one; both make use of the limit if the search was held back by it (`pnas_latency.choose_near_limit`).
-`rank_judged` is the rank correlation of inherited accuracy and truth over those random nets, `rank_random` that over
-random nets of the whole space, which is told and no part of the search.
+`rank_fit` and `rank_probable` are rank correlations with the truth over all nets that either choice was between, of the
+fit and of the probabilities; `rank_judged` is that of inherited accuracy over the judged nets, `rank_random` that over
+random nets of the whole space. The truth is no part of the search.
 
 Needs PyTorch, torchvision, and pure Python besides: no converters.
 """
@@ -43,7 +44,6 @@ from pnas_latency import (
     choose_within_budget,
     feasible_nets,
     fitted_probs,
-    most_probable_near_limit,
 )
 from pnas_ops import (
     AccuracyTable,
@@ -208,6 +208,13 @@ def rank(first: Sequence[float], second: Sequence[float]) -> float | None:
     return None if found is None else round(found, 3)
 
 
+def rank_of(probs: Sequence[torch.Tensor], nets: Sequence[Choices], table: AccuracyTable) -> float | None:
+    """The rank correlation of nets' probabilities and the truth."""
+    logarithms = [row.double().log().tolist() for row in probs]
+    probable = [sum(row[option] for row, option in zip(logarithms, net, strict=True)) for net in nets]
+    return rank(probable, [table.nets[net].accuracy for net in nets])
+
+
 @click.command()
 @click.option("--data-dir", type=click.Path(path_type=Path), required=True)
 @click.option("--table", "table_file", type=click.Path(path_type=Path), default=TABLE)
@@ -348,15 +355,22 @@ def main(
         )
         probs = space.of_choices([op.probs.detach() for op in mixed_ops(supernet)])
         values: dict[Choices, float] = {}
+        fitted: list[torch.Tensor] = []
+        between: list[Choices] = []
 
         def best_by_fit(within: Sequence[Limit]) -> Architecture:
             drawn = feasible_nets(space, within).sample_several(judged_nets, seeded_generator(seed, "judged nets"))
             inherited = accuracies(judge, space, small, [*map(space.architecture, drawn)], seed)
             values.update(zip(drawn, inherited, strict=True))
             trials = [Trial(choices=net, value=value) for net, value in values.items()]
-            return choose_within_budget(fitted_probs(space.options, trials), space, within)
+            fitted[:] = fitted_probs(space.options, trials)
+            return choose_within_budget(fitted, space, within)
 
-        probable = next(most_probable_near_limit(probs, space, limits))
+        def best_by_probs(within: Sequence[Limit]) -> Architecture:
+            between.extend(feasible_nets(space, within).every())
+            return choose_within_budget(probs, space, within)
+
+        probable = choose_near_limit(best_by_probs, probs, space, limits)
         found = choose_near_limit(best_by_fit, probs, space, limits) if judged_nets else probable
         draws = seeded_generator(seed, "random nets")
         drawn = [space.sample(draws) for _ in range(random_nets)]
@@ -373,6 +387,8 @@ def main(
         "regret": round(100 * best - truth(table, space, found), 3),
         "probable": name_of(space, probable),
         "probable_regret": round(100 * best - truth(table, space, probable), 3),
+        "rank_fit": rank_of(fitted, between, table) if fitted else None,
+        "rank_probable": rank_of(probs, between, table),
         "rank_random": rank(inherited_of_drawn, [truth(table, space, net) for net in drawn]),
         "rank_judged": rank([*values.values()], [100 * table.nets[choices].accuracy for choices in values]),
         "random": by_name(space, drawn, inherited_of_drawn),
