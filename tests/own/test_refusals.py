@@ -84,7 +84,31 @@ def test_a_name_without_a_function_and_a_file_that_is_not_there(run: Run, tmp_pa
             "from torch import nn\ndef make():\n    return nn.Linear(7, 2)\n",
             r"does not take images 2x3x16x16 \(RuntimeError: .*\): let its forward take them, or name another --res",
         ),
-        (TINY.replace("8, classes", "8, 5"), r"gives \(2, 5\), not 2 logits an image, one for each class"),
+        (
+            "from torch import nn\ndef make(classes):\n"
+            "    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, classes))\n",
+            r"has no rule, and the default one does not fit the net that make makes \(the rule returned no "
+            r"candidate for any module\): add a function rule to it",
+        ),
+        (
+            "from torch import nn\ndef make():\n    return nn.Conv3d(3, 2, 1)\n",
+            r"does not take images 2x3x16x16 \(RuntimeError: .*\): let its forward take them, or name another --res",
+        ),
+        *(
+            (
+                TINY.replace("classes),\n    )", f"classes),\n    ).{dtype}()"),
+                r"does not take images .*\): let make return it in float32, as net.float\(\) is\n",
+            )
+            for dtype in ("half", "bfloat16", "double")
+        ),
+        (
+            TINY.replace("8, classes", "8, 5"),
+            r"gives \(2, 5\), not 2 logits an image, one for each class: let its forward return such, or give loss",
+        ),
+        (
+            TINY.replace("make(classes)", "make()").replace("8, classes", "8, 5"),
+            r"gives \(2, 5\), not 2 logits an image, .*: let make take the number of classes, or give loss",
+        ),
         (TINY + "rule = 1\n", r"rule is a int, and has to be a function"),
         (TINY + "def rule(path, module, inputs):\n    return None\n", r"rule returned no candidate for any module"),
         (TINY + "def rule(path, module, inputs):\n    return 1 / 0\n", r"rule raised ZeroDivisionError"),
@@ -174,6 +198,11 @@ def test_images_of_two_sizes(which: int, run: Run, write_file: WriteFile) -> Non
             + "import torch\n",
             r"make returned a scripted net, .*: return the one that torch.jit.script",
             marks=pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:FutureWarning"),
+        ),
+        (
+            TINY.replace("return nn", "return torch.compile(nn").replace("classes),\n    )", "classes),\n    ))")
+            + "import torch\n",
+            r"make returned a compiled net, .*: return the one that torch.compile was given",
         ),
         pytest.param(
             TINY.replace("nn.Linear(8", "nnq.Linear(8") + "import torch.ao.nn.quantized as nnq\n",

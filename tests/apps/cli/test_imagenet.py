@@ -259,7 +259,14 @@ def test_a_search_that_is_interrupted_within_an_epoch_ends_as_one_that_never_sto
     [
         (lambda folder: shutil.rmtree(folder / "val"), r"has no sub-folder val: expected train/CLASS/\* and val/CLASS"),
         (lambda folder: shutil.rmtree(folder / "train" / "red"), r"train holds one class only \(blue\)"),
-        (lambda folder: (folder / "val" / "red").rename(folder / "val" / "green"), "they differ in: green, red"),
+        (
+            lambda folder: (folder / "val" / "red").rename(folder / "val" / "green"),
+            "val does not hold the classes of the training images: it lacks red and has green besides: give both the",
+        ),
+        (
+            lambda folder: [(folder / "val" / f"c{number:02}").mkdir() for number in range(14)],
+            "it has c00, c01, c02, c03, c04, c05, c06, c07, c08, c09, c10, c11, 2 more besides: give both",
+        ),
         (lambda folder: [one.unlink() for one in (folder / "val" / "red").iterdir()], "red holds no images"),
     ],
 )

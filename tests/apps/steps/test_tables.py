@@ -211,6 +211,10 @@ def test_tables_of_the_device_are_taken_over(board: str, calls: Path, tmp_path: 
         ),
         (["DAMAGED"], "DAMAGED: not JSON.*: name another table, or move it away"),
         (["NEW", "--merge", "DAMAGED"], "DAMAGED: not JSON.*: name another table, or move it away"),
+        (
+            ["NEW", "--merge", "OTHERS"],
+            "OTHERS is YAML, as tables of ProxylessNAS .*: read it with read_proxylessnas_yaml or",
+        ),
         (["FOREIGN"], "FOREIGN: .*: name another table, or move it away"),
         (["NEW", "--device", "abacus"], "there is no device 'abacus': name one of torch-cpu, torch-cuda, tflite, "),
         (
@@ -240,7 +244,9 @@ def test_what_cannot_be_is_refused_and_nothing_is_touched(
     damaged.write_text(second.read_text()[:-40])
     foreign.write_text("[1, 2]")
     places = {"FIRST": first, "NEW": tmp_path / "new.json", "NOWHERE": tmp_path / "nowhere.json", "BOARD": board}
-    places |= {"DAMAGED": damaged, "FOREIGN": foreign, "FOLDER": tmp_path}
+    others = tmp_path / "mobile_trim.yaml"
+    others.write_text("Conv-input:224x224x3-output:112x112x32:\n  count: 982\n  mean: 4.08\n  var: 0.25\n")
+    places |= {"DAMAGED": damaged, "FOREIGN": foreign, "FOLDER": tmp_path, "OTHERS": others}
     given = arguments
     for name, place in places.items():
         given = [part.replace(name, str(place)) for part in given]

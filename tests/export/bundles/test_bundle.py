@@ -79,7 +79,9 @@ def test_metadata_travels_inside_the_file_and_changes_nothing_else(
     for file in files:
         copied = tmp_path / file.name
         copied.write_bytes(file.read_bytes())
-        with pytest.raises(ValueError, match=f"{file.name} holds no metadata of PNAS"):
+        with pytest.raises(
+            ValueError, match=f"{file.name} holds no metadata of PNAS: name a file that PNAS exported, or give"
+        ):
             read_metadata(copied)
         for metadata in (METADATA, Metadata(labels=("a", "ü"), preprocessing=PREPROCESSING, raw_pixels=True)):
             write_metadata(copied, metadata)

@@ -176,7 +176,7 @@ def test_what_the_parser_itself_refuses_is_told_with_the_file(text: str, tmp_pat
 @pytest.mark.parametrize("version", [True, 1.0, "1", None])
 def test_a_version_is_a_whole_number(version: object) -> None:
     document = json.loads(to_json(digits_mbconv_space()))
-    with pytest.raises(FormatError, match=f"holds SearchSpace version {version}, expected SearchSpace version 1"):
+    with pytest.raises(FormatError, match=f"holds SearchSpace version {version!r}, expected SearchSpace version 1"):
         from_json(json.dumps(document | {"schema_version": version}), SearchSpace)
 
 

@@ -307,6 +307,21 @@ def test_what_cannot_be_a_place_is_refused_only_where_the_rule_asks_for_it(path:
         space_of(Odd(), only(path, new=nn.Conv2d(3, 3, 1)))
 
 
+def test_a_rule_is_told_by_no_inputs_what_cannot_be_a_place() -> None:
+    net = Odd()
+    inputs = {}
+
+    def rule(path: str, module: nn.Module, given: tuple[Tensor, ...]) -> None:
+        inputs[path] = given
+
+    with pytest.raises(PlaceError, match="no candidate for any module"):
+        space_of(net, rule)
+    fine = [path for path, given in inputs.items() if given]
+    assert fine == ["fine"]
+    # Rules that ship mind it: the net is no error to them.
+    assert [place.path for place in space_of(Odd(), convolutions(groups=[3])).space.places] == ["fine"]
+
+
 @pytest.mark.parametrize(
     ("candidate", "message"),
     [

@@ -31,7 +31,7 @@ from pnas_own.preset import OwnPreset
 from pnas_own.rules import default_rule
 from pnas_own.run import OwnFolder, OwnRun, OwnSettings
 from pnas_own.trial import check_net
-from pnas_supernet import ModuleSuperNet, search_space_of, seeded
+from pnas_supernet import ModuleSuperNet, PlaceError, search_space_of, seeded
 
 
 @contextmanager
@@ -66,7 +66,9 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
         data = _read_data(given, data_dir, preset, options, cache, session)
         with seeded(seed_of(options.seed, "make")):
             network = given.network(len(data.classes))
-        network.to(session.processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(session.processes.device)
+        if not any(value.ndim == 5 for value in network.parameters()):  # which PyTorch refuses to lay out so
+            network.to(memory_format=torch.channels_last)
         if not network.training:  # otherwise what is in evaluation mode is so on purpose
             network.train()
         check_net(network, data, given, preset)
@@ -156,12 +158,21 @@ def _settings(
 def _make_supernet(network: nn.Module, data: Data, given: Given, seed: int) -> ModuleSuperNet:
     example = torch.zeros(data.preprocessing.input_shape, device=next(network.parameters()).device)
     rule = given.rule or default_rule()
-    return given.call(
-        "rule",
-        lambda: search_space_of(
-            network, example, rule, name=given.name, generator=seeded_generator(seed, "architecture")
-        ),
-    )
+
+    def make() -> ModuleSuperNet:
+        try:
+            return search_space_of(
+                network, example, rule, name=given.name, generator=seeded_generator(seed, "architecture")
+            )
+        except PlaceError as error:
+            if given.rule is not None:
+                raise
+            raise UserError(
+                f"{given.path} has no rule, and the default one does not fit the net that {given.name} makes "
+                f"({error.what}): add a function rule to it, which says what may stand where"
+            ) from None
+
+    return given.call("rule" if given.rule is not None else given.name, make)
 
 
 def _tell_changes(folder: OwnFolder, settings: OwnSettings, session: Session) -> None:

@@ -1,6 +1,7 @@
 """Whether what a user's function has made is a net that can be searched and trained."""
 
 import copy
+import sys
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,11 @@ def check_made(made: Any, path: Path, name: str) -> nn.Module:
             f"{path}: {name} returned a scripted net, whose layers cannot be replaced: return the one that "
             "torch.jit.script or torch.jit.trace was given"
         )
+    if _is_compiled(made):
+        raise UserError(
+            f"{path}: {name} returned a compiled net, which would be compiled anew for every net of the search: return "
+            "the one that torch.compile was given"
+        )
     quantized = [part_path for part_path, part in made.named_modules() if isinstance(part, WeightedQuantizedModule)]
     if quantized:
         raise UserError(
@@ -56,6 +62,12 @@ def check_made(made: Any, path: Path, name: str) -> nn.Module:
         )
     _check_copies(made, path, name)
     return made
+
+
+def _is_compiled(made: nn.Module) -> bool:
+    # Where this is not imported, which takes a second, nothing has been compiled.
+    compiler = sys.modules.get("torch._dynamo.eval_frame")
+    return compiler is not None and any(isinstance(part, compiler.OptimizedModule) for part in made.modules())
 
 
 def _check_copies(made: nn.Module, path: Path, name: str) -> None:

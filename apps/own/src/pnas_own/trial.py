@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from pnas_apps.ground.errors import UserError
+from pnas_apps.run.named_functions import takes_argument
 from pnas_apps.training.training import Training
 from pnas_ops import in_one_line
 from pnas_own.data import Data
@@ -66,10 +67,14 @@ def _outputs(net: nn.Module, images: Tensor, given: Given) -> Any:
         outputs = net(images)
     except Exception as error:  # whatever a user's net raises
         shape = "x".join(map(str, images.shape))
-        way_out = "name another --resolution" if given.loaders is None else "let loaders give others"
+        other_images = "name another --resolution" if given.loaders is None else "let loaders give others"
+        dtypes = {weight.dtype for weight in net.parameters()}
+        way_out = f"let its forward take them, or {other_images}"
+        if dtypes != {images.dtype}:
+            way_out = f"let {given.name} return it in float32, as net.float() is"
         raise UserError(
             f"the net that {given.name} of {given.path} makes does not take images {shape} ({type(error).__name__}: "
-            f"{in_one_line(error)}): let its forward take them, or {way_out}"
+            f"{in_one_line(error)}): {way_out}"
         ) from None
     if not all(one.isfinite().all() for one in pytree.tree_leaves(outputs) if isinstance(one, Tensor)):
         raise UserError(
@@ -110,11 +115,11 @@ def _check_logits(outputs: Any, data: Data, given: Given) -> None:
     classes = len(data.classes)
     if isinstance(outputs, Tensor) and outputs.ndim == 2 and (not classes or outputs.shape[1] == classes):
         return
-    what = f"{tuple(outputs.shape)}" if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
+    what = f"{tuple(outputs.shape)}" if isinstance(outputs, Tensor) else f"something of type {type(outputs).__name__}"
     wanted = f"{classes} logits an image, one for each class" if classes else "logits (N, classes)"
-    way_out = (
-        f"let {given.name} take the number of classes" if given.loaders is None else f"let {given.name} end in such"
-    )
+    way_out = f"let {given.name} take the number of classes"
+    if given.loaders is not None or takes_argument(given.make):
+        way_out = "let its forward return such"
     raise UserError(
         f"the net that {given.name} of {given.path} makes gives {what}, not {wanted}: {way_out}, or give loss and "
         "score for what it gives"

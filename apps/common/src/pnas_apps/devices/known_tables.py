@@ -24,6 +24,11 @@ def read_table(path: Path) -> LatencyTable:
             f"{error.what}: give the file of their classes with --ops, or install the package that has them"
         ) from None
     except FormatError as error:
+        if path.suffix in (".yaml", ".yml"):
+            raise UserError(
+                f"{path} is YAML, as tables of ProxylessNAS and Once-for-All are: read it with "
+                "read_proxylessnas_yaml or read_ofa_yaml of pnas_latency, and name the file that save writes of it"
+            ) from None
         raise UserError(f"{error.what}: name another table, or move it away to measure anew") from None
 
 

@@ -1,6 +1,7 @@
 """Image folders with one sub-folder a class, and how they are read into memory."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -13,6 +14,8 @@ from pnas_apps.images.finding import find_images, is_junk_folder, skipped_line
 from pnas_apps.images.image_file import UnreadableImageError, read_image
 from pnas_apps.images.image_set import ImageSet
 from pnas_apps.images.unreadable import UnreadableImage, shown
+
+_SHOWN_CLASSES = 12
 
 
 def read_image_folder(
@@ -99,9 +102,19 @@ def find_classes(folder: Path, classes: tuple[str, ...] | None) -> tuple[str, ..
         raise UserError(f"{folder} holds one class only ({found[0]}): a classifier needs at least two")
     classes = classes or found
     if set(found) != set(classes):
-        names = ", ".join(sorted(set(found) ^ set(classes)))
-        raise UserError(f"{folder} does not hold the same classes as the training images; they differ in: {names}")
+        missing, more = sorted({*classes} - {*found}), sorted({*found} - {*classes})
+        differences = [f"lacks {_listed(missing)}"] if missing else []
+        differences += [f"has {_listed(more)} besides"] if more else []
+        raise UserError(
+            f"{folder} does not hold the classes of the training images: it {' and '.join(differences)}: give both the "
+            "same sub-folders"
+        )
     return classes
+
+
+def _listed(names: Sequence[str]) -> str:
+    left = len(names) - _SHOWN_CLASSES
+    return ", ".join([*names[:_SHOWN_CLASSES], *([f"{left} more"] if left > 0 else [])])
 
 
 def _is_line(name: str) -> bool:

@@ -81,7 +81,10 @@ def read_metadata(path: FilePath) -> Metadata:
         buffers = [entry.buffer for entry in tree.metadata or [] if entry.name == _KEY.encode()]
         texts = [bytes(tree.buffers[index].data) for index in buffers if index < len(tree.buffers)]
     if not texts:
-        raise ModelFileError(f"{path} holds no metadata of PNAS", "write it with write_metadata")
+        raise ModelFileError(
+            f"{path} holds no metadata of PNAS",
+            "name a file that PNAS exported, or give it some with pnas_export.write_metadata",
+        )
     try:
         return from_json(texts[0].decode(), Metadata)
     except ValueError as error:

@@ -198,7 +198,7 @@ def _from_document(document: Any, cls: type[T]) -> T:
     if schema != cls.__name__ or type(version) is not int or version != SCHEMA_VERSION:
         holds = "no schema" if schema is None else shortened(str(schema), _SHOWN_CHARACTERS)
         raise FormatError(
-            f"holds {holds} version {shortened(str(version))}, expected {cls.__name__} version {SCHEMA_VERSION}",
+            f"holds {holds} version {_shown(version)}, expected {cls.__name__} version {SCHEMA_VERSION}",
             "read it with the software that wrote it, or make it anew",
         )
     return from_dict({name: found for name, found in document.items() if name not in _HEADER}, cls)

@@ -2,6 +2,7 @@
 
 import copy
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -80,26 +81,37 @@ def _leave_inputs_alone(network: nn.Module) -> None:
 def _found(network: nn.Module, traced: Trace, replace: Rule) -> dict[str, dict[str, nn.Module]]:
     """The candidates of every place by its path, in the order of the net's `MixedOp`s."""
     stands = Counter(id(part) for _, part in network.named_modules(remove_duplicate=False))
-    owners = Counter(id(value) for _, value in network.named_parameters(remove_duplicate=False))
+    owners = Counter(value for _, value in network.named_parameters(remove_duplicate=False))
     found: dict[str, dict[str, nn.Module]] = {}
     taken: set[nn.Module | Tensor] = set()
     for path, part in network.named_modules():
         if not path or any(path.startswith(f"{outer}.") for outer in found):
             continue
-        wanted = replace(path, part, traced.inputs(part))
+        misfit = _misfit(part, traced, stands, owners)
+        wanted = replace(path, part, () if misfit else traced.inputs(part))
         if not wanted:
             continue
-        inside = Counter(id(value) for _, value in part.named_parameters(remove_duplicate=False))
-        if stands[id(part)] > 1:
-            misfit = "stands at several paths of the net"
-        elif any(owners[value] > count for value, count in inside.items()):
-            misfit = "shares weights with another part of the net"
-        else:
-            misfit = traced.misfit(part)
         if misfit:
             raise PlaceError(f"{path!r} {misfit}", "let the rule return None for it, or a place around it")
         found[path] = checked_candidates(path, part, wanted, weights={*network.parameters()}, taken=taken)
     return found
+
+
+def _misfit(part: nn.Module, traced: Trace, stands: Mapping[int, int], owners: Mapping[nn.Parameter, int]) -> str:
+    """Why a module of the net cannot be a place; empty where it can.
+
+    Args:
+        part: the module.
+        traced: a pass of the net.
+        stands: at how many paths each module is, by its `id`.
+        owners: at how many paths each parameter is.
+    """
+    inside = Counter(value for _, value in part.named_parameters(remove_duplicate=False))
+    if stands[id(part)] > 1:
+        return "stands at several paths of the net"
+    if any(owners[value] > count for value, count in inside.items()):
+        return "shares weights with another part of the net"
+    return traced.misfit(part)
 
 
 def _rest(network: nn.Module, traced: Trace, places: tuple[Place, ...], inputs: list[Tensor]) -> ModuleWorkload:
