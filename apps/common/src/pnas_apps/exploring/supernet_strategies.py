@@ -18,7 +18,6 @@ from pnas_latency import (
     Limit,
     choose_near_limit,
     choose_within_budget,
-    feasible_nets,
     fitted_probs,
     most_probable_near_limit,
     most_probable_within_budget,
@@ -72,12 +71,7 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
 
         choose_near_limit(first, probs, space, limits)
         ((fitted, within),) = near
-        others = most_probable_within_budget(fitted, space, limits)
-        is_near = feasible_nets(space, within).fits
-        return chain(
-            most_probable_within_budget(fitted, space, within),
-            (net for net in others if not is_near(space.choices(net))),
-        )
+        return chain.from_iterable(most_probable_within_budget(fitted, space, one) for one in (within, limits))
 
     def best_by_weights(probs: Sequence[Tensor]) -> Iterable[Architecture]:
         trials = trials_by_weights(judging, judge, limits, known={})

@@ -24,9 +24,9 @@ class SupernetStrategy(Generic[Net]):
         supernet: that `search` trains.
         search: by any gate; one that has begun goes on.
         train, validation: the batches of an epoch for weights and architecture, by its number, counted from 0.
-        ranked: from the probabilities of each choice's options to nets within the limits, the best first and each once,
-            such as `pnas_latency.most_probable_within_budget`, or, of "one-shot", nets in the order of their inherited
-            accuracy.
+        ranked: from the probabilities of each choice's options to nets within the limits, the best first, such as
+            `pnas_latency.most_probable_within_budget`, or, of "one-shot", nets in the order of their inherited
+            accuracy. One that comes again is passed over, since it is taken by then.
         passes: over all training images, that the search and `ranked` amount to.
         checkpoint: kept after each epoch, so that a search that was killed goes on; None for none.
     """
