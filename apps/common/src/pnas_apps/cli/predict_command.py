@@ -101,6 +101,8 @@ def predict_photos(asked: Asked, reporter: Reporter) -> None:
             reporter.console.print(prediction_table(said[-1]))
     if asked.as_json:
         reporter.console.out(json.dumps([asdict(one) for one in said], indent=1), highlight=False)
+    elif (doubt := _doubt(bundle)) is not None:
+        reporter.warn(doubt)
     if unreadable:
         raise UserError(f"not readable as an image: {', '.join(unreadable)}: name other files")
 
@@ -120,6 +122,13 @@ def _find(asked: Asked) -> tuple[Bundle, Format]:
         way_out = "finish the run with report" if name == SEARCHED else f"make one with export --net {name}"
         raise UserError(f"{asked.where} holds no bundle of the net {name!r}: {way_out}")
     return Bundle.load(path), format_for(folder.read_device())
+
+
+def _doubt(bundle: Bundle) -> str | None:
+    """What the run that a bundle lies in has told of its net, if it is the searched one."""
+    path = bundle.path.resolve()
+    run = RunFolder(path.parent)
+    return run.read_doubt() if path == run.bundle(SEARCHED) else None
 
 
 def _choose_file(bundle: Bundle, name: str | None, preferred: Format) -> Path:
