@@ -1,5 +1,6 @@
 """What a user can mend is told in one line, before anything slow, and nothing is left behind."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -286,6 +287,8 @@ def test_a_dry_run_tells_every_step_and_leaves_nothing(
     for step in ("table", "imitate", "search", "train", "export", "report"):
         assert f"\n {step} " in printed
     assert "2 nets for " in printed
+    assert re.search(r"^The original takes \d+\.\d{4} ms on torch-cpu now, 1e-06 ms are asked for\.$", printed, re.M)
+    assert "\nTo choose from: 4 candidates at 1 place.\n" in printed
     # What the run may be refused for is told before the slow steps are tried, and with what was found.
     doubt = "The net of fewest multiply-accumulates takes"
     assert printed.count(doubt) == 2
