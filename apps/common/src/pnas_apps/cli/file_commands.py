@@ -235,7 +235,7 @@ def _file_accuracies(run: Run, path: Path, only: str | None, test: Batches) -> l
         for runtime in suitable:
             model = runtime.load(path)
             batches = ((pixels if metadata.raw_pixels else prepare(pixels), labels) for pixels, labels in test)
-            counted = run.reporter.counted(f"{path.name} on {runtime.name}", batches, len(test))
+            counted = run.reporter.counted(f"{path.name} on {runtime.name}", batches, len(test), "batches")
             rows.append((f"{runtime.name} {runtime.version}", accuracy(model, counted)))
     except ValueError as error:
         raise UserError(str(error)) from error

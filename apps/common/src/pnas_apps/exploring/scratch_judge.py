@@ -106,7 +106,7 @@ class _Steps(Reporter):
         self._on_step = on_step
 
     @contextmanager
-    def bar(self, what: str, total: int) -> Iterator[Callable[..., None]]:
+    def bar(self, what: str, total: int, unit: str | None = None) -> Iterator[Callable[..., None]]:
         """Calls `on_step` whenever it is advanced."""
 
         def advance(steps: int = 1, *, text: str | None = None) -> None:

@@ -39,7 +39,7 @@ def choose_by_weights(run: Run, supernet: SuperNet) -> Callable[[Sequence[Tensor
     def choose(probs: Sequence[Tensor], limits: Sequence[Limit]) -> Architecture:
         nets = candidates(probs, limits)
         judge = judge_by_weights(run, supernet)
-        with run.reporter.bar("judging nets by inherited weights", len(nets)) as advance, tuned(run.device):
+        with run.reporter.bar("judging nets by inherited weights", len(nets), "nets") as advance, tuned(run.device):
             for net in nets:
                 choices = space.choices(net)
                 if choices not in values:
