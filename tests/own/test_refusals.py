@@ -313,7 +313,7 @@ def test_photos_that_are_too_few_are_told_before_they_are_read(
     run: Run, write_file: WriteFile, some: Callable[[int], Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     refused = run(write_file(TINY), data=some(8))
-    assert_refused(refused, "some has 12 training images, and int8 files need 16 to find their ranges on: add 4")
+    assert_refused(refused, "some has 12 training images, and int8 files need 16 to find their ranges on: add 4$")
     assert "checking photos" not in capfd.readouterr().out
 
 

@@ -66,7 +66,7 @@ def export_run(
         path = out
     wanted = [_format(text) for text in formats]
     check_int8(wanted, keep_float, fine_tune_epochs)
-    check_calibration(run.task, [*formats_in(path), *wanted])
+    check_calibration(run.task.name, len(run.task.train), [*formats_in(path), *wanted])
     try:
         network, architecture = load_network(folder), load_json(folder.architecture, Architecture)
         run = run.sized_for(architecture)
