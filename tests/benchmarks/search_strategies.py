@@ -31,8 +31,9 @@ from attrs import frozen
 
 from pnas_apps.cli.option_types import COUNT, whole
 from pnas_apps.exploring.named_strategies import STRATEGIES, make_strategy
+from pnas_apps.ground.console import SafeConsole
 from pnas_apps.ground.errors import UserError
-from pnas_apps.ground.progress import Reporter, SafeConsole
+from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.images.batches import ImageBatches
 from pnas_apps.images.image_set import measure_preprocessing

@@ -12,8 +12,9 @@ import pytest
 
 from pnas_apps.ground import progress
 from pnas_apps.ground.cache import find_cache
+from pnas_apps.ground.console import SafeConsole
 from pnas_apps.ground.errors import UserError
-from pnas_apps.ground.progress import MORE, Reporter, SafeConsole
+from pnas_apps.ground.progress import MORE, Reporter
 from pnas_apps.ground.terminal import printable
 
 HOSTILE = "a\x1b[31mred\x07\x9b2J\u202egnp.exe\r\udcff"
@@ -22,7 +23,7 @@ STEERS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
 
 def reporter(**options: Any) -> tuple[Reporter, Callable[[], str]]:
     file = io.StringIO()
-    return Reporter(SafeConsole(file=file, markup=False, **options)), file.getvalue
+    return Reporter(SafeConsole(file=file, **options)), file.getvalue
 
 
 def test_no_name_steers_the_terminal() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from attrs import evolve, field, frozen
 
-from pnas_apps.ground.progress import Reporter, SafeConsole
+from pnas_apps.ground.console import SafeConsole
+from pnas_apps.ground.progress import Reporter
 from pnas_apps.images.source import ImageSource
 from pnas_apps.run.file_hashes import FileHashes
 from pnas_apps.run.folder import NetworkFolder

@@ -14,7 +14,8 @@ from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from pnas_apps.ground.terminal import printable, readable_width
+from pnas_apps.ground.console import SafeConsole
+from pnas_apps.ground.terminal import printable
 
 Item = TypeVar("Item")
 
@@ -33,8 +34,7 @@ def reporter_on_stdout() -> Iterator["Reporter"]:
     """A reporter with a descriptor of its own: a converter's noise is kept from stdout, and its progress is not."""
     file = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
     try:
-        # Without markup: a path, a command or "pip install 'a[b]'" is printed as it is.
-        reporter = Reporter(SafeConsole(file=file, markup=False, emoji=False))
+        reporter = Reporter(SafeConsole(file=file))
         try:
             yield reporter
         finally:
@@ -43,23 +43,6 @@ def reporter_on_stdout() -> Iterator["Reporter"]:
         # What is left to write when the reader of a pipe has gone is for nobody.
         with suppress(BrokenPipeError):
             file.close()
-
-
-class SafeConsole(Console):
-    """A console that no name can steer, see `printable`, and that is wide enough for a table whatever COLUMNS says."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.width = readable_width(self.width)
-
-    def render_str(self, text: str, **options: Any) -> Text:
-        """All texts come by here."""
-        return super().render_str(printable(text), **options)
-
-    def on_broken_pipe(self) -> None:
-        """Rich would redirect stdout, which is not where this one writes."""
-        self.quiet = True
-        raise BrokenPipeError
 
 
 class Reporter:
