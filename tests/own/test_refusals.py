@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from command_line import assert_refused
 from own_nets import TINY, Run, WriteFile
+from pnas_apps.ground.errors import UserError
 from pnas_export import CommandMetric, DeviceError
 from pnas_own import dry_run
 from pnas_own.cli import main
@@ -315,6 +316,16 @@ def test_photos_that_are_too_few_are_told_before_they_are_read(
     refused = run(write_file(TINY), data=some(8))
     assert_refused(refused, "some has 12 training images, and int8 files need 16 to find their ranges on: add 4$")
     assert "checking photos" not in capfd.readouterr().out
+
+
+def test_few_photos_are_enough_where_no_int8_file_ships(
+    run: Run, write_file: WriteFile, some: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reach(*_: object, **__: object) -> None:
+        raise UserError("reached")
+
+    monkeypatch.setattr(dry_run, "try_device", reach)
+    assert_refused(run(write_file(TINY), "--dry-run", "--device", "torch-cpu", data=some(8)), "reached")
 
 
 def test_photos_of_which_too_few_can_be_read_are_told(

@@ -16,7 +16,7 @@ from pnas_apps.run.folder import SEARCHED, RunFolder, holds_bundle
 from pnas_apps.run.prediction import Prediction, most_probable
 from pnas_apps.showing.prediction_table import prediction_table
 from pnas_export import Bundle, Format, as_png, file_name
-from pnas_ops import write_atomically
+from pnas_ops import parse_json, write_atomically
 
 _SHOWN_CLASSES = 5
 
@@ -125,10 +125,17 @@ def _find(asked: Asked) -> tuple[Bundle, Format]:
 
 
 def _doubt(bundle: Bundle) -> str | None:
-    """What the run that a bundle lies in has told of its net, if it is the searched one."""
+    """What the run that a bundle lies in told of its net at the end; None where there is no such line to be read."""
     path = bundle.path.resolve()
     run = RunFolder(path.parent)
-    return run.read_doubt() if path == run.bundle(SEARCHED) else None
+    if path != run.bundle(SEARCHED):
+        return None
+    try:
+        found = parse_json(run.results.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    doubt = found.get("doubt") if isinstance(found, dict) else None
+    return doubt if isinstance(doubt, str) else None
 
 
 def _choose_file(bundle: Bundle, name: str | None, preferred: Format) -> Path:

@@ -243,15 +243,6 @@ class KeptRun(ABC, Generic[AnySettings]):
             return {}
         return {step: float(seconds) for step, seconds in found.items()}
 
-    def read_doubt(self) -> str | None:
-        """The doubt in the searched net that the run ended with; None without one, and where nothing can be read."""
-        try:
-            found = parse_json(self.results.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        doubt = found.get("doubt") if isinstance(found, dict) else None
-        return doubt if isinstance(doubt, str) else None
-
     def clear_leftovers(self) -> None:
         """Removes what processes were writing here when they were killed."""
         for folder in (self.path, self.compared, *(self.path / "networks").glob("*"), *self.compared.glob("*")):
