@@ -12,8 +12,8 @@ class Interrupted(Reporter):
         super().__init__(reporter.console)
         self._step = step
 
-    def bar(self, what: str, total: int):
-        outer = super().bar(what, total)
+    def bar(self, what: str, *counted):
+        outer = super().bar(what, *counted)
         steps = itertools.count(1)
 
         class Bar:

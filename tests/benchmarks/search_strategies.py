@@ -31,8 +31,9 @@ from attrs import frozen
 
 from pnas_apps.cli.option_types import COUNT, whole
 from pnas_apps.exploring.named_strategies import STRATEGIES, make_strategy
+from pnas_apps.ground.console import SafeConsole
 from pnas_apps.ground.errors import UserError
-from pnas_apps.ground.progress import Reporter, SafeConsole
+from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.images.batches import ImageBatches
 from pnas_apps.images.image_set import measure_preprocessing
@@ -156,7 +157,7 @@ def proxies(
     yield told("macs", [MACS.of(net) for net in drawn.values()])
     for name, judge, looked_at in judges:
         values = []
-        for choices, net in reporter.counted(name, drawn.items(), len(drawn)):
+        for choices, net in reporter.counted(name, drawn.items(), len(drawn), "nets"):
             place = {"proxy": name, "net": "".join(map(str, choices))} | looked_at
             value = next((line["value"] for line in known if place.items() <= line.items()), None)
             if value is None:
@@ -223,7 +224,9 @@ def main(
     kinds = list(product(limits, names or STRATEGIES))
     searches = [(limit, name, seed) for limit, name in kinds for seed in range(seeds)]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        done = reporter.counted("searches", pool.map(partial(regrets, table, counts), searches), len(searches))
+        done = reporter.counted(
+            "searches", pool.map(partial(regrets, table, counts), searches), len(searches), "searches"
+        )
         for limit, name in kinds:
             runs = [next(done) for _ in range(seeds)]
             for count, found in zip(counts, zip(*runs, strict=True), strict=True):

@@ -1,5 +1,6 @@
 """What a user can mend is told in one line, before anything slow, and nothing is left behind."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 
 from command_line import assert_refused
 from own_nets import TINY, Run, WriteFile
+from pnas_apps.ground.errors import UserError
 from pnas_export import CommandMetric, DeviceError
 from pnas_own import dry_run
 from pnas_own.cli import main
@@ -315,6 +317,8 @@ def test_a_dry_run_tells_every_step_and_leaves_nothing(
     for step in ("table", "imitate", "search", "train", "export", "report"):
         assert f"\n {step} " in printed
     assert "2 nets for " in printed
+    assert re.search(r"^The original takes \d+\.\d{4} ms on torch-cpu now, 1e-06 ms are asked for\.$", printed, re.M)
+    assert "\nTo choose from: 4 candidates at 1 place.\n" in printed
     # What the run may be refused for is told before the slow steps are tried, and with what was found.
     doubt = "The net of fewest multiply-accumulates takes"
     assert printed.count(doubt) == 2
@@ -339,8 +343,18 @@ def test_photos_that_are_too_few_are_told_before_they_are_read(
     run: Run, write_file: WriteFile, some: Callable[[int], Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     refused = run(write_file(TINY), data=some(8))
-    assert_refused(refused, "some has 12 training images, and int8 files need 16 to find their ranges on: add 4")
+    assert_refused(refused, "some has 12 training images, and int8 files need 16 to find their ranges on: add 4$")
     assert "checking photos" not in capfd.readouterr().out
+
+
+def test_few_photos_are_enough_where_no_int8_file_ships(
+    run: Run, write_file: WriteFile, some: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reach(*_: object, **__: object) -> None:
+        raise UserError("reached")
+
+    monkeypatch.setattr(dry_run, "try_device", reach)
+    assert_refused(run(write_file(TINY), "--dry-run", "--device", "torch-cpu", data=some(8)), "reached")
 
 
 def test_photos_of_which_too_few_can_be_read_are_told(

@@ -60,6 +60,7 @@ REFUSED = [
     ("own", ("report", "here"), "here holds no run"),
     # As of a shell's variable that has no value: not the working directory.
     ("cifar10", ("run", "--data-dir", ""), "the path of --data-dir is empty: name one"),
+    ("cifar10", ("run", "--data-dir", " \t"), "the path of --data-dir is empty: name one"),
     ("cifar10", ("run", *BUDGET, "--table", ""), "the path of --table is empty: name one"),
     ("cifar10", ("report", ""), "the path of RUN is empty: name one"),
     ("cifar10", ("predict", "here", ""), "the path of PHOTO... is empty: name one"),

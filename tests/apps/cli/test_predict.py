@@ -126,6 +126,28 @@ def test_a_run_gives_the_file_that_its_device_takes(
     assert one["file"] == "model-int8.tflite"
 
 
+def test_a_doubt_in_a_net_is_told_to_people_beside_what_it_says(
+    digits: tuple[list[Path], Tensor, Tensor], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run, photo, doubt = tmp_path / "run", digits[0][0], "The net is [no] better than always naming one class"
+    shutil.copytree(RUN, run)
+    shutil.copytree(run / "bundle", run / "bundle-other")
+    results = json.loads((run / "results.json").read_text())
+    (run / "results.json").write_text(json.dumps({**results, "doubt": doubt}))
+
+    def printed(*arguments: object) -> str:
+        capfd.readouterr()
+        assert CliRunner().invoke(cifar10, ["predict", *map(str, arguments)]).exit_code == 0
+        return capfd.readouterr().out
+
+    for where in (run, run / "bundle"):
+        assert printed(where, photo).splitlines()[-1] == doubt
+        assert "better" not in printed(where, photo, "--json")
+    assert doubt not in printed(run, photo, "--net", "other")  # the doubt is of the searched one
+    (run / "results.json").write_text("{")
+    assert "better" not in printed(run, photo)
+
+
 @pytest.mark.parametrize(
     ("name", "dtype", "expected"),
     [

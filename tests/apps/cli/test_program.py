@@ -18,6 +18,7 @@ from PIL import Image
 
 import pnas_apps.steps.table
 from command_line import assert_refused
+from pnas_apps.cli.options import DRY_RUN
 from pnas_apps.cli.program import Program
 from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.lock import held_folder
@@ -310,6 +311,52 @@ def test_a_signal_that_ends_a_program_leaves_one_line(stop: signal.Signals) -> N
     line = "error: interrupted: the same command, given again, goes on from what was kept\n"
     assert (result.exit_code, result.stderr, left) == (128 + stop, line, ["a with block"])
     assert signal.getsignal(stop) is before
+
+
+TWICE = """
+import atexit, os, signal
+import click
+from pnas_apps.cli.program import Program
+
+@click.group(cls=Program)
+def program():
+    pass
+
+def stop():
+    os.kill(os.getpid(), signal.SIGINT)
+
+@program.command()
+def work():
+    atexit.register(stop)
+    try:
+        stop()
+    finally:
+        stop()
+        print("ended")
+
+program()
+"""
+
+
+def test_ctrl_c_pressed_twice_leaves_one_line_too() -> None:
+    """The second comes while the program ends what it holds, and while Python ends."""
+    finished = subprocess.run([sys.executable, "-c", TWICE, "work"], capture_output=True, text=True, check=False)
+    assert (finished.returncode, finished.stdout) == (130, "ended\n")
+    assert finished.stderr == "error: interrupted: the same command, given again, goes on from what was kept\n"
+
+
+def test_an_interrupted_dry_run_says_that_it_begins_anew() -> None:
+    @click.group(cls=Program)
+    def program() -> None: ...
+
+    @program.command()
+    @DRY_RUN
+    def work(dry_run: bool) -> None:
+        raise KeyboardInterrupt
+
+    dry = CliRunner().invoke(program, ["work", "--dry-run"])
+    assert (dry.exit_code, "goes on" in dry.stderr, "begins anew" in dry.stderr) == (130, False, True)
+    assert "goes on from what was kept" in CliRunner().invoke(program, ["work"]).stderr
 
 
 def test_a_run_whose_hashes_are_gone_says_so(

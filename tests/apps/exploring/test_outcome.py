@@ -8,6 +8,7 @@ from statistics import fmean
 import numpy as np
 import pytest
 from attrs import evolve
+from matplotlib.ticker import PercentFormatter
 from rich.console import Console
 
 from pnas_apps.exploring.entries import Group
@@ -100,8 +101,14 @@ def test_a_value_is_told_with_its_standard_error() -> None:
 def test_what_judging_takes_is_told_as_finely_as_it_is_known() -> None:
     settings = ExplorationSettings(strategy="random", nets=40, random_nets=0)
     line = effort_line(settings, 1.1333, 900)
-    assert "on 900 held-out images, so that a value of 50% is +- 1.7%: 1.1 passes over the training images" in line
+    assert "on 900 held-out images, so that a value of 50% is +- 1.7%: 1.13 passes over the training images" in line
     assert "each, 45 in all (a pass learns from each of them once" in line
+    few = evolve(settings, nets=5)
+    for passes, told in ((1.2333, "1.23"), (1.24, "1.24"), (2.0, "2"), (1 / 3, "0.33"), (45.2, "45.2")):
+        found = re.search(r": (\S+) passes over the training images each, (\S+) in all", effort_line(few, passes, 900))
+        assert found is not None
+        assert found[1] == told
+        assert shown_passes(5 * float(found[1])) == found[2] == shown_passes(5 * passes)
     assert effort_line(evolve(settings, judge="synflow"), None, None).endswith("40 nets by random, judged by synflow")
     assert [*map(shown_passes, (1 / 3, 2.5, 9.94, 10.4, 12345.6))] == ["0.33", "2.5", "9.9", "10", "12,346"]
 
@@ -112,8 +119,11 @@ def test_the_picture_has_a_curve_of_each_and_the_front() -> None:
     curves = {line.get_label(): [float(value) for value in np.asarray(line.get_ydata())] for line in best.lines}
     assert curves == {
         "evolution, best so far": [0.5, 0.9, 0.9, 0.9, 0.9],
-        "random search: mean best of as many of 1 random nets": [0.2],
+        "random search, best so far: mean over all orders of its 1 net": [0.2],
     }
+    assert [panel.yaxis.get_major_formatter()(0.75) for panel in (best, front)] == ["75%", "75%"]
+    (proxy,) = draw_exploration(explored(net(0, 0.5), net(1, 75.0)), value_name="synflow").axes
+    assert not isinstance(proxy.yaxis.get_major_formatter(), PercentFormatter)
     assert (best.get_xlabel(), front.get_xlabel()) == ("passes over the training images", "macs")
     (alone,) = draw_exploration(explored(*nets[:5]), value_name="accuracy").axes
     assert len(alone.lines) == 1

@@ -6,22 +6,24 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pnas_apps.ground import progress
 from pnas_apps.ground.cache import find_cache
+from pnas_apps.ground.console import SafeConsole
 from pnas_apps.ground.errors import UserError
-from pnas_apps.ground.progress import MORE, Reporter, SafeConsole
+from pnas_apps.ground.progress import MORE, Reporter
 from pnas_apps.ground.terminal import printable
 
 HOSTILE = "a\x1b[31mred\x07\x9b2J\u202egnp.exe\r\udcff"
 STEERS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
 
 
-def reporter(**options: bool) -> tuple[Reporter, Callable[[], str]]:
+def reporter(**options: Any) -> tuple[Reporter, Callable[[], str]]:
     file = io.StringIO()
-    return Reporter(SafeConsole(file=file, markup=False, **options)), file.getvalue
+    return Reporter(SafeConsole(file=file, **options)), file.getvalue
 
 
 def test_no_name_steers_the_terminal() -> None:
@@ -42,26 +44,26 @@ def test_a_log_file_hears_of_a_long_step_every_half_minute(monkeypatch: pytest.M
     clock = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
     one, printed = reporter()
-    with one.bar("searching", 1000) as advance:
+    with one.bar("searching", 1000, "steps") as advance:
         for step in range(100):
             clock[0] += 1.0
             advance(10, text=f"epoch {step // 20}" if step % 20 == 19 else None)
     assert printed().splitlines() == [
-        "  searching: 300 of 1,000 after 0:30, epoch 0",
-        "  searching: 600 of 1,000 after 1:00, epoch 2",
-        "  searching: 900 of 1,000 after 1:30, epoch 3",
-        "  searching: 1,000 of 1,000 in 1:40, epoch 4",
+        "  searching: 300 of 1,000 steps after 0:30, epoch 0",
+        "  searching: 600 of 1,000 steps after 1:00, epoch 2",
+        "  searching: 900 of 1,000 steps after 1:30, epoch 3",
+        "  searching: 1,000 of 1,000 steps in 1:40, epoch 4",
     ]
 
 
 def test_the_parts_of_a_bar_are_told_as_one() -> None:
     one, printed = reporter()
-    with one.bar_of_parts("training", 6) as parts:
+    with one.bar_of_parts("training", 6, "steps") as parts:
         for name in ("first", "second"):
             with parts.bar(name, 3) as advance:
                 advance(2)
                 advance(1, text="97%")
-    assert printed() == "  training: 6 of 6 in 0:00, second: 97%\n"
+    assert printed() == "  training: 6 of 6 steps in 0:00, second: 97%\n"
 
 
 def test_phases_are_told_each() -> None:
@@ -69,7 +71,7 @@ def test_phases_are_told_each() -> None:
     with one.phases() as update:
         update("converting", 1, 1)
         update("measuring", 5, 5)
-    assert printed() == "  converting: 1 of 1 in 0:00\n  measuring: 5 of 5 in 0:00\n"
+    assert printed() == "  converting: 100% in 0:00\n  measuring: 100% in 0:00\n"
 
 
 def test_a_bar_never_goes_back_and_keeps_its_total(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,10 +81,10 @@ def test_a_bar_never_goes_back_and_keeps_its_total(monkeypatch: pytest.MonkeyPat
     with one.phases() as update:
         for done, total in told:
             update("measuring", done, total)
-    shown = re.findall(r"measuring: (\d+) of (\d+)", printed())
+    shown = re.findall(r"measuring: (\d+)%", printed())
     # A bar that is full, and yet goes on, says why.
     assert [line.endswith(f", {MORE}") for line in printed().splitlines()] == [False] * 3 + [True] * 2 + [False] * 2
-    assert shown == [(done, "100") for done in ("0", "50", "100", "100", "100", "100", "100")]
+    assert shown == ["0", "50", "100", "100", "100", "100", "100"]
     terminal, drawn = reporter(force_terminal=True)
     with terminal.phases() as update:
         for done, total in told[:-1]:
@@ -108,7 +110,7 @@ def test_a_phase_that_comes_again_begins_anew(again: tuple[int, ...]) -> None:
     with one.phases() as update:
         for done in (0, 5, *again):
             update("trying", done, 5)
-    assert printed() == "  trying: 2 of 5 in 0:00\n"
+    assert printed() == "  trying: 40% in 0:00\n"
 
 
 def test_a_total_that_is_not_known_at_first_is_taken_when_it_is() -> None:
@@ -116,12 +118,36 @@ def test_a_total_that_is_not_known_at_first_is_taken_when_it_is() -> None:
     with one.phases() as update:
         update("reading", 0, 0)
         update("reading", 3, 4)
-    assert printed() == "  reading: 3 of 4 in 0:00\n"
+    assert printed() == "  reading: 75% in 0:00\n"
     terminal, drawn = reporter(force_terminal=True)
     with terminal.phases() as update:
         update("reading", 0, 0)
         update("reading", 3, 4)
     assert "75%" in drawn()
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (120, "search: sampled nets 75.0%, 1.234 ms, entropy 0.52"),
+        (75, "search: sampled nets 75.0%, 1.234 ms"),
+        (65, "search: sampled nets 75.0%"),
+        (60, "00:00"),
+    ],
+)
+def test_a_narrow_terminal_leaves_out_the_last_parts_of_a_remark_whole(columns: int, shown: str) -> None:
+    one, drawn = reporter(force_terminal=True, width=columns)
+    with one.bar("searching", 1, "steps") as advance:
+        advance(text="search: sampled nets 75.0%, 1.234 ms, entropy 0.52")
+    assert re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn()).rstrip().endswith(f" {shown}")
+    assert "0…" not in drawn()
+
+
+def test_a_share_is_not_told_before_it_is_reached() -> None:
+    one, printed = reporter()
+    with one.bar("trying", 1000) as advance:
+        advance(999)
+    assert printed() == "  trying: 99% in 0:00\n"
 
 
 def test_work_that_knows_its_share_is_told_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,13 +156,13 @@ def test_work_that_knows_its_share_is_told_by_it(monkeypatch: pytest.MonkeyPatch
     with one.shares("trying") as tell:
         for share in (0.25, 0.5, 1.5):
             tell(share)
-    assert re.findall(r"trying: (\d+) of 100", printed()) == ["0", "25", "50", "100", "100", "100"]
+    assert re.findall(r"trying: (\d+)%", printed()) == ["0", "25", "50", "100", "100", "100"]
 
 
 @pytest.mark.parametrize("terminal", [False, True])
 def test_a_loop_that_an_error_leaves_writes_nothing_once_the_console_is_closed(terminal: bool) -> None:
     one, printed = reporter(force_terminal=terminal)
-    items = one.counted("reading", [1, 2, 3], 3)
+    items = one.counted("reading", [1, 2, 3], 3, "numbers")
     assert next(items) == 1
     one.close()
     before = printed()
@@ -162,7 +188,7 @@ from pnas_cifar10.cli import main
 @main.command()
 def talk():
     with reporter_on_stdout() as reporter:
-        items = reporter.counted("reading", range(10**6), 10**6)
+        items = reporter.counted("reading", range(10**6), 10**6, "numbers")
         for item in items:
             reporter.console.print(f"line {item}")
             if item == 5000:

@@ -41,9 +41,9 @@ def test_the_page_says_what_the_run_found_and_loads_nothing(run: RunFolder) -> N
         assert f"{100 * net.test_accuracy:.2f}%" in page
         assert f"{net.measured.latency_ms:.4f}" in page
     assert f"{landing.target_ms:.4f} asked for" in page
-    assert page.count("The latency to believe is the measured one here") == 1
-    assert 'Under "What was asked" all is told at the speed' in page
-    assert 'Under "The files" each was timed in turns' in page
+    assert page.count("the one to believe, at the top too") == 1
+    assert 'Under "What was asked": at the speed when the table was made' in page
+    assert 'Under "The files": in turns with one another' in page
     tags = Tags()
     tags.feed(page)
     assert tags.open == []
@@ -61,8 +61,8 @@ def test_the_page_says_what_the_run_found_and_loads_nothing(run: RunFolder) -> N
 @pytest.mark.parametrize(
     ("asked", "judged", "said"),
     [
-        (True, True, 'Under "What was asked" and "Did it pay?" all is told at the speed'),
-        (False, True, 'Under "Did it pay?" all is told at the speed'),
+        (True, True, 'Under "What was asked" and "Did it pay?": at the speed when the table was made'),
+        (False, True, 'Under "Did it pay?": at the speed when the table was made'),
         (False, False, None),
     ],
 )
@@ -76,7 +76,7 @@ def test_only_where_milliseconds_stand_their_speed_is_told(
         verdict = load_json(SAMPLE.parent / "compared-run" / "results.json", RunResults).verdict
         save_json(evolve(results, verdict=verdict), run.results)
     page = write_page(run).read_text()
-    assert page.count("all is told at the speed") == (said is not None)
+    assert page.count("at the speed when the table was made") == (said is not None)
     assert said is None or said in page
 
 

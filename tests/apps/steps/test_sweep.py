@@ -237,10 +237,10 @@ def test_a_sweep_that_is_interrupted_anywhere_ends_as_one_that_never_was(
     class InterruptedIn(Reporter):
         begun = 0
 
-        def bar(self, what: str, total: int) -> Any:
+        def bar(self, what: str, *counted: Any) -> Any:
             self.begun += what == bar
             interrupts = what == bar and self.begun == count
-            return (Interrupted(self, 5) if interrupts else super()).bar(what, total)
+            return (Interrupted(self, 5) if interrupts else super()).bar(what, *counted)
 
     run = make_sweep(tmp_path / "stopped")
     with pytest.raises(KeyboardInterrupt):
@@ -314,7 +314,7 @@ def test_a_sweep_of_one_aim_finds_what_its_search_finds(tmp_path: Path) -> None:
     told = run.reporter.console.file
     assert isinstance(told, io.StringIO)
     # Accuracies that are not those of a net.
-    assert re.search(r"search: sampled nets [\d.]+% on training images, [\d.]+ ms, entropy", told.getvalue())
+    assert re.search(r"search: sampled nets [\d.]+% in training, [\d.]+ ms, entropy", told.getvalue())
 
 
 @pytest.mark.parametrize("alpha", [False, True])

@@ -185,4 +185,4 @@ def _grid_table(name: str, candidates: Sequence[_Candidate]) -> Table:
 
 def _with_progress(items: Sequence[Item], output: Output, reporter: Reporter) -> Iterable[Item]:
     """The items, with progress where that does not get into the JSON."""
-    return items if output.as_json else reporter.counted("scaling", items, len(items))
+    return items if output.as_json else reporter.counted("scaling", items, len(items), "nets")

@@ -1,6 +1,6 @@
 """From a command line to a run, new or begun: what can be refused is refused here, before anything slow."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from pnas_apps.cli.options import RUNS
 from pnas_apps.cli.run_options import RunOptions
 from pnas_apps.devices.columns import command_metrics, try_metrics
 from pnas_apps.devices.known_tables import read_table
-from pnas_apps.devices.target import check_file_limits, target_device
+from pnas_apps.devices.target import bundle_formats, check_file_limits, target_device
 from pnas_apps.ground.cache import Cache, find_cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.gpus import check_precisions
@@ -20,10 +20,11 @@ from pnas_apps.ground.randomness import seed_of, seeded_generator
 from pnas_apps.ground.session import Session
 from pnas_apps.run.lock import held_folder, held_unfinished_folder
 from pnas_apps.run.trusted_code import trust
+from pnas_apps.steps.export import check_calibration
 from pnas_apps.steps.table import TableChoice, check_limits
-from pnas_export import MIN_CALIBRATION_IMAGES
+from pnas_export import MIN_CALIBRATION_IMAGES, Format
 from pnas_ops import ModuleSpace
-from pnas_own.data import Data, check_calibration
+from pnas_own.data import Data
 from pnas_own.folder_data import read_folder
 from pnas_own.given import Given, read_given
 from pnas_own.loader_data import read_loaders
@@ -63,7 +64,7 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
             folder.refuse_finished()
             folder.refuse_foreign()
             held.enter_context(held_folder(folder.path))
-        data = _read_data(given, data_dir, preset, options, cache, session)
+        data = _read_data(given, data_dir, preset, options, bundle_formats(device), cache, session)
         with seeded(seed_of(options.seed, "make")):
             network = given.network(len(data.classes))
         network.to(session.processes.device)
@@ -117,12 +118,20 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
 
 
 def _read_data(
-    given: Given, data_dir: Path, preset: OwnPreset, options: RunOptions, cache: Cache, session: Session
+    given: Given,
+    data_dir: Path,
+    preset: OwnPreset,
+    options: RunOptions,
+    formats: Sequence[Format],
+    cache: Cache,
+    session: Session,
 ) -> Data:
     if not data_dir.is_dir():
         raise UserError(f"{data_dir} is not a folder: name another --data-dir")
     if given.loaders is None:
-        return read_folder(data_dir, preset, seed=options.seed, check=options.check, cache=cache, session=session)
+        return read_folder(
+            data_dir, preset, formats=formats, seed=options.seed, check=options.check, cache=cache, session=session
+        )
     data = read_loaders(given, data_dir, seed=options.seed, device=session.processes.device)
     if data.sizes[0] < preset.search.arch_interval:
         raise UserError(
@@ -130,7 +139,7 @@ def _read_data(
             f"choice learns, {preset.search.arch_interval}: give --search-arch-interval {data.sizes[0]}, or let "
             "loaders give more"
         )
-    check_calibration(data.name, len(data.calibration(MIN_CALIBRATION_IMAGES)))
+    check_calibration(data.name, len(data.calibration(MIN_CALIBRATION_IMAGES)), formats, or_else="")
     return data
 
 

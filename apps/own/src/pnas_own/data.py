@@ -4,8 +4,6 @@ from typing import Literal, Protocol
 
 from torch import Tensor
 
-from pnas_apps.ground.errors import UserError
-from pnas_export import MIN_CALIBRATION_IMAGES
 from pnas_ops import Batches, Preprocessing
 
 Part = Literal["weights", "choice", "all"]
@@ -42,12 +40,3 @@ class Data(Protocol):
 
     def calibration(self, count: int) -> Tensor:
         """At most so many training images, as uint8 pixels (N, 3, H, W)."""
-
-
-def check_calibration(name: str, found: int) -> None:
-    """Raises a UserError for fewer training images of `name` than int8 files need."""
-    if found < MIN_CALIBRATION_IMAGES:
-        raise UserError(
-            f"{name} has {found} training images, and int8 files need {MIN_CALIBRATION_IMAGES} to find their "
-            f"ranges on: add {MIN_CALIBRATION_IMAGES - found}"
-        )

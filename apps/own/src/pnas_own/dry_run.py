@@ -7,6 +7,7 @@ from pnas_apps.devices.target import bundle_formats, target_device
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.run.folder import SEARCHED, holds_bundle
 from pnas_apps.run.reckoned import Reckoned, ReckonedStep
+from pnas_apps.showing.run_tables import of_batch
 from pnas_apps.steps.budget_doubt import budget_doubt
 from pnas_apps.steps.device_trial import try_device
 from pnas_apps.steps.dry_run import SEARCH_S, TRAININGS_S
@@ -15,7 +16,7 @@ from pnas_apps.steps.reckoned_steps import LANDINGS, epochs_done, export_s
 from pnas_apps.steps.table import TableChoice, known_table
 from pnas_apps.training.training import Training
 from pnas_export import file_name
-from pnas_ops import counted
+from pnas_ops import DeviceInfo, counted
 from pnas_own.run import ORIGINAL, OwnRun
 from pnas_own.trial import known_classes
 from pnas_supernet import ProxylessNAS, has_checkpoint, imitate
@@ -72,7 +73,17 @@ def dry_run(run: OwnRun, choice: TableChoice) -> Reckoned:
         steps=(table, imitation, search, training, export, report),
         on_gpu=run.session.processes.device.type == "cuda",
         measured_s=time.perf_counter() - began,
+        notes=_notes(run, device.info, trial.net_ms),
         doubts=() if doubt is None else (doubt,),
+    )
+
+
+def _notes(run: OwnRun, device: DeviceInfo, original_ms: float) -> tuple[str, ...]:
+    target_ms, space = run.budget.latency_ms, run.space
+    asked = "" if target_ms is None else f", {target_ms:g} ms are asked for"
+    return (
+        f"The original takes {original_ms:.4f} ms{of_batch(device)} on {run.target.name} now{asked}.",
+        f"To choose from: {counted(sum(space.options), 'candidate')} at {counted(len(space.places), 'place')}.",
     )
 
 

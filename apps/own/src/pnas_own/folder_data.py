@@ -1,5 +1,6 @@
 """Photographs in a folder with one sub-folder a class, read as `pnas-imagenet` reads them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,10 +15,12 @@ from pnas_apps.images.splitting import split_share
 from pnas_apps.photos.photo_set import find_photos
 from pnas_apps.photos.photo_source import PhotoSource
 from pnas_apps.run.task import readable_parts
+from pnas_apps.steps.export import check_calibration
 from pnas_apps.steps.net_export import spread
 from pnas_apps.steps.search_images import check_interval
+from pnas_export import Format
 from pnas_ops import Batches, Preprocessing
-from pnas_own.data import Part, check_calibration
+from pnas_own.data import Part
 from pnas_own.preset import OwnPreset
 
 _PIXEL_BATCH = 256
@@ -66,7 +69,14 @@ class FolderData:
 
 
 def read_folder(
-    folder: Path, preset: OwnPreset, *, seed: int, check: bool, cache: Cache, session: Session
+    folder: Path,
+    preset: OwnPreset,
+    *,
+    formats: Sequence[Format],
+    seed: int,
+    check: bool,
+    cache: Cache,
+    session: Session,
 ) -> FolderData:
     """The photographs under `folder/train/CLASS`, and `folder/val/CLASS` or `folder/test/CLASS`; or under
     `folder/CLASS`, where a share of every class is for the test.
@@ -74,6 +84,7 @@ def read_folder(
     Args:
         folder: holds them.
         preset: how many are held out, and how they are seen.
+        formats: of the files that ship: int8 ones need some images.
         seed: of what is held out, and of every batch.
         check: whether every photo is read once, now.
         cache: remembers those that can be read.
@@ -84,7 +95,7 @@ def read_folder(
     """
     name = folder.resolve().name
     train, test = _found(folder, preset, seed, session)
-    weights, choice = _search_parts(name, train, preset, seed)  # too few are refused before they are read
+    weights, choice = _search_parts(name, train, preset, formats, seed)  # too few are refused before they are read
     if check:
         train, test = readable_parts(
             (train, test),
@@ -93,7 +104,7 @@ def read_folder(
             cache=cache,
             reporter=session.reporter,
         )
-        weights, choice = _search_parts(name, train, preset, seed)
+        weights, choice = _search_parts(name, train, preset, formats, seed)
     unreadable = UnreadablePhotos(
         len(train) + len(test), max_share=preset.max_corrupt_share, tell=session.reporter.line
     )
@@ -108,13 +119,15 @@ def read_folder(
     )
 
 
-def _search_parts(name: str, train: PhotoSource, preset: OwnPreset, seed: int) -> tuple[PhotoSource, PhotoSource]:
+def _search_parts(
+    name: str, train: PhotoSource, preset: OwnPreset, formats: Sequence[Format], seed: int
+) -> tuple[PhotoSource, PhotoSource]:
     """Those for the weights and those for the choice; a UserError for training images that are too few for a run."""
     weights, choice = split_share(
         train, preset.validation_share, seeded_generator(seed, "split"), flag="--validation-share"
     )
     check_interval(len(weights), len(train), preset.batch_size, preset.search.arch_interval)
-    check_calibration(name, len(train))
+    check_calibration(name, len(train), formats, or_else="")
     return weights, choice
 
 

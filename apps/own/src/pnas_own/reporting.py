@@ -1,16 +1,16 @@
 """What a run found: both nets side by side, and what has changed from one to the other."""
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import frozen
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 from torch import nn
 
 from pnas_apps.devices.target import sized_format
+from pnas_apps.ground.console import page_text
 from pnas_apps.run.folder import SEARCHED
 from pnas_apps.run.results import LimitResult, limit_results
 from pnas_apps.showing.run_tables import AT_TABLE_SPEED, limits_table, of_batch
@@ -23,8 +23,6 @@ from pnas_own.judging import judge
 from pnas_own.pictures import draw_nets, draw_predictions
 from pnas_own.run import ORIGINAL, OwnRun
 from pnas_own.searching import Found, Tabled
-
-_PAGE_COLUMNS = 100
 
 
 @frozen(kw_only=True)
@@ -124,9 +122,7 @@ def report(
         _changes_table(results),
         _pictures(run),
     )
-    text = io.StringIO()
-    Console(file=text, width=_PAGE_COLUMNS, markup=False, emoji=False).print(page)
-    run.folder.files.write(run.folder.report, text.getvalue())
+    run.folder.files.write(run.folder.report, page_text(page))
     run.folder.files.save(results, run.folder.results)
     run.session.reporter.console.print(page)
     return results

@@ -66,7 +66,7 @@ def export_run(
         path = out
     wanted = [_format(text) for text in formats]
     check_int8(wanted, keep_float, fine_tune_epochs)
-    check_calibration(run.task, [*formats_in(path), *wanted])
+    check_calibration(run.task.name, len(run.task.train), [*formats_in(path), *wanted])
     try:
         network, architecture = load_network(folder), load_json(folder.architecture, Architecture)
         run = run.sized_for(architecture)
@@ -235,7 +235,7 @@ def _file_accuracies(run: Run, path: Path, only: str | None, test: Batches) -> l
         for runtime in suitable:
             model = runtime.load(path)
             batches = ((pixels if metadata.raw_pixels else prepare(pixels), labels) for pixels, labels in test)
-            counted = run.reporter.counted(f"{path.name} on {runtime.name}", batches, len(test))
+            counted = run.reporter.counted(f"{path.name} on {runtime.name}", batches, len(test), "batches")
             rows.append((f"{runtime.name} {runtime.version}", accuracy(model, counted)))
     except ValueError as error:
         raise UserError(str(error)) from error

@@ -87,14 +87,14 @@ def all_of(*decorators: Callable[[Command], Command]) -> Callable[[Command], Com
 
 
 class NamedPath(click.Path):
-    """A path that is not empty, as it is where a shell's variable has no value: that names no working directory."""
+    """A path that is not empty or blank, as where a shell's variable has no value: that names no working directory."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path."""
-        if value == "":
+        if not str(value).strip():
             name = param.opts[-1] if isinstance(param, click.Option) else getattr(param, "human_readable_name", "it")
             raise UserError(f"the path of {name} is empty: name one")
         return super().convert(value, param, ctx)

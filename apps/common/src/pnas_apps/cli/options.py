@@ -63,9 +63,19 @@ RUNTIME = click.option(
     shell_complete=begun_with(("ai-edge-litert", "tflite-runtime", "onnxruntime")),
     help="That runs the file: ai-edge-litert, tflite-runtime or onnxruntime.",
 )
+DRY = "pnas_apps.dry"
+"""In a context's `meta`: whether the command is a dry run."""
+
+
+def _note_dry(ctx: click.Context, _: click.Parameter, is_dry: bool) -> bool:
+    ctx.meta[DRY] = is_dry
+    return is_dry
+
+
 DRY_RUN = click.option(
     "--dry-run",
     is_flag=True,
+    callback=_note_dry,
     help="Say what would be done, how long each step takes here and how much memory and disk, from some steps of "
     "each kind: a minute on an idle machine, more on a busy one and where little is converted yet. Nothing is written.",
 )

@@ -16,7 +16,7 @@ from pnas_apps.run.folder import SEARCHED, RunFolder, holds_bundle
 from pnas_apps.run.prediction import Prediction, most_probable
 from pnas_apps.showing.prediction_table import prediction_table
 from pnas_export import Bundle, Format, as_png, file_name
-from pnas_ops import write_atomically
+from pnas_ops import parse_json, write_atomically
 
 _SHOWN_CLASSES = 5
 
@@ -101,6 +101,8 @@ def predict_photos(asked: Asked, reporter: Reporter) -> None:
             reporter.console.print(prediction_table(said[-1]))
     if asked.as_json:
         reporter.console.out(json.dumps([asdict(one) for one in said], indent=1), highlight=False)
+    elif (doubt := _doubt(bundle)) is not None:
+        reporter.warn(doubt)
     if unreadable:
         raise UserError(f"not readable as an image: {', '.join(unreadable)}: name other files")
 
@@ -120,6 +122,20 @@ def _find(asked: Asked) -> tuple[Bundle, Format]:
         way_out = "finish the run with report" if name == SEARCHED else f"make one with export --net {name}"
         raise UserError(f"{asked.where} holds no bundle of the net {name!r}: {way_out}")
     return Bundle.load(path), format_for(folder.read_device())
+
+
+def _doubt(bundle: Bundle) -> str | None:
+    """What the run that a bundle lies in told of its net at the end; None where there is no such line to be read."""
+    path = bundle.path.resolve()
+    run = RunFolder(path.parent)
+    if path != run.bundle(SEARCHED):
+        return None
+    try:
+        found = parse_json(run.results.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    doubt = found.get("doubt") if isinstance(found, dict) else None
+    return doubt if isinstance(doubt, str) else None
 
 
 def _choose_file(bundle: Bundle, name: str | None, preferred: Format) -> Path:

@@ -14,6 +14,7 @@ import cloup
 from pnas_apps.cli.app import App
 from pnas_apps.cli.compare_verb import compare_verb
 from pnas_apps.cli.device_verbs import device_verbs, file_verbs
+from pnas_apps.cli.options import DRY
 from pnas_apps.cli.run_verbs import begin_verbs, later_verbs
 from pnas_apps.cli.started import as_started
 from pnas_apps.cli.versions import version_option
@@ -49,7 +50,8 @@ class Program(cloup.Group):
         open_closed_streams()
         wait_shortly()
         try:
-            return super().main(*args, **kwargs)
+            with signals_raised():
+                return super().main(*args, **kwargs)
         except OSError as error:  # where help or versions cannot be written, which click does before `invoke`
             _fail(f"{error}: make room or permit access, then run the same command again")
         finally:
@@ -81,8 +83,7 @@ class Program(cloup.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            with signals_raised():
-                return super().invoke(ctx)
+            return super().invoke(ctx)
         except click.UsageError as error:
             if isinstance(error, click.exceptions.NoArgsIsHelpError):
                 raise
@@ -101,8 +102,7 @@ class Program(cloup.Group):
             _fail(f"{error}: make room or permit access, then run the same command again to go on")
         except KeyboardInterrupt as error:
             number = error.number if isinstance(error, TerminatedError) else signal.SIGINT
-            kept = ": the same command, given again, goes on from what was kept" if self._goes_on else ""
-            _fail(f"interrupted{kept}", code=128 + number)
+            _fail(f"interrupted{self._kept(ctx)}", code=128 + number)
         except Exception as error:
             from pnas_ops import PnasError
 
@@ -110,6 +110,12 @@ class Program(cloup.Group):
                 raise
             _fail(str(error))
         return None
+
+    def _kept(self, ctx: click.Context) -> str:
+        """What is left of a command that was interrupted."""
+        if ctx.meta.get(DRY):
+            return ": a dry run leaves nothing but what the cache has now: the same command, given again, begins anew"
+        return ": the same command, given again, goes on from what was kept" if self._goes_on else ""
 
 
 def add_verbs(main: Program, app: App, *own: click.Command) -> None:

@@ -1,14 +1,13 @@
 """Along the road of a sweep: one search, then that of a run for every aim."""
 
-import io
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
 from attrs import evolve
-from rich.console import Console
 
 from pnas_apps.cli.runs import go_on
+from pnas_apps.ground.console import page_text
 from pnas_apps.run.lock import held_folder
 from pnas_apps.run.preset import Preset
 from pnas_apps.run.results import RunResults
@@ -23,7 +22,6 @@ from pnas_apps.steps.table import TableChoice
 from pnas_ops import load_json, save_figure
 
 STEPS = ("table", "search", "nets")
-_PAGE_COLUMNS = 100
 
 
 def go_on_sweeping(run: Run, single: Preset, *, table: Path | None, foreign_table: bool) -> None:
@@ -90,9 +88,8 @@ def _report(run: Run, aims: Sequence[AimResult]) -> None:
     folder = run.folder
     with folder.files.writing(folder.curve) as staged:
         save_figure(draw_sweep(aims), staged)
-    table, text = sweep_table(aims), io.StringIO()
-    Console(file=text, width=_PAGE_COLUMNS, markup=False, emoji=False).print(table)
-    folder.files.write(folder.report, text.getvalue())
+    table = sweep_table(aims)
+    folder.files.write(folder.report, page_text(table))
     folder.files.save(SweepResults(aims=tuple(aims), seconds=folder.read_seconds()), folder.results)
     run.reporter.console.print(table)
     run.reporter.console.print(f"Accuracy over measured latency: {folder.curve}", soft_wrap=True)

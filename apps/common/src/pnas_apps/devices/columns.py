@@ -52,7 +52,7 @@ def try_metrics(metrics: Sequence[CommandMetric], reporter: Reporter) -> None:
     if not metrics:
         return
     try:
-        for metric in reporter.counted("trying the commands of --metric", metrics, len(metrics)):
+        for metric in reporter.counted("trying the commands of --metric", metrics, len(metrics), "commands"):
             metric.of_a_call()
     except ValueError as error:
         raise UserError(str(error)) from error

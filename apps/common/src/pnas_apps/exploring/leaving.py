@@ -1,18 +1,13 @@
 """What an exploration leaves in its run's folder."""
 
-import io
-
-from rich.console import Console
-
 from pnas_apps.exploring.exploration import Exploration
 from pnas_apps.exploring.judges import value_name
 from pnas_apps.exploring.outcome import Explored
 from pnas_apps.exploring.page import SHOWN, exploration_page
 from pnas_apps.exploring.pictures import draw_exploration
+from pnas_apps.ground.console import page_text
 from pnas_apps.run.folder import SEARCHED
 from pnas_ops import save_figure
-
-_COLUMNS = 100
 
 
 def leave(exploration: Exploration, explored: Explored) -> None:
@@ -25,9 +20,7 @@ def leave(exploration: Exploration, explored: Explored) -> None:
     folder, files, space = run.folder, run.folder.files, run.task.space
     page = exploration_page(explored, value_name=values, limits=exploration.limits)
     run.reporter.console.print(page)
-    text = io.StringIO()
-    Console(file=text, width=_COLUMNS, markup=False, emoji=False).print(page)
-    files.write(folder.path / "explored.txt", text.getvalue())
+    files.write(folder.path / "explored.txt", page_text(page))
     with files.writing(folder.path / "explored.png") as staged:
         save_figure(draw_exploration(explored, value_name=values), staged)
     (folder.path / "nets").mkdir(exist_ok=True)

@@ -9,7 +9,7 @@ from rich.table import Table
 from pnas_apps.exploring.named_strategies import RANDOM_AT_FIRST
 from pnas_apps.exploring.outcome import Explored, JudgedNet
 from pnas_apps.run.exploration_settings import ExplorationSettings
-from pnas_apps.training.judging import shown_score, standard_error
+from pnas_apps.training.judging import is_share, shown_score, standard_error
 from pnas_latency import Limit
 from pnas_ops import counted
 
@@ -33,10 +33,11 @@ def effort_line(settings: ExplorationSettings, passes: float | None, images: int
         line += f" on {images:,} held-out images, so that a value of 50% is +- {standard_error(0.5, images):.1%}"
     if passes is None:
         return line
-    all_of_them = passes * (settings.nets + settings.random_nets)
+    nets = settings.nets + settings.random_nets
     most = "" if settings.effort is None else f", no more of either after {settings.effort:g}"
     return (
-        f"{line}: {shown_passes(passes)} passes over the training images each, {shown_passes(all_of_them)} in all{most}"
+        f"{line}: {_passes_each(passes, nets)} passes over the training images each, {shown_passes(passes * nets)} in "
+        f"all{most}"
         " (a pass learns from each of them once; to look without learning counts as a third)"
     )
 
@@ -96,7 +97,14 @@ def _efforts(explored: Explored) -> list[str]:
 
 def shown_value(value: float) -> str:
     """An accuracy in per cent to two digits, anything else as it is."""
-    return f"{value:.2%}" if 0 <= value <= 1 else shown_score(value)
+    return f"{value:.2%}" if is_share(value) else shown_score(value)
+
+
+def _passes_each(passes: float, nets: int) -> str:
+    """With as many digits as it takes to come, so many times, to what `shown_passes` says of all."""
+    in_all = shown_passes(passes * nets)
+    digits = next((n for n in range(16) if shown_passes(round(passes, n) * nets) == in_all), 16)
+    return f"{passes:,.{digits}f}"
 
 
 def shown_passes(passes: float) -> str:

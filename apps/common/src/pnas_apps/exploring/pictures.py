@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pnas_apps.exploring.outcome import Explored, JudgedNet, best_so_far, expected_best
-from pnas_ops import KERNEL_COLORS, new_figure
+from pnas_apps.training.judging import is_share
+from pnas_ops import KERNEL_COLORS, counted, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +26,11 @@ def draw_exploration(explored: Explored, *, value_name: str) -> "Figure":
     _draw_best(axes[0], explored, value_name)
     for aim, panel in zip(explored.aims, axes[1:], strict=True):
         _draw_front(panel, explored, aim, value_name)
+    if all(is_share(net.value) for net in explored.nets):
+        from matplotlib.ticker import PercentFormatter
+
+        for one in axes:
+            one.yaxis.set_major_formatter(PercentFormatter(1))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     return figure
 
@@ -34,7 +40,7 @@ def _draw_best(axes: "Axes", explored: Explored, value_name: str) -> None:
     by_effort = any(net.epochs for net in explored.nets)
     _curve(axes, searched, best_so_far(searched), by_effort, _SEARCHED, f"{explored.strategy}, best so far")
     if random:
-        label = f"random search: mean best of as many of {len(random)} random nets"
+        label = f"random search, best so far: mean over all orders of its {counted(len(random), 'net')}"
         _curve(axes, random, expected_best(random), by_effort, _RANDOM, label)
     values = sorted(net.value for net in explored.nets)
     bottom = values[len(values) // 4]

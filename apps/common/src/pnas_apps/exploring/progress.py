@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pnas_apps.exploring.entries import Entry
 from pnas_apps.exploring.page import shown_value
 
-_WHAT = "nets judged"
+_WHAT = "judging"
 
 
 class Shown:
@@ -28,9 +28,13 @@ class Shown:
         better = value > self._best
         self._best = max(self._best, value)
         self._update(
-            _WHAT, self._done, self._total, text=f"best {shown_value(value)}, net {number}" if better else None
+            _WHAT,
+            self._done,
+            self._total,
+            text=f"best {shown_value(value)}, net {number}" if better else None,
+            unit="nets",
         )
 
     def step(self) -> None:
         """Something goes on."""
-        self._update(_WHAT, self._done, self._total)
+        self._update(_WHAT, self._done, self._total, unit="nets")

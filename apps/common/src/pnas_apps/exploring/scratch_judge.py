@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from attrs import evolve, field, frozen
 
-from pnas_apps.ground.progress import Reporter, SafeConsole
+from pnas_apps.ground.console import SafeConsole
+from pnas_apps.ground.progress import Reporter
 from pnas_apps.images.source import ImageSource
 from pnas_apps.run.file_hashes import FileHashes
 from pnas_apps.run.folder import NetworkFolder
@@ -106,7 +107,7 @@ class _Steps(Reporter):
         self._on_step = on_step
 
     @contextmanager
-    def bar(self, what: str, total: int) -> Iterator[Callable[..., None]]:
+    def bar(self, what: str, total: int, unit: str | None = None) -> Iterator[Callable[..., None]]:
         """Calls `on_step` whenever it is advanced."""
 
         def advance(steps: int = 1, *, text: str | None = None) -> None:

@@ -19,9 +19,10 @@ from pnas_apps.exploring.exploration import Exploration
 from pnas_apps.exploring.study import Study
 from pnas_apps.exploring.work import POLL_S, work
 from pnas_apps.ground.cache import Cache
+from pnas_apps.ground.console import SafeConsole
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.processes import Processes
-from pnas_apps.ground.progress import Reporter, SafeConsole
+from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.signals import signals_raised
 from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.exploration_settings import ExplorationSettings

@@ -10,8 +10,9 @@ import torch
 import torch.distributed as dist
 from attrs import frozen
 
+from pnas_apps.ground.console import SafeConsole
 from pnas_apps.ground.errors import UserError
-from pnas_apps.ground.progress import Reporter, SafeConsole
+from pnas_apps.ground.progress import Reporter
 from pnas_supernet import LostProcessError, exchange
 
 Result = TypeVar("Result")

@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from attrs import frozen
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from pnas_apps.ground.terminal import printable, readable_width
+from pnas_apps.ground.console import SafeConsole
+from pnas_apps.ground.terminal import printable
 
 Item = TypeVar("Item")
 
@@ -30,8 +34,7 @@ def reporter_on_stdout() -> Iterator["Reporter"]:
     """A reporter with a descriptor of its own: a converter's noise is kept from stdout, and its progress is not."""
     file = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
     try:
-        # Without markup: a path, a command or "pip install 'a[b]'" is printed as it is.
-        reporter = Reporter(SafeConsole(file=file, markup=False, emoji=False))
+        reporter = Reporter(SafeConsole(file=file))
         try:
             yield reporter
         finally:
@@ -40,23 +43,6 @@ def reporter_on_stdout() -> Iterator["Reporter"]:
         # What is left to write when the reader of a pipe has gone is for nobody.
         with suppress(BrokenPipeError):
             file.close()
-
-
-class SafeConsole(Console):
-    """A console that no name can steer, see `printable`, and that is wide enough for a table whatever COLUMNS says."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.width = readable_width(self.width)
-
-    def render_str(self, text: str, **options: Any) -> Text:
-        """All texts come by here."""
-        return super().render_str(printable(text), **options)
-
-    def on_broken_pipe(self) -> None:
-        """Rich would redirect stdout, which is not where this one writes."""
-        self.quiet = True
-        raise BrokenPipeError
 
 
 class Reporter:
@@ -79,28 +65,32 @@ class Reporter:
         self.console.print(text, style="yellow", soft_wrap=True)
 
     @contextmanager
-    def bar(self, what: str, total: int) -> Iterator[Callable[..., None]]:
-        """A bar that is advanced by calling what the `with` statement gives; `text=` changes the remark beside it."""
+    def bar(self, what: str, total: int, unit: str | None = None) -> Iterator[Callable[..., None]]:
+        """A bar that is advanced by calling what the `with` statement gives; `text=` changes the remark beside it.
+
+        What is counted is told with its unit, such as "images", or in per cent where it has none.
+        """
         with self.phases() as update:
             done = 0
 
             def advance(steps: int = 1, *, text: str | None = None) -> None:
                 nonlocal done
                 done += steps
-                update(what, done, total, text=text)
+                update(what, done, total, text=text, unit=unit)
 
-            update(what, 0, total)
+            update(what, 0, total, unit=unit)
             yield advance
 
     @contextmanager
-    def bar_of_parts(self, what: str, total: int) -> Iterator["Reporter"]:
+    def bar_of_parts(self, what: str, total: int, unit: str | None = None) -> Iterator["Reporter"]:
         """A reporter whose bars are parts of one: each adds to what is done, and its name stands beside its remark."""
-        with self.bar(what, total) as advance:
+        with self.bar(what, total, unit) as advance:
             yield _PartsReporter(self.console, advance)
 
     @contextmanager
     def phases(self) -> Iterator[Callable[..., None]]:
-        """Bars for work that names its own phases, as `pnas_ops.Progress` does; `text=` is a remark beside one.
+        """Bars for work that names its own phases, as `pnas_ops.Progress` does; `text=` is a remark beside one,
+        `unit=` what it counts.
 
         A bar never goes back, and keeps the total that it began with: where work turns out to be more than was told,
         such as rounds that are measured again, its remark says so. A phase that is at its beginning once more has begun
@@ -117,7 +107,7 @@ class Reporter:
         self._bars.callback(progress.stop)
         tasks: dict[str, Any] = {}
 
-        def update(phase: str, done: int, total: int, *, text: str | None = None) -> None:
+        def update(phase: str, done: int, total: int, *, text: str | None = None, unit: str | None = None) -> None:
             shown, first, begins = steady.shown(phase, done, total)
             if begins:
                 tasks[phase] = progress.add_task(printable(phase), total=first, text="")
@@ -138,9 +128,9 @@ class Reporter:
             yield lambda share: update(what, min(_PERCENT, round(_PERCENT * share)), _PERCENT)
             update(what, _PERCENT, _PERCENT)
 
-    def counted(self, what: str, items: Iterable[Item], total: int) -> Iterator[Item]:
+    def counted(self, what: str, items: Iterable[Item], total: int, unit: str) -> Iterator[Item]:
         """The items, of which there are `total`, with a bar for how many of them have been taken."""
-        with self.bar(what, total) as advance:
+        with self.bar(what, total, unit) as advance:
             for item in items:
                 yield item
                 advance()
@@ -163,7 +153,7 @@ class _PartsReporter(Reporter):
         self._advance = advance
 
     @contextmanager
-    def bar(self, what: str, total: int) -> Iterator[Callable[..., None]]:
+    def bar(self, what: str, total: int, unit: str | None = None) -> Iterator[Callable[..., None]]:
         """Part of the one bar."""
 
         def advance(steps: int = 1, *, text: str | None = None) -> None:
@@ -199,13 +189,14 @@ class _Lines:
         self._began: dict[str, float] = {}
         self._state: dict[str, tuple[int, int]] = {}
         self._remarks: dict[str, str] = {}
+        self._units: dict[str, str | None] = {}
         self._said_at = time.monotonic()
 
-    def update(self, phase: str, done: int, total: int, *, text: str | None = None) -> None:
+    def update(self, phase: str, done: int, total: int, *, text: str | None = None, unit: str | None = None) -> None:
         now = time.monotonic()
         self._began.setdefault(phase, now)
         shown, first, begins = self._steady.shown(phase, done, total)
-        self._state[phase] = (shown, first)
+        self._state[phase], self._units[phase] = (shown, first), unit
         if begins:
             self._remarks.pop(phase, None)
         if text is None and total > first:
@@ -222,8 +213,9 @@ class _Lines:
 
     def _say(self, phase: str, word: str, now: float) -> None:
         self._said_at = now
-        (done, total), remark = self._state[phase], self._remarks.get(phase)
-        took = f"{done:,} of {total:,} {word} {_minutes(now - self._began[phase])}"
+        (done, total), remark, unit = self._state[phase], self._remarks.get(phase), self._units[phase]
+        share = f"{_PERCENT * done // max(1, total)}%" if unit is None else f"{done:,} of {total:,} {unit}"
+        took = f"{share} {word} {_minutes(now - self._began[phase])}"
         self._console.print(f"  {phase}: {took}{f', {remark}' if remark else ''}", soft_wrap=True)
 
 
@@ -238,7 +230,30 @@ def _bars(console: Console) -> Progress:
         BarColumn(bar_width=12),
         TaskProgressColumn(),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-        TextColumn("{task.fields[text]}", markup=False),
+        _RemarkColumn(),
         console=console,
         transient=False,
     )
+
+
+class _RemarkColumn(ProgressColumn):
+    """The remark beside a bar."""
+
+    def render(self, task: Task) -> "_Remark":
+        return _Remark(task.fields["text"])
+
+
+@frozen
+class _Remark:
+    """As many parts of a text, which commas divide, as there is room for: the last ones matter least."""
+
+    text: str
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(0, cell_len(self.text))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        text = self.text
+        while cell_len(text) > options.max_width:
+            text = text.rpartition(", ")[0]
+        yield Text(text)

@@ -1,14 +1,16 @@
 """What ends a program from outside, as an exception: so that it leaves its `with` blocks, and can say how to go on."""
 
+import atexit
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 
 class TerminatedError(KeyboardInterrupt):
-    """A signal that asks the program to end, as Ctrl-C does.
+    """A signal that asks the program to end.
 
     Attributes:
         number: of the signal.
@@ -19,24 +21,53 @@ class TerminatedError(KeyboardInterrupt):
         self.number = number
 
 
+_AT_ONCE_S = 1.0
+"""Signals that come within so many seconds of one another ask for the same: a Ctrl-C that was pressed twice."""
+
+
 @contextmanager
 def signals_raised() -> Iterator[None]:
-    """Inside the `with` block SIGTERM and SIGHUP raise a `TerminatedError`, unless they are ignored or handled already.
+    """Inside the `with` block Ctrl-C, SIGTERM and SIGHUP raise a `TerminatedError`, unless they are ignored or handled.
 
-    SIGTERM is what schedulers and `kill` send, SIGHUP what a terminal sends that is closed.
+    SIGTERM is what schedulers and `kill` send, SIGHUP what a terminal sends that is closed. One that comes at once
+    after another is not raised, as it would interrupt what the first has begun to end; nor is one while Python ends.
     """
     if threading.current_thread() is not threading.main_thread():  # Python lets no other thread handle signals
         yield
         return
-    raised = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is signal.SIG_DFL]
-    for one in raised:
-        signal.signal(one, _raise)
+    raising = _Raising()
+    handled = {number: handler for number, handler in _USUAL.items() if signal.getsignal(number) is handler}
+    for number in handled:
+        signal.signal(number, raising)
     try:
         yield
     finally:
-        for one in raised:
-            signal.signal(one, signal.SIG_DFL)
+        for number, handler in handled.items():
+            signal.signal(number, handler)
+        if raising.has_raised:
+            atexit.register(_ignore, handled)
 
 
-def _raise(number: int, frame: FrameType | None) -> None:
-    raise TerminatedError(number)
+_USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+
+
+class _Raising:
+    """Handles a signal."""
+
+    def __init__(self) -> None:
+        self._came_at: float | None = None
+
+    @property
+    def has_raised(self) -> bool:
+        """Whether one came."""
+        return self._came_at is not None
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        before, self._came_at = self._came_at, time.monotonic()
+        if before is None or self._came_at - before > _AT_ONCE_S:
+            raise TerminatedError(number)
+
+
+def _ignore(numbers: Iterable[signal.Signals]) -> None:
+    for number in numbers:
+        signal.signal(number, signal.SIG_IGN)

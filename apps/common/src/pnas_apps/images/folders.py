@@ -37,7 +37,7 @@ def read_image_folder(
     classes, names = find_class_images(folder, classes, reporter)
     files = [(label, folder / classes[label] / name) for label, row in enumerate(names) for name in row]
     images, labels, unreadable = [], [], []
-    for label, path in reporter.counted("reading images", files, len(files)):
+    for label, path in reporter.counted("reading images", files, len(files), "images"):
         try:
             images.append(_brought_to(resolution, read_image(path)))
             labels.append(label)

@@ -54,7 +54,7 @@ def find_unreadable(
     unreadable: list[tuple[int, UnreadableImage]] = []
     parts = [new[start : start + _AT_A_TIME] for start in range(0, len(new), _AT_A_TIME)]
     try:
-        with reporter.bar(f"checking photos in {photos.folder.name}", len(new)) as advance:
+        with reporter.bar(f"checking photos in {photos.folder.name}", len(new), "photos") as advance:
             worth = min(workers, len(new) // _WORTH_A_WORKER)
             checked = in_workers(_Check(photos=photos), parts, list, workers=worth)
             for part, reasons in zip(parts, checked, strict=True):

@@ -33,12 +33,14 @@ class Reckoned:
         steps: in their order.
         on_gpu: whether networks are trained on one, whose memory is told.
         measured_s: how long it was measured for.
+        notes: lines on what it is about.
         doubts: lines on what the run may yet be refused for.
     """
 
     steps: tuple[ReckonedStep, ...]
     on_gpu: bool
     measured_s: float
+    notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
     @property

@@ -10,7 +10,7 @@ from pnas_apps.run.reckoned import WITHIN, Reckoned
 
 
 def reckoned_page(reckoned: Reckoned) -> Group:
-    """The steps, how sure all of it is, and what the run may yet be refused for."""
+    """The steps, what they are about, how sure all of it is, and what the run may yet be refused for."""
     table = Table(title="What would be done", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("step", "what"):
         table.add_column(heading, overflow="fold")
@@ -25,6 +25,7 @@ def reckoned_page(reckoned: Reckoned) -> Group:
     besides = f", and {', '.join(unknown)} besides" if unknown else ""
     return Group(
         table,
+        *reckoned.notes,
         f"In all about {shown_duration(reckoned.seconds)}, as a rule between {low} and {high}{besides}, and "
         f"{_bytes(reckoned.disk_bytes)} on disk: reckoned from {shown_duration(reckoned.measured_s)} of measuring, at "
         "the speed that this machine had meanwhile. Nothing of it was written.",

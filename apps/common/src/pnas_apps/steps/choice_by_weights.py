@@ -55,7 +55,7 @@ def trials_by_weights(
     """
     space = run.task.space
     nets = feasible_nets(space, limits).sample_several(run.preset.judged_nets, run.generator("random nets"))
-    with run.reporter.bar("judging nets by inherited weights", len(nets)) as advance, tuned(run.device):
+    with run.reporter.bar("judging nets by inherited weights", len(nets), "nets") as advance, tuned(run.device):
         for choices in nets:
             if choices not in known:
                 known[choices] = judge.judge(space.architecture(choices), run.generator("judge", *choices)).value

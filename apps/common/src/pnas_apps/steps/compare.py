@@ -86,7 +86,7 @@ def find_verdict(run: Run, tabled: Tabled, searched: Architecture, config: Compa
         passes = f"{left * config.epochs} passes over the training images"
         run.reporter.line(f"  {left} of {len(places)} trainings are left: {passes}")
     batches = left * config.epochs * len(run.training_batches(run.task.train, "anew"))
-    bar = run.reporter.bar_of_parts("training them anew", batches) if left else nullcontext(run.reporter)
+    bar = run.reporter.bar_of_parts("training them anew", batches, "steps") if left else nullcontext(run.reporter)
     with bar as reporter:
         part = evolve(run, reporter=reporter)
         # All nets with one seed, then with the next: whoever loses patience has something to compare.

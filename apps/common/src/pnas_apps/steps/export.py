@@ -11,7 +11,6 @@ from pnas_apps.devices.target import bundle_formats, shipped_format, sized_forma
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.results import LimitResult, limit_results
 from pnas_apps.run.run import Run
-from pnas_apps.run.task import Task
 from pnas_apps.showing.file_tables import proof_table
 from pnas_apps.showing.run_tables import excess_lines
 from pnas_apps.steps.compare import Compared
@@ -85,14 +84,24 @@ def missing_converters(formats: Sequence[Format]) -> tuple[str, ...]:
     return tuple(name.replace("_", "-") for name in needed if find_spec(name) is None)
 
 
-def check_calibration(task: Task, formats: Sequence[Format]) -> None:
-    """Raises a UserError where there are too few training images to show files of these formats their ranges."""
-    found = len(task.train)
+_WITHOUT_INT8 = (
+    "; or do without them: search, train, and export --format onnx, tflite, tflite-float16 or tflite-dynamic-int8"
+)
+
+
+def check_calibration(name: str, found: int, formats: Sequence[Format], *, or_else: str = _WITHOUT_INT8) -> None:
+    """Raises a UserError where there are too few training images to show files of these formats their ranges.
+
+    Args:
+        name: of the images.
+        found: how many there are.
+        formats: of the files.
+        or_else: a way out beside more images.
+    """
     if found < MIN_CALIBRATION_IMAGES and set(formats) & set(CALIBRATED_FORMATS):
         raise UserError(
-            f"{task.name} has {found} training images, and int8 files need {MIN_CALIBRATION_IMAGES} to find their "
-            f"ranges on: add {MIN_CALIBRATION_IMAGES - found}; or do without them: search, train, and export --format "
-            "onnx, tflite, tflite-float16 or tflite-dynamic-int8"
+            f"{name} has {found} training images, and int8 files need {MIN_CALIBRATION_IMAGES} to find their "
+            f"ranges on: add {MIN_CALIBRATION_IMAGES - found}{or_else}"
         )
 
 

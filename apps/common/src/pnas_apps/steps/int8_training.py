@@ -36,7 +36,7 @@ def fine_tune(run: Run, folder: NetworkFolder, epochs: int) -> nn.Module:
     optimizer = torch.optim.Adam(fake.parameters())
     training = Training(fake, int8_config(run.preset.train, epochs), seed=run.seed, optimizer=optimizer)
     steps = len(run.training_batches(train))
-    with run.reporter.bar("fine-tuning for int8", epochs * steps) as advance:
+    with run.reporter.bar("fine-tuning for int8", epochs * steps, "steps") as advance:
         for epoch in range(epochs):
             record = training.run_epoch(run.training_batches(train, "fine-tune", epoch), on_step=advance)
             advance(0, text=str(record))

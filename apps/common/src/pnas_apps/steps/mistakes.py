@@ -40,7 +40,7 @@ def find_mistakes(run: Run, bundle: Path) -> Mistakes | None:
     counts: Counter[tuple[int, int]] = Counter()
     wrong: list[Mistake] = []
     batches = run.pixel_batches(test)
-    for pixels, labels in run.reporter.counted(f"what {path.name} gets wrong", batches, len(batches)):
+    for pixels, labels in run.reporter.counted(f"what {path.name} gets wrong", batches, len(batches), "batches"):
         probs = model(pixels if metadata.raw_pixels else metadata.preprocessing(pixels)).float().softmax(1)
         shares, answers = probs.max(1)
         counts.update(zip(labels.tolist(), answers.tolist(), strict=True))

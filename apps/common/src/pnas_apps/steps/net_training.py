@@ -157,7 +157,7 @@ def go_on_training(
         for record in training.history:
             watch(record)
     steps, saves = len(batches(0)), Saves()
-    with reporter.bar(name, training.config.epochs * steps) as advance:
+    with reporter.bar(name, training.config.epochs * steps, "steps") as advance:
         advance(len(training.history) * steps)
         while training.epochs_left:
             record = training.run_epoch(batches(len(training.history)), on_step=advance)

@@ -45,7 +45,7 @@ class Made(Protocol):
 def check_export_images(task: Task, device: Device, *, until: StepName) -> None:
     """Raises a UserError where the way to a step leads through an export, for which there are too few images."""
     if until in DONE_BY_ONE:
-        check_calibration(task, bundle_formats(device))
+        check_calibration(task.name, len(task.train), bundle_formats(device))
 
 
 def run_pipeline(run: Run, choice: TableChoice, *, until: StepName = "report") -> Made | None:

@@ -1,10 +1,9 @@
 """The report of a run as it is printed and kept: made of nothing but what the run's folder holds."""
 
-import io
-
-from rich.console import Console, Group
+from rich.console import Group
 
 from pnas_apps.devices.target import shipped_format, sized_format
+from pnas_apps.ground.console import page_text
 from pnas_apps.run.results import RunResults
 from pnas_apps.run.run import Run
 from pnas_apps.showing.report import report_of
@@ -13,8 +12,6 @@ from pnas_apps.steps.table import Tabled
 from pnas_export import Bundle, FileDevice, file_name
 from pnas_latency import Landing, SpaceDesign
 from pnas_ops import Architecture, FormatError, load_json
-
-_PAGE_COLUMNS = 100
 
 
 def write_report(run: Run, tabled: Tabled, landing: Landing, bundle: Bundle, results: RunResults) -> Group:
@@ -46,9 +43,7 @@ def write_report(run: Run, tabled: Tabled, landing: Landing, bundle: Bundle, res
         measured_elsewhere=table.device != device.info,
         design=_design(run),
     )
-    text = io.StringIO()
-    Console(file=text, width=_PAGE_COLUMNS, markup=False, emoji=False).print(report)
-    run.folder.files.write(run.folder.report, text.getvalue())
+    run.folder.files.write(run.folder.report, page_text(report))
     run.folder.files.save(results, run.folder.results)
     write_page(run.folder)
     return report

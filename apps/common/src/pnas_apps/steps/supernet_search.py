@@ -165,7 +165,7 @@ def go_on_searching(
             watch(record)
     saves = Saves()
     steps = len(weights_batches(0, 0))
-    with reporter.bar("searching", (config.warmup_epochs + config.epochs) * steps) as advance:
+    with reporter.bar("searching", (config.warmup_epochs + config.epochs) * steps, "steps") as advance:
         advance(len(search.history) * steps + search.step)
 
         def save() -> None:
@@ -189,7 +189,7 @@ def go_on_searching(
             if watch is not None:
                 watch(record)
             latency_ms = float(expected_ms([torch.tensor(row) for row in record.probs]))
-            score = f"sampled nets {shown_score(record.train_accuracy)} on training images"
+            score = f"sampled nets {shown_score(record.train_accuracy)} in training"
             advance(0, text=f"{record.phase}: {score}, {latency_ms:.3f} ms, entropy {record.entropy:.2f}")
 
 

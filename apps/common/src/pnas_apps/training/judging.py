@@ -36,7 +36,12 @@ def accuracy(
 
 def shown_score(score: float) -> str:
     """A score as people read it: in per cent where it may be a share, else as it is."""
-    return f"{score:.1%}" if 0 <= score <= 1 else f"{score:.4g}"
+    return f"{score:.1%}" if is_share(score) else f"{score:.4g}"
+
+
+def is_share(score: float) -> bool:
+    """Whether a score may be a share, such as an accuracy, which people read in per cent."""
+    return 0 <= score <= 1
 
 
 def standard_error(share: float, images: int) -> float:
@@ -55,11 +60,15 @@ def no_better_line(found: float, labels: Tensor) -> str | None:
     It is not where its accuracy lies above the share of that class by no more than its standard error.
 
     Args:
-        found: the accuracy of the net.
-        labels: of the images that it was judged on, int64, (N,).
+        found: the accuracy of the net, in which an image without a class counts as wrong.
+        labels: of the images that it was judged on, int64, (N,); no class below 0, such as PyTorch's `ignore_index`.
     """
-    images = len(labels)
-    most = max(Counter(labels.tolist()).values()) / images
+    classes = labels[labels >= 0]
+    images = len(classes)
+    if not images:
+        return None
+    found *= len(labels) / images
+    most = max(Counter(classes.tolist()).values()) / images
     error = standard_error(found, images)
     if found - most > error:
         return None
