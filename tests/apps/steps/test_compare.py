@@ -42,6 +42,7 @@ from pnas_ops import (
     DeviceInfo,
     Measurement,
     SearchSpace,
+    ZeroSpec,
     build_network,
     cifar_mbconv_space,
     digits_mbconv_space,
@@ -189,6 +190,24 @@ def test_random_nets_are_others_of_the_same_latency(make_run: MakeRun) -> None:
     # Those that were drawn stay the first ones, whatever is asked for.
     assert contenders(run, tabled, searched, 2) == found
     assert contenders(make_run("other", space=space), tabled, searched, 2).random == found.random[:2]
+
+
+def test_a_net_that_skips_at_another_place_of_a_stage_is_no_other_net(make_run: MakeRun) -> None:
+    space = digits_mbconv_space(0.25, blocks_per_stage=4, classes=3, resolution=8)
+    few = evolve(space, candidates=(space.candidates[0], ZeroSpec()))
+    assert few.size() == 2**6  # and 4 * 4 networks, by how many of three blocks each stage skips
+    searched = few.architecture([0, 0, 0, 1, *[0] * (len(few.mixed) - 4)], name="searched")
+    run = make_run("run", space=few)
+    found = contenders(run, tabled_of(few), searched, 8)
+
+    def done(net: Architecture) -> tuple[tuple[object, ...], ...]:
+        """What is computed, in order."""
+        blocks = [(str(one.op), one.in_channels, one.out_channels, one.stride) for one in net.blocks]
+        return tuple(one for one in blocks if one[0] != "skip")
+
+    nets = [found.searched, *found.random]
+    assert len(nets) == 9
+    assert len({done(net.architecture) for net in nets}) == len(nets)
 
 
 def test_a_space_with_too_few_nets_of_the_latency_says_what_was_taken(make_run: MakeRun) -> None:

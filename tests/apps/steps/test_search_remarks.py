@@ -39,6 +39,7 @@ def test_gates_that_stayed_undecided_are_told_with_what_to_change(best: float, i
     history = [record(1.0), record(entropy_of(best))]
     remarks = search_remarks(history, [9.0, 1.0], 1.0)
     assert bool(remarks) == is_told
+    assert search_remarks(history, [9.0, 1.0], 1.0, by_gates=False) == ()
     if is_told:
         assert remarks[0].startswith(
             f"The gates stayed undecided (mean entropy {entropy_of(best):.2f} of the most there"

@@ -2,6 +2,7 @@
 
 import atexit
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,8 @@ class TerminatedError(KeyboardInterrupt):
         self.number = number
 
 
+_AGAIN_S = 0.05
+"""After which a signal comes again that was dropped."""
 _AT_ONCE_S = 1.0
 """Signals that come within so many seconds of one another ask for the same: a Ctrl-C that was pressed twice."""
 
@@ -31,6 +34,7 @@ def signals_raised() -> Iterator[None]:
 
     SIGTERM is what schedulers and `kill` send, SIGHUP what a terminal sends that is closed. One that comes at once
     after another is not raised, as it would interrupt what the first has begun to end; nor is one while Python ends.
+    One that is raised where Python drops exceptions, such as in a library's hook of the garbage collector, comes again.
     """
     if threading.current_thread() is not threading.main_thread():  # Python lets no other thread handle signals
         yield
@@ -39,9 +43,19 @@ def signals_raised() -> Iterator[None]:
     handled = {number: handler for number, handler in _USUAL.items() if signal.getsignal(number) is handler}
     for number in handled:
         signal.signal(number, raising)
+    dropped = sys.unraisablehook
+
+    def come_again(unraisable: "sys.UnraisableHookArgs") -> None:
+        if isinstance(unraisable.exc_value, TerminatedError):
+            raising.come_again(unraisable.exc_value.number)
+        else:
+            dropped(unraisable)
+
+    sys.unraisablehook = come_again
     try:
         yield
     finally:
+        sys.unraisablehook = dropped
         for number, handler in handled.items():
             signal.signal(number, handler)
         if raising.has_raised:
@@ -66,6 +80,15 @@ class _Raising:
         before, self._came_at = self._came_at, time.monotonic()
         if before is None or self._came_at - before > _AT_ONCE_S:
             raise TerminatedError(number)
+
+    def come_again(self, number: int) -> None:
+        """Has one that was dropped come once more, soon."""
+        self._came_at = None
+        main = threading.main_thread().ident
+        assert main is not None
+        timer = threading.Timer(_AGAIN_S, signal.pthread_kill, [main, number])
+        timer.daemon = True
+        timer.start()
 
 
 def _ignore(numbers: Iterable[signal.Signals]) -> None:

@@ -91,6 +91,7 @@ def _choices(kept: KeptResults) -> dict[str, Any]:
         "names": option_names(space, counts),
         "numbers": place_numbers(space, len(counts)),
         "of_blocks": of_blocks(space, len(counts)),
+        "judged": kept.settings.preset.judged_nets,
         "epochs": [
             {"phase": record.phase, "probs": [[round(one, 4) for one in probs] for probs in record.probs]}
             for record in kept.history

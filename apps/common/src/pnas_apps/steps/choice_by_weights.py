@@ -11,7 +11,7 @@ from pnas_apps.run.folder import SEARCHED
 from pnas_apps.run.run import Run
 from pnas_apps.steps.search_images import split_search_images
 from pnas_latency import Limit, choose_within_budget, feasible_nets, fitted_probs
-from pnas_ops import Architecture, Batches, Choices, Trial
+from pnas_ops import Architecture, Batches, Choices, Trial, counted
 from pnas_supernet import InheritedWeights, SuperNet, tuned
 
 _STATISTICS, _JUDGED = 1_024, 5_000
@@ -33,6 +33,9 @@ def choose_by_weights(run: Run, supernet: SuperNet) -> Callable[[Sequence[Tensor
 
     def choose(probs: Sequence[Tensor], limits: Sequence[Limit]) -> Architecture:
         trials = [] if fitted else trials_by_weights(run, judge_by_weights(run, supernet), limits, known=values)
+        if trials:
+            of_them = "the best of these" if one_shot else "the best by a fit of what these got"
+            run.reporter.line(f"  {_judged_line(trials, judged_by_weights(run))}: the net is {of_them}")
         if one_shot and trials:
             return space.architecture(max(trials, key=lambda trial: trial.value).choices, name=SEARCHED)
         if trials:
@@ -61,6 +64,12 @@ def trials_by_weights(
                 known[choices] = judge.judge(space.architecture(choices), run.generator("judge", *choices)).value
             advance()
     return [Trial(choices=choices, value=known[choices]) for choices in nets]
+
+
+def _judged_line(trials: Sequence[Trial], images: int) -> str:
+    values = [trial.value for trial in trials]
+    right = f"{min(values):.1%} to {max(values):.1%} of {counted(images, 'held-out image')} right"
+    return f"{counted(len(trials), 'random net')} near the limits put {right}"
 
 
 def judge_by_weights(run: Run, supernet: SuperNet) -> InheritedWeights[Architecture]:

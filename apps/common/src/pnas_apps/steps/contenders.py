@@ -11,7 +11,7 @@ from pnas_apps.steps.hand_made_nets import fitted, measured_nets
 from pnas_apps.steps.reference_nets import biggest, fastest
 from pnas_apps.steps.table import Tabled
 from pnas_latency import LatencyTable, NearCost
-from pnas_ops import Architecture, Choices, load_json
+from pnas_ops import Architecture, BlockSpec, Choices, IdentitySpec, ZeroSpec, load_json
 
 _WIDEST = 1.0
 """How far off the latency of a random net may be at most, as a share of the searched one's."""
@@ -113,6 +113,9 @@ def random_contenders(
 ) -> list[Contender]:
     """Random nets of about one predicted latency, see `contenders`; fewer where there are no more.
 
+    Each is another network than all others and those of `apart_from`: nets that differ in which block of a stage they
+    skip are the same one.
+
     Args:
         run: whose space and seed these are.
         table: predicts.
@@ -121,6 +124,7 @@ def random_contenders(
         apart_from: choices of nets that are not to be drawn.
     """
     space, taken = run.task.space, set(apart_from)
+    networks = {without_skips(space.architecture(choices)) for choices in taken}
     found: list[Contender] = []
     tolerance = SAME_LATENCY
     near = NearCost(space, table.metric(), target_ms, tolerance=tolerance)
@@ -131,6 +135,9 @@ def random_contenders(
             architecture = evolve(net, name=f"random-{number}")
             assert isinstance(architecture, Architecture)
             taken.add(space.choices(architecture))
+            if without_skips(architecture) in networks:
+                continue
+            networks.add(without_skips(architecture))
             predicted_ms = table.predict_ms(architecture)
             found.append(Contender(architecture=architecture, kind="random", predicted_ms=predicted_ms))
         elif tolerance < _WIDEST:
@@ -139,3 +146,12 @@ def random_contenders(
         else:
             break
     return found
+
+
+def without_skips(net: Architecture) -> tuple[BlockSpec, ...]:
+    """The blocks of a net that do something: all but those which give their input."""
+    return tuple(block for block in net.blocks if not _gives_its_input(block))
+
+
+def _gives_its_input(block: BlockSpec) -> bool:
+    return isinstance(block.op, ZeroSpec if block.residual else IdentitySpec)

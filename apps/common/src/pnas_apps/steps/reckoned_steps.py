@@ -99,7 +99,7 @@ def search_step(run: Run, goals: Sequence[Goal], trial: SearchTrial) -> Reckoned
     landing = [goal for goal in goals if not goal.run.folder.landing.exists()]
     if judged := run.preset.judged_nets * len(landing):
         seconds += judged * batches_by_weights(run) * trial.pace.weights_s / FORWARD
-        what += f"; then {counted(judged, 'net')} judged"
+        what += f"; then up to {counted(judged, 'net')} judged"
     measured = [goal for goal in landing if goal.run.budget.latency_ms]
     seconds += sum(LANDINGS * goal.target.trial.net_s for goal in measured)
     if measured:

@@ -12,7 +12,7 @@ _FAR = 0.1
 
 
 def search_remarks(
-    history: Sequence[EpochRecord], expected_ms: Sequence[float], target_ms: float | None
+    history: Sequence[EpochRecord], expected_ms: Sequence[float], target_ms: float | None, *, by_gates: bool = True
 ) -> tuple[str, ...]:
     """Lines for a search whose gates stayed undecided, or whose expected latency is far from its target.
 
@@ -20,10 +20,11 @@ def search_remarks(
         history: of the search.
         expected_ms: the expected latency of a sampled net after each epoch.
         target_ms: what was asked for; None for nothing.
+        by_gates: whether the net was chosen by the gates' probabilities.
     """
     entropy, last_ms = history[-1].entropy, expected_ms[-1]
     remarks = []
-    if entropy >= _UNDECIDED:
+    if by_gates and entropy >= _UNDECIDED:
         remarks.append(
             f"The gates stayed undecided (mean entropy {entropy:.2f} of the most there is): chance had a part in which "
             "net was taken. Search longer (--search-epochs), let the architecture learn faster (--search-alpha-lr), or "
