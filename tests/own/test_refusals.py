@@ -204,7 +204,16 @@ def test_images_of_two_sizes(which: int, run: Run, write_file: WriteFile) -> Non
         (
             TINY.replace("return nn", "return torch.compile(nn").replace("classes),\n    )", "classes),\n    ))")
             + "import torch\n",
-            r"make returned a compiled net, .*: return the one that torch.compile was given",
+            r"make returned a compiled net, .*: return it without torch.compile",
+        ),
+        (
+            TINY + "plain = make\ndef make(classes):\n    net = plain(classes)\n    net[0].compile()\n    return net\n",
+            r"make returned a compiled net, .*: return it without torch.compile",
+        ),
+        (
+            TINY + "import torch\nplain = make\ndef make(classes):\n    net = plain(classes)\n"
+            "    net.forward = torch.compile(net.forward)\n    return net\n",
+            r"make returned a compiled net, .*: return it without torch.compile",
         ),
         pytest.param(
             TINY.replace("nn.Linear(8", "nnq.Linear(8") + "import torch.ao.nn.quantized as nnq\n",

@@ -1,6 +1,8 @@
 """Names come from anywhere, and are printed as they are."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from attrs import evolve
@@ -19,8 +21,10 @@ from pnas_apps.run.sweep_results import AimResult
 from pnas_apps.run.verdict import ComparedNet, Verdict
 from pnas_apps.showing.device_tables import device_table
 from pnas_apps.showing.file_tables import accuracy_table, timing_table
+from pnas_apps.showing.kept_results import KeptResults
 from pnas_apps.showing.prediction_table import prediction_table
 from pnas_apps.showing.run_tables import baselines_table, results_table
+from pnas_apps.showing.story import story
 from pnas_apps.showing.sweep_table import sweep_table
 from pnas_apps.showing.verdict_table import verdict_page
 from pnas_ops import Measurement
@@ -34,6 +38,11 @@ COMPARED = ComparedNet(
     name=NAME, kind="searched", parameters=1, macs=1, predicted_ms=1.0, measured_ms=1.0, accuracies=(0.5,)
 )
 JUDGED = JudgedNet(number=0, group="searched", choices=(0,), value=0.5, epochs=1.0, costs={"macs": 1.0})
+KEPT = SimpleNamespace(
+    results=SimpleNamespace(nets=(NET,), verdict=None, doubt=None),
+    table=SimpleNamespace(device=DEVICE),
+    bundle="bundle",
+)
 SHARES = (Share(label=NAME, probability=1.0),)
 PAGES: dict[str, RenderableType] = {
     "a line": f"the file {NAME}",
@@ -45,6 +54,7 @@ PAGES: dict[str, RenderableType] = {
     "devices": device_table([DeviceStatus(name=NAME, usable=False, reason="", version="")]),
     "classes": prediction_table(Prediction(photo="x", file="x", runtime="x", top=SHARES, logits=(1.0,))),
     "accuracies": accuracy_table([(NAME, "x", 0.5)], 9),
+    "where the page is": story(cast(KeptResults, KEPT), Path(NAME) / "report.html"),
     "timings": timing_table({Path(NAME): MEASURED}, DEVICE),
     "device of timings": timing_table({Path("x"): MEASURED}, evolve(DEVICE, device=NAME)),
     "nets that were judged": exploration_page(
@@ -55,7 +65,9 @@ PAGES: dict[str, RenderableType] = {
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
 def test_a_name_is_printed_as_it_is(page: RenderableType) -> None:
-    assert SHOWN in page_text(page)
+    text = page_text(page)
+    assert SHOWN in text
+    assert "\x1b" not in text
 
 
 def test_a_page_for_a_file_has_no_colours(monkeypatch: pytest.MonkeyPatch) -> None:

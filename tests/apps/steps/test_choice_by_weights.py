@@ -122,6 +122,20 @@ def test_nets_are_judged_once_for_all_attempts_of_a_landing(
     assert len(judged) == len({*judged}) == 5
 
 
+def test_a_single_net_is_better_than_none_and_leaves_the_most_probable_net(
+    make_run: MakeRun, space: SearchSpace, preset: ImagePreset, judged: list[Choices]
+) -> None:
+    run = make_run("run", preset=evolve(preset, judged_nets=1))
+    choose = choose_by_weights(run, SuperNet(space, generator=run.generator("supernet")))
+    for number in (0, 1):
+        wanted = [number % count for count in space.options]
+        probs = [
+            torch.eye(count)[option] * 0.5 + 0.5 / count for option, count in zip(wanted, space.options, strict=True)
+        ]
+        assert space.choices(choose(probs, [])) == tuple(wanted)
+    assert len(judged) == 1
+
+
 def test_one_shot_lands_on_the_best_of_random_nets_within_the_budget(
     make_run: MakeRun, space: SearchSpace, preset: ImagePreset, tabled: Tabled, judged: list[Choices]
 ) -> None:

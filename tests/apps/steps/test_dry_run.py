@@ -95,6 +95,12 @@ def test_nets_that_are_judged_before_the_search_lands_take_time(run: Run) -> Non
     )
 
 
+def test_no_more_nets_are_judged_than_there_are(run: Run) -> None:
+    judging = evolve(run, preset=evolve(run.preset, judged_nets=10**6))
+    nets = run.task.space.size()
+    assert f"; then up to {nets} nets judged; " in [step.what for step in dry_run(judging, TableChoice()).steps][1]
+
+
 def test_what_a_run_has_done_is_not_reckoned_again(run: Run) -> None:
     folder = run.folder
     folder.path.mkdir()

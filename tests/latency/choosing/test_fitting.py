@@ -5,6 +5,7 @@ import re
 
 import pytest
 import torch
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -43,7 +44,8 @@ def test_logarithms_are_the_effects_of_a_ridge_regression_of_standardized_values
         [float(trial.choices[place] == option) for place, many in enumerate(OPTIONS) for option in range(many)]
         for trial in trials
     ]
-    taken, values = torch.tensor(rows, dtype=torch.float64), torch.tensor([trial.value for trial in trials]).double()
+    taken = torch.tensor(rows, dtype=torch.float64)
+    values = torch.tensor([trial.value for trial in trials], dtype=torch.float64)
     taken, values = taken - taken.mean(0), (values - values.mean()) / values.std(correction=0)
     # A penalty of 1 is a further row for each effect, that asks for it to be 0.
     below = torch.eye(sum(OPTIONS), dtype=torch.float64)
@@ -66,9 +68,18 @@ def test_the_most_probable_net_is_the_best_though_no_single_value_is_sure() -> N
     assert fitted >= 14 > single
 
 
-def test_values_that_are_all_equal_prefer_nothing() -> None:
-    for row in fitted_probs(OPTIONS, [Trial(choices=net, value=0.1) for net in NETS[:7]]):
-        torch.testing.assert_close(row, torch.full_like(row, 1 / len(row)))
+@pytest.mark.parametrize("value", [0.0, 0.1, -1e300])
+def test_values_that_are_all_equal_prefer_nothing(value: float) -> None:
+    for row in fitted_probs(OPTIONS, [Trial(choices=net, value=value) for net in NETS[:7]]):
+        assert len({*row.tolist()}) == 1
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_the_unit_of_values_does_not_matter(unit: float) -> None:
+    trials = trials_of(effects_of(0), 30, 0, noise=0.5)
+    in_unit = [evolve(trial, value=unit * trial.value) for trial in trials]
+    for row, one in zip(fitted_probs(OPTIONS, in_unit), fitted_probs(OPTIONS, trials), strict=True):
+        torch.testing.assert_close(row, one)
 
 
 def test_trials_that_tell_nothing_of_the_space_are_refused() -> None:

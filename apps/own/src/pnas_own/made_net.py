@@ -33,7 +33,7 @@ def check_made(made: Any, path: Path, name: str) -> nn.Module:
     if _is_compiled(made):
         raise UserError(
             f"{path}: {name} returned a compiled net, which would be compiled anew for every net of the search: return "
-            "the one that torch.compile was given"
+            "it without torch.compile"
         )
     quantized = [part_path for part_path, part in made.named_modules() if isinstance(part, WeightedQuantizedModule)]
     if quantized:
@@ -67,7 +67,12 @@ def check_made(made: Any, path: Path, name: str) -> nn.Module:
 def _is_compiled(made: nn.Module) -> bool:
     # Where this is not imported, which takes a second, nothing has been compiled.
     compiler = sys.modules.get("torch._dynamo.eval_frame")
-    return compiler is not None and any(isinstance(part, compiler.OptimizedModule) for part in made.modules())
+    return compiler is not None and any(
+        isinstance(part, compiler.OptimizedModule)
+        or vars(part).get("_compiled_call_impl") is not None  # by `compile` of the module itself
+        or hasattr(part.forward, "_torchdynamo_orig_callable")
+        for part in made.modules()
+    )
 
 
 def _check_copies(made: nn.Module, path: Path, name: str) -> None:

@@ -10,7 +10,7 @@ from attrs import evolve
 from torch import Tensor
 
 from pnas_apps.run.run import Run
-from pnas_apps.steps.choice_by_weights import judge_by_weights, trials_by_weights
+from pnas_apps.steps.choice_by_weights import judge_by_weights, tell_apart, trials_by_weights
 from pnas_apps.steps.search_images import split_search_images
 from pnas_latency import (
     Constraint,
@@ -65,7 +65,7 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
 
         def first(within: Sequence[Limit]) -> Architecture:
             trials = trials_by_weights(judging, judge, within, known={})
-            fitted = fitted_probs(space.options, trials) if trials else [*probs]
+            fitted = fitted_probs(space.options, trials) if tell_apart(trials) else [*probs]
             near.append((fitted, within))
             return choose_within_budget(fitted, space, within)
 

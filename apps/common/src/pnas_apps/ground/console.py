@@ -22,7 +22,7 @@ class SafeConsole(Console):
         self.width = readable_width(self.width)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """All texts come by here."""
+        """All that is printed comes by here, but what is a `Text` already."""
         return super().render_str(printable(text), **options)
 
     def on_broken_pipe(self) -> None:

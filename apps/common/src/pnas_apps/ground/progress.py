@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 from pnas_apps.ground.console import SafeConsole
@@ -27,6 +28,9 @@ MORE = "more than planned"
 _BEGINNING = 1
 """Steps done of a phase, at most, when it is told of for the first time."""
 _PERCENT = 100
+_BAR = 12
+_BAR_COLUMNS = _BAR + 14
+"""Of a bar, its share and its time, with a blank before each."""
 
 
 @contextmanager
@@ -226,8 +230,13 @@ def _minutes(seconds: float) -> str:
 
 def _bars(console: Console) -> Progress:
     return Progress(
-        TextColumn("  {task.description}", markup=False),
-        BarColumn(bar_width=12),
+        # Where there is little room, the end of a name is left out, and not how far it is.
+        TextColumn(
+            "  {task.description}",
+            markup=False,
+            table_column=Column(no_wrap=True, max_width=max(console.width // 3, console.width - _BAR_COLUMNS)),
+        ),
+        BarColumn(bar_width=_BAR),
         TaskProgressColumn(),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         _RemarkColumn(),

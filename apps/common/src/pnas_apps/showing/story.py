@@ -6,6 +6,7 @@ from statistics import fmean
 from rich.console import Group
 from rich.text import Text
 
+from pnas_apps.ground.terminal import printable
 from pnas_apps.run.verdict import Verdict
 from pnas_apps.showing.kept_results import KeptResults
 from pnas_apps.showing.run_tables import of_batch, speed_line
@@ -30,7 +31,7 @@ def story(kept: KeptResults, page: Path) -> Group:
         f"What ships: {net.test_accuracy:.2%} of the test images right, {net.measured.latency_ms:.4f} {milliseconds}, "
         f"predicted {net.predicted_now_ms:.4f}, {off_by}; proven files in {page.parent / kept.bundle}",
         *([] if results.doubt is None else [results.doubt]),
-        Text(f"Look at {page}: open it in a browser", style="bold"),
+        Text(printable(f"Look at {page}: open it in a browser"), style="bold"),
     )
 
 

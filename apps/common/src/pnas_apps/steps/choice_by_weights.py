@@ -24,21 +24,22 @@ def choose_by_weights(run: Run, supernet: SuperNet) -> Callable[[Sequence[Tensor
 
     It takes the best net by a linear fit of what these got (`fitted_probs`), with the gate "one-shot" the best of
     these. They are judged on training images which the weights have not learnt on, each once, in however many choices
-    it comes up. The fit is of nets within the limits of the first choice. Where no random net was found, the most
-    probable one is taken.
+    it comes up. The fit is of nets within the limits of the first choice. Where no random net was found, or none is
+    better than another, the most probable one is taken.
     """
     space, one_shot = run.task.space, run.preset.search.gate == "one-shot"
     values: dict[Choices, float] = {}
     fitted: list[Tensor] = []
 
     def choose(probs: Sequence[Tensor], limits: Sequence[Limit]) -> Architecture:
-        trials = [] if fitted else trials_by_weights(run, judge_by_weights(run, supernet), limits, known=values)
+        if fitted:
+            return choose_within_budget(fitted, space, limits, name=SEARCHED)
+        trials = trials_by_weights(run, judge_by_weights(run, supernet), limits, known=values)
         if trials:
-            of_them = "the best of these" if one_shot else "the best by a fit of what these got"
-            run.reporter.line(f"  {_judged_line(trials, judged_by_weights(run))}: the net is {of_them}")
+            run.reporter.line(f"  {_judged_line(trials, judged_by_weights(run))}")
         if one_shot and trials:
             return space.architecture(max(trials, key=lambda trial: trial.value).choices, name=SEARCHED)
-        if trials:
+        if tell_apart(trials):
             fitted.extend(fitted_probs(space.options, trials))
         return choose_within_budget(fitted or probs, space, limits, name=SEARCHED)
 
@@ -64,6 +65,11 @@ def trials_by_weights(
                 known[choices] = judge.judge(space.architecture(choices), run.generator("judge", *choices)).value
             advance()
     return [Trial(choices=choices, value=known[choices]) for choices in nets]
+
+
+def tell_apart(trials: Sequence[Trial]) -> bool:
+    """Whether nets were judged of which one is better than another: otherwise a fit of them has nothing to say."""
+    return len({trial.value for trial in trials}) > 1
 
 
 def _judged_line(trials: Sequence[Trial], images: int) -> str:

@@ -97,7 +97,7 @@ def search_step(run: Run, goals: Sequence[Goal], trial: SearchTrial) -> Reckoned
     seconds = trial.pace.search_s(config, batches, done=done, aims=len(goals))
     what = f"{epochs} epochs of {batches} steps" + (f", {done} of them done" if done else "")
     landing = [goal for goal in goals if not goal.run.folder.landing.exists()]
-    if judged := run.preset.judged_nets * len(landing):
+    if judged := min(run.preset.judged_nets, run.task.space.size()) * len(landing):
         seconds += judged * batches_by_weights(run) * trial.pace.weights_s / FORWARD
         what += f"; then up to {counted(judged, 'net')} judged"
     measured = [goal for goal in landing if goal.run.budget.latency_ms]

@@ -8,6 +8,8 @@ from torch.nn.functional import one_hot
 
 from pnas_ops import Trial
 
+_SMALLEST = torch.finfo(torch.float64).tiny
+
 
 def fitted_probs(options: Sequence[int], trials: Sequence[Trial]) -> list[Tensor]:
     """Probabilities of which the most probable net is that of the best value, as a sum of effects has it.
@@ -42,8 +44,9 @@ def fitted_probs(options: Sequence[int], trials: Sequence[Trial]) -> list[Tensor
     choices = torch.tensor([trial.choices for trial in trials])
     taken = torch.cat([one_hot(choices[:, place], count) for place, count in enumerate(options)], dim=1).double()
     values = torch.tensor([trial.value for trial in trials], dtype=torch.float64)
+    values = values / values.abs().max().clamp_min(_SMALLEST)  # whose squares neither overflow nor vanish
     taken, values = taken - taken.mean(0), values - values.mean()
     deviation = values.square().mean().sqrt()
     penalty = torch.eye(taken.shape[1], dtype=torch.float64)
-    effects = torch.linalg.solve(taken.T @ taken + penalty, taken.T @ (values / deviation.clamp_min(1e-300)))
+    effects = torch.linalg.solve(taken.T @ taken + penalty, taken.T @ (values / deviation.clamp_min(_SMALLEST)))
     return [of_one.softmax(0) for of_one in effects.split(list(options))]
