@@ -69,21 +69,22 @@ class _Raising:
     """Handles a signal."""
 
     def __init__(self) -> None:
-        self._came_at: float | None = None
+        self._raised_at: float | None = None
 
     @property
     def has_raised(self) -> bool:
         """Whether one came."""
-        return self._came_at is not None
+        return self._raised_at is not None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        before, self._came_at = self._came_at, time.monotonic()
-        if before is None or self._came_at - before > _AT_ONCE_S:
+        now = time.monotonic()
+        if self._raised_at is None or now - self._raised_at > _AT_ONCE_S:
+            self._raised_at = now
             raise TerminatedError(number)
 
     def come_again(self, number: int) -> None:
         """Has one that was dropped come once more, soon."""
-        self._came_at = None
+        self._raised_at = None
         main = threading.main_thread().ident
         assert main is not None
         timer = threading.Timer(_AGAIN_S, signal.pthread_kill, [main, number])
