@@ -16,7 +16,7 @@ SHOWN = [
     # Without those whose output another test holds, or a machine.
     if shown[2]
 ]
-PROGRESS = re.compile(r"  [a-z]+: \d+ of \d+ (after|in) ")
+PROGRESS = re.compile(r"  [a-z]+: (\d+ of \d+ [a-z]+|\d+%) (after|in) ")
 
 
 @pytest.mark.parametrize("command", dict.fromkeys(command for _, command, _ in SHOWN))
