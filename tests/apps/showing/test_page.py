@@ -129,6 +129,17 @@ def test_the_choices_are_those_of_the_history(run: RunFolder) -> None:
     assert "Rows have the numbers of the blocks, as the table above has them" in page
 
 
+def test_that_a_net_was_chosen_by_judged_nets_and_not_by_the_gates_is_told(run: RunFolder) -> None:
+    said = "The net was not chosen by these, but by how good random nets were"
+    assert said not in write_page(run).read_text()
+    document = json.loads(run.settings.read_text())
+    document["preset"]["judged_nets"] = 30
+    run.settings.write_text(json.dumps(document))
+    page = write_page(run).read_text()
+    assert said in page
+    assert "(--judged-nets 30)" in page
+
+
 def test_the_multiplier_is_drawn_where_the_search_recorded_it(run: RunFolder) -> None:
     def charts() -> int:
         return write_page(run).read_text().count("<svg")
