@@ -103,6 +103,16 @@ def test_gates_whose_nets_are_judged_give_the_best_by_a_fit_first_those_that_mak
     assert strategy.epochs > (3 + 2) * steps * 8 / len(run.task.train)  # judging counts, too
 
 
+def test_gates_whose_judged_nets_are_all_alike_give_the_most_probable_ones(
+    make_run: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(InheritedWeights, "judge", lambda *_: Judgement(value=0.5))
+    strategy = supernet_strategy("gates", make_run("run"), [LIMIT])
+    found = asked(strategy, 5)
+    probs = [op.probs.detach() for op in mixed_ops(strategy.supernet.network)]
+    assert found == [SPACE.choices(net) for net in islice(most_probable_near_limit(probs, SPACE, [LIMIT]), 5)]
+
+
 def test_one_shot_gives_random_nets_within_the_limits_the_best_by_their_weights_first(make_run: Make) -> None:
     run = make_run("run")
     strategy = supernet_strategy("one-shot", run, [LIMIT])

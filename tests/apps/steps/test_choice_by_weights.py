@@ -101,13 +101,20 @@ def test_the_search_lands_on_the_best_by_a_fit_of_random_nets_within_the_budget(
     assert found.name == "searched"
 
 
-def test_nets_are_judged_once_for_all_attempts_of_a_landing(
-    make_run: MakeRun, space: SearchSpace, preset: ImagePreset, tabled: Tabled, judged: list[Choices]
+def test_nets_are_judged_once_for_all_attempts_of_a_landing_and_told(
+    make_run: MakeRun,
+    space: SearchSpace,
+    preset: ImagePreset,
+    tabled: Tabled,
+    judged: list[Choices],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = make_run("run", preset=evolve(preset, judged_nets=5))
     supernet = SuperNet(space, generator=run.generator("supernet"))
     slower = evolve(tabled, device=cast(Device, SimpleNamespace(info=tabled.table.device)))
     target_ms = 0.8 * tabled.table.predict_ms(biggest(space))
+    lines: list[str] = []
+    monkeypatch.setattr(Reporter, "line", lambda self, text: lines.append(text))
     landing = land(
         supernet,
         space,
@@ -120,6 +127,10 @@ def test_nets_are_judged_once_for_all_attempts_of_a_landing(
     )
     assert len(landing.attempts) > 1
     assert len(judged) == len({*judged}) == 5
+    _, held_out = split_search_images(run.task.train, run.preset, run.generator)
+    values = sorted(map(_value, judged))
+    right = f"{values[0]:.1%} to {values[-1]:.1%} of {len(held_out)} held-out images right"
+    assert [line for line in lines if "random nets" in line] == [f"  5 random nets near the limits put {right}"]
 
 
 def test_a_single_net_is_better_than_none_and_leaves_the_most_probable_net(
