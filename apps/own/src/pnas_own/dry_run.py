@@ -51,7 +51,7 @@ def dry_run(run: OwnRun, choice: TableChoice) -> Reckoned:
         )
     table = ReckonedStep(
         name="table",
-        what=f"{counted(left.count, 'candidate')} and {counted(len(left.nets), 'net')} to measure"
+        what=f"{counted(left.count, 'different candidate')} and {counted(len(left.nets), 'net')} to measure"
         if known is None
         else "is there",
         seconds=trial.table_s(left),
