@@ -4,12 +4,15 @@
 
 Prints a line of JSON for each strategy, limit and number of evaluations: the median and the quartiles, over the seeds,
 of the regret in percentage points: the table's best mean accuracy of all nets within the limit, less that of the best
-net that the strategy has asked for. An evaluation is a training of 50 epochs that the table has done already.
+net that the strategy has asked for. An evaluation is a training of 50 epochs that the table has done already. The first
+line of a limit says what a regret is worth: that of training every net once and taking the best, in each of the table's
+three trainings. It errs by the noise of one training, and by less than that, since the mean has this training in it.
 
     python tests/benchmarks/search_strategies.py --table nas_bench_macro_cifar10.csv --proxies 300 --data-dir CIFAR10
 
 prints instead how well proxies that need no training order so many random nets: a line for each, with its rank
-correlation (Spearman) with the table's accuracies. NASWOT looks at the same training images for all nets. With `--out
+correlation (Spearman) with the table's accuracies, over all of them and over nets of like MACs: of each band of ten
+million that has 20 nets. NASWOT looks at the same training images for all nets. With `--out
 FILE.jsonl` there is a line of each net's value, too, as soon as it is known; what stands there is not computed again.
 """
 
@@ -55,6 +58,8 @@ from pnas_ops import (
 
 CPU = torch.device("cpu")
 LIMITS = (None, 40e6, 60e6, 80e6)
+BAND = 10_000_000
+"""MACs: nets of one band are nearly as large."""
 
 
 @frozen(kw_only=True)
@@ -105,6 +110,14 @@ def regrets(table: Path, counts: Sequence[int], search: tuple[float | None, str,
     return [searched.best - max(values[:count]) for count in counts]
 
 
+def every_net(table: Path, limit: float | None) -> dict[str, object]:
+    """The line of training every net once, as often as the table has it."""
+    searched, known, nets = field(table, limit), read_nas_bench_macro(table), [*field(table, limit).nets.every()]
+    trainings = zip(*(known.nets[choices].accuracies for choices in nets), strict=True)
+    taken = [nets[values.index(max(values))] for values in trainings]
+    return line("every net, once", limit, len(nets), [searched.best - searched.accuracies[net] for net in taken])
+
+
 def line(name: str, limit: float | None, count: int, found: Sequence[float]) -> dict[str, object]:
     """What is printed of the searches of one kind."""
     low, median, high = statistics.quantiles(found, n=4, method="inclusive")
@@ -148,13 +161,20 @@ def proxies(
         ("naswot", naswot_judge(batch), of_naswot),
         ("synflow", synflow_judge(), {}),
     ]
-    truth = [searched.accuracies[choices] for choices in drawn]
+    truth, macs = [searched.accuracies[choices] for choices in drawn], [MACS.of(net) for net in drawn.values()]
+    of_bands = [count // BAND for count in macs]
+    bands = {band: [place for place, own in enumerate(of_bands) if own == band] for band in sorted({*of_bands})}
+
+    def ranked(values: Sequence[float], taken: Sequence[int]) -> float | None:
+        rank = rank_correlation([values[place] for place in taken], [truth[place] for place in taken])
+        return None if rank is None else round(rank, 3)
 
     def told(name: str, values: Sequence[float]) -> dict[str, object]:
-        rank = rank_correlation(values, truth)
-        return {"proxy": name, "nets": len(truth), "rank": None if rank is None else round(rank, 3)}
+        in_bands = {f"{band * BAND:g}": ranked(values, taken) for band, taken in bands.items() if len(taken) >= 20}
+        rank = ranked(values, range(len(truth)))
+        return {"proxy": name, "nets": len(truth), "rank": rank, "rank_from_macs": in_bands}
 
-    yield told("macs", [MACS.of(net) for net in drawn.values()])
+    yield told("macs", macs)
     for name, judge, looked_at in judges:
         values = []
         for choices, net in reporter.counted(name, drawn.items(), len(drawn), "nets"):
@@ -220,7 +240,8 @@ def main(
     counts = [int(whole(1, 6561).read(count, "--evaluations")) for count in evaluations.split(",")]
     limits = max_macs or LIMITS
     for limit in limits:
-        field(table, limit)  # what is wrong is told before others are started
+        # What is wrong is told here, before others are started.
+        print(json.dumps(every_net(table, limit)), flush=True)
     kinds = list(product(limits, names or STRATEGIES))
     searches = [(limit, name, seed) for limit, name in kinds for seed in range(seeds)]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
