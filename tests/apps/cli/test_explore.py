@@ -115,6 +115,7 @@ def test_a_proxy_judges_two_aims_without_training_anything(folder: Path, capfd: 
         (["--strategy", "nsga2", "--aim", "macs", "--aim", "macs"], "--aim macs is given twice"),
         (["--workers", "0"], "--workers must be a whole number from 1 to 1,024, got 0"),
         (["--nets", "0"], "--nets must be a whole number from 1"),
+        (["--effort", "0"], "--effort must be a number above 0 and at most 1,000,000,000, got 0: give another number"),
         (["--study", "://x"], "is no URL of a database"),
         (["--max-macs", "1"], r"no net of .* takes at most 1 MACs"),
     ],
@@ -162,9 +163,9 @@ def test_unknown_names_are_refused_with_those_that_are_known(folder: Path, optio
 @pytest.mark.usefixtures("unmeasured")
 def test_a_table_without_the_nets_of_the_space_is_refused(folder: Path, accuracies: Path) -> None:
     few = explore(folder, "run", *MACRO, "--accuracies", accuracies, *WITHIN)
-    assert_refused(few, r"accuracies.csv has 2 of the 6,561 nets of space 'nas-bench-macro")
+    assert_refused(few, r"accuracies.csv has 2 of the 6,561 nets of space 'nas-bench-macro-1': take the file as it was")
     others = explore(folder, "run", *TINY, "--judge", "table", "--accuracies", accuracies)
-    assert_refused(others, r"accuracies.csv has 0 of the [\d,]+ nets of space 'cifar")
+    assert_refused(others, r"has 0 of the [\d,]+ nets of space 'cifar.*': search the --space that it is of, or have")
     assert not (folder / "run").exists()
 
 
@@ -172,6 +173,8 @@ def test_a_table_without_the_nets_of_the_space_is_refused(folder: Path, accuraci
 def test_a_worker_with_other_images_or_another_question_is_refused_before_anything_is_there(folder: Path) -> None:
     study = ["--study", folder / "study.db", *TINY, "--judge", "synflow"]
     assert explore(folder, "first", *study).exit_code == 0
+    weights = ["--judge", "inherited", "--from", folder / "first"]
+    assert_refused(explore(folder, "other", *TINY, *weights), "first is an exploration that has no supernet: name")
     for arguments, what in (
         (["--seed", "1"], "seed"),
         (["--strategy", "random"], "strategy"),
@@ -181,11 +184,11 @@ def test_a_worker_with_other_images_or_another_question_is_refused_before_anythi
         (WITHIN, "limits and table"),
     ):
         refused = explore(folder, "other", *study, *arguments)
-        assert_refused(refused, rf"study.db holds a study of another {what}: give what it was begun with")
+        assert_refused(refused, rf"study.db holds a study that differs in {what}: give what it was begun with")
         assert not (folder / "other").exists()
     blue = folder / "data" / "train" / "blue" / "0.png"
     shutil.copy(folder / "data" / "train" / "red" / "0.png", blue)
-    assert_refused(explore(folder, "other", *study), "study.db holds a study of another data: give what")
+    assert_refused(explore(folder, "other", *study), "study.db holds a study that differs in data: give what")
 
 
 @pytest.mark.usefixtures("unmeasured")
@@ -227,8 +230,8 @@ def test_a_study_whose_table_is_not_here_is_joined_with_that_table_only(
         refused = explore(folder, "second", *study)
     assert_refused(
         refused,
-        r"study.db holds a study of another table: give what it was begun with \(as --table the table.json of the run "
-        r"that began it\), or name another --study",
+        r"study.db holds a study that differs in table: give what it was begun with \(as --table the table.json of the "
+        r"run that began it\), or name another --study",
     )
     own = folder / "first" / "table.json"
     assert explore(folder, "second", *study, "--table", own, "--foreign-table", "--nets", "3").exit_code == 0

@@ -118,7 +118,7 @@ def _table(run: Run, choice: TableChoice, steps: Sequence[str]) -> LatencyTable:
 def _judge_nets(exploration: Exploration, study: Study, name: str, resources: Resources) -> None:
     run, settings = exploration.run, exploration.settings
     with run.reporter.phases() as update:
-        shown = Shown(update, settings.nets + settings.random_nets)
+        shown = Shown(update, settings.nets + settings.random_nets, exploration.images)
         if resources.workers == 1:
             judge = exploration.judge(folder_of(run, 1) / "net", shown.step)
             work(study, exploration.asker(), judge, run.task.space, seen=shown.entries)

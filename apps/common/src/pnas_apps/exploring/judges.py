@@ -99,9 +99,10 @@ def table_judge(path: Path, space: Space) -> TableJudge:
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): name a table with --accuracies") from None
     if (known := table.known(space)) < space.size():
+        way_out = "take the file as it was published" if known else "search the --space that it is of"
         raise UserError(
-            f"{path} has {known:,} of the {space.size():,} nets of space {space.name!r}: search the --space that it is "
-            "of, or have the nets judged by --judge scratch"
+            f"{path} has {known:,} of the {space.size():,} nets of space {space.name!r}: {way_out}, or have the nets "
+            "judged by --judge scratch"
         )
     _check_macs(path, table, space)
     return TableJudge(table=table, space=space)

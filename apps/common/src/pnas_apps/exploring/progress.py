@@ -14,10 +14,11 @@ class Shown:
     Args:
         update: of `Reporter.phases`.
         total: how many nets are to be judged at most.
+        images: that a value is the accuracy on; None where it is no such thing.
     """
 
-    def __init__(self, update: Callable[..., None], total: int) -> None:
-        self._update, self._total = update, total
+    def __init__(self, update: Callable[..., None], total: int, images: int | None) -> None:
+        self._update, self._total, self._images = update, total, images
         self._done, self._best = 0, float("-inf")
 
     def entries(self, entries: Sequence[Entry]) -> None:
@@ -31,7 +32,7 @@ class Shown:
             _WHAT,
             self._done,
             self._total,
-            text=f"best {shown_value(value)}, net {number}" if better else None,
+            text=f"best {shown_value(value, self._images)}, net {number}" if better else None,
             unit="nets",
         )
 
