@@ -14,9 +14,10 @@ from command_line import assert_refused
 from pnas_apps.exploring import explore as exploring
 from pnas_apps.exploring.outcome import Explored
 from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.run.folder import RunFolder
 from pnas_cifar10.cli import main
-from pnas_ops import Architecture, cifar_mbconv_space, load_json, to_json
+from pnas_ops import Architecture, Trial, cifar_mbconv_space, fit_predictor, load_json, to_json
 from tables import uniform_table
 
 TINY = ["--blocks-per-stage", "1", "--width-mult", "0.25", "--resolution", "16", "--train-epochs", "1"]
@@ -106,10 +107,12 @@ def test_a_proxy_judges_two_aims_without_training_anything(folder: Path, capfd: 
     ("arguments", "message"),
     [
         (["--judge", "table"], "--judge table needs something to judge by: name it with --accuracies"),
+        (["--judge", "predictor"], "--judge predictor needs something to judge by: name it with --accuracies"),
+        (["--judge", "predictor", "--accuracies", __file__], r"test_explore.py is no exploration \(not JSON"),
         (["--judge", "inherited"], "--judge inherited needs something to judge by: name it with --from"),
         (["--train-warmup-epochs", "2"], "--train-warmup-epochs are the first of the --train-epochs, and .*: 2 of 1$"),
         (["--judge", "inherited", "--from", "nowhere"], "nowhere holds no run"),
-        (["--accuracies", __file__], "--accuracies is for --judge table, not for scratch: leave it out"),
+        (["--accuracies", __file__], "--accuracies is for --judge table or predictor, not for scratch: leave it out"),
         (["--judge", "table", "--accuracies", "no.csv"], r"no.csv cannot be read \(No such file or directory\)"),
         (["--aim", "macs"], "strategy evolution looks at one aim alone: for several take tpe or nsga2"),
         (["--strategy", "nsga2", "--aim", "macs", "--aim", "macs"], "--aim macs is given twice"),
@@ -146,6 +149,37 @@ def test_nets_are_judged_by_the_weights_of_a_search(folder: Path, monkeypatch: p
     assert (found.test_accuracy, found.images) == (None, 4)
     refused = explore(folder, "other", *TINY, *inherited, "--width-mult", "0.5")
     assert_refused(refused, "search is a supernet of another space than this one")
+
+
+def test_nets_are_judged_by_a_predictor_of_another_exploration(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    known = folder / "first" / "explored.json"
+    judged = ["--judge", "predictor", "--accuracies", known]
+    assert explore(folder, "first", *TINY, "--judge", "synflow", "--nets", "3", "--random-nets", "3").exit_code == 0
+    assert_refused(
+        explore(folder, "run", *TINY, *judged), "has 6 nets, of which a predictor learns little: go on there"
+    )
+    assert explore(folder, "first", *TINY, "--judge", "synflow", "--nets", "15", "--random-nets", "0").exit_code == 0
+    assert_refused(
+        explore(folder, "run", *TINY, *judged, "--width-mult", "0.5"), "json is of nets of another space than"
+    )
+    assert_refused(explore(folder, "run", *judged, "--blocks-per-stage", "2"), "json is of nets of another space than")
+    assert not (folder / "run").exists()
+
+    capfd.readouterr()
+    assert explore(folder, "run", *TINY, *judged).exit_code == 0
+    printed = " ".join(capfd.readouterr().out.split())
+    nets = {net.choices: Trial(choices=net.choices, value=net.value) for net in found_in(folder / "first").nets}
+    space = cifar_mbconv_space(0.25, blocks_per_stage=1, classes=2, resolution=16)
+    predictor = fit_predictor(space, [*nets.values()], seeded_generator(0, "predictor"))
+    rank = f"its rank correlation on {predictor.held_out} others, which it has not seen, is"
+    assert (
+        f"the predictor has learned from {len(nets) - predictor.held_out} nets; {rank} {predictor.rank_correlation:.2f}"
+        in printed
+    )
+    assert "The best nets by what a predictor guesses" in printed
+    found = found_in(folder / "run").nets
+    assert [net.value for net in found] == pytest.approx(predictor.values([net.choices for net in found]).tolist())
+    assert {net.epochs for net in found} == {0}
 
 
 def _stop(*arguments: object) -> None:

@@ -81,10 +81,10 @@ def test_the_page_tells_what_it_took_and_claims_nothing_that_was_not_run() -> No
     nets = [net(number, value) for number, value in enumerate(VALUES)]
     alone = printed(explored(*nets))
     assert "The best nets by accuracy, within macs of 60,000,000" in alone
-    assert "evolution: 5 judged, 2.5 passes over the training images, best 90.00%" in alone
+    assert "evolution: 5 judged, 2.5 passes over the training images, best 90.0%" in alone
     assert "no random nets were judged beside: whether the strategy was worth its effort is not shown" in alone
     beside = printed(explored(*nets, net(5, 0.2, group="random")))
-    assert "random nets beside: 1 judged, 0.5 passes over the training images, best 20.00%" in beside
+    assert "random nets beside: 1 judged, 0.5 passes over the training images, best 20.0%" in beside
     assert "one exploration each: which of the two is better in general, it does not show" in beside
     assert "front" not in beside
     timed = evolve(explored(evolve(nets[0], costs={"latency": 0.25})), judge="naswot")
@@ -92,7 +92,8 @@ def test_the_page_tells_what_it_took_and_claims_nothing_that_was_not_run() -> No
     told = printed(timed, limit)
     assert "The best nets by accuracy, within latency of 0.3 ms" in told
     assert re.search(r" predicted ms *\n", told)
-    assert "evolution: 5 judged, worth 2.5 passes over" in printed(evolve(explored(*nets), judge="table"))
+    looked_up = printed(evolve(explored(*nets), judge="table"))
+    assert "evolution: 5 judged, worth 2.5 passes over the training images, best 90.00%" in looked_up
     assert "The front: nets than which none is better in all aims" in printed(explored(*nets, aims=("macs",)))
 
 
@@ -113,7 +114,7 @@ def test_a_value_is_told_with_its_standard_error() -> None:
         asking_epochs=0.0,
         judgement=Judgement(value=0.3917),
     )
-    Shown(lambda *_, text, unit: said.append(text), 2, 120).entries([entry])
+    Shown(lambda *_, text, unit: said.append(text), 2, "scratch").entries([entry])
     assert said == ["best 39.2%, net 3"]
     assert "+-" not in printed(explored(*nets))
 
@@ -146,6 +147,10 @@ def test_the_picture_has_a_curve_of_each_and_the_front() -> None:
     assert not isinstance(proxy.yaxis.get_major_formatter(), PercentFormatter)
     assert (best.get_xlabel(), front.get_xlabel()) == ("passes over the training images", "MACs, millions")
     assert {float(macs) for macs in np.asarray(front.lines[0].get_xdata())} == {1e-6}
+    searched = [evolve(net, epochs=0.0 if net.number else 1.8) for net in nets]
+    (untrained,) = draw_exploration(explored(*searched), value_name="synflow").axes
+    assert untrained.get_xlabel() == "nets judged"
+    assert [float(number) for number in np.asarray(untrained.lines[0].get_xdata())] == [1, 2, 3, 4, 5]
     (alone,) = draw_exploration(explored(*nets[:5]), value_name="accuracy").axes
     assert len(alone.lines) == 1
     assert alone.get_title(loc="left") == "best accuracy (1 of 5 nets lies below the picture)"

@@ -9,7 +9,7 @@ from rich.table import Table
 from pnas_apps.exploring.named_strategies import RANDOM_AT_FIRST
 from pnas_apps.exploring.outcome import Explored, JudgedNet
 from pnas_apps.run.exploration_settings import ExplorationSettings
-from pnas_apps.training.judging import is_share, shown_score, standard_error
+from pnas_apps.training.judging import shown_score, standard_error
 from pnas_latency import Limit
 from pnas_ops import counted
 
@@ -76,7 +76,7 @@ def _table(nets: Sequence[JudgedNet], explored: Explored) -> Table:
     for net in nets:
         asked_by = explored.strategy if net.group == "searched" else "random search"
         of_net = [f"{cost:,.4g}" if cost < 1000 else f"{cost:,.0f}" for cost in net.costs.values()]
-        value = shown_value(net.value, explored.images), *_error(net.value, explored.images)
+        value = shown_value(net.value, explored.judge), *_error(net.value, explored.images)
         table.add_row(f"{net.number}", asked_by, *value, *of_net)
     if explored.images is not None:
         table.caption, table.caption_justify = "+- is the standard error of a value", "left"
@@ -96,7 +96,7 @@ def _efforts(explored: Explored) -> list[str]:
             # Of a table nothing is learned: it is what its trainings took.
             done = ", worth" if explored.judge == "table" else ","
             spent = f"{done} {shown_passes(effort)} passes over the training images" if effort else ""
-            best = shown_value(max(net.value for net in nets), explored.images)
+            best = shown_value(max(net.value for net in nets), explored.judge)
             lines.append(f"{name}: {len(nets)} judged{spent}, best {best}")
     if not explored.of("random") and explored.strategy != "random":
         lines.append("no random nets were judged beside: whether the strategy was worth its effort is not shown")
@@ -105,14 +105,9 @@ def _efforts(explored: Explored) -> list[str]:
     return lines
 
 
-def shown_value(value: float, images: int | None) -> str:
-    """An accuracy in per cent, no finer than so many images tell it, to two digits where it is of none; else as it is.
-
-    Args:
-        value: of a net.
-        images: that it is the accuracy on; None where it is no such thing.
-    """
-    return f"{value:.2%}" if images is None and is_share(value) else shown_score(value)
+def shown_value(value: float, judge: str) -> str:
+    """An accuracy in per cent, that of long trainings in a table to two digits; anything else as it is."""
+    return f"{value:.2%}" if judge == "table" else shown_score(value)
 
 
 def _passes_each(passes: float, nets: int) -> str:

@@ -40,7 +40,8 @@ def draw_exploration(explored: Explored, *, value_name: str) -> "Figure":
 
 def _draw_best(axes: "Axes", explored: Explored, value_name: str) -> None:
     searched, random = explored.of("searched"), explored.of("random")
-    by_effort = any(net.epochs for net in explored.nets)
+    # Where judging takes none, all nets of a supernet would stand at what its search took.
+    by_effort = all(net.epochs for net in explored.nets)
     _curve(axes, searched, best_so_far(searched), by_effort, _SEARCHED, f"{explored.strategy}, best so far")
     if random:
         label = f"random search, best so far: mean over all orders of its {counted(len(random), 'net')}"
