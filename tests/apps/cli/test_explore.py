@@ -14,9 +14,10 @@ from command_line import assert_refused
 from pnas_apps.exploring import explore as exploring
 from pnas_apps.exploring.outcome import Explored
 from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.run.folder import RunFolder
 from pnas_cifar10.cli import main
-from pnas_ops import Architecture, cifar_mbconv_space, load_json, to_json
+from pnas_ops import Architecture, Trial, cifar_mbconv_space, fit_predictor, load_json, to_json
 from tables import uniform_table
 
 TINY = ["--blocks-per-stage", "1", "--width-mult", "0.25", "--resolution", "16", "--train-epochs", "1"]
@@ -106,15 +107,18 @@ def test_a_proxy_judges_two_aims_without_training_anything(folder: Path, capfd: 
     ("arguments", "message"),
     [
         (["--judge", "table"], "--judge table needs something to judge by: name it with --accuracies"),
+        (["--judge", "predictor"], "--judge predictor needs something to judge by: name it with --accuracies"),
+        (["--judge", "predictor", "--accuracies", __file__], r"test_explore.py is no exploration \(not JSON"),
         (["--judge", "inherited"], "--judge inherited needs something to judge by: name it with --from"),
         (["--train-warmup-epochs", "2"], "--train-warmup-epochs are the first of the --train-epochs, and .*: 2 of 1$"),
         (["--judge", "inherited", "--from", "nowhere"], "nowhere holds no run"),
-        (["--accuracies", __file__], "--accuracies is for --judge table, not for scratch: leave it out"),
+        (["--accuracies", __file__], "--accuracies is for --judge table or predictor, not for scratch: leave it out"),
         (["--judge", "table", "--accuracies", "no.csv"], r"no.csv cannot be read \(No such file or directory\)"),
         (["--aim", "macs"], "strategy evolution looks at one aim alone: for several take tpe or nsga2"),
         (["--strategy", "nsga2", "--aim", "macs", "--aim", "macs"], "--aim macs is given twice"),
         (["--workers", "0"], "--workers must be a whole number from 1 to 1,024, got 0"),
         (["--nets", "0"], "--nets must be a whole number from 1"),
+        (["--effort", "0"], "--effort must be a number above 0 and at most 1,000,000,000, got 0: give another number"),
         (["--study", "://x"], "is no URL of a database"),
         (["--max-macs", "1"], r"no net of .* takes at most 1 MACs"),
     ],
@@ -147,6 +151,37 @@ def test_nets_are_judged_by_the_weights_of_a_search(folder: Path, monkeypatch: p
     assert_refused(refused, "search is a supernet of another space than this one")
 
 
+def test_nets_are_judged_by_a_predictor_of_another_exploration(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    known = folder / "first" / "explored.json"
+    judged = ["--judge", "predictor", "--accuracies", known]
+    assert explore(folder, "first", *TINY, "--judge", "synflow", "--nets", "3", "--random-nets", "3").exit_code == 0
+    assert_refused(
+        explore(folder, "run", *TINY, *judged), "has 6 nets, of which a predictor learns little: go on there"
+    )
+    assert explore(folder, "first", *TINY, "--judge", "synflow", "--nets", "15", "--random-nets", "0").exit_code == 0
+    assert_refused(
+        explore(folder, "run", *TINY, *judged, "--width-mult", "0.5"), "json is of nets of another space than"
+    )
+    assert_refused(explore(folder, "run", *judged, "--blocks-per-stage", "2"), "json is of nets of another space than")
+    assert not (folder / "run").exists()
+
+    capfd.readouterr()
+    assert explore(folder, "run", *TINY, *judged).exit_code == 0
+    printed = " ".join(capfd.readouterr().out.split())
+    nets = {net.choices: Trial(choices=net.choices, value=net.value) for net in found_in(folder / "first").nets}
+    space = cifar_mbconv_space(0.25, blocks_per_stage=1, classes=2, resolution=16)
+    predictor = fit_predictor(space, [*nets.values()], seeded_generator(0, "predictor"))
+    rank = f"its rank correlation on {predictor.held_out} others, which it has not seen, is"
+    assert (
+        f"the predictor has learned from {len(nets) - predictor.held_out} nets; {rank} {predictor.rank_correlation:.2f}"
+        in printed
+    )
+    assert "The best nets by what a predictor guesses" in printed
+    found = found_in(folder / "run").nets
+    assert [net.value for net in found] == pytest.approx(predictor.values([net.choices for net in found]).tolist())
+    assert {net.epochs for net in found} == {0}
+
+
 def _stop(*arguments: object) -> None:
     raise UserError("the search is over")
 
@@ -162,9 +197,9 @@ def test_unknown_names_are_refused_with_those_that_are_known(folder: Path, optio
 @pytest.mark.usefixtures("unmeasured")
 def test_a_table_without_the_nets_of_the_space_is_refused(folder: Path, accuracies: Path) -> None:
     few = explore(folder, "run", *MACRO, "--accuracies", accuracies, *WITHIN)
-    assert_refused(few, r"accuracies.csv has 2 of the 6,561 nets of space 'nas-bench-macro")
+    assert_refused(few, r"accuracies.csv has 2 of the 6,561 nets of space 'nas-bench-macro-1': take the file as it was")
     others = explore(folder, "run", *TINY, "--judge", "table", "--accuracies", accuracies)
-    assert_refused(others, r"accuracies.csv has 0 of the [\d,]+ nets of space 'cifar")
+    assert_refused(others, r"has 0 of the [\d,]+ nets of space 'cifar.*': search the --space that it is of, or have")
     assert not (folder / "run").exists()
 
 
@@ -172,6 +207,8 @@ def test_a_table_without_the_nets_of_the_space_is_refused(folder: Path, accuraci
 def test_a_worker_with_other_images_or_another_question_is_refused_before_anything_is_there(folder: Path) -> None:
     study = ["--study", folder / "study.db", *TINY, "--judge", "synflow"]
     assert explore(folder, "first", *study).exit_code == 0
+    weights = ["--judge", "inherited", "--from", folder / "first"]
+    assert_refused(explore(folder, "other", *TINY, *weights), "first is an exploration that has no supernet: name")
     for arguments, what in (
         (["--seed", "1"], "seed"),
         (["--strategy", "random"], "strategy"),
@@ -181,11 +218,11 @@ def test_a_worker_with_other_images_or_another_question_is_refused_before_anythi
         (WITHIN, "limits and table"),
     ):
         refused = explore(folder, "other", *study, *arguments)
-        assert_refused(refused, rf"study.db holds a study of another {what}: give what it was begun with")
+        assert_refused(refused, rf"study.db holds a study that differs in {what}: give what it was begun with")
         assert not (folder / "other").exists()
     blue = folder / "data" / "train" / "blue" / "0.png"
     shutil.copy(folder / "data" / "train" / "red" / "0.png", blue)
-    assert_refused(explore(folder, "other", *study), "study.db holds a study of another data: give what")
+    assert_refused(explore(folder, "other", *study), "study.db holds a study that differs in data: give what")
 
 
 @pytest.mark.usefixtures("unmeasured")
@@ -227,8 +264,8 @@ def test_a_study_whose_table_is_not_here_is_joined_with_that_table_only(
         refused = explore(folder, "second", *study)
     assert_refused(
         refused,
-        r"study.db holds a study of another table: give what it was begun with \(as --table the table.json of the run "
-        r"that began it\), or name another --study",
+        r"study.db holds a study that differs in table: give what it was begun with \(as --table the table.json of the "
+        r"run that began it\), or name another --study",
     )
     own = folder / "first" / "table.json"
     assert explore(folder, "second", *study, "--table", own, "--foreign-table", "--nets", "3").exit_code == 0

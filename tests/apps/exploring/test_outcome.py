@@ -11,12 +11,14 @@ from attrs import evolve
 from matplotlib.ticker import PercentFormatter
 from rich.console import Console
 
-from pnas_apps.exploring.entries import Group
+from pnas_apps.exploring.entries import Entry, Group
 from pnas_apps.exploring.outcome import Explored, JudgedNet, best_so_far, expected_best
 from pnas_apps.exploring.page import effort_line, exploration_page, shown_passes
 from pnas_apps.exploring.pictures import draw_exploration
+from pnas_apps.exploring.progress import Shown
 from pnas_apps.run.exploration_settings import ExplorationSettings
 from pnas_latency import MACS, Limit
+from pnas_ops import Judgement
 
 VALUES = (0.5, 0.9, 0.3, 0.9, 0.6)
 
@@ -69,10 +71,9 @@ def test_a_net_that_both_have_asked_for_stands_once_in_the_ranking() -> None:
     assert explored(first, again).ranked == (first,)
 
 
-def printed(found: Explored) -> str:
+def printed(found: Explored, limit: Limit = Limit(metric=MACS, at_most=6e7)) -> str:  # noqa: B008
     text = io.StringIO()
-    limits = [Limit(metric=MACS, at_most=6e7)]
-    Console(file=text, width=100).print(exploration_page(found, value_name="accuracy", limits=limits))
+    Console(file=text, width=100).print(exploration_page(found, value_name="accuracy", limits=[limit]))
     return text.getvalue()
 
 
@@ -80,12 +81,19 @@ def test_the_page_tells_what_it_took_and_claims_nothing_that_was_not_run() -> No
     nets = [net(number, value) for number, value in enumerate(VALUES)]
     alone = printed(explored(*nets))
     assert "The best nets by accuracy, within macs of 60,000,000" in alone
-    assert "evolution: 5 judged, 2.5 passes over the training images, best 90.00%" in alone
+    assert "evolution: 5 judged, 2.5 passes over the training images, best 90.0%" in alone
     assert "no random nets were judged beside: whether the strategy was worth its effort is not shown" in alone
     beside = printed(explored(*nets, net(5, 0.2, group="random")))
-    assert "random nets beside: 1 judged, 0.5 passes over the training images, best 20.00%" in beside
+    assert "random nets beside: 1 judged, 0.5 passes over the training images, best 20.0%" in beside
     assert "one exploration each: which of the two is better in general, it does not show" in beside
     assert "front" not in beside
+    timed = evolve(explored(evolve(nets[0], costs={"latency": 0.25})), judge="naswot")
+    limit = Limit(metric=evolve(MACS, name="latency", unit="ms"), at_most=0.3)
+    told = printed(timed, limit)
+    assert "The best nets by accuracy, within latency of 0.3 ms" in told
+    assert re.search(r" predicted ms *\n", told)
+    looked_up = printed(evolve(explored(*nets), judge="table"))
+    assert "evolution: 5 judged, worth 2.5 passes over the training images, best 90.00%" in looked_up
     assert "The front: nets than which none is better in all aims" in printed(explored(*nets, aims=("macs",)))
 
 
@@ -93,8 +101,21 @@ def test_a_value_is_told_with_its_standard_error() -> None:
     nets = [net(number, value) for number, value in enumerate((0.5, 0.9))]
     told = printed(explored(*nets, images=400))
     assert "+- is the standard error of a value" in told
-    assert re.search(r" 50\.00% +2\.49% ", told)
-    assert re.search(r" 90\.00% +1\.52% ", told)
+    assert re.search(r" 50\.0% +2\.5% ", told)
+    assert re.search(r" 90\.0% +1\.5% ", told)
+    assert ", best 90.0%" in told
+    said: list[str | None] = []
+    entry = Entry(
+        number=3,
+        group="random",
+        choices=(0,),
+        state="judged",
+        worker="",
+        asking_epochs=0.0,
+        judgement=Judgement(value=0.3917),
+    )
+    Shown(lambda *_, text, unit: said.append(text), 2, "scratch").entries([entry])
+    assert said == ["best 39.2%, net 3"]
     assert "+-" not in printed(explored(*nets))
 
 
@@ -124,7 +145,12 @@ def test_the_picture_has_a_curve_of_each_and_the_front() -> None:
     assert [panel.yaxis.get_major_formatter()(0.75) for panel in (best, front)] == ["75%", "75%"]
     (proxy,) = draw_exploration(explored(net(0, 0.5), net(1, 75.0)), value_name="synflow").axes
     assert not isinstance(proxy.yaxis.get_major_formatter(), PercentFormatter)
-    assert (best.get_xlabel(), front.get_xlabel()) == ("passes over the training images", "macs")
+    assert (best.get_xlabel(), front.get_xlabel()) == ("passes over the training images", "MACs, millions")
+    assert {float(macs) for macs in np.asarray(front.lines[0].get_xdata())} == {1e-6}
+    searched = [evolve(net, epochs=0.0 if net.number else 1.8) for net in nets]
+    (untrained,) = draw_exploration(explored(*searched), value_name="synflow").axes
+    assert untrained.get_xlabel() == "nets judged"
+    assert [float(number) for number in np.asarray(untrained.lines[0].get_xdata())] == [1, 2, 3, 4, 5]
     (alone,) = draw_exploration(explored(*nets[:5]), value_name="accuracy").axes
     assert len(alone.lines) == 1
     assert alone.get_title(loc="left") == "best accuracy (1 of 5 nets lies below the picture)"

@@ -24,7 +24,7 @@ def test_a_study_of_something_else_is_refused_by_what_differs(tmp_path: Path) ->
     file = tmp_path / "study.db"
     study_in(file)
     for name in (field.name for field in fields(Fingerprint)):
-        with pytest.raises(UserError, match=rf"study.db holds a study of another {name}: give what it was begun with"):
+        with pytest.raises(UserError, match=rf"study.db holds a study that differs in {name}: give what it was begun"):
             study_in(file, fingerprint=evolve(FINGERPRINT, **{name: "other"}))
 
 
@@ -54,7 +54,7 @@ def test_looking_whether_a_study_can_be_used_makes_nothing(tmp_path: Path) -> No
     check_study(address_of(f"sqlite:///{file}#another"), evolve(FINGERPRINT, seed="1"))
     assert file.read_bytes() == before
     with pytest.raises(
-        UserError, match=r"study.db holds a study of another seed: give what it was begun with, or name"
+        UserError, match=r"study.db holds a study that differs in seed: give what it was begun with, or name"
     ):
         check_study(address_of(str(file)), evolve(FINGERPRINT, seed="1"))
     optuna.create_study(storage=url, study_name="exploration").set_user_attr("of", "somebody else")

@@ -1,5 +1,6 @@
 """Gates, DARTS and One-Shot as strategies of an exploration."""
 
+import io
 import math
 from collections.abc import Callable
 from itertools import islice, product
@@ -11,12 +12,14 @@ import pytest
 import torch
 from attrs import evolve
 from click.testing import CliRunner
+from rich.console import Console
 
 from pnas_apps.exploring.supernet_strategies import supernet_strategy
-from pnas_apps.ground.progress import Reporter
+from pnas_apps.ground.progress import PhasesReporter, Reporter
 from pnas_apps.images.image_set import ImageSet
 from pnas_apps.run.run import Run
 from pnas_apps.steps.choice_by_weights import judge_by_weights
+from pnas_apps.steps.search_images import split_search_images
 from pnas_cifar10.cli import main
 from pnas_latency import MACS, Limit, fitted_probs, most_probable_near_limit
 from pnas_ops import Choices, Judgement, Strategy, Trial
@@ -111,6 +114,26 @@ def test_gates_whose_judged_nets_are_all_alike_give_the_most_probable_ones(
     found = asked(strategy, 5)
     probs = [op.probs.detach() for op in mixed_ops(strategy.supernet.network)]
     assert found == [SPACE.choices(net) for net in islice(most_probable_near_limit(probs, SPACE, [LIMIT]), 5)]
+
+
+def test_the_search_of_a_supernet_is_shown_with_what_it_takes(make_run: Make) -> None:
+    run, text = make_run("run"), io.StringIO()
+    console = Console(file=text, width=200)
+    with Reporter(console).phases() as update:
+        update("judging", 0, 6, unit="nets")
+        strategy = supernet_strategy("darts", evolve(run, reporter=PhasesReporter(console, update)), [LIMIT])
+        assert strategy.ask(torch.Generator()) is not None
+    told = text.getvalue().splitlines()
+    assert told[0] == f"  the supernet of darts takes {strategy.epochs:.2g} passes over the training images"
+    config = run.preset.search
+    weights, _ = split_search_images(run.task.train, run.preset, run.generator)
+    steps = len(run.training_batches(weights)) * (config.warmup_epochs + config.epochs)
+    # As a phase beside the other one, at whose end both are told.
+    ended = [line.partition(" in ")[0].strip() for line in told if " after " not in line]
+    assert ended[1:3] == ["judging: 0 of 6 nets", f"searching: {steps} of {steps} steps"]
+    again = supernet_strategy("darts", evolve(run, reporter=Reporter(console)), [LIMIT])
+    assert again.ask(torch.Generator()) is not None
+    assert "searching" not in "".join(text.getvalue().splitlines()[len(told) :])
 
 
 def test_one_shot_gives_random_nets_within_the_limits_the_best_by_their_weights_first(make_run: Make) -> None:

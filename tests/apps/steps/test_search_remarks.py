@@ -6,6 +6,7 @@ import pytest
 from attrs import evolve
 
 from pnas_apps.run.results import NetResult, RunResults
+from pnas_apps.run.search_start import SearchStart
 from pnas_apps.steps.search_remarks import search_remarks
 from pnas_supernet import EpochRecord
 from tables import measurement
@@ -59,9 +60,20 @@ def test_an_expectation_far_from_the_target_is_told(expected_ms: float, said: st
     assert search_remarks([record(0.1)], [expected_ms], None) == ()
 
 
+def test_a_search_that_began_with_another_does_not_pass_for_all_that_was_learnt() -> None:
+    start = SearchStart(run="/somewhere/first", sha256="0")
+    assert search_remarks([record(0.1)], [1.0], 1.0, start=start) == (
+        "The search began with the supernet of first: what that took to learn comes on top of what searching took here",
+    )
+
+
 def test_the_effort_of_a_search_is_told_in_trainings_of_the_net_that_ships() -> None:
     results = RunResults(nets=(NET,), seconds={"search": 90.0, "train": 60.0})
     assert results.effort == (
         "Searching took as long as 1.5 trainings of the net that ships (as measured, with the landing: 90 s and 60 s)"
+    )
+    assert evolve(results, seconds={"search": 4.0, "train": 60.0, "sweep": 386.0}).effort == (
+        "Searching, for all nets of the sweep at once, took as long as 6.5 trainings of the net that ships "
+        "(as measured, with the landing: 390 s and 60 s)"
     )
     assert evolve(results, seconds={"search": 90.0}).effort is None

@@ -207,6 +207,8 @@ def test_it_ends_with_a_table_a_picture_and_the_results_of_all(whole: Run) -> No
     assert whole.folder.curve.read_bytes().startswith(b"\x89PNG")
     assert whole.folder.is_finished
     assert list(results.seconds) == ["table", "search", "nets"]
+    for aim in results.aims:
+        assert RunFolder(whole.folder.path / aim.folder).read_seconds()["sweep"] == results.seconds["search"] > 0
 
 
 def test_a_table_is_looked_for_once_a_device_with_its_smallest_budget(

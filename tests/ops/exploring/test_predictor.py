@@ -27,7 +27,7 @@ def _additive(nets: list[Choices]) -> Tensor:
 def test_learns_what_choices_add_up_to() -> None:
     nets, others = _nets(100, seed=0), _nets(100, seed=1)
     predictor = fit_predictor(SPACE, _trials(nets, _additive(nets)), torch.Generator().manual_seed(0))
-    assert predictor.held_out == 20
+    assert (predictor.learned, predictor.held_out) == (80, 20)
     assert predictor.rank_correlation is not None
     assert predictor.rank_correlation > 0.8
     guessed = predictor.values(others)

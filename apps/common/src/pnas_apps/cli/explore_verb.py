@@ -71,7 +71,8 @@ _OPTIONS = all_of(
             default="scratch",
             show_default=True,
             help="A training from scratch, judged on training images held out; the weights of a search, on the same "
-            "images; a table of accuracies; two proxies that need no training.",
+            "images; a predictor, which has learned the values of another exploration; a table of accuracies; two "
+            "proxies that need no training.",
         ),
         click.option(
             "--judge-epochs",
@@ -92,7 +93,7 @@ _OPTIONS = all_of(
             "--accuracies",
             type=FileThere("a table", way_out="name a table with --accuracies"),
             show_default="none",
-            help="The table of --judge table.",
+            help="The table of --judge table; for --judge predictor the explored.json of another exploration.",
         ),
     ),
     option_group(
@@ -168,8 +169,8 @@ def explore_verb(app: App) -> click.Command:
         from pnas_apps.steps.table import TableChoice
 
         _check(strategy, aims)
-        _check_source(judge, "inherited", "--from", start_run)
-        _check_source(judge, "table", "--accuracies", accuracies)
+        _check_source(judge, ("inherited",), "--from", start_run)
+        _check_source(judge, ("table", "predictor"), "--accuracies", accuracies)
         if strategy in SUPERNET_STRATEGIES and judging > 1:
             raise UserError(f"strategy {strategy} trains one supernet, of which one process asks: give --workers 1")
         settings = ExplorationSettings(
@@ -218,12 +219,12 @@ def _check(strategy: str, aims: tuple[Aim, ...]) -> None:
         raise UserError(f"--aim {aims[-1]} is given twice: leave one of them out")
 
 
-def _check_source(judge: JudgeName, needing: JudgeName, flag: str, source: Path | None) -> None:
+def _check_source(judge: JudgeName, needing: tuple[JudgeName, ...], flag: str, source: Path | None) -> None:
     """Raises a UserError where a judge lacks what it judges by, or another one is given it."""
-    if judge == needing and source is None:
-        raise UserError(f"--judge {needing} needs something to judge by: name it with {flag}")
-    if judge != needing and source is not None:
-        raise UserError(f"{flag} is for --judge {needing}, not for {judge}: leave it out")
+    if judge in needing and source is None:
+        raise UserError(f"--judge {judge} needs something to judge by: name it with {flag}")
+    if judge not in needing and source is not None:
+        raise UserError(f"{flag} is for --judge {' or '.join(needing)}, not for {judge}: leave it out")
 
 
 def _hash_of(path: Path) -> str:

@@ -41,8 +41,8 @@ class Number(click.ParamType):  # type: ignore[type-arg]
         if (self._least < number if self._above else self._least <= number) and number <= self._most:
             return number
         kind = "a whole number" if self._whole else "a number"
-        low = f"above {self._least:,g} and at most" if self._above else f"from {self._least:,} to"
-        raise UserError(f"{what} must be {kind} {low} {self._most:,}, got {value}: give another number")
+        low = f"above {_written(self._least)} and at most" if self._above else f"from {_written(self._least)} to"
+        raise UserError(f"{what} must be {kind} {low} {_written(self._most)}, got {value}: give another number")
 
 
 class Numbers(click.ParamType):  # type: ignore[type-arg]
@@ -64,6 +64,10 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
         if len(set(found)) != len(found):
             raise UserError(f"{what} names a number twice, got {value}: leave one of them out")
         return found
+
+
+def _written(bound: float) -> str:
+    return f"{bound:,.12g}"
 
 
 def whole(least: int, most: int) -> Number:

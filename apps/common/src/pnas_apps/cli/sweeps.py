@@ -47,6 +47,7 @@ def go_on_sweeping(run: Run, single: Preset, *, table: Path | None, foreign_tabl
             soft_wrap=True,
         )
         sweep_search(run, aimed)
+    run.processes.first(lambda: _leave_seconds(run, aimed))
     with announced("nets", STEPS, run.folder, run.reporter, counts=is_first):
         # Several processes train together, and part for what one of them does.
         together: StepName = "report" if run.processes.group is None else "train"
@@ -60,6 +61,13 @@ def go_on_sweeping(run: Run, single: Preset, *, table: Path | None, foreign_tabl
                 _finish(evolve(one, run=evolve(one.run, processes=alone.processes)), "report")
     if all(one.run.folder.is_finished for one in aimed):
         _report(alone, [_result(one) for one in aimed])
+
+
+def _leave_seconds(run: Run, aimed: Sequence[Aimed]) -> None:
+    """In the run of each aim, what the search for all of them took."""
+    seconds = run.folder.read_seconds().get("search", 0.0)
+    for folder in [one.run.folder for one in aimed if not one.run.folder.is_finished]:
+        folder.set_seconds("sweep", seconds)
 
 
 def _finish(one: Aimed, until: StepName) -> None:

@@ -13,12 +13,14 @@ from pnas_apps.exploring.leaving import leave
 from pnas_apps.exploring.naming import explorer_name
 from pnas_apps.exploring.outcome import Explored
 from pnas_apps.exploring.page import effort_line
+from pnas_apps.exploring.predictor_judge import predictor_judge, predictor_line
 from pnas_apps.exploring.progress import Shown
 from pnas_apps.exploring.scratch_judge import ScratchJudge
 from pnas_apps.exploring.study import Study, check_study
 from pnas_apps.exploring.work import work
 from pnas_apps.exploring.workers import WORKERS, folder_of, work_in_processes
 from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.progress import PhasesReporter
 from pnas_apps.run.exploration_settings import ExplorationSettings
 from pnas_apps.run.run import Run
 from pnas_apps.steps.net_training import retrain
@@ -94,6 +96,9 @@ def explore(run: Run, settings: ExplorationSettings, resources: Resources) -> Ex
             scratch = ScratchJudge(run=run, epochs=settings.judge_epochs, folder=folder_of(run, 1)) if trains else None
             passes = None if scratch is None else scratch.passes
             run.reporter.line(effort_line(settings, passes, exploration.images))
+            if settings.judge == "predictor":
+                assert resources.accuracies is not None
+                run.reporter.line(predictor_line(predictor_judge(resources.accuracies, run)))
             _judge_nets(exploration, study, name, resources)
             explored, was_begun_here = exploration.outcome(study.entries()), study.was_begun_here
         if not explored.nets:
@@ -118,10 +123,12 @@ def _table(run: Run, choice: TableChoice, steps: Sequence[str]) -> LatencyTable:
 def _judge_nets(exploration: Exploration, study: Study, name: str, resources: Resources) -> None:
     run, settings = exploration.run, exploration.settings
     with run.reporter.phases() as update:
-        shown = Shown(update, settings.nets + settings.random_nets)
+        shown = Shown(update, settings.nets + settings.random_nets, settings.judge)
         if resources.workers == 1:
-            judge = exploration.judge(folder_of(run, 1) / "net", shown.step)
-            work(study, exploration.asker(), judge, run.task.space, seen=shown.entries)
+            # A search of a supernet is shown, too.
+            inside = evolve(exploration, run=evolve(run, reporter=PhasesReporter(run.reporter.console, update)))
+            judge = inside.judge(folder_of(run, 1) / "net", shown.step)
+            work(study, inside.asker(), judge, run.task.space, seen=shown.entries)
         else:
             work_in_processes(exploration, study, name, resources.workers, resources.ops, shown.entries)
 

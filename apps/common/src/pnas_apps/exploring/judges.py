@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from pnas_apps.exploring.inherited_judge import as_searched, inherited_judge
+from pnas_apps.exploring.predictor_judge import predictor_judge
 from pnas_apps.exploring.scratch_judge import ScratchJudge
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.exploration_settings import ExplorationSettings, JudgeName
@@ -27,6 +28,7 @@ from pnas_ops import (
 VALUES: Mapping[JudgeName, str] = {
     "scratch": "accuracy on {images} held-out training images",
     "inherited": "accuracy on {images} held-out training images, by inherited weights",
+    "predictor": "what a predictor guesses",
     "table": "test accuracy in the table",
     "naswot": "NASWOT",
     "synflow": "synflow",
@@ -62,13 +64,13 @@ def make_judge(
     Args:
         run: with its images and its space.
         settings: name the judge.
-        accuracies: the file of one that looks them up.
+        accuracies: the file of one that looks them up, or learns from them.
         folder: for the checkpoint of the net that is being judged.
         on_step: called after every step of a training.
 
     Raises:
-        UserError, PnasError: for a table that is not one of the space's nets, weights of another space, and nets that a
-            proxy cannot judge.
+        UserError, PnasError: for a table, or an exploration, that is not of the space's nets, weights of another space,
+            and nets that a proxy cannot judge.
     """
     match settings.judge:
         case "scratch":
@@ -76,6 +78,9 @@ def make_judge(
         case "inherited":
             assert settings.weights is not None
             return inherited_judge(run, settings.weights)
+        case "predictor":
+            assert accuracies is not None
+            return predictor_judge(accuracies, run)
         case "table":
             assert accuracies is not None
             return table_judge(accuracies, run.task.space)
@@ -99,9 +104,10 @@ def table_judge(path: Path, space: Space) -> TableJudge:
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): name a table with --accuracies") from None
     if (known := table.known(space)) < space.size():
+        way_out = "take the file as it was published" if known else "search the --space that it is of"
         raise UserError(
-            f"{path} has {known:,} of the {space.size():,} nets of space {space.name!r}: search the --space that it is "
-            "of, or have the nets judged by --judge scratch"
+            f"{path} has {known:,} of the {space.size():,} nets of space {space.name!r}: {way_out}, or have the nets "
+            "judged by --judge scratch"
         )
     _check_macs(path, table, space)
     return TableJudge(table=table, space=space)

@@ -9,7 +9,7 @@ from rich.table import Table
 from pnas_apps.exploring.named_strategies import RANDOM_AT_FIRST
 from pnas_apps.exploring.outcome import Explored, JudgedNet
 from pnas_apps.run.exploration_settings import ExplorationSettings
-from pnas_apps.training.judging import is_share, shown_score, standard_error
+from pnas_apps.training.judging import shown_score, standard_error
 from pnas_latency import Limit
 from pnas_ops import counted
 
@@ -50,7 +50,7 @@ def exploration_page(explored: Explored, *, value_name: str, limits: Sequence[Li
         value_name: what the judge's values are.
         limits: the limits that all nets keep.
     """
-    words = [f"{limit.metric.name} of {limit.at_most:,.10g}" for limit in limits]
+    words = [f"{limit.metric.name} of {limit.at_most:,.10g}{_unit(limit)}" for limit in limits]
     within = f", within {' and '.join(words)}" if words else ""
     best = explored.ranked[:SHOWN]
     parts: list[Table | str] = [f"The best nets by {value_name}{within}", _table(best, explored)]
@@ -60,24 +60,31 @@ def exploration_page(explored: Explored, *, value_name: str, limits: Sequence[Li
     return Group(*parts)
 
 
+def _unit(limit: Limit) -> str:
+    """That of a time; what is counted has its own in its name."""
+    return " ms" if limit.metric.unit == "ms" else ""
+
+
 def _table(nets: Sequence[JudgedNet], explored: Explored) -> Table:
     table = Table(box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     table.add_column("net", justify="right")
     table.add_column("asked for by")
     errors = [] if explored.images is None else ["+-"]
-    for heading in ("value", *errors, *explored.nets[0].costs):
+    costs = ["predicted ms" if name == "latency" else name for name in explored.nets[0].costs]
+    for heading in ("value", *errors, *costs):
         table.add_column(heading, justify="right")
     for net in nets:
         asked_by = explored.strategy if net.group == "searched" else "random search"
-        costs = [f"{cost:,.4g}" if cost < 1000 else f"{cost:,.0f}" for cost in net.costs.values()]
-        table.add_row(f"{net.number}", asked_by, shown_value(net.value), *_error(net.value, explored.images), *costs)
+        of_net = [f"{cost:,.4g}" if cost < 1000 else f"{cost:,.0f}" for cost in net.costs.values()]
+        value = shown_value(net.value, explored.judge), *_error(net.value, explored.images)
+        table.add_row(f"{net.number}", asked_by, *value, *of_net)
     if explored.images is not None:
         table.caption, table.caption_justify = "+- is the standard error of a value", "left"
     return table
 
 
 def _error(value: float, images: int | None) -> list[str]:
-    return [] if images is None else [f"{standard_error(value, images):.2%}"]
+    return [] if images is None else [f"{standard_error(value, images):.1%}"]
 
 
 def _efforts(explored: Explored) -> list[str]:
@@ -86,8 +93,11 @@ def _efforts(explored: Explored) -> list[str]:
     for name, nets in groups:
         if nets:
             effort = sum(net.epochs for net in nets)
-            spent = f", {shown_passes(effort)} passes over the training images" if effort else ""
-            lines.append(f"{name}: {len(nets)} judged{spent}, best {shown_value(max(net.value for net in nets))}")
+            # Of a table nothing is learned: it is what its trainings took.
+            done = ", worth" if explored.judge == "table" else ","
+            spent = f"{done} {shown_passes(effort)} passes over the training images" if effort else ""
+            best = shown_value(max(net.value for net in nets), explored.judge)
+            lines.append(f"{name}: {len(nets)} judged{spent}, best {best}")
     if not explored.of("random") and explored.strategy != "random":
         lines.append("no random nets were judged beside: whether the strategy was worth its effort is not shown")
     elif explored.of("random"):
@@ -95,9 +105,9 @@ def _efforts(explored: Explored) -> list[str]:
     return lines
 
 
-def shown_value(value: float) -> str:
-    """An accuracy in per cent to two digits, anything else as it is."""
-    return f"{value:.2%}" if is_share(value) else shown_score(value)
+def shown_value(value: float, judge: str) -> str:
+    """An accuracy in per cent, that of long trainings in a table to two digits; anything else as it is."""
+    return f"{value:.2%}" if judge == "table" else shown_score(value)
 
 
 def _passes_each(passes: float, nets: int) -> str:

@@ -1,6 +1,6 @@
 """Pictures of an exploration."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pnas_apps.exploring.outcome import Explored, JudgedNet, best_so_far, expected_best
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SEARCHED, _RANDOM = KERNEL_COLORS[3], KERNEL_COLORS[1]
+
+_COSTS: Mapping[str, tuple[str, float]] = {"latency": ("latency, ms", 1), "macs": ("MACs, millions", 1e6)}
+"""What is along the axis of a front, and the unit that it is in."""
 
 
 def draw_exploration(explored: Explored, *, value_name: str) -> "Figure":
@@ -37,7 +40,8 @@ def draw_exploration(explored: Explored, *, value_name: str) -> "Figure":
 
 def _draw_best(axes: "Axes", explored: Explored, value_name: str) -> None:
     searched, random = explored.of("searched"), explored.of("random")
-    by_effort = any(net.epochs for net in explored.nets)
+    # Where judging takes none, all nets of a supernet would stand at what its search took.
+    by_effort = all(net.epochs for net in explored.nets)
     _curve(axes, searched, best_so_far(searched), by_effort, _SEARCHED, f"{explored.strategy}, best so far")
     if random:
         label = f"random search, best so far: mean over all orders of its {counted(len(random), 'net')}"
@@ -68,10 +72,11 @@ def _curve(
 
 
 def _draw_front(axes: "Axes", explored: Explored, aim: str, value_name: str) -> None:
+    label, unit = _COSTS[aim]
     for group, color in (("random", _RANDOM), ("searched", _SEARCHED)):
         nets = [net for net in explored.nets if net.group == group]
-        axes.scatter([net.costs[aim] for net in nets], [net.value for net in nets], color=color, s=9, alpha=0.5)
-    front = sorted((net.costs[aim], net.value) for net in explored.front)
+        axes.scatter([net.costs[aim] / unit for net in nets], [net.value for net in nets], color=color, s=9, alpha=0.5)
+    front = sorted((net.costs[aim] / unit, net.value) for net in explored.front)
     axes.plot(*zip(*front, strict=True), color=KERNEL_COLORS[7], marker="o", markersize=4, label="front")
-    axes.set_title(f"{value_name} over {aim}: the front", loc="left")
-    axes.set_xlabel(aim)
+    axes.set_title(f"{value_name}: the front", loc="left", fontsize=10)
+    axes.set_xlabel(label)

@@ -14,10 +14,11 @@ class Shown:
     Args:
         update: of `Reporter.phases`.
         total: how many nets are to be judged at most.
+        judge: what the values are of.
     """
 
-    def __init__(self, update: Callable[..., None], total: int) -> None:
-        self._update, self._total = update, total
+    def __init__(self, update: Callable[..., None], total: int, judge: str) -> None:
+        self._update, self._total, self._judge = update, total, judge
         self._done, self._best = 0, float("-inf")
 
     def entries(self, entries: Sequence[Entry]) -> None:
@@ -31,7 +32,7 @@ class Shown:
             _WHAT,
             self._done,
             self._total,
-            text=f"best {shown_value(value)}, net {number}" if better else None,
+            text=f"best {shown_value(value, self._judge)}, net {number}" if better else None,
             unit="nets",
         )
 

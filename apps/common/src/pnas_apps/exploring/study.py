@@ -220,6 +220,6 @@ def _refuse_another(study: optuna.Study, address: Address, fingerprint: Fingerpr
         return
     table = " (as --table the table.json of the run that began it)" if "table" in different else ""
     raise UserError(
-        f"{address.shown} holds a study of another {' and '.join(different)}: give what it was begun with{table}, or "
-        "name another --study"
+        f"{address.shown} holds a study that differs in {' and '.join(different)}: give what it was begun with{table}, "
+        "or name another --study"
     )

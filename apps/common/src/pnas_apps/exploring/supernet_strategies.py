@@ -1,6 +1,7 @@
 """Strategies that train a supernet when they are first asked, and then give the nets that it holds for best."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from typing import Literal
@@ -9,6 +10,7 @@ import torch
 from attrs import evolve
 from torch import Tensor
 
+from pnas_apps.exploring.page import shown_passes
 from pnas_apps.run.run import Run
 from pnas_apps.steps.choice_by_weights import judge_by_weights, tell_apart, trials_by_weights
 from pnas_apps.steps.search_images import split_search_images
@@ -81,20 +83,30 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
         images = weights if part == "weights" else held_out
         return run.training_batches(images, "search", part, epoch)
 
+    @contextmanager
+    def shown() -> Iterator[Callable[[], None]]:
+        run.reporter.line(f"  the supernet of {name} takes {shown_passes(passes)} passes over the training images")
+        with run.reporter.bar("searching", (config.warmup_epochs + config.epochs) * steps, "steps") as advance:
+            advance(len(search.history) * steps)
+            yield advance
+
     looks = steps * preset.batch_size * (config.warmup_epochs + config.epochs) + alpha_steps * preset.batch_size
     if count:  # a forward pass is a third of what learning takes
         looks += count * (len(judge.statistics) + len(judge.validation)) * preset.batch_size // 3
+    passes = looks / len(run.task.train)
+    search = ProxylessNAS(
+        supernet,
+        config,
+        arch_step=GateStep(config.gate_sampler, ExpectedObjective(space, constraints)),
+        generator=run.generator("paths"),
+    )
     return SupernetStrategy(
         supernet=supernet,
-        search=ProxylessNAS(
-            supernet,
-            config,
-            arch_step=GateStep(config.gate_sampler, ExpectedObjective(space, constraints)),
-            generator=run.generator("paths"),
-        ),
+        search=search,
         train=partial(batches, "weights"),
         validation=partial(batches, "alpha"),
         ranked=best_by_weights if name == "one-shot" else best_by_fit if count else most_probable,
-        passes=looks / len(run.task.train),
+        passes=passes,
         checkpoint=run.folder.search_checkpoint,
+        shown=shown,
     )

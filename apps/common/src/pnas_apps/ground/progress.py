@@ -167,6 +167,24 @@ class _PartsReporter(Reporter):
         yield advance
 
 
+class PhasesReporter(Reporter):
+    """A reporter whose bars are phases of what is shown already, since nothing can be drawn twice at once.
+
+    Args:
+        console: that lines are printed on.
+        update: of `Reporter.phases`.
+    """
+
+    def __init__(self, console: Console, update: Callable[..., None]) -> None:
+        super().__init__(console)
+        self._update = update
+
+    @contextmanager
+    def phases(self) -> Iterator[Callable[..., None]]:
+        """The phases that are shown."""
+        yield self._update
+
+
 class _Steady:
     """Steady progress of phases whose totals grow."""
 

@@ -7,8 +7,9 @@ from attrs.validators import ge, optional
 
 from pnas_apps.run.search_start import SearchStart
 
-JudgeName = Literal["scratch", "inherited", "table", "naswot", "synflow"]
-"""Trained from scratch for a few epochs, by the weights of a search, looked up in a table, or untrained by a proxy."""
+JudgeName = Literal["scratch", "inherited", "predictor", "table", "naswot", "synflow"]
+"""Trained from scratch for a few epochs, by the weights of a search, guessed by a predictor, looked up in a table, or
+untrained by a proxy."""
 
 Aim = Literal["latency", "macs"]
 """What is to be small beside a good value."""
@@ -22,7 +23,7 @@ class ExplorationSettings:
         strategy: name of what asks for nets.
         judge: name of what says how good they are.
         judge_epochs: of the training of each net that is trained to judge it.
-        accuracies: hash of the file of a judge that looks them up; None of another.
+        accuracies: hash of the file of a judge that looks them up, or learns from them; None of another.
         weights: the search whose weights nets are judged with; None of another judge.
         aims: what is to be small besides.
         study: where the nets are kept, as people may see it; None for a file in the run's folder.

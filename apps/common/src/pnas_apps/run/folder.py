@@ -228,9 +228,11 @@ class KeptRun(ABC, Generic[AnySettings]):
 
     def add_seconds(self, step: str, seconds: float) -> None:
         """Adds to the time that a step took, over all sessions of the run."""
-        total = self.read_seconds()
-        total[step] = total.get(step, 0.0) + seconds
-        self.files.write(self.seconds, json.dumps(total, indent=1) + "\n")
+        self.set_seconds(step, self.read_seconds().get(step, 0.0) + seconds)
+
+    def set_seconds(self, step: str, seconds: float) -> None:
+        """Keeps the time that a step took in all."""
+        self.files.write(self.seconds, json.dumps(self.read_seconds() | {step: seconds}, indent=1) + "\n")
 
     def read_seconds(self) -> dict[str, float]:
         """The time that each step took so far; none where the file is damaged, for they are nothing but times."""

@@ -97,7 +97,7 @@ class RunResults:
 
     Attributes:
         nets: the one that was searched; in runs of earlier versions also the fastest and the biggest.
-        seconds: the time that each of its steps took.
+        seconds: the time that each of its steps took; of a net of a sweep, "sweep" is that of the search for all nets.
         limits: what was asked of the net, and what ships.
         baselines: nets of others, which are not trained.
         verdict: whether the search paid; None where nothing was compared.
@@ -119,11 +119,13 @@ class RunResults:
     @property
     def effort(self) -> str | None:
         """How long searching took beside training the net, both measured; None where that is not known."""
-        searching, training = (self.seconds.get(step, 0.0) for step in ("search", "train"))
+        searching, training, sweeping = (self.seconds.get(step, 0.0) for step in ("search", "train", "sweep"))
         if len(self.nets) > 1 or not searching or not training:
             return None
+        what = "Searching, for all nets of the sweep at once," if sweeping else "Searching"
+        searching += sweeping
         return (
-            f"Searching took as long as {searching / training:.1f} trainings of the net that ships (as measured, "
+            f"{what} took as long as {searching / training:.1f} trainings of the net that ships (as measured, "
             f"with the landing: {searching:.0f} s and {training:.0f} s)"
         )
 

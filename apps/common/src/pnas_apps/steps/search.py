@@ -99,7 +99,8 @@ def search(run: Run, tabled: Tabled) -> Searched:
         run.reporter.console.print(landing_table(landing, table.device))
     # Where no net is near the target, the landing has said so.
     target_ms = None if landing.remark else landing.target_ms
-    remarks = search_remarks(history, expected_ms, target_ms, by_gates=not run.preset.judged_nets)
+    by_gates = not run.preset.judged_nets
+    remarks = search_remarks(history, expected_ms, target_ms, by_gates=by_gates, start=run.start)
     for line in remarks:
         run.reporter.warn(f"  {line}")
     return Searched(tabled=tabled, supernet=supernet, landing=landing, remarks=remarks)

@@ -1,7 +1,9 @@
 """Remarks on a search that did not come to an end."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from pnas_apps.run.search_start import SearchStart
 from pnas_supernet import EpochRecord
 
 _UNDECIDED = 0.95
@@ -12,15 +14,22 @@ _FAR = 0.1
 
 
 def search_remarks(
-    history: Sequence[EpochRecord], expected_ms: Sequence[float], target_ms: float | None, *, by_gates: bool = True
+    history: Sequence[EpochRecord],
+    expected_ms: Sequence[float],
+    target_ms: float | None,
+    *,
+    by_gates: bool = True,
+    start: SearchStart | None = None,
 ) -> tuple[str, ...]:
-    """Lines for a search whose gates stayed undecided, or whose expected latency is far from its target.
+    """Lines for a search whose gates stayed undecided, whose expected latency is far from its target, or which began
+    with what another one had learnt.
 
     Args:
         history: of the search.
         expected_ms: the expected latency of a sampled net after each epoch.
         target_ms: what was asked for; None for nothing.
         by_gates: whether the net was chosen by the gates' probabilities.
+        start: the search that it began with; None for fresh weights.
     """
     entropy, last_ms = history[-1].entropy, expected_ms[-1]
     remarks = []
@@ -36,5 +45,10 @@ def search_remarks(
             f"The search ended {off} its target: its nets are expected to take {last_ms:.4f} ms, and the one that was "
             f"taken for {target_ms:.4f} ms is not what it was after. Search longer (--search-epochs), let the "
             "multiplier adapt faster (--objective-multiplier-rate), or ask for a latency nearer to that"
+        )
+    if start is not None:
+        remarks.append(
+            f"The search began with the supernet of {Path(start.run).name}: what that took to learn comes on top of "
+            "what searching took here"
         )
     return tuple(remarks)

@@ -65,6 +65,8 @@ def find_start(path: Path, *, alpha: bool) -> Start:
     try:
         state = _state(folder.search_checkpoint, is_sweep=bool(settings.aims))
     except FileNotFoundError:
+        if settings.exploration is not None:
+            raise UserError(f"--from {path} is an exploration that has no supernet: name a run of search") from None
         raise UserError(f"--from {path} has not been searched yet: {_way_out(path)}") from None
     done, epochs = len(state["history"]), state["config"]["warmup_epochs"] + state["config"]["epochs"]
     if done < epochs:

@@ -26,6 +26,7 @@ class AccuracyPredictor:
         mean, deviation: of the values it has learned from.
         rank_correlation: with the values of trials that it has not learned from; None where they tell none.
         held_out: how many these were.
+        learned: how many it has learned from.
     """
 
     space: ChoiceSpace[Any]
@@ -34,6 +35,7 @@ class AccuracyPredictor:
     deviation: float
     rank_correlation: float | None
     held_out: int
+    learned: int
 
     def values(self, nets: Sequence[Choices]) -> Tensor:
         """The predicted values of nets, (N,)."""
@@ -83,7 +85,13 @@ def fit_predictor(
     network = _layers(encoded.shape[1], generator)
     _learn(network, encoded, (values - mean) / deviation, steps)
     fitted = AccuracyPredictor(
-        space=space, network=network, mean=mean, deviation=deviation, rank_correlation=None, held_out=aside
+        space=space,
+        network=network,
+        mean=mean,
+        deviation=deviation,
+        rank_correlation=None,
+        held_out=aside,
+        learned=len(learned),
     )
     if not others:
         return fitted

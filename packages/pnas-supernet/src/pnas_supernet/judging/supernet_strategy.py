@@ -1,6 +1,7 @@
 """A supernet as one that gives nets to judge: trained once, then asked for the nets that it holds for best."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Generic
 
@@ -29,6 +30,7 @@ class SupernetStrategy(Generic[Net]):
             accuracy. One that comes again is passed over, since it is taken by then.
         passes: over all training images, that the search and `ranked` amount to.
         checkpoint: kept after each epoch, so that a search that was killed goes on; None for none.
+        shown: around the search; what the `with` statement gives is called after each of its steps.
     """
 
     supernet: HasNets[Net]
@@ -38,6 +40,7 @@ class SupernetStrategy(Generic[Net]):
     ranked: Callable[[Sequence[Tensor]], Iterable[Net]]
     passes: float = field(validator=Range(0.0, 1e9))
     checkpoint: Path | None = None
+    shown: Callable[[], AbstractContextManager[Callable[[], None] | None]] = nullcontext
     _nets: Iterator[Net] | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -70,8 +73,11 @@ class SupernetStrategy(Generic[Net]):
         """Ignores it."""
 
     def _search(self) -> None:
-        while self.search.epochs_left:
-            epoch = len(self.search.history)
-            self.search.run_epoch(self.train(epoch), self.validation(epoch))
-            if self.checkpoint is not None:
-                self.search.save(self.checkpoint)
+        if not self.search.epochs_left:
+            return
+        with self.shown() as on_step:
+            while self.search.epochs_left:
+                epoch = len(self.search.history)
+                self.search.run_epoch(self.train(epoch), self.validation(epoch), on_step=on_step)
+                if self.checkpoint is not None:
+                    self.search.save(self.checkpoint)

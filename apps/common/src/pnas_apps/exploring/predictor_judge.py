@@ -1,0 +1,59 @@
+"""Judging a net by what a predictor has learned of the nets of another exploration."""
+
+from operator import ge
+from pathlib import Path
+
+from pnas_apps.exploring.outcome import Explored, JudgedNet
+from pnas_apps.ground.errors import UserError
+from pnas_apps.run.run import Run
+from pnas_latency import MACS, PARAMETERS
+from pnas_ops import AccuracyPredictor, AnySpace, PnasError, Trial, fit_predictor, load_json
+
+_LEAST_NETS = 10
+"""Of which eight are learned from, and two say how well."""
+
+
+def predictor_judge(path: Path, run: Run) -> AccuracyPredictor:
+    """A judge that guesses what the judge of another exploration would say.
+
+    Args:
+        path: the explored.json of that one.
+        run: with the same space.
+
+    Raises:
+        UserError: for a file that is none, of nets of another space, or of too few.
+    """
+    way_out = "name the explored.json of an exploration with --accuracies"
+    try:
+        nets = {net.choices: net for net in load_json(path, Explored).nets}
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): {way_out}") from None
+    except PnasError as error:
+        raise UserError(f"{path} is no exploration ({error.what.removeprefix(f'{path}: ')}): {way_out}") from None
+    space = run.task.space
+    if not all(_is_of(space, net) for net in nets.values()):
+        raise UserError(f"{path} is of nets of another space than {space.name!r}: {way_out} on the same one")
+    if len(nets) < _LEAST_NETS:
+        raise UserError(
+            f"{path} has {len(nets)} nets, of which a predictor learns little: go on there with more --nets"
+        )
+    trials = [Trial(choices=net.choices, value=net.value) for net in nets.values()]
+    return fit_predictor(space, trials, run.generator("predictor"))
+
+
+def predictor_line(judge: AccuracyPredictor) -> str:
+    """How much a predictor has learned from, and how well it ranks what it has not."""
+    known = judge.rank_correlation
+    told = "is not known, since they are all alike" if known is None else f"is {known:.2f}"
+    return (
+        f"  the predictor has learned from {judge.learned} nets; its rank correlation on {judge.held_out} others, "
+        f"which it has not seen, {told}"
+    )
+
+
+def _is_of(space: AnySpace, net: JudgedNet) -> bool:
+    if len(net.choices) != len(space.options) or any(map(ge, net.choices, space.options)):
+        return False
+    # Spaces of other widths have the same choices.
+    found = space.architecture(net.choices)
+    return all(metric.of(found) == net.costs.get(metric.name) for metric in (MACS, PARAMETERS))
