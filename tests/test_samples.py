@@ -18,7 +18,8 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.processes import Processes
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.session import Session
-from pnas_apps.run.accuracies import digest, read_finished
+from pnas_apps.run.accuracies import Finished, digest
+from pnas_apps.run.checked_lines import read_lines
 from pnas_apps.run.compare_config import CompareConfig
 from pnas_apps.run.folder import SEARCHED, RunFolder
 from pnas_apps.run.preset import ImagePreset, PhotoPreset, structure_preset
@@ -98,7 +99,7 @@ def test_a_run_that_was_compared_has_its_verdict_and_all_that_it_is_made_of() ->
         "The searched net is not shown to be better than random nets of a latency within 4.2% of its own: "
         "1.0 +- 5.2 points (3 nets, 2 seeds; 95%: -18.1 to 20.1)"
     )
-    lines = {(one.net, one.seed): one for one in read_finished(folder.accuracies)[0]}
+    lines = {(one.net, one.seed): one for one in read_lines(folder.accuracies, Finished, unchanged=True)[0]}
     assert {(net.name, seed) for net in verdict.nets for seed in range(2)} == lines.keys()
     for net, contender in zip(verdict.nets, nets.first(3).nets, strict=True):
         assert net.accuracies == tuple(lines[net.name, seed].accuracy for seed in range(2))
