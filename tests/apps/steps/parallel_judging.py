@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest import mock
 
 import torch
 from attrs import evolve
@@ -53,7 +54,7 @@ def landed(run: Run, *, seed: str = "supernet") -> Landing:
 
 def kill_when_judged(count: int) -> None:
     """Lets this process end by SIGKILL as soon as it begins to judge another net than so many; all are kept at once."""
-    Saves.is_worth_it = property(lambda self: True)  # type: ignore[method-assign, assignment]
+    mock.patch.object(Saves, "is_worth_it", new=True).start()
     left, judge = iter(range(count)), InheritedWeights.judge
 
     def killing(self: InheritedWeights[Any], net: Any, generator: torch.Generator) -> Judgement:
@@ -61,7 +62,7 @@ def kill_when_judged(count: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return judge(self, net, generator)
 
-    InheritedWeights.judge = killing  # type: ignore[method-assign]
+    mock.patch.object(InheritedWeights, "judge", new=killing).start()
 
 
 def main() -> None:
