@@ -18,9 +18,11 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.processes import Processes
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.session import Session
-from pnas_apps.run.accuracies import digest, read_finished
+from pnas_apps.run.accuracies import Finished, digest
+from pnas_apps.run.checked_lines import read_lines
 from pnas_apps.run.compare_config import CompareConfig
 from pnas_apps.run.folder import SEARCHED, RunFolder
+from pnas_apps.run.judged_nets import read_judged
 from pnas_apps.run.preset import ImagePreset, PhotoPreset, structure_preset
 from pnas_apps.run.results import RunResults
 from pnas_apps.steps.contenders import Contenders
@@ -35,6 +37,7 @@ from pnas_supernet import CheckpointError, load_checkpoint, save_checkpoint
 SAMPLES = Path(__file__).parent / "samples"
 FINISHED, UNFINISHED, PHOTOS = (SAMPLES / name for name in ("finished-run", "unfinished-run", "photo-run"))
 COMPARED = SAMPLES / "compared-run"
+JUDGED = SAMPLES / "judged-run"
 
 
 @pytest.fixture
@@ -98,11 +101,19 @@ def test_a_run_that_was_compared_has_its_verdict_and_all_that_it_is_made_of() ->
         "The searched net is not shown to be better than random nets of a latency within 4.2% of its own: "
         "1.0 +- 5.2 points (3 nets, 2 seeds; 95%: -18.1 to 20.1)"
     )
-    lines = {(one.net, one.seed): one for one in read_finished(folder.accuracies)[0]}
+    lines = {(one.net, one.seed): one for one in read_lines(folder.accuracies, Finished, unchanged=True)[0]}
     assert {(net.name, seed) for net in verdict.nets for seed in range(2)} == lines.keys()
     for net, contender in zip(verdict.nets, nets.first(3).nets, strict=True):
         assert net.accuracies == tuple(lines[net.name, seed].accuracy for seed in range(2))
         assert digest(contender.architecture) == lines[net.name, 0].digest
+
+
+def test_nets_that_a_run_judged_have_their_values() -> None:
+    weights = "55ed9c8788373a30b337281c161d792e83a6ca2f2910b93cbf994cf6257c96f6"
+    told: list[str] = []
+    found = read_judged(RunFolder(JUDGED), weights, told.append)
+    assert found == {(6, 5, 3): 7 / 12, (5, 3, 1): 2 / 12, (3, 1, 3): 7 / 12}
+    assert not told
 
 
 def test_the_nets_of_a_finished_run_have_their_weights_and_their_files() -> None:

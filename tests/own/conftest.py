@@ -2,14 +2,22 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+import pnas_apps.steps.table
+import pnas_export.proving.prove
+import pnas_own.reporting
+import pnas_own.searching
+from own.interrupted import REST_MS, TITLES_MS, Tables
 from own_nets import FEW, Run, WriteFile
+from pnas_ops import ModuleArchitecture
 from pnas_own.cli import main
+from tables import measurement
 
 _NUMBERS = itertools.count()
 
@@ -50,3 +58,26 @@ def run(tmp_path: Path, photos: Path) -> Run:
         return CliRunner().invoke(main, ["run", *made, *few, *map(str, arguments)])
 
     return run_program
+
+
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> Tables:
+    """Nothing is converted but for the bundle, and nothing is measured: fresh processes take their time."""
+    known = Tables()
+    monkeypatch.setattr(pnas_apps.steps.table, "cached_table", known.cached_table)
+    monkeypatch.setattr(
+        pnas_export.proving.prove, "measure_files", lambda calls, **options: dict.fromkeys(calls, measurement(1.0))
+    )
+    monkeypatch.setattr(pnas_export.proving.prove, "peak_memory_bytes", lambda *_: 1)
+
+    def measured_ms(device: object, table: object, build: object) -> Any:
+        def cost(net: ModuleArchitecture) -> float:
+            known.nets_measured += 1
+            titles = [place.candidates[0].title for place in net.places]
+            return REST_MS + sum(TITLES_MS.get(title, 0.0) for title in titles)
+
+        return cost
+
+    for module in (pnas_own.searching, pnas_own.reporting):
+        monkeypatch.setattr(module, "measured_ms", measured_ms)
+    return known

@@ -11,75 +11,20 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from torchvision.models import mobilenet_v3_small
 
-import pnas_apps.steps.table
-import pnas_export.proving.prove
 import pnas_own.pipeline
 from command_line import assert_refused
+from own.interrupted import Tables, interrupted_before
 from own_nets import TINY, Run, WriteFile
 from pnas_export import Bundle
-from pnas_latency import Landing, LatencyTable, TableEntry
-from pnas_ops import AnySpace, DeviceInfo, ModuleArchitecture, ModuleWorkload, load_json, read_weights, workloads
+from pnas_latency import Landing
+from pnas_ops import DeviceInfo, ModuleArchitecture, ModuleWorkload, load_json, read_weights, workloads
 from pnas_own.cli import main
 from pnas_own.reporting import OwnResults
 from pnas_supernet import load_checkpoint
-from tables import measurement
 
-REST_MS = 1.0
-TITLES_MS = {"original": 3.0, "g2": 2.0, "g4": 1.0}
-
+pytestmark = pytest.mark.usefixtures("tables")
 
 PICTURES = ("search.png", "choices.png", "architectures.png", "predictions.png")
-
-
-class Tables:
-    """Tables of a device that is the machine's, but takes what its test says; counts how often it is measured with."""
-
-    measured = 0
-    nets_measured = 0
-
-    def cached_table(self, device: Any, space: AnySpace, *others: object, build: object) -> LatencyTable:
-        self.measured += 1
-        entries = {
-            one: TableEntry(workload=one, measurement=measurement(TITLES_MS.get(one.title, REST_MS)))
-            for row in workloads(space)
-            for one in row
-            if isinstance(one, ModuleWorkload) and not one.computes_nothing
-        }
-        return LatencyTable(device=device.info, measured_on="2025-01-02", entries=tuple(entries.values()))
-
-
-@pytest.fixture(autouse=True)
-def tables(monkeypatch: pytest.MonkeyPatch) -> Tables:
-    """Nothing is converted but for the bundle, and nothing is measured: fresh processes take their time."""
-    known = Tables()
-    monkeypatch.setattr(pnas_apps.steps.table, "cached_table", known.cached_table)
-    monkeypatch.setattr(
-        pnas_export.proving.prove, "measure_files", lambda calls, **options: dict.fromkeys(calls, measurement(1.0))
-    )
-    monkeypatch.setattr(pnas_export.proving.prove, "peak_memory_bytes", lambda *_: 1)
-
-    def measured_ms(device: object, table: object, build: object) -> Any:
-        def cost(net: ModuleArchitecture) -> float:
-            known.nets_measured += 1
-            titles = [place.candidates[0].title for place in net.places]
-            return REST_MS + sum(TITLES_MS.get(title, 0.0) for title in titles)
-
-        return cost
-
-    for module in (pnas_own.searching, pnas_own.reporting):
-        monkeypatch.setattr(module, "measured_ms", measured_ms)
-    return known
-
-
-def interrupted_before(monkeypatch: pytest.MonkeyPatch, step: str, run: Run, *arguments: str | Path) -> Result:
-    """The program, which a user interrupts before a step."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(pnas_own.pipeline, step, interrupt)
-        return run(*arguments)
 
 
 def reported(folder: Path, cache: Path, *arguments: str | Path) -> Result:

@@ -18,8 +18,8 @@ from pnas_apps.exploring.supernet_strategies import supernet_strategy
 from pnas_apps.ground.progress import PhasesReporter, Reporter
 from pnas_apps.images.image_set import ImageSet
 from pnas_apps.run.run import Run
-from pnas_apps.steps.choice_by_weights import judge_by_weights
 from pnas_apps.steps.search_images import split_search_images
+from pnas_apps.steps.weights_judge import WeightsJudge
 from pnas_cifar10.cli import main
 from pnas_latency import MACS, Limit, fitted_probs, most_probable_near_limit
 from pnas_ops import Choices, Judgement, Strategy, Trial
@@ -142,7 +142,7 @@ def test_one_shot_gives_random_nets_within_the_limits_the_best_by_their_weights_
     found = asked(strategy, 99)
     assert len(found) == len({*found}) == 6
     assert all(MACS.of(SPACE.architecture(choices)) <= LIMIT.at_most for choices in found)
-    judge = judge_by_weights(run, strategy.supernet)  # type: ignore[arg-type]
+    judge = WeightsJudge(run=run, supernet=strategy.supernet)  # type: ignore[arg-type]
     values = [judge.judge(SPACE.architecture(choices), torch.Generator()).value for choices in found]
     assert values == sorted(values, reverse=True)
     alphas = [op.alpha for op in mixed_ops(strategy.supernet.network)]

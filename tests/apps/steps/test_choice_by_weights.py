@@ -3,7 +3,8 @@
 import itertools
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import mean
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from typing import Any, cast
 import pytest
 import torch
 from attrs import evolve
+from torch import Tensor
 
 from bits import bits
 from pnas_apps.ground.progress import Reporter
@@ -19,15 +21,16 @@ from pnas_apps.images.image_set import ImageSet
 from pnas_apps.images.source import ImageSource
 from pnas_apps.run.preset import ImagePreset
 from pnas_apps.run.run import Run
-from pnas_apps.steps.choice_by_weights import choose_by_weights
+from pnas_apps.steps.choice_by_weights import choose_by_weights, random_nets
 from pnas_apps.steps.land import land, land_run
 from pnas_apps.steps.mixture_memory import mixture_memory_line
 from pnas_apps.steps.reference_nets import biggest
 from pnas_apps.steps.search_images import split_search_images
 from pnas_apps.steps.supernet_search import run_search
 from pnas_apps.steps.table import Tabled
-from pnas_latency import MACS, Budget, Device, fitted_probs
+from pnas_latency import MACS, Budget, Device, Limit, fitted_probs
 from pnas_ops import (
+    AnyNet,
     Choices,
     Judgement,
     SearchSpace,
@@ -74,6 +77,11 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[Choices]:
 
     monkeypatch.setattr(InheritedWeights, "judge", judge)
     return nets
+
+
+def chooser(run: Run, supernet: SuperNet) -> Callable[[Sequence[Tensor], Sequence[Limit]], AnyNet]:
+    nets = random_nets(run, supernet)
+    return choose_by_weights(nets, partial(map, nets.value), one_shot=False)
 
 
 def _value(choices: Choices) -> float:
@@ -123,7 +131,7 @@ def test_nets_are_judged_once_for_all_attempts_of_a_landing_and_told(
         lambda net: 1.2 * slower.table.predict_ms(net),
         folder=run.folder,
         reporter=run.reporter,
-        choose=choose_by_weights(run, supernet),
+        choose=chooser(run, supernet),
     )
     assert len(landing.attempts) > 1
     assert len(judged) == len({*judged}) == 5
@@ -137,7 +145,7 @@ def test_a_single_net_is_better_than_none_and_leaves_the_most_probable_net(
     make_run: MakeRun, space: SearchSpace, preset: ImagePreset, judged: list[Choices]
 ) -> None:
     run = make_run("run", preset=evolve(preset, judged_nets=1))
-    choose = choose_by_weights(run, SuperNet(space, generator=run.generator("supernet")))
+    choose = chooser(run, SuperNet(space, generator=run.generator("supernet")))
     for number in (0, 1):
         wanted = [number % count for count in space.options]
         probs = [
@@ -145,6 +153,23 @@ def test_a_single_net_is_better_than_none_and_leaves_the_most_probable_net(
         ]
         assert space.choices(choose(probs, [])) == tuple(wanted)
     assert len(judged) == 1
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_nets_are_judged_as_deterministically_as_all_else(
+    make_run: MakeRun, preset: ImagePreset, deterministic: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = evolve(make_run("run", preset=evolve(preset, judged_nets=1)), deterministic=deterministic)
+    seen: list[bool] = []
+
+    def judge(self: InheritedWeights[Any], net: object, generator: torch.Generator) -> Judgement:
+        seen.append(torch.are_deterministic_algorithms_enabled())
+        return Judgement(value=0.5)
+
+    monkeypatch.setattr(InheritedWeights, "judge", judge)
+    supernet = SuperNet(run.task.space, generator=run.generator("supernet"))
+    random_nets(run, supernet).value((0,) * len(run.task.space.options))
+    assert seen == [deterministic]
 
 
 def test_one_shot_lands_on_the_best_of_random_nets_within_the_budget(

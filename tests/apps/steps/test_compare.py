@@ -21,7 +21,8 @@ from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.randomness import seed_of
 from pnas_apps.images.image_set import ImageSet, measure_preprocessing
 from pnas_apps.images.memory_source import MemorySource
-from pnas_apps.run.accuracies import read_finished
+from pnas_apps.run.accuracies import Finished
+from pnas_apps.run.checked_lines import read_lines
 from pnas_apps.run.compare_config import CompareConfig
 from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import ImagePreset, structure_preset
@@ -139,7 +140,7 @@ def test_more_nets_and_seeds_go_on_from_those_that_are_done(make_run: MakeRun, t
     assert not trained
     find_verdict(run, TABLED, SEARCHED, CompareConfig(nets=1, epochs=2, seeds=1))
     assert len(trained) == 4
-    assert len(read_finished(run.folder.accuracies)[0]) == 4 + 6 + 4
+    assert len(read_lines(run.folder.accuracies, Finished)[0]) == 4 + 6 + 4
 
 
 def test_a_net_that_is_compared_for_two_reasons_is_trained_and_counted_once(

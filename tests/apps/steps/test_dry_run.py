@@ -14,7 +14,8 @@ from pnas_apps.devices.cached_tables import Lacking, cached_table, lacking
 from pnas_apps.ground.durations import shown_duration
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.images.image_set import ImageSet
-from pnas_apps.run.accuracies import Finished, finished_lines
+from pnas_apps.run.accuracies import Finished
+from pnas_apps.run.checked_lines import as_lines
 from pnas_apps.run.compare_config import CompareConfig
 from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.lock import held_folder
@@ -117,7 +118,7 @@ def test_what_a_run_has_done_is_not_reckoned_again(run: Run) -> None:
     done = [
         Finished(net="a", digest=f"{n}", epochs=epochs, seed=0, accuracy=0.5) for n in range(5) for epochs in (1, 2)
     ]
-    folder.accuracies.write_text(finished_lines(done))
+    folder.accuracies.write_text(as_lines(done))
     folder.contenders.write_text("{}")
     found = seconds_of(run)
     assert found["search"] == 5 * 1.0 + 2 * 1.5

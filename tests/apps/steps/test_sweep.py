@@ -88,6 +88,7 @@ def make_sweep(path: Path, aims: tuple[SweepAim, ...] = AIMS) -> Run:
         resolution=8,
         batch_size=8,
         compare=CompareConfig(nets=0),
+        judged_nets=8,
         search=evolve(preset.search, warmup_epochs=1, epochs=2),
         train=evolve(preset.train, epochs=2, warmup_epochs=1),
     )
@@ -230,11 +231,13 @@ def test_a_table_is_looked_for_once_a_device_with_its_smallest_budget(
     ]
 
 
-@pytest.mark.parametrize(("bar", "count"), [("searching", 1), ("searched net", 2)])
+@pytest.mark.parametrize(
+    ("bar", "count"), [("searching", 1), ("judging nets by inherited weights", 2), ("searched net", 2)]
+)
 def test_a_sweep_that_is_interrupted_anywhere_ends_as_one_that_never_was(
     whole: Run, tmp_path: Path, bar: str, count: int
 ) -> None:
-    """In the search, and in the training of the second net that was found."""
+    """In the search, while nets are judged for the second aim, and in the training of the second net."""
 
     class InterruptedIn(Reporter):
         begun = 0

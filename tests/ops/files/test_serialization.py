@@ -217,7 +217,7 @@ def test_a_number_that_a_float_cannot_hold_is_named() -> None:
 
 def test_a_document_of_many_faults_names_ten() -> None:
     document = {"name": "net", "resolution": 1, "blocks": [3] * 1000}
-    with pytest.raises(FormatError, match=r"needs named fields, or a list @ Architecture\.blocks\[9\]; and 990 more$"):
+    with pytest.raises(FormatError, match=r"needs named fields @ Architecture\.blocks\[9\]; and 990 more$"):
         from_dict(document, Architecture)
 
 

@@ -35,6 +35,13 @@ class Data(Protocol):
         Nobody looks at the first `start` batches.
         """
 
+    def judging(self) -> tuple[Batches, Batches]:
+        """Some of the images, by which nets are judged with the weights of a search, always the same ones.
+
+        Whole batches of those that the weights learn on, for statistics, and of those that the choice does. They are as
+        `training` has them; of a folder, not augmented.
+        """
+
     def test(self) -> Batches:
         """All test images in order, as uint8 pixels (N, 3, H, W), with their targets."""
 

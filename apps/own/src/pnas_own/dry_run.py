@@ -11,7 +11,7 @@ from pnas_apps.showing.run_tables import of_batch
 from pnas_apps.steps.budget_doubt import budget_doubt
 from pnas_apps.steps.device_trial import try_device
 from pnas_apps.steps.dry_run import SEARCH_S, TRAININGS_S
-from pnas_apps.steps.learning_trial import TimedBatches, to_try, try_search, try_training
+from pnas_apps.steps.learning_trial import FORWARD, TimedBatches, to_try, try_search, try_training
 from pnas_apps.steps.reckoned_steps import LANDINGS, epochs_done, export_s
 from pnas_apps.steps.table import TableChoice, known_table
 from pnas_apps.training.training import Training
@@ -113,11 +113,19 @@ def _search(run: OwnRun, *, landing_s: float) -> ReckonedStep:
         trial = try_search(search, batches, alpha, run.session.processes.device, seconds=SEARCH_S, tell=tell)
     epochs = config.warmup_epochs + config.epochs
     done = min(epochs, epochs_done(run.folder.history))
-    lands = run.budget.latency_ms is not None and not run.folder.landing.exists()
+    has_landed = run.folder.landing.exists()
+    what = f"{epochs} epochs of {len(batches)} steps" + (f", {done} of them done" if done else "")
+    seconds = trial.pace.search_s(config, len(batches), done=done)
+    if run.preset.judged_nets and not has_landed:
+        judged = min(run.preset.judged_nets, run.space.size())
+        seconds += judged * sum(map(len, run.data.judging())) * trial.pace.weights_s / FORWARD
+        what += f"; then up to {counted(judged, 'net')} judged"
+    if run.budget.latency_ms is not None and not has_landed:
+        seconds += LANDINGS * landing_s
     return ReckonedStep(
         name="search",
-        what=f"{epochs} epochs of {len(batches)} steps" + (f", {done} of them done" if done else ""),
-        seconds=trial.pace.search_s(config, len(batches), done=done) + LANDINGS * landing_s * lands,
+        what=what,
+        seconds=seconds,
         memory_bytes=trial.memory_bytes,
         disk_bytes=trial.state_bytes,
     )

@@ -18,6 +18,7 @@ from pnas_apps.run.task import readable_parts
 from pnas_apps.steps.export import check_calibration
 from pnas_apps.steps.net_export import spread
 from pnas_apps.steps.search_images import check_interval
+from pnas_apps.steps.weights_judge import JUDGED, statistics_images
 from pnas_export import Format
 from pnas_ops import Batches, Preprocessing
 from pnas_own.data import Part
@@ -60,8 +61,19 @@ class FolderData:
             start=start,
         )
 
+    def judging(self) -> tuple[Batches, Batches]:
+        statistics = statistics_images(len(self.parts["weights"]), self.batch_size)
+        return self._plain("weights", statistics), self._plain("choice", JUDGED)
+
     def test(self) -> Batches:
         return self.judged.pixel_batches(batch_size=_PIXEL_BATCH, loading=self.loading)
+
+    def _plain(self, part: Part, most: int) -> Batches:
+        images = self.parts[part]
+        some = torch.randperm(len(images), generator=seeded_generator(self.seed, part, "judging"))[:most]
+        return images.subset(some).plain_batches(
+            batch_size=self.batch_size, generator=None, loading=self.loading, device=self.device
+        )
 
     def calibration(self, count: int) -> Tensor:
         some = spread(self.parts["all"], count).pixel_batches(batch_size=_PIXEL_BATCH, loading=self.loading)

@@ -11,6 +11,7 @@ from torch import Tensor
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.randomness import seed_of
 from pnas_apps.photos.views import photo_preprocessing
+from pnas_apps.steps.weights_judge import JUDGED, STATISTICS
 from pnas_ops import Batches, Preprocessing
 from pnas_own.data import Part
 from pnas_own.first_batches import check_loaders
@@ -35,11 +36,15 @@ class LoaderData:
     def sizes(self) -> tuple[int, int]:
         return len(self.parts["weights"]), len(self.judged)
 
-    def training(self, part: Part, *purpose: str | int, start: int = 0) -> Batches:
+    def training(self, part: Part, *purpose: str | int, start: int = 0) -> "SeededBatches":
         def prepare(pixels: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
             return self.preprocessing(pixels.to(self.device)), targets.to(self.device)
 
         return SeededBatches(self.given, self.parts[part], seed=seed_of(self.seed, part, *purpose), prepare=prepare)
+
+    def judging(self) -> tuple[Batches, Batches]:
+        weights, choice = (self.training(part, "judging") for part in ("weights", "choice"))
+        return weights.first(STATISTICS), choice.first(JUDGED)
 
     def test(self) -> Batches:
         return SeededBatches(self.given, self.judged, seed=seed_of(self.seed, "test"))
@@ -61,6 +66,7 @@ class SeededBatches:
         batches: the batches of a data loader that shuffles and augments by it.
         seed: of a pass.
         prepare: is done to each.
+        most: how many are given; all if None.
     """
 
     def __init__(
@@ -70,25 +76,33 @@ class SeededBatches:
         *,
         seed: int,
         prepare: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
+        most: int | None = None,
     ) -> None:
         self._given, self._batches, self._seed, self._prepare = given, batches, seed, prepare
+        self._most = most
 
     def __len__(self) -> int:
-        return len(self._batches)
+        count = len(self._batches)
+        return count if self._most is None else min(count, self._most)
+
+    def first(self, images: int) -> "SeededBatches":
+        """The first of them, of at most so many images if all are as large as the first, but one batch at least."""
+        most = max(1, images // len(next(iter(self))[0]))
+        return SeededBatches(self._given, self._batches, seed=self._seed, prepare=self._prepare, most=most)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         with seeded(self._seed):
             stream = self._given.call("loaders", lambda: iter(self._batches))
             state = torch.get_rng_state()
-        came = False
-        while True:
+        came = 0
+        while self._most is None or came < self._most:
             with torch.random.fork_rng(devices=[]):
                 torch.set_rng_state(state)
                 batch = self._given.call("loaders", lambda: next(stream, None))
                 state = torch.get_rng_state()
             if batch is None:
                 break
-            came = True
+            came += 1
             yield tuple(batch) if self._prepare is None else self._prepare(*batch)
         if not came:
             raise UserError(

@@ -4,6 +4,7 @@ from attrs import field, frozen
 
 from pnas_apps.photos.views import PhotoAugmentation
 from pnas_apps.run.objective_config import ObjectiveConfig
+from pnas_apps.run.preset import check_judged_nets
 from pnas_apps.training.config import TrainConfig
 from pnas_ops import Range
 from pnas_supernet import SearchConfig
@@ -26,6 +27,7 @@ class OwnPreset:
         objective: how latency and other costs enter the search.
         search: among the candidates.
         train: of the net that was found, and of the original.
+        judged_nets: how many random nets are judged by what the search has learnt, see `CommonPreset`.
     """
 
     resolution: int = field(validator=Range(1, 4096, whole=True))
@@ -38,7 +40,7 @@ class OwnPreset:
     objective: ObjectiveConfig
     search: SearchConfig
     train: TrainConfig
+    judged_nets: int = field(default=0, validator=Range(0, 1_000_000, whole=True))
 
     def __attrs_post_init__(self) -> None:
-        if self.search.gate == "one-shot":
-            raise ValueError("search.gate 'one-shot' learns no probabilities to land by: name exact, two-path or darts")
+        check_judged_nets(self.search.gate, self.judged_nets)

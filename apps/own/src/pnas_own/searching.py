@@ -1,12 +1,14 @@
 """The first steps of a run: the table, candidates that learn to stand where they stand, the search, the landing."""
 
 from collections.abc import Callable
+from functools import partial
 
 from attrs import frozen
 
 from pnas_apps.devices.target import target_device
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.showing.run_tables import landing_table
+from pnas_apps.steps.choice_by_weights import choose_by_weights
 from pnas_apps.steps.land import land
 from pnas_apps.steps.objective import make_arch_step, objective_line
 from pnas_apps.steps.rewards import measured_ms
@@ -15,6 +17,7 @@ from pnas_apps.steps.supernet_search import expected_history_ms, go_on_searching
 from pnas_apps.steps.table import TableChoice, table_for
 from pnas_latency import Device, Landing, LatencyTable
 from pnas_ops import AnyNet, Batches, ModuleArchitecture, save_weights
+from pnas_own.choice import random_nets
 from pnas_own.pictures import draw_search_of
 from pnas_own.run import OwnRun, read_into
 from pnas_supernet import ProxylessNAS, accuracy, has_checkpoint, imitate
@@ -137,21 +140,31 @@ def search(run: OwnRun, tabled: Tabled) -> Found:
         processes=run.session.processes,
         reporter=run.session.reporter,
     )
-    landing = land(
-        run.supernet,
-        run.space,
-        table,
-        run.budget,
-        measured if table.device == tabled.device.info else None,
-        folder=run.folder,
-        reporter=run.session.reporter,
-    )
+    landing = _land(run, tabled, measured)
     if landing.target_ms is not None:
         run.session.reporter.console.print(landing_table(landing, table.device))
     net = landing.result.architecture
     assert isinstance(net, ModuleArchitecture)
     run.folder.files.save(net, run.folder.architecture)
     draw_search_of(run, table, nas.history)
-    for line in search_remarks(nas.history, expected_history_ms(nas.history, space, table), run.budget.latency_ms):
+    expected_ms, by_gates = expected_history_ms(nas.history, space, table), not run.preset.judged_nets
+    for line in search_remarks(nas.history, expected_ms, run.budget.latency_ms, by_gates=by_gates):
         run.session.reporter.warn(f"  {line}")
     return Found(net=net, landing=landing)
+
+
+def _land(run: OwnRun, tabled: Tabled, measured: Callable[[AnyNet], float]) -> Landing:
+    choose = None
+    if run.preset.judged_nets:
+        nets = random_nets(run)
+        choose = choose_by_weights(nets, partial(map, nets.value), one_shot=run.preset.search.gate == "one-shot")
+    return land(
+        run.supernet,
+        run.space,
+        tabled.table,
+        run.budget,
+        measured if tabled.table.device == tabled.device.info else None,
+        folder=run.folder,
+        reporter=run.session.reporter,
+        choose=choose,
+    )

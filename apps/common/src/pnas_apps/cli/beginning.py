@@ -196,6 +196,8 @@ class _Beginning:
         check_task(task, preset)
         if start is not None:
             start.check(task)
+            if doubt := start.doubt(preset, options.seed):
+                self.session.reporter.warn(doubt)
         if options.ops is not None:
             check_used(options.ops, task.space)
         if given is not None and given.settings.exists() and not given.files.has_changed(given.settings):

@@ -8,13 +8,12 @@ from attrs import evolve
 from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.run import Run
 from pnas_apps.run.search_start import SearchStart
-from pnas_apps.steps.choice_by_weights import judge_by_weights
 from pnas_apps.steps.start import Start, begin_with
-from pnas_ops import Architecture
-from pnas_supernet import InheritedWeights, SuperNet
+from pnas_apps.steps.weights_judge import WeightsJudge
+from pnas_supernet import SuperNet
 
 
-def inherited_judge(run: Run, weights: SearchStart) -> InheritedWeights[Architecture]:
+def inherited_judge(run: Run, weights: SearchStart) -> WeightsJudge:
     """A judge by the weights of a search's supernet, on the training images that the search held out from them.
 
     Args:
@@ -28,7 +27,7 @@ def inherited_judge(run: Run, weights: SearchStart) -> InheritedWeights[Architec
     supernet = SuperNet(run.task.space, generator=run.generator("supernet"))
     supernet.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     begin_with(supernet, weights)
-    return judge_by_weights(searched, supernet)
+    return WeightsJudge(run=searched, supernet=supernet)
 
 
 def as_searched(run: Run, weights: SearchStart) -> Run:

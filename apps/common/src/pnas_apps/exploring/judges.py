@@ -11,7 +11,7 @@ from pnas_apps.exploring.scratch_judge import ScratchJudge
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.exploration_settings import ExplorationSettings, JudgeName
 from pnas_apps.run.run import Run
-from pnas_apps.steps.choice_by_weights import judged_by_weights
+from pnas_apps.steps.weights_judge import judged_by_weights
 from pnas_latency import MACS
 from pnas_ops import (
     AccuracyTable,

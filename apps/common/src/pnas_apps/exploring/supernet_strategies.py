@@ -12,8 +12,9 @@ from torch import Tensor
 
 from pnas_apps.exploring.page import shown_passes
 from pnas_apps.run.run import Run
-from pnas_apps.steps.choice_by_weights import judge_by_weights, tell_apart, trials_by_weights
+from pnas_apps.steps.choice_by_weights import random_nets, tell_apart
 from pnas_apps.steps.search_images import split_search_images
+from pnas_apps.steps.weights_judge import batches_by_weights
 from pnas_latency import (
     Constraint,
     ExpectedObjective,
@@ -24,7 +25,7 @@ from pnas_latency import (
     most_probable_near_limit,
     most_probable_within_budget,
 )
-from pnas_ops import Architecture, Batches
+from pnas_ops import Architecture, Batches, Trial
 from pnas_supernet import GateStep, ProxylessNAS, SuperNet, SupernetStrategy
 
 _JUDGED_NETS = 100
@@ -54,10 +55,13 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
     alpha_steps = 0 if name == "one-shot" else config.epochs * (steps // config.arch_interval)
     tightening = round(preset.objective.tightening * alpha_steps)
     constraints = [(limit.metric, Constraint(at_most=limit.at_most, tightening=tightening)) for limit in limits]
-    count, judge = preset.judged_nets, judge_by_weights(run, supernet)
+    count = preset.judged_nets
     if name == "one-shot" and not count:
         count = _JUDGED_NETS
-    judging = evolve(run, preset=evolve(preset, judged_nets=count))
+    nets = evolve(random_nets(run, supernet), count=count)
+
+    def trials(within: Sequence[Limit]) -> list[Trial]:
+        return run.processes.first_sharing(lambda shared: nets.trials(within, shared), nets.value)
 
     def most_probable(probs: Sequence[Tensor]) -> Iterable[Architecture]:
         return most_probable_near_limit(probs, space, limits)
@@ -66,8 +70,8 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
         near: list[tuple[list[Tensor], Sequence[Limit]]] = []
 
         def first(within: Sequence[Limit]) -> Architecture:
-            trials = trials_by_weights(judging, judge, within, known={})
-            fitted = fitted_probs(space.options, trials) if tell_apart(trials) else [*probs]
+            judged = trials(within)
+            fitted = fitted_probs(space.options, judged) if tell_apart(judged) else [*probs]
             near.append((fitted, within))
             return choose_within_budget(fitted, space, within)
 
@@ -76,8 +80,7 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
         return chain.from_iterable(most_probable_within_budget(fitted, space, one) for one in (within, limits))
 
     def best_by_weights(probs: Sequence[Tensor]) -> Iterable[Architecture]:
-        trials = trials_by_weights(judging, judge, limits, known={})
-        return [space.architecture(trial.choices) for trial in sorted(trials, key=lambda trial: -trial.value)]
+        return [space.architecture(trial.choices) for trial in sorted(trials(limits), key=lambda trial: -trial.value)]
 
     def batches(part: Literal["weights", "alpha"], epoch: int) -> Batches:
         images = weights if part == "weights" else held_out
@@ -92,7 +95,7 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
 
     looks = steps * preset.batch_size * (config.warmup_epochs + config.epochs) + alpha_steps * preset.batch_size
     if count:  # a forward pass is a third of what learning takes
-        looks += count * (len(judge.statistics) + len(judge.validation)) * preset.batch_size // 3
+        looks += count * batches_by_weights(run) * preset.batch_size // 3
     passes = looks / len(run.task.train)
     search = ProxylessNAS(
         supernet,

@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -16,16 +17,31 @@ from pnas_apps.ground.progress import Reporter
 from pnas_supernet import LostProcessError, exchange
 
 Result = TypeVar("Result")
+Part = TypeVar("Part")
+Value = TypeVar("Value")
+Shared = Callable[[Sequence[Part]], Iterator[Value]]
+"""From parts of some work to what processes make of them, in order, as it comes."""
 
 TIMEOUT = timedelta(minutes=30)
 """How long one waits for the others: the first of them also converts and measures."""
 
 
 @frozen
-class _Outcome(Generic[Result]):
+class _Outcome:
     """What some work in the first process came to: its result, or None where it failed."""
 
-    result: tuple[Result] | None = None
+    result: tuple[Any] | None = None
+
+
+@frozen
+class _Parts:
+    """What the first process wants to be done: a part for each process, or for the first ones."""
+
+    parts: tuple[Any, ...]
+
+
+def _nothing(part: object) -> None:
+    """Of parts that there are none of."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -60,21 +76,63 @@ class Processes:
             SystemExit: in the others, where it fails in the first, which is the one that tells why.
             LostProcessError: where another process has ended.
         """
+        return self.first_sharing(lambda _: work(), _nothing)
+
+    def first_sharing(self, work: Callable[[Shared[Part, Value]], Result], do: Callable[[Part], Value]) -> Result:
+        """`first`, where all processes do parts of the work, for which none waits longer than one part takes.
+
+        Args:
+            work: is given a function from parts to what `do` makes of each, in order, as it comes.
+            do: makes the same of a part in every process.
+
+        Raises:
+            SystemExit, LostProcessError: as `first`.
+        """
         if self.group is None:
-            return work()
-        if not self.is_first:
-            outcome = self._from_first(_Outcome[Result]())
-            if outcome.result is None:
-                raise SystemExit(1)
-            return outcome.result[0]
+            return work(partial(map, do))
+        if self.is_first:
+            return self._leading(lambda: work(partial(self._together, do)))
+        while isinstance(found := self._from_first(_Outcome()), _Parts):
+            self._each(do, found.parts)
+        if found.result is None:
+            raise SystemExit(1)
+        return found.result[0]  # type: ignore[no-any-return]
+
+    def _leading(self, work: Callable[[], Result]) -> Result:
+        """What the first process does while the others wait for what it comes to."""
         try:
             result = work()
         except Exception:
             with suppress(LostProcessError):  # of the others, who may be gone, nobody wants to hear now
-                self._from_first(_Outcome[Result]())
+                self._from_first(_Outcome())
             raise
         self._from_first(_Outcome((result,)))
         return result
+
+    def _together(self, do: Callable[[Part], Value], parts: Sequence[Part]) -> Iterator[Value]:
+        """What all processes make of parts, of which each does one at a time; asked for in the first process."""
+        for start in range(0, len(parts), self.size):
+            some = tuple(parts[start : start + self.size])
+            self._from_first(_Parts(some))
+            yield from self._each(do, some)
+
+    def _each(self, do: Callable[[Part], Value], parts: Sequence[Part]) -> list[Value]:
+        """What the processes make of a part each; known to the first alone."""
+        own: Value | None = None
+        try:
+            if self.rank < len(parts):
+                own = do(parts[self.rank])
+        except Exception:
+            if self.is_first:  # the others hand in theirs before they hear of it
+                self._gathered(None)
+            raise
+        return self._gathered(own)[: len(parts)]
+
+    def _gathered(self, own: Any) -> list[Any]:
+        found: list[Any] | None = [None] * self.size if self.is_first else None
+        with exchange():
+            dist.gather_object(own, found, dst=0, group=self.group)
+        return found or []
 
     def sums(self, values: Sequence[float]) -> list[float]:
         """The sums of what every process has."""
@@ -94,8 +152,8 @@ class Processes:
         dist.destroy_process_group()
         return Processes(device=self.device) if self.is_first else None
 
-    def _from_first(self, outcome: "_Outcome[Result]") -> "_Outcome[Result]":
-        held = [outcome]
+    def _from_first(self, message: "_Outcome | _Parts") -> "_Outcome | _Parts":
+        held = [message]
         with exchange():
             dist.broadcast_object_list(held, src=0, group=self.group)
         return held[0]

@@ -32,8 +32,8 @@ from pnas_supernet import has_checkpoint
 SEARCHED = "searched"
 """The name of the net that the search found."""
 
-_FOR_PEOPLE = (".txt", ".png", ".html", "history.jsonl")
-"""Files that no step reads."""
+_NEEDLESS = (".txt", ".png", ".html", "history.jsonl", "seconds.json", "judged.jsonl")
+"""Files that no step reads once a run is finished."""
 
 _STAGED_BY_VERSION_0_1 = re.compile(r"\.bundle.*\.[a-z0-9_]{8}")
 
@@ -69,6 +69,7 @@ class KeptRun(ABC, Generic[AnySettings]):
         self.history = path / "history.jsonl"
         self.architecture = path / "architecture.json"
         self.landing = path / "landing.json"
+        self.judged = path / "judged.jsonl"
         self.design = path / "design.json"
         self.labels = path / "labels.txt"
         self.preprocessing = path / "preprocessing.json"
@@ -118,8 +119,7 @@ class KeptRun(ABC, Generic[AnySettings]):
             damaged = []
         except PnasError:
             damaged = [bundle]
-        needless = (*_FOR_PEOPLE, self.seconds.name)
-        return [*damaged, *(path for path in self.files.changed() if not path.name.endswith(needless))]
+        return [*damaged, *(path for path in self.files.changed() if not path.name.endswith(_NEEDLESS))]
 
     def refuse_finished(self) -> None:
         """Raises a UserError where the run is finished, and nothing of it is damaged that could be made again."""

@@ -37,6 +37,12 @@ def _of_baselines(instance: object, attribute: "Attribute[str]", value: str) -> 
             raise ValueError(f"{attribute.name} names {name!r}, which is no net to compare with: {hint}")
 
 
+def check_judged_nets(gate: str, judged_nets: int) -> None:
+    """Raises a ValueError for a gate whose search cannot land by itself, where no net is judged."""
+    if gate == "one-shot" and not judged_nets:
+        raise ValueError("search.gate 'one-shot' learns no probabilities to land by: give --judged-nets, such as 100")
+
+
 @frozen(kw_only=True)
 class CommonPreset:
     """Options of a run on images of any kind.
@@ -81,10 +87,7 @@ class CommonPreset:
 
     def __attrs_post_init__(self) -> None:
         gate = self.search.gate
-        if gate == "one-shot" and not self.judged_nets:
-            raise ValueError(
-                "search.gate 'one-shot' learns no probabilities to land by: give --judged-nets, such as 100"
-            )
+        check_judged_nets(gate, self.judged_nets)
         if gate in ("darts", "one-shot") and self.objective.form == "reinforce":
             raise ValueError(
                 f"objective.form 'reinforce' draws nets by what alpha has learnt, which search.gate {gate!r} does not: "

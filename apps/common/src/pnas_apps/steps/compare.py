@@ -14,7 +14,8 @@ from rich.console import Console
 
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.randomness import seed_of
-from pnas_apps.run.accuracies import Finished, digest, finished_lines, read_finished
+from pnas_apps.run.accuracies import Finished, digest
+from pnas_apps.run.checked_lines import as_lines, read_lines
 from pnas_apps.run.compare_config import CompareConfig
 from pnas_apps.run.run import Run
 from pnas_apps.run.verdict import ComparedNet, Contender, Verdict
@@ -99,7 +100,7 @@ def find_verdict(run: Run, tabled: Tabled, searched: Architecture, config: Compa
                     done[place] = Finished(
                         net=net.name, digest=place[0], epochs=config.epochs, seed=seed, accuracy=share
                     )
-                    first(lambda: folder.files.write(folder.accuracies, finished_lines(done.values())))
+                    first(lambda: folder.files.write(folder.accuracies, as_lines(done.values())))
                 first(lambda: _forget(run, net, seed, config.epochs))  # noqa: B023
     return Verdict(
         epochs=config.epochs,
@@ -130,11 +131,11 @@ def _finished(run: Run) -> tuple[Finished, ...]:
     if not path.exists():
         return ()
     changed = files.has_changed(path)
-    found, damaged = read_finished(path, unchanged=not changed)
+    found, damaged = read_lines(path, Finished, unchanged=not changed)
     for number in damaged:
         run.reporter.warn(f"  {path}, line {number} is damaged: its net is trained again")
     if changed:
-        files.write(path, finished_lines(found))
+        files.write(path, as_lines(found))
     return found
 
 

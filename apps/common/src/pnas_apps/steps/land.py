@@ -8,31 +8,41 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pnas_apps.ground.processes import Shared
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.folder import SEARCHED, KeptRun
 from pnas_apps.run.run import Run
-from pnas_apps.steps.choice_by_weights import choose_by_weights
+from pnas_apps.steps.choice_by_weights import choose_by_weights, random_nets
 from pnas_apps.steps.objective import Cost
 from pnas_apps.steps.rewards import measured_ms
 from pnas_apps.steps.table import Tabled
 from pnas_latency import Attempt, Budget, Landing, LatencyTable, Limit, land_on_budget
-from pnas_ops import AnyNet, AnySpace, FormatError, load_json
+from pnas_ops import AnyNet, AnySpace, Choices, FormatError, load_json
 from pnas_supernet import SuperNet, mixed_ops
 
 
 def land_run(run: Run, tabled: Tabled, supernet: SuperNet) -> Landing:
-    """The landing of a run, for which nets are measured where the table's device is here; see `land`."""
-    table, device = tabled.table, tabled.device
-    return land(
-        supernet,
-        run.task.space,
-        table,
-        run.budget,
-        measured_ms(device, table) if table.device == device.info else None,
-        folder=run.folder,
-        reporter=run.reporter,
-        choose=choose_by_weights(run, supernet) if run.preset.judged_nets else None,
-    )
+    """The landing of a run, for which nets are measured where the table's device is here; see `land`.
+
+    All processes judge nets by the supernet's weights, if any are to be judged; the first does everything else.
+    """
+    table, device, preset = tabled.table, tabled.device, run.preset
+    nets = random_nets(run, supernet)
+
+    def landed(shared: Shared[Choices, float]) -> Landing:
+        one_shot = preset.search.gate == "one-shot"
+        return land(
+            supernet,
+            run.task.space,
+            table,
+            run.budget,
+            measured_ms(device, table) if table.device == device.info else None,
+            folder=run.folder,
+            reporter=run.reporter,
+            choose=choose_by_weights(nets, shared, one_shot=one_shot) if preset.judged_nets else None,
+        )
+
+    return run.processes.first_sharing(landed, nets.value)
 
 
 def land(

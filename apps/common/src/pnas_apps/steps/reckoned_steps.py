@@ -8,15 +8,16 @@ from attrs import frozen
 
 from pnas_apps.devices.cached_tables import Lacking
 from pnas_apps.devices.target import bundle_formats
-from pnas_apps.run.accuracies import read_finished
+from pnas_apps.run.accuracies import Finished
+from pnas_apps.run.checked_lines import read_lines
 from pnas_apps.run.folder import SEARCHED, holds_bundle
 from pnas_apps.run.reckoned import ReckonedStep
 from pnas_apps.run.run import Run
-from pnas_apps.steps.choice_by_weights import batches_by_weights
 from pnas_apps.steps.device_trial import DeviceTrial
 from pnas_apps.steps.effort import most_compared
 from pnas_apps.steps.learning_trial import FORWARD, SearchTrial, TrainingTrial
 from pnas_apps.steps.search_images import split_search_images
+from pnas_apps.steps.weights_judge import batches_by_weights
 from pnas_export import Format, file_name, installed_runtimes
 from pnas_latency import Device, LatencyTable
 from pnas_ops import (
@@ -217,6 +218,6 @@ def epochs_done(path: Path) -> int:
 def _finished(path: Path, epochs: int) -> int:
     """Trainings of so many epochs that a comparison has behind it."""
     with suppress(OSError, PnasError):
-        trainings, _ = read_finished(path)
+        trainings, _ = read_lines(path, Finished, unchanged=True)
         return sum(one.epochs == epochs for one in trainings)
     return 0

@@ -77,8 +77,9 @@ def search(run: Run, tabled: Tabled) -> Searched:
 
     expected_ms = expected_history_ms(history, space, table)
 
-    def land_and_draw() -> Landing:
-        landing = land_run(run, tabled, supernet)
+    landing = land_run(run, tabled, supernet)
+
+    def leave() -> None:
         searched = landing.result.architecture
         assert isinstance(searched, Architecture)
         if run.kept(run.folder.architecture, partial(load_json, cls=Architecture)) != searched:
@@ -92,9 +93,8 @@ def search(run: Run, tabled: Tabled) -> Searched:
                 save_figure(figure, staged)
         if run.tensorboard:
             picture_events(run.folder.events / "pictures", [run.folder.curves, run.folder.picture])
-        return landing
 
-    landing = run.processes.first(land_and_draw)
+    run.processes.first(leave)
     if landing.target_ms is not None:
         run.reporter.console.print(landing_table(landing, table.device))
     # Where no net is near the target, the landing has said so.

@@ -11,11 +11,15 @@ from torch import Tensor
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.classes import check_classes
 from pnas_apps.run.folder import RunFolder
+from pnas_apps.run.preset import Preset
 from pnas_apps.run.search_start import SearchStart
 from pnas_apps.run.settings import RunSettings
 from pnas_apps.run.task import Task
 from pnas_ops import sha256_of
 from pnas_supernet import SuperNet, alpha_parameters, load_checkpoint
+
+_HELD_OUT = ("search_share", "validation_share", "validation_size")
+"""Options, beside the seed, that say which images the weights of a search do not learn on."""
 
 
 @frozen(kw_only=True)
@@ -45,6 +49,25 @@ class Start:
                 f"--from {path} is a supernet of another space than this one of {task.space.name!r}: give the --preset "
                 "and the flags that it was begun with, or leave out --from"
             )
+
+    def doubt(self, preset: Preset, seed: int) -> str | None:
+        """A line where nets are to be judged on images that the weights of the search have learnt on; else None."""
+        found = self.settings
+
+        def shares(one: Preset) -> list[float | None]:
+            return [getattr(one, name, None) for name in _HELD_OUT]
+
+        if not preset.judged_nets or (found.seed, shares(found.preset)) == (seed, shares(preset)):
+            return None
+        flags = " ".join(
+            f"--{name.replace('_', '-')} {getattr(found.preset, name):g}"
+            for name in _HELD_OUT
+            if getattr(found.preset, name, None) is not None
+        )
+        return (
+            f"--from {self.start.run} has learnt on some of the images that nets are judged on here: begin "
+            f"as it was begun, with --seed {found.seed} {flags}"
+        )
 
 
 def find_start(path: Path, *, alpha: bool) -> Start:

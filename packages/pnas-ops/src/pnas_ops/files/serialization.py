@@ -5,105 +5,29 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
+from typing import Any, NoReturn, TypeVar, get_args
 
 import cattrs
-from cattrs.gen import make_dict_unstructure_fn, override
-from cattrs.strategies import configure_tagged_union
 from cattrs.v import format_exception
 
 from pnas_ops.data.errors import PnasError, in_one_line
 from pnas_ops.data.listings import shortened
-from pnas_ops.data.own_operation import OwnOperation
-from pnas_ops.data.space import Architecture, SearchSpace
-from pnas_ops.data.specs import CellOpSpec, EdgeSpec, OpSpec
+from pnas_ops.data.space import SearchSpace
 from pnas_ops.data.tree_space import Space
-from pnas_ops.data.workload import AnyNet, AnySpace, AnyWorkload, Workload
 from pnas_ops.files.atomic import FilePath, write_atomically
-from pnas_ops.files.own_operations import kind_of, own_operation
+from pnas_ops.files.converter import SHOWN_CHARACTERS, UnknownKindError, make_converter, shown
 
 T = TypeVar("T")
 SCHEMA_VERSION = 1
 _HEADER = ("schema", "schema_version")
-_SHOWN_CHARACTERS = 60
 _LARGEST_INTEGER = 2**64
 _NAMED_FAULTS = 10
-
-
-def make_converter() -> cattrs.Converter:
-    """A cattrs converter that knows `OpSpec`, refuses unknown keys and never converts one type to another."""
-    converter = cattrs.Converter(forbid_extra_keys=True)
-    for scalar in (bool, int, float, str):
-        converter.register_structure_hook(scalar, _exactly)
-    converter.register_structure_hook_func(_is_literal, _one_of)
-    # So that an option added later changes no document that does not use it.
-    converter.register_unstructure_hook_factory(
-        _is_operation, lambda spec: make_dict_unstructure_fn(spec, converter, _cattrs_omit_if_default=True)
-    )
-    for union in (EdgeSpec, CellOpSpec, OpSpec):
-        converter.register_unstructure_hook(union, partial(_tagged, converter))
-        converter.register_structure_hook(union, partial(_untagged, converter, union))
-    since_then = make_dict_unstructure_fn(SearchSpace, converter, reducing_candidates=override(omit_if_default=True))
-    converter.register_unstructure_hook(SearchSpace, since_then)
-    # What was written before there were trees, and modules, has no tag.
-    configure_tagged_union(Space, converter, tag_name="kind", default=SearchSpace)
-    configure_tagged_union(AnySpace, converter, tag_name="kind", default=SearchSpace)
-    configure_tagged_union(AnyWorkload, converter, tag_name="kind", default=Workload)
-    configure_tagged_union(AnyNet, converter, tag_name="kind", default=Architecture)
-    return converter
 
 
 @cache
 def _own_converter() -> cattrs.Converter:
     # Making one takes a tenth of a second, and a class's hooks again as much.
     return make_converter()
-
-
-def _is_operation(cls: Any) -> bool:
-    return isinstance(cls, type) and issubclass(cls, OpSpec)
-
-
-def _tagged(converter: cattrs.Converter, op: Any) -> dict[str, Any]:
-    return {**converter.unstructure(op, unstructure_as=type(op)), "kind": kind_of(type(op))}
-
-
-def _untagged(converter: cattrs.Converter, union: Any, document: Any, _: Any) -> Any:
-    fields = document.copy()
-    kind = _exactly(fields.pop("kind"), str)
-    known = {kind_of(spec): spec for spec in get_args(union) if spec is not OwnOperation}
-    spec = known.get(kind) or own_operation(kind)
-    if spec is None:
-        raise _UnknownKindError(kind)
-    return converter.structure(fields, spec)
-
-
-class _UnknownKindError(LookupError):
-    """An operation that is not known here."""
-
-
-def _exactly(value: Any, cls: type[Any]) -> Any:
-    # cattrs would call the type, and bool("false") is True.
-    if type(value) is cls:
-        return value
-    if cls is float and type(value) is int:
-        return float(value)
-    raise TypeError(f"needs a value of type {cls.__name__}, got {_shown(value)}")
-
-
-def _is_literal(cls: Any) -> bool:
-    return get_origin(cls) is Literal
-
-
-def _one_of(value: Any, literal: Any) -> Any:
-    # cattrs would not say what is possible.
-    if value not in get_args(literal):
-        raise ValueError(f"needs one of {', '.join(map(str, get_args(literal)))}, got {_shown(value)}")
-    return value
-
-
-def _shown(value: Any) -> str:
-    # A file that is something else may hold anything, at any length.
-    return shortened(repr(value), _SHOWN_CHARACTERS)
 
 
 class FormatError(PnasError, ValueError):
@@ -149,7 +73,7 @@ def _named_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"{_shown(next(name for name in names if names.count(name) > 1))} stands there twice")
+        raise ValueError(f"{shown(next(name for name in names if names.count(name) > 1))} stands there twice")
     return found
 
 
@@ -196,9 +120,9 @@ def _from_document(document: Any, cls: type[T]) -> T:
     schema, version = map(document.get, _HEADER)
     # A boolean is a number for Python, and 1.0 is 1.
     if schema != cls.__name__ or type(version) is not int or version != SCHEMA_VERSION:
-        holds = "no schema" if schema is None else shortened(str(schema), _SHOWN_CHARACTERS)
+        holds = "no schema" if schema is None else shortened(str(schema), SHOWN_CHARACTERS)
         raise FormatError(
-            f"holds {holds} version {_shown(version)}, expected {cls.__name__} version {SCHEMA_VERSION}",
+            f"holds {holds} version {shown(version)}, expected {cls.__name__} version {SCHEMA_VERSION}",
             "read it with the software that wrote it, or make it anew",
         )
     return from_dict({name: found for name, found in document.items() if name not in _HEADER}, cls)
@@ -231,8 +155,8 @@ def from_dict(document: Any, cls: type[T], *, converter: cattrs.Converter | None
 
 
 def _unknown_kinds(error: BaseException) -> Iterator[str]:
-    if isinstance(error, _UnknownKindError):
-        yield _shown(error.args[0])
+    if isinstance(error, UnknownKindError):
+        yield shown(error.args[0])
     for inner in getattr(error, "exceptions", ()):
         yield from _unknown_kinds(inner)
 
@@ -244,7 +168,7 @@ def _explain(error: BaseException, cls: type[Any] | None) -> str:
     if isinstance(error, AttributeError):  # cattrs took a method of a dict from something else
         return "needs named fields"
     if isinstance(error, TypeError) and ("not iterable" in str(error) or "not subscriptable" in str(error)):
-        return "needs named fields, or a list"
+        return "needs named fields"
     if isinstance(error, TypeError | ValueError) and not isinstance(error, cattrs.ForbiddenExtraKeysError):
         return str(error)
     return format_exception(error, cls)

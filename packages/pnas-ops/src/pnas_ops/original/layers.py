@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import cattrs
 from attrs import field, frozen
 
-from pnas_ops.files.serialization import make_converter
+from pnas_ops.files.converter import make_converter
 
 Order = Literal["weight_bn_act", "bn_act_weight", "act_weight_bn"]
 
