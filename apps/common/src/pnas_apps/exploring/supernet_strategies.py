@@ -9,6 +9,7 @@ import torch
 from attrs import evolve
 from torch import Tensor
 
+from pnas_apps.run.preset import Preset
 from pnas_apps.run.run import Run
 from pnas_apps.steps.choice_by_weights import judge_by_weights, tell_apart, trials_by_weights
 from pnas_apps.steps.search_images import split_search_images
@@ -23,7 +24,7 @@ from pnas_latency import (
     most_probable_within_budget,
 )
 from pnas_ops import Architecture, Batches
-from pnas_supernet import GateStep, ProxylessNAS, SuperNet, SupernetStrategy
+from pnas_supernet import GateStep, ProxylessNAS, SearchConfig, SuperNet, SupernetStrategy
 
 _JUDGED_NETS = 100
 """Of "one-shot", where the preset names no number."""
@@ -42,19 +43,12 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
         run: with its images and its space.
         limits: the limits that each net keeps.
     """
-    space, preset = run.task.space, run.preset
-    gates: dict[str, Literal["darts", "one-shot"]] = {"darts": "darts", "one-shot": "one-shot"}
-    own = preset.search.gate if preset.search.gate in ("exact", "two-path") else "exact"
-    config = evolve(preset.search, gate=gates.get(name, own))
+    space, preset, config = run.task.space, run.preset, strategy_config(name, run.preset.search)
     weights, held_out = split_search_images(run.task.train, preset, run.generator)
     supernet = SuperNet(space, generator=run.generator("supernet")).to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = len(run.training_batches(weights))
-    alpha_steps = 0 if name == "one-shot" else config.epochs * (steps // config.arch_interval)
-    tightening = round(preset.objective.tightening * alpha_steps)
-    constraints = [(limit.metric, Constraint(at_most=limit.at_most, tightening=tightening)) for limit in limits]
-    count, judge = preset.judged_nets, judge_by_weights(run, supernet)
-    if name == "one-shot" and not count:
-        count = _JUDGED_NETS
+    alpha_steps = _alpha_steps(config, steps)
+    count, judge = judged_by_strategy(name, preset), judge_by_weights(run, supernet)
     judging = evolve(run, preset=evolve(preset, judged_nets=count))
 
     def most_probable(probs: Sequence[Tensor]) -> Iterable[Architecture]:
@@ -86,15 +80,48 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
         looks += count * (len(judge.statistics) + len(judge.validation)) * preset.batch_size // 3
     return SupernetStrategy(
         supernet=supernet,
-        search=ProxylessNAS(
-            supernet,
-            config,
-            arch_step=GateStep(config.gate_sampler, ExpectedObjective(space, constraints)),
-            generator=run.generator("paths"),
-        ),
+        search=strategy_search(run, supernet, limits, config, steps=steps),
         train=partial(batches, "weights"),
         validation=partial(batches, "alpha"),
         ranked=best_by_weights if name == "one-shot" else best_by_fit if count else most_probable,
         passes=looks / len(run.task.train),
         checkpoint=run.folder.search_checkpoint,
     )
+
+
+def strategy_config(name: str, config: SearchConfig) -> SearchConfig:
+    """The preset's search with the gates of a strategy of `SUPERNET_STRATEGIES`."""
+    gates: dict[str, Literal["darts", "one-shot"]] = {"darts": "darts", "one-shot": "one-shot"}
+    own = config.gate if config.gate in ("exact", "two-path") else "exact"
+    return evolve(config, gate=gates.get(name, own))
+
+
+def judged_by_strategy(name: str, preset: Preset) -> int:
+    """The number of nets that a strategy judges by the weights of its supernet, before it gives its first one."""
+    return preset.judged_nets or (_JUDGED_NETS if name == "one-shot" else 0)
+
+
+def strategy_search(
+    run: Run, supernet: SuperNet, limits: Sequence[Limit], config: SearchConfig, *, steps: int
+) -> ProxylessNAS:
+    """The search of a strategy, with each limit as a constraint.
+
+    Args:
+        run: fixes what is random.
+        supernet: that learns.
+        limits: that each net keeps.
+        config: of the search, with the gates of the strategy.
+        steps: of the weights, in an epoch.
+    """
+    tightening = round(run.preset.objective.tightening * _alpha_steps(config, steps))
+    constraints = [(limit.metric, Constraint(at_most=limit.at_most, tightening=tightening)) for limit in limits]
+    return ProxylessNAS(
+        supernet,
+        config,
+        arch_step=GateStep(config.gate_sampler, ExpectedObjective(run.task.space, constraints)),
+        generator=run.generator("paths"),
+    )
+
+
+def _alpha_steps(config: SearchConfig, steps: int) -> int:
+    return 0 if config.gate == "one-shot" else config.epochs * (steps // config.arch_interval)
