@@ -103,6 +103,18 @@ def test_a_proxy_judges_two_aims_without_training_anything(folder: Path, capfd: 
     }
 
 
+def test_a_dry_run_tells_what_would_be_judged_and_leaves_nothing(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    result = explore(folder, "run", *TINY, "--judge", "synflow", *WITHIN, "--dry-run")
+    assert result.exit_code == 0, result.stderr
+    printed = " ".join(capfd.readouterr().out.split())
+    assert "3 nets judged by synflow" in printed
+    assert "to measure" in printed
+    assert "Nothing of it was written." in printed
+    assert not (folder / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -197,8 +197,13 @@ def test_bench_times_the_files_of_a_folder_that_the_device_runs(
 
     monkeypatch.setattr("pnas_export.devices.runtime_device.measure_files", measure_once)
     run, _, _ = demo
-    for device, names in (("tflite", ["model.tflite", "model-int8.tflite"]), ("onnxruntime", ["model.onnx"])):
-        printed = printed_by(capfd, "bench", run / "bundle", "--device", device)
+    tflite, onnx = ["model.tflite", "model-int8.tflite"], ["model.onnx"]
+    for device, names in (
+        (["--device", "tflite"], tflite),
+        (["--device", "onnxruntime"], onnx),
+        ([], [*tflite, *onnx]),
+    ):
+        printed = printed_by(capfd, "bench", run / "bundle", *device)
         rows = re.findall(r"^ *(model\S*) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +(\d+)", printed, re.M)
         assert sorted(row[0] for row in rows) == sorted(names)
         assert all(0 < float(row[1]) <= float(row[2]) <= float(row[3]) <= float(row[4]) for row in rows)
@@ -233,6 +238,7 @@ def test_bench_times_the_files_of_a_folder_that_the_device_runs(
         (["verdict", "DATA"], "DATA holds no run: name the folder that a run printed"),
         (["bench", "BAD"], r"ai-edge-litert cannot load bad\.tflite"),
         (["bench", "RUN/nope.tflite"], "there is no file"),
+        (["bench", "DATA"], r"data holds no \.tflite or \.onnx file: export some, or name another path"),
         (["bench", "BAD", "--device", "onnxruntime"], r"bad\.tflite is not a \.onnx file"),
         (["bench", "BAD", "--device", "abacus"], "there is no device 'abacus'"),
         (["bench", "BAD", "--device", "torch-cpu"], "torch-cpu runs no files"),
@@ -343,6 +349,18 @@ def test_ctrl_c_pressed_twice_leaves_one_line_too() -> None:
     finished = subprocess.run([sys.executable, "-c", TWICE, "work"], capture_output=True, text=True, check=False)
     assert (finished.returncode, finished.stdout) == (130, "ended\n")
     assert finished.stderr == "error: interrupted: the same command, given again, goes on from what was kept\n"
+
+
+def test_ctrl_c_while_the_command_line_is_read_is_one_line_too() -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    @click.group(cls=Program, params=[click.Option(["--number"], callback=interrupted)])
+    def program(number: None) -> None: ...
+
+    program.add_command(click.Command("work"))
+    result = CliRunner().invoke(program, ["work"])
+    assert (result.exit_code, result.stderr) == (130, "error: interrupted\n")
 
 
 def test_an_interrupted_dry_run_says_that_it_begins_anew() -> None:

@@ -21,7 +21,7 @@ from sqlalchemy import create_engine, inspect, text
 import explorers
 from explorers import heard_of_long_ago, settings, study_in
 from pnas_apps.exploring.addresses import address_of
-from pnas_apps.exploring.study import check_study
+from pnas_apps.exploring.study import look_at_study
 from pnas_apps.ground.errors import UserError
 
 pytestmark = pytest.mark.slow
@@ -106,13 +106,13 @@ def test_what_a_killed_machine_was_judging_is_taken_up_by_another_that_knows_the
 
 def test_looking_whether_a_study_can_be_used_makes_nothing_on_a_server(url: str) -> None:
     engine = create_engine(address_of(url).url)
-    check_study(address_of(url), explorers.FINGERPRINT)
+    look_at_study(address_of(url), explorers.FINGERPRINT)
     assert inspect(engine).get_table_names() == []
     study_in(url).close()
-    check_study(address_of(url), explorers.FINGERPRINT)
-    check_study(address_of(url.replace("#nets", "#others")), evolve(explorers.FINGERPRINT, seed="1"))
+    look_at_study(address_of(url), explorers.FINGERPRINT)
+    look_at_study(address_of(url.replace("#nets", "#others")), evolve(explorers.FINGERPRINT, seed="1"))
     with pytest.raises(UserError, match=r"postgres#nets holds a study that differs in seed: give what it was begun"):
-        check_study(address_of(url), evolve(explorers.FINGERPRINT, seed="1"))
+        look_at_study(address_of(url), evolve(explorers.FINGERPRINT, seed="1"))
     with engine.connect() as database:
         assert database.execute(text("SELECT study_name FROM studies")).scalars().all() == ["nets"]
     engine.dispose()

@@ -15,7 +15,7 @@ from optuna.storages._rdb import models
 from explorers import FINGERPRINT, heard_of_long_ago, study_in
 from pnas_apps.exploring.addresses import Address, address_of
 from pnas_apps.exploring.fingerprint import Fingerprint
-from pnas_apps.exploring.study import Study, check_study
+from pnas_apps.exploring.study import Study, look_at_study
 from pnas_apps.ground.errors import UserError
 from pnas_ops import Judgement
 
@@ -42,32 +42,32 @@ def test_what_is_no_study_of_ours_is_refused(tmp_path: Path) -> None:
 
 def test_looking_whether_a_study_can_be_used_makes_nothing(tmp_path: Path) -> None:
     file, url = tmp_path / "study.db", f"sqlite:///{tmp_path / 'other.db'}"
-    check_study(address_of(str(file)), FINGERPRINT)
-    check_study(address_of(url), FINGERPRINT)
+    look_at_study(address_of(str(file)), FINGERPRINT)
+    look_at_study(address_of(url), FINGERPRINT)
     assert not [*tmp_path.iterdir()]
     file.touch()  # as a kill may leave it
-    check_study(address_of(str(file)), FINGERPRINT)
+    look_at_study(address_of(str(file)), FINGERPRINT)
     assert not file.read_bytes()
     study_in(file)
     before = file.read_bytes()
-    check_study(address_of(str(file)), FINGERPRINT)
-    check_study(address_of(f"sqlite:///{file}#another"), evolve(FINGERPRINT, seed="1"))
+    look_at_study(address_of(str(file)), FINGERPRINT)
+    look_at_study(address_of(f"sqlite:///{file}#another"), evolve(FINGERPRINT, seed="1"))
     assert file.read_bytes() == before
     with pytest.raises(
         UserError, match=r"study.db holds a study that differs in seed: give what it was begun with, or name"
     ):
-        check_study(address_of(str(file)), evolve(FINGERPRINT, seed="1"))
+        look_at_study(address_of(str(file)), evolve(FINGERPRINT, seed="1"))
     optuna.create_study(storage=url, study_name="exploration").set_user_attr("of", "somebody else")
     with pytest.raises(UserError, match=r"other.db holds a study of another program: name another --study"):
-        check_study(address_of(url), FINGERPRINT)
+        look_at_study(address_of(url), FINGERPRINT)
 
 
 def test_a_study_in_what_is_no_folder_is_refused_and_a_name_too_long_with_it(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"cannot be written: make the folder .*file or permit access"):
-        check_study(address_of(str(tmp_path / "file" / "study.db")), FINGERPRINT)
+        look_at_study(address_of(str(tmp_path / "file" / "study.db")), FINGERPRINT)
     with pytest.raises(UserError, match="cannot be used for a study"):
-        check_study(address_of(str(tmp_path / ("x" * 300))), FINGERPRINT)
+        look_at_study(address_of(str(tmp_path / ("x" * 300))), FINGERPRINT)
 
 
 def test_a_study_that_may_not_be_written_is_refused(tmp_path: Path) -> None:

@@ -3,13 +3,15 @@
 import gc
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
-from pnas_apps.ground.signals import TerminatedError, signals_raised
+from pnas_apps.ground.signals import TerminatedError, deaf_children, signals_raised
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +58,36 @@ def test_other_exceptions_that_are_dropped_are_told_as_ever(monkeypatch: pytest.
         Odd()
         gc.collect()
     assert [str(one) for one in told] == ["odd"]
+
+
+def test_a_signal_that_a_library_prints_comes_again_in_place_of_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    printed = sys.excepthook
+    with pytest.raises(TerminatedError) as told, signals_raised():
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except TerminatedError as error:
+            sys.excepthook(type(error), error, error.__traceback__)  # as C prints an exception, before it goes on
+        time.sleep(20)
+    assert told.value.number == signal.SIGINT
+    assert (capsys.readouterr().err, sys.excepthook) == ("", printed)
+
+
+def test_what_fails_since_a_library_swallowed_a_signal_is_an_interruption() -> None:
+    with pytest.raises(TerminatedError) as told, signals_raised():
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise AttributeError("module 'numpy' has no attribute 'ndarray'")
+    assert told.value.number == signal.SIGTERM
+    with pytest.raises(AttributeError), signals_raised():
+        raise AttributeError
+
+
+def test_children_are_deaf_to_ctrl_c_and_this_process_is_not() -> None:
+    ask = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+
+    def is_deaf() -> str:
+        return subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
+
+    with deaf_children():
+        assert is_deaf() == "True"
+    assert is_deaf() == "False"

@@ -21,8 +21,7 @@ from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.lock import held_folder
 from pnas_apps.run.reckoned import Reckoned, ReckonedStep
 from pnas_apps.run.run import Run
-from pnas_apps.steps import budget_doubt
-from pnas_apps.steps import dry_run as module
+from pnas_apps.steps import budget_doubt, trials
 from pnas_apps.steps.device_trial import DeviceTrial
 from pnas_apps.steps.dry_run import dry_run
 from pnas_apps.steps.learning_trial import SearchTrial, TrainingTrial
@@ -31,7 +30,7 @@ from pnas_apps.steps.table import TableChoice
 from pnas_cifar10 import datasets
 from pnas_cifar10.cli import main
 from pnas_latency import Budget, TorchDevice
-from pnas_ops import Architecture, DeviceInfo, Measurement, architecture_macs, save_json
+from pnas_ops import Architecture, DeviceInfo, Measurement, architecture_macs, architecture_parameters, save_json
 from small_runs import small_preset, small_run, small_space, small_table
 
 TRIAL = DeviceTrial(
@@ -58,9 +57,9 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
     pace = Pace(reading_s=0.0, weights_s=1.0, both_s=2.5)
     search = SearchTrial(pace=pace, memory_bytes=3e6, state_bytes=4e6)
-    monkeypatch.setattr(module, "try_device", lambda device, net, **_: TRIAL)
-    monkeypatch.setattr(module, "try_search", lambda *arguments, **options: search)
-    monkeypatch.setattr(module, "_training_trial", training)
+    monkeypatch.setattr(trials, "try_device", lambda device, net, **_: TRIAL)
+    monkeypatch.setattr(trials, "try_search", lambda *arguments, **options: search)
+    monkeypatch.setattr(trials, "_training_trial", training)
 
 
 def seconds_of(run: Run, **options: Any) -> dict[str, float | None]:
@@ -83,6 +82,16 @@ def test_a_new_run_takes_every_step_in_full(run: Run) -> None:
     assert found["compare"] == pytest.approx(3 * one * (3 * 0.25 + 0.5 + 0.125) + 3 * 4.0 / 8 + 3.0)
     assert found["report"] == 3.0
     assert not run.folder.path.exists()
+
+
+def test_what_there_is_in_the_space_is_told_to_who_names_limits(run: Run) -> None:
+    space = run.task.space
+    nets = [space.architecture(one) for one in product(*map(range, space.options))]
+    macs, parameters = (sorted(map(count, nets)) for count in (architecture_macs, architecture_parameters))
+    assert dry_run(run, TableChoice()).notes == (
+        f"Nets of the space take {macs[0]:,} to {macs[-1]:,} MACs and {parameters[0]:,} to {parameters[-1]:,} "
+        "parameters.",
+    )
 
 
 def test_nets_that_are_judged_before_the_search_lands_take_time(run: Run) -> None:

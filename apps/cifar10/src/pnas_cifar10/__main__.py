@@ -1,5 +1,12 @@
-"""`python -m pnas_cifar10`."""
+"""The program, as `pnas-cifar10` or `python -m pnas_cifar10`: imports nothing before an interruption is one line."""
 
-from pnas_cifar10.cli import main
+from pnas_apps.cli.entry import run_program
 
-main()
+
+def main() -> None:
+    """Runs it."""
+    run_program("pnas_cifar10.cli")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,12 @@
-"""`python -m pnas_own`."""
+"""The program, as `pnas-own` or `python -m pnas_own`, which imports nothing before an interruption is one line."""
 
-from pnas_own.cli import main
+from pnas_apps.cli.entry import run_program
 
-main()
+
+def main() -> None:
+    """Runs it."""
+    run_program("pnas_own.cli")
+
+
+if __name__ == "__main__":
+    main()

@@ -10,10 +10,10 @@ from pnas_apps.run.reckoned import Reckoned, ReckonedStep
 from pnas_apps.showing.run_tables import of_batch
 from pnas_apps.steps.budget_doubt import budget_doubt
 from pnas_apps.steps.device_trial import try_device
-from pnas_apps.steps.dry_run import SEARCH_S, TRAININGS_S
 from pnas_apps.steps.learning_trial import FORWARD, TimedBatches, to_try, try_search, try_training
 from pnas_apps.steps.reckoned_steps import LANDINGS, epochs_done, export_s
 from pnas_apps.steps.table import TableChoice, known_table
+from pnas_apps.steps.trials import SEARCH_S, TRAININGS_S
 from pnas_apps.training.training import Training
 from pnas_export import file_name
 from pnas_ops import DeviceInfo, counted

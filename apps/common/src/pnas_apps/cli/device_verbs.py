@@ -135,8 +135,13 @@ def _bench() -> click.Command:
         examples=("runs/cifar10/bundle", "model.tflite other.tflite --device adb", "model.onnx --device onnxruntime"),
     )
     @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=PathThere(way_out="name exported files"))
-    @option_group("Device", "What is measured on.", device_options(), CACHE_DIR)
-    def bench(paths: tuple[Path, ...], device: str, threads: int, cache_dir: Path | None) -> None:
+    @option_group(
+        "Device",
+        "What is measured on.",
+        device_options(default=None, shown="each file on a runtime that is here"),
+        CACHE_DIR,
+    )
+    def bench(paths: tuple[Path, ...], device: str | None, threads: int, cache_dir: Path | None) -> None:
         """Time exported files, or all in a folder, in turns on a device."""
         from pnas_apps.cli.file_commands import bench_files
         from pnas_apps.ground.cache import find_cache

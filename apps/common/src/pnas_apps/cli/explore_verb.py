@@ -1,6 +1,5 @@
 """The command that judges one net after another."""
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -131,13 +130,14 @@ def explore_verb(app: App) -> click.Command:
         epilog=DEVICES,
         examples=(
             "--data-dir images --nets 50 --max-macs 5e6 --workers 2",
+            "--data-dir images --nets 50 --max-macs 5e6 --dry-run",
             "--data-dir images --strategy tpe --judge naswot --target-latency-ms 0.2",
             "--data-dir images --judge inherited --from runs/search --study study.db",
         ),
     )
     @data_options(app)
     @_OPTIONS
-    @run_options(app, readers=False, dry_runs=False, left_out=_NO_CONCERN)
+    @run_options(app, readers=False, left_out=_NO_CONCERN)
     def explore(
         data_dir: Path,
         preset: str,
@@ -164,7 +164,9 @@ def explore_verb(app: App) -> click.Command:
         """
         from pnas_apps.cli.beginning import begin_run
         from pnas_apps.exploring.addresses import address_of
+        from pnas_apps.exploring.dry_run import dry_run
         from pnas_apps.exploring.explore import Resources, check_exploration, explore
+        from pnas_apps.showing.reckoned_table import reckoned_page
         from pnas_apps.steps.start import find_start
         from pnas_apps.steps.table import TableChoice
 
@@ -199,7 +201,7 @@ def explore_verb(app: App) -> click.Command:
             begun = begin_run(
                 app.name,
                 lambda: preset_and_space(document, flags, preset, app.preset_type(), started.processes.device),
-                partial(app.read_task, data_dir, download),
+                app.task_reader(data_dir, download=download, dry=options.dry),
                 options,
                 started,
                 until="search",
@@ -207,6 +209,9 @@ def explore_verb(app: App) -> click.Command:
                 check=lambda run: check_exploration(run, settings, resources),
             )
             with begun as run:
+                if options.dry:
+                    run.reporter.console.print(reckoned_page(dry_run(run, settings, resources)))
+                    return
                 _tell_end(run, explore(run, settings, resources))
 
     return explore

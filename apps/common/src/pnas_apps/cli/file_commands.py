@@ -1,6 +1,7 @@
 """What one does with a run's nets once they are trained: export, evaluate and time their files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from pnas_apps.devices.device_names import parse_device
@@ -29,6 +30,9 @@ from pnas_export import (
     read_metadata,
 )
 from pnas_ops import Architecture, Batches, FormatError, load_json
+
+_DEVICES_OF = {".tflite": "tflite", ".onnx": "onnxruntime"}
+"""The device of this machine that files are timed on where none is named, by their suffix."""
 
 
 def export_run(
@@ -131,12 +135,13 @@ def eval_run(run: Run, name: str, files: Sequence[Path], *, runtime: str | None,
     run.reporter.console.print(accuracy_table(rows, len(test)))
 
 
-def bench_files(paths: Sequence[Path], device: str, *, threads: int, cache: Cache, reporter: Reporter) -> None:
+def bench_files(paths: Sequence[Path], device: str | None, *, threads: int, cache: Cache, reporter: Reporter) -> None:
     """Prints the latency of files, timed in turns on one device.
 
     Args:
         paths: files, or folders of which all files that the device runs are timed.
-        device: see `pnas_apps.devices.device_names.parse_device`.
+        device: see `pnas_apps.devices.device_names.parse_device`; for None, each file on a runtime of this machine,
+            and none of those whose runtime is not here, which is told.
         threads: of the device.
         cache: of conversions.
         reporter: shows progress.
@@ -144,18 +149,55 @@ def bench_files(paths: Sequence[Path], device: str, *, threads: int, cache: Cach
     Raises:
         UserError: for anything that the user can mend.
     """
-    one = parse_device(device, threads=threads, dtype="float32", cache=cache, log=None)
+    parse = partial(_file_device, threads=threads, cache=cache)
+    if device is not None:
+        one = parse(device)
+        timed = [(one, [file for path in paths for file in _files(path, one.suffix)])]
+    else:
+        timed = _timed_here(paths, parse, reporter)
+    for one, files in timed:
+        try:
+            for file in files:
+                Bundle.check_file(file)
+            with reporter.phases() as progress:
+                measured = one.measure_files(files, progress=progress)
+        except ValueError as error:
+            raise UserError(str(error)) from error
+        reporter.console.print(timing_table(measured, one.info))
+
+
+def _file_device(name: str, *, threads: int, cache: Cache) -> FileDevice:
+    one = parse_device(name, threads=threads, dtype="float32", cache=cache, log=None)
     if not isinstance(one, FileDevice):
-        raise UserError(f"{device} runs no files: name one of tflite, tflite-runtime, onnxruntime, adb, cmd:...")
-    files = [file for path in paths for file in _files(path, one.suffix)]
-    try:
-        for file in files:
-            Bundle.check_file(file)
-        with reporter.phases() as progress:
-            measured = one.measure_files(files, progress=progress)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    reporter.console.print(timing_table(measured, one.info))
+        raise UserError(f"{name} runs no files: name one of tflite, tflite-runtime, onnxruntime, adb, cmd:...")
+    return one
+
+
+def _timed_here(
+    paths: Sequence[Path], parse: Callable[[str], FileDevice], reporter: Reporter
+) -> list[tuple[FileDevice, list[Path]]]:
+    """The runtimes of this machine, each with the files of `paths` that are for it."""
+    found: dict[str, list[Path]] = {name: [] for name in _DEVICES_OF.values()}
+    for path in paths:
+        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+        known = [file for file in inside if file.suffix in _DEVICES_OF]
+        if not known:
+            what = "holds no" if path.is_dir() else "is no"
+            raise UserError(f"{path} {what} {' or '.join(_DEVICES_OF)} file: export some, or name another path")
+        for file in known:
+            found[_DEVICES_OF[file.suffix]].append(file)
+    timed, lacking = [], []
+    for name, files in found.items():
+        if files:
+            try:
+                timed.append((parse(name), files))
+            except UserError as error:
+                lacking.append((error, files))
+    if not timed:
+        raise lacking[0][0]
+    for reason, files in lacking:
+        reporter.warn(f"  {', '.join(file.name for file in files)} left out: {reason}")
+    return timed
 
 
 def runtimes_of(path: Path, only: str | None) -> list[Runtime]:

@@ -36,8 +36,8 @@ def limit_options(latency: Callable[[Callable[..., Any]], Callable[..., Any]]) -
         "Limits",
         "What the net may cost.",
         latency,
-        _limit("--max-macs", "macs", "Multiply-accumulates of one image."),
-        _limit("--max-parameters", "parameters", "Values that are learnt."),
+        _limit("--max-macs", "macs", "Multiply-accumulates of one image; --dry-run says what there is in the space."),
+        _limit("--max-parameters", "parameters", "Values that are learnt; --dry-run as well."),
         _limit(
             "--max-weight-bytes",
             "weight_bytes",

@@ -111,15 +111,17 @@ def known_operations(ops: Path | None, cache_dir: Path | None = None) -> Iterato
         yield
 
 
-def device_options(*, default: str | None = "tflite", several: bool = False) -> Callable[[Command], Command]:
-    """`--device` and `--threads`; without a `default` the device is that of the preset."""
+def device_options(
+    *, default: str | None = "tflite", shown: str = "the preset's, or else tflite", several: bool = False
+) -> Callable[[Command], Command]:
+    """`--device` and `--threads`; without a `default` the device is what is `shown`."""
     more = " Give it several times for several." if several else ""
     return all_of(
         click.option(
             "--device",
             default=default,
             multiple=several,
-            show_default=default or "the preset's, or else tflite",
+            show_default=default or shown,
             type=DeviceName(),
             help=f"Where to measure: one of those below; doctor tells which are usable here.{more}",
         ),

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import cloup
@@ -54,6 +54,8 @@ class Program(cloup.Group):
                 return super().main(*args, **kwargs)
         except OSError as error:  # where help or versions cannot be written, which click does before `invoke`
             _fail(f"{error}: make room or permit access, then run the same command again")
+        except KeyboardInterrupt as error:  # where another exception was made of it, which `invoke` does not know
+            _interrupted(error)
         finally:
             drop_unwritten()
 
@@ -77,7 +79,10 @@ class Program(cloup.Group):
         columns = shutil.get_terminal_size().columns
         if readable_width(columns) != columns:  # too few for the help, which cannot be written into none at all
             extra.setdefault("terminal_width", readable_width(columns))
-        context = super().make_context(info_name, args, parent, **extra)
+        try:
+            context = super().make_context(info_name, args, parent, **extra)
+        except KeyboardInterrupt as error:
+            _interrupted(error)
         context.meta[COMMAND] = command
         return context
 
@@ -101,8 +106,7 @@ class Program(cloup.Group):
         except OSError as error:
             _fail(f"{error}: make room or permit access, then run the same command again to go on")
         except KeyboardInterrupt as error:
-            number = error.number if isinstance(error, TerminatedError) else signal.SIGINT
-            _fail(f"interrupted{self._kept(ctx)}", code=128 + number)
+            _interrupted(error, self._kept(ctx))
         except Exception as error:
             from pnas_ops import PnasError
 
@@ -126,6 +130,11 @@ def add_verbs(main: Program, app: App, *own: click.Command) -> None:
     main.section("Devices, tables, spaces, presets", *device_verbs(app))
 
 
-def _fail(message: str, *, code: int = 1) -> None:
+def _interrupted(error: KeyboardInterrupt, kept: str = "") -> NoReturn:
+    number = error.number if isinstance(error, TerminatedError) else signal.SIGINT
+    _fail(f"interrupted{kept}", code=128 + number)
+
+
+def _fail(message: str, *, code: int = 1) -> NoReturn:
     click.secho("error: " + printable(" ".join(message.split())), fg="red", err=True)
     sys.exit(code)

@@ -91,7 +91,6 @@ def run_options(
     *,
     readers: bool = True,
     sweeps: bool = False,
-    dry_runs: bool = True,
     preset: str | None = None,
     said: Mapping[str, str] | None = None,
     left_out: tuple[str, ...] = (),
@@ -103,7 +102,6 @@ def run_options(
         app: the program.
         readers: whether the command line says how many processes read photos; else as many as there are cores do.
         sweeps: whether it is for several budgets, and perhaps several devices.
-        dry_runs: whether it may be reckoned before.
         preset: the preset that the command takes, where the user cannot name one.
         said, left_out: see `preset_flags`.
     """
@@ -127,7 +125,7 @@ def run_options(
             ),
             *([OPS] if isinstance(app, App) else []),
             *([TENSORBOARD] if isinstance(app, App) and readers and not sweeps else []),
-            *([DRY_RUN] if dry_runs else []),
+            DRY_RUN,
         ),
         limit_options(LATENCIES if sweeps else LATENCY),
         option_group(

@@ -10,13 +10,13 @@ from attrs import evolve, frozen
 from pnas_apps.devices.target import target_device
 from pnas_apps.exploring.exploration import Exploration, needs_table
 from pnas_apps.exploring.leaving import leave
-from pnas_apps.exploring.naming import explorer_name
+from pnas_apps.exploring.naming import explorer_name, worker_name
 from pnas_apps.exploring.outcome import Explored
 from pnas_apps.exploring.page import effort_line
 from pnas_apps.exploring.predictor_judge import predictor_judge, predictor_line
 from pnas_apps.exploring.progress import Shown
 from pnas_apps.exploring.scratch_judge import ScratchJudge
-from pnas_apps.exploring.study import Study, check_study
+from pnas_apps.exploring.study import Study, look_at_study
 from pnas_apps.exploring.work import work
 from pnas_apps.exploring.workers import WORKERS, folder_of, work_in_processes
 from pnas_apps.ground.errors import UserError
@@ -61,18 +61,29 @@ def check_exploration(run: Run, settings: ExplorationSettings, resources: Resour
         UserError, PnasError: for a judge that cannot judge these nets, and a study that cannot be used or is of
             something else. A table that would have to be measured is never that of a study that is there already.
     """
+    exploration = known_exploration(run, settings, resources)
+    exploration.judge(folder_of(run, 1) / "net")
+    look_at_study(exploration.place, exploration.fingerprint)
+
+
+def known_exploration(run: Run, settings: ExplorationSettings, resources: Resources) -> Exploration:
+    """An exploration before anything is measured: its table is without entries where none is needed, or none known."""
     info, table = target_device(run.target, cache=run.cache, log=None).info, None
     if needs_table(run, settings):
         table = known_table(run.task.space, info, run.folder, run.cache, resources.choice)
-    exploration = Exploration(
+    return Exploration(
         run=run,
         settings=settings,
         table=table or empty_table(info),
         address=resources.study,
         accuracies=resources.accuracies,
     )
-    exploration.judge(folder_of(run, 1) / "net")
-    check_study(exploration.place, exploration.fingerprint)
+
+
+def steps_of(run: Run, settings: ExplorationSettings) -> list[str]:
+    """The names of the steps that an exploration has."""
+    left_out = {"table": not needs_table(run, settings), "train": settings.judge != "scratch"}
+    return [step for step in STEPS if not left_out.get(step)]
 
 
 def explore(run: Run, settings: ExplorationSettings, resources: Resources) -> Explored:
@@ -84,15 +95,14 @@ def explore(run: Run, settings: ExplorationSettings, resources: Resources) -> Ex
         UserError, PnasError: for anything that the user can mend, before any net is judged.
     """
     trains = settings.judge == "scratch"
-    left_out = {"table": not needs_table(run, settings), "train": not trains}
-    steps = [step for step in STEPS if not left_out.get(step)]
+    steps = steps_of(run, settings)
     table = _table(run, resources.choice, steps)
     exploration = Exploration(
         run=run, settings=settings, table=table, address=resources.study, accuracies=resources.accuracies
     )
     with announced("explore", steps, run.folder, run.reporter):
         name = explorer_name(run.folder)
-        with closing(exploration.study(f"{name}/1")) as study:
+        with closing(exploration.study(worker_name(name, 1))) as study:
             scratch = ScratchJudge(run=run, epochs=settings.judge_epochs, folder=folder_of(run, 1)) if trains else None
             passes = None if scratch is None else scratch.passes
             run.reporter.line(effort_line(settings, passes, exploration.images))

@@ -8,7 +8,7 @@ from threading import Event, Thread
 from typing import Any
 
 import optuna
-from attrs import asdict
+from attrs import asdict, frozen
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -94,8 +94,7 @@ class Study:
         Raises:
             UserError: where another program has put something into the study.
         """
-        trials = self._study.get_trials(deepcopy=False)
-        return [self._entry(trial) for trial in sorted(trials, key=lambda trial: trial.number)]
+        return _entries(self._study, self._address)
 
     def put(self, choices: Choices, group: Group, *, asking_epochs: float = 0.0) -> None:
         """Lets a net wait for a worker."""
@@ -153,18 +152,22 @@ class Study:
     def _trial_id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
 
-    def _entry(self, trial: FrozenTrial) -> Entry:
-        try:
-            return read_entry(trial)
-        except (LookupError, TypeError):
-            raise UserError(
-                f"trial {trial.number} in {self._address.shown} is another program's, of which nothing is known here: "
-                "give another --study"
-            ) from None
+
+@frozen(kw_only=True)
+class KnownStudy:
+    """What a study holds.
+
+    Attributes:
+        entries: in order.
+        begun_by: the worker that began it; None where it is not begun.
+    """
+
+    entries: tuple[Entry, ...] = ()
+    begun_by: str | None = None
 
 
-def check_study(address: Address, fingerprint: Fingerprint) -> None:
-    """Refuses what `Study` would refuse, and makes nothing.
+def look_at_study(address: Address, fingerprint: Fingerprint) -> KnownStudy:
+    """What a study holds. Refuses what `Study` would refuse, and makes nothing.
 
     Raises:
         UserError: for a database that cannot be used, and a study of something else.
@@ -181,19 +184,21 @@ def check_study(address: Address, fingerprint: Fingerprint) -> None:
                 "--study"
             )
         if not is_there:
-            return
+            return KnownStudy()
     with usable(address), quiet_optuna():
         engine = create_engine(address.url, **engine_options(address))
         has_studies = inspect(engine).has_table("studies")
         engine.dispose()
         if not has_studies:
-            return
+            return KnownStudy()
         storage = RDBStorage(address.url, engine_kwargs=engine_options(address), skip_table_creation=True)
         try:
             if address.name in optuna.get_all_study_names(storage):
                 study = optuna.load_study(study_name=address.name, storage=storage)
                 if _is_ours(study, address):
                     _refuse_another(study, address, fingerprint)
+                    return KnownStudy(entries=tuple(_entries(study, address)), begun_by=study.user_attrs.get(_BEGUN_BY))
+            return KnownStudy()
         finally:
             storage.remove_session()
             storage.engine.dispose()
@@ -223,3 +228,18 @@ def _refuse_another(study: optuna.Study, address: Address, fingerprint: Fingerpr
         f"{address.shown} holds a study that differs in {' and '.join(different)}: give what it was begun with{table}, "
         "or name another --study"
     )
+
+
+def _entries(study: optuna.Study, address: Address) -> list[Entry]:
+    trials = study.get_trials(deepcopy=False)
+    return [_entry(trial, address) for trial in sorted(trials, key=lambda trial: trial.number)]
+
+
+def _entry(trial: FrozenTrial, address: Address) -> Entry:
+    try:
+        return read_entry(trial)
+    except (LookupError, TypeError):
+        raise UserError(
+            f"trial {trial.number} in {address.shown} is another program's, of which nothing is known here: "
+            "give another --study"
+        ) from None

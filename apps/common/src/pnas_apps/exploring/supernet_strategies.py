@@ -11,6 +11,7 @@ from attrs import evolve
 from torch import Tensor
 
 from pnas_apps.exploring.page import shown_passes
+from pnas_apps.run.preset import Preset
 from pnas_apps.run.run import Run
 from pnas_apps.steps.choice_by_weights import random_nets, tell_apart
 from pnas_apps.steps.search_images import split_search_images
@@ -26,7 +27,7 @@ from pnas_latency import (
     most_probable_within_budget,
 )
 from pnas_ops import Architecture, Batches, Trial
-from pnas_supernet import GateStep, ProxylessNAS, SuperNet, SupernetStrategy
+from pnas_supernet import GateStep, ProxylessNAS, SearchConfig, SuperNet, SupernetStrategy
 
 _JUDGED_NETS = 100
 """Of "one-shot", where the preset names no number."""
@@ -45,19 +46,12 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
         run: with its images and its space.
         limits: the limits that each net keeps.
     """
-    space, preset = run.task.space, run.preset
-    gates: dict[str, Literal["darts", "one-shot"]] = {"darts": "darts", "one-shot": "one-shot"}
-    own = preset.search.gate if preset.search.gate in ("exact", "two-path") else "exact"
-    config = evolve(preset.search, gate=gates.get(name, own))
+    space, preset, config = run.task.space, run.preset, strategy_config(name, run.preset.search)
     weights, held_out = split_search_images(run.task.train, preset, run.generator)
     supernet = SuperNet(space, generator=run.generator("supernet")).to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = len(run.training_batches(weights))
-    alpha_steps = 0 if name == "one-shot" else config.epochs * (steps // config.arch_interval)
-    tightening = round(preset.objective.tightening * alpha_steps)
-    constraints = [(limit.metric, Constraint(at_most=limit.at_most, tightening=tightening)) for limit in limits]
-    count = preset.judged_nets
-    if name == "one-shot" and not count:
-        count = _JUDGED_NETS
+    alpha_steps = _alpha_steps(config, steps)
+    count = judged_by_strategy(name, preset)
     nets = evolve(random_nets(run, supernet), count=count)
 
     def trials(within: Sequence[Limit]) -> list[Trial]:
@@ -97,12 +91,7 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
     if count:  # a forward pass is a third of what learning takes
         looks += count * batches_by_weights(run) * preset.batch_size // 3
     passes = looks / len(run.task.train)
-    search = ProxylessNAS(
-        supernet,
-        config,
-        arch_step=GateStep(config.gate_sampler, ExpectedObjective(space, constraints)),
-        generator=run.generator("paths"),
-    )
+    search = strategy_search(run, supernet, limits, config, steps=steps)
     return SupernetStrategy(
         supernet=supernet,
         search=search,
@@ -113,3 +102,41 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
         checkpoint=run.folder.search_checkpoint,
         shown=shown,
     )
+
+
+def strategy_config(name: str, config: SearchConfig) -> SearchConfig:
+    """The preset's search with the gates of a strategy of `SUPERNET_STRATEGIES`."""
+    gates: dict[str, Literal["darts", "one-shot"]] = {"darts": "darts", "one-shot": "one-shot"}
+    own = config.gate if config.gate in ("exact", "two-path") else "exact"
+    return evolve(config, gate=gates.get(name, own))
+
+
+def judged_by_strategy(name: str, preset: Preset) -> int:
+    """The number of nets that a strategy judges by the weights of its supernet, before it gives its first one."""
+    return preset.judged_nets or (_JUDGED_NETS if name == "one-shot" else 0)
+
+
+def strategy_search(
+    run: Run, supernet: SuperNet, limits: Sequence[Limit], config: SearchConfig, *, steps: int
+) -> ProxylessNAS:
+    """The search of a strategy, with each limit as a constraint.
+
+    Args:
+        run: fixes what is random.
+        supernet: that learns.
+        limits: that each net keeps.
+        config: of the search, with the gates of the strategy.
+        steps: of the weights, in an epoch.
+    """
+    tightening = round(run.preset.objective.tightening * _alpha_steps(config, steps))
+    constraints = [(limit.metric, Constraint(at_most=limit.at_most, tightening=tightening)) for limit in limits]
+    return ProxylessNAS(
+        supernet,
+        config,
+        arch_step=GateStep(config.gate_sampler, ExpectedObjective(run.task.space, constraints)),
+        generator=run.generator("paths"),
+    )
+
+
+def _alpha_steps(config: SearchConfig, steps: int) -> int:
+    return 0 if config.gate == "one-shot" else config.epochs * (steps // config.arch_interval)

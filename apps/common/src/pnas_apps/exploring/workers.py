@@ -16,6 +16,7 @@ from attrs import frozen
 
 from pnas_apps.exploring.entries import Entry
 from pnas_apps.exploring.exploration import Exploration
+from pnas_apps.exploring.naming import worker_name
 from pnas_apps.exploring.study import Study
 from pnas_apps.exploring.work import POLL_S, work
 from pnas_apps.ground.cache import Cache
@@ -23,7 +24,7 @@ from pnas_apps.ground.console import SafeConsole
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.processes import Processes
 from pnas_apps.ground.progress import Reporter
-from pnas_apps.ground.signals import signals_raised
+from pnas_apps.ground.signals import deaf_children, signals_raised
 from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.exploration_settings import ExplorationSettings
 from pnas_apps.run.folder import RunFolder
@@ -144,7 +145,8 @@ def _start(ops: Path | None, cache: Cache) -> tuple[BaseProcess, Connection]:
     context = multiprocessing.get_context("spawn")
     ours, its = context.Pipe()
     process = context.Process(target=_work, args=(ops, cache, its, os.getpid()))
-    process.start()
+    with deaf_children():
+        process.start()
     its.close()
     return process, ours
 
@@ -169,7 +171,7 @@ def _order(exploration: Exploration, name: str, number: int, count: int) -> Orde
         table=exploration.table,
         address=exploration.address,
         accuracies=exploration.accuracies,
-        worker=f"{name}/{number}",
+        worker=worker_name(name, number),
         number=number,
     )
 

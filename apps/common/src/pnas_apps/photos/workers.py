@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.signals import deaf_children
 
 Item = TypeVar("Item")
 Joined = TypeVar("Joined")
@@ -61,6 +63,8 @@ def _fresh_processes() -> BaseContext:
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["pnas_apps.photos.batches"])
+    with deaf_children():
+        forkserver.ensure_running()
     return context
 
 

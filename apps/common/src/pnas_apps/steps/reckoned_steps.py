@@ -43,7 +43,7 @@ _CALL_MS = 0.1
 """That an image takes beside the net, when a file is judged."""
 _BYTES = 4
 """Of a weight."""
-_PAGE_BYTES = 1e6
+PAGE_BYTES = 1e6
 """Of reports and pictures."""
 
 
@@ -59,20 +59,26 @@ class Target:
 
 
 @frozen(kw_only=True)
-class Goal:
-    """A net that a run is after: one like it, how its training goes, and that of the ends of its space."""
+class Learner:
+    """A run that trains a net in the end, and how the training goes."""
 
     run: Run
-    target: Target
-    net: Architecture
     training: TrainingTrial
-    ends: tuple[TrainingTrial, ...]
 
     @property
     def batches(self) -> tuple[int, int]:
         """The numbers of batches of an epoch and of the test images."""
         train, test, size = self.run.task.train, self.run.task.test, self.run.preset.batch_size
         return max(1, len(train) // size), -(-len(test) // size)
+
+
+@frozen(kw_only=True)
+class Goal(Learner):
+    """A net that a run is after: one like it, on its device, and how the training of the ends of its space goes."""
+
+    target: Target
+    net: Architecture
+    ends: tuple[TrainingTrial, ...]
 
 
 def table_step(targets: Sequence[Target]) -> ReckonedStep:
@@ -118,7 +124,7 @@ def search_step(run: Run, goals: Sequence[Goal], trial: SearchTrial) -> Reckoned
     )
 
 
-def train_step(goals: Sequence[Goal]) -> ReckonedStep:
+def train_step(goals: Sequence[Learner]) -> ReckonedStep:
     """The nets that ship."""
     config, seconds, left = goals[0].run.preset.train, 0.0, 0
     for goal in goals:
@@ -194,7 +200,7 @@ def report_step(goals: Sequence[Goal]) -> ReckonedStep:
         name="report",
         what=f"the file measured{others}",
         seconds=seconds,
-        disk_bytes=_PAGE_BYTES * len(goals),
+        disk_bytes=PAGE_BYTES * len(goals),
     )
 
 

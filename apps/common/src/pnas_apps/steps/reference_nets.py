@@ -2,7 +2,7 @@
 
 from attrs import evolve
 
-from pnas_latency import MACS, LatencyTable
+from pnas_latency import MACS, PARAMETERS, LatencyTable
 from pnas_ops import Architecture, CellSpace, NoneSpec, Space
 
 
@@ -29,3 +29,12 @@ def _with_all_edges(space: Space) -> Space:
         return space
     there = tuple(op for op in space.candidates if not isinstance(op, NoneSpec))
     return evolve(space, candidates=there or space.candidates)
+
+
+def range_line(space: Space) -> str:
+    """What the nets of a space take that needs no device, for those who are to name limits."""
+    ranges = (
+        f"{metric.of(metric.cheapest(space)):,.0f} to {metric.of(metric.dearest(space)):,.0f} {name}"
+        for metric, name in ((MACS, "MACs"), (PARAMETERS, "parameters"))
+    )
+    return f"Nets of the space take {' and '.join(ranges)}."
