@@ -161,4 +161,4 @@ def test_one_shot_lands_on_the_best_of_judged_nets(
     landing = load_json(tmp_path / "run" / "landing.json", Landing)
     assert len(landing.attempts) == 1
     space = OwnFolder(tmp_path / "run").read_settings().space
-    assert space.choices(landing.result.architecture) == best.choices  # type: ignore[arg-type]
+    assert space.choices(landing.result.architecture) == best.choices
