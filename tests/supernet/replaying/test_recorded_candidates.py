@@ -208,12 +208,13 @@ def test_after_an_error_no_recording_keeps_its_memory(network: nn.Module, batch:
 class Failing(nn.Module):
     """Fails whenever it is gone through backward."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return _FailingBackward.apply(x) * self.weight
-
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = _FailingBackward.apply(x)
+        return out * self.weight
 
 
 class _FailingBackward(torch.autograd.Function):
