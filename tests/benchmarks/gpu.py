@@ -18,6 +18,8 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -64,14 +66,23 @@ def find_packages(checkout: Path | None, folder: Path) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join([*sources, str(folder), os.environ.get("PYTHONPATH", "")])
 
 
-def import_once() -> None:
-    """Imports what takes seconds, for all the processes that are forked from this one. CUDA stays untouched here: what
-    has used it cannot be forked.
+@contextmanager
+def asking_only_the_driver() -> Iterator[None]:
+    """Inside the `with` block whoever asks whether there is a GPU leaves CUDA untouched: what has used it cannot be
+    forked.
     """
-    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # whoever asks on import whether there is a GPU
-    for name in ("torchvision", "pnas_supernet", "pnas_latency"):
-        import_module(name)
-    del os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"]
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"]
+
+
+def import_once() -> None:
+    """Imports what takes seconds, for all the processes that are forked from this one."""
+    with asking_only_the_driver():
+        for name in ("torchvision", "pnas_supernet", "pnas_latency"):
+            import_module(name)
     gc.freeze()  # otherwise each collection goes through all that was imported
 
 
@@ -111,6 +122,9 @@ def main(
     given_s: float | None,
 ) -> None:
     """Runs the parts one after the other."""
+    with asking_only_the_driver():
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            raise click.ClickException("no CUDA GPU is here: run it where one is, or try it with --device cpu --tiny")
     with tempfile.TemporaryDirectory() as folder:
         find_packages(old, Path(folder))
         import_once()

@@ -377,6 +377,23 @@ def test_an_interrupted_dry_run_says_that_it_begins_anew() -> None:
     assert "goes on from what was kept" in CliRunner().invoke(program, ["work"]).stderr
 
 
+def test_memory_that_does_not_suffice_anywhere_is_one_line_with_the_way_out() -> None:
+    @click.group(cls=Program)
+    def program() -> None: ...
+
+    @program.command()
+    @click.argument("error")
+    def work(error: str) -> None:
+        raise torch.OutOfMemoryError(error) if error == "PyTorch's" else RuntimeError(error)
+
+    for error in ("PyTorch's", "cuDNN error: CUDNN_STATUS_ALLOC_FAILED"):
+        ended = CliRunner().invoke(program, ["work", error])
+        assert ended.exit_code == 1
+        assert ended.stderr.startswith("error: the GPU's memory does not suffice: take smaller batches, or cut them")
+        assert ended.stderr.endswith(": the same command, given again, goes on from what was kept\n")
+    assert isinstance(CliRunner().invoke(program, ["work", "a fault"]).exception, RuntimeError)
+
+
 def test_a_run_whose_hashes_are_gone_says_so(
     demo: tuple[Path, Path, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

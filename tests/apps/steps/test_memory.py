@@ -135,8 +135,26 @@ def test_what_fits_in_no_number_of_parts_is_told_with_another_way_out() -> None:
     assert tried == [3, 6]  # two images are the least that BatchNorm takes
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ],
+)
+def test_memory_that_does_not_suffice_is_known_whoever_says_so(said: str) -> None:
+    def work() -> None:
+        raise RuntimeError(said)
+
+    with pytest.raises(UserError, match=r"in 1 part, and does in 2: give .* --parts 2"):
+        within_memory(work, flag="--parts", parts=1, images=8, attempt=lambda parts: None)
+
+
 def test_what_fits_is_done_and_other_errors_are_their_own() -> None:
     assert within_memory(lambda: "done", flag="", parts=1, images=8, attempt=lambda parts: None) == "done"
+    with pytest.raises(RuntimeError, match="shape"):
+        within_memory(lambda: torch.ones(2).view(3), flag="", parts=1, images=8, attempt=lambda parts: None)
     with pytest.raises(ZeroDivisionError):
         within_memory(lambda: 1 // 0, flag="", parts=1, images=8, attempt=lambda parts: None)
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
@@ -12,10 +13,15 @@ from benchmarks.gpu_parts.setting import Line, Setting
 
 TESTS = Path(__file__).resolve().parents[2]
 MARKER = "mark.gpu"
+NEEDED = ("pytest", "hypothesis")
 
 
 def run(setting: Setting) -> Iterator[Line]:
     """How many passed, failed and were left out, and a line for each that failed."""
+    lacking = [name for name in NEEDED if find_spec(name) is None]
+    if lacking:
+        yield {"skipped": f"the tests need {', '.join(lacking)}, which this machine lacks"}
+        return
     files = sorted(str(path) for path in TESTS.rglob("test_*.py") if MARKER in path.read_text())
     if not files:
         yield {"skipped": "no test here has the marker"}

@@ -19,7 +19,7 @@ def run(setting: Setting) -> Iterator[Line]:
     prepare()
     backend = "cpu:gloo,cuda:nccl" if setting.device.type == "cuda" else "gloo"  # as the programs have it
     if setting.device.type == "cuda":
-        torch.cuda.set_device(setting.device)
+        torch.cuda.set_device(setting.device.index or 0)  # it takes no "cuda" without a number
     with TemporaryDirectory() as folder, computing(setting.device, deterministic=True):
         alone = _searched(setting, None)
         store = f"file://{Path(folder) / 'store'}"

@@ -179,8 +179,10 @@ def test_a_graph_is_captured_after_warming_up_on_its_stream_and_replayed(monkeyp
     @contextmanager
     def working_on(stream: Stream) -> Iterator[None]:
         log.append(f"on {stream.name}")
-        yield
-        log.append("off")
+        try:
+            yield
+        finally:
+            log.append("off")
 
     @contextmanager
     def capturing(graph: Graph, *, pool: object, stream: Stream) -> Iterator[None]:
@@ -202,11 +204,15 @@ def test_a_graph_is_captured_after_warming_up_on_its_stream_and_replayed(monkeyp
     module.register_forward_hook(lambda *_: log.append("run"))
     graphs = Graphs(torch.device("cpu"))
     launch = graphs(module, [torch.zeros(1)])
-    warming_up = ["side waits for main", "on side", "run", "run", "run", "off", "main waits for side"]
-    assert log == [*warming_up, "capture into the pool on side", "run", "captured"]
+    warming_up = ["side waits for main", "on side", "run", "run", "run"]
+    assert log == [*warming_up, "capture into the pool on side", "run", "captured", "off", "main waits for side"]
     log.clear()
     launch()
     assert log == ["replay"]
+    module.register_forward_hook(lambda *_: 1 // ("capture into the pool on side" not in log))
+    with pytest.raises(ZeroDivisionError):
+        graphs(module, [torch.zeros(1)])
+    assert log[-3:] == ["capture into the pool on side", "run", "off"]
 
 
 @pytest.mark.gpu

@@ -1,7 +1,9 @@
 """Recorded candidates against candidates that are run: on a CPU by what does the work again, on a GPU by graphs."""
 
 import copy
+import gc
 import random
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
@@ -171,6 +173,68 @@ def test_recordings_serve_the_next_block(network: nn.Module, batch: Batch) -> No
     first = tape.recorded
     search(network, batch, recorded=recorded, steps=8)
     assert tape.recorded - first < first
+
+
+class Full(Rehearsal):
+    """A GPU whose memory is full."""
+
+    def rehearse(self, work: Work) -> None:
+        raise torch.OutOfMemoryError
+
+
+def test_memory_that_does_not_suffice_is_no_candidate_that_cannot_be_recorded(network: nn.Module, batch: Batch) -> None:
+    recorded = RecordedCandidates(network, tape=Full())
+    with pytest.raises(torch.OutOfMemoryError):
+        search(network, batch, recorded=recorded)
+    assert not recorded.eager
+
+
+def test_after_an_error_no_recording_keeps_its_memory(network: nn.Module, batch: Batch) -> None:
+    other, tape = copy.deepcopy(network), CountedTape()
+    recorded = RecordedCandidates(other, tape=tape)
+    search(other, batch, recorded=recorded)
+    kept = [weakref.ref(one) for op in recorded._stand_ins for one in recorded._stand_ins[op]]
+    with pytest.raises(KeyError), recorded:
+        raise KeyError
+    gc.collect()
+    assert kept
+    assert [one() for one in kept] == [None] * len(kept)
+    before = tape.recorded
+    expected = copy.deepcopy(other)
+    assert_same(search(expected, batch), search(other, batch, recorded=recorded))
+    assert tape.recorded > before
+
+
+class Failing(nn.Module):
+    """Fails whenever it is gone through backward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = _FailingBackward.apply(x)
+        return out * self.weight
+
+
+class _FailingBackward(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        raise RuntimeError("no way back")
+
+
+def test_a_candidate_whose_backward_pass_fails_is_run_and_fails_there() -> None:
+    op = MixedOp([Failing(), nn.Identity()])
+    recorded, x = RecordedCandidates(op), torch.ones(2, requires_grad=True)
+    with recorded, active_paths(op, [ExactGate(0)]):
+        out = op(x * 1)
+        with pytest.raises(RuntimeError, match="no way back"):
+            out.sum().backward()
+    assert list(recorded.eager.values()) == ["no way back"]
 
 
 class Dropped(nn.Module):

@@ -108,8 +108,14 @@ class Program(cloup.Group):
         except KeyboardInterrupt as error:
             _interrupted(error, self._kept(ctx))
         except Exception as error:
+            from pnas_apps.steps.memory import is_out_of_memory
             from pnas_ops import PnasError
 
+            if isinstance(error, RuntimeError) and is_out_of_memory(error):
+                _fail(
+                    "the GPU's memory does not suffice: take smaller batches, or cut them into parts "
+                    f"(--search-micro-batches, --train-micro-batches){self._kept(ctx)}"
+                )
             if not isinstance(error, PnasError):
                 raise
             _fail(str(error))

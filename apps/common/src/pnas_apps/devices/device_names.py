@@ -198,8 +198,12 @@ INSTALL = {
 
 def _torch(device: str) -> Callable[[_Request], "Device"]:
     def make(request: _Request) -> "Device":
+        import torch
+
         from pnas_latency import TorchDevice, TorchDtype, TorchMode
 
+        if device == "cuda" and not torch.cuda.device_count():
+            raise ValueError("PyTorch finds no CUDA GPU here: give another --device, such as torch-cpu")
         modes: tuple[TorchMode, ...] = get_args(TorchMode)
         dtypes: tuple[TorchDtype, ...] = get_args(TorchDtype)
         (dtype,) = (one for one in dtypes if one == request.dtype)

@@ -74,6 +74,7 @@ def try_search(
     def steps(on_step: Callable[[], None]) -> None:
         search.run_epoch(TimedBatches(weights, seconds / 2), alpha, on_step=on_step)
 
+    _count_memory_anew(device)
     with tuned(device):
         weights_s = _step_s(steps, device, lambda seconds_done: tell(seconds_done / seconds))
         both_s = _step_s(steps, device, lambda seconds_done: tell(0.5 + seconds_done / seconds))
@@ -89,6 +90,7 @@ def try_training(
     def steps(on_step: Callable[[], None]) -> None:
         training.run_epoch(TimedBatches(batches, seconds), on_step=on_step)
 
+    _count_memory_anew(device)
     with tuned(device):
         step_s = _step_s(steps, device, lambda seconds_done: tell(seconds_done / seconds))
     return TrainingTrial(
@@ -136,9 +138,16 @@ def _step_s(
     return (late[-1] - late[0]) / (len(late) - 1)
 
 
+def _count_memory_anew(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def _memory_bytes(device: torch.device) -> float:
     if device.type == "cuda":
-        return float(torch.cuda.max_memory_allocated(device))
+        # What CUDA graphs work with is theirs for good, and counts as allocated only while they are captured.
+        return float(torch.cuda.max_memory_reserved(device))
     return process_peak_bytes()
 
 

@@ -2,7 +2,6 @@
 
 import gc
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -12,6 +11,9 @@ from pnas_apps.ground.errors import UserError
 from pnas_ops import counted
 
 Result = TypeVar("Result")
+
+_OUT_OF_MEMORY = ("CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+"""What CUDA itself, cuBLAS and cuDNN say where PyTorch's own allocator was not asked."""
 
 _LEAST_IMAGES = 2
 """Of a part: BatchNorm has nothing to take its statistics of in less."""
@@ -47,10 +49,18 @@ def within_memory(
     raise UserError(f"{told}, nor in more: begin another run with a smaller --batch-size, --resolution or --width-mult")
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether it says that the memory of a GPU does not suffice."""
+    return isinstance(error, torch.OutOfMemoryError) or any(said in str(error) for said in _OUT_OF_MEMORY)
+
+
 def _tried(work: Callable[[], Result]) -> tuple[Result] | None:
     """The result of the work, in a tuple; None where memory did not suffice, all of which is free again."""
-    with suppress(torch.OutOfMemoryError):
+    try:
         return (work(),)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

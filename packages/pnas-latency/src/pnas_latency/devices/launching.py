@@ -55,11 +55,12 @@ class Graphs:
         """Captured now; the memory of `inputs` is what the graph reads at each launch."""
         others = torch.cuda.current_stream(self._stream.device)
         self._stream.wait_stream(others)
+        graph = torch.cuda.CUDAGraph()
+        # PyTorch's `graph` leaves its stream in place where a capture breaks; this block does not.
         with torch.cuda.stream(self._stream):
             for _ in range(_WARM_UPS):
                 module(*inputs)
+            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
+                module(*inputs)
         others.wait_stream(self._stream)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
-            module(*inputs)
         return graph.replay

@@ -11,10 +11,7 @@ from torch import Tensor, nn
 
 from pnas_supernet.gates.candidates import inner_product
 from pnas_supernet.gates.freezing import Buffers, buffers_untouched
-from pnas_supernet.replaying.tapes import NotRecordableError, Tape, Work
-
-# The first run of a kernel may choose among several; what it chooses is what is recorded.
-_REHEARSALS = 2
+from pnas_supernet.replaying.tapes import NotRecordableError, Tape, Work, told_as_not_recordable
 
 
 @define(eq=False)
@@ -83,8 +80,9 @@ class Recording:
             gate: where the backward pass writes <dL/dout, out>; None if it need not.
 
         Raises:
-            NotRecordableError: for one that draws random numbers, changes its input, learns what is not a parameter of
-                its own, or gives something else than a tensor.
+            NotRecordableError: for one that draws random numbers, changes its input, waits for the GPU, learns what is
+                not a parameter of its own, or gives something else than a tensor.
+            torch.OutOfMemoryError: where it does not fit into the GPU's memory.
         """
         place = static.tensor("input", x)
         leaf = place.detach().requires_grad_(x.requires_grad)
@@ -103,10 +101,7 @@ class Recording:
 
         def rehearsal() -> None:
             version = place._version
-            try:
-                out = run()
-            except RuntimeError as error:  # of whatever kind: it is run, and tells it then, or does not
-                raise NotRecordableError(str(error)) from error
+            out = run()
             if place._version != version:
                 raise NotRecordableError("it changes its input in place")
             if any(all(leaf is not one for one in wanted) for leaf in _leaves(out)):
@@ -124,9 +119,8 @@ class Recording:
         place.copy_(x.detach())
         buffers = Buffers.of(candidate.modules())
         try:
-            with drawing_nothing(x.device):
-                for _ in range(_REHEARSALS):
-                    tape.rehearse(rehearsal)
+            with drawing_nothing(x.device), told_as_not_recordable(RuntimeError):
+                tape.rehearse(rehearsal)
         finally:
             buffers.restore()
         output = shared.tensor("output", outputs[0])
@@ -199,12 +193,9 @@ def record_gate(work: Work, device: torch.device, *, tape: Tape, shared: StaticT
     Raises:
         NotRecordableError: as `Recording.of`.
     """
-    with drawing_nothing(device):
-        try:
-            for _ in range(_REHEARSALS):
-                tape.rehearse(work)
-        except (RuntimeError, ValueError) as error:  # one that is banned by alpha = -inf may fail: it is not run then
-            raise NotRecordableError(str(error)) from error
+    # One that is banned by alpha = -inf may fail: it is not run then.
+    with drawing_nothing(device), told_as_not_recordable(RuntimeError, ValueError):
+        tape.rehearse(work)
     return tape.record(work, shared.memory)
 
 

@@ -22,10 +22,11 @@ class RecordedCandidates:
     Every candidate is recorded when it is first run, forward and backward pass apart, and done again from then on.
     Results are those of running it, within rounding. The recordings of one place share their memory, since one of its
     candidates is run at a time; gradients of weights stay where they are, until the next backward pass of their
-    candidate. What cannot be recorded is run: see `eager`. Modules, parameters and hooks are those that the candidates
-    have when the block is entered, and what a candidate keeps in Python, such as a counter, is as it was when it was
-    recorded. Gradients come by `backward` alone, not by `torch.autograd.grad`, and reach no hook of autograd's nodes,
-    such as DistributedDataParallel's.
+    candidate. What cannot be recorded is run: see `eager`. After an error in the block all recordings are forgotten,
+    with their memory. Modules, parameters and hooks are those that the candidates have when the block is entered,
+    and what a candidate keeps in Python, such as a counter, is as it was when it was recorded. Gradients come by
+    `backward` alone, not by `torch.autograd.grad`, and reach no hook of autograd's nodes, such as
+    DistributedDataParallel's.
 
     Args:
         network: any module that holds `MixedOp`s.
@@ -37,20 +38,24 @@ class RecordedCandidates:
         self._device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
         if tape is None:
             tape = GraphTape(self._device) if self._device.type == "cuda" else Rehearsal()
-        self._recorder = Recorder(tape, StaticTensors(torch.empty(0), tape.pool()))
+        self._tape = tape
+        self._eager: dict[nn.Module, str] = {}
+        self._recorder: Recorder | None = None
         self._stand_ins: dict[MixedOp, Sequence[ReplayedCandidate]] = {}
 
     @property
     def eager(self) -> Mapping[nn.Module, str]:
         """The candidates that are not recorded, and why."""
-        return MappingProxyType(self._recorder.eager)
+        return MappingProxyType(self._eager)
 
     def __enter__(self) -> Self:
+        if self._recorder is None:
+            self._recorder = Recorder(self._tape, StaticTensors(torch.empty(0), self._tape.pool()), self._eager)
         for op in mixed_ops(self._network):
             candidates = list(op.candidates)
             known = self._stand_ins.get(op, ())
             if [one.candidate for one in known] != candidates or not all(one.suits(op.alpha) for one in known):
-                self._stand_ins[op] = self._of(op)
+                self._stand_ins[op] = self._of(op, self._recorder)
             for stand_in in self._stand_ins[op]:
                 stand_in.look_again()
             op._stand_ins = self._stand_ins[op]
@@ -61,9 +66,12 @@ class RecordedCandidates:
     ) -> None:
         for op in self._stand_ins:
             op._stand_ins = None
+        if error is not None:  # such as that memory does not suffice, which whoever tries less of it needs
+            self._recorder = None
+            self._stand_ins = {}
 
-    def _of(self, op: MixedOp) -> Sequence[ReplayedCandidate]:
+    def _of(self, op: MixedOp, recorder: Recorder) -> Sequence[ReplayedCandidate]:
         gates = torch.zeros_like(op.alpha, requires_grad=False)
         anchor = torch.empty(0, device=self._device, requires_grad=True)
-        place = Place(self._recorder, StaticTensors(gates, self._recorder.tape.pool()), anchor)
+        place = Place(recorder, StaticTensors(gates, self._tape.pool()), anchor)
         return [ReplayedCandidate(candidate, index, place) for index, candidate in enumerate(op.candidates)]
