@@ -10,6 +10,8 @@ from attrs import evolve, field, frozen
 from attrs.validators import min_len, optional
 from torch import Tensor
 
+from pnas_ops.data.architecture import Architecture, check_chain
+from pnas_ops.data.base_space import OneResolutionSpace, Row, check_candidates
 from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_choices import CellChoices
 from pnas_ops.data.cell_forms import CellForms
@@ -19,7 +21,6 @@ from pnas_ops.data.choice_space import check_choices
 from pnas_ops.data.cost_terms import Condition, CostTerm
 from pnas_ops.data.listings import counted, images_to_classes
 from pnas_ops.data.ranges import POSITIVE_INTEGER
-from pnas_ops.data.space import Architecture, BaseSpace, Row, check_candidates, check_chain
 from pnas_ops.data.specs import CellOpSpec
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ Edge = tuple[CellKind, int]
 
 
 @frozen(kw_only=True, repr=False)
-class CellSpace(BaseSpace):
+class CellSpace(OneResolutionSpace):
     """All nets of `stem`, then `body` with one of `candidates` at every edge of its cells, then `head`.
 
     All normal cells of a net are equal, and all reduction cells: an edge is one choice, however many cells have it. A
@@ -108,11 +109,6 @@ class CellSpace(BaseSpace):
     def positions(self) -> tuple[Row, ...]:
         """Stem, each block of the body or its `cell_parts` with the candidates of their edges, head."""
         return tuple(row for row, _ in self._places)
-
-    @cached_property
-    def searched(self) -> tuple[int, ...]:
-        """The edges of all cells."""
-        return tuple(index for index, (_, edge) in enumerate(self._places) if edge is not None)
 
     @property
     def of_whole_blocks(self) -> bool:

@@ -8,13 +8,13 @@ import torch
 from attrs import evolve, field, frozen
 from attrs.validators import min_len
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.choice_space import ChoiceSpace, as_shares
 from pnas_ops.data.cost_terms import CostTerm
 from pnas_ops.data.listings import counted, images_to_classes, shortened
 from pnas_ops.data.ranges import POSITIVE_INTEGER
 from pnas_ops.data.sizes import trellis_paths
-from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import OpSpec, UpsampleSpec
 
 _UPSAMPLE = UpsampleSpec(mode="bilinear", factor=2)
