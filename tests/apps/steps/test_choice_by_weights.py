@@ -19,10 +19,11 @@ from pnas_apps.images.image_set import ImageSet
 from pnas_apps.images.source import ImageSource
 from pnas_apps.run.preset import ImagePreset
 from pnas_apps.run.run import Run
-from pnas_apps.steps.choice_by_weights import choose_by_weights
+from pnas_apps.steps.choice_by_weights import ChoiceByWeights
 from pnas_apps.steps.land import land, land_run
 from pnas_apps.steps.mixture_memory import mixture_memory_line
 from pnas_apps.steps.reference_nets import biggest
+from pnas_apps.steps.search import search
 from pnas_apps.steps.search_images import split_search_images
 from pnas_apps.steps.supernet_search import run_search
 from pnas_apps.steps.table import Tabled
@@ -123,7 +124,7 @@ def test_nets_are_judged_once_for_all_attempts_of_a_landing_and_told(
         lambda net: 1.2 * slower.table.predict_ms(net),
         folder=run.folder,
         reporter=run.reporter,
-        choose=choose_by_weights(run, supernet),
+        choose=ChoiceByWeights(run=run, supernet=supernet),
     )
     assert len(landing.attempts) > 1
     assert len(judged) == len({*judged}) == 5
@@ -137,7 +138,7 @@ def test_a_single_net_is_better_than_none_and_leaves_the_most_probable_net(
     make_run: MakeRun, space: SearchSpace, preset: ImagePreset, judged: list[Choices]
 ) -> None:
     run = make_run("run", preset=evolve(preset, judged_nets=1))
-    choose = choose_by_weights(run, SuperNet(space, generator=run.generator("supernet")))
+    choose = ChoiceByWeights(run=run, supernet=SuperNet(space, generator=run.generator("supernet")))
     for number in (0, 1):
         wanted = [number % count for count in space.options]
         probs = [
@@ -145,6 +146,28 @@ def test_a_single_net_is_better_than_none_and_leaves_the_most_probable_net(
         ]
         assert space.choices(choose(probs, [])) == tuple(wanted)
     assert len(judged) == 1
+
+
+@pytest.mark.parametrize(
+    ("judged_nets", "value", "is_told"), [(0, None, True), (5, None, False), (5, 0.5, True), (1, None, True)]
+)
+def test_undecided_gates_are_told_where_they_chose_and_not_judged_nets(
+    make_run: MakeRun,
+    preset: ImagePreset,
+    tabled: Tabled,
+    judged: list[Choices],
+    monkeypatch: pytest.MonkeyPatch,
+    judged_nets: int,
+    value: float | None,
+    is_told: bool,
+) -> None:
+    """Judged nets choose as soon as two of them differ."""
+    if value is not None:
+        monkeypatch.setattr(InheritedWeights, "judge", lambda *_: Judgement(value=value))
+    run = make_run("run", preset=evolve(preset, judged_nets=judged_nets, search=evolve(preset.search, alpha_lr=1e-9)))
+    for _ in ("searched", "opened again"):
+        remarks = search(run, tabled).remarks
+        assert any("The gates stayed undecided" in line for line in remarks) == is_told
 
 
 def test_one_shot_lands_on_the_best_of_random_nets_within_the_budget(

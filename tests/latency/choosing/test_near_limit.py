@@ -22,6 +22,7 @@ from pnas_latency import (
     land_on_budget,
     most_probable_near_limit,
     most_probable_within_budget,
+    narrowed_limits,
     peak_activation_bytes,
     pressed_limit,
 )
@@ -79,6 +80,32 @@ def test_nets_near_a_limit_that_was_pressed_come_first_and_each_once(seed: int, 
         expected = sorted(within, key=lambda net: (group(net, limit.at_most), -probability(net, probs)))
     found = [*most_probable_near_limit(probs, SPACE, [limit])]
     assert [*map(SPACE.choices, found)] == [*map(SPACE.choices, expected)]
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 1000), share=st.sampled_from([0.7, 0.95, 1.2]), most=st.integers(0, len(NETS) - 1))
+def test_limits_are_narrowed_to_the_nearest_nets(seed: int, share: float, most: int) -> None:
+    """Another limit may keep nets away from the one that was pressed."""
+    probs = probabilities(seed)
+    macs = Limit(metric=MACS, at_most=mean_macs(probs) / share)
+    other = Limit(metric=PARAMETERS, at_most=sorted(map(PARAMETERS.of, NETS))[most])
+    within = [net for net in NETS if MACS.of(net) <= macs.at_most and PARAMETERS.of(net) <= other.at_most]
+    if pressed_limit(probs, SPACE, [macs, other]) != macs:
+        return
+    if not within:
+        with pytest.raises(InfeasibleBudgetError):
+            narrowed_limits(probs, SPACE, [macs, other])
+        return
+    nearest = min(group(net, macs.at_most) for net in within)
+    least = [0.9, 0.8, 0.6, None][nearest]
+    found, *others = narrowed_limits(probs, SPACE, [macs, other])
+    assert found.at_least == (None if least is None else pytest.approx(least * macs.at_most))
+    assert [evolve(found, at_least=None), *others] == [macs, other]
+
+
+def test_limits_of_which_none_was_pressed_stay_as_they_are() -> None:
+    limits = [Limit(metric=MACS, at_most=1e12)]
+    assert narrowed_limits(probabilities(0), SPACE, limits) == limits
 
 
 def test_limits_that_no_net_keeps_are_refused_at_once() -> None:

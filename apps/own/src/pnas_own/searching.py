@@ -152,6 +152,7 @@ def search(run: OwnRun, tabled: Tabled) -> Found:
     assert isinstance(net, ModuleArchitecture)
     run.folder.files.save(net, run.folder.architecture)
     draw_search_of(run, table, nas.history)
-    for line in search_remarks(nas.history, expected_history_ms(nas.history, space, table), run.budget.latency_ms):
+    expected_ms = expected_history_ms(nas.history, space, table)
+    for line in search_remarks(nas.history, expected_ms, run.budget.latency_ms, by_gates=True):
         run.session.reporter.warn(f"  {line}")
     return Found(net=net, landing=landing)

@@ -1,9 +1,9 @@
 """The last choice of a search, by how good nets are with the weights that the supernet has learnt for them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
-from attrs import evolve
+from attrs import define, evolve, field
 from torch import Tensor
 
 from pnas_apps.images.source import ImageSource
@@ -11,54 +11,79 @@ from pnas_apps.run.folder import SEARCHED
 from pnas_apps.run.run import Run
 from pnas_apps.steps.search_images import split_search_images
 from pnas_latency import Limit, choose_within_budget, feasible_nets, fitted_probs
-from pnas_ops import Architecture, Batches, Choices, Trial, counted
+from pnas_ops import Architecture, Batches, Choices, Space, Trial, counted
 from pnas_supernet import InheritedWeights, SuperNet, tuned
 
 _STATISTICS, _JUDGED = 1_024, 5_000
 """Training images at most, that statistics of BatchNorm are taken of for each net, and that it is judged on."""
 
 
-def choose_by_weights(run: Run, supernet: SuperNet) -> Callable[[Sequence[Tensor], Sequence[Limit]], Architecture]:
-    """A function that chooses, by probabilities, a net within limits, of which as many random ones as the preset says
-    are judged by the supernet's weights.
+@define(kw_only=True, eq=False)
+class ChoiceByWeights:
+    """Chooses, by probabilities, a net within limits, of which as many random ones as the preset says are judged.
 
-    It takes the best net by a linear fit of what these got (`fitted_probs`), with the gate "one-shot" the best of
-    these. They are judged on training images which the weights have not learnt on, each once, in however many choices
-    it comes up. The fit is of nets within the limits of the first choice. Where no random net was found, or none is
-    better than another, the most probable one is taken.
+    It takes the best net by a linear fit of what these got by the supernet's weights (`fitted_probs`), with the gate
+    "one-shot" the best of these. They are judged on training images which the weights have not learnt on, each once, in
+    however many choices it comes up. The fit is of nets within the limits of the first choice. Where no random net was
+    found, or none is better than another, the most probable one is taken.
+
+    Attributes:
+        run: of the space and the preset.
+        supernet: at the end of the search.
     """
-    space, one_shot = run.task.space, run.preset.search.gate == "one-shot"
-    values: dict[Choices, float] = {}
-    fitted: list[Tensor] = []
 
-    def choose(probs: Sequence[Tensor], limits: Sequence[Limit]) -> Architecture:
-        if fitted:
-            return choose_within_budget(fitted, space, limits, name=SEARCHED)
-        trials = trials_by_weights(run, judge_by_weights(run, supernet), limits, known=values)
+    run: Run
+    supernet: SuperNet
+    _values: dict[Choices, float] = field(factory=dict, init=False)
+    _fitted: list[Tensor] | None = field(default=None, init=False)
+
+    @property
+    def by_probs(self) -> bool:
+        """Whether the probabilities alone have chosen, since judged nets had nothing to say."""
+        return not self._is_one_shot and self._fitted is None
+
+    def __call__(self, probs: Sequence[Tensor], limits: Sequence[Limit]) -> Architecture:
+        """The net that is chosen; an InfeasibleBudgetError where none is within the limits."""
+        space = self.run.task.space
+        if self._fitted is None:
+            trials = self._judged(limits)
+            if self._is_one_shot and trials:
+                return space.architecture(max(trials, key=lambda trial: trial.value).choices, name=SEARCHED)
+            self._fitted = fit_of_trials(space, trials)
+        return choose_within_budget(self._fitted or probs, space, limits, name=SEARCHED)
+
+    @property
+    def _is_one_shot(self) -> bool:
+        return self.run.preset.search.gate == "one-shot"
+
+    def _judged(self, limits: Sequence[Limit]) -> list[Trial]:
+        run = self.run
+        judge, count = judge_by_weights(run, self.supernet), run.preset.judged_nets
+        trials = trials_by_weights(run, judge, limits, count=count, known=self._values)
         if trials:
             run.reporter.line(f"  {_judged_line(trials, judged_by_weights(run))}")
-        if one_shot and trials:
-            return space.architecture(max(trials, key=lambda trial: trial.value).choices, name=SEARCHED)
-        if tell_apart(trials):
-            fitted.extend(fitted_probs(space.options, trials))
-        return choose_within_budget(fitted or probs, space, limits, name=SEARCHED)
-
-    return choose
+        return trials
 
 
 def trials_by_weights(
-    run: Run, judge: InheritedWeights[Architecture], limits: Sequence[Limit], *, known: dict[Choices, float]
+    run: Run,
+    judge: InheritedWeights[Architecture],
+    limits: Sequence[Limit],
+    *,
+    count: int,
+    known: dict[Choices, float],
 ) -> list[Trial]:
-    """As many random nets within limits as the preset says, and how good they are.
+    """Random nets within limits, and how good they are.
 
     Args:
-        run: of the space and the preset; shows progress.
+        run: of the space; shows progress.
         judge: of nets.
         limits: that they keep.
+        count: of nets, at most.
         known: values of nets that are not judged again; takes those of the others.
     """
     space = run.task.space
-    nets = feasible_nets(space, limits).sample_several(run.preset.judged_nets, run.generator("random nets"))
+    nets = feasible_nets(space, limits).sample_several(count, run.generator("random nets"))
     with run.reporter.bar("judging nets by inherited weights", len(nets), "nets") as advance, tuned(run.device):
         for choices in nets:
             if choices not in known:
@@ -67,9 +92,9 @@ def trials_by_weights(
     return [Trial(choices=choices, value=known[choices]) for choices in nets]
 
 
-def tell_apart(trials: Sequence[Trial]) -> bool:
-    """Whether nets were judged of which one is better than another: otherwise a fit of them has nothing to say."""
-    return len({trial.value for trial in trials}) > 1
+def fit_of_trials(space: Space, trials: Sequence[Trial]) -> list[Tensor] | None:
+    """`fitted_probs` of judged nets; None where none is better than another, so that these have nothing to say."""
+    return fitted_probs(space.options, trials) if len({trial.value for trial in trials}) > 1 else None
 
 
 def _judged_line(trials: Sequence[Trial], images: int) -> str:

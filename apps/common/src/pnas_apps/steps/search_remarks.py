@@ -12,7 +12,7 @@ _FAR = 0.1
 
 
 def search_remarks(
-    history: Sequence[EpochRecord], expected_ms: Sequence[float], target_ms: float | None, *, by_gates: bool = True
+    history: Sequence[EpochRecord], expected_ms: Sequence[float], target_ms: float | None, *, by_gates: bool
 ) -> tuple[str, ...]:
     """Lines for a search whose gates stayed undecided, or whose expected latency is far from its target.
 
