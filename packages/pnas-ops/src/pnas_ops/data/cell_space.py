@@ -17,7 +17,7 @@ from pnas_ops.data.cell_choices import CellChoices
 from pnas_ops.data.cell_forms import CellForms
 from pnas_ops.data.cell_parts import cell_parts, edge_block
 from pnas_ops.data.cells import CellKind, CellSpec, CellStackSpec, placed_cells
-from pnas_ops.data.choice_space import check_choices
+from pnas_ops.data.choice_space import check_choices, foreign_net
 from pnas_ops.data.cost_terms import Condition, CostTerm
 from pnas_ops.data.listings import counted, images_to_classes
 from pnas_ops.data.ranges import POSITIVE_INTEGER
@@ -149,7 +149,7 @@ class CellSpace(OneResolutionSpace):
             ValueError: for anything but a net of this space.
         """
         if not isinstance(architecture, Architecture):
-            raise ValueError(f"{architecture!r} is not of space {self.name!r}")
+            raise foreign_net(architecture, self.name)
         cells: dict[CellKind, CellSpec] = {}
         for block in architecture.blocks:
             cells |= block.op.kinds if isinstance(block.op, CellStackSpec) else {}
@@ -159,7 +159,7 @@ class CellSpace(OneResolutionSpace):
         except (KeyError, ValueError):
             same = False
         if not same:
-            raise ValueError(f"architecture {architecture.name!r} is not of space {self.name!r}")
+            raise foreign_net(architecture, self.name)
         return choices
 
     def conditions(self) -> tuple[Condition | None, ...]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from pnas_ops.data.architecture import Architecture, check_chain
 from pnas_ops.data.base_space import BaseSpace, Row, check_candidates
 from pnas_ops.data.blocks import BlockSpec
-from pnas_ops.data.choice_space import as_shares, check_choices, random_choices
+from pnas_ops.data.choice_space import as_shares, check_choices, foreign_net, random_choices
 from pnas_ops.data.cost_terms import Condition, CostTerm
 from pnas_ops.data.listings import counted, images_to_classes
 from pnas_ops.data.network_stage import RISING_NUMBERS, NetworkStage
@@ -154,8 +154,7 @@ class NetworkSpace(BaseSpace):
             else:
                 if self.architecture(found, name=architecture.name) == architecture:
                     return found
-        name = architecture.name if isinstance(architecture, Architecture) else repr(architecture)
-        raise ValueError(f"architecture {name!r} is not of space {self.name!r}")
+        raise foreign_net(architecture, self.name)
 
     def conditions(self) -> tuple[Condition | None, ...]:
         """When each choice means something: the operation of a block, where the depth reaches so far."""

@@ -10,6 +10,7 @@ from attrs.validators import min_len, optional
 from pnas_ops.data.architecture import Architecture, check_chain
 from pnas_ops.data.base_space import OneResolutionSpace, Row, check_candidates
 from pnas_ops.data.blocks import BlockSpec
+from pnas_ops.data.choice_space import foreign_net
 from pnas_ops.data.listings import counted, images_to_classes
 from pnas_ops.data.misfits import misfit, resizes
 from pnas_ops.data.ranges import POSITIVE_INTEGER
@@ -80,10 +81,10 @@ class PositionSpace(OneResolutionSpace):
             ValueError: for anything but a net of this space.
         """
         if not isinstance(architecture, Architecture):
-            raise ValueError(f"{architecture!r} is not of space {self.name!r}")
+            raise foreign_net(architecture, self.name)
         positions, taken = self.positions, self._taken(architecture)
         if architecture.resolution != self.resolution or len(taken) != len(positions):
-            raise ValueError(f"architecture {architecture.name!r} is not of space {self.name!r}")
+            raise foreign_net(architecture, self.name)
         for index, (block, blocks) in enumerate(zip(taken, positions, strict=True)):
             if block not in blocks:
                 raise ValueError(
