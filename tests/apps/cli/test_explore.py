@@ -14,7 +14,7 @@ from command_line import assert_refused
 from pnas_apps.exploring import explore as exploring
 from pnas_apps.exploring.outcome import Explored
 from pnas_apps.ground.errors import UserError
-from pnas_apps.run.folder import RunFolder
+from pnas_apps.run.run_folder import RunFolder
 from pnas_cifar10.cli import main
 from pnas_ops import Architecture, cifar_mbconv_space, load_json, to_json
 from tables import uniform_table

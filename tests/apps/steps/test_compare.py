@@ -23,9 +23,9 @@ from pnas_apps.images.image_set import ImageSet, measure_preprocessing
 from pnas_apps.images.memory_source import MemorySource
 from pnas_apps.run.accuracies import read_finished
 from pnas_apps.run.compare_config import CompareConfig
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import ImagePreset, structure_preset
 from pnas_apps.run.run import Run
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.task import Task
 from pnas_apps.run.verdict import Verdict
 from pnas_apps.steps.compare import compare, find_verdict
