@@ -131,3 +131,13 @@ def test_a_landing_without_a_latency_makes_use_of_the_limit_that_was_pressed() -
     assert 0.9 * at_most <= architecture_macs(landed(at_most)) <= at_most
     unlimited = next(most_probable_within_budget(probs, SPACE, []))
     assert SPACE.choices(landed(2 * at_most)) == SPACE.choices(unlimited)
+
+
+@pytest.mark.parametrize("budget", [Budget(macs=1e12), Budget(latency_ms=1e6)])
+def test_a_landing_says_whether_the_most_probable_net_was_taken(budget: Budget) -> None:
+    entries = {one: TableEntry(workload=one, measurement=measurement(1.0)) for row in workloads(SPACE) for one in row}
+    table = LatencyTable(device=DEVICE, measured_on="2026-01-02", entries=tuple(entries.values()))
+    probs = probabilities(0)
+    assert land_on_budget(probs, SPACE, table, budget).by_probs
+    chosen = land_on_budget(probs, SPACE, table, budget, choose=lambda limits: NETS[-1])
+    assert (chosen.by_probs, chosen.result.architecture) == (False, NETS[-1])
