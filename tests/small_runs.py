@@ -12,9 +12,9 @@ from pnas_apps.ground.processes import Processes
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.images.image_set import ImageSet, measure_preprocessing
 from pnas_apps.images.memory_source import MemorySource
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import ImagePreset, structure_preset
 from pnas_apps.run.run import Run
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.task import Task
 from pnas_cifar10.cli import PRESETS
 from pnas_latency import LatencyTable, TableEntry

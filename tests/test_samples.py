@@ -21,10 +21,11 @@ from pnas_apps.ground.session import Session
 from pnas_apps.run.accuracies import Finished, digest
 from pnas_apps.run.checked_lines import read_lines
 from pnas_apps.run.compare_config import CompareConfig
-from pnas_apps.run.folder import SEARCHED, RunFolder
+from pnas_apps.run.folder import SEARCHED
 from pnas_apps.run.judged_nets import read_judged
 from pnas_apps.run.preset import ImagePreset, PhotoPreset, structure_preset
 from pnas_apps.run.results import RunResults
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.steps.contenders import Contenders
 from pnas_apps.steps.net_training import load_network
 from pnas_apps.steps.supernet_search import run_search

@@ -45,10 +45,10 @@ from pnas_apps.images.splitting import split_share
 from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.difference import paired_difference
 from pnas_apps.run.exploration_settings import ExplorationSettings
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.lock import FolderInUseError, held_folder
 from pnas_apps.run.preset import ImagePreset, structure_preset
 from pnas_apps.run.run import Run
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.task import Task
 from pnas_apps.run.verdict import Contender, Kind
 from pnas_apps.steps.compare import trained_anew

@@ -24,8 +24,8 @@ from typing import Any
 
 import click
 
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.results import RunResults
+from pnas_apps.run.run_folder import RunFolder
 from pnas_ops import load_json
 
 CHEAPEST_MS, DEAREST_MS = 0.1, 0.3

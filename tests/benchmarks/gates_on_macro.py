@@ -8,7 +8,7 @@ table's accuracies are of, are not looked at. Accuracy and regret are in per cen
 trainings. `epochs` is all that finding the net has taken in passes over the 50,000 training images, each at
 `cost` times the MACs of whole nets, where the supernet is a narrower one or of smaller images. `found` is the best net
 by a fit of the inherited accuracies of `--judged-nets` random ones (`pnas_latency.fitted_probs`), `probable` the most
-probable one; both make use of the limit if the search was held back by it (`pnas_latency.choose_near_limit`).
+probable one; both make use of the limit if the search was held back by it (`pnas_latency.narrowed_limits`).
 `rank_fit` and `rank_probable` are rank correlations with the truth over all nets that either choice was between, of the
 fit and of the probabilities; `rank_judged` is that of inherited accuracy over the judged nets, `rank_random` that over
 random nets of the whole space. The truth is no part of the search.
@@ -34,16 +34,16 @@ from pnas_apps.images.augmentation import Augmentation
 from pnas_apps.images.batches import ImageBatches
 from pnas_apps.images.image_set import ImageSet, measure_preprocessing
 from pnas_apps.images.splitting import split_count, split_share
+from pnas_apps.steps.choice_by_weights import fit_of_trials
 from pnas_cifar10.datasets import read_images
 from pnas_latency import (
     MACS,
     Constraint,
     ExpectedObjective,
     Limit,
-    choose_near_limit,
     choose_within_budget,
     feasible_nets,
-    fitted_probs,
+    narrowed_limits,
 )
 from pnas_ops import (
     AccuracyTable,
@@ -354,30 +354,20 @@ def main(
             images=of_all,
         )
         probs = space.of_choices([op.probs.detach() for op in mixed_ops(supernet)])
-        values: dict[Choices, float] = {}
-        fitted: list[torch.Tensor] = []
-        between: list[Choices] = []
-
-        def best_by_fit(within: Sequence[Limit]) -> Architecture:
-            drawn = feasible_nets(space, within).sample_several(judged_nets, seeded_generator(seed, "judged nets"))
-            inherited = accuracies(judge, space, small, [*map(space.architecture, drawn)], seed)
-            values.update(zip(drawn, inherited, strict=True))
-            trials = [Trial(choices=net, value=value) for net, value in values.items()]
-            fitted[:] = fitted_probs(space.options, trials)
-            return choose_within_budget(fitted, space, within)
-
-        def best_by_probs(within: Sequence[Limit]) -> Architecture:
-            between.extend(feasible_nets(space, within).every())
-            return choose_within_budget(probs, space, within)
-
-        probable = choose_near_limit(best_by_probs, probs, space, limits)
-        found = choose_near_limit(best_by_fit, probs, space, limits) if judged_nets else probable
+        near = narrowed_limits(probs, space, limits)
+        nets_near = feasible_nets(space, near)
+        judged = nets_near.sample_several(judged_nets, seeded_generator(seed, "judged nets"))
+        inherited = accuracies(judge, space, small, [*map(space.architecture, judged)], seed)
+        trials = [Trial(choices=net, value=value) for net, value in zip(judged, inherited, strict=True)]
+        fitted = fit_of_trials(space, trials) or probs
+        found, probable = (choose_within_budget(one, space, near) for one in (fitted, probs))
         draws = seeded_generator(seed, "random nets")
         drawn = [space.sample(draws) for _ in range(random_nets)]
         inherited_of_drawn = accuracies(judge, space, small, drawn, seed)
     steps = len(train) // batch_size
     looked_at = len(train) * (warmup_epochs + epochs) + batch_size * (steps // arch_interval) * epochs
-    looked_at += (len(for_statistics) + len(held_out)) * len(values) // 3
+    looked_at += (len(for_statistics) + len(held_out)) * len(judged) // 3
+    between = [*nets_near.every()]
     uniform = [torch.full((count,), 1 / count) for count in space.options]
     line = asked | {
         "epochs": round(looked_at / of_all, 2),
@@ -387,12 +377,12 @@ def main(
         "regret": round(100 * best - truth(table, space, found), 3),
         "probable": name_of(space, probable),
         "probable_regret": round(100 * best - truth(table, space, probable), 3),
-        "rank_fit": rank_of(fitted, between, table) if fitted else None,
+        "rank_fit": rank_of(fitted, between, table) if judged else None,
         "rank_probable": rank_of(probs, between, table),
         "rank_random": rank(inherited_of_drawn, [truth(table, space, net) for net in drawn]),
-        "rank_judged": rank([*values.values()], [100 * table.nets[choices].accuracy for choices in values]),
+        "rank_judged": rank(inherited, [100 * table.nets[choices].accuracy for choices in judged]),
         "random": by_name(space, drawn, inherited_of_drawn),
-        "judged": by_name(space, [*map(space.architecture, values)], [*values.values()]),
+        "judged": by_name(space, [*map(space.architecture, judged)], inherited),
         "probs": [[round(p, 4) for p in row.tolist()] for row in probs],
         "seconds": round(time.monotonic() - begun),
     }

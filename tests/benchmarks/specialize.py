@@ -27,8 +27,9 @@ from rich.table import Table
 from pnas_apps.devices.device_names import parse_device
 from pnas_apps.ground.cache import find_cache
 from pnas_apps.ground.errors import UserError
-from pnas_apps.run.folder import SEARCHED, RunFolder
+from pnas_apps.run.folder import SEARCHED
 from pnas_apps.run.results import RunResults
+from pnas_apps.run.run_folder import RunFolder
 from pnas_latency import LatencyTable, MissingWorkloadsError
 from pnas_ops import (
     Architecture,

@@ -25,8 +25,8 @@ import click
 from attrs import asdict
 
 from pnas_apps.run.difference import paired_difference
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.results import NetResult, RunResults
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.sweep_results import SweepResults
 from pnas_ops import load_json
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.results import RunResults
+from pnas_apps.run.run_folder import RunFolder
 from pnas_ops import load_json
 
 CIFAR = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "cifar10-images.zip"

@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from browsers import CHROMIUM, looked_at
 from pages import Tags
 from pnas_apps.run.device_settings import DeviceSettings
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.results import RunResults
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.settings import load_settings
 from pnas_apps.run.sweep_aims import SweepAim
 from pnas_apps.run.verdict import ComparedNet, Kind, Verdict

@@ -15,7 +15,7 @@ from pnas_apps.exploring import explore as exploring
 from pnas_apps.exploring.outcome import Explored
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.randomness import seeded_generator
-from pnas_apps.run.folder import RunFolder
+from pnas_apps.run.run_folder import RunFolder
 from pnas_cifar10.cli import main
 from pnas_ops import Architecture, Trial, cifar_mbconv_space, fit_predictor, load_json, to_json
 from tables import uniform_table

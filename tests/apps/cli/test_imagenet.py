@@ -25,9 +25,9 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.photos.photo_set import find_train_and_val
 from pnas_apps.photos.photo_source import PhotoSource
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import ImagePreset, PhotoPreset, structure_preset
 from pnas_apps.run.run import Run
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.settings import RunSettings
 from pnas_apps.run.task import Task
 from pnas_apps.steps.supernet_search import run_search

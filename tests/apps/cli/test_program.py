@@ -20,10 +20,10 @@ import pnas_apps.steps.table
 from command_line import assert_refused
 from pnas_apps.cli.options import DRY_RUN
 from pnas_apps.cli.program import Program
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.lock import held_folder
 from pnas_apps.run.mistakes import Mistakes
 from pnas_apps.run.results import RunResults
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.steps.contenders import Contenders
 from pnas_cifar10.cli import PRESETS, main
 from pnas_cifar10.datasets import read_digits

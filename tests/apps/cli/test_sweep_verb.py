@@ -10,9 +10,9 @@ from click.testing import CliRunner, Result
 from command_line import assert_refused
 from pnas_apps.cli import runs, sweeps
 from pnas_apps.cli.start_options import started_preset
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import Preset
 from pnas_apps.run.run import Run
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.steps import table
 from pnas_cifar10.cli import main
 from pnas_ops import cifar_mbconv_space

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from command_line import assert_refused
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.results import RunResults
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.showing.story import story
 from pnas_apps.steps import report as steps_report
 from pnas_apps.steps.page import kept_results

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import pnas_apps.steps.export
-from pnas_apps.run.folder import RunFolder
+from pnas_apps.run.run_folder import RunFolder
 from pnas_cifar10.cli import main
 from pnas_ops import Architecture, cifar_mbconv_space, load_json
 from tables import uniform_table

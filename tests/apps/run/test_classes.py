@@ -12,8 +12,8 @@ from pnas_apps.cli.presets import read_preset
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.classes import check_classes, class_difference
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import ImagePreset, structure_preset
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.settings import RunSettings
 from pnas_apps.run.task import Task
 from pnas_cifar10.cli import PRESETS, main

@@ -15,8 +15,8 @@ from pnas_apps.cli.presets import read_preset
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.asked_sizes import AskedSizes
 from pnas_apps.run.designing import Designer
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import ImagePreset, structure_preset
+from pnas_apps.run.run_folder import RunFolder
 from pnas_cifar10.cli import PRESETS, main
 from pnas_cifar10.tasks import SPACES
 from pnas_latency import Budget, Limit, SpaceDesign, design_spaces, peak_activation_bytes

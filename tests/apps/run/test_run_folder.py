@@ -15,9 +15,10 @@ from faults import kills
 from pnas_apps.cli.presets import read_preset
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run import lock
-from pnas_apps.run.folder import LOCK_NAME, RunFolder
+from pnas_apps.run.folder import LOCK_NAME
 from pnas_apps.run.lock import FolderInUseError, held_folder, held_unfinished_folder
 from pnas_apps.run.preset import ImagePreset, structure_preset
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.settings import RunSettings
 from pnas_cifar10.cli import PRESETS
 from pnas_latency import Budget

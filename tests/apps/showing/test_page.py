@@ -16,8 +16,8 @@ from attrs import evolve
 from browsers import CHROMIUM, looked_at
 from pages import Tags
 from pnas_apps.ground.errors import UserError
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.results import RunResults
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.settings import load_settings
 from pnas_apps.steps.page import kept_results, write_page
 from pnas_latency import Landing

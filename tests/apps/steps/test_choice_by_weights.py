@@ -3,7 +3,7 @@
 import itertools
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import mean
@@ -13,7 +13,6 @@ from typing import Any, cast
 import pytest
 import torch
 from attrs import evolve
-from torch import Tensor
 
 from bits import bits
 from pnas_apps.ground.progress import Reporter
@@ -21,16 +20,16 @@ from pnas_apps.images.image_set import ImageSet
 from pnas_apps.images.source import ImageSource
 from pnas_apps.run.preset import ImagePreset
 from pnas_apps.run.run import Run
-from pnas_apps.steps.choice_by_weights import choose_by_weights, random_nets
+from pnas_apps.steps.choice_by_weights import ChoiceByWeights, random_nets
 from pnas_apps.steps.land import land, land_run
 from pnas_apps.steps.mixture_memory import mixture_memory_line
 from pnas_apps.steps.reference_nets import biggest
+from pnas_apps.steps.search import search
 from pnas_apps.steps.search_images import split_search_images
 from pnas_apps.steps.supernet_search import run_search
 from pnas_apps.steps.table import Tabled
-from pnas_latency import MACS, Budget, Device, Limit, fitted_probs
+from pnas_latency import MACS, Budget, Device, fitted_probs
 from pnas_ops import (
-    AnyNet,
     Choices,
     Judgement,
     SearchSpace,
@@ -79,9 +78,9 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[Choices]:
     return nets
 
 
-def chooser(run: Run, supernet: SuperNet) -> Callable[[Sequence[Tensor], Sequence[Limit]], AnyNet]:
+def chooser(run: Run, supernet: SuperNet) -> ChoiceByWeights:
     nets = random_nets(run, supernet)
-    return choose_by_weights(nets, partial(map, nets.value), one_shot=False)
+    return ChoiceByWeights(nets=nets, shared=partial(map, nets.value), one_shot=False)
 
 
 def _value(choices: Choices) -> float:
@@ -170,6 +169,28 @@ def test_nets_are_judged_as_deterministically_as_all_else(
     supernet = SuperNet(run.task.space, generator=run.generator("supernet"))
     random_nets(run, supernet).value((0,) * len(run.task.space.options))
     assert seen == [deterministic]
+
+
+@pytest.mark.parametrize(
+    ("judged_nets", "value", "is_told"), [(0, None, True), (5, None, False), (5, 0.5, True), (1, None, True)]
+)
+def test_undecided_gates_are_told_where_they_chose_and_not_judged_nets(
+    make_run: MakeRun,
+    preset: ImagePreset,
+    tabled: Tabled,
+    judged: list[Choices],
+    monkeypatch: pytest.MonkeyPatch,
+    judged_nets: int,
+    value: float | None,
+    is_told: bool,
+) -> None:
+    """Judged nets choose as soon as two of them differ."""
+    if value is not None:
+        monkeypatch.setattr(InheritedWeights, "judge", lambda *_: Judgement(value=value))
+    run = make_run("run", preset=evolve(preset, judged_nets=judged_nets, search=evolve(preset.search, alpha_lr=1e-9)))
+    for _ in ("searched", "opened again"):
+        remarks = search(run, tabled).remarks
+        assert any("The gates stayed undecided" in line for line in remarks) == is_told
 
 
 def test_one_shot_lands_on_the_best_of_random_nets_within_the_budget(

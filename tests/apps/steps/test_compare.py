@@ -24,9 +24,9 @@ from pnas_apps.images.memory_source import MemorySource
 from pnas_apps.run.accuracies import Finished
 from pnas_apps.run.checked_lines import read_lines
 from pnas_apps.run.compare_config import CompareConfig
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import ImagePreset, structure_preset
 from pnas_apps.run.run import Run
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.task import Task
 from pnas_apps.run.verdict import Verdict
 from pnas_apps.steps.compare import compare, find_verdict

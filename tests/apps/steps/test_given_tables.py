@@ -6,8 +6,8 @@ import pytest
 
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.objective_config import ObjectiveConfig
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.steps.table import TableChoice, check_limits
 from pnas_latency import Budget, LatencyTable
 from pnas_ops import digits_mbconv_space, from_json, to_json

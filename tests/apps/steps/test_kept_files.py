@@ -15,9 +15,10 @@ from rich.console import Console
 from pnas_apps.cli.file_commands import _check_hash
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
-from pnas_apps.run.folder import SEARCHED, RunFolder
+from pnas_apps.run.folder import SEARCHED
 from pnas_apps.run.results import RunResults
 from pnas_apps.run.run import Run
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.settings import load_settings
 from pnas_apps.steps.net_export import formats_in, kept_bundle, takes_raw_pixels
 from pnas_apps.steps.net_training import load_network

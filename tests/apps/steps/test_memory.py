@@ -16,9 +16,9 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.images.image_set import ImageSet, measure_preprocessing
 from pnas_apps.images.memory_source import MemorySource
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import ImagePreset, structure_preset
 from pnas_apps.run.run import Run
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.task import Task
 from pnas_apps.steps.memory import within_memory
 from pnas_apps.steps.net_training import retrain

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from apps.steps.parallel_comparison import compared
-from pnas_apps.run.folder import RunFolder
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.verdict import Verdict
 from pnas_ops import load_json
 from small_runs import ALONE

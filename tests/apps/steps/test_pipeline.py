@@ -12,9 +12,9 @@ from rich.console import Console
 from pnas_apps.cli.presets import read_preset
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.progress import Reporter
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import ImagePreset, structure_preset
 from pnas_apps.run.run import Run
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.steps import pipeline
 from pnas_apps.steps.pipeline import STEPS, StepName, run_pipeline
 from pnas_apps.steps.table import TableChoice

@@ -19,9 +19,9 @@ from pnas_apps.ground.progress import Reporter
 from pnas_apps.photos.photo_set import find_photos
 from pnas_apps.photos.photo_source import PhotoSource
 from pnas_apps.run.compare_config import CompareConfig
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import PhotoPreset, structure_preset
 from pnas_apps.run.run import Run
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.task import Task
 from pnas_apps.steps import reckoning
 from pnas_apps.steps.pace import Pace, measure_pace

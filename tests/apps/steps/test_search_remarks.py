@@ -38,7 +38,7 @@ def entropy_of(best: float, candidates: int = 7) -> float:
 @pytest.mark.parametrize(("best", "is_told"), [(1 / 7, True), (0.30, True), (0.34, False), (0.9, False)])
 def test_gates_that_stayed_undecided_are_told_with_what_to_change(best: float, is_told: bool) -> None:
     history = [record(1.0), record(entropy_of(best))]
-    remarks = search_remarks(history, [9.0, 1.0], 1.0)
+    remarks = search_remarks(history, [9.0, 1.0], 1.0, by_gates=True)
     assert bool(remarks) == is_told
     assert search_remarks(history, [9.0, 1.0], 1.0, by_gates=False) == ()
     if is_told:
@@ -53,16 +53,16 @@ def test_gates_that_stayed_undecided_are_told_with_what_to_change(best: float, i
     [(1.2, "ended 20% above its target: its nets are expected to take 1.2000 ms"), (0.8, "ended 20% below its target")],
 )
 def test_an_expectation_far_from_the_target_is_told(expected_ms: float, said: str) -> None:
-    (remark,) = search_remarks([record(0.1)], [1.0, expected_ms], 1.0)
+    (remark,) = search_remarks([record(0.1)], [1.0, expected_ms], 1.0, by_gates=True)
     assert said in remark
     assert "--objective-multiplier-rate" in remark
-    assert search_remarks([record(0.1)], [expected_ms, 1.05], 1.0) == ()
-    assert search_remarks([record(0.1)], [expected_ms], None) == ()
+    assert search_remarks([record(0.1)], [expected_ms, 1.05], 1.0, by_gates=True) == ()
+    assert search_remarks([record(0.1)], [expected_ms], None, by_gates=True) == ()
 
 
 def test_a_search_that_began_with_another_does_not_pass_for_all_that_was_learnt() -> None:
     start = SearchStart(run="/somewhere/first", sha256="0")
-    assert search_remarks([record(0.1)], [1.0], 1.0, start=start) == (
+    assert search_remarks([record(0.1)], [1.0], 1.0, by_gates=True, start=start) == (
         "The search began with the supernet of first: what that took to learn comes on top of what searching took here",
     )
 

@@ -25,10 +25,10 @@ from pnas_apps.images.image_set import ImageSet, measure_preprocessing
 from pnas_apps.images.memory_source import MemorySource
 from pnas_apps.run.compare_config import CompareConfig
 from pnas_apps.run.device_settings import DeviceSettings
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import ImagePreset, structure_preset
 from pnas_apps.run.results import RunResults, net_result
 from pnas_apps.run.run import Run
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.settings import RunSettings
 from pnas_apps.run.sweep_aims import SweepAim, sweep_aims
 from pnas_apps.run.sweep_results import SweepResults

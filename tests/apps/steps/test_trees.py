@@ -15,10 +15,10 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.images.image_set import ImageSet, measure_preprocessing
 from pnas_apps.images.memory_source import MemorySource
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.named_spaces import named_space
 from pnas_apps.run.preset import ImagePreset, structure_preset
 from pnas_apps.run.run import Run
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.settings import RunSettings
 from pnas_apps.run.task import Task, check_task
 from pnas_apps.showing.run_tables import architecture_table

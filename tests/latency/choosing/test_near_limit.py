@@ -22,6 +22,7 @@ from pnas_latency import (
     land_on_budget,
     most_probable_near_limit,
     most_probable_within_budget,
+    narrowed_limits,
     peak_activation_bytes,
     pressed_limit,
 )
@@ -81,6 +82,32 @@ def test_nets_near_a_limit_that_was_pressed_come_first_and_each_once(seed: int, 
     assert [*map(SPACE.choices, found)] == [*map(SPACE.choices, expected)]
 
 
+@settings(max_examples=20)
+@given(seed=st.integers(0, 1000), share=st.sampled_from([0.7, 0.95, 1.2]), most=st.integers(0, len(NETS) - 1))
+def test_limits_are_narrowed_to_the_nearest_nets(seed: int, share: float, most: int) -> None:
+    """Another limit may keep nets away from the one that was pressed."""
+    probs = probabilities(seed)
+    macs = Limit(metric=MACS, at_most=mean_macs(probs) / share)
+    other = Limit(metric=PARAMETERS, at_most=sorted(map(PARAMETERS.of, NETS))[most])
+    within = [net for net in NETS if MACS.of(net) <= macs.at_most and PARAMETERS.of(net) <= other.at_most]
+    if pressed_limit(probs, SPACE, [macs, other]) != macs:
+        return
+    if not within:
+        with pytest.raises(InfeasibleBudgetError):
+            narrowed_limits(probs, SPACE, [macs, other])
+        return
+    nearest = min(group(net, macs.at_most) for net in within)
+    least = [0.9, 0.8, 0.6, None][nearest]
+    found, *others = narrowed_limits(probs, SPACE, [macs, other])
+    assert found.at_least == (None if least is None else pytest.approx(least * macs.at_most))
+    assert [evolve(found, at_least=None), *others] == [macs, other]
+
+
+def test_limits_of_which_none_was_pressed_stay_as_they_are() -> None:
+    limits = [Limit(metric=MACS, at_most=1e12)]
+    assert narrowed_limits(probabilities(0), SPACE, limits) == limits
+
+
 def test_limits_that_no_net_keeps_are_refused_at_once() -> None:
     with pytest.raises(InfeasibleBudgetError):
         most_probable_near_limit(probabilities(0), SPACE, [Limit(metric=MACS, at_most=1.0)])
@@ -104,3 +131,13 @@ def test_a_landing_without_a_latency_makes_use_of_the_limit_that_was_pressed() -
     assert 0.9 * at_most <= architecture_macs(landed(at_most)) <= at_most
     unlimited = next(most_probable_within_budget(probs, SPACE, []))
     assert SPACE.choices(landed(2 * at_most)) == SPACE.choices(unlimited)
+
+
+@pytest.mark.parametrize("budget", [Budget(macs=1e12), Budget(latency_ms=1e6)])
+def test_a_landing_says_whether_the_most_probable_net_was_taken(budget: Budget) -> None:
+    entries = {one: TableEntry(workload=one, measurement=measurement(1.0)) for row in workloads(SPACE) for one in row}
+    table = LatencyTable(device=DEVICE, measured_on="2026-01-02", entries=tuple(entries.values()))
+    probs = probabilities(0)
+    assert land_on_budget(probs, SPACE, table, budget).by_probs
+    chosen = land_on_budget(probs, SPACE, table, budget, choose=lambda limits: NETS[-1])
+    assert (chosen.by_probs, chosen.result.architecture) == (False, NETS[-1])

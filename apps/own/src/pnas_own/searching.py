@@ -8,7 +8,7 @@ from attrs import frozen
 from pnas_apps.devices.target import target_device
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.showing.run_tables import landing_table
-from pnas_apps.steps.choice_by_weights import choose_by_weights
+from pnas_apps.steps.choice_by_weights import ChoiceByWeights
 from pnas_apps.steps.land import land
 from pnas_apps.steps.objective import make_arch_step, objective_line
 from pnas_apps.steps.rewards import measured_ms
@@ -147,8 +147,8 @@ def search(run: OwnRun, tabled: Tabled) -> Found:
     assert isinstance(net, ModuleArchitecture)
     run.folder.files.save(net, run.folder.architecture)
     draw_search_of(run, table, nas.history)
-    expected_ms, by_gates = expected_history_ms(nas.history, space, table), not run.preset.judged_nets
-    for line in search_remarks(nas.history, expected_ms, run.budget.latency_ms, by_gates=by_gates):
+    expected_ms = expected_history_ms(nas.history, space, table)
+    for line in search_remarks(nas.history, expected_ms, run.budget.latency_ms, by_gates=landing.by_probs):
         run.session.reporter.warn(f"  {line}")
     return Found(net=net, landing=landing)
 
@@ -156,8 +156,8 @@ def search(run: OwnRun, tabled: Tabled) -> Found:
 def _land(run: OwnRun, tabled: Tabled, measured: Callable[[AnyNet], float]) -> Landing:
     choose = None
     if run.preset.judged_nets:
-        nets = random_nets(run)
-        choose = choose_by_weights(nets, partial(map, nets.value), one_shot=run.preset.search.gate == "one-shot")
+        nets, one_shot = random_nets(run), run.preset.search.gate == "one-shot"
+        choose = ChoiceByWeights(nets=nets, shared=partial(map, nets.value), one_shot=one_shot)
     return land(
         run.supernet,
         run.space,

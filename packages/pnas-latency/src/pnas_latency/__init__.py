@@ -9,7 +9,7 @@ from pnas_latency.choosing.landing import Attempt, Landing, check_budget, land_o
 from pnas_latency.choosing.limit import Limit
 from pnas_latency.choosing.most_probable import FewerNetsWarning, most_probable_within_budget
 from pnas_latency.choosing.near_cost import NearCost
-from pnas_latency.choosing.near_limit import choose_near_limit, most_probable_near_limit, pressed_limit
+from pnas_latency.choosing.near_limit import most_probable_near_limit, narrowed_limits, pressed_limit
 from pnas_latency.choosing.pooling import PoolingError, pooled_probs
 from pnas_latency.choosing.space_design import SpaceDesign, SpaceOutlook, design_spaces
 from pnas_latency.choosing.within_budget import UnprovenChoiceWarning, choose_within_budget
@@ -105,7 +105,7 @@ __all__ = [
     "choose_within_budget",
     "most_probable_within_budget",
     "most_probable_near_limit",
-    "choose_near_limit",
+    "narrowed_limits",
     "pressed_limit",
     "fitted_probs",
     "pooled_probs",

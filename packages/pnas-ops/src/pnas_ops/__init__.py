@@ -3,6 +3,7 @@
 from importlib.metadata import version
 
 from pnas_ops.data.account import VALUE_BYTES, Account, AccountError, AccountLine, Alive, StoredDtype
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.batches import Batches, Score
 from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_operations import (
@@ -41,7 +42,7 @@ from pnas_ops.data.ranges import Range
 from pnas_ops.data.ranks import rank_correlation
 from pnas_ops.data.runtime_rules import IN_PLACE_RULES, TFLITE_RULES, FileStructure, RuntimeRules
 from pnas_ops.data.sizes import cell_space_size, trellis_paths
-from pnas_ops.data.space import Architecture, SearchSpace, Stage
+from pnas_ops.data.space import SearchSpace, Stage
 from pnas_ops.data.spaces import (
     MCUNET_MEAN_MACS,
     cifar_mbconv_space,

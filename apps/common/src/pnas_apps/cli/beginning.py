@@ -26,11 +26,11 @@ from pnas_apps.run.classes import check_classes
 from pnas_apps.run.designing import Designer
 from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.exploration_settings import ExplorationSettings
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.lock import held_folder, held_unfinished_folder
 from pnas_apps.run.operations import check_used, codes
 from pnas_apps.run.preset import Preset
 from pnas_apps.run.run import Run
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.settings import RunSettings
 from pnas_apps.run.sweep_aims import naming_device
 from pnas_apps.run.sweep_folder import of_device

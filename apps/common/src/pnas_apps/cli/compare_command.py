@@ -6,8 +6,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pnas_apps.ground.cache import find_cache
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.operations import operations_of_run
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.showing.compare_page import ShownRun, compare_page
 from pnas_apps.steps.page import kept_results
 from pnas_ops import write_atomically

@@ -11,7 +11,7 @@ from pnas_apps.cli.option_types import NamedPath
 from pnas_apps.cli.presets import preset_names
 
 SETTINGS = "settings.json"
-"""The file that makes a folder one of a run, as `pnas_apps.run.folder.RunFolder` calls it."""
+"""The file that makes a folder one of a run, as `pnas_apps.run.run_folder.RunFolder` calls it."""
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 

@@ -9,8 +9,9 @@ from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.classes import class_difference
-from pnas_apps.run.folder import NetworkFolder, RunFolder
+from pnas_apps.run.network_folder import NetworkFolder
 from pnas_apps.run.run import Run
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.showing.file_tables import accuracy_table, proof_table, timing_table
 from pnas_apps.steps.export import check_calibration
 from pnas_apps.steps.int8_adjustments import check_int8, kept_adjustments, new_adjustments

@@ -12,11 +12,11 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.session import Session
 from pnas_apps.run.classes import check_classes
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.lock import held_folder
 from pnas_apps.run.operations import codes
 from pnas_apps.run.preset import Preset
 from pnas_apps.run.run import Run
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.settings import RunSettings
 from pnas_apps.run.space_names import is_space_file
 from pnas_apps.run.sweep_aims import refuse_sweep

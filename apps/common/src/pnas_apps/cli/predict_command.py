@@ -12,8 +12,9 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.images.image_file import UnreadableImageError
 from pnas_apps.photos.judged_view import JudgedView
-from pnas_apps.run.folder import SEARCHED, RunFolder, holds_bundle
+from pnas_apps.run.folder import SEARCHED, holds_bundle
 from pnas_apps.run.prediction import Prediction, most_probable
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.showing.prediction_table import prediction_table
 from pnas_export import Bundle, Format, as_png, file_name
 from pnas_ops import parse_json, write_atomically

@@ -90,48 +90,32 @@ def _begin(app: App, name: str, until: "StepName", help_text: str, examples: tup
     ) -> None:
         if start is not None and sizes is not None:
             raise UserError("--from RUN has its space already: leave out --design")
-        _start(app, until, data_dir, preset, options, session, flags, sizes, start, download=download)
+        from pnas_apps.cli.beginning import begin_run
+        from pnas_apps.cli.runs import go_on, tell_dry_run
+        from pnas_apps.run.designing import Designer
+
+        document = read_preset(preset, app.presets)
+        with session.started() as started:
+
+            def make_preset() -> "tuple[Preset, Space | None]":
+                made, space = preset_and_space(document, flags, preset, app.preset_type(), started.processes.device)
+                return (made if start is None else started_preset(made, flags)), space
+
+            begun = begin_run(
+                app.name,
+                make_preset,
+                app.task_reader(data_dir, download=download, dry=options.dry),
+                options,
+                started,
+                until=until,
+                designer=None if sizes is None else Designer(spaces=app.named_spaces(), sizes=sizes),
+                start=start,
+            )
+            with begun as run:
+                go = tell_dry_run if options.dry else go_on
+                go(run, until, table=options.table, foreign_table=options.foreign_table)
 
     return begin
-
-
-def _start(
-    app: App,
-    until: "StepName",
-    data_dir: Path,
-    preset: str,
-    options: RunOptions,
-    session: SessionOptions,
-    flags: Flags,
-    sizes: "AskedSizes | None",
-    start: AskedStart | None,
-    *,
-    download: bool,
-) -> None:
-    from pnas_apps.cli.beginning import begin_run
-    from pnas_apps.cli.runs import go_on, tell_dry_run
-    from pnas_apps.run.designing import Designer
-
-    document = read_preset(preset, app.presets)
-    with session.started() as started:
-
-        def make_preset() -> "tuple[Preset, Space | None]":
-            made, space = preset_and_space(document, flags, preset, app.preset_type(), started.processes.device)
-            return (made if start is None else started_preset(made, flags)), space
-
-        begun = begin_run(
-            app.name,
-            make_preset,
-            app.task_reader(data_dir, download=download, dry=options.dry),
-            options,
-            started,
-            until=until,
-            designer=None if sizes is None else Designer(spaces=app.named_spaces(), sizes=sizes),
-            start=start,
-        )
-        with begun as run:
-            go = tell_dry_run if options.dry else go_on
-            go(run, until, table=options.table, foreign_table=options.foreign_table)
 
 
 def _train(app: App) -> click.Command:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from pnas_apps.devices.device_names import INSTALL
+from pnas_apps.devices.device_kinds import INSTALL
 
 
 class DeviceStatus(NamedTuple):

@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from attrs import evolve
 
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.run import Run
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.search_start import SearchStart
 from pnas_apps.steps.start import Start, begin_with
 from pnas_apps.steps.weights_judge import WeightsJudge

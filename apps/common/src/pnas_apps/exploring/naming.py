@@ -4,7 +4,7 @@ import socket
 from pathlib import Path
 from uuid import uuid4
 
-from pnas_apps.run.folder import RunFolder
+from pnas_apps.run.run_folder import RunFolder
 
 
 def explorer_name(folder: RunFolder) -> str:

@@ -12,7 +12,7 @@ from pnas_apps.ground.console import SafeConsole
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.images.source import ImageSource
 from pnas_apps.run.file_hashes import FileHashes
-from pnas_apps.run.folder import NetworkFolder
+from pnas_apps.run.network_folder import NetworkFolder
 from pnas_apps.run.run import Run
 from pnas_apps.steps.net_training import train_network
 from pnas_apps.steps.search_images import split_search_images

@@ -13,18 +13,16 @@ from torch import Tensor
 from pnas_apps.exploring.page import shown_passes
 from pnas_apps.run.preset import Preset
 from pnas_apps.run.run import Run
-from pnas_apps.steps.choice_by_weights import random_nets, tell_apart
+from pnas_apps.steps.choice_by_weights import fit_of_trials, random_nets
 from pnas_apps.steps.search_images import split_search_images
 from pnas_apps.steps.weights_judge import batches_by_weights
 from pnas_latency import (
     Constraint,
     ExpectedObjective,
     Limit,
-    choose_near_limit,
-    choose_within_budget,
-    fitted_probs,
     most_probable_near_limit,
     most_probable_within_budget,
+    narrowed_limits,
 )
 from pnas_ops import Architecture, Batches, Trial
 from pnas_supernet import GateStep, ProxylessNAS, SearchConfig, SuperNet, SupernetStrategy
@@ -61,17 +59,9 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
         return most_probable_near_limit(probs, space, limits)
 
     def best_by_fit(probs: Sequence[Tensor]) -> Iterable[Architecture]:
-        near: list[tuple[list[Tensor], Sequence[Limit]]] = []
-
-        def first(within: Sequence[Limit]) -> Architecture:
-            judged = trials(within)
-            fitted = fitted_probs(space.options, judged) if tell_apart(judged) else [*probs]
-            near.append((fitted, within))
-            return choose_within_budget(fitted, space, within)
-
-        choose_near_limit(first, probs, space, limits)
-        ((fitted, within),) = near
-        return chain.from_iterable(most_probable_within_budget(fitted, space, one) for one in (within, limits))
+        near = narrowed_limits(probs, space, limits)
+        fitted = fit_of_trials(space, trials(near)) or probs
+        return chain.from_iterable(most_probable_within_budget(fitted, space, within) for within in (near, limits))
 
     def best_by_weights(probs: Sequence[Tensor]) -> Iterable[Architecture]:
         return [space.architecture(trial.choices) for trial in sorted(trials(limits), key=lambda trial: -trial.value)]
@@ -87,7 +77,7 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
             advance(len(search.history) * steps)
             yield advance
 
-    looks = steps * preset.batch_size * (config.warmup_epochs + config.epochs) + alpha_steps * preset.batch_size
+    looks = preset.batch_size * (steps * (config.warmup_epochs + config.epochs) + alpha_steps)
     if count:  # a forward pass is a third of what learning takes
         looks += count * batches_by_weights(run) * preset.batch_size // 3
     passes = looks / len(run.task.train)
@@ -105,10 +95,12 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
 
 
 def strategy_config(name: str, config: SearchConfig) -> SearchConfig:
-    """The preset's search with the gates of a strategy of `SUPERNET_STRATEGIES`."""
-    gates: dict[str, Literal["darts", "one-shot"]] = {"darts": "darts", "one-shot": "one-shot"}
-    own = config.gate if config.gate in ("exact", "two-path") else "exact"
-    return evolve(config, gate=gates.get(name, own))
+    """The preset's search with the gates of a strategy; of "gates" those of the preset, where they are the paper's."""
+    match name:
+        case "darts" | "one-shot":
+            return evolve(config, gate=name)
+        case _:
+            return evolve(config, gate="two-path" if config.gate == "two-path" else "exact")
 
 
 def judged_by_strategy(name: str, preset: Preset) -> int:

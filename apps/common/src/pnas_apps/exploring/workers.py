@@ -27,11 +27,11 @@ from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.signals import deaf_children, signals_raised
 from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.exploration_settings import ExplorationSettings
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.lock import FolderInUseError, held_folder
 from pnas_apps.run.operations import given_operations
 from pnas_apps.run.preset import Preset
 from pnas_apps.run.run import Run
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.task import Task
 from pnas_latency import Budget, LatencyTable
 from pnas_ops import PnasError

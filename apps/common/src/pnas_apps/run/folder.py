@@ -11,18 +11,14 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from attrs import AttrsInstance, asdict
 
 from pnas_apps.ground.errors import UserError
-from pnas_apps.run.classes import with_labels
-from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.file_hashes import FileHashes
+from pnas_apps.run.network_folder import NetworkFolder
 from pnas_apps.run.operations import FILE_NAME as OPERATIONS
-from pnas_apps.run.settings import RunSettings, load_settings
 from pnas_export import Bundle
 from pnas_ops import (
     FormatError,
     PnasError,
-    UnknownOperationError,
     clear_leftovers,
-    from_dict,
     parse_json,
     recover,
     to_json,
@@ -88,11 +84,11 @@ class KeptRun(ABC, Generic[AnySettings]):
         self.contenders = self.compared / "nets.json"
         self.accuracies = self.compared / "accuracies.jsonl"
 
-    def network(self, name: str) -> "NetworkFolder":
+    def network(self, name: str) -> NetworkFolder:
         """The folder of one of the nets."""
         return NetworkFolder(self.path / "networks" / name, self.files)
 
-    def anew(self, name: str, *, epochs: int, seed: int) -> "NetworkFolder":
+    def anew(self, name: str, *, epochs: int, seed: int) -> NetworkFolder:
         """The folder of a training of one of the nets that are compared, from fresh weights."""
         return NetworkFolder(self.compared / f"{name}-{epochs}-epochs-seed-{seed}", self.files)
 
@@ -254,37 +250,6 @@ class KeptRun(ABC, Generic[AnySettings]):
                 shutil.rmtree(entry)
 
 
-class RunFolder(KeptRun[RunSettings]):
-    """The folder of a run on images and a space of blocks."""
-
-    def _load_settings(self) -> RunSettings:
-        self.refuse_run_of("pnas-own", "OwnSettings")
-        try:
-            settings = with_labels(load_settings(self.settings), self.labels)
-        except UnknownOperationError as error:
-            raise UserError(
-                f"{error.what}: give the --ops that the run was begun with, or install the package that has them"
-            ) from None
-        if settings.classes and len(settings.classes) != settings.space.classes:
-            raise FormatError(
-                f"{self.settings}: {len(settings.classes)} names of classes, and a space of {settings.space.classes}"
-            )
-        return settings
-
-    def read_device(self) -> DeviceSettings:
-        """The device that the net was searched for: all that is read where only the run's bundle is needed.
-
-        Raises:
-            FormatError: naming a file that is damaged.
-        """
-        self.files.check(self.settings)
-        try:
-            document = parse_json(self.settings.read_text(encoding="utf-8"))
-            return from_dict(document.get("device", {}) if isinstance(document, dict) else None, DeviceSettings)
-        except FormatError as error:
-            raise FormatError(f"{self.settings}: {error.what}", "name the bundle in the folder") from None
-
-
 def holds_bundle(path: Path) -> bool:
     """Whether a folder holds a bundle, perhaps damaged."""
     recover(path)
@@ -294,28 +259,6 @@ def holds_bundle(path: Path) -> bool:
 def history_lines(records: Sequence[Any]) -> str:
     """One line of JSON for every record of a search's or a training's history."""
     return "".join(json.dumps(asdict(record), allow_nan=False) + "\n" for record in records)
-
-
-class NetworkFolder:
-    """Paths of one net: what it is, its weights, and the files that ship.
-
-    Attributes:
-        path: the folder.
-        files: what is known of the files of the run.
-    """
-
-    def __init__(self, path: Path, files: FileHashes) -> None:
-        self.path = path
-        self.files = files
-        self.architecture = path / "architecture.json"
-        self.checkpoint = path / "training.pt"
-        self.history = path / "history.jsonl"
-        self.weights = path / "weights.safetensors"
-        self.int8_weights = path / "weights-int8.safetensors"
-
-    def file(self, name: str) -> Path:
-        """An exported file, by the name that it has in a bundle."""
-        return self.path / name
 
 
 def _compared(settings: AttrsInstance) -> dict[str, Any]:

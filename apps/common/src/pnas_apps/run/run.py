@@ -15,8 +15,8 @@ from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.images.loading import Loading, UnreadablePhotos
 from pnas_apps.images.source import ImageSource
 from pnas_apps.run.device_settings import DeviceSettings
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import Preset
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.search_start import SearchStart
 from pnas_apps.run.sweep_aims import SweepAim
 from pnas_apps.run.task import Task

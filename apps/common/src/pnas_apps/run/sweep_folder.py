@@ -3,7 +3,7 @@
 from attrs import evolve
 
 from pnas_apps.run.device_settings import DeviceSettings
-from pnas_apps.run.folder import RunFolder
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.settings import RunSettings
 from pnas_apps.run.sweep_aims import SweepAim, device_names, folder_name
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from attrs import frozen
+from attrs import define, field, frozen
 from torch import Tensor, nn
 
 from pnas_apps.ground.processes import Processes, Shared
@@ -95,39 +95,49 @@ def random_nets(run: Run, supernet: SuperNet) -> RandomNets:
     )
 
 
-def choose_by_weights(
-    nets: RandomNets, shared: Shared[Choices, float], *, one_shot: bool
-) -> Callable[[Sequence[Tensor], Sequence[Limit]], AnyNet]:
-    """A function that chooses, by probabilities, a net within limits, of which some random ones are judged.
+@define(kw_only=True, eq=False)
+class ChoiceByWeights:
+    """Chooses, by probabilities, a net within limits, of which some random ones are judged.
 
     It takes the best net by a linear fit of what these got (`fitted_probs`), or the best of these. Each is judged once,
     in however many choices it comes up. The fit is of nets within the limits of the first choice. Where no random net
     was found, or none is better than another, the most probable one is taken.
 
-    Args:
+    Attributes:
         nets: that are judged.
         shared: the values of nets.
         one_shot: whether the best of the judged nets is taken, since no probabilities were learnt.
     """
-    fitted: list[Tensor] = []
 
-    def choose(probs: Sequence[Tensor], limits: Sequence[Limit]) -> AnyNet:
-        if fitted:
-            return choose_within_budget(fitted, nets.space, limits, name=SEARCHED)
-        trials = nets.trials(limits, shared)
+    nets: RandomNets
+    shared: Shared[Choices, float]
+    one_shot: bool
+    _fitted: list[Tensor] | None = field(default=None, init=False)
+
+    @property
+    def by_probs(self) -> bool:
+        """Whether the probabilities alone have chosen, since judged nets had nothing to say."""
+        return not self.one_shot and self._fitted is None
+
+    def __call__(self, probs: Sequence[Tensor], limits: Sequence[Limit]) -> AnyNet:
+        """The net that is chosen; an InfeasibleBudgetError where none is within the limits."""
+        space = self.nets.space
+        if self._fitted is None:
+            trials = self._judged(limits)
+            if self.one_shot and trials:
+                return space.architecture(max(trials, key=lambda trial: trial.value).choices, name=SEARCHED)
+            self._fitted = fit_of_trials(space, trials)
+        return choose_within_budget(self._fitted or probs, space, limits, name=SEARCHED)
+
+    def _judged(self, limits: Sequence[Limit]) -> list[Trial]:
+        trials = self.nets.trials(limits, self.shared)
         if trials:
             values = [trial.value for trial in trials]
-            told = nets.told(min(values), max(values))
-            nets.reporter.line(f"  {counted(len(trials), 'random net')} near the limits {told}")
-        if one_shot and trials:
-            return nets.space.architecture(max(trials, key=lambda trial: trial.value).choices, name=SEARCHED)
-        if tell_apart(trials):
-            fitted.extend(fitted_probs(nets.space.options, trials))
-        return choose_within_budget(fitted or probs, nets.space, limits, name=SEARCHED)
-
-    return choose
+            told = self.nets.told(min(values), max(values))
+            self.nets.reporter.line(f"  {counted(len(trials), 'random net')} near the limits {told}")
+        return trials
 
 
-def tell_apart(trials: Sequence[Trial]) -> bool:
-    """Whether nets were judged of which one is better than another: otherwise a fit of them has nothing to say."""
-    return len({trial.value for trial in trials}) > 1
+def fit_of_trials(space: AnySpace, trials: Sequence[Trial]) -> list[Tensor] | None:
+    """`fitted_probs` of judged nets; None where none is better than another, so that these have nothing to say."""
+    return fitted_probs(space.options, trials) if len({trial.value for trial in trials}) > 1 else None

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pnas_apps.ground.errors import UserError
-from pnas_apps.run.folder import NetworkFolder, holds_bundle
+from pnas_apps.run.folder import holds_bundle
+from pnas_apps.run.network_folder import NetworkFolder
 from pnas_apps.run.run import Run
 from pnas_apps.steps.int8_training import fine_tune, load_fine_tuned
 from pnas_export import CALIBRATED_FORMATS, AdjustedFile, Adjustment, Bundle, Format, KeepFloat, format_of

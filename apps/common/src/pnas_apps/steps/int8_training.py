@@ -4,7 +4,7 @@ import torch
 from attrs import evolve
 from torch import nn
 
-from pnas_apps.run.folder import NetworkFolder
+from pnas_apps.run.network_folder import NetworkFolder
 from pnas_apps.run.run import Run
 from pnas_apps.steps.net_export import CALIBRATION_IMAGES, spread
 from pnas_apps.steps.net_training import load_network

@@ -1,22 +1,23 @@
 """How the search of a run comes down on its budget."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from attrs import evolve
+from torch import nn
 
 from pnas_apps.ground.processes import Shared
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.folder import SEARCHED, KeptRun
 from pnas_apps.run.run import Run
-from pnas_apps.steps.choice_by_weights import choose_by_weights, random_nets
+from pnas_apps.steps.choice_by_weights import ChoiceByWeights, random_nets
 from pnas_apps.steps.objective import Cost
 from pnas_apps.steps.rewards import measured_ms
 from pnas_apps.steps.table import Tabled
-from pnas_latency import Attempt, Budget, Landing, LatencyTable, Limit, land_on_budget
+from pnas_latency import Attempt, Budget, Landing, LatencyTable, land_on_budget
 from pnas_ops import AnyNet, AnySpace, Choices, FormatError, load_json
 from pnas_supernet import SuperNet, mixed_ops
 
@@ -30,7 +31,7 @@ def land_run(run: Run, tabled: Tabled, supernet: SuperNet) -> Landing:
     nets = random_nets(run, supernet)
 
     def landed(shared: Shared[Choices, float]) -> Landing:
-        one_shot = preset.search.gate == "one-shot"
+        choose = ChoiceByWeights(nets=nets, shared=shared, one_shot=preset.search.gate == "one-shot")
         return land(
             supernet,
             run.task.space,
@@ -39,7 +40,7 @@ def land_run(run: Run, tabled: Tabled, supernet: SuperNet) -> Landing:
             measured_ms(device, table) if table.device == device.info else None,
             folder=run.folder,
             reporter=run.reporter,
-            choose=choose_by_weights(nets, shared, one_shot=one_shot) if preset.judged_nets else None,
+            choose=choose if preset.judged_nets else None,
         )
 
     return run.processes.first_sharing(landed, nets.value)
@@ -54,7 +55,7 @@ def land(
     *,
     folder: KeptRun[Any],
     reporter: Reporter,
-    choose: Callable[[Sequence[Tensor], Sequence[Limit]], AnyNet] | None = None,
+    choose: ChoiceByWeights | None = None,
 ) -> Landing:
     """The landing of an interrupted run, or a new one.
 
@@ -68,7 +69,7 @@ def land(
         measure: the latency of a net in milliseconds, where it can be measured.
         folder: of the run.
         reporter: shows progress.
-        choose: a net within limits by the probabilities of all choices; the most probable one if None.
+        choose: takes a net within limits; the most probable one if None.
 
     Raises:
         InfeasibleBudgetError: for a budget that no net is within.
@@ -82,12 +83,14 @@ def land(
     if known is not None:
         measured = None if told is None or budget.latency_ms is None else told(known)
         attempt = Attempt(architecture=known, predicted_ms=table.predict_ms(known), measured_ms=measured)
-        landing = Landing(target_ms=budget.latency_ms, attempts=(attempt,), chosen=0)
+        # How it was chosen is not known: by judged nets, if any were asked for.
+        landing = Landing(target_ms=budget.latency_ms, attempts=(attempt,), chosen=0, by_probs=choose is None)
     else:
         probs = space.of_choices([op.probs.detach().to("cpu", torch.float64) for op in mixed_ops(supernet)])
         with reporter.warnings_as_lines():
             chosen = None if choose is None else partial(choose, probs)
             landing = land_on_budget(probs, space, table, budget, told, name=SEARCHED, choose=chosen)
+        landing = evolve(landing, by_probs=choose is None or choose.by_probs)
     folder.files.save(landing, folder.landing)
     return landing
 

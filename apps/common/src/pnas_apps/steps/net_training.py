@@ -11,7 +11,8 @@ from torch.optim.swa_utils import update_bn
 
 from pnas_apps.ground.processes import Processes
 from pnas_apps.ground.progress import Reporter
-from pnas_apps.run.folder import NetworkFolder, history_lines
+from pnas_apps.run.folder import history_lines
+from pnas_apps.run.network_folder import NetworkFolder
 from pnas_apps.run.run import Run
 from pnas_apps.showing.events import training_events
 from pnas_apps.steps.memory import within_memory

@@ -4,9 +4,10 @@ from functools import partial
 from pathlib import Path
 
 from pnas_apps.ground.errors import UserError
-from pnas_apps.run.folder import SEARCHED, RunFolder, holds_bundle
+from pnas_apps.run.folder import SEARCHED, holds_bundle
 from pnas_apps.run.mistakes import Mistakes
 from pnas_apps.run.results import RunResults
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.sweep_aims import refuse_sweep
 from pnas_apps.showing.kept_results import KeptResults
 from pnas_apps.showing.page import report_page

@@ -99,8 +99,7 @@ def search(run: Run, tabled: Tabled) -> Searched:
         run.reporter.console.print(landing_table(landing, table.device))
     # Where no net is near the target, the landing has said so.
     target_ms = None if landing.remark else landing.target_ms
-    by_gates = not run.preset.judged_nets
-    remarks = search_remarks(history, expected_ms, target_ms, by_gates=by_gates, start=run.start)
+    remarks = search_remarks(history, expected_ms, target_ms, by_gates=landing.by_probs, start=run.start)
     for line in remarks:
         run.reporter.warn(f"  {line}")
     return Searched(tabled=tabled, supernet=supernet, landing=landing, remarks=remarks)
@@ -111,7 +110,7 @@ def _explored(run: Run, tabled: Tabled) -> Searched:
     run.folder.files.check(run.folder.architecture)
     net = load_json(run.folder.architecture, Architecture)
     attempt = Attempt(architecture=net, predicted_ms=tabled.table.predict_ms(net))
-    landing = Landing(target_ms=run.budget.latency_ms, attempts=(attempt,), chosen=0)
+    landing = Landing(target_ms=run.budget.latency_ms, attempts=(attempt,), chosen=0, by_probs=False)
     if run.processes.is_first and not run.folder.landing.exists():
         run.folder.files.save(landing, run.folder.landing)
     return Searched(tabled=tabled, supernet=None, landing=landing)

@@ -18,7 +18,7 @@ def search_remarks(
     expected_ms: Sequence[float],
     target_ms: float | None,
     *,
-    by_gates: bool = True,
+    by_gates: bool,
     start: SearchStart | None = None,
 ) -> tuple[str, ...]:
     """Lines for a search whose gates stayed undecided, whose expected latency is far from its target, or which began

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.classes import check_classes
-from pnas_apps.run.folder import RunFolder
 from pnas_apps.run.preset import Preset
+from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.search_start import SearchStart
 from pnas_apps.run.settings import RunSettings
 from pnas_apps.run.task import Task

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pnas_latency.choosing.budget import Budget
 from pnas_latency.choosing.infeasible import InfeasibleBudgetError
-from pnas_latency.choosing.near_limit import AIMS_BELOW, MOST_BELOW, Choose, choose_near, choose_near_limit
+from pnas_latency.choosing.near_limit import AIMS_BELOW, MOST_BELOW, Choose, choose_near, narrowed_limits
 from pnas_latency.choosing.within_budget import choose_within_budget
 from pnas_latency.metrics.metric import UnknownCostError
 from pnas_latency.metrics.sharing import Shared
@@ -57,11 +57,13 @@ class Landing:
         target_ms: the latency that was asked for, if any.
         attempts: the nets that were chosen, in order.
         chosen: which of them it is.
+        by_probs: whether the nets are the most probable ones, and were not chosen in another way.
     """
 
     target_ms: float | None = field(validator=optional(Range(0.0, 1e9, above=True)))
     attempts: tuple[Attempt, ...] = field(validator=min_len(1))
     chosen: int = field()
+    by_probs: bool = True
 
     @chosen.validator
     def _check_chosen(self, attribute: object, chosen: int) -> None:
@@ -157,13 +159,14 @@ def land_on_budget(
         MissingWorkloadsError: for a table that lacks a workload of the space.
         UnknownCostError: for a measurement that is not positive and finite, too.
     """
+    by_probs = choose is None
     if choose is None:
         choose = partial(choose_within_budget, probs, space, name=name, shared=shared)
     target_ms = budget.latency_ms
     if target_ms is None:
-        architecture = choose_near_limit(choose, probs, space, budget.limits(table), shared=shared)
+        architecture = choose(narrowed_limits(probs, space, budget.limits(table), shared=shared))
         only = Attempt(architecture=architecture, predicted_ms=table.predict_ms(architecture))
-        return Landing(target_ms=None, attempts=(only,), chosen=0)
+        return Landing(target_ms=None, attempts=(only,), chosen=0, by_probs=by_probs)
     attempts: list[Attempt] = []
     measured_per_predicted = 1.0
     while len(attempts) < _ATTEMPTS:
@@ -187,7 +190,7 @@ def land_on_budget(
             break
         measured_per_predicted = measured_ms / predicted_ms
     best = min(range(len(attempts)), key=lambda index: _excess(attempts[index], target_ms))
-    return Landing(target_ms=target_ms, attempts=tuple(attempts), chosen=best)
+    return Landing(target_ms=target_ms, attempts=tuple(attempts), chosen=best, by_probs=by_probs)
 
 
 def _checked(measured_ms: float, architecture: AnyNet) -> float:

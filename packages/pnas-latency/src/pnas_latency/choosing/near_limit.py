@@ -13,6 +13,8 @@ from torch import Tensor
 from pnas_latency.choosing.infeasible import InfeasibleBudgetError
 from pnas_latency.choosing.limit import Limit
 from pnas_latency.choosing.most_probable import most_probable_within_budget
+from pnas_latency.choosing.weighed import Weighed
+from pnas_latency.choosing.within_budget import most_probable_choice
 from pnas_latency.metrics.sharing import Shared
 from pnas_ops import AnyNet, AnySpace, Architecture, Space
 
@@ -29,9 +31,9 @@ COUNTS_BELOW = (0.1, 0.2, 0.4, 1.0)
 _PRESSED = 0.9
 """Of a limit: where the expectation is lower, something else has held it back."""
 
-Chosen = TypeVar("Chosen", bound=AnyNet)
+Chosen = TypeVar("Chosen")
 Choose = Callable[[Sequence[Limit]], Chosen]
-"""Takes a net within limits; an InfeasibleBudgetError where there is none."""
+"""Takes something within limits, such as a net; an InfeasibleBudgetError where no net is."""
 
 
 def pressed_limit(
@@ -68,7 +70,7 @@ def pressed_limit(
 def choose_near(
     choose: Choose[Chosen], limits: Sequence[Limit], near: Limit, aims: Sequence[float] = AIMS_BELOW
 ) -> tuple[Chosen, float]:
-    """A net within limits that makes use of one of them, and the share of that one that it may leave: one of `aims`.
+    """What is chosen within limits of which one is made use of, and the share of that one that may be left: of `aims`.
 
     Raises:
         InfeasibleBudgetError: where no net is within the limits.
@@ -81,21 +83,29 @@ def choose_near(
     return choose(limits), farthest
 
 
-def choose_near_limit(
-    choose: Choose[Chosen], probs: Sequence[Tensor], space: AnySpace, limits: Sequence[Limit], *, shared: Shared = None
-) -> Chosen:
-    """A net within limits that makes use of the one which has held a search back (`pressed_limit`), if one has.
+def narrowed_limits(
+    probs: Sequence[Tensor], space: AnySpace, limits: Sequence[Limit], *, shared: Shared = None
+) -> list[Limit]:
+    """The limits, within which nets make use of the one that has held a search back (`pressed_limit`), if one has.
+
+    A net is to use 90% of it, or where no net within the others does, 80%, 60%, any part of it.
 
     Args:
-        choose: takes a net within limits: is asked for one that uses 90% of that limit, 80%, 60%, any part of it.
         probs: of the search.
         space, limits, shared: see `choose_within_budget`.
 
     Raises:
-        InfeasibleBudgetError: where no net is within the limits.
+        InfeasibleBudgetError: where one was pressed, and no net is within the limits.
     """
     near = pressed_limit(probs, space, limits, shared=shared)
-    return choose(limits) if near is None else choose_near(choose, limits, near, COUNTS_BELOW)[0]
+    if near is None:
+        return [*limits]
+
+    def allowing_a_net(narrowed: Sequence[Limit]) -> Sequence[Limit]:
+        most_probable_choice(Weighed.of(probs, space, narrowed, shared), space, narrowed)
+        return narrowed
+
+    return [*choose_near(allowing_a_net, limits, near, COUNTS_BELOW)[0]]
 
 
 @overload

@@ -5,7 +5,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from pnas_ops import AnyNet, AnyWorkload, Measurement, Range, shortened
+from pnas_ops import AnyNet, AnyWorkload, Measurement, Range, shortened, workloads
 
 _VALUE = Range(-1e18, 1e18)
 
@@ -64,3 +64,23 @@ class NetEntry:
     def total_ms(self) -> float:
         """What a prediction is compared with: the net and the runtime's overhead, which is in no workload."""
         return self.measurement.total_ms
+
+
+def each_workload_once(instance: object, attribute: Any, value: tuple[TableEntry, ...]) -> None:
+    """A validator of attrs for entries of different workloads."""
+    seen: set[AnyWorkload] = set()
+    for entry in value:
+        if entry.workload in seen:
+            raise ValueError(f"{attribute.name} holds {entry.workload} twice")
+        seen.add(entry.workload)
+
+
+def each_net_once(instance: object, attribute: Any, value: tuple[NetEntry, ...]) -> None:
+    """A validator of attrs for entries of different nets."""
+    # Names do not tell nets apart.
+    seen: dict[object, str] = {}
+    for entry in value:
+        name, key = entry.architecture.name, workloads(entry.architecture)
+        if key in seen:
+            raise ValueError(f"{attribute.name} holds the net {name!r} twice, first as {seen[key]!r}")
+        seen[key] = name

@@ -1,8 +1,8 @@
 """What a table does not hold."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from pnas_ops import AnyWorkload, DeviceInfo, PnasError
+from pnas_ops import AnyWorkload, DeviceInfo, ModuleWorkload, PnasError, Workload
 
 _NAMED_IN_AN_ERROR = 10
 
@@ -31,3 +31,12 @@ class MissingWorkloadsError(PnasError, LookupError):
 
 class MissingNetsError(PnasError, ValueError):
     """A table lacks whole nets that calibrate it, or judge it."""
+
+
+def other_images(first: AnyWorkload, measured: Collection[AnyWorkload]) -> str:
+    """The sizes of images for which a table has the first workload of a net, where it has none of the net's size."""
+    if isinstance(first, ModuleWorkload):
+        return ""
+    sizes = {w.height for w in measured if isinstance(w, Workload) and w.block == first.block and w.height == w.width}
+    other = sizes and first.height not in sizes
+    return f"resolution {', '.join(map(str, sorted(sizes)))}, not {first.height}" if other else ""

@@ -54,3 +54,18 @@ def check_device(have: DeviceInfo, want: DeviceInfo, *, allow: Collection[str]) 
             want=want,
             differing=differing,
         )
+
+
+def check_same_device(one: DeviceInfo, other: DeviceInfo) -> None:
+    """Refuses to make one table of those of two devices.
+
+    Raises:
+        ForeignTableError: naming each differing field with both values.
+    """
+    if differing := differing_fields(one, other):
+        raise ForeignTableError(
+            f"tables of two devices cannot be merged: {describe_differences(one, other, differing)}",
+            have=one,
+            want=other,
+            differing=differing,
+        )

@@ -13,10 +13,10 @@ from attrs.validators import optional
 from pnas_latency.metrics.metric import Costs, Metric, Rows
 from pnas_latency.tables.calibration import Calibration, fit_calibration
 from pnas_latency.tables.descriptions import table_as_html, table_in_a_line, table_in_lines
-from pnas_latency.tables.entries import NetEntry, TableEntry, finite_values
-from pnas_latency.tables.missing import MissingNetsError, MissingWorkloadsError
+from pnas_latency.tables.entries import NetEntry, TableEntry, each_net_once, each_workload_once, finite_values
+from pnas_latency.tables.missing import MissingNetsError, MissingWorkloadsError, other_images
 from pnas_latency.tables.pricing import lacking, summed, terms
-from pnas_latency.tables.provenance import ForeignTableError, check_device, describe_differences, differing_fields
+from pnas_latency.tables.provenance import check_device, check_same_device
 from pnas_latency.tables.validation import Validation, compare_predictions
 from pnas_ops import (
     AnyNet,
@@ -45,24 +45,6 @@ def _iso_date(instance: object, attribute: Any, value: str) -> None:
         raise ValueError(f"{attribute.name} must be a date like 2025-12-31, got {value!r}") from None
 
 
-def _unique(instance: object, attribute: Any, value: tuple[TableEntry, ...]) -> None:
-    seen: set[AnyWorkload] = set()
-    for entry in value:
-        if entry.workload in seen:
-            raise ValueError(f"{attribute.name} holds {entry.workload} twice")
-        seen.add(entry.workload)
-
-
-def _unique_nets(instance: object, attribute: Any, value: tuple[NetEntry, ...]) -> None:
-    # Names do not tell nets apart.
-    seen: dict[object, str] = {}
-    for entry in value:
-        name, key = entry.architecture.name, workloads(entry.architecture)
-        if key in seen:
-            raise ValueError(f"{attribute.name} holds the net {name!r} twice, first as {seen[key]!r}")
-        seen[key] = name
-
-
 @frozen(kw_only=True, repr=False)
 class LatencyTable:
     """The latencies of workloads on one device, in milliseconds of its batch: one image, as a rule.
@@ -82,8 +64,8 @@ class LatencyTable:
 
     device: DeviceInfo
     measured_on: str = field(validator=_iso_date)
-    entries: tuple[TableEntry, ...] = field(validator=_unique)
-    nets: tuple[NetEntry, ...] = field(default=(), validator=_unique_nets)
+    entries: tuple[TableEntry, ...] = field(validator=each_workload_once)
+    nets: tuple[NetEntry, ...] = field(default=(), validator=each_net_once)
     # A dict has no hash.
     overheads: Mapping[str, float] = field(factory=dict, validator=finite_values, hash=False)
     calibration: Calibration | None = None
@@ -153,7 +135,7 @@ class LatencyTable:
             check_device(self.device, device, allow=allow)
         rows = workloads(net)
         if missing := self.missing(rows):
-            raise MissingWorkloadsError(missing, self.device, why=_other_images(rows[0][0], self.measurements))
+            raise MissingWorkloadsError(missing, self.device, why=other_images(rows[0][0], self.measurements))
 
     def latency_ms(self, workload: AnyWorkload) -> float:
         """The latency of a block inside a net; 0 for one that computes nothing.
@@ -271,14 +253,7 @@ class LatencyTable:
         Raises:
             ForeignTableError: for a table of another device, naming the fields that differ.
         """
-        if differing := differing_fields(self.device, other.device):
-            differences = describe_differences(self.device, other.device, differing)
-            raise ForeignTableError(
-                f"tables of two devices cannot be merged: {differences}",
-                have=self.device,
-                want=other.device,
-                differing=differing,
-            )
+        check_same_device(self.device, other.device)
         older, newer = sorted((self, other), key=lambda table: table.measured_on)
         floors = [table.noise_floor for table in (self, other) if table.noise_floor is not None]
         return LatencyTable(
@@ -340,15 +315,6 @@ class LatencyTable:
             raise MissingWorkloadsError(missing, self.device)
         scale, _ = self._correction
         return summed(rows, {workload: scale * found.latency_ms for workload, found in self.measurements.items()})
-
-
-def _other_images(first: AnyWorkload, measured: Collection[AnyWorkload]) -> str:
-    """The sizes of images for which a table has the first workload of a net, where it has none of the net's size."""
-    if isinstance(first, ModuleWorkload):
-        return ""
-    sizes = {w.height for w in measured if isinstance(w, Workload) and w.block == first.block and w.height == w.width}
-    other = sizes and first.height not in sizes
-    return f"resolution {', '.join(map(str, sorted(sizes)))}, not {first.height}" if other else ""
 
 
 def _pairs(table: LatencyTable, nets: Iterable[NetEntry]) -> tuple[list[float], list[float]]:

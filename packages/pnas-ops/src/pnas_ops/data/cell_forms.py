@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.cell_choices import CellChoices
 from pnas_ops.data.choice_space import ChoiceSpace
-from pnas_ops.data.space import Architecture
 
 if TYPE_CHECKING:
     from pnas_ops.data.cell_space import CellSpace

@@ -10,16 +10,17 @@ from attrs import evolve, field, frozen
 from attrs.validators import min_len, optional
 from torch import Tensor
 
+from pnas_ops.data.architecture import Architecture, check_chain
+from pnas_ops.data.base_space import OneResolutionSpace, Row, check_candidates
 from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_choices import CellChoices
 from pnas_ops.data.cell_forms import CellForms
 from pnas_ops.data.cell_parts import cell_parts, edge_block
 from pnas_ops.data.cells import CellKind, CellSpec, CellStackSpec, placed_cells
-from pnas_ops.data.choice_space import check_choices
+from pnas_ops.data.choice_space import check_choices, foreign_net
 from pnas_ops.data.cost_terms import Condition, CostTerm
 from pnas_ops.data.listings import counted, images_to_classes
 from pnas_ops.data.ranges import POSITIVE_INTEGER
-from pnas_ops.data.space import Architecture, BaseSpace, Row, check_candidates, check_chain
 from pnas_ops.data.specs import CellOpSpec
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ Edge = tuple[CellKind, int]
 
 
 @frozen(kw_only=True, repr=False)
-class CellSpace(BaseSpace):
+class CellSpace(OneResolutionSpace):
     """All nets of `stem`, then `body` with one of `candidates` at every edge of its cells, then `head`.
 
     All normal cells of a net are equal, and all reduction cells: an edge is one choice, however many cells have it. A
@@ -109,11 +110,6 @@ class CellSpace(BaseSpace):
         """Stem, each block of the body or its `cell_parts` with the candidates of their edges, head."""
         return tuple(row for row, _ in self._places)
 
-    @cached_property
-    def searched(self) -> tuple[int, ...]:
-        """The edges of all cells."""
-        return tuple(index for index, (_, edge) in enumerate(self._places) if edge is not None)
-
     @property
     def of_whole_blocks(self) -> bool:
         """False: cells are searched edge by edge."""
@@ -153,7 +149,7 @@ class CellSpace(BaseSpace):
             ValueError: for anything but a net of this space.
         """
         if not isinstance(architecture, Architecture):
-            raise ValueError(f"{architecture!r} is not of space {self.name!r}")
+            raise foreign_net(architecture, self.name)
         cells: dict[CellKind, CellSpec] = {}
         for block in architecture.blocks:
             cells |= block.op.kinds if isinstance(block.op, CellStackSpec) else {}
@@ -163,7 +159,7 @@ class CellSpace(BaseSpace):
         except (KeyError, ValueError):
             same = False
         if not same:
-            raise ValueError(f"architecture {architecture.name!r} is not of space {self.name!r}")
+            raise foreign_net(architecture, self.name)
         return choices
 
     def conditions(self) -> tuple[Condition | None, ...]:

@@ -46,6 +46,29 @@ def check_choices(space_name: str, choices: Sequence[int], options: Sequence[int
             raise ValueError(f"choice {number} of space {space_name!r} has options 0 to {count - 1}, got {choice}")
 
 
+def random_changes(count: int, probability: float, generator: torch.Generator) -> list[bool]:
+    """Which of so many choices a mutation changes.
+
+    Args:
+        count: of choices.
+        probability: that one is changed.
+        generator: on the CPU; the same state gives the same changes.
+
+    Raises:
+        ValueError: for a probability below 0 or above 1.
+    """
+    if not 0 <= probability <= 1:
+        raise ValueError(f"the probability of a mutation is between 0 and 1, got {probability}")
+    changes: list[bool] = (torch.rand(count, dtype=torch.float64, generator=generator) < probability).tolist()
+    return changes
+
+
+def foreign_net(net: object, space_name: str) -> ValueError:
+    """The refusal of what is no net of the space of this name."""
+    name = getattr(net, "name", None)
+    return ValueError(f"{repr(net) if name is None else f'architecture {name!r}'} is not of space {space_name!r}")
+
+
 class ChoiceSpace(ABC, Generic[Net]):
     """A space whose nets are as many as the ways to choose: each choice is independent of the others.
 
@@ -128,10 +151,8 @@ class ChoiceSpace(ABC, Generic[Net]):
         Raises:
             ValueError: for a net of another space, or another probability.
         """
-        if not 0 <= probability <= 1:
-            raise ValueError(f"the probability of a mutation is between 0 and 1, got {probability}")
         taken, options = self.choices(net), self.options
-        changes = (torch.rand(len(options), dtype=torch.float64, generator=generator) < probability).tolist()
+        changes = random_changes(len(options), probability, generator)
         # So many steps on, round and round: anywhere but where it was.
         steps = random_choices([max(1, count - 1) for count in options], generator)
         return self.architecture(

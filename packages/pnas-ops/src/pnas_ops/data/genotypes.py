@@ -5,12 +5,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.cell_space import CellSpace
 from pnas_ops.data.cell_spaces import DARTS_OPERATIONS, NAS_BENCH_201_OPERATIONS
 from pnas_ops.data.cells import CellEdge, CellKind, CellSpec, CellStackSpec
 from pnas_ops.data.errors import PnasError
 from pnas_ops.data.listings import shortened
-from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import CellOpSpec
 
 _KNOWN = DARTS_OPERATIONS | NAS_BENCH_201_OPERATIONS

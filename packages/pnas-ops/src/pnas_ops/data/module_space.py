@@ -7,7 +7,7 @@ from hashlib import sha256
 from attrs import evolve, field, frozen
 from attrs.validators import ge, instance_of, min_len
 
-from pnas_ops.data.choice_space import ChoiceSpace
+from pnas_ops.data.choice_space import ChoiceSpace, foreign_net
 from pnas_ops.data.html_table import html_table
 from pnas_ops.data.listings import counted, listing, shortened
 from pnas_ops.data.ranges import POSITIVE_INTEGER
@@ -194,10 +194,10 @@ class ModuleSpace(ChoiceSpace[ModuleArchitecture]):
             ValueError: for anything but a net of this space.
         """
         if not isinstance(architecture, ModuleArchitecture):
-            raise ValueError(f"{architecture!r} is not of space {self.name!r}")
+            raise foreign_net(architecture, self.name)
         paths = [place.path for place in architecture.places]
         if architecture.rest != self.rest or paths != [place.path for place in self.places]:
-            raise ValueError(f"architecture {architecture.name!r} is not of space {self.name!r}")
+            raise foreign_net(architecture, self.name)
         found: list[int] = []
         for mine, theirs in zip(self.places, architecture.places, strict=True):
             (taken,) = theirs.candidates

@@ -10,17 +10,18 @@ from attrs import evolve, field, frozen
 from attrs.validators import deep_iterable, instance_of, min_len
 from torch import Tensor
 
+from pnas_ops.data.architecture import Architecture, check_chain
+from pnas_ops.data.base_space import BaseSpace, Row, check_candidates
 from pnas_ops.data.blocks import BlockSpec
-from pnas_ops.data.choice_space import ChoiceSpace, as_shares, check_choices, random_choices
+from pnas_ops.data.choice_space import as_shares, check_choices, foreign_net, random_choices
 from pnas_ops.data.cost_terms import Condition, CostTerm
-from pnas_ops.data.listings import block_rows, counted, html_listing, images_to_classes, listing, shortened
+from pnas_ops.data.listings import counted, images_to_classes
 from pnas_ops.data.network_stage import RISING_NUMBERS, NetworkStage
-from pnas_ops.data.space import Architecture, Row, check_candidates, check_chain
 from pnas_ops.data.specs import ClassifierSpec, MBConvSpec
 
 
 @frozen(kw_only=True, repr=False)
-class NetworkSpace(ChoiceSpace[Architecture]):
+class NetworkSpace(BaseSpace):
     """All nets of `stem`, then stages of any of their widths and depths with any candidate at each block, then `head`.
 
     The choices are, in this order: the resolution; then of each stage its width, its depth, and the operation of each
@@ -78,16 +79,6 @@ class NetworkSpace(ChoiceSpace[Architecture]):
     def resolution(self) -> int:
         """The largest: that of the images which a search is given."""
         return self.resolutions[-1]
-
-    @property
-    def in_channels(self) -> int:
-        """Channels of an image."""
-        return self.stem[0].in_channels
-
-    @property
-    def classes(self) -> int:
-        """Outputs of the head."""
-        return self.head.out_channels
 
     @property
     def of_whole_blocks(self) -> bool:
@@ -163,8 +154,7 @@ class NetworkSpace(ChoiceSpace[Architecture]):
             else:
                 if self.architecture(found, name=architecture.name) == architecture:
                     return found
-        name = architecture.name if isinstance(architecture, Architecture) else repr(architecture)
-        raise ValueError(f"architecture {name!r} is not of space {self.name!r}")
+        raise foreign_net(architecture, self.name)
 
     def conditions(self) -> tuple[Condition | None, ...]:
         """When each choice means something: the operation of a block, where the depth reaches so far."""
@@ -269,15 +259,6 @@ class NetworkSpace(ChoiceSpace[Architecture]):
 
     def _means_something(self, choices: Sequence[int]) -> list[bool]:
         return [condition is None or choices[condition.choice] in condition.options for condition in self.conditions()]
-
-    def __repr__(self) -> str:
-        return f"<NetworkSpace {shortened(self.name)!r}: {self._outline()}>"
-
-    def __str__(self) -> str:
-        return listing(f"{self.name}: {self._outline()}", block_rows(self._shown(), self.resolution))
-
-    def _repr_html_(self) -> str:
-        return html_listing(f"{self.name}: {self._outline()}", block_rows(self._shown(), self.resolution))
 
     def _outline(self) -> str:
         images = images_to_classes(self.resolution, self.in_channels, self.classes)

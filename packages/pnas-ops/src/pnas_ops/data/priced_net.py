@@ -2,8 +2,8 @@
 
 from attrs import field, frozen
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.listings import counted, html_listing, listing, net_rows, shortened
-from pnas_ops.data.space import Architecture
 
 
 @frozen(kw_only=True, repr=False)

@@ -2,10 +2,10 @@
 
 from attrs import evolve, frozen
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.errors import PnasError
 from pnas_ops.data.misfits import misfit
-from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import (
     BottleneckSpec,
     ClassifierSpec,

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.blocks import BlockSpec
-from pnas_ops.data.space import Architecture, space_name
+from pnas_ops.data.space import space_name
 from pnas_ops.data.specs import (
     ClassifierSpec,
     EdgeSpec,

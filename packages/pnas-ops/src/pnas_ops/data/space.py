@@ -1,25 +1,17 @@
-"""Search spaces and what a search returns."""
+"""Spaces of nets that are searched position by position."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import pairwise
 
 from attrs import field, frozen
 from attrs.validators import min_len, optional
 
+from pnas_ops.data.architecture import Architecture, check_chain
+from pnas_ops.data.base_space import OneResolutionSpace, Row, check_candidates
 from pnas_ops.data.blocks import BlockSpec
-from pnas_ops.data.cell_operations import NoneSpec
-from pnas_ops.data.choice_space import ChoiceSpace
-from pnas_ops.data.listings import (
-    block_rows,
-    counted,
-    html_listing,
-    images_to_classes,
-    listing,
-    net_rows,
-    shortened,
-)
+from pnas_ops.data.choice_space import foreign_net
+from pnas_ops.data.listings import counted, images_to_classes
 from pnas_ops.data.misfits import misfit, resizes
 from pnas_ops.data.ranges import POSITIVE_INTEGER
 from pnas_ops.data.specs import ClassifierSpec, IdentitySpec, OpSpec, ZeroSpec
@@ -34,119 +26,22 @@ class Stage:
     stride: int = field(validator=POSITIVE_INTEGER)
 
 
-def check_chain(blocks: Sequence[BlockSpec]) -> None:
-    """Refuses blocks of which one does not take the channels that the one before it gives."""
-    for index, (block, following) in enumerate(pairwise(blocks)):
-        if block.out_channels != following.in_channels:
-            raise ValueError(
-                f"block {index} ({block}) gives {counted(block.out_channels, 'channel')}, "
-                f"block {index + 1} ({following}) takes {following.in_channels}"
-            )
-        if isinstance(block.op, ClassifierSpec):
-            raise ValueError(f"block {index} is a classifier, which can only be the last block")
-
-
 @frozen(kw_only=True, repr=False)
-class Architecture:
-    """A net: its blocks from first to last, for square images of `resolution` pixels."""
-
-    name: str
-    resolution: int = field(validator=POSITIVE_INTEGER)
-    blocks: tuple[BlockSpec, ...] = field(validator=min_len(1))
-
-    def __attrs_post_init__(self) -> None:
-        check_chain(self.blocks)
-
-    @property
-    def in_channels(self) -> int:
-        """Channels of an image."""
-        return self.blocks[0].in_channels
-
-    @property
-    def input_shape(self) -> tuple[int, int, int, int]:
-        """The shape of one image: (1, C, H, W)."""
-        return (1, self.in_channels, self.resolution, self.resolution)
-
-    @property
-    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """The shapes of its inputs, of which there is one."""
-        return (self.input_shape,)
-
-    @property
-    def classes(self) -> int:
-        """Outputs of the last block."""
-        return self.blocks[-1].out_channels
-
-    @property
-    def positions(self) -> tuple[tuple[BlockSpec, ...], ...]:
-        """The blocks as a space with one candidate a position."""
-        return tuple((block,) for block in self.blocks)
-
-    def __repr__(self) -> str:
-        return f"<Architecture {shortened(self.name)!r}: {self._outline()}>"
-
-    def __str__(self) -> str:
-        return listing(f"{self.name}: {self._outline()}", net_rows(self.blocks, self.resolution))
-
-    def _repr_html_(self) -> str:
-        return html_listing(f"{self.name}: {self._outline()}", net_rows(self.blocks, self.resolution))
-
-    def _outline(self) -> str:
-        images = images_to_classes(self.resolution, self.in_channels, self.classes)
-        return f"{counted(len(self.blocks), 'block')}, {images}"
-
-
-Row = tuple[BlockSpec, ...]
-"""The candidates of one position."""
-
-
-@frozen(kw_only=True, repr=False)
-class BaseSpace(ChoiceSpace[Architecture]):
-    """What all spaces of nets have in common.
-
-    A net is a walk through the `positions`, of which some are `searched` and the others the same in all nets. What a
-    net costs is the sum over its positions: they are what has a latency.
-
-    Attributes:
-        name: of the space, and of its nets where they are given none.
-        resolution: side of the images in pixels.
-        stem: the first blocks, which are not searched.
-        head: the last block, which is not searched.
-    """
-
-    name: str
-    resolution: int = field(validator=POSITIVE_INTEGER)
-    stem: tuple[BlockSpec, ...] = field(validator=min_len(1))
-    head: BlockSpec
-
-    @property
-    @abstractmethod
-    def positions(self) -> tuple[Row, ...]:
-        """The candidates of every position in the order of the net; those of one position keep the same shapes."""
+class PositionSpace(OneResolutionSpace):
+    """A space of which some positions are searched, each a choice of its own, and the others the same in all nets."""
 
     @property
     @abstractmethod
     def searched(self) -> tuple[int, ...]:
-        """Which of the positions are searched, in order."""
-
-    @property
-    @abstractmethod
-    def of_whole_blocks(self) -> bool:
-        """Whether each position is a block of a net, and not an edge inside one."""
+        """Which of the positions are searched, in order: their candidates keep the same shapes."""
 
     @abstractmethod
-    def _shown(self) -> Sequence[tuple[str, BlockSpec]]:
-        """The blocks of a net, each with what can stand there in words."""
+    def _blocks(self, chosen: Sequence[BlockSpec]) -> tuple[BlockSpec, ...]:
+        """The blocks of the net that takes these candidates, one a searched position."""
 
-    @property
-    def in_channels(self) -> int:
-        """Channels of an image."""
-        return self.stem[0].in_channels
-
-    @property
-    def classes(self) -> int:
-        """Outputs of the head."""
-        return self.head.out_channels
+    @abstractmethod
+    def _taken(self, architecture: Architecture) -> tuple[BlockSpec, ...]:
+        """The net's block at every position; anything for a net of another space."""
 
     @property
     def mixed(self) -> tuple[Row, ...]:
@@ -158,32 +53,6 @@ class BaseSpace(ChoiceSpace[Architecture]):
     def option_names(self) -> tuple[tuple[str, ...], ...]:
         """The names of each choice's options."""
         return tuple(tuple(str(block.op) for block in row) for row in self.mixed)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {shortened(self.name)!r}: {self._outline()}>"
-
-    def __str__(self) -> str:
-        return listing(f"{self.name}: {self._outline()}", block_rows(self._shown(), self.resolution))
-
-    def _repr_html_(self) -> str:
-        return html_listing(f"{self.name}: {self._outline()}", block_rows(self._shown(), self.resolution))
-
-    def _outline(self) -> str:
-        searched = counted(len(self.searched), "searched block" if self.of_whole_blocks else "searched edge")
-        return f"{searched}, {self._size_text()}, {images_to_classes(self.resolution, self.in_channels, self.classes)}"
-
-
-@frozen(kw_only=True, repr=False)
-class PositionSpace(BaseSpace):
-    """A space of which each searched position is a choice of its own."""
-
-    @abstractmethod
-    def _blocks(self, chosen: Sequence[BlockSpec]) -> tuple[BlockSpec, ...]:
-        """The blocks of the net that takes these candidates, one a searched position."""
-
-    @abstractmethod
-    def _taken(self, architecture: Architecture) -> tuple[BlockSpec, ...]:
-        """The net's block at every position; anything for a net of another space."""
 
     @property
     def options(self) -> tuple[int, ...]:
@@ -212,16 +81,20 @@ class PositionSpace(BaseSpace):
             ValueError: for anything but a net of this space.
         """
         if not isinstance(architecture, Architecture):
-            raise ValueError(f"{architecture!r} is not of space {self.name!r}")
+            raise foreign_net(architecture, self.name)
         positions, taken = self.positions, self._taken(architecture)
         if architecture.resolution != self.resolution or len(taken) != len(positions):
-            raise ValueError(f"architecture {architecture.name!r} is not of space {self.name!r}")
+            raise foreign_net(architecture, self.name)
         for index, (block, blocks) in enumerate(zip(taken, positions, strict=True)):
             if block not in blocks:
                 raise ValueError(
                     f"block {index} ({block}) of architecture {architecture.name!r} is not in space {self.name!r}"
                 )
         return tuple(positions[index].index(taken[index]) for index in self.searched)
+
+    def _outline(self) -> str:
+        searched = counted(len(self.searched), "searched block" if self.of_whole_blocks else "searched edge")
+        return f"{searched}, {self._size_text()}, {images_to_classes(self.resolution, self.in_channels, self.classes)}"
 
 
 @frozen(kw_only=True, repr=False)
@@ -305,12 +178,3 @@ class SearchSpace(PositionSpace):
 def space_name(kind: str, width_mult: float, blocks_per_stage: int, usual: int) -> str:
     """What a named space is called at a width and depth: "cifar-mbconv-0.5", with "-2" where 2 blocks are unusual."""
     return f"{kind}-{width_mult:g}" + ("" if blocks_per_stage == usual else f"-{blocks_per_stage}")
-
-
-def check_candidates(name: str, candidates: Sequence[object], *, in_cells: bool = False) -> None:
-    """Refuses a space of this name that names a candidate twice, or one that stands in cells alone."""
-    if not in_cells and any(isinstance(op, NoneSpec) for op in candidates):
-        raise ValueError(f"space {name!r} has the candidate none, which stands at edges of cells alone")
-    names = list(map(str, candidates))
-    if len(set(candidates)) != len(candidates) or len(set(names)) != len(names):
-        raise ValueError(f"space {name!r} names a candidate twice: {', '.join(names)}")

@@ -8,12 +8,14 @@ from typing import cast
 from attrs import evolve, field, frozen
 from attrs.validators import deep_iterable, min_len
 
+from pnas_ops.data.architecture import Architecture, check_chain
+from pnas_ops.data.base_space import Row, check_candidates
 from pnas_ops.data.block_parts import block_parts
 from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_space import CellSpace
 from pnas_ops.data.network_space import NetworkSpace
 from pnas_ops.data.ranges import POSITIVE_INTEGER
-from pnas_ops.data.space import Architecture, PositionSpace, Row, SearchSpace, check_candidates, check_chain
+from pnas_ops.data.space import PositionSpace, SearchSpace
 from pnas_ops.data.specs import EdgeSpec, IdentitySpec, TreeBlockSpec
 from pnas_ops.data.tree_texts import edge_name
 

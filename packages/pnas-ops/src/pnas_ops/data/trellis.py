@@ -8,13 +8,13 @@ import torch
 from attrs import evolve, field, frozen
 from attrs.validators import min_len
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.blocks import BlockSpec
-from pnas_ops.data.choice_space import ChoiceSpace, as_shares
+from pnas_ops.data.choice_space import ChoiceSpace, as_shares, foreign_net, random_changes
 from pnas_ops.data.cost_terms import CostTerm
 from pnas_ops.data.listings import counted, images_to_classes, shortened
 from pnas_ops.data.ranges import POSITIVE_INTEGER
 from pnas_ops.data.sizes import trellis_paths
-from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import OpSpec, UpsampleSpec
 
 _UPSAMPLE = UpsampleSpec(mode="bilinear", factor=2)
@@ -107,8 +107,7 @@ class TrellisSpace(ChoiceSpace[Architecture]):
                     return tuple(levels)
             except ValueError:  # it is no path
                 pass
-        name = architecture.name if isinstance(architecture, Architecture) else repr(architecture)
-        raise ValueError(f"architecture {name!r} is not of space {self.name!r}")
+        raise foreign_net(architecture, self.name)
 
     def sample_choices(self, generator: torch.Generator) -> tuple[int, ...]:
         """The levels of a random path, each path being equally probable.
@@ -135,10 +134,8 @@ class TrellisSpace(ChoiceSpace[Architecture]):
         Raises:
             ValueError: for a net of another space, or another probability.
         """
-        if not 0 <= probability <= 1:
-            raise ValueError(f"the probability of a mutation is between 0 and 1, got {probability}")
         path = [*self.choices(net)]
-        changes = (torch.rand(self.layers, dtype=torch.float64, generator=generator) < probability).tolist()
+        changes = random_changes(self.layers, probability, generator)
         for layer in range(1, self.layers):
             others = [level for level in self._permitted(path, layer) if level != path[layer]]
             if changes[layer] and others:

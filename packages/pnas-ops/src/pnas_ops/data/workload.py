@@ -5,13 +5,13 @@ from typing import overload
 
 from attrs import evolve, field, frozen
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.block_parts import placed_parts
 from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_space import CellSpace
 from pnas_ops.data.cost_terms import CostTerm, HasCostTerms
 from pnas_ops.data.module_space import ModuleArchitecture, ModuleSpace, ModuleWorkload
 from pnas_ops.data.ranges import POSITIVE_INTEGER
-from pnas_ops.data.space import Architecture
 from pnas_ops.data.tree_space import Space
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.priced_net import PricedNet
-from pnas_ops.data.space import Architecture
 from pnas_ops.drawing.blocks import blocks_panel
 from pnas_ops.drawing.captions import Look, common_device, look_of, net_title, wrapped
 from pnas_ops.drawing.cells import cells_panel

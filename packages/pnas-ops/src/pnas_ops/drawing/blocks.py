@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.priced_net import PricedNet
-from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import ClassifierSpec, MBConvSpec, OpSpec
 from pnas_ops.data.workload import Workload
 from pnas_ops.drawing.captions import priced_workloads

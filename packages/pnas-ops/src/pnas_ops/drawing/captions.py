@@ -4,9 +4,9 @@ import textwrap
 from collections.abc import Sequence
 from typing import Literal
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.cells import CellStackSpec
 from pnas_ops.data.priced_net import PricedNet
-from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import TreeBlockSpec
 from pnas_ops.data.workload import Workload, workloads
 

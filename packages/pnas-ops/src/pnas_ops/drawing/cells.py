@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.cell_operations import NoneSpec
 from pnas_ops.data.cells import CellKind, CellSpec, CellStackSpec, placed_cells
 from pnas_ops.data.listings import counted
 from pnas_ops.data.priced_net import PricedNet
-from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import CellOpSpec, IdentitySpec, PoolSpec
 from pnas_ops.data.tree_texts import edge_name
 from pnas_ops.drawing.captions import priced_workloads

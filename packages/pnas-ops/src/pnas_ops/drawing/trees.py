@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.priced_net import PricedNet
-from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import EdgeSpec, IdentitySpec, PoolSpec, TreeBlockSpec
 from pnas_ops.data.tree_texts import edge_name, half_edges
 from pnas_ops.data.workload import Workload

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from attrs import field, frozen
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.choice_space import ChoiceSpace
 from pnas_ops.data.errors import PnasError
 from pnas_ops.data.listings import shortened
-from pnas_ops.data.space import Architecture
 from pnas_ops.exploring.protocols import Choices, Judgement
 from pnas_ops.files.atomic import FilePath
 

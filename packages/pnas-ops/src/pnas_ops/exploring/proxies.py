@@ -8,8 +8,8 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.errors import PnasError
-from pnas_ops.data.space import Architecture
 from pnas_ops.exploring.protocols import Judgement
 from pnas_ops.modules.build import build_network
 

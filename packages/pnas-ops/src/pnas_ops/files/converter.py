@@ -8,9 +8,10 @@ from cattrs.errors import IterableValidationNote
 from cattrs.gen import make_dict_unstructure_fn, override
 from cattrs.strategies import configure_tagged_union
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.listings import shortened
 from pnas_ops.data.own_operation import OwnOperation
-from pnas_ops.data.space import Architecture, SearchSpace
+from pnas_ops.data.space import SearchSpace
 from pnas_ops.data.specs import CellOpSpec, EdgeSpec, OpSpec
 from pnas_ops.data.tree_space import Space
 from pnas_ops.data.workload import AnyNet, AnySpace, AnyWorkload, Workload

@@ -8,8 +8,8 @@ from attrs import frozen
 from torch import nn
 
 from pnas_ops.data.account import Account, AccountLine, Alive, Role, StoredDtype, value_bytes
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.liveness import MemoryStep, alive_over_time
-from pnas_ops.data.space import Architecture
 from pnas_ops.modules.build import build_network
 from pnas_ops.modules.counting import count_parameters
 from pnas_ops.modules.recording import Memory, Recorded, Recording, record

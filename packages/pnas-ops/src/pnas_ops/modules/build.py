@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import nn
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_operations import (
     FactorizedReduceSpec,
@@ -17,7 +18,6 @@ from pnas_ops.data.cell_operations import (
 )
 from pnas_ops.data.cells import CellStackSpec
 from pnas_ops.data.own_operation import OwnOperation, answer
-from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import (
     BasicBlockSpec,
     BottleneckSpec,

@@ -6,11 +6,12 @@ from functools import partial
 import torch
 from torch import nn
 
+from pnas_ops.data.base_space import Row
 from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.cell_space import CellSpace
 from pnas_ops.data.cells import CellStackSpec
 from pnas_ops.data.network_space import NetworkSpace
-from pnas_ops.data.space import Row, SearchSpace
+from pnas_ops.data.space import SearchSpace
 from pnas_ops.data.specs import MBConvSpec
 from pnas_ops.data.tree_space import Space, TreeSpace
 from pnas_ops.modules.build import build_block, build_block_op, initialize_weights

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.block_parts import block_parts
 from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.errors import in_one_line
 from pnas_ops.data.module_space import ModuleArchitecture, ModuleSpace
 from pnas_ops.data.own_operation import OperationError, OwnOperation, answer
-from pnas_ops.data.space import Architecture
 from pnas_ops.data.tree_space import Space
 from pnas_ops.data.workload import AnyNet, AnySpace, Workload, workload_parts, workloads
 from pnas_ops.files.own_operations import own_operations

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from pnas_ops.data.space import Architecture
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.workload import Workload, workloads
 from pnas_ops.modules.build import build_block, build_network
 from pnas_ops.modules.evaluating import evaluating

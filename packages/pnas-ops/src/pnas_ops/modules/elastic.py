@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.network_space import NetworkSpace
 from pnas_ops.data.network_stage import NetworkStage
-from pnas_ops.data.space import Architecture
 from pnas_ops.modules.layers import MBConv
 
 Mix = Callable[[list[nn.Module]], nn.Module]

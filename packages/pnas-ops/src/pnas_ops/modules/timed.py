@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.errors import PnasError
 from pnas_ops.data.module_space import ModuleArchitecture, ModuleWorkload
-from pnas_ops.data.space import Architecture
 from pnas_ops.data.workload import AnyNet, AnyWorkload, Workload
 from pnas_ops.modules.build import build_block, build_network
 

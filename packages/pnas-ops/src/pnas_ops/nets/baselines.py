@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Literal, get_args
 
-from pnas_ops.data.space import Architecture
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.nets.chain import Layers, net
 from pnas_ops.nets.errors import ArchitectureError, check_count, check_multiple
 from pnas_ops.nets.mobile_nets import efficientnet_b0, mnasnet_a1, mnasnet_b1, mobilenet_v2

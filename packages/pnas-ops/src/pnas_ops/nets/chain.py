@@ -5,8 +5,8 @@ from itertools import count
 
 from attrs import frozen
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.blocks import BlockSpec
-from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import ClassifierSpec, OpSpec
 from pnas_ops.nets.errors import ArchitectureError
 

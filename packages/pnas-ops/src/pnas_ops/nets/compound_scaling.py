@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from attrs import field, frozen
 
-from pnas_ops.data.space import Architecture
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.modules.counting import architecture_macs
 from pnas_ops.nets.errors import ArchitectureError
 from pnas_ops.nets.scaling import scaled

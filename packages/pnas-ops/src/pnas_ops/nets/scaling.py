@@ -10,9 +10,9 @@ from math import ceil, lcm
 
 from attrs import evolve
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.misfits import channel_unit, has_own_shortcut, resizes
-from pnas_ops.data.space import Architecture
 from pnas_ops.data.spaces import scale_width
 from pnas_ops.data.specs import ClassifierSpec, OpSpec, PoolSpec, TreeBlockSpec
 from pnas_ops.nets.chain import sized

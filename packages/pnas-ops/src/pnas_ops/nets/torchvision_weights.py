@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from pnas_ops.data.space import Architecture
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.files.serialization import FormatError
 from pnas_ops.files.weights import key_faults, layers_with_weights
 from pnas_ops.modules.build import build_network

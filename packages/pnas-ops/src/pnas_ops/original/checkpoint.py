@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pnas_ops.data.space import Architecture
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.files.atomic import FilePath
 from pnas_ops.files.serialization import FormatError
 from pnas_ops.files.weights import key_faults, layers_with_weights, read_weights

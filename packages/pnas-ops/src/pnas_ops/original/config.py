@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.blocks import BlockSpec
-from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import ClassifierSpec, ZeroSpec
 from pnas_ops.files.atomic import FilePath
 from pnas_ops.files.serialization import FormatError, from_dict, parse_json

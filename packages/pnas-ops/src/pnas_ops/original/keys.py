@@ -6,7 +6,7 @@ of a net of the original; of a net for CIFAR-10 no checkpoint was at hand.
 
 from collections.abc import Iterator
 
-from pnas_ops.data.space import Architecture
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.specs import (
     ClassifierSpec,
     ConvSpec,

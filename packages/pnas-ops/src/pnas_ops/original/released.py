@@ -9,9 +9,9 @@ References:
 
 from typing import Literal, get_args
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.blocks import BlockSpec
 from pnas_ops.data.pyramid_nets import pyramid_tree_architecture
-from pnas_ops.data.space import Architecture
 from pnas_ops.data.spaces import mbconv_candidates
 from pnas_ops.data.specs import ClassifierSpec, ConvSpec, MBConvSpec, OpSpec
 from pnas_ops.original.released_trees import released_trees

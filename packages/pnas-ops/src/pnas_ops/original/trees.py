@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from math import prod
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.blocks import BlockSpec
-from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import (
     ClassifierSpec,
     EdgeSpec,

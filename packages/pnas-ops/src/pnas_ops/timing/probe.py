@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
+from pnas_ops.data.architecture import Architecture
 from pnas_ops.data.blocks import BlockSpec
-from pnas_ops.data.space import Architecture
 from pnas_ops.data.specs import ClassifierSpec, ConvSpec, MBConvSpec
 from pnas_ops.modules.build import build_network
 
