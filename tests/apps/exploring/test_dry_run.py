@@ -135,7 +135,8 @@ def test_a_supernet_takes_its_search_before_its_first_net(run: Run) -> None:
 
 
 def test_nets_that_are_tried_keep_the_limits(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    space, tried = small_space(), []
+    space = small_space()
+    tried: list[Any] = []
     at_most = 0.5 * MACS.of(MACS.dearest(space))
 
     def trainings(nets: Sequence[Any]) -> list[TrainingTrial]:
