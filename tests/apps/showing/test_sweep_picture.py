@@ -81,8 +81,10 @@ def test_no_net_is_no_picture() -> None:
 
 def test_the_table_has_a_line_for_each_budget_on_each_device() -> None:
     console = Console(file=io.StringIO(), width=80)
-    console.print(sweep_table(AIMS))
+    first, *others = AIMS
+    slower = evolve(first, searched=evolve(first.searched, slower=2.0))
+    console.print(sweep_table([slower, *others]))
     assert isinstance(console.file, io.StringIO)
     rows = [line.split() for line in console.file.getvalue().splitlines()[-4:-1]]
-    assert rows[0] == ["tflite", "0.5000", "0.2000", "0.4700", "75.00%", "36", "k", "1.2", "M"]
+    assert rows[0] == ["tflite", "0.5000", "0.4000", "0.4700", "-14.9%", "75.00%", "36", "k", "1.2", "M"]
     assert [row[0] for row in rows] == ["tflite", "tflite", "onnxruntime"]

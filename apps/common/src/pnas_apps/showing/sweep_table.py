@@ -6,28 +6,29 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from pnas_apps.run.sweep_results import AimResult
-from pnas_apps.showing.run_tables import measured_text
+from pnas_apps.showing.run_tables import measured_text, off_by_text
 
 
 def sweep_table(aims: Sequence[AimResult]) -> Table:
-    """A line for each budget on each device."""
+    """A line for each budget on each device. Predictions are told at the speed that the machine has now."""
     table = Table(
-        title="The nets of one search",
+        title="The nets of one search (asked, predicted for now, and measured in ms)",
         title_justify="left",
         box=SIMPLE_HEAD,
         collapse_padding=True,
         pad_edge=False,
     )
     table.add_column("device", overflow="fold")
-    for heading in ("asked ms", "predicted ms", "measured ms", "accuracy", "params", "MACs"):
+    for heading in ("asked", "predicted", "measured", "off by", "accuracy", "params", "MACs"):
         table.add_column(heading, justify="right")
     for aim in aims:
         net = aim.searched
         table.add_row(
             aim.device,
             f"{aim.asked_ms:.4f}",
-            f"{net.predicted_ms:.4f}",
+            f"{net.predicted_now_ms:.4f}",
             measured_text(net.measured),
+            off_by_text(net.off_by, noisy=net.measured.noisy),
             f"{net.test_accuracy:.2%}",
             f"{net.parameters / 1e3:.0f} k",
             f"{net.macs / 1e6:.1f} M",
