@@ -64,7 +64,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
     """A short demo: its run folder, its cache, and what it printed."""
     folder = tmp_path_factory.mktemp("demo")
     arguments = command("demo", "--run-dir", folder / "run", "--cache-dir", folder / "cache", *SMALL, *SHORT, *TARGET)
-    arguments[1:3] = ["-c", "from rough_timing import timed_once\nwith timed_once(): import pnas_cifar10.__main__"]
+    program = "from rough_timing import timed_once\nfrom pnas_cifar10.__main__ import main\nwith timed_once(): main()"
+    arguments[1:3] = ["-c", program]
     # Wide enough for the folders that tests have.
     environment = os.environ | {"PYTHONPATH": str(TESTS), "COLUMNS": "200"}
     finished = subprocess.run(arguments, capture_output=True, text=True, check=False, env=environment)

@@ -19,7 +19,9 @@ CONVERTERS = ("onnx", "onnxruntime", "onnxscript", "litert_torch", "ai_edge_lite
 WITHOUT = f"""
 import sys
 sys.modules.update(dict.fromkeys({(*CONVERTERS, "jaxlib", "flatbuffers", "tensorflow", "tflite_runtime")!r}))
-import pnas_cifar10.__main__
+from pnas_cifar10.__main__ import main
+
+main()
 """
 SPACE = cifar_mbconv_space(0.25, blocks_per_stage=1, classes=2)
 SHORT = [
