@@ -134,6 +134,14 @@ def test_a_supernet_takes_its_search_before_its_first_net(run: Run) -> None:
     assert (explore.memory_bytes, explore.disk_bytes) == (3e6, 5e6)
 
 
+def test_the_search_of_a_supernet_counts_once_as_effort(run: Run) -> None:
+    # 3 epochs of 5 batches of 8 images, and a third of 100 times 7 batches, in passes over 60 images.
+    asking = (3 * 5 * 8 + 100 * 7 * 8 // 3) / 60
+    settings = evolve(SETTINGS, strategy="one-shot", effort=asking + 2.5 * PASSES)
+    explore, *_ = reckoned(run, settings).steps
+    assert explore.what.endswith(f"; then {3 + 3} nets judged by scratch")
+
+
 def test_nets_that_are_tried_keep_the_limits(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     space = small_space()
     tried: list[Any] = []
