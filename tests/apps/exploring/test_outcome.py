@@ -87,6 +87,10 @@ def test_the_page_tells_what_it_took_and_claims_nothing_that_was_not_run() -> No
     assert "random nets beside: 1 judged, 0.5 passes over the training images, best 20.0%" in beside
     assert "one exploration each: which of the two is better in general, it does not show" in beside
     assert "front" not in beside
+    other = net(99, 0.2, group="random")
+    for count, is_told in ((10, True), (11, False)):
+        of_tpe = evolve(explored(*(net(number, 0.5) for number in range(count)), other), strategy="tpe")
+        assert ("tpe has drawn all its nets at random, to learn from: give more --nets" in printed(of_tpe)) == is_told
     timed = evolve(explored(evolve(nets[0], costs={"latency": 0.25})), judge="naswot")
     limit = Limit(metric=evolve(MACS, name="latency", unit="ms"), at_most=0.3)
     told = printed(timed, limit)

@@ -142,7 +142,9 @@ def _asking(exploration: Exploration) -> _Asking | None:
     trial, epochs = tried_search(run, to_be_tried), config.warmup_epochs + config.epochs
     judged = min(judged_by_strategy(name, run.preset), run.task.space.size())
     by_weights_s = judged * batches_by_weights(run) * trial.pace.weights_s / FORWARD
-    what = f"a supernet for {epochs} epochs of {steps} steps" + (f", {done} of them done" if done else "")
+    what = f"a supernet for {counted(epochs, 'epoch')} of {counted(steps, 'step')}"
+    if done:
+        what += f", {done} of them done"
     return _Asking(
         what=f"{what}, up to {counted(judged, 'net')} judged by its weights" if judged else what,
         seconds=trial.pace.search_s(config, steps, done=done) + by_weights_s,

@@ -1,5 +1,6 @@
 """Judging a net by what a predictor has learned of the nets of another exploration."""
 
+from math import sqrt
 from operator import ge
 from pathlib import Path
 
@@ -42,13 +43,17 @@ def predictor_judge(path: Path, run: Run) -> AccuracyPredictor:
 
 
 def predictor_line(judge: AccuracyPredictor) -> str:
-    """How much a predictor has learned from, and how well it ranks what it has not."""
+    """How much a predictor has learned from, how well it ranks what it has not, and whether that says anything."""
     known = judge.rank_correlation
     told = "is not known, since they are all alike" if known is None else f"is {known:.2f}"
-    return (
+    line = (
         f"  the predictor has learned from {judge.learned} nets; its rank correlation on {judge.held_out} others, "
         f"which it has not seen, {told}"
     )
+    # The standard error of a rank correlation where there is none.
+    if known is None or known < 2 / sqrt(judge.held_out - 1):
+        line += ": that it guesses better than chance is not shown; let it learn from an exploration of more nets"
+    return line
 
 
 def _is_of(space: AnySpace, net: JudgedNet) -> bool:

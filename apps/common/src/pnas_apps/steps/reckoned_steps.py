@@ -102,7 +102,7 @@ def search_step(run: Run, goals: Sequence[Goal], trial: SearchTrial) -> Reckoned
     batches, epochs = max(1, len(weights) // run.preset.batch_size), config.warmup_epochs + config.epochs
     done = min(epochs, epochs_done(folder.history)) if has_checkpoint(folder.search_checkpoint) else 0
     seconds = trial.pace.search_s(config, batches, done=done, aims=len(goals))
-    what = f"{epochs} epochs of {batches} steps" + (f", {done} of them done" if done else "")
+    what = f"{counted(epochs, 'epoch')} of {counted(batches, 'step')}" + (f", {done} of them done" if done else "")
     landing = [goal for goal in goals if not goal.run.folder.landing.exists()]
     if judged := min(run.preset.judged_nets, run.task.space.size()) * len(landing):
         seconds += judged * batches_by_weights(run) * trial.pace.weights_s / FORWARD
@@ -132,7 +132,8 @@ def train_step(goals: Sequence[Learner]) -> ReckonedStep:
         if not folder.weights.exists():
             epochs = max(0, config.epochs - epochs_done(folder.history))
             seconds, left = seconds + goal.training.training_s(epochs, *goal.batches), left + 1
-    what = f"{counted(left, 'net')} for {config.epochs} epochs of {goals[0].batches[0]} steps" if left else "is done"
+    each = f"{counted(config.epochs, 'epoch')} of {counted(goals[0].batches[0], 'step')}"
+    what = f"{counted(left, 'net')} for {each}" if left else "is done"
     return ReckonedStep(
         name="train",
         what=what,

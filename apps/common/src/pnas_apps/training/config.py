@@ -54,7 +54,7 @@ class TrainConfig:
         if self.warmup_epochs > self.epochs:
             raise ValueError(
                 f"'warmup_epochs' are the first of the 'epochs', and there cannot be more of them: "
-                f"{self.warmup_epochs} of {self.epochs}"
+                f"{self.warmup_epochs} of {self.epochs}, give at most {self.epochs}"
             )
 
     def lr_at(self, epoch: float) -> float:
