@@ -103,9 +103,7 @@ def _efforts(explored: Explored) -> list[str]:
     elif explored.of("random"):
         lines.append("one exploration each: which of the two is better in general, it does not show")
         if len(explored.of("searched")) <= RANDOM_AT_FIRST.get(explored.strategy, 0):
-            lines.append(
-                f"{explored.strategy} has drawn all of its nets at random, to learn from them: give more --nets"
-            )
+            lines.append(f"{explored.strategy} has drawn all its nets at random, to learn from: give more --nets")
     return lines
 
 
