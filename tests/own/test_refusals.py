@@ -18,6 +18,25 @@ from pnas_own.cli import main
 KNOWING = TINY.replace("make(classes)", "make()").replace("8, classes", "8, 2")
 """The tiny net, that knows how many classes it has."""
 
+EXTRA_STATE = (
+    TINY.replace("nn.ReLU(inplace=True)", "Counting()", 1)
+    + """
+class Counting(nn.ReLU):
+    def get_extra_state(self):
+        return {"calls": 1}
+    def set_extra_state(self, state):
+        pass
+"""
+)
+COMPLEX = (
+    KNOWING.replace("return nn", "net = nn")
+    + """
+    import torch
+    net.register_buffer("turn", torch.zeros(3, dtype=torch.complex64))
+    return net
+"""
+)
+
 LOADING = (
     KNOWING
     + """
@@ -111,6 +130,11 @@ def test_a_name_without_a_function_and_a_file_that_is_not_there(run: Run, tmp_pa
             TINY.replace("make(classes)", "make()").replace("8, classes", "8, 5"),
             r"gives \(2, 5\), not 2 logits an image, .*: let make take the number of classes, or give loss",
         ),
+        (
+            EXTRA_STATE,
+            r"keeps a dict as 2\._extra_state, where files of weights hold real numbers alone: let it keep tensors",
+        ),
+        (COMPLEX, r"keeps torch\.complex64 as turn, where files of weights hold real numbers alone"),
         (TINY + "rule = 1\n", r"rule is a int, and has to be a function"),
         (TINY + "def rule(path, module, inputs):\n    return None\n", r"rule returned no candidate for any module"),
         (TINY + "def rule(path, module, inputs):\n    return 1 / 0\n", r"rule raised ZeroDivisionError"),

@@ -10,7 +10,7 @@ from command_line import assert_refused
 from pnas_apps.cli import file_commands
 from pnas_apps.ground.errors import UserError
 from pnas_cifar10.cli import main
-from pnas_ops import DeviceInfo, Measurement
+from pnas_ops import DeviceInfo, FormatError, Measurement
 
 
 class OneMillisecond:
@@ -70,3 +70,16 @@ def test_files_whose_runtime_is_not_here_are_left_out_and_told(
     assert "(tflite 1" in printed
     here.clear()
     assert_refused(CliRunner().invoke(main, ["bench", str(bundle)]), "device 'tflite' cannot be used: it is not inst")
+
+
+@pytest.mark.usefixtures("here")
+def test_a_damaged_file_is_told_before_any_is_timed(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def check(file: Path) -> None:
+        if file.suffix == ".onnx":
+            raise FormatError(f"{file} has changed since it was written")
+
+    monkeypatch.setattr(file_commands.Bundle, "check_file", check)
+    assert_refused(CliRunner().invoke(main, ["bench", str(bundle)]), "model.onnx has changed since it was written")
+    assert "model.tflite" not in capfd.readouterr().out

@@ -27,8 +27,9 @@ def check_net(network: nn.Module, data: Data, given: Given, preset: OwnPreset) -
     Raises:
         UserError: for a net that does not take the images, or gives something else in training than in evaluation, a
             loss or a score that does not take what it gives, what is not finite of all these, labels that are no
-            classes of the net, and options of the training that are not for this net.
+            classes of the net, options of the training that are not for this net, and a state that no file can hold.
     """
+    _check_state(network, given)
     tried = copy.deepcopy(network)
     pixels, targets = next(iter(data.test()))
     device = next(tried.parameters()).device
@@ -82,6 +83,16 @@ def _outputs(net: nn.Module, images: Tensor, given: Given) -> Any:
             "at its weights"
         )
     return outputs
+
+
+def _check_state(network: nn.Module, given: Given) -> None:
+    for name, kept in network.state_dict().items():
+        if not isinstance(kept, Tensor) or kept.is_complex():
+            what = kept.dtype if isinstance(kept, Tensor) else f"a {type(kept).__name__}"
+            raise UserError(
+                f"the net that {given.name} of {given.path} makes keeps {what} as {name}, where files of weights hold "
+                "real numbers alone: let it keep tensors of such, and no extra state"
+            )
 
 
 def _structure(outputs: Any) -> str:

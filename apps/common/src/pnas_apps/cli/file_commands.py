@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from pnas_apps.devices.device_names import parse_device
@@ -156,15 +157,15 @@ def bench_files(paths: Sequence[Path], device: str | None, *, threads: int, cach
         timed = [(one, [file for path in paths for file in _files(path, one.suffix)])]
     else:
         timed = _timed_here(paths, parse, reporter)
-    for one, files in timed:
-        try:
-            for file in files:
-                Bundle.check_file(file)
+    try:
+        for file in chain.from_iterable(files for _, files in timed):
+            Bundle.check_file(file)
+        for one, files in timed:
             with reporter.phases() as progress:
                 measured = one.measure_files(files, progress=progress)
-        except ValueError as error:
-            raise UserError(str(error)) from error
-        reporter.console.print(timing_table(measured, one.info))
+            reporter.console.print(timing_table(measured, one.info))
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def _file_device(name: str, *, threads: int, cache: Cache) -> FileDevice:
