@@ -19,7 +19,9 @@ def test_two_processes_do_the_parts_in_turn_and_neither_loses_patience(tmp_path:
         assert second[number] == [SQUARES, [*range(1, 18, 2)]]
     assert first[1] == ["ValueError no square of 4", [0, 2]]
     assert second[1] == ["SystemExit 1", [1, 3, 5]]
+    assert first[3] == ["ValueError no square of 4", [0, 2]]
+    assert second[3] == ["ValueError no square of 5", [1, 3]]
 
 
 def test_one_process_does_all_of_them() -> None:
-    assert outcome(ALONE, fails_at=19) == (SQUARES, [*range(19)])
+    assert outcome(ALONE, fails_at=(19,)) == (SQUARES, [*range(19)])

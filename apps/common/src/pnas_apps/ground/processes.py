@@ -123,8 +123,9 @@ class Processes:
             if self.rank < len(parts):
                 own = do(parts[self.rank])
         except Exception:
-            if self.is_first:  # the others hand in theirs before they hear of it
-                self._gathered(None)
+            if self.is_first:  # the others hand in theirs before they hear of it, unless they have failed, too
+                with suppress(LostProcessError):
+                    self._gathered(None)
             raise
         return self._gathered(own)[: len(parts)]
 
