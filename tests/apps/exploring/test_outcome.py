@@ -159,8 +159,13 @@ def test_the_picture_has_a_curve_of_each_and_the_front() -> None:
     assert [float(number) for number in np.asarray(untrained.lines[0].get_xdata())] == [1, 2, 3, 4, 5]
     (alone,) = draw_exploration(explored(*nets[:5]), value_name="accuracy").axes
     assert len(alone.lines) == 1
-    assert alone.get_title(loc="left") == "best accuracy (1 of 5 nets lies below the picture)"
+    assert alone.get_title(loc="left") == "best accuracy; dots: each net (1 of 5 nets lies below the picture)"
     assert sum(net.value < alone.get_ylim()[0] for net in nets[:5]) == 1
+    poor = [net(number, 0.1 * number, group="random") for number in range(3)]
+    (beside,) = draw_exploration(
+        explored(*(net(number, 0.9) for number in range(9)), *poor), value_name="accuracy"
+    ).axes
+    assert beside.get_ylim()[0] < 0.1  # where the curve of the random ones begins
     (whole,) = draw_exploration(explored(*nets[:3]), value_name="accuracy").axes
-    assert whole.get_title(loc="left") == "best accuracy"
+    assert whole.get_title(loc="left") == "best accuracy; dots: each net"
     assert whole.get_ylim()[0] <= min(net.value for net in nets[:3])

@@ -42,14 +42,16 @@ def _draw_best(axes: "Axes", explored: Explored, value_name: str) -> None:
     searched, random = explored.of("searched"), explored.of("random")
     # Where judging takes none, all nets of a supernet would stand at what its search took.
     by_effort = all(net.epochs for net in explored.nets)
-    _curve(axes, searched, best_so_far(searched), by_effort, _SEARCHED, f"{explored.strategy}, best so far")
+    best, expected = best_so_far(searched), expected_best(random)
+    _curve(axes, searched, best, by_effort, _SEARCHED, f"{explored.strategy}, best so far")
     if random:
         label = f"random search, best so far: mean over all orders of its {counted(len(random), 'net')}"
-        _curve(axes, random, expected_best(random), by_effort, _RANDOM, label)
+        _curve(axes, random, expected, by_effort, _RANDOM, label)
     values = sorted(net.value for net in explored.nets)
-    bottom = values[len(values) // 4]
+    # All of the curves, and most of the nets.
+    bottom = min(values[len(values) // 4], *(value for _, value in (*best[:1], *expected[:1])))
     bottom -= 0.05 * (values[-1] - bottom)
-    title = f"best {value_name}"
+    title = f"best {value_name}; dots: each net"
     if below := sum(value < bottom for value in values):
         axes.set_ylim(bottom=bottom)
         title += f" ({below} of {len(values)} nets {'lies' if below == 1 else 'lie'} below the picture)"
