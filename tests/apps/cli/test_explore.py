@@ -122,7 +122,7 @@ def test_a_dry_run_tells_what_would_be_judged_and_leaves_nothing(
         (["--judge", "predictor"], "--judge predictor needs something to judge by: name it with --accuracies"),
         (["--judge", "predictor", "--accuracies", __file__], r"test_explore.py is no exploration \(not JSON"),
         (["--judge", "inherited"], "--judge inherited needs something to judge by: name it with --from"),
-        (["--train-warmup-epochs", "2"], "--train-warmup-epochs are the first of the --train-epochs, and .*: 2 of 1$"),
+        (["--train-warmup-epochs", "2"], "--train-warmup-epochs are the first of the .*: 2 of 1, give at most 1$"),
         (["--judge", "inherited", "--from", "nowhere"], "nowhere holds no run"),
         (["--accuracies", __file__], "--accuracies is for --judge table or predictor, not for scratch: leave it out"),
         (["--judge", "table", "--accuracies", "no.csv"], r"no.csv cannot be read \(No such file or directory\)"),
