@@ -130,7 +130,7 @@ def work_in_processes(
             ended = [number for number, (process, _) in started.items() if not process.is_alive()]
             for number in ended:
                 process, connection = started.pop(number)
-                with suppress(EOFError):
+                with suppress(EOFError, ConnectionResetError):  # the latter of one that was killed before it read
                     raise UserError(connection.recv())
                 if process.exitcode:
                     died += 1
