@@ -140,6 +140,17 @@ def test_nets_are_judged_once_for_all_attempts_of_a_landing_and_told(
     assert [line for line in lines if "random nets" in line] == [f"  5 random nets near the limits put {right}"]
 
 
+def test_judged_nets_that_differ_by_chance_are_said_to_leave_a_guess(
+    make_run: MakeRun, space: SearchSpace, preset: ImagePreset
+) -> None:
+    run = make_run("run", preset=preset)
+    told = random_nets(run, SuperNet(space, generator=run.generator("supernet"))).told
+    assert told([0.4, 0.5, 0.6]).endswith(
+        "right, no further apart than equal nets may be: the choice is a guess until there are more images"
+    )
+    assert told([0.0, 0.5, 1.0]).endswith("right")
+
+
 def test_a_single_net_is_better_than_none_and_leaves_the_most_probable_net(
     make_run: MakeRun, space: SearchSpace, preset: ImagePreset, judged: list[Choices]
 ) -> None:

@@ -50,7 +50,10 @@ def test_gates_that_stayed_undecided_are_told_with_what_to_change(best: float, i
 
 @pytest.mark.parametrize(
     ("expected_ms", "said"),
-    [(1.2, "ended 20% above its target: its nets are expected to take 1.2000 ms"), (0.8, "ended 20% below its target")],
+    [
+        (1.2, "20% above its target: its nets are expected to take 1.2000 ms, so that it learned about slower nets"),
+        (0.8, "20% below its target: its nets are expected to take 0.8000 ms, so that it learned about faster nets"),
+    ],
 )
 def test_an_expectation_far_from_the_target_is_told(expected_ms: float, said: str) -> None:
     (remark,) = search_remarks([record(0.1)], [1.0, expected_ms], 1.0, by_gates=True)

@@ -5,7 +5,7 @@ from math import sqrt
 import pytest
 import torch
 
-from pnas_apps.training.judging import no_better_line, standard_error
+from pnas_apps.training.judging import differ_beyond_chance, no_better_line, standard_error
 
 
 def test_the_standard_error_is_that_of_many_draws() -> None:
@@ -42,3 +42,23 @@ def test_images_without_a_class_are_left_out() -> None:
     assert line is not None
     assert "right for 50.0% of the 10 test images: the net is for 50.0%" in line
     assert no_better_line(0.0, ignored) is None
+
+
+def test_equal_nets_seldom_differ_beyond_chance_and_unequal_ones_mostly_do() -> None:
+    generator = torch.Generator().manual_seed(0)
+
+    def told(*shares: float) -> float:
+        """How often it is told of draws of 200 images each."""
+        found = 0
+        for _ in range(400):
+            draws = [float((torch.rand(200, generator=generator) < share).double().mean()) for share in shares]
+            found += differ_beyond_chance(draws, 200)
+        return found / 400
+
+    assert 0.02 < told(*[0.4] * 10) < 0.09
+    assert told(*[0.4] * 9, 0.7) > 0.95
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_nets_that_are_right_equally_often_do_not_differ(share: float) -> None:
+    assert not differ_beyond_chance([share] * 3, 10)

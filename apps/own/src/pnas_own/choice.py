@@ -28,7 +28,9 @@ def random_nets(run: OwnRun) -> RandomNets:
         ),
         count=run.preset.judged_nets,
         generator=lambda *purpose: seeded_generator(run.seed, *purpose),
-        told=lambda least, most: f"have {run.given.score_name} {shown_score(least)} to {shown_score(most)} held out",
+        told=lambda values: (
+            f"have {run.given.score_name} {shown_score(min(values))} to {shown_score(max(values))} held out"
+        ),
         folder=run.folder,
         processes=run.session.processes,
         reporter=run.session.reporter,

@@ -14,6 +14,7 @@ from pnas_apps.run.judged_nets import keep_judged, read_judged, weights_digest
 from pnas_apps.run.run import Run
 from pnas_apps.steps.saving import Saves
 from pnas_apps.steps.weights_judge import WeightsJudge, judged_by_weights
+from pnas_apps.training.judging import differ_beyond_chance
 from pnas_latency import Limit, choose_within_budget, feasible_nets, fitted_probs
 from pnas_ops import AnyNet, AnySpace, Choices, Judge, Trial, counted
 from pnas_supernet import SuperNet, tuned
@@ -29,7 +30,7 @@ class RandomNets:
         judge: by its weights.
         count: how many nets.
         generator: draws for a purpose.
-        told: in words, what the worst and the best of them got.
+        told: in words, what they got.
         folder: of the run, which keeps what they got.
         processes: of which each judges its share.
         reporter: shows progress.
@@ -41,7 +42,7 @@ class RandomNets:
     judge: Judge
     count: int
     generator: Callable[..., torch.Generator]
-    told: Callable[[float, float], str]
+    told: Callable[[Sequence[float]], str]
     folder: KeptRun[Any]
     processes: Processes
     reporter: Reporter
@@ -78,8 +79,12 @@ class RandomNets:
 def random_nets(run: Run, supernet: SuperNet) -> RandomNets:
     """Those of a run, judged on training images that the supernet's weights have not learnt on."""
 
-    def told(least: float, most: float) -> str:
-        return f"put {least:.1%} to {most:.1%} of {counted(judged_by_weights(run), 'held-out image')} right"
+    def told(values: Sequence[float]) -> str:
+        images = judged_by_weights(run)
+        line = f"put {min(values):.1%} to {max(values):.1%} of {counted(images, 'held-out image')} right"
+        if differ_beyond_chance(values, images):
+            return line
+        return f"{line}, no further apart than equal nets may be: the choice is a guess until there are more images"
 
     return RandomNets(
         space=run.task.space,
@@ -132,8 +137,7 @@ class ChoiceByWeights:
     def _judged(self, limits: Sequence[Limit]) -> list[Trial]:
         trials = self.nets.trials(limits, self.shared)
         if trials:
-            values = [trial.value for trial in trials]
-            told = self.nets.told(min(values), max(values))
+            told = self.nets.told([trial.value for trial in trials])
             self.nets.reporter.line(f"  {counted(len(trials), 'random net')} near the limits {told}")
         return trials
 

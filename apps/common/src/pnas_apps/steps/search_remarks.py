@@ -40,10 +40,11 @@ def search_remarks(
             "more often (a lower --search-arch-interval)"
         )
     if target_ms is not None and abs(last_ms / target_ms - 1) > _FAR:
-        off = f"{abs(last_ms / target_ms - 1):.0%} {'above' if last_ms > target_ms else 'below'}"
+        side, others = ("above", "slower") if last_ms > target_ms else ("below", "faster")
         remarks.append(
-            f"The search ended {off} its target: its nets are expected to take {last_ms:.4f} ms, and the one that was "
-            f"taken for {target_ms:.4f} ms is not what it was after. Search longer (--search-epochs), let the "
+            f"The search ended {abs(last_ms / target_ms - 1):.0%} {side} its target: its nets are expected to take "
+            f"{last_ms:.4f} ms, so that it learned about {others} nets than the one that was taken for "
+            f"{target_ms:.4f} ms. Search longer (--search-epochs), let the "
             "multiplier adapt faster (--objective-multiplier-rate), or ask for a latency nearer to that"
         )
     if start is not None:

@@ -1,7 +1,7 @@
 """How good a net is."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from math import sqrt
 
 import torch
@@ -52,6 +52,23 @@ def standard_error(share: float, images: int) -> float:
     more = images + 4
     p = (share * images + 2) / more
     return sqrt(p * (1 - p) / more)
+
+
+def differ_beyond_chance(shares: Sequence[float], images: int) -> bool:
+    """Whether some shares differ by more than those of equal classifiers would: a chi-squared test at 5%.
+
+    That all were judged on the same images is left out of account, which makes nets alike rather more alike.
+
+    Args:
+        shares: of images that each net is right for.
+        images: that each was judged on.
+    """
+    from scipy.stats import chi2_contingency  # heavy
+
+    right = [round(share * images) for share in shares]
+    if len({*right}) < 2:
+        return False
+    return float(chi2_contingency([right, [images - count for count in right]], correction=False).pvalue) < 0.05
 
 
 def no_better_line(found: float, labels: Tensor) -> str | None:
