@@ -64,6 +64,12 @@ def break_one_class(folder: Path) -> None:
     shutil.rmtree(folder / "red")
 
 
+def break_one_level_too_high(folder: Path) -> None:
+    folder.rename(folder.with_name("unpacked"))
+    folder.mkdir()
+    folder.with_name("unpacked").rename(folder / "photos")
+
+
 def break_class_without_images(folder: Path) -> None:
     shutil.rmtree(folder / "red")
     (folder / "red").mkdir()
@@ -77,6 +83,7 @@ def break_class_without_images(folder: Path) -> None:
         (break_archive, r"train is not a folder with sub-folders of images.*: unpack it, and name the folder$"),
         (break_empty, r"train is empty: expected sub-folders with images"),
         (break_one_class, r"train holds one class only \(blue\): a classifier needs at least two"),
+        (break_one_level_too_high, r"train holds one class only \(photos\): if its folders .* name \S+/train/photos$"),
         (
             break_class_without_images,
             r"red holds no images, but 1 other file \(1 \.txt\): add some or remove the folder",

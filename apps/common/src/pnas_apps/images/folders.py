@@ -99,7 +99,10 @@ def find_classes(folder: Path, classes: tuple[str, ...] | None) -> tuple[str, ..
     if not found:
         raise UserError(f"{folder} is empty: expected sub-folders with images, one for each class")
     if len(found) == 1:
-        raise UserError(f"{folder} holds one class only ({found[0]}): a classifier needs at least two")
+        within = folder / found[0]
+        deeper = sum(entry.is_dir() for entry in within.iterdir()) > 1
+        way_out = f"if its folders are the images', name {within}" if deeper else "a classifier needs at least two"
+        raise UserError(f"{folder} holds one class only ({found[0]}): {way_out}")
     classes = classes or found
     if set(found) != set(classes):
         missing, more = sorted({*classes} - {*found}), sorted({*found} - {*classes})
