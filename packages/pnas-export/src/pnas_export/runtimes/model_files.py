@@ -61,7 +61,7 @@ def read_onnx(path: FilePath) -> Any:
 
 
 def _check_weights_beside(path: Path, model: Any) -> None:
-    """Raises ModelFileError where a file that an ONNX model keeps weights in, as PyTorch's exporter does, is missing."""
+    """Raises ModelFileError where a file is missing that an ONNX model keeps weights in, as of PyTorch's exporter."""
     from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
     names = {ExternalDataInfo(one).location for one in model.graph.initializer if uses_external_data(one)}

@@ -66,7 +66,7 @@ class OnnxFile:
         return tuple(map(torch.cat, zip(*parts, strict=True)))
 
     def check_one_image(self) -> None:
-        """Raises ModelFileError for a file of several images at once, or of any size: no latency of it is an image's."""
+        """Raises ModelFileError for a file of several images, or of any size: no latency of it is an image's."""
         batch, *shape = self._source.shape
         if (batch not in (1, None) and not isinstance(batch, str)) or not all(isinstance(size, int) for size in shape):
             takes = ", ".join(str(size or "any") for size in self._source.shape)
