@@ -52,8 +52,8 @@ def foreign(
         helper.make_node("Conv", ["the image", "weights", "offsets"], ["values"]),
         helper.make_node("Reshape", ["values", "shape"], ["out"]),
     ]
-    ports = ("the image", ["n", 1, size, size]), ("out", ["n", *shape[1:]])
-    image, out = (helper.make_tensor_value_info(name, TensorProto.FLOAT, sizes) for name, sizes in ports)
+    image = helper.make_tensor_value_info("the image", TensorProto.FLOAT, ["n", 1, size, size])
+    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, ["n", *shape[1:]])
     initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
     graph = helper.make_graph(nodes, "foreign", [image], [out], initializers)
     model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 13)])

@@ -60,8 +60,8 @@ def test_a_uint8_file_of_a_scale_takes_floats_through_it_and_pixels_as_they_are(
     ("sizes", "said"), [(["n", 3, "side", 8], r"\(n, 3, side, 8\)"), ([4, 3, 8, 8], r"\(4, 3, 8, 8\)")]
 )
 def test_a_file_of_no_single_image_is_not_timed(sizes: list[int | str], said: str, tmp_path: Path) -> None:
-    ports = (helper.make_tensor_value_info(name, TensorProto.FLOAT, sizes) for name in ("in", "out"))
-    graph = helper.make_graph([helper.make_node("Identity", ["in"], ["out"])], "copy", *([port] for port in ports))
+    source, result = (helper.make_tensor_value_info(name, TensorProto.FLOAT, sizes) for name in ("in", "out"))
+    graph = helper.make_graph([helper.make_node("Identity", ["in"], ["out"])], "copy", [source], [result])
     path = tmp_path / "copy.onnx"
     onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 13)]), path)
     with pytest.raises(ModelFileError, match=rf"copy\.onnx takes {said}, not one image of a fixed size: export it for"):
