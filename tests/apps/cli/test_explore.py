@@ -143,6 +143,14 @@ def test_what_cannot_be_explored_is_refused_before_anything_is_there(
     assert not (folder / "run").exists()
 
 
+@pytest.mark.parametrize("judge", ["predictor", "table"])
+def test_a_file_that_cannot_be_read_is_told_before_images_are(folder: Path, judge: str) -> None:
+    (folder / "data" / "train" / "blue" / "0.png").write_bytes(b"no image")
+    wrong = folder / "wrong.json"
+    wrong.write_text("no accuracies\n")
+    assert_refused(explore(folder, "run", *TINY, "--judge", judge, "--accuracies", wrong), "wrong.json")
+
+
 def test_nets_are_judged_by_the_weights_of_a_search(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     space = cifar_mbconv_space(0.25, blocks_per_stage=1, classes=2, resolution=16)
     monkeypatch.setattr("pnas_apps.steps.search.land_run", _stop)

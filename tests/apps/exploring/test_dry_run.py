@@ -119,8 +119,17 @@ def test_what_is_judged_is_not_reckoned_again_and_another_trains_the_best_of_its
     assert (explore.what, train.name) == ("4 nets judged by scratch, besides 4 that are", "train")
     (run.folder.path / "explorer.txt").write_text("another")
     assert [step.name for step in reckoned(run, SETTINGS).steps] == ["explore"]
-    done, *_ = reckoned(run, evolve(SETTINGS, nets=4, random_nets=0)).steps
+
+
+def test_where_all_is_judged_nothing_is_tried(run: Run, threads: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    run.folder.path.mkdir()
+    settings = evolve(SETTINGS, strategy="one-shot", judge="synflow", nets=4, random_nets=0)
+    judged(known_exploration(run, settings, resources()), worker_name(explorer_name(run.folder), 1), 4)
+    for name in ("tried_search", "_judged_s"):
+        monkeypatch.setattr(module, name, lambda *_: pytest.fail("something is tried"))
+    (done,) = reckoned(run, settings).steps
     assert (done.what, done.seconds) == ("is done", 0.0)
+    assert not threads
 
 
 def test_a_supernet_takes_its_search_before_its_first_net(run: Run) -> None:

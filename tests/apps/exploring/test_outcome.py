@@ -82,6 +82,7 @@ def test_the_page_tells_what_it_took_and_claims_nothing_that_was_not_run() -> No
     alone = printed(explored(*nets))
     assert "The best nets by accuracy, within macs of 60,000,000" in alone
     assert "evolution: 5 judged, 2.5 passes over the training images, best 90.0%" in alone
+    assert "evolution: 2 judged, 1 pass over the training images" in printed(explored(*nets[:2]))
     assert "no random nets were judged beside: whether the strategy was worth its effort is not shown" in alone
     beside = printed(explored(*nets, net(5, 0.2, group="random")))
     assert "random nets beside: 1 judged, 0.5 passes over the training images, best 20.0%" in beside

@@ -4,26 +4,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import pytest
 import torch
+from onnx import TensorProto, helper
 
-from pnas_export import OnnxRuntime
+from pnas_export import ModelFileError, OnnxRuntime, measure_files
 from pnas_export.runtimes.tflite_runtimes import TFLiteFile
 
 
-class Int8Copy:
+class IntegerCopy:
     """An interpreter of a file that hands on its input, with a scale and a zero point of its own at each end."""
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: type = np.int8) -> None:
+        self.dtype = dtype
         self.fed: list[int] = []
 
     def get_input_details(self) -> list[dict[str, Any]]:
-        return [{"shape": np.array([1, 1, 1, 1]), "dtype": np.int8, "quantization": (0.5, 3), "index": 0}]
+        return [{"shape": np.array([1, 1, 1, 1]), "dtype": self.dtype, "quantization": (0.5, 3), "index": 0}]
 
     def get_output_details(self) -> list[dict[str, Any]]:
         return [{"quantization": (0.25, -2), "index": 1}]
 
     def set_tensor(self, index: int, value: Any) -> None:
-        assert (index, value.dtype) == (0, np.int8)
+        assert (index, value.dtype) == (0, self.dtype)
         self.fed.append(int(value.item()))
 
     def invoke(self) -> None:
@@ -31,16 +35,37 @@ class Int8Copy:
 
     def get_tensor(self, index: int) -> Any:
         assert index == 1
-        return np.array([[self.fed[-1]]], np.int8)
+        return np.array([[self.fed[-1]]], self.dtype)
 
 
 def test_images_and_logits_of_an_int8_file_go_through_its_scales() -> None:
-    interpreter = Int8Copy()
+    interpreter = IntegerCopy()
     images = torch.tensor([-100.0, -0.26, -0.24, 0.0, 0.74, 0.76, 100.0])[:, None, None, None]
     logits = TFLiteFile(interpreter, "copy.tflite")(images)
     # x / 0.5 rounded to the nearest, + 3, within int8.
     assert interpreter.fed == [-128, 2, 3, 3, 4, 5, 127]
     assert logits.flatten().tolist() == [(value + 2) * 0.25 for value in interpreter.fed]
+
+
+def test_a_uint8_file_of_a_scale_takes_floats_through_it_and_pixels_as_they_are() -> None:
+    interpreter = IntegerCopy(np.uint8)
+    file = TFLiteFile(interpreter, "copy.tflite")
+    file(torch.tensor([-100.0, 0.26, 100.0, 200.0])[:, None, None, None])
+    assert interpreter.fed == [0, 4, 203, 255]
+    file(torch.tensor([7, 250], dtype=torch.uint8)[:, None, None, None])
+    assert interpreter.fed[4:] == [7, 250]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"), [(["n", 3, "side", 8], r"\(n, 3, side, 8\)"), ([4, 3, 8, 8], r"\(4, 3, 8, 8\)")]
+)
+def test_a_file_of_no_single_image_is_not_timed(sizes: list[int | str], said: str, tmp_path: Path) -> None:
+    source, result = (helper.make_tensor_value_info(name, TensorProto.FLOAT, sizes) for name in ("in", "out"))
+    graph = helper.make_graph([helper.make_node("Identity", ["in"], ["out"])], "copy", [source], [result])
+    path = tmp_path / "copy.onnx"
+    onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 13)]), path)
+    with pytest.raises(ModelFileError, match=rf"copy\.onnx takes {said}, not one image of a fixed size: export it for"):
+        measure_files({"copy": (OnnxRuntime(), path)})
 
 
 def test_threads_reach_onnxruntime(onnx_path: Path) -> None:

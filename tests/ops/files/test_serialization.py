@@ -249,3 +249,16 @@ def test_a_number_that_is_not_finite_is_not_written(tmp_path: Path) -> None:
 @frozen
 class Odd:
     value: float
+
+
+@frozen
+class Nothing:
+    """Holds a list that is always empty."""
+
+    values: tuple[()] = ()
+
+
+def test_a_list_that_is_to_be_empty_says_so() -> None:
+    assert from_json(to_json(Nothing()), Nothing) == Nothing()
+    with pytest.raises(ValueError, match=r"needs a list of 0, got \[1\]"):
+        from_json(to_json(Nothing()).replace("[]", "[1]"), Nothing)

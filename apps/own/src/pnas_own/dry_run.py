@@ -114,7 +114,7 @@ def _search(run: OwnRun, *, landing_s: float) -> ReckonedStep:
     epochs = config.warmup_epochs + config.epochs
     done = min(epochs, epochs_done(run.folder.history))
     has_landed = run.folder.landing.exists()
-    what = f"{epochs} epochs of {len(batches)} steps" + (f", {done} of them done" if done else "")
+    what = f"{counted(epochs, 'epoch')} of {counted(len(batches), 'step')}" + (f", {done} of them done" if done else "")
     seconds = trial.pace.search_s(config, len(batches), done=done)
     if run.preset.judged_nets and not has_landed:
         judged = min(run.preset.judged_nets, run.space.size())

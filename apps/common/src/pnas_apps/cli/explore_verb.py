@@ -166,6 +166,7 @@ def explore_verb(app: App) -> click.Command:
         from pnas_apps.exploring.addresses import address_of
         from pnas_apps.exploring.dry_run import dry_run
         from pnas_apps.exploring.explore import Resources, check_exploration, explore
+        from pnas_apps.exploring.judges import check_accuracies
         from pnas_apps.showing.reckoned_table import reckoned_page
         from pnas_apps.steps.start import find_start
         from pnas_apps.steps.table import TableChoice
@@ -194,6 +195,8 @@ def explore_verb(app: App) -> click.Command:
             ops=options.ops,
             choice=TableChoice(path=options.table, foreign=options.foreign_table),
         )
+        if accuracies is not None:
+            check_accuracies(judge, accuracies)
         document = read_preset(preset, app.presets)
         with session.started() as started:
             if started.processes.size > 1:

@@ -5,12 +5,15 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
+from torch import Tensor
+
 from pnas_apps.devices.device_names import parse_device
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.classes import class_difference
 from pnas_apps.run.network_folder import NetworkFolder
+from pnas_apps.run.prediction import label_values
 from pnas_apps.run.run import Run
 from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.showing.file_tables import accuracy_table, proof_table, timing_table
@@ -26,6 +29,7 @@ from pnas_export import (
     FileDevice,
     Format,
     KeepFloat,
+    LoadedFile,
     Runtime,
     file_name,
     installed_runtimes,
@@ -278,9 +282,13 @@ def _file_accuracies(run: Run, path: Path, only: str | None, test: Batches) -> l
         prepare = metadata.preprocessing
         for runtime in suitable:
             model = runtime.load(path)
+
+            def values(images: Tensor, model: LoadedFile = model) -> Tensor:
+                return label_values(path, model(images), metadata.labels)
+
             batches = ((pixels if metadata.raw_pixels else prepare(pixels), labels) for pixels, labels in test)
             counted = run.reporter.counted(f"{path.name} on {runtime.name}", batches, len(test), "batches")
-            rows.append((f"{runtime.name} {runtime.version}", accuracy(model, counted)))
+            rows.append((f"{runtime.name} {runtime.version}", accuracy(values, counted)))
     except ValueError as error:
         raise UserError(str(error)) from error
     return rows

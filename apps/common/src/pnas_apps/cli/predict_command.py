@@ -13,7 +13,7 @@ from pnas_apps.ground.progress import Reporter
 from pnas_apps.images.image_file import UnreadableImageError
 from pnas_apps.photos.judged_view import JudgedView
 from pnas_apps.run.folder import SEARCHED, holds_bundle
-from pnas_apps.run.prediction import Prediction, most_probable
+from pnas_apps.run.prediction import Prediction, label_values, most_probable
 from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.showing.prediction_table import prediction_table
 from pnas_export import Bundle, Format, as_png, file_name
@@ -82,12 +82,8 @@ def predict_photos(asked: Asked, reporter: Reporter) -> None:
             continue
         if asked.save_input is not None:
             write_atomically(asked.save_input, as_png(pixels))
-        logits = model(pixels[None] if metadata.raw_pixels else metadata.preprocessing(pixels[None]))[0]
-        if tuple(logits.shape) != (len(metadata.labels),):
-            raise UserError(
-                f"{file} gives an output of shape {tuple(logits.shape)} for {len(metadata.labels)} labels: export the "
-                "net again, with one label a class"
-            )
+        given = model(pixels[None] if metadata.raw_pixels else metadata.preprocessing(pixels[None]))
+        (logits,) = label_values(file, given, metadata.labels)
         said.append(
             Prediction(
                 photo=str(photo),

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from statistics import fmean
+from typing import get_args
 
 import torch
 from attrs import frozen
@@ -50,20 +51,28 @@ def dry_run(run: Run, settings: ExplorationSettings, resources: Resources) -> Re
     known, names = look_at_study(exploration.place, exploration.fingerprint), steps_of(run, settings)
     targets = [tried_target(run, resources.choice)] if "table" in names else []
     nets = _some_nets(exploration)
-    asking = _asking(exploration) if settings.strategy in SUPERNET_STRATEGIES else None
-    with _threads_of_each(resources.workers):
-        judging = _judging(exploration, nets)
     steps = [table_step(targets)] if targets else []
-    steps.append(_explore_step(exploration, known, judging, asking, resources.workers))
+    passes, trial = _passes(exploration), None
+    if any(_left(exploration, known, group, passes, 0.0) for group in get_args(Group)):
+        asking = _asking(exploration) if settings.strategy in SUPERNET_STRATEGIES else None
+        with _threads_of_each(resources.workers):
+            judging = _judging(exploration, nets, passes)
+        trial = judging.trial if resources.workers == 1 else None
+        steps.append(_explore_step(exploration, known, judging, asking, resources.workers))
+    else:
+        steps.append(ReckonedStep(name="explore", what="is done", seconds=0.0))
     if "train" in names and _trains_here(run, known):
-        training = judging.trial if judging.trial and resources.workers == 1 else _trained(run, nets)
+        training = trial or _trained(run, nets)
         steps.append(train_step([Learner(run=run, training=training)]))
-    passes = judging.passes if settings.judge == "scratch" else None
+    told = passes if settings.judge == "scratch" else None
     return Reckoned(
         steps=tuple(steps),
         on_gpu=run.device.type == "cuda",
         measured_s=time.perf_counter() - began,
-        notes=(effort_line(settings, passes, exploration.images).strip(), range_line(run.task.space)),
+        notes=(
+            effort_line(settings, told, exploration.images).strip(),
+            range_line(run.task.space),
+        ),
         doubts=tuple(filter(None, map(target_doubt, targets))),
     )
 
@@ -104,19 +113,27 @@ def _trained(run: Run, nets: Sequence[Architecture]) -> TrainingTrial:
     )
 
 
-def _judging(exploration: Exploration, nets: Sequence[Architecture]) -> _Judging:
+def _passes(exploration: Exploration) -> float:
+    """Over the training images, that a net takes to be judged."""
     run, settings = exploration.run, exploration.settings
-    images, size = len(run.task.train), run.preset.batch_size
     match settings.judge:
         case "scratch":
-            passes = ScratchJudge(run=run, epochs=settings.judge_epochs, folder=folder_of(run, 1)).passes
+            return ScratchJudge(run=run, epochs=settings.judge_epochs, folder=folder_of(run, 1)).passes
         case "inherited":
             assert settings.weights is not None
-            passes = batches_by_weights(as_searched(run, settings.weights)) * size / FORWARD / images
+            batches = batches_by_weights(as_searched(run, settings.weights))
+            return batches * run.preset.batch_size / FORWARD / len(run.task.train)
         case _:
-            return _Judging(seconds=_judged_s(exploration, nets))
+            return 0.0
+
+
+def _judging(exploration: Exploration, nets: Sequence[Architecture], passes: float) -> _Judging:
+    run = exploration.run
+    if not passes:
+        return _Judging(seconds=_judged_s(exploration, nets))
     trial = _trained(run, nets)
-    return _Judging(seconds=passes * images / size * trial.step_s, passes=passes, trial=trial)
+    steps = passes * len(run.task.train) / run.preset.batch_size
+    return _Judging(seconds=steps * trial.step_s, passes=passes, trial=trial)
 
 
 def _judged_s(exploration: Exploration, nets: Sequence[Architecture]) -> float:
@@ -160,8 +177,6 @@ def _explore_step(
     searched = _left(exploration, known, "searched", judging.passes, 0.0 if asking is None else asking.passes)
     left = searched + _left(exploration, known, "random", judging.passes, 0.0)
     done = sum(entry.judgement is not None for entry in known.entries)
-    if not left:
-        return ReckonedStep(name="explore", what="is done", seconds=0.0)
     what = f"{counted(left, 'net')} judged by {settings.judge}" + (f", besides {done} that are" if done else "")
     seconds = judging.seconds * math.ceil(left / _at_once(run, workers))
     memories = [] if judging.trial is None else [workers * judging.trial.memory_bytes]

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from pnas_apps.exploring.inherited_judge import as_searched, inherited_judge
-from pnas_apps.exploring.predictor_judge import predictor_judge
+from pnas_apps.exploring.predictor_judge import predictor_judge, read_nets
 from pnas_apps.exploring.scratch_judge import ScratchJudge
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.exploration_settings import ExplorationSettings, JudgeName
@@ -92,6 +92,18 @@ def make_judge(
             return synflow_judge()
 
 
+def check_accuracies(judge: JudgeName, path: Path) -> None:
+    """Refuses a file that a judge cannot read, before there are images and a space.
+
+    Raises:
+        UserError, PnasError: as `make_judge`, but for what is of another space.
+    """
+    if judge == "predictor":
+        read_nets(path)
+    else:
+        _read_table(path)
+
+
 def table_judge(path: Path, space: Space) -> TableJudge:
     """The judge that looks up the nets of a space.
 
@@ -99,10 +111,7 @@ def table_judge(path: Path, space: Space) -> TableJudge:
         UserError: for a file that is not there, and for a table that lacks nets of the space, or is of others.
         AccuracyTableError: for a file that is none.
     """
-    try:
-        table = read_nas_bench_macro(path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): name a table with --accuracies") from None
+    table = _read_table(path)
     if (known := table.known(space)) < space.size():
         way_out = "take the file as it was published" if known else "search the --space that it is of"
         raise UserError(
@@ -111,6 +120,13 @@ def table_judge(path: Path, space: Space) -> TableJudge:
         )
     _check_macs(path, table, space)
     return TableJudge(table=table, space=space)
+
+
+def _read_table(path: Path) -> AccuracyTable:
+    try:
+        return read_nas_bench_macro(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): name a table with --accuracies") from None
 
 
 def _check_naswot(space: Space) -> None:

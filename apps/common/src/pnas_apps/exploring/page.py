@@ -36,8 +36,7 @@ def effort_line(settings: ExplorationSettings, passes: float | None, images: int
     nets = settings.nets + settings.random_nets
     most = "" if settings.effort is None else f", no more of either after {settings.effort:g}"
     return (
-        f"{line}: {_passes_each(passes, nets)} passes over the training images each, {shown_passes(passes * nets)} in "
-        f"all{most}"
+        f"{line}: {_over_images(_passes_each(passes, nets))} each, {shown_passes(passes * nets)} in all{most}"
         " (a pass learns from each of them once; to look without learning counts as a third)"
     )
 
@@ -95,7 +94,7 @@ def _efforts(explored: Explored) -> list[str]:
             effort = sum(net.epochs for net in nets)
             # Of a table nothing is learned: it is what its trainings took.
             done = ", worth" if explored.judge == "table" else ","
-            spent = f"{done} {shown_passes(effort)} passes over the training images" if effort else ""
+            spent = f"{done} {passes_over_images(effort)}" if effort else ""
             best = shown_value(max(net.value for net in nets), explored.judge)
             lines.append(f"{name}: {len(nets)} judged{spent}, best {best}")
     if not explored.of("random") and explored.strategy != "random":
@@ -117,6 +116,15 @@ def _passes_each(passes: float, nets: int) -> str:
     in_all = shown_passes(passes * nets)
     digits = next((n for n in range(16) if shown_passes(round(passes, n) * nets) == in_all), 16)
     return f"{passes:,.{digits}f}"
+
+
+def passes_over_images(passes: float) -> str:
+    """As `shown_passes`, with what they are."""
+    return _over_images(shown_passes(passes))
+
+
+def _over_images(passes: str) -> str:
+    return f"{passes} pass{'' if passes == '1' else 'es'} over the training images"
 
 
 def shown_passes(passes: float) -> str:

@@ -8,8 +8,9 @@ from pnas_apps.exploring.outcome import Explored, JudgedNet
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.run import Run
 from pnas_latency import MACS, PARAMETERS
-from pnas_ops import AccuracyPredictor, AnySpace, PnasError, Trial, fit_predictor, load_json
+from pnas_ops import AccuracyPredictor, AnySpace, Choices, PnasError, Trial, counted, fit_predictor, load_json
 
+_WAY_OUT = "name the explored.json of an exploration with --accuracies"
 _LEAST_NETS = 10
 """Of which eight are learned from, and two say how well."""
 
@@ -24,22 +25,30 @@ def predictor_judge(path: Path, run: Run) -> AccuracyPredictor:
     Raises:
         UserError: for a file that is none, of nets of another space, or of too few.
     """
-    way_out = "name the explored.json of an exploration with --accuracies"
+    nets, space = read_nets(path), run.task.space
+    if not all(_is_of(space, net) for net in nets.values()):
+        raise UserError(f"{path} is of nets of another space than {space.name!r}: {_WAY_OUT} on the same one")
+    trials = [Trial(choices=net.choices, value=net.value) for net in nets.values()]
+    return fit_predictor(space, trials, run.generator("predictor"))
+
+
+def read_nets(path: Path) -> dict[Choices, JudgedNet]:
+    """The nets of another exploration, enough of them to learn from.
+
+    Raises:
+        UserError: for a file that is none, or of too few.
+    """
     try:
         nets = {net.choices: net for net in load_json(path, Explored).nets}
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): {way_out}") from None
+        raise UserError(f"{path} cannot be read ({error.strerror}): {_WAY_OUT}") from None
     except PnasError as error:
-        raise UserError(f"{path} is no exploration ({error.what.removeprefix(f'{path}: ')}): {way_out}") from None
-    space = run.task.space
-    if not all(_is_of(space, net) for net in nets.values()):
-        raise UserError(f"{path} is of nets of another space than {space.name!r}: {way_out} on the same one")
+        raise UserError(f"{path} is no exploration ({error.what.removeprefix(f'{path}: ')}): {_WAY_OUT}") from None
     if len(nets) < _LEAST_NETS:
         raise UserError(
-            f"{path} has {len(nets)} nets, of which a predictor learns little: go on there with more --nets"
+            f"{path} has {counted(len(nets), 'net')}, of which a predictor learns little: go on there with more --nets"
         )
-    trials = [Trial(choices=net.choices, value=net.value) for net in nets.values()]
-    return fit_predictor(space, trials, run.generator("predictor"))
+    return nets
 
 
 def predictor_line(judge: AccuracyPredictor) -> str:

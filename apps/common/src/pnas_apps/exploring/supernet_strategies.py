@@ -10,7 +10,7 @@ import torch
 from attrs import evolve
 from torch import Tensor
 
-from pnas_apps.exploring.page import shown_passes
+from pnas_apps.exploring.page import passes_over_images
 from pnas_apps.run.preset import Preset
 from pnas_apps.run.run import Run
 from pnas_apps.steps.choice_by_weights import fit_of_trials, random_nets
@@ -72,7 +72,7 @@ def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetS
 
     @contextmanager
     def shown() -> Iterator[Callable[[], None]]:
-        run.reporter.line(f"  the supernet of {name} takes {shown_passes(passes)} passes over the training images")
+        run.reporter.line(f"  the supernet of {name} takes {passes_over_images(passes)}")
         with run.reporter.bar("searching", (config.warmup_epochs + config.epochs) * steps, "steps") as advance:
             advance(len(search.history) * steps)
             yield advance

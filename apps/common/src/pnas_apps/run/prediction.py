@@ -1,7 +1,12 @@
 """What a file says of photos, as data."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import torch
 from attrs import frozen
+
+from pnas_apps.ground.errors import UserError
 
 
 @frozen(kw_only=True)
@@ -29,6 +34,21 @@ class Prediction:
     runtime: str
     top: tuple[Share, ...]
     logits: tuple[float, ...]
+
+
+def label_values(file: Path, values: torch.Tensor, labels: Sequence[str]) -> torch.Tensor:
+    """What a file gives first of images, as (N, labels): dimensions of one value more, such as (N, 1, 1, C), are none.
+
+    Raises:
+        UserError: for values that are not one a label.
+    """
+    shape = tuple(values.shape[1:])
+    if [size for size in shape if size > 1] != [size for size in (len(labels),) if size > 1]:
+        raise UserError(
+            f"{file} gives an output of shape {shape} for {len(labels)} labels: export the net again, "
+            "with one value a label as its first output"
+        )
+    return values.reshape(-1, len(labels))
 
 
 def most_probable(logits: torch.Tensor, labels: tuple[str, ...], count: int) -> tuple[Share, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pnas_apps.run.sweep_results import AimResult
 from pnas_apps.run.verdict import ComparedNet
-from pnas_ops import KERNEL_COLORS, new_figure
+from pnas_ops import KERNEL_COLORS, counted, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +51,7 @@ def _draw_device(axes: "Axes", aims: Sequence[AimResult]) -> None:
         [100 * net.test_accuracy for net in searched],
         ".-",
         color=_BLUE,
-        label=f"found by the sweep, {searched[0].epochs} epochs of training",
+        label=f"found by the sweep, {counted(searched[0].epochs, 'epoch')} of training",
     )
     for aim in aims:
         axes.axvline(aim.asked_ms, color=_BLUE, linewidth=0.8, linestyle=":", label="asked for")
@@ -77,10 +77,11 @@ def _draw_compared(axes: "Axes", net: ComparedNet, epochs: int) -> None:
     if net.latency_ms is None:
         return
     at = (net.latency_ms, 100 * fmean(net.accuracies))
+    trained = f"{counted(epochs, 'epoch')} from fresh weights"
     if net.kind == "searched":
-        axes.plot(*at, "o", color=_BLUE, fillstyle="none", label=f"the same, {epochs} epochs from fresh weights")
+        axes.plot(*at, "o", color=_BLUE, fillstyle="none", label=f"the same, {trained}")
         return
-    axes.plot(*at, ".", color=_GREY, label=f"others, {epochs} epochs from fresh weights")
+    axes.plot(*at, ".", color=_GREY, label=f"others, {trained}")
     if net.kind != "random":
         axes.annotate(
             net.name, at, textcoords="offset points", xytext=(-4, 4), ha="right", fontsize="small", color=_GREY

@@ -84,7 +84,7 @@ def find_verdict(run: Run, tabled: Tabled, searched: Architecture, config: Compa
     places = {(digest(net.architecture), config.epochs, seed) for seed in range(config.seeds) for net in found.nets}
     left = len(places - done.keys())
     if left < len(places):
-        passes = f"{left * config.epochs} passes over the training images"
+        passes = f"{left * config.epochs} pass{'' if left * config.epochs == 1 else 'es'} over the training images"
         run.reporter.line(f"  {left} of {len(places)} trainings are left: {passes}")
     batches = left * config.epochs * len(run.training_batches(run.task.train, "anew"))
     bar = run.reporter.bar_of_parts("training them anew", batches, "steps") if left else nullcontext(run.reporter)

@@ -68,7 +68,11 @@ def check_interval(count: int, images: int, batch_size: int, interval: int, worl
         return
     smaller = count // interval // world_size * world_size
     # A batch of one image has no statistics.
-    flags = f"--batch-size {smaller}" if smaller > 1 else f"--search-arch-interval 1 --batch-size {size}"
+    ways = [f"--batch-size {smaller}"] if smaller > 1 else []
+    shorter = max(1, count // size)
+    # With one batch an epoch the interval is 1, and the batch has to be what is there.
+    ways.append(f"--search-arch-interval {shorter}" + ("" if size == batch_size else f" --batch-size {size}"))
+    flags = " or ".join(ways)
     raise UserError(
         f"{count} of the {images} training images are for the weights in the search, and {interval * batch_size} are "
         f"needed: the architecture learns after every {interval} batches of {batch_size}: give {flags}, or add images"

@@ -51,10 +51,25 @@ def read_onnx(path: FilePath) -> Any:
     content = read_bytes(path)
     try:
         model = onnx.load_from_string(content)
-        onnx.checker.check_model(model)
+        _check_weights_beside(Path(path), model)
+        onnx.checker.check_model(str(path))  # by its path, since weights may stand in files beside it
+    except ModelFileError:
+        raise
     except (DecodeError, onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         raise _damaged(Path(path), "ONNX") from error
     return model
+
+
+def _check_weights_beside(path: Path, model: Any) -> None:
+    """Raises ModelFileError where a file is missing that an ONNX model keeps weights in, as of PyTorch's exporter."""
+    from onnx.external_data_helper import ExternalDataInfo, uses_external_data
+
+    names = {ExternalDataInfo(one).location for one in model.graph.initializer if uses_external_data(one)}
+    if missing := sorted(name for name in names if not (path.parent / name).is_file()):
+        raise ModelFileError(
+            f"{path} keeps weights in {', '.join(missing)}, which is not beside it",
+            "put it there, or export the net with external_data=False",
+        )
 
 
 def read_tflite(path: FilePath) -> Any:

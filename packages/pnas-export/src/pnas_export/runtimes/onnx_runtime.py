@@ -43,6 +43,8 @@ class OnnxFile:
             raise ModelFileError(
                 f"{name} takes {self._source.type}, not float32 or uint8 images", "export a net of images"
             )
+        if not all(one.shape for one in session.get_outputs()):
+            raise ModelFileError(f"{name} gives a number for all images together", "export a net that gives one a row")
 
     def __call__(self, images: Tensor) -> Tensor:
         """The first output, as a rule logits (N, classes), of images (N, C, H, W) on the CPU."""
@@ -51,17 +53,24 @@ class OnnxFile:
     def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
         """All outputs of images (N, C, H, W) on the CPU, each with a row an image."""
         batch, *shape = self._source.shape
-        check_images(self._name, images, tuple(shape), pixels=self._dtype == torch.uint8)
+        check_images(self._name, images, shape, pixels=self._dtype == torch.uint8)
         parts = []
         for part in torch.split(images, batch if isinstance(batch, int) else _BATCH):
             padding = batch - len(part) if isinstance(batch, int) else 0
-            feed = torch.cat([part, part.new_zeros(padding, *shape)]) if padding else part
+            feed = torch.cat([part, part.new_zeros(padding, *part.shape[1:])]) if padding else part
             try:
                 results = self._session.run(None, {self._source.name: feed.contiguous().numpy()})
             except Exception as error:  # the library's errors have no base class of their own
                 raise ModelFileError(f"{self._name} does not run: {' '.join(str(error).split())}") from error
             parts.append([torch.from_numpy(result)[: len(part)] for result in results])
         return tuple(map(torch.cat, zip(*parts, strict=True)))
+
+    def check_one_image(self) -> None:
+        """Raises ModelFileError for a file of several images, or of any size: no latency of it is an image's."""
+        batch, *shape = self._source.shape
+        if (batch not in (1, None) and not isinstance(batch, str)) or not all(isinstance(size, int) for size in shape):
+            takes = ", ".join(str(size or "any") for size in self._source.shape)
+            raise ModelFileError(f"{self._name} takes ({takes}), not one image of a fixed size", "export it for one")
 
     @property
     def _dtype(self) -> torch.dtype:
@@ -146,7 +155,7 @@ class OnnxRuntime:
                 session = onnxruntime.InferenceSession(source, options, providers=[self.execution_provider])
             except Exception as error:  # the library's errors have no base class of their own
                 name = "the model" if isinstance(model, bytes) else Path(model).name
-                reason = " ".join(str(error).split())
+                reason = " ".join(str(error).split()).rstrip(".")
                 raise ModelFileError(f"{self.name} cannot load {name}: {reason}", "export it again") from error
         if self.execution_provider not in session.get_providers():
             raise DeviceError(

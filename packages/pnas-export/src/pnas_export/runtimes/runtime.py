@@ -1,10 +1,12 @@
 """The libraries that run the exported files."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from pnas_export.runtimes.model_files import ModelFileError
 from pnas_ops import FilePath
 
 
@@ -74,10 +76,25 @@ def runtime_module(runtime: Runtime) -> str:
     return f"{runtime.module}.interpreter" if runtime.suffix == ".tflite" else runtime.module
 
 
-def check_images(file: str, images: Tensor, shape: tuple[int, ...], *, pixels: bool) -> None:
-    """Raises ValueError unless `images` are (N, *shape), and uint8 where the file takes `pixels`."""
-    if tuple(images.shape[1:]) != shape or (images.dtype == torch.uint8) != pixels:
-        kind = "uint8 pixels" if pixels else "preprocessed floats"
-        raise ValueError(
-            f"{file} takes {kind} (N, {', '.join(map(str, shape))}), got {images.dtype} {tuple(images.shape)}"
+def check_images(file: str, images: Tensor, shape: Sequence[int | str | None], *, pixels: bool) -> None:
+    """Raises ModelFileError unless `images` are (N, *shape), and uint8 where the file takes `pixels`.
+
+    Args:
+        file: its name.
+        images: what it would get.
+        shape: what it takes, without the batch, in PyTorch's order; what is no number is free.
+        pixels: whether it takes uint8.
+    """
+    given = tuple(images.shape[1:])
+    fits = len(given) == len(shape) and all(
+        not isinstance(size, int) or size == there for size, there in zip(shape, given, strict=True)
+    )
+    if not fits:
+        takes, got = (f"(N, {', '.join(str(size or 'any') for size in sizes)})" for sizes in (shape, given))
+        raise ModelFileError(
+            f"{file} takes images {takes}, these are {got}",
+            "export it for these, with the channels first in an ONNX file and last in a TFLite file",
         )
+    if (images.dtype == torch.uint8) != pixels:
+        takes, got = ("uint8 pixels", "preprocessed floats")[:: 1 if pixels else -1]
+        raise ModelFileError(f"{file} takes {takes}, got {got}", "say so in its metadata, by raw_pixels")

@@ -48,7 +48,10 @@ class TFLiteFile:
         Images go in, and come out, in the file's channel-last order.
         """
         _, height, width, channels = self._source["shape"].tolist()
-        check_images(self._name, images, (channels, height, width), pixels=self._dtype == torch.uint8)
+        # Integers of a scale are floats or, in uint8, pixels: what the caller has.
+        either = bool(self._source["quantization"][0]) and self._dtype == torch.uint8
+        pixels = images.dtype == torch.uint8 if either else self._dtype == torch.uint8
+        check_images(self._name, images, (channels, height, width), pixels=pixels)
         rows = []
         for image in _quantized(images, self._source).permute(0, 2, 3, 1).contiguous():
             try:
@@ -64,8 +67,7 @@ class TFLiteFile:
 
     @property
     def _dtype(self) -> torch.dtype:
-        dtype: torch.dtype = getattr(torch, self._source["dtype"].__name__)
-        return dtype
+        return _torch_dtype(self._source)
 
 
 @frozen
@@ -160,14 +162,20 @@ def _model_name(model: FilePath | bytes) -> str:
     return "the model" if isinstance(model, bytes) else Path(model).name
 
 
+def _torch_dtype(details: Any) -> torch.dtype:
+    dtype: torch.dtype = getattr(torch, details["dtype"].__name__)
+    return dtype
+
+
 def _quantized(images: Tensor, details: Any) -> Tensor:
-    """The images as the tensor of `details` holds them; unchanged for one without a scale."""
+    """The images as the tensor of `details` holds them; unchanged for one without a scale, as pixels are."""
     scale, zero_point = details["quantization"]
-    if not scale:
+    if not scale or images.dtype == torch.uint8:
         return images
-    limits = torch.iinfo(torch.int8)
+    dtype = _torch_dtype(details)
+    limits = torch.iinfo(dtype)
     steps: Tensor = (images / scale).round() + zero_point
-    return steps.clamp(limits.min, limits.max).to(torch.int8)
+    return steps.clamp(limits.min, limits.max).to(dtype)
 
 
 def _dequantized(values: Tensor, details: Any) -> Tensor:

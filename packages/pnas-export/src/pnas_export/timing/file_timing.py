@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
 from pnas_export.ground.scratch import scratch_folder
-from pnas_export.runtimes.onnx_runtime import OnnxRuntime
+from pnas_export.runtimes.onnx_runtime import OnnxFile, OnnxRuntime
 from pnas_export.runtimes.runtime import Runtime, runtime_module
 from pnas_export.timing.sessions import Entry, Plan, measure_in_sessions
 from pnas_ops import DeviceInfo, FilePath, Measurement, Progress, report_progress
@@ -63,10 +63,12 @@ def measure_files(
         progress: told about "measuring".
 
     Raises:
-        ValueError: naming the file that its runtime cannot load.
+        ValueError: naming the file that its runtime cannot load, or that takes no single image.
     """
     for runtime, path in files.values():
-        runtime.load(path)
+        model = runtime.load(path)
+        if isinstance(model, OnnxFile):
+            model.check_one_image()
     runtimes = list(dict.fromkeys(runtime for runtime, _ in files.values()))
     measured: dict[Key, Measurement] = {}
     for index, runtime in enumerate(runtimes):

@@ -187,7 +187,9 @@ class Files:
 
 def _turn_bytes(net: str) -> int:
     """What a run of a whole net goes through, and the other work before it."""
-    return _OTHER_WORK_BYTES + Path(net).stat().st_size
+    weights = Path(f"{net}.data")  # where PyTorch's exporter puts them
+    files = [Path(net), *([weights] if weights.is_file() else [])]
+    return _OTHER_WORK_BYTES + sum(file.stat().st_size for file in files)
 
 
 def _warm_up(calls: Sequence[Any]) -> None:

@@ -95,7 +95,7 @@ def _of_list(converter: cattrs.Converter, value: Any, cls: Any) -> tuple[Any, ..
     if not isinstance(value, list | tuple):
         raise TypeError(f"needs a list, got {shown(value)}")
     types = get_args(cls)
-    if types[-1] is Ellipsis:
+    if types[-1:] == (Ellipsis,):
         types = types[:1] * len(value)
     if len(value) != len(types):
         raise ValueError(f"needs a list of {len(types)}, got {shown(value)}")
