@@ -36,9 +36,7 @@ Choose = Callable[[Sequence[Limit]], Chosen]
 """Takes something within limits, such as a net; an InfeasibleBudgetError where no net is."""
 
 
-def pressed_limit(
-    probs: Sequence[Tensor], space: AnySpace, limits: Sequence[Limit], *, shared: Shared = None
-) -> Limit | None:
+def pressed_limit(probs: Sequence[Tensor], space: AnySpace, limits: Sequence[Limit]) -> Limit | None:
     """The limit that has held a search back: the one of which the expected cost uses the largest share, 90% or more.
 
     Such a search takes probability from dear options until the *expected* cost keeps the limit. Where the gates are
@@ -46,7 +44,7 @@ def pressed_limit(
     Limits on sums alone are looked at, and none that says itself how much a net must cost.
 
     Args:
-        probs, space, limits, shared: see `choose_within_budget`.
+        probs, space, limits: see `choose_within_budget`; blocks that share a choice change no expected sum.
 
     Returns:
         One of `limits`; None where none has held it back.
@@ -61,7 +59,7 @@ def pressed_limit(
     def used(limit: Limit) -> float:
         if limit.metric.combine != "sum" or limit.at_most <= 0 or limit.at_least is not None:
             return 0.0
-        return float(limit.metric.expected(here, space, shared=shared)) / limit.at_most
+        return float(limit.metric.expected(here, space)) / limit.at_most
 
     most = max(limits, key=used, default=None)
     return most if most is not None and used(most) >= _PRESSED else None
@@ -99,7 +97,7 @@ def narrowed_limits(
     Raises:
         InfeasibleBudgetError: where one was pressed, and no net is within the limits.
     """
-    near = pressed_limit(probs, space, limits, shared=shared)
+    near = pressed_limit(probs, space, limits)
     if near is None:
         return [*limits]
 
@@ -137,7 +135,7 @@ def most_probable_near_limit(
         InfeasibleBudgetError, ValueError, LookupError: as `choose_within_budget` does, at once.
     """
     all_of_them = most_probable_within_budget(probs, space, limits, name=name, shared=shared)
-    near = pressed_limit(probs, space, limits, shared=shared)
+    near = pressed_limit(probs, space, limits)
     if near is None:
         return all_of_them
 
