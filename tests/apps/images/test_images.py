@@ -1,5 +1,6 @@
 """Batches and batched augmentation against one image at a time."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -189,6 +190,21 @@ def test_a_split_holds_out_the_share_of_every_class_and_loses_nothing(image_set:
     assert len(both) == 60
     with pytest.raises(UserError, match="class 'dark' has 20 images, and 51 are needed to hold out 1% of them: add 31"):
         split_share(image_set, 0.01, seeded_generator(0, "split"))
+
+
+@given(share=st.floats(0.02, 0.98))
+def test_a_class_needs_as_many_images_as_the_refusal_says_and_no_fewer(share: float) -> None:
+    def held_out(count: int) -> int:
+        images = ImageSet(images=random_images(count), labels=torch.zeros(count).long(), classes=("one",))
+        return len(split_share(images, share, seeded_generator(0, "split"))[1])
+
+    with pytest.raises(UserError, match="class 'one' has 1 image, and ") as refused:
+        held_out(1)
+    needed = int(re.findall(r"and (\d+) are needed", str(refused.value))[0])
+    assert 0 < held_out(needed) < needed
+    for fewer in range(1, needed):
+        with pytest.raises(UserError, match=f"and {needed} are needed"):
+            held_out(fewer)
 
 
 @pytest.mark.parametrize(("split", "size"), [(split_share, 1 / 3), (split_count, 4)])
