@@ -1,10 +1,15 @@
 """Batches and batched augmentation against one image at a time."""
 
+import re
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import chisquare
 from torch import Tensor
 from torch._subclasses import FakeTensorMode
 
@@ -13,7 +18,7 @@ from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.images.augmentation import Augmentation
 from pnas_apps.images.batches import ImageBatches
 from pnas_apps.images.image_set import ImageSet, measure_preprocessing
-from pnas_apps.images.splitting import split_share
+from pnas_apps.images.splitting import split_count, split_share
 from pnas_ops import Preprocessing
 
 NOTHING = Augmentation(crop_padding=0, horizontal_flip=False, cutout=0)
@@ -185,6 +190,31 @@ def test_a_split_holds_out_the_share_of_every_class_and_loses_nothing(image_set:
     assert len(both) == 60
     with pytest.raises(UserError, match="class 'dark' has 20 images, and 51 are needed to hold out 1% of them: add 31"):
         split_share(image_set, 0.01, seeded_generator(0, "split"))
+
+
+@given(share=st.floats(0.02, 0.98))
+def test_a_class_needs_as_many_images_as_the_refusal_says_and_no_fewer(share: float) -> None:
+    def held_out(count: int) -> int:
+        images = ImageSet(images=random_images(count), labels=torch.zeros(count).long(), classes=("one",))
+        return len(split_share(images, share, seeded_generator(0, "split"))[1])
+
+    with pytest.raises(UserError, match="class 'one' has 1 image, and ") as refused:
+        held_out(1)
+    needed = int(re.findall(r"and (\d+) are needed", str(refused.value))[0])
+    assert 0 < held_out(needed) < needed
+    for fewer in range(1, needed):
+        with pytest.raises(UserError, match=f"and {needed} are needed"):
+            held_out(fewer)
+
+
+@pytest.mark.parametrize(("split", "size"), [(split_share, 1 / 3), (split_count, 4)])
+def test_each_image_of_a_class_is_as_likely_to_be_held_out(split: Callable[..., Any], size: float) -> None:
+    numbers = torch.arange(12, dtype=torch.uint8).reshape(12, 1, 1, 1)
+    images = ImageSet(images=numbers, labels=torch.arange(12) % 2, classes=("even", "odd"))
+    held_out = [split(images, size, seeded_generator(seed, "split"))[1].images.flatten() for seed in range(300)]
+    assert {len(one) for one in held_out} == {4}
+    assert torch.equal(held_out[7], split(images, size, seeded_generator(7, "split"))[1].images.flatten())
+    assert chisquare(torch.cat(held_out).bincount(minlength=12).tolist()).pvalue > 0.001
 
 
 def test_generators_differ_by_seed_and_purpose() -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from scipy.stats import t, ttest_ind, ttest_rel
 
 from pnas_apps.run.compare_config import CompareConfig
-from pnas_apps.run.difference import difference, paired_difference
+from pnas_apps.run.difference import Difference, difference, paired_difference
 from pnas_apps.run.verdict import ComparedNet, Kind, Verdict
 from pnas_apps.showing.verdict_table import VerdictTable
 
@@ -95,6 +95,11 @@ def test_of_pairs_the_interval_is_that_of_the_paired_t_test() -> None:
     assert (found.mean, found.low, found.high) == pytest.approx((0.015, interval.low, interval.high))
     assert found.standard_error == pytest.approx(found.mean / ttest_rel(one, other).statistic)
     assert paired_difference([(0.6, 0.5)]) is paired_difference([(0.6, 0.5)] * 3) is None
+
+
+@pytest.mark.parametrize(("low", "high", "is_shown"), [(-1, 0, False), (0, 1, False), (-2, -1, True), (1, 2, True)])
+def test_an_interval_that_ends_at_0_does_not_exclude_it(low: float, high: float, is_shown: bool) -> None:
+    assert Difference(mean=(low + high) / 2, standard_error=0.5, low=low, high=high).is_shown == is_shown
 
 
 def compared(kind: Kind, accuracies: Sequence[float], predicted_ms: float = 1.0) -> ComparedNet:

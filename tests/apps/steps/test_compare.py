@@ -28,9 +28,9 @@ from pnas_apps.run.preset import ImagePreset, structure_preset
 from pnas_apps.run.run import Run
 from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.task import Task
-from pnas_apps.run.verdict import Verdict
+from pnas_apps.run.verdict import Contender, Verdict
 from pnas_apps.steps.compare import compare, find_verdict
-from pnas_apps.steps.contenders import contenders
+from pnas_apps.steps.contenders import Contenders, contenders
 from pnas_apps.steps.hand_made_nets import fitted, nearest
 from pnas_apps.steps.reference_nets import fastest
 from pnas_apps.steps.table import Tabled
@@ -226,6 +226,14 @@ def test_a_space_with_too_few_nets_of_the_latency_says_what_was_taken(make_run: 
     assert found.remarks(5) == (
         "only 1 of 5 random nets are within 2% of the searched one's latency: 2 that are up to 10.0% off were taken; "
         "2 more were not found",
+    )
+
+
+def test_a_near_net_that_was_drawn_after_a_far_one_is_not_called_far() -> None:
+    random = [Contender(architecture=SEARCHED, kind="random", predicted_ms=ms) for ms in (1.0, 1.05, 1.01)]
+    searched = Contender(architecture=SEARCHED, kind="searched", predicted_ms=1.0)
+    assert Contenders(nets=(searched, *random)).remarks(3) == (
+        "only 2 of 3 random nets are within 2% of the searched one's latency: 1 that is up to 5.0% off were taken",
     )
 
 

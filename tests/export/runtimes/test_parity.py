@@ -1,6 +1,7 @@
 """The proof of a file: passes for the net that was exported, and only for that."""
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from pnas_export import Parity, ParityError, Runtime, installed_runtimes, verify_files
 from pnas_export.runtimes import parity
+from pnas_export.runtimes.comparison import Comparison
 from pnas_ops import FilePath
 
 
@@ -106,6 +108,42 @@ def test_without_a_bound_differences_are_reported() -> None:
 def test_logits_that_are_not_finite_do_not_pass(value: float, tolerance: float | None) -> None:
     with pytest.raises(ParityError, match=rf"^net\.fixed on fixed 1\.0 differs from PyTorch by {value}"):
         verify_with(FixedRuntime(torch.full((1, 2), value)), torch.ones(1, 2), tolerance=tolerance)
+
+
+def compared(found: Sequence[Tensor], exact: Mapping[str, Tensor], sizes: Sequence[int]) -> Parity:
+    """What is found of two outputs, in batches of these sizes."""
+    comparison = Comparison(Path("net.fixed"), FixedRuntime(torch.zeros(0)))
+    batches = zip(*(output.split([*sizes]) for output in (*found, *exact.values())), strict=True)
+    for first, second, *expected in batches:
+        comparison.add([first, second], dict(zip(exact, expected, strict=True)))
+    return comparison.parity(None)
+
+
+def test_batches_are_compared_as_one() -> None:
+    generator = torch.Generator().manual_seed(0)
+    exact = {"classes": torch.randn(12, 3, generator=generator), "map": 5 * torch.randn(12, 2, 2, generator=generator)}
+    found = [output + 0.5 * torch.randn(output.shape, generator=generator) for output in exact.values()]
+    proof = compared(found, exact, [5, 1, 6])
+    for one, values, expected in zip(proof.outputs, found, exact.values(), strict=True):
+        off = (values - expected).abs().max()
+        assert one.max_abs_difference == pytest.approx(float(off))
+        assert one.max_relative_difference == pytest.approx(float(off / expected.abs().max()))
+        assert one.rms_relative_difference == pytest.approx(float((values - expected).norm() / expected.norm()))
+    assert proof.max_abs_difference == max(one.max_abs_difference for one in proof.outputs)
+    assert proof.max_relative_difference == max(one.max_relative_difference for one in proof.outputs)
+    alike = [int(a.argmax()) == int(b.argmax()) for a, b in zip(found[0], exact["classes"], strict=True)]
+    assert proof.images == len(alike)
+    assert proof.top1_agreement == pytest.approx(sum(alike) / 12)
+    assert 0 < sum(alike) < 12
+
+
+@pytest.mark.parametrize("image", range(4))
+def test_no_batch_hides_what_is_not_a_number_in_another(image: int) -> None:
+    exact = {"classes": torch.ones(4, 3), "map": torch.ones(4, 2)}
+    broken = torch.ones(4, 2)
+    broken[image] = math.nan
+    with pytest.raises(ParityError, match=r"output 'map' of net\.fixed on fixed 1\.0 differs from PyTorch by nan"):
+        compared([torch.ones(4, 3), broken], exact, [1, 1, 2])
 
 
 def test_a_runtime_that_does_not_support_a_file_proves_nothing() -> None:

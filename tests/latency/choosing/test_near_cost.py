@@ -25,7 +25,7 @@ from tables import measurement, uniform_table
 
 MIXED = digits_mbconv_space(0.5, blocks_per_stage=1)
 # Widths and depths decide together, and operations beyond the depth mean nothing.
-WHOLE = evolve(digits_network_space(0.5, blocks_per_stage=1), candidates=digits_network_space(0.5).candidates[:3])
+WHOLE = evolve(digits_network_space(0.5, blocks_per_stage=2), candidates=digits_network_space(0.5).candidates[:2])
 # Operations of edges that no node keeps mean nothing.
 CELLS = nas_bench_201_space(classes=3, resolution=8, blocks_per_stage=1)
 

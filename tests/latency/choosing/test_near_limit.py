@@ -78,8 +78,9 @@ def test_nets_near_a_limit_that_was_pressed_come_first_and_each_once(seed: int, 
         expected = sorted(within, key=lambda net: -probability(net, probs))
     else:
         expected = sorted(within, key=lambda net: (group(net, limit.at_most), -probability(net, probs)))
-    found = [*most_probable_near_limit(probs, SPACE, [limit])]
+    found = [*most_probable_near_limit(probs, SPACE, [limit], name="found")]
     assert [*map(SPACE.choices, found)] == [*map(SPACE.choices, expected)]
+    assert {net.name for net in found} == {"found"}
 
 
 @settings(max_examples=20)

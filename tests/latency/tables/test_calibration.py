@@ -84,6 +84,12 @@ def test_nets_of_one_size_have_no_offset_even_beside_one_of_another(
     assert fit_calibration(predicted, measured).offset_ms == 0
 
 
+@pytest.mark.parametrize("predicted", [[1.0, 1.05, 1.1, 2.0, 2.1], [1.0, 1.05, 1.9, 2.0, 2.1]])
+def test_nets_of_two_sizes_have_an_offset(predicted: list[float]) -> None:
+    found = fit_calibration(predicted, [2 * p + 1 for p in predicted])
+    assert (found.scale, found.offset_ms) == pytest.approx((2.0, 1.0))
+
+
 def test_does_not_take_noise_for_an_offset() -> None:
     # 1% of noise around a scale of 1.1.
     predicted = [1.0, 1.3, 1.7, 2.1, 2.6]

@@ -1,7 +1,7 @@
 """Rank correlation, against scipy's."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
@@ -11,6 +11,8 @@ PAIRS = st.lists(st.tuples(st.integers(0, 5), st.floats(-1e6, 1e6)), min_size=2,
 
 
 @given(PAIRS)
+@example([(1, 2.0), (1, 3.0)])
+@example([(1, 2.0), (2, 2.0)])
 def test_is_scipys(pairs: list[tuple[int, float]]) -> None:
     first, second = [one for one, _ in pairs], [other for _, other in pairs]
     found = rank_correlation(first, second)

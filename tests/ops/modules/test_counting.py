@@ -98,3 +98,8 @@ def test_counting_restores_the_mode_after_an_error() -> None:
 def test_counts_a_module_without_parameters() -> None:
     assert count_macs(nn.Identity(), (1, 2, 3, 4)) == 0
     assert count_parameters(nn.Identity()) == 0
+
+
+def test_counting_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert count_macs(nn.Conv2d(1, 1, 3), (1, 1, 3, 3)) == 9
+    assert capsys.readouterr() == ("", "")

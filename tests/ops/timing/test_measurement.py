@@ -229,6 +229,11 @@ def test_sessions_that_differ_below_the_clock_agree(first_ms: float, second_ms: 
     assert combine_sessions(sessions).noisy == noisy
 
 
+def test_sessions_in_which_nothing_takes_time_agree() -> None:
+    found = combine_sessions([summarize_samples([0.0] * 2)] * 3)
+    assert (found.latency_ms, found.drift, found.noisy) == (0.0, 0.0, False)
+
+
 def test_the_processor_is_what_the_system_calls_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "exists", lambda path: True)
     monkeypatch.setattr(Path, "read_text", lambda path: "model\t: 85\nmodel name\t: Fast One @ 2 GHz \nflags\t: fpu\n")

@@ -176,6 +176,14 @@ def test_statistics_that_were_kept_on_purpose_are_kept_and_dropout_is_off() -> N
     assert not any(module.training for module in network.modules())
 
 
+def test_a_network_in_evaluation_mode_as_a_whole_gets_statistics_too() -> None:
+    norm = nn.BatchNorm1d(3)
+    x = torch.randn(50, 3, generator=torch.Generator().manual_seed(0)) * 2 + 1
+    recalibrate(nn.Sequential(norm).eval(), [(x, None)])
+    torch.testing.assert_close(norm.running_mean, x.mean(0))
+    torch.testing.assert_close(norm.running_var, x.var(0))
+
+
 def test_a_score_of_ones_own_and_inputs_of_any_form() -> None:
     class Sum(nn.Module):
         def __init__(self) -> None:
@@ -197,6 +205,8 @@ def test_without_images_it_is_refused(supernet: SuperNet) -> None:
     net = supernet.space.architecture([0, 0, 0])
     with pytest.raises(ValueError, match="there are no batches to judge nets on: give more"):
         evolve(judge_of(supernet), validation=[]).judge(net, torch.Generator())
+    with pytest.raises(ValueError, match=r"'images' must be a whole number from 1 to .*, got 0"):
+        evolve(judge_of(supernet), images=0)
     with pytest.raises(ValueError, match="there are no batches to take the statistics of"):
         evolve(judge_of(supernet), statistics=[]).judge(net, torch.Generator())
     other = digits_mbconv_space().architecture([0] * 6)

@@ -3,7 +3,8 @@
 from attrs import frozen
 
 WITHIN = 1.5
-"""Steps took between so many times as long as was reckoned and as many times less; `tests/benchmarks/dry_run.py`."""
+"""A step took at most so many times what was reckoned, and no less than that divided by it: see
+`tests/benchmarks/dry_run.py`."""
 
 
 @frozen(kw_only=True)

@@ -50,13 +50,13 @@ class Contenders:
         Args:
             count: of random nets that were asked for.
         """
-        near = sum(apart(net, self.searched) <= SAME_LATENCY for net in self.random)
+        far = [off for net in self.random if (off := apart(net, self.searched)) > SAME_LATENCY]
+        near = len(self.random) - len(far)
         if near == count:
             return self.left_out
         found = f"only {near} of {count} random nets are within {SAME_LATENCY:.0%} of the searched one's latency"
-        if others := self.random[near:]:
-            worst = max(apart(net, self.searched) for net in others)
-            found += f": {len(others)} that {'is' if len(others) == 1 else 'are'} up to {worst:.1%} off were taken"
+        if far:
+            found += f": {len(far)} that {'is' if len(far) == 1 else 'are'} up to {max(far):.1%} off were taken"
         if lacking := count - len(self.random):
             found += f"; {lacking} more {'was' if lacking == 1 else 'were'} not found"
         return (found, *self.left_out)

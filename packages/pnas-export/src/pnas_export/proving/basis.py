@@ -21,11 +21,11 @@ class Basis:
         score, tolerance: as `pnas_export.prove` has them.
 
     Attributes:
-        is_known: whether there is such a number; not where a function of somebody's judges.
+        is_known: whether there is such a hash; there is none where a user's own function judges.
     """
 
     def __init__(self, score: Score | Literal["auto"] | None, tolerance: Tolerance) -> None:
-        # Of a function of somebody's nobody knows what it does today.
+        # What a user's own function does today, nobody knows.
         self.is_known = score is None or score == "auto"
         tolerances = sorted(tolerance.items()) if isinstance(tolerance, Mapping) else tolerance
         self._hash = sha256(repr((_PROTOCOL, str(score), tolerances, processor_name())).encode())
@@ -43,7 +43,7 @@ class Basis:
 
 
 def basis_of(test: Batches, score: Score | Literal["auto"] | None, tolerance: Tolerance) -> str | None:
-    """The number of a proof on these images, by a pass over them; None, at once, where there is none."""
+    """The hash of a proof on these images, by a pass over them; None, at once, where there is none."""
     basis = Basis(score, tolerance)
     for images, targets in test if basis.is_known else ():
         basis.add(images, targets)

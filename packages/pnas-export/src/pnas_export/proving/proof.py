@@ -101,7 +101,7 @@ class Proof:
         lossy: the quantized files that are clearly worse than the net.
         adjusted: the int8 files that have layers in float32, or weights of their own.
         basis_sha256: of the test images and how they judge, by which `prove` knows what it need not prove again; None
-            where a function of somebody's judged, and in files of earlier versions.
+            where a user's own function judged, and in files of earlier versions.
     """
 
     processor: str

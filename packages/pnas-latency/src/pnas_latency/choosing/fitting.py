@@ -12,13 +12,13 @@ _SMALLEST = torch.finfo(torch.float64).tiny
 
 
 def fitted_probs(options: Sequence[int], trials: Sequence[Trial]) -> list[Tensor]:
-    """Probabilities of which the most probable net is that of the best value, as a sum of effects has it.
+    """Probabilities by which the most probable net is the one that a sum of effects predicts to be the best.
 
     Each option of each choice has an effect, and the value of a net is about the sum of those that it takes: a ridge
-    regression on the choices, whose penalty holds effects to be as large as the errors of single values, both in
-    standard deviations of the values. Errors average out, since every net tells something of each choice. Effects are
-    of nets like those that were judged: to choose within limits (`choose_within_budget`), judge random nets that are
-    as near to these.
+    regression on the choices, whose penalty takes effects to be as large as the errors of single values, both in
+    standard deviations of the values. Errors average out, since every net tells something of each choice. Effects hold
+    for nets like those that were judged: to choose within limits (`choose_within_budget`), judge random nets that are
+    near to these limits.
 
     Args:
         options: of each choice, how many there are: `space.options`.

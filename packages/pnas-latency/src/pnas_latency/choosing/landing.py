@@ -108,7 +108,7 @@ class Landing:
 
 
 def check_budget(space: AnySpace, table: LatencyTable, budget: Budget) -> None:
-    """Tells before a search, not after it, that no net is within the budget, or that it is none for the space.
+    """Refuses, before a search and not after it, a budget that no net is within, or that is none for the space.
 
     Raises:
         InfeasibleBudgetError: naming the budget, and the cheapest net.
@@ -155,9 +155,9 @@ def land_on_budget(
 
     Raises:
         InfeasibleBudgetError: naming the budget that no net is within, and the cheapest net.
-        UnknownCostError: for a limit that the space's costs cannot tell, see `Metric.priced`.
+        UnknownCostError: for a limit that the space's costs cannot tell, see `Metric.priced`, and for a measurement
+            that is not positive and finite.
         MissingWorkloadsError: for a table that lacks a workload of the space.
-        UnknownCostError: for a measurement that is not positive and finite, too.
     """
     by_probs = choose is None
     if choose is None:

@@ -102,7 +102,7 @@ def _most_probable(unlikely: Sequence[Fraction], resorts: Sequence[float]) -> in
 
 
 def _canonical(choice: Choice, conditions: Sequence[Condition | None], usual: Sequence[int]) -> Choice:
-    """With the most probable option where a choice means nothing: of choices for one net that which counts."""
+    """With the most probable option where a choice means nothing: of all that give one net, the one that counts."""
     return tuple(
         option if condition is None or choice[condition.choice] in condition.options else best
         for option, condition, best in zip(choice, conditions or [None] * len(choice), usual, strict=True)

@@ -27,10 +27,10 @@ Array = NDArray[np.float64]
 class NearCost:
     """The nets of a space whose cost is within a share of a given one, to draw from.
 
-    Each draw is uniform over them, however few of all nets they are: what the terms of a cost add is rounded, the ways
-    to choose are counted by the sum of that, choice by choice from the last one back, as a knapsack is filled, and a
-    net is chosen forward, each option as often as there are nets with it. Where rounding lets in a net that is outside
-    of the band, another one is drawn.
+    Each draw is uniform over them, however few of all nets they are. The terms of a cost are rounded to whole bins, and
+    the ways to spend each number of bins are counted choice by choice, from the last one back, as a knapsack is filled.
+    Then a net is drawn choice by choice from the first one on, each option with a probability in proportion to how many
+    nets take it. Where rounding has let in a net that is outside of the band, another one is drawn.
 
     Args:
         space: of the nets.

@@ -19,7 +19,7 @@ from pnas_latency.metrics.sharing import Shared
 from pnas_ops import AnyNet, AnySpace, Architecture, Space
 
 MOST_BELOW = 0.05
-"""Of a limit: a net that leaves more of it unused has been given away."""
+"""Of a limit: a net that leaves more of it unused could have been a better one."""
 
 AIMS_BELOW = (0.035, MOST_BELOW, 0.1, 0.2, 0.4, 1.0)
 """Where to look for a net, of the limit: at first so near that an error of measurement leaves it in the window, then,
@@ -36,17 +36,15 @@ Choose = Callable[[Sequence[Limit]], Chosen]
 """Takes something within limits, such as a net; an InfeasibleBudgetError where no net is."""
 
 
-def pressed_limit(
-    probs: Sequence[Tensor], space: AnySpace, limits: Sequence[Limit], *, shared: Shared = None
-) -> Limit | None:
-    """The limit that has held a search back: of sums, that of which the expected cost uses most, from 90% on.
+def pressed_limit(probs: Sequence[Tensor], space: AnySpace, limits: Sequence[Limit]) -> Limit | None:
+    """The limit that has held a search back: the one of which the expected cost uses the largest share, 90% or more.
 
     Such a search takes probability from dear options until the *expected* cost keeps the limit. Where the gates are
     undecided by then, their most probable net is cheaper, by up to a quarter in `tests/benchmarks/gates_on_macro.py`.
-    A limit that says itself how much a net must cost is none of these.
+    Limits on sums alone are looked at, and none that says itself how much a net must cost.
 
     Args:
-        probs, space, limits, shared: see `choose_within_budget`.
+        probs, space, limits: see `choose_within_budget`; blocks that share a choice change no expected sum.
 
     Returns:
         One of `limits`; None where none has held it back.
@@ -61,7 +59,7 @@ def pressed_limit(
     def used(limit: Limit) -> float:
         if limit.metric.combine != "sum" or limit.at_most <= 0 or limit.at_least is not None:
             return 0.0
-        return float(limit.metric.expected(here, space, shared=shared)) / limit.at_most
+        return float(limit.metric.expected(here, space)) / limit.at_most
 
     most = max(limits, key=used, default=None)
     return most if most is not None and used(most) >= _PRESSED else None
@@ -70,7 +68,9 @@ def pressed_limit(
 def choose_near(
     choose: Choose[Chosen], limits: Sequence[Limit], near: Limit, aims: Sequence[float] = AIMS_BELOW
 ) -> tuple[Chosen, float]:
-    """What is chosen within limits of which one is made use of, and the share of that one that may be left: of `aims`.
+    """What is chosen within limits of which one is made use of, and how much of that one was allowed to be left.
+
+    That is the first share of `aims` with which there is something to choose.
 
     Raises:
         InfeasibleBudgetError: where no net is within the limits.
@@ -97,7 +97,7 @@ def narrowed_limits(
     Raises:
         InfeasibleBudgetError: where one was pressed, and no net is within the limits.
     """
-    near = pressed_limit(probs, space, limits, shared=shared)
+    near = pressed_limit(probs, space, limits)
     if near is None:
         return [*limits]
 
@@ -135,7 +135,7 @@ def most_probable_near_limit(
         InfeasibleBudgetError, ValueError, LookupError: as `choose_within_budget` does, at once.
     """
     all_of_them = most_probable_within_budget(probs, space, limits, name=name, shared=shared)
-    near = pressed_limit(probs, space, limits, shared=shared)
+    near = pressed_limit(probs, space, limits)
     if near is None:
         return all_of_them
 

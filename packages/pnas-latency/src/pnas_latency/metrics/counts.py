@@ -84,8 +84,8 @@ def weight_bytes(dtype: Dtype, rules: RuntimeRules = TFLITE_RULES) -> Metric:
     BatchNorm is folded into the convolution before it, of which a bias is left for each channel. In an int8 file
     weights have 1 byte, biases and integers 4; its scales are no constants but structure, see `file_bytes`. Equal
     constants of several blocks, such as the 32 bytes of a padding, are in a file once. A search counts all that any net
-    of the space may have, so that it is never below. Nor is the sum, though it is above the file where a block that
-    begins with BatchNorm follows one that ends with a convolution: the converter joins them.
+    of the space may have, so that its count is never too low. Nor is that of one net, but it is too high where a block
+    that begins with BatchNorm follows one that ends with a convolution: the converter joins them.
 
     Args:
         dtype: of the file.
@@ -102,7 +102,7 @@ def weight_bytes(dtype: Dtype, rules: RuntimeRules = TFLITE_RULES) -> Metric:
 def file_bytes(dtype: Dtype, rules: RuntimeRules = TFLITE_RULES, *, metadata_bytes: float = 0.0) -> Metric:
     """The size of a net's file as a whole: its constants, and what its structure takes by the runtime's rules.
 
-    The structure is a fit, which is seldom too low; see where the rules stand how it was found, and how far off it is.
+    The structure is a fit, which is seldom too low: `TFLITE_RULES` says how it was found, and how far off it is.
 
     Args:
         dtype: of the file.

@@ -13,7 +13,7 @@ from pnas_ops import AnyNet, AnySpace, AnyWorkload, HasCostTerms, Measurement, M
 def net_for_rest(net: AnySpace | AnyNet | HasCostTerms) -> ModuleArchitecture | None:
     """The net from whose latency that of the rest is derived; None where there is no rest, as of blocks.
 
-    The lightest: of what stands at the places as little as possible is to be deducted from it.
+    The lightest, so that as little as possible is deducted for what stands at its places.
     """
     match net:
         case ModuleSpace():

@@ -16,8 +16,8 @@ class FairPaths:
 
     Between two candidates the numbers of their steps thus never differ by more than 1, whereas with uniform paths the
     difference grows as the root of the number of steps. (FairNAS adds up the gradients of N paths for one step of the
-    optimizer; here each path has a step of its own, since choices may have unlike many candidates.) A candidate that
-    alpha = -inf bans is left out.
+    optimizer; here each path has a step of its own, since choices may have different numbers of candidates.) A
+    candidate that alpha = -inf bans is left out.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Judging nets by the weights of their supernet, and supernets as strategies that give the nets they hold for good.
+"""Judging nets by the weights of their supernet, and supernets as strategies that propose their best nets.
 
 Imports `running` and all before it, and the Protocols of `pnas_ops.exploring`.
 """

@@ -31,9 +31,7 @@ def recalibrate(network: nn.Module, batches: Batches) -> int:
     """
     check_batches(batches, _WHAT)
     TrainingMode(network).enter()
-    norms = [
-        one for one in network.modules() if isinstance(one, _BatchNorm) and one.training and one.track_running_stats
-    ]
+    norms = [one for one in network.modules() if isinstance(one, _BatchNorm) and one.training]
     network.eval()
     momenta = [norm.momentum for norm in norms]
     for norm in norms:

@@ -1,4 +1,4 @@
-"""A supernet as one that gives nets to judge: trained once, then asked for the nets that it holds for best."""
+"""A supernet that proposes nets to judge: trained once, then asked for those that it takes for the best."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext

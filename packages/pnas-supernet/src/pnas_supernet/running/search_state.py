@@ -112,7 +112,7 @@ class SearchState:
 
         Raises:
             ValueError: for the state of another configuration, space or network, and for numbers that are not finite;
-            nothing has changed.
+                nothing has changed.
         """
         refuse_another_search(self.config, self.network, state)
         for name in _not_finite(self.network, state["network"]):
