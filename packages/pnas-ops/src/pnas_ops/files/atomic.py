@@ -29,9 +29,9 @@ def write_atomically(path: FilePath, content: bytes | str) -> None:
 
 @contextmanager
 def staged_file(path: FilePath) -> Iterator[Path]:
-    """A place to write to, of the same name, for what takes the name `path` when the `with` block ends.
+    """A path of the same name to write to; what is there takes the name `path` when the `with` block ends.
 
-    Nothing of it is left where the block ends with an error, and what was at `path` stays.
+    If the block ends with an error, nothing of it is left, and what was at `path` stays.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -54,7 +54,7 @@ class DepthConvLayer:
 
 @frozen(kw_only=True)
 class PoolingLayer:
-    """Pooling, with "same" padding if the stride is 1, else none; padding does not count for averages."""
+    """Pooling, with "same" padding if the stride is 1, else none; the padding does not count."""
 
     in_channels: int
     out_channels: int
