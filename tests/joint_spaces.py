@@ -1,4 +1,4 @@
-"""Spaces of which several choices decide on a cost together, drawn at random; small enough to go through all nets."""
+"""Spaces in which several choices decide a cost together, drawn at random; small enough to go through all nets."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product

@@ -254,7 +254,7 @@ def test_each_term_is_known_just_once_and_with_its_last_choice(space: JointSpace
 
 def test_shared_blocks_are_no_matter_of_such_a_space() -> None:
     bound = Bound(costs=[[0.0] * 4], joint=Joint((2, 2), ((0, 1),)), at_most=1.0)
-    with pytest.raises(ValueError, match="knows itself which blocks share one"):
+    with pytest.raises(ValueError, match="the space itself says which blocks share one"):
         bound.of_choices([[0, 1]])
     assert [bound.holds(choice) for choice in product(range(2), repeat=2)] == [True] * 4
 

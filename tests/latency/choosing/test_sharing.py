@@ -119,7 +119,7 @@ def test_what_cannot_be_shared_or_kept_is_told() -> None:
     least = min(fsum((MACS.of(SPACE.architecture(net)),)) for net in possible(shared))
     assert MACS.of(caught.value.cheapest) == least
     first, second = SAME[:2]
-    with pytest.raises(ValueError, match=f"blocks {first} and {second} share their choice, and have other"):
+    with pytest.raises(ValueError, match=f"blocks {first} and {second} share their choice, but have different"):
         choose_within_budget(drawn(range(BLOCKS), 0), SPACE, [], shared=shared)
     with pytest.raises(ValueError, match=f"choices of 1 blocks, and {BLOCKS} are searched"):
         choose_within_budget(probs, SPACE, [], shared=[0])

@@ -202,7 +202,7 @@ def test_of_several_constraints_of_one_cost_the_highest_multiplier_is_told(
 def test_the_state_of_another_objective_is_refused(space: SearchSpace) -> None:
     none, one = (ExpectedObjective(space, terms) for terms in ([], [(MACS, Constraint(at_most=1.0))]))
     for state in (none.state_dict(), {}):
-        with pytest.raises(ValueError, match="the objective has 1 constraints, had 0"):
+        with pytest.raises(ValueError, match="the objective has 1 constraints, the state has 0"):
             one.load_state_dict(state)
 
 

@@ -1,9 +1,9 @@
-"""Choices that keep bounds, one after another from the least objective on: a best-first search with exact sums.
+"""Choices that keep bounds, in ascending order of the objective: a best-first search with exact sums.
 
-A partial choice stands in the queue with a bound from below on what any choice that it leads to comes to: what it has
-come to, and what the rest adds at least where room has a price (`prices`). A whole choice stands there with its exact
-sum, so that nothing that is still in the queue is less than one that leaves it (A*: Hart, Nilsson, Raphael 1968).
-Unlike `knapsack`, nothing is dropped for being dominated: the second best choice may well be.
+A partial choice is in the queue with a lower bound on the objective of every choice that it leads to: its own sum so
+far, and the least that the rest adds where room has a price (`prices`). A whole choice is there with its exact sum, so
+that nothing still in the queue is less than a choice that leaves it (A*: Hart, Nilsson, Raphael 1968). Unlike in
+`knapsack`, nothing is dropped for being dominated: the second best choice may well be.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,14 +19,14 @@ from pnas_latency.choosing.layers import Layer, LayeredProblem
 from pnas_latency.choosing.prices import Prices, prices_of
 
 MOST_PARTIAL = 500_000
-"""How many partial choices are looked at: some ten seconds."""
+"""How many partial choices are visited: some ten seconds."""
 
 Allows = Callable[[dict[int, int]], bool]
-"""Whether a partial choice, the option of each choice that is taken so far, may stand."""
+"""Whether a partial choice, the option of each choice taken so far, is allowed."""
 
 
 class TooManyChoicesError(Exception):
-    """So many partial choices were looked at that the search has ended; more choices may be there."""
+    """So many partial choices were visited that the search has ended; there may be more choices."""
 
 
 @frozen
@@ -34,8 +34,8 @@ class _Partial:
     """A partial choice: the options taken so far, in the order of the layers.
 
     Attributes:
-        come_to: its objective, above the least that any choice has.
-        rooms: left of each bound, above the least that is to come.
+        come_to: its objective so far, above the least of any choice.
+        rooms: what is left of each bound, above the least that is to come.
     """
 
     taken: tuple[int, ...]
@@ -47,22 +47,22 @@ class _Partial:
 def in_order(
     objective: Rows, bounds: Sequence[Bound], *, allows: Allows | None = None, most_partial: int = MOST_PARTIAL
 ) -> Iterator[Choice]:
-    """All choices that keep the bounds, each once, from the least sum_b objective[b][choice[b]] on.
+    """All choices that keep the bounds, each once, in ascending order of sum_b objective[b][choice[b]].
 
     Args:
         objective: a finite number for every option of every choice.
         bounds: over the same options.
-        allows: asked for each partial choice, if given; what it refuses leads to nothing.
-        most_partial: how many partial choices to look at.
+        allows: called with each partial choice, if given; what it refuses is dropped.
+        most_partial: how many partial choices to visit.
 
     Raises:
-        TooManyChoicesError: where these do not suffice for the next one.
+        TooManyChoicesError: where these do not suffice to find the next choice.
     """
     layered = _Layered.of(objective, bounds)
     if layered is None:
         return
     ahead = _Partial((), 0, 0, layered.rooms)
-    # Of equal bounds the deepest goes first, which is soon a whole choice; then in the order of options.
+    # Among equal bounds the deepest goes first, since it is soon a whole choice; then the order of options decides.
     queue: list[tuple[int, int, tuple[int, ...], _Partial]] = [(0, 0, (), ahead)]
     looked_at = 0
     while queue:
@@ -84,9 +84,9 @@ class _Layered:
     """The problem choice by choice, in whole numbers.
 
     Attributes:
-        order: the number of the choice at each layer.
-        costs: by layer and metric, of each state and option, above the least way from the state on.
-        whole: the most that the objective can come to, above its least.
+        order: the index of the choice at each layer.
+        costs: by layer and metric, of each state and option, above the cheapest way from the state on.
+        whole: the largest objective, above the least.
         rooms: of each bound, above the least.
     """
 
@@ -99,7 +99,7 @@ class _Layered:
 
     @classmethod
     def of(cls, objective: Rows, bounds: Sequence[Bound]) -> "_Layered | None":
-        """None where not even each bound alone can be kept."""
+        """The layers; None where some bound cannot be kept even alone."""
         values, _ = whole_numbers(objective)
         limits = [bound.whole_numbers() for bound in bounds]
         problem = LayeredProblem.joined(
@@ -133,7 +133,7 @@ class _Layered:
         return dict(zip(self.order, partial.taken, strict=False))
 
     def after(self, partial: _Partial) -> Iterator[_Partial]:
-        """Its continuations: one for each option of the next choice that leaves enough of every room."""
+        """Its continuations: one for each option of the next choice for which every room suffices."""
         index = len(partial.taken)
         layer, (values, *needs) = self.layers[index], self.costs[index]
         for option in range(layer.options):
@@ -144,7 +144,7 @@ class _Layered:
                 yield _Partial(taken, int(layer.after[arc]), partial.come_to + values[arc], rooms)
 
     def at_least(self, partials: Sequence[_Partial]) -> list[int | None]:
-        """The least that the objective of what each leads to can be; None where that is nothing at all."""
+        """A lower bound on the objective of the choices that each leads to; None where it leads to none."""
         if not partials:
             return []
         chosen = len(partials[0].taken)

@@ -1,4 +1,4 @@
-"""A bound on what a choice costs, as it is asked for in floating-point numbers and as whole numbers say it."""
+"""A bound on the cost of a choice: given in floating-point numbers, and restated in whole ones."""
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -19,9 +19,9 @@ class Bound:
 
     Attributes:
         costs: the cost of every candidate of every block, finite, of any sign; fractions where `of_choices` has added.
-            Where several blocks decide together, of every combination of each term.
+            Where several blocks decide together, that of every combination of each term.
         joint: which blocks decide each term; None where each block has a term of its own.
-        rest: what is added to every choice.
+        rest: costs added to every choice.
         at_most: the largest sum that is allowed.
     """
 
@@ -32,7 +32,7 @@ class Bound:
 
     def holds(self, choice: Choice) -> bool:
         """Whether `choice` keeps it."""
-        # As `fsum` has it: the exact sum, rounded once.
+        # Like `fsum`: the exact sum, rounded once.
         rows = choice if self.joint is None else self.joint.rows(choice)
         chosen = (row[i] for row, i in zip(self.costs, rows, strict=True))
         return float(_exact_sum((*self.rest, *chosen))) <= self.at_most
@@ -44,20 +44,20 @@ class Bound:
             groups: the blocks of each choice.
 
         Raises:
-            ValueError: for blocks that share a choice and decide with others on terms.
+            ValueError: for blocks that share a choice, and decide terms together with others.
         """
         if self.joint is not None:
             if any(len(group) > 1 for group in groups):
-                raise ValueError("a space whose choices decide on costs together knows itself which blocks share one")
+                raise ValueError("where choices decide costs together, the space itself says which blocks share one")
             return self
         rows = [zip(*(self.costs[block] for block in group), strict=True) for group in groups]
         return evolve(self, costs=[[_exact_sum(column) for column in row] for row in rows])
 
     def whole_numbers(self) -> tuple[IntRows, int]:
-        """Costs and room as whole numbers: a choice keeps the bound just where its costs add up to the room or less.
+        """Costs and room as whole numbers: a choice keeps the bound if and only if its costs sum to at most the room.
 
-        `math.fsum` is the exact sum, rounded once. So a bound on it is one on the exact sum: half-way from `at_most` to
-        the next double, which itself is within where it is rounded to `at_most`.
+        `math.fsum` is the exact sum, rounded once. So a bound on it is a bound on the exact sum: the midpoint between
+        `at_most` and the next double, which is itself allowed where it is rounded to `at_most`.
         """
         half_way = (Fraction(self.at_most) + Fraction(nextafter(self.at_most, inf))) / 2
         within = float(half_way) <= self.at_most
@@ -71,7 +71,7 @@ def _exact_sum(costs: Iterable[float | Fraction]) -> Fraction:
 
 
 def whole_numbers(rows: Rows, *others: Fraction) -> tuple[IntRows, int]:
-    """The numbers of `rows`, times the least number that makes whole ones of them and of `others`; and that number."""
+    """The numbers of `rows` times the least factor that makes them and `others` whole; and that factor."""
     exact = [[Fraction(value) for value in row] for row in rows]
     scale = lcm(*(value.denominator for value in (*others, *(value for row in exact for value in row))))
     return [[int(value * scale) for value in row] for row in exact], scale

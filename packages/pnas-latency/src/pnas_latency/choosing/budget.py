@@ -26,18 +26,18 @@ def _counts(instance: object, attribute: Any, value: Mapping[str, float]) -> Non
 class Budget:
     """What the net may cost at most; None where it does not matter.
 
-    `Budget(latency_ms=5.0, weight_bytes=300_000)` says it without a table, such as on a command line; a table's device
-    gives those of bytes their dtype, and the latency its metric. Bytes are those of the net's TFLite file.
+    `Budget(latency_ms=5.0, weight_bytes=300_000)` needs no table, for example on a command line. A table later supplies
+    the metric of the latency, and its device the dtype for bytes. Bytes are those of the net's TFLite file.
 
     Attributes:
         latency_ms: the target, on the device of the latency table and for its batch.
         macs: multiply-accumulates for one image.
         parameters: trainable values.
         weight_bytes: of the file's constants.
-        peak_activation_bytes: of the activations at the worst moment.
+        peak_activation_bytes: of the activations at their peak.
         file_bytes: of the file as a whole.
-        columns: of the table, see `LatencyTable.metric`: {"energy_mj": 3.5}.
-        metadata_bytes: of what the file holds beside the net, for `file_bytes`.
+        columns: limits on columns of the table, see `LatencyTable.metric`: {"energy_mj": 3.5}.
+        metadata_bytes: size of what the file holds beside the net, for `file_bytes`.
     """
 
     latency_ms: float | None = field(default=None, validator=_TIME)
@@ -51,7 +51,7 @@ class Budget:
     metadata_bytes: float = field(default=0.0, validator=Range(0.0, 1e18))
 
     def counts(self, table: LatencyTable) -> tuple[Limit, ...]:
-        """All limits but that of the latency; bytes in the dtype of the table's device."""
+        """All limits but that on the latency; bytes in the dtype of the table's device."""
         dtype: Dtype = "int8" if table.device.dtype == "int8" else "float32"
         pairs = (
             (MACS, self.macs),
@@ -64,7 +64,7 @@ class Budget:
         return tuple(Limit(metric=metric, at_most=at_most) for metric, at_most in pairs if at_most is not None)
 
     def limits(self, table: LatencyTable) -> tuple[Limit, ...]:
-        """All limits, as `choose_within_budget` takes them; that of the latency first.
+        """All limits, as `choose_within_budget` takes them; that on the latency first.
 
         Args:
             table: predicts the latency; its device's dtype is that of the bytes.

@@ -1,4 +1,4 @@
-"""The undominated ones among partial choices: no other one is as good in every respect."""
+"""The Pareto front of partial choices: those to which no other is as good or better in every respect."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ _FEW = 64
 
 
 def undominated(ranks: Sequence[Ranks]) -> Ranks:
-    """Which of the items are not dominated by another, in an order that depends on nothing but the ranks.
+    """The items that no other one dominates, in an order that depends on the ranks alone.
 
-    An item dominates another that it is nowhere ranked above; of items with the same ranks, the first dominates. Where
-    there are more than three rankings, only items that are equal from the fourth on are compared, which leaves more
-    than it could, and is quick.
+    An item dominates another if none of its ranks is higher; of items with the same ranks, the first dominates. With
+    more than three rankings, only items that are equal from the fourth on are compared: this is fast, but leaves some
+    items that are dominated.
 
     Args:
         ranks: of all items, at least one ranking; less is better.
@@ -34,7 +34,7 @@ def undominated(ranks: Sequence[Ranks]) -> Ranks:
 
 
 def _groups(rankings: Sequence[Ranks], order: Ranks) -> Ranks:
-    """0 for the first items in this order, as long as they are equal in all rankings; 1 for the next of that kind."""
+    """A group number for each item in this order: 0 for the first run that is equal in all rankings, 1 for the next."""
     groups = np.zeros(len(order), np.int64)
     for ranking in rankings:
         groups[1:] |= ranking[order[1:]] != ranking[order[:-1]]
@@ -43,7 +43,7 @@ def _groups(rankings: Sequence[Ranks], order: Ranks) -> Ranks:
 
 def _falling(values: Ranks, groups: Ranks) -> NDArray[np.bool_]:
     """Whether each value is below all values before it in its group."""
-    # Every value of a group is below all of the groups before.
+    # Every value of a group is below all values of earlier groups.
     distinct = values - groups * (len(values) + 1)
     falls = np.ones(len(values), np.bool_)
     falls[1:] = distinct[1:] < np.minimum.accumulate(distinct)[:-1]
@@ -53,8 +53,8 @@ def _falling(values: Ranks, groups: Ranks) -> NDArray[np.bool_]:
 def _undominated_of_three(items: Ranks, first: Ranks, second: Ranks, third: Ranks) -> Ranks:
     """The undominated ones of `items` by three rankings (Kung, Luccio and Preparata, 1975).
 
-    They are gone through from the best in the first ranking on, with a staircase of all before: their best in the third
-    ranking, by the second. A chunk of them is compared one by one.
+    They are visited from the best in the first ranking on, with a staircase of all earlier ones: the best in the third
+    ranking, by the second. Those within a chunk are compared one by one.
     """
     if len(items) < _FEW:
         return items

@@ -13,11 +13,11 @@ _ALL_DIGITS = 17
 
 
 class InfeasibleBudgetError(PnasError, ValueError):
-    """No net keeps all limits, or none was found among the many that come near, as the message then says.
+    """No net keeps all limits; or, as the message then says, none was found among the many that come near.
 
     Attributes:
-        cheapest: the cheapest net in the metric of the limit that no net keeps; in that of the first limit, where each
-            can be kept but not all together.
+        cheapest: the cheapest net, in the metric of the limit that no net keeps; where each limit can be kept alone but
+            not all together, in that of the first.
     """
 
     def __init__(self, what: str, way_out: str, cheapest: AnyNet) -> None:
@@ -26,9 +26,9 @@ class InfeasibleBudgetError(PnasError, ValueError):
 
 
 def explain(space: AnySpace, limits: Sequence[Limit], *, proven: bool) -> InfeasibleBudgetError:
-    """The error for limits that no net of `space` keeps all of, or, where that is not proven, none that was found.
+    """The error for limits that no net of `space` keeps together or, where that is not proven, no net that was found.
 
-    Costs in its message are rounded to the side on which a limit copied from it can be kept.
+    Costs in its message are rounded such that a limit copied from it can be kept.
     """
     if not proven:
         asked = " and ".join(map(described, limits))
@@ -65,7 +65,7 @@ def _why_not_alone(space: AnySpace, limit: Limit) -> tuple[str, str] | None:
         return None
     if most < limit.at_least:
         return f"the dearest takes {_down(metric, most)}", "lower the limit"
-    # There are nets on both sides of `at_least`, but perhaps none that is not above `at_most`.
+    # There are nets on both sides of `at_least`, but those above it may all be above `at_most` too.
     below, above = _nearest(space, limit)
     if above <= limit.at_most:
         return None
@@ -73,7 +73,7 @@ def _why_not_alone(space: AnySpace, limit: Limit) -> tuple[str, str] | None:
 
 
 def _nearest(space: AnySpace, limit: Limit) -> tuple[float, float]:
-    """The largest cost of any net that is not above the window, and the smallest that is not below it."""
+    """The largest cost that is not above the window, and the smallest that is not below it."""
     metric = limit.metric
     if metric.combine == "max":
         possible = sorted({metric.fixed(space), *_costs_of_parts(space, metric)})
@@ -83,7 +83,7 @@ def _nearest(space: AnySpace, limit: Limit) -> tuple[float, float]:
             if (limit.at_least is None or cost >= limit.at_least) and _has(space, metric, cost)
         )
     upper, lower = limit.bounds(space)
-    # What is to be below the upper end is to be large, and the other way round: the lower bound is the negative.
+    # Below the upper end the largest cost is wanted; the lower bound holds negated costs, so minimizing these finds it.
     dearest = least_choice(lower.costs, [upper], joint=lower.joint).choice
     cheapest = least_choice(upper.costs, [lower], joint=upper.joint).choice
     assert dearest is not None
@@ -97,7 +97,7 @@ def _costs_of_parts(space: AnySpace, metric: Metric) -> Iterator[float]:
 
 
 def _has(space: AnySpace, metric: Metric, cost: float) -> bool:
-    """Whether any net costs just that."""
+    """Whether any net costs exactly this."""
     limit = Limit(metric=metric, at_most=cost, at_least=cost)
     nothing = [[0.0] * count for count in space.options]
     return least_choice(nothing, limit.bounds(space)).choice is not None
@@ -117,7 +117,7 @@ def described(limit: Limit) -> str:
 
 
 def _without_unit(metric: Metric) -> str:
-    """What is limited, after a number that has its unit already: "energy" of "energy_mj", nothing of "macs"."""
+    """The metric's name to follow a number with its unit: "energy" for "energy_mj", nothing for "macs"."""
     return " ".join(word for word in metric.name.split("_") if word.lower() != metric.unit.lower())
 
 

@@ -1,4 +1,4 @@
-"""Partial choices, state by state: `labels` for choices that decide on costs together."""
+"""Partial choices, state by state: `labels` for choices that decide costs together."""
 
 from collections.abc import Sequence
 
@@ -16,11 +16,11 @@ States = NDArray[np.int64]
 
 
 def search_layers(layers: Sequence[Layer], rooms: Sequence[int], prices: Prices, width: int) -> Found:
-    """The best choice, and as long as no more than `width` partial ones are hopeful, exactly; layers are its choices.
+    """The best choice, a layer for each option; exact as long as no more than `width` partial choices are promising.
 
     A partial choice is a label: its state, and the rooms that it leaves above the least that is to come. It is dropped
-    where it exceeds one, where prices show that it leads to nothing, or where another one of its state leaves at least
-    as much of every room. Of more than `width`, those of least hope are given up.
+    if it exceeds a room, if prices show that it leads to nothing, or if another label of its state leaves at least as
+    much of every room. Of more than `width` labels, the least promising are given up.
     """
     states = np.zeros(1, np.int64)
     left = [widened([room], limbs_of(room + 1)) for room in rooms]
@@ -38,7 +38,7 @@ def search_layers(layers: Sequence[Layer], rooms: Sequence[int], prices: Prices,
         kept = np.flatnonzero(np.all([room[-1] >= 0 for room in left], 0))
         states = layer.after[arcs[kept]]
         left = [room[:, kept] for room in left]
-        # Room beyond what any rest of a choice can fill is not counted, so that labels become equal.
+        # Room beyond what any remainder of a choice can fill does not count, so that labels become equal.
         left[1:] = [lesser(room, most[:, states]) for room, most in zip(left[1:], layer.fillable[1:], strict=True)]
         hope = _hope(
             [shares(room, max(whole, 1)) for room, whole in zip(left, rooms, strict=True)], prices, index + 1, states
@@ -58,15 +58,15 @@ def search_layers(layers: Sequence[Layer], rooms: Sequence[int], prices: Prices,
 
 
 def _hope(rooms: Sequence[Floats], prices: Prices, layer: int, states: States) -> Floats:
-    """The share of the first room that the rest of a choice can leave at most; below 0 for what leads to nothing."""
+    """The largest share of the first room that the rest of a choice can leave; below 0 for what leads to nothing."""
     first, *needed = rooms
     return np.asarray(widened_by_rounding(first) - np.maximum(0.0, prices.at_least(layer, states, needed)))
 
 
 def _undominated(rankings: Sequence[States], states: States) -> States:
-    """Which labels no other one of the same state dominates."""
+    """The labels that no other one of the same state dominates."""
     if not len(states):
         return states
-    # From the fourth on rankings are not compared, but have to be equal.
+    # Rankings from the fourth on are not compared but have to be equal.
     filled = [*rankings, *[np.zeros_like(states)] * (3 - len(rankings))]
     return undominated([*filled, states])

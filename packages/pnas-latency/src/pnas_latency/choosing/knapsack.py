@@ -1,9 +1,9 @@
-"""The best choice of one candidate a block under bounds on sums: a multiple-choice knapsack.
+"""The best choice of one candidate for each block under bounds on sums: a multiple-choice knapsack.
 
-Where several blocks decide on costs together, it is a shortest path with resources through layers of states.
+Where several blocks decide costs together, it is a resource-constrained shortest path through layers of states.
 
-Solved in whole numbers, into which bounds on rounded sums of floating-point numbers are turned: no choice is taken that
-breaks one by the last bit, and none is lost.
+It is solved in whole numbers, to which bounds on rounded sums of floating-point numbers are converted: no choice is
+taken that breaks a bound by the last bit, and none is lost.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from pnas_latency.choosing.shares import shares_of
 from pnas_latency.metrics.joint import Joint
 
 MOST_LABELS = 6_000_000
-"""How many partial choices are looked at before the best choice so far will do: some ten seconds."""
+"""How many partial choices are visited before the best choice so far is accepted: some ten seconds."""
 
 _FIRST_WIDTH = 64
 _WIDENED = 8
@@ -30,12 +30,12 @@ _WIDENED = 8
 
 @frozen(kw_only=True)
 class Solution:
-    """What was found, and what is known about the rest.
+    """The best choice found, and what is known about the others.
 
     Attributes:
         choice: the best choice that was found; None if there is none, or none was found.
-        better_by: by how much the objective of another choice may be less. 0 where none is less: proven; infinite where
-            none was found, and there may be one.
+        better_by: by how much the objective of another choice may be less. 0 where the choice is proven to be the best;
+            infinite where none was found, and there may be one.
     """
 
     choice: Choice | None
@@ -47,18 +47,18 @@ def least_choice(
 ) -> Solution:
     """The choice of least sum_b objective[b][choice[b]] among those that keep all bounds, exactly.
 
-    Partial choices are looked at, a few and then more, for as long as there are others. The best choice so far shows
-    for most candidates and partial choices that they lead to nothing better.
+    Partial choices are searched with a small width, then larger ones, until none is left out. The best choice so far
+    rules out most candidates and partial choices.
 
     Args:
         objective: a finite number for every candidate of every block; where several blocks decide together, for every
             combination of each term.
         bounds: over the same candidates.
         joint: which blocks decide each term of the objective; None where each block has a term of its own.
-        most_labels: how many partial choices to look at, once for each set of bounds that turn out to matter.
+        most_labels: how many partial choices to visit, for each set of bounds that turn out to matter.
 
     Returns:
-        One candidate a block; of choices as good as each other it is always the same one.
+        One candidate for each block; ties are always broken alike.
     """
     binding: list[Bound] = []
     others = [*bounds]
@@ -68,7 +68,7 @@ def least_choice(
         else:
             solution = _least_joint_choice(objective, joint, binding, most_labels=most_labels)
         broken = [] if solution.choice is None else [bound for bound in others if not bound.holds(solution.choice)]
-        # What is best under some of the bounds and keeps the others is best under all; few bounds are quickly solved.
+        # The best under some of the bounds that also keeps the others is the best under all; few bounds are faster.
         if not broken:
             return solution
         binding += broken
@@ -84,7 +84,7 @@ def _least_choice(objective: Rows, bounds: Sequence[Bound], *, most_labels: int)
         candidates=[range(len(row)) for row in costs],
     )
     best: Choice | None = None
-    # Of all choices that are not known yet: the most that they may have as objective, and the least that they can have.
+    # Of all choices that are not known yet: the largest objective of interest, and the least that is possible.
     allowed, least = sum(map(max, costs)), sum(map(min, costs))
     width, labels = 0, 0
     while (problem := _hopeful(problem)) is not None:
@@ -139,7 +139,7 @@ def _least_joint_choice(objective: Rows, joint: Joint | None, bounds: Sequence[B
 
 
 def _hopeful(problem: Problem | None) -> Problem | None:
-    """The problem reduced, without candidates that no choice can hold that is good enough; None if there is none."""
+    """The problem reduced, without candidates that are in no choice good enough; None if no choice is left."""
     reduced = problem and problem.reduced()
     hopeful = reduced and reduced.only(shares_of(reduced).hopeful())
     return hopeful and hopeful.reduced()

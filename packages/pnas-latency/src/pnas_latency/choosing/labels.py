@@ -1,4 +1,4 @@
-"""Partial choices, block by block: dynamic programming that keeps the most hopeful ones."""
+"""Partial choices, block by block: dynamic programming that keeps the most promising ones."""
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -20,9 +20,9 @@ class Found:
     """What partial choices have led to.
 
     Attributes:
-        choice: the best one of those that were not given up, as the problem numbers candidates; None if there is none.
-        lost: the largest share of the first room that a choice may leave which was given up; None where none was.
-        labels: how many partial choices were looked at.
+        choice: the best one that was not given up, in the problem's candidate indices; None if there is none.
+        lost: the largest share of the first room that a choice which was given up may leave; None where none was.
+        labels: how many partial choices were visited.
     """
 
     choice: Choice | None
@@ -31,13 +31,14 @@ class Found:
 
 
 def search(problem: Problem, width: int) -> Found:
-    """The best choice of a reduced problem, and as long as no more than `width` partial ones are hopeful, exactly.
+    """The best choice of a reduced problem; exact as long as no more than `width` partial choices are promising.
 
-    A partial choice is a label: the rooms that it leaves. It is dropped where it exceeds one, where a relaxation shows
-    that it leads to nothing, or where another one leaves at least as much of every room. Room beyond what any rest of a
-    choice can fill is not counted, so that labels become equal. Of more than `width`, those of least hope are given up.
+    A partial choice is a label: the rooms that it leaves. It is dropped if it exceeds a room, if a relaxation shows
+    that it leads to nothing, or if another label leaves at least as much of every room. Room beyond what any remainder
+    of a choice can fill does not count, so that labels become equal. Of more than `width` labels, the least promising
+    are given up.
     """
-    # Blocks that decide most come first: the rest of a choice is then known best.
+    # Blocks that decide most come first: bounds on the rest are then tightest.
     order = sorted(range(len(problem.candidates)), key=lambda block: -_spread(problem, block))
     problem = problem.ordered(order)
     shared = shares_of(problem)
@@ -85,7 +86,7 @@ def _spread(problem: Problem, block: int) -> float:
 
 
 def _hope(rooms: Sequence[Floats], relaxations: Sequence[Relaxation], weights: Floats, chosen: int) -> Floats:
-    """The share of the first room that the rest of a choice can leave at most; below 0 for what leads to nothing."""
+    """The largest share of the first room that the rest of a choice can leave; below 0 for what leads to nothing."""
     first, *needed = rooms
     if len(needed) > 1:
         needed.append(weights @ np.array(needed))
@@ -94,7 +95,7 @@ def _hope(rooms: Sequence[Floats], relaxations: Sequence[Relaxation], weights: F
 
 
 def traced_back(trail: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]], label: int) -> Iterator[int]:
-    """The candidates that led to a label, that of the last block first."""
+    """The candidates that led to a label, from the last block to the first."""
     for candidates, before in reversed(trail):
         yield int(candidates[label])
         label = int(before[label])

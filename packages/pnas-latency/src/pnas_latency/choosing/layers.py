@@ -1,4 +1,4 @@
-"""Choices that decide on costs together, as layers of states: what is remembered, and what each option then costs."""
+"""Choices that decide costs together, as layers of states: what is remembered, and what each option then costs."""
 
 from collections.abc import Sequence
 from math import prod
@@ -15,14 +15,14 @@ from pnas_latency.metrics.joint import Joint, Step, Table, spread
 
 @frozen(eq=False)
 class Layer:
-    """The options of one choice, for each state: the options taken before that are still asked for.
+    """The options of one choice, for each state. A state is the earlier options that are still needed.
 
     Attributes:
         options: how many there are.
-        costs: by metric, of each state and option, the option changing fastest, above the least way from the state on.
+        costs: by metric, of each state and option (this changes fastest), above the cheapest way from the state on.
         shares: the same, as shares of the metric's room.
         after: the state that each leads to.
-        fillable: by metric, the most that what follows can cost, of each state after.
+        fillable: by metric, the most that what follows can cost, for each state after.
     """
 
     options: int
@@ -38,9 +38,9 @@ class LayeredProblem:
 
     Attributes:
         joint: which choices decide each term.
-        steps: the choices in their turn.
-        added: by metric and step, what each option adds for each state, above the least way from the state on: exact.
-        least: by metric, the least that all terms can come to.
+        steps: the choices in order.
+        added: by metric and step, what each option adds in each state, exactly, above the cheapest way from it on.
+        least: by metric, the least sum of all terms.
     """
 
     joint: Joint
@@ -54,7 +54,7 @@ class LayeredProblem:
 
         Args:
             joint: which choices decide each term.
-            metrics: by metric and term, the cost of each combination; the first metric is what is to be least.
+            metrics: by metric and term, the cost of each combination; the first metric is minimized.
         """
         steps = joint.steps()
         added, least = [], []
@@ -75,11 +75,12 @@ class LayeredProblem:
 
     @classmethod
     def joined(cls, sums: Sequence[tuple[Joint | None, IntRows]], *, options: Sequence[int]) -> "LayeredProblem":
-        """The problem of sums over the same choices, of which some have terms that several decide together.
+        """The problem of sums over the same choices, some with terms that several choices decide together.
 
         Args:
-            sums: by metric, which choices decide each of its terms, None for a term a choice; and what each costs.
-            options: of each choice.
+            sums: by metric, which choices decide each of its terms (None: each choice has a term of its own); and the
+                costs of each.
+            options: how many each choice has.
         """
         alone = Joint(tuple(options), tuple((number,) for number in range(len(options))))
         found = [dict(zip((joint or alone).scopes, rows, strict=True)) for joint, rows in sums]
@@ -95,7 +96,7 @@ class LayeredProblem:
         return [
             Layer(
                 options=self.joint.options[step.choice],
-                # What is above the room is as good as any other such.
+                # How far a cost is above the room makes no difference.
                 costs=[
                     widened([min(cost, room + 1) for cost in tables[index].ravel()], limbs_of(room + 1))
                     for tables, room in zip(self.added, rooms, strict=True)

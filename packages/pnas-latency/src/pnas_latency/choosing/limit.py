@@ -18,12 +18,12 @@ _COST = Range(-1e18, 1e18)
 
 @frozen(kw_only=True)
 class Limit:
-    """A net may cost at most so much, and must cost at least so much, in one metric.
+    """An upper limit on what a net costs in one metric, and perhaps a lower one.
 
     Attributes:
         metric: what is limited.
         at_most: the largest cost allowed, in the metric's unit.
-        at_least: the smallest cost allowed; None for no such limit.
+        at_least: the smallest cost allowed; None for no lower limit.
     """
 
     metric: Metric = field(validator=instance_of(Metric))
@@ -37,7 +37,7 @@ class Limit:
     def bounds(self, space: AnySpace) -> tuple[Bound, ...]:
         """The limit as bounds on sums over the space's choices.
 
-        Kept by the very choices whose net costs, by `Metric.of`, what the limit allows.
+        A choice keeps them if and only if the cost of its net, by `Metric.of`, is within the limit.
 
         Raises:
             UnknownCostError: for a cost that is not finite.
@@ -54,7 +54,7 @@ class Limit:
             if least is not None:
                 bounds.append(_bound(rest, terms, space.options, lambda cost: -cost, -least))
             return tuple(bounds)
-        # None of the parts is above, and at least one of them is not below.
+        # No part costs more than the maximum, and at least one costs no less than the minimum.
         bounds = [_bound(rest, terms, space.options, lambda cost: float(cost > most), 0.0)]
         if least is not None:
             bounds.append(_bound(rest, terms, space.options, lambda cost: -float(cost >= least), -1.0))
@@ -68,7 +68,7 @@ def _bound(
     counted: Callable[[float], float],
     at_most: float,
 ) -> Bound:
-    """That what the parts are counted as adds up to no more."""
+    """The bound that the counted costs of all parts add up to at most `at_most`."""
     rows: dict[Scope, list[float | Fraction]] = {}
     for term in terms:
         values = [_sum([counted(cost) for cost in costs]) for costs in term.costs]

@@ -9,24 +9,24 @@ from pnas_ops import PnasError
 
 
 class PoolingError(PnasError, ValueError):
-    """Probabilities that are not of one space, or that rule one another out."""
+    """Probabilities that are not of one space, or that exclude one another."""
 
 
 def pooled_probs(searches: Sequence[Sequence[Tensor]]) -> list[Tensor]:
-    """The probabilities that several searches of one space amount to: the geometric means, as they add up to 1.
+    """The pooled probabilities of several searches of one space: their geometric means, normalized to add up to 1.
 
-    Of gates these are the softmax of the mean alphas. What one search is undecided on, another decides, and what an
-    accident of its seed has decided, others do not: `tests/benchmarks/pool_searches.py` shows by how much.
+    For gates, these are the softmax of the mean alphas. Where one search is undecided, another decides; what the seed
+    of one search decided by chance, the others outvote. `tests/benchmarks/pool_searches.py` shows the gain.
 
     Args:
-        searches: of each the probabilities of each choice's options, each (options,).
+        searches: for each search, the probabilities of each choice's options, each (options,).
 
     Returns:
-        Of each choice the probabilities of its options, each (options,), float64, on the CPU.
+        The probabilities of each choice's options, each (options,), float64, on the CPU.
 
     Raises:
-        PoolingError: for no search, for those of other choices, for probabilities that are negative or not
-            finite, and for a choice of which each option has the probability 0 in some search.
+        PoolingError: for no search, for searches of different choices, for probabilities that are negative or not
+            finite, and for a choice where each option has probability 0 in some search.
 
     References:
         Hinton, "Training Products of Experts by Minimizing Contrastive Divergence", Neural Computation 14 (2002),

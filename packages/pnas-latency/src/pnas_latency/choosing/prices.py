@@ -1,7 +1,7 @@
-"""How little the rest of a choice may cost where room has a price: bounds from below, state by state.
+"""Lower bounds on the cost of the rest of a choice, state by state: the Lagrangian, where room has a price.
 
-For any prices of the rooms, what the rest of a choice costs is no less than the cheapest rest with all rooms paid for,
-less what the rooms that are left are worth (Lagrange). The best prices are found by cutting planes (Kelley, 1960).
+For any prices of the rooms, the rest of a choice costs no less than the cheapest rest with its room paid for, less the
+worth of the rooms that are left. The best prices are found by cutting planes (Kelley, 1960).
 """
 
 from collections.abc import Sequence
@@ -18,23 +18,23 @@ _ROUNDS = 25
 _HIGHEST_PRICE = 1e6
 _NEAR_ENOUGH = 1e-9
 _FACTORS = (0.25, 0.5, 0.7, 0.85, 0.95, 1.05, 1.2, 1.5, 2.0, 4.0)
-"""Partial choices that have used more room than most, or less, are told best by other prices."""
+"""Partial choices that have used more room than most, or less, get tighter bounds from other prices."""
 
 
 @frozen(eq=False)
 class Prices:
-    """Some prices, with the least that each way from a state on costs where they are paid.
+    """Some vectors of prices, with the cost of the cheapest way from each state on when they are paid.
 
     Attributes:
-        worth: of each room, by prices: (prices, rooms).
-        to_come: by layer, of each state, (prices, states); the last is of no layer at all.
+        worth: the price of each room, (prices, rooms).
+        to_come: by layer, for each state, (prices, states); the last is for the end.
     """
 
     worth: Floats
     to_come: Sequence[Floats]
 
     def at_least(self, layer: int, states: NDArray[np.int64], rooms: Sequence[Floats]) -> Floats:
-        """The least cost from a layer on, at these states and with these shares of the rooms left."""
+        """A lower bound on the cost from a layer on, at these states, with these shares of the rooms left."""
         left = np.array(rooms).reshape(len(rooms), len(states))
         rest = self.to_come[layer][:, states]
         slack = MARGIN * (1 + rest + self.worth.sum(1)[:, None])
@@ -42,7 +42,7 @@ class Prices:
 
 
 def prices_of(layers: Sequence[Layer]) -> Prices:
-    """Prices that bound the choices of these layers well, and others near them; where there is no room, none."""
+    """The prices that bound the choices of these layers best, and others near them; zero prices without rooms."""
     rooms = len(layers[0].shares) - 1
     if not rooms:
         return Prices(np.zeros((1, 0)), _to_come(layers, np.zeros((1, 0))))
@@ -68,7 +68,7 @@ def _best_prices(layers: Sequence[Layer], rooms: int) -> Floats:
         bound = cost + float(prices @ (needs - 1.0))
         if bound > largest:
             best, largest = prices, bound
-        # The largest t with t <= cost + prices * (needs - 1) for each way that is known.
+        # The largest t with t <= cost + prices * (needs - 1) for each known way.
         result = linprog(
             [-1.0, *[0.0] * rooms],
             A_ub=[[1.0, *(1.0 - needs)] for _, needs in cuts],
@@ -82,7 +82,7 @@ def _best_prices(layers: Sequence[Layer], rooms: int) -> Floats:
 
 
 def _cheapest_way(layers: Sequence[Layer], prices: Floats) -> tuple[float, Floats]:
-    """What the cheapest choice with rooms at these prices costs by itself, and what it needs of each room."""
+    """For the choice that is cheapest at these prices: its cost without them, and what it needs of each room."""
     to_come = _to_come(layers, prices[None])
     state, cost, needs = 0, 0.0, np.zeros(len(prices))
     for index, layer in enumerate(layers):

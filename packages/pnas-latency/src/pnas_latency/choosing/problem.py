@@ -1,4 +1,4 @@
-"""The integer problem to be solved, without the parts that cannot matter."""
+"""The integer problem to be solved, without parts that cannot matter."""
 
 from collections.abc import Iterator, Sequence
 from math import gcd
@@ -13,10 +13,10 @@ class Problem:
     """One candidate of each block, such that their costs add up to no more than the room, in each of several metrics.
 
     Attributes:
-        costs: by metric, block and candidate. The first metric is what is to be least.
+        costs: by metric, block and candidate. The first metric is minimized.
         rooms: by metric.
-        candidates: of each block, as they were numbered at first.
-        scale: what the costs in the first metric are to be multiplied by.
+        candidates: the original indices of each block's candidates.
+        scale: the factor by which the costs in the first metric were divided.
     """
 
     costs: Sequence[IntRows]
@@ -25,17 +25,17 @@ class Problem:
     scale: int = 1
 
     def reduced(self) -> "Problem | None":
-        """The same problem without the parts that cannot matter; None if no choice is left.
+        """The same problem without parts that cannot matter; None if no choice is left.
 
-        Costs are then those above the cheapest candidate of the block. Gone are candidates that a room is too small
-        for, or that another one of their block is as good as in every metric; and rooms, but for the first, that are
-        large enough for any choice.
+        Costs are then relative to the cheapest candidate of the block. Candidates are dropped if they exceed a room, or
+        if another one of their block is as good in every metric. Rooms, except the first, are dropped if they are large
+        enough for any choice.
         """
         above = _above_the_cheapest(self)
         if min(above.rooms) < 0:
             return None
         useful = [list(_of_use(above, block)) for block in range(len(self.candidates))]
-        # Fewer candidates leave less room, for which others may be too large.
+        # With fewer candidates the least costs may rise; the smaller rooms may then exclude others.
         fewer = sum(map(len, useful)) < sum(map(len, self.candidates))
         if not fewer:
             return _in_few_bits(above)
@@ -48,7 +48,7 @@ class Problem:
         return evolve(self, costs=costs, candidates=[self.candidates[block] for block in blocks])
 
     def only(self, kept: Sequence[Sequence[int]]) -> "Problem | None":
-        """The problem with these candidates of each block, as they are numbered here; None if a block has none."""
+        """The problem with these candidates of each block, by their indices here; None if a block has none."""
         if not all(kept):
             return None
         costs = [[[row[i] for i in some] for row, some in zip(rows, kept, strict=True)] for rows in self.costs]
@@ -67,7 +67,7 @@ def _above_the_cheapest(problem: Problem) -> Problem:
 
 
 def _of_use(problem: Problem, block: int) -> Iterator[int]:
-    """The candidates of a block that there is room for, and in whose place none is as good in every metric."""
+    """The candidates of a block that fit into the rooms, and that no other one dominates."""
     points = list(zip(*(rows[block] for rows in problem.costs), strict=True))
     for i, point in enumerate(points):
         fits = all(cost <= room for cost, room in zip(point, problem.rooms, strict=True))
@@ -79,7 +79,7 @@ def _of_use(problem: Problem, block: int) -> Iterator[int]:
 
 
 def _in_few_bits(problem: Problem) -> Problem:
-    """Without common factors, and without rooms that are large enough for any choice."""
+    """The problem without common factors, and without rooms that are large enough for any choice."""
     costs, rooms, factors = [], [], []
     for index, (rows, room) in enumerate(zip(problem.costs, problem.rooms, strict=True)):
         if index == 0 or sum(map(max, rows)) > room:

@@ -1,7 +1,7 @@
-"""How little the rest of a choice may cost where fractions of candidates may be taken: bounds from below.
+"""Lower bounds on the cost of the rest of a choice: the linear relaxation, which may take fractions of candidates.
 
-In fractions the multiple-choice knapsack is easy (Sinha and Zoltners, 1979): every block goes along the lower convex
-hull of its candidates, the steepest step of all first. What that costs is a convex function of the room.
+This relaxation of the multiple-choice knapsack is easy (Sinha and Zoltners, 1979): every block moves along the lower
+convex hull of its candidates, the steepest step of all first. The cost is a convex function of the room.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,21 +15,21 @@ Floats = NDArray[np.float64]
 FloatRows = Sequence[Sequence[float]]
 
 MARGIN = 1e-12
-"""Of a sum of shares: far more than what rounding can make of it, which is some 1e-16 for each of its terms."""
+"""Slack for a sum of shares: far more than its rounding error, which is some 1e-16 for each term."""
 
 
 def widened_by_rounding(shares: Floats) -> Floats:
-    """No less than the exact shares, of which the smallest are too small for any number."""
+    """Upper bounds on the exact shares, the smallest of which underflow."""
     return shares * (1 + MARGIN) + 1e-300
 
 
 @frozen(eq=False)
 class Relaxation:
-    """The least cost of what is left to choose, by the room that is left for it.
+    """The least cost of the blocks that are left to choose, as a function of the room left for them.
 
     Attributes:
-        steps: at which room the function changes its slope, and its value there, once for all blocks and once more for
-            all but the first, but the first two, and so on; the last is of no block at all.
+        steps: the rooms where the slope of the function changes, and its values there: for all blocks, for all but the
+            first, for all but the first two, and so on; the last is for no block.
     """
 
     steps: Sequence[tuple[Floats, Floats]]
@@ -40,7 +40,7 @@ class Relaxation:
         return np.asarray(np.interp(widened_by_rounding(room), rooms, costs) - MARGIN * costs[0])
 
     def slope(self) -> float:
-        """What one more share of the room is worth, where all blocks have to share one room of 1."""
+        """What one more share of the room is worth, where all blocks share a room of 1."""
         rooms, costs = self.steps[0]
         end = int(np.searchsorted(rooms, 1.0, side="right"))
         if end in (0, len(rooms)):
@@ -52,8 +52,8 @@ def relaxation(costs: FloatRows, needs: FloatRows) -> Relaxation:
     """The relaxation of one metric.
 
     Args:
-        costs: what is to be least, by block and candidate, from 0 on.
-        needs: of the room, which all blocks share, from 0 on.
+        costs: to be minimized, by block and candidate; the least of each block is 0.
+        needs: of the shared room, by block and candidate; the least of each block is 0.
     """
     hulls = [_hull(zip(*block, strict=True)) for block in zip(needs, costs, strict=True)]
     steps = np.array(
@@ -83,7 +83,7 @@ def _summed(steps: Floats, need: float, least: float) -> tuple[Floats, Floats]:
 
 
 def _hull(points: Iterable[tuple[float, ...]]) -> list[tuple[float, ...]]:
-    """The points (need, cost) of the lower convex hull, cheaper and cheaper."""
+    """The points (need, cost) of the lower convex hull, in descending order of cost."""
     hull: list[tuple[float, ...]] = []
     for need, cost in sorted(points):
         if hull and cost >= hull[-1][1]:

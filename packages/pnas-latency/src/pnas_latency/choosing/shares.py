@@ -1,4 +1,4 @@
-"""A problem in floating-point numbers, as shares of its rooms, with what its relaxations say about candidates."""
+"""A problem in floating-point numbers, as shares of its rooms, and the candidates that its relaxations leave."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from pnas_latency.choosing.relaxation import MARGIN, FloatRows, Floats, Relaxati
 
 @frozen(eq=False)
 class Shares:
-    """What relaxations need: every room is 1.
+    """The problem as relaxations take it: every room is 1.
 
     Attributes:
-        costs: what is to be least, as shares of the most that is allowed, by block and candidate.
+        costs: to be minimized, as shares of the most that is allowed, by block and candidate.
         needs: the shares of each room.
-        weights: of the rooms, adding up to 1, such that their mixture says most about all of them at once.
+        weights: of the rooms, adding up to 1, such that their weighted sum bounds best.
     """
 
     costs: FloatRows
@@ -24,13 +24,13 @@ class Shares:
     weights: Floats
 
     def relaxations(self) -> list[Relaxation]:
-        """One relaxation for each room, and where there are several rooms one for their mixture."""
+        """One relaxation for each room and, where there are several, one for their weighted sum."""
         return [relaxation(self.costs, needs) for needs in self._with_mixture()]
 
     def hopeful(self) -> list[list[int]]:
         """The candidates of each block that may be part of some affordable choice.
 
-        By the Lagrangian bound: what is above the least of cost + slope * need in its block comes on top.
+        By the Lagrangian bound, to which a candidate adds what its cost + slope * need exceeds the least of its block.
         """
         kept = [[True] * len(row) for row in self.costs]
         for needs in self._with_mixture():
@@ -57,7 +57,7 @@ def shares_of(problem: Problem) -> Shares:
 
 
 def _weights(costs: FloatRows, needs: Sequence[FloatRows]) -> Floats:
-    """What a share of each room is worth in the linear relaxation of the problem. Any weights would be right."""
+    """What a share of each room is worth in the linear relaxation of the problem. Any weights would be valid."""
     equal = np.full(len(needs), 1 / max(len(needs), 1))
     if len(needs) < 2:
         return equal

@@ -1,4 +1,4 @@
-"""Which of several spaces to search: that whose nets compute most within the limits (TinyNAS, arXiv 2007.10319)."""
+"""Which of several spaces to search: that whose nets have most MACs within the limits (TinyNAS, arXiv 2007.10319)."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil, fsum, sqrt
@@ -21,20 +21,20 @@ _WORDS = {
     "parameters": "parameters",
     "latency_ms": "ms",
 }
-"""By the beginnings of the names of metrics; what may follow is the dtype."""
+"""By the prefix of a metric's name; the dtype may follow."""
 _LEAST_SHARE = 0.01
-"""Of a space's nets that are to be within the limits: the mean of fewer says little, and a search would find few."""
+"""The least share of a space's nets within the limits: fewer give an unreliable mean, and little to search."""
 
 
 @frozen(kw_only=True)
 class SpaceOutlook:
-    """What those random nets of a space compute that are within the limits.
+    """The MACs of the random nets of a space that are within the limits.
 
     Attributes:
         name: of the space.
         resolution: of its images, in pixels.
-        drawn: how many nets were drawn, each net being equally probable.
-        macs: of each of them that is within the limits, for one image, in ascending order.
+        drawn: how many nets were drawn, all equally probable.
+        macs: of each drawn net that is within the limits, for one image, in ascending order.
     """
 
     name: str
@@ -44,7 +44,7 @@ class SpaceOutlook:
 
     @property
     def label(self) -> str:
-        """A label that tells it from others: "mcunet-0.5 @144"."""
+        """A label with name and resolution: "mcunet-0.5 @144"."""
         return f"{self.name} @{self.resolution}"
 
     @property
@@ -82,8 +82,9 @@ class SpaceDesign:
 
     @property
     def best(self) -> int:
-        """The number of the best space: the largest mean of all of which at least one net in a hundred is within the
-        limits, or else of all; the first of equal ones.
+        """The index of the best space: the one of the largest mean, the first of equal ones.
+
+        Spaces with fewer than one net in a hundred within the limits count only where all spaces are like that.
         """
         often = [index for index, one in enumerate(self.outlooks) if one.share >= _LEAST_SHARE]
         return max(often or range(len(self.outlooks)), key=lambda index: self.outlooks[index].mean_macs)
@@ -102,7 +103,7 @@ class SpaceDesign:
 
     @property
     def reason(self) -> str:
-        """Why the best space is the best, in a sentence."""
+        """Why this space is the best, in a sentence."""
         best, *others = self.ranked
         said = (
             f"{best.label}: its nets within the limits compute {best.mean_macs / 1e6:.4g} million MACs on average, "
@@ -127,21 +128,21 @@ def design_spaces(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> SpaceDesign:
-    """Draws nets of each space, keeps those within the limits, and compares what these compute.
+    """Draws nets of each space, keeps those within the limits, and compares their MACs.
 
-    Each space's nets come from a generator of its own with the same seed: spaces that differ in width and resolution
-    alone are compared by the same choices. Costs are those that a search reckons with, see `Metric.reckoned`.
+    Each space has a generator of its own with the same seed: spaces that differ only in width and resolution are
+    compared by the same choices. Costs are those that a search counts, see `Metric.reckoned`.
 
     Args:
         spaces: at least one.
         limits: what a net may cost, at least one limit.
-        count: how many nets are drawn of each space.
-        seed: fixes them.
+        count: how many nets to draw from each space.
+        seed: of the draws.
         progress: told how many spaces are done.
 
     Raises:
-        InfeasibleBudgetError: where none of the nets drawn of any space is within the limits.
-        UnknownCostError, MissingWorkloadsError: for a limit that a space's costs cannot tell.
+        InfeasibleBudgetError: where no drawn net of any space is within the limits.
+        UnknownCostError, MissingWorkloadsError: for a limit on a cost that is not known for a space.
         ValueError: without spaces or limits, and for a count below 1.
     """
     if not spaces or not limits or count < 1:

@@ -1,4 +1,4 @@
-"""Probabilities and limits as whoever looks for the most probable choice takes them."""
+"""Probabilities and limits, prepared for finding the most probable choice."""
 
 from collections.abc import Sequence
 from decimal import Context, Decimal
@@ -14,7 +14,7 @@ from pnas_latency.choosing.limit import Limit
 from pnas_latency.metrics.sharing import Shared, blocks_by_choice
 from pnas_ops import AnySpace
 
-# Of logarithms; two products of probabilities that are not equal differ in fewer digits, but by an accident.
+# The precision of logarithms: unequal products of probabilities differ within it, except by accident.
 _EXACTLY = Context(prec=40)
 
 
@@ -24,9 +24,9 @@ class Weighed:
 
     Attributes:
         groups: the blocks of each choice.
-        unlikely: -log(probability) of each option; 0 of those whose probability is 0.
-        resorts: 1 for the options of probability 0, last resorts, and 0 for the others. Two objectives, not one with a
-            large penalty for zeros, which a relaxation would take a fraction of.
+        unlikely: -log(probability) of each option; 0 for those of probability 0.
+        resorts: 1 for options of probability 0, the last resorts, and 0 for the others. These are two objectives, not
+            one with a large penalty for zeros, since a relaxation would take a fraction of the penalty.
         bounds: over the options of choices.
     """
 
@@ -37,10 +37,10 @@ class Weighed:
 
     @classmethod
     def of(cls, probs: Sequence[Tensor], space: AnySpace, limits: Sequence[Limit], shared: Shared) -> "Weighed":
-        """The problem that is posed; see `choose_within_budget`.
+        """The problem that `choose_within_budget` solves.
 
         Raises:
-            ValueError, LookupError: as it does.
+            ValueError, LookupError: as it raises them.
         """
         blocks = _checked(probs, space)
         groups = blocks_by_choice(shared, [len(row) for row in blocks])
@@ -67,12 +67,12 @@ def _of_choice(group: Sequence[int], blocks: Sequence[list[float]]) -> list[floa
     first, *others = group
     for other in others:
         if blocks[other] != blocks[first]:
-            raise ValueError(f"blocks {first} and {other} share their choice, and have other probabilities")
+            raise ValueError(f"blocks {first} and {other} share their choice, but have different probabilities")
     return blocks[first]
 
 
 def _checked(probs: Sequence[Tensor], space: AnySpace) -> list[list[float]]:
-    """The probabilities in double precision, of which float32 has fewer small numbers."""
+    """The probabilities in double precision, since float32 underflows earlier."""
     if len(probs) != len(space.options):
         raise ValueError(
             f"got probabilities of {len(probs)} blocks, space {space.name!r} has {len(space.options)} searched ones"

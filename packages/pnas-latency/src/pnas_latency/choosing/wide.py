@@ -31,22 +31,22 @@ def differences(left: Wide, right: Wide) -> Wide:
 
 
 def difference(left: Wide, right: Wide) -> Wide:
-    """Each number of `left` minus that of `right` in its place."""
+    """The element-wise difference of `left` and `right`."""
     return _carried(left - right)
 
 
 def capped(numbers: Wide, most: int) -> Wide:
-    """The lesser of each of `numbers` and `most`."""
+    """The smaller of each of `numbers` and `most`."""
     return lesser(numbers, caps([most], len(numbers)))
 
 
 def caps(numbers: Sequence[int], limbs: int) -> Wide:
-    """`numbers`, or where one is larger, the largest number there is."""
+    """`numbers`, each at most the largest number that the limbs hold."""
     return widened([min(number, (1 << _BITS * limbs) - 1) for number in numbers], limbs)
 
 
 def lesser(numbers: Wide, cap: Wide) -> Wide:
-    """The lesser of each of `numbers` and that of `cap` in its place."""
+    """The element-wise minimum of `numbers` and `cap`."""
     above = np.zeros(numbers.shape[1], np.bool_)
     for limb, most_limb in zip(numbers, cap, strict=True):
         above = (limb > most_limb) | ((limb == most_limb) & above)

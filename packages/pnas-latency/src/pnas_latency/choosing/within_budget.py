@@ -19,10 +19,10 @@ _LARGEST_LOGARITHM = 700.0
 
 
 class UnprovenChoiceWarning(UserWarning):
-    """A net keeps all limits, and there may be a more probable one that does: there are too many to look at all.
+    """A net keeps all limits, but a more probable one may keep them too: there are too many nets to visit all.
 
     Attributes:
-        times_as_probable: as the net that was taken another may be at most; infinite where that is not known.
+        times_as_probable: how many times as probable another net may be at most; infinite where that is not known.
     """
 
     def __init__(self, space: str, logarithm: float) -> None:
@@ -50,32 +50,32 @@ def choose_within_budget(
 ) -> AnyNet:
     """The net of largest prod_b p_b,choice(b) among those whose cost keeps every limit: a multiple-choice knapsack.
 
-    A candidate of probability 0 is a last resort: as few of them are taken as the limits need, and the others are as
-    probable as they can then be. So a probability that underflowed makes no budget infeasible.
+    A candidate of probability 0 is a last resort: the net has as few of them as the limits allow, and the others are
+    then as probable as possible. So a probability that underflowed makes no budget infeasible.
 
-    Where several choices decide on a cost together, as the widths of neighbouring blocks do, the same is found by a
-    shortest path with resources. A choice that means nothing beside the others (`pnas_ops.Condition`) counts with its
-    most probable option, as it does in `pnas_supernet.derive`: a net is no more probable for having fewer blocks.
+    Where several choices decide a cost together, as the widths of neighbouring blocks do, the net is found by a
+    resource-constrained shortest path. A choice that means nothing beside the others (`pnas_ops.Condition`) counts with
+    its most probable option, as in `pnas_supernet.derive`: a net is no more probable for having fewer blocks.
 
     The limits are kept to the last bit of `Metric.of`, and no net that keeps them is more probable: logarithms are
-    compared to forty digits. Of equally probable nets it is always the same one for the same input.
+    compared to forty digits. Ties are always broken alike.
 
     Thirty blocks of seven candidates take a fraction of a second, as a rule. The problem is NP-hard, though: after some
-    ten seconds (after as many partial nets, so that any computer takes the same net) it is the best net so far, and a
-    `UnprovenChoiceWarning` says how much more probable another one can be.
+    ten seconds the best net so far is returned, and an `UnprovenChoiceWarning` says how much more probable another one
+    can be. (The limit is a number of partial nets, not a time, so that every computer returns the same net.)
 
     Args:
         probs: the probabilities of each choice's options, such as a searched block's candidates, each of shape
             (options of that choice,), of any dtype and on any device. They need not add up to 1.
         space: the space that they choose from.
-        limits: what the net may cost; without any, it is the most probable one of all.
+        limits: what the net may cost; without any, the most probable net of all is returned.
         name: of the net; the space's by default.
-        shared: of each searched block the number of its choice, where blocks share one: they then take the same
-            candidate, whose probability counts once, and whose costs at all of them add up. Each has its own if None.
+        shared: the number of each searched block's choice, where blocks share choices: these take the same candidate,
+            whose probability counts once, and whose costs at all of them add up. None if each has its own.
 
     Raises:
         InfeasibleBudgetError: where no net keeps all limits, with the cheapest net and the way out; also where none was
-            found in that time, which it says.
+            found in that time, as its message then says.
         ValueError: for probabilities that do not fit the space, or are negative or not finite; for costs that are not
             finite.
         LookupError: as the metrics raise it: `MissingWorkloadsError` for a table that lacks a workload.
@@ -92,7 +92,7 @@ def most_probable_choice(weighed: Weighed, space: AnySpace, limits: Sequence[Lim
     """The choice of the net that `choose_within_budget` takes.
 
     Raises:
-        InfeasibleBudgetError: as it does.
+        InfeasibleBudgetError: as it raises it.
     """
     bounds, resorts = weighed.bounds, weighed.resorts
     found = least_choice(weighed.unlikely, [*bounds, Bound(costs=resorts, at_most=0.0)])

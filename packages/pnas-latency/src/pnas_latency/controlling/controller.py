@@ -1,4 +1,4 @@
-"""A recurrent net that writes down a net choice by choice."""
+"""A recurrent net that generates a net choice by choice."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,22 +8,22 @@ from torch import Tensor, nn
 from pnas_ops import Choices
 
 MayFit = Callable[[Choices], bool]
-"""Whether a net may keep the limits whose first choices are these."""
+"""Whether a net with these first choices may keep the limits."""
 
 _TEMPERATURE, _LARGEST_LOGIT = 5.0, 2.5
 _LARGEST_WEIGHT = 0.1
 
 
 class RecurrentController(nn.Module):
-    """log p(c) = sum_i log p(c_i | c_1, ..., c_{i-1}): an LSTM reads each choice and gives probabilities of the next.
+    """log p(c) = sum_i log p(c_i | c_1, ..., c_{i-1}): an LSTM reads each choice and predicts the next.
 
-    Options after which no net keeps the limits have probability 0. Logits are 2.5 tanh(x / 5), so that no option is
-    given up for good, as in ENAS (arXiv 1802.03268).
+    Options after which no net keeps the limits have probability 0. Logits are 2.5 tanh(x / 5), as in ENAS
+    (arXiv 1802.03268), so that no other option is ruled out for good.
 
     Args:
         options: how many each choice has, (choices,).
-        hidden: features of the LSTM.
-        generator: source of the first weights, uniform from -0.1 to 0.1.
+        hidden: hidden features of the LSTM.
+        generator: for the initial weights, uniform from -0.1 to 0.1.
 
     References:
         Zoph and Le, "Neural Architecture Search with Reinforcement Learning", arXiv 1611.01578.
@@ -44,15 +44,15 @@ class RecurrentController(nn.Module):
         self.write = nn.ParameterList([weights(hidden, count) for count in self.options])
 
     def log_prob(self, choices: Choices, may_fit: MayFit = lambda begun: True) -> Tensor:
-        """The logarithm of the probability of a net, a scalar; minus infinity where the limits leave no way to it."""
+        """The log-probability of a net, a scalar; minus infinity where the limits exclude it."""
         return self._walk(may_fit, lambda number, log_probs: choices[number])[1]
 
     def sample(self, generator: torch.Generator, may_fit: MayFit = lambda begun: True) -> Choices | None:
-        """A net drawn by these probabilities; None where the choices came to a dead end.
+        """A net drawn with these probabilities; None where the choices came to a dead end.
 
         Args:
             generator: on the CPU; the same state gives the same net.
-            may_fit: what the limits leave open.
+            may_fit: whether a net with these first choices may keep the limits.
         """
 
         def draw(number: int, log_probs: Tensor) -> int:
@@ -62,7 +62,7 @@ class RecurrentController(nn.Module):
             return self._walk(may_fit, draw)[0]
 
     def _walk(self, may_fit: MayFit, take: Callable[[int, Tensor], int]) -> tuple[Choices | None, Tensor]:
-        """The options taken, choice by choice, and the logarithm of their joint probability."""
+        """The options taken, choice by choice, and their joint log-probability."""
         begun: Choices = ()
         total = self.start.new_zeros(())
         read: Tensor = self.start

@@ -19,11 +19,11 @@ def feasible_nets(space: AnySpace, limits: Sequence[Limit]) -> FeasibleNets:
 
     Args:
         space: of any kind.
-        limits: as `Budget.limits` and `Budget.counts` make them; without any, they are all nets.
+        limits: as `Budget.limits` and `Budget.counts` make them; without any, all nets are feasible.
 
     Raises:
         InfeasibleBudgetError: where no net keeps all limits, with the cheapest net.
-        UnknownCostError: for a limit that the space's costs cannot tell, see `Metric.priced`.
+        UnknownCostError: for a limit on a cost that is not known for the space, see `Metric.priced`.
         MissingWorkloadsError: for a table that lacks a workload of the space.
     """
     if not limits:
@@ -34,28 +34,28 @@ def feasible_nets(space: AnySpace, limits: Sequence[Limit]) -> FeasibleNets:
     def may_fit(begun: Choices) -> bool:
         return all(floor.of(begun) <= floor.room for floor in floors)
 
-    # What a whole net comes to at least is what it comes to.
+    # For a whole net the lower bound is its exact sum, so one function serves both.
     return FeasibleNets(space=space, fits=may_fit, may_fit=may_fit)
 
 
 @frozen(eq=False)
 class _Floor:
-    """The least that a bound's sum comes to for nets that begin with some choices, term by term, in whole numbers.
+    """A lower bound on a limit's sum for nets that begin with some choices, term by term, in whole numbers.
 
-    For each limit alone it is exact where each choice has a term of its own; where several decide on terms together it
-    may be less than what any net comes to.
+    For each limit alone it is exact where each choice has a term of its own; where several choices decide a term
+    together, it may be below the sum of every net.
 
     Attributes:
-        room: what the sum may come to.
-        terms: of each, its choices in their order, and the least that it comes to where the first 0, 1, ... of them are
-            known, an axis for each known one.
+        room: the largest sum allowed.
+        terms: for each term, its choices in order, and its least values where the first 0, 1, ... of them are known,
+            with an axis for each known one.
     """
 
     room: int
     terms: Sequence[tuple[Scope, Sequence[Table]]]
 
     def of(self, begun: Choices) -> int:
-        """The least for nets whose first choices are these."""
+        """The lower bound for nets with these first choices."""
         total = 0
         for scope, least in self.terms:
             known = [begun[number] for number in scope if number < len(begun)]

@@ -14,15 +14,15 @@ _DRAWS = 20
 
 @define(kw_only=True, eq=False)
 class ReinforceSearch(PlainStrategy):
-    """A recurrent controller proposes nets; what they are worth makes it propose others like them, or unlike them.
+    """A recurrent controller proposes nets; their rewards make it propose more nets, or fewer, that resemble them.
 
-    Each told net is a step of Adam on `reinforce_loss` against a `MovingBaseline`, which begins with the first. The
+    Each told net is a step of Adam on `reinforce_loss` with a `MovingBaseline` that starts at the first reward. The
     learning rate is that of NAS-Bench-201 (arXiv 2001.00326).
 
     Attributes:
-        seed: of the controller's first weights.
-        lr: of Adam.
-        hidden: features of the controller.
+        seed: of the controller's initial weights.
+        lr: learning rate of Adam.
+        hidden: hidden features of the controller.
 
     References:
         Zoph and Le, "Neural Architecture Search with Reinforcement Learning", arXiv 1611.01578.
@@ -41,7 +41,7 @@ class ReinforceSearch(PlainStrategy):
         self._optimizer = torch.optim.Adam(self.controller.parameters(), lr=self.lr)
 
     def ask(self, generator: torch.Generator, *, taken: Collection[Choices] = ()) -> Choices | None:
-        """A net of the controller's; where it proposes nothing new any more, one near what it proposes, or any."""
+        """A net that the controller proposes; once it proposes nothing new, one near its proposals, or any net."""
         taken, space = frozenset(taken), self.nets.space
         last: Choices | None = None
         for _ in range(_DRAWS):
@@ -56,10 +56,10 @@ class ReinforceSearch(PlainStrategy):
         return self.nets.near(last, generator, taken=taken)
 
     def tell(self, trial: Trial) -> None:
-        """A step of the controller."""
+        """One training step of the controller."""
         rewards = torch.tensor([trial.value])
         if self._baseline.value is None:
-            # Its advantage would be its whole value, beside which Adam takes all later ones for small.
+            # The first advantage would be the whole value, and Adam would scale down all later ones beside it.
             self._baseline.step(rewards)
             return
         baselines = self._baseline.step(rewards)

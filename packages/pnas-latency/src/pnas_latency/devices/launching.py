@@ -11,10 +11,10 @@ TorchMode = Literal["eager", "graph", "compile"]
 """How PyTorch runs what is timed."""
 
 Launch = Callable[[], object]
-"""Computes a module of its inputs once. On a GPU it returns before that is done."""
+"""Runs a module on its inputs once. On a GPU it returns before that is done."""
 
 _WARM_UPS = 3
-"""Runs before a capture, in which cuDNN and cuBLAS choose their kernels and make their workspaces."""
+"""Runs before a capture, so that cuDNN and cuBLAS choose their kernels and allocate their workspaces."""
 
 
 def eager(module: nn.Module, inputs: Sequence[Tensor]) -> Launch:
@@ -23,13 +23,13 @@ def eager(module: nn.Module, inputs: Sequence[Tensor]) -> Launch:
 
 
 def compiled(module: nn.Module, inputs: Sequence[Tensor]) -> Launch:
-    """Compiled by `torch.compile`, now, which takes seconds."""
+    """Compiled by `torch.compile` when this is called, which takes seconds."""
 
     def call(*tensors: Tensor) -> object:
         return module(*tensors)
 
-    # Dynamo keeps what it compiled by the code of the function, looks through all of it at each call, and runs a ninth
-    # module of the same code eagerly without a word. So each has code of its own.
+    # Dynamo caches compilations by the function's code, checks all of them at each call, and silently runs a ninth
+    # module of the same code eagerly. So each module has code of its own.
     code = call.__code__.replace(co_name=f"call_{id(module)}")
     run = torch.compile(FunctionType(code, call.__globals__, closure=call.__closure__), dynamic=False)
     run(*inputs)
@@ -37,10 +37,10 @@ def compiled(module: nn.Module, inputs: Sequence[Tensor]) -> Launch:
 
 
 class Graphs:
-    """Makes CUDA graphs, each of which is launched at once.
+    """Makes CUDA graphs, each launched by a single call.
 
-    All share one pool of memory, so that they write over one another's results: right where they run one after the
-    other, and nobody reads these.
+    All share one memory pool, so they overwrite one another's results. That is fine where they run one after the other
+    and nothing reads the results.
 
     Args:
         device: a GPU.
@@ -48,15 +48,15 @@ class Graphs:
 
     def __init__(self, device: torch.device) -> None:
         self._pool = torch.cuda.graph_pool_handle()
-        # Memory of a pool goes from one capture to another of the same stream.
+        # A pool's memory is reused only by captures on the same stream.
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def __call__(self, module: nn.Module, inputs: Sequence[Tensor]) -> Launch:
-        """Captured now; the memory of `inputs` is what the graph reads at each launch."""
+        """Captured now; the graph reads the memory of `inputs` at each launch."""
         others = torch.cuda.current_stream(self._stream.device)
         self._stream.wait_stream(others)
         graph = torch.cuda.CUDAGraph()
-        # PyTorch's `graph` leaves its stream in place where a capture breaks; this block does not.
+        # PyTorch's `graph` leaves its stream set where a capture fails; this block resets it.
         with torch.cuda.stream(self._stream):
             for _ in range(_WARM_UPS):
                 module(*inputs)

@@ -1,4 +1,4 @@
-"""What a walk times of PyTorch: modules on a device, with the inputs that they run on."""
+"""What a walk times with PyTorch: modules on a device, with their inputs."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,12 +11,12 @@ from pnas_ops import AnyNet, AnyWorkload, ModuleBuilder, TimedCall, build_timed,
 Timed = AnyWorkload | AnyNet
 
 _OTHER_WORK_BYTES = 256 * 1024 * 1024
-"""What a GPU writes before each call: more than its last cache holds (50 MB on an H100), so that weights are as cold
-before a block as before a net, and a net measured alone is as one measured among others."""
+"""What a GPU writes before each call: more than its last-level cache holds (50 MB on an H100). So weights are as cold
+for a block as for a net, and a net takes as long measured alone as among others."""
 
 
 class _Successor(nn.Module):
-    """Next to nothing, for the cost of a call."""
+    """A module of almost no work, to measure the cost of a call."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x + 1
@@ -28,7 +28,7 @@ class TorchCalls:
     Args:
         device: where they run.
         mode: how they run.
-        batch: number of images; the first dimension of each input is so many times as long.
+        batch: number of images; the first dimension of each input is multiplied by it.
         dtype: of weights and inputs.
     """
 
@@ -42,14 +42,14 @@ class TorchCalls:
                 self._launch = compiled
             case "graph":
                 self._launch = Graphs(device)
-        # Blocks of one place share them: of large batches each would have gigabytes of its own.
+        # Blocks with equal inputs share them: with large batches, each block's own would take gigabytes.
         self._inputs: dict[tuple[tuple[int, ...], torch.dtype], Tensor] = {}
         is_gpu = device.type == "cuda"
         self._other_work = torch.empty(_OTHER_WORK_BYTES, dtype=torch.int8, device=device) if is_gpu else None
 
     def module(self, key: Timed, build: ModuleBuilder | None) -> nn.Module:
         """What a workload or a net is, on the device."""
-        # Measuring must not change the random numbers of the program around it.
+        # Measuring must not change the random state of the calling program.
         with torch.random.fork_rng(devices=[]):
             built = build_timed(key, build)
         return built.to(self._device, self._dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
@@ -60,9 +60,9 @@ class TorchCalls:
         return self._timed(self._launch(module, inputs), inputs)
 
     def idle(self) -> tuple[TimedCall, ...]:
-        """What a net saves, compared with its blocks one by one: to be launched and waited for once.
+        """The overhead that a net pays once, and blocks measured one by one pay each: launching and waiting.
 
-        On a CPU that is nothing: `x + 1` would deduct what every operator pays.
+        On a CPU there is none: `x + 1` would deduct what every operator pays.
         """
         if self._device.type == "cpu":
             return ()
@@ -84,7 +84,7 @@ class TorchCalls:
         return TimedCall(run, prepare)
 
     def _wait(self) -> None:
-        # CUDA runs behind Python's back; without waiting, only the launch would be timed.
+        # CUDA runs asynchronously; without waiting, only the launch would be timed.
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
 

@@ -29,37 +29,37 @@ TorchDtype = Literal["float32", "float16", "bfloat16"]
 """Of weights and inputs."""
 
 _STEPS: dict[TorchMode, str] = {"graph": "capturing", "compile": "compiling"}
-"""What is slow enough to be told, before anything is timed."""
+"""What is slow enough to report progress on, before anything is timed."""
 
 _FIRST_WITH_BFLOAT16 = 8
-"""Major compute capability (Ampere)."""
+"""Least major compute capability (Ampere)."""
 
 
 class TorchDeviceError(PnasError, ValueError):
-    """PyTorch cannot measure here what it is asked to."""
+    """PyTorch cannot measure what was requested on this device."""
 
 
 class TorchDevice:
-    """Measures blocks and nets in evaluation mode, channels_last; of a GPU, how long a program waits for it.
+    """Measures blocks and nets in evaluation mode, channels_last; on a GPU, how long a program waits for the result.
 
     Before each call a GPU writes more than its caches hold, then the inputs: weights are cold, inputs hot. Autotuning
-    of cuDNN is off while measuring, since which kernel wins differs from one session to the next.
+    of cuDNN is off while measuring, since the winning kernel differs from one session to the next.
 
     Args:
         device: "cpu", "cuda" or "cuda:<index>".
         threads: threads of PyTorch's CPU operators while measuring.
-        samples: least number of samples a workload.
+        samples: least number of samples for each workload.
         mode: how PyTorch runs a block, or a net:
 
-            - "eager": operator by operator; a small net takes on a GPU what Python takes to launch them;
-            - "graph": as a captured CUDA graph, which shows what a deployed net costs; on a GPU alone;
-            - "compile": by `torch.compile`, seconds for each block and each net.
-        batch: number of images that a net gets at once; milliseconds are theirs together.
+            - "eager": operator by operator; on a GPU, a small net takes as long as Python takes to launch them;
+            - "graph": as a captured CUDA graph, which shows what a deployed net costs; on a GPU only;
+            - "compile": by `torch.compile`, which takes seconds for each block and each net.
+        batch: number of images that a net gets at once; milliseconds are for the whole batch.
         dtype: of weights and inputs.
 
     Raises:
-        TorchDeviceError: for another kind of device, a GPU that PyTorch cannot see or use, a mode that there is not
-            on the device, and a dtype that it lacks.
+        TorchDeviceError: for another kind of device, a GPU that PyTorch cannot see or use, and a mode or dtype that the
+            device does not support.
         ValueError: for a number that is out of range.
     """
 
@@ -92,7 +92,7 @@ class TorchDevice:
 
     @property
     def info(self) -> DeviceInfo:
-        """The processor by its name, PyTorch with its mode and version, the dtype and the batch."""
+        """The processor's name, PyTorch with its mode and version, the dtype and the batch."""
         return self._info
 
     def measure(
@@ -103,13 +103,13 @@ class TorchDevice:
         build: ModuleBuilder | None = None,
         progress: Progress | None = None,
     ) -> Iterator[tuple[AnyWorkload | AnyNet, Measurement]]:
-        """Measures every workload of `rows`, and every net, by `pnas_ops.time_walks`; what it switches is restored.
+        """Measures every workload of `rows`, and every net, by `pnas_ops.time_walks`; restores the settings it changes.
 
         Modules that `build` makes are moved to this device and its dtype, and to channels_last.
 
         Raises:
-            TorchDeviceError: for more than the GPU's memory holds, and naming what cannot be computed in the dtype, be
-                compiled or be captured.
+            TorchDeviceError: for more than the GPU's memory holds, and for what cannot be computed in the dtype,
+                compiled or captured, which it names.
         """
         gpu = torch.cuda.device(self._device) if self._device.type == "cuda" else nullcontext()
         with gpu, _switches(self.info.threads):

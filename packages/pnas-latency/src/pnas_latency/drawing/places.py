@@ -1,4 +1,4 @@
-"""Nets of somebody's module, place by place."""
+"""Nets of a user's own module, place by place."""
 
 from collections.abc import Collection, Sequence
 from math import fsum
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 _NET_INCHES, _PLACE_INCHES, _AROUND_INCHES = 5.0, 0.2, 1.4
 _ROOM = 1.7
-"""Of the longest bar, for what is written at its end."""
+"""Length of the axis by that of the longest bar, to leave room for the text at its end."""
 
 
 def draw_places(table: LatencyTable, nets: Sequence[ModuleArchitecture]) -> "Figure":
-    """Each net as bars, one a place: how long it takes what stands there; colour for the kernel.
+    """A bar for each place of each net: the latency of what is there, the kernel size as its colour.
 
-    What is not as in the first net stands in bold letters. Above each net is what it takes as a whole, and what of that
-    lies beside the places.
+    What differs from the first net is in bold type. Above each net is its whole latency, and how much of that is spent
+    outside the places.
 
     Args:
-        table: prices them.
+        table: gives the latencies.
         nets: of one space, such as the original and the one that was found.
 
     Raises:
         ValueError: for no net, and for nets with other places than the first has.
-        MissingWorkloadsError: for a table that lacks a workload of them.
+        MissingWorkloadsError: for a table that lacks a workload of the nets.
         ModuleNotFoundError: where matplotlib is not installed.
     """
     if not nets:
@@ -50,7 +50,7 @@ def draw_places(table: LatencyTable, nets: Sequence[ModuleArchitecture]) -> "Fig
 
 
 def _draw_net(axes: "Axes", table: LatencyTable, net: ModuleArchitecture, first: ModuleArchitecture) -> float:
-    """Returns the length of the longest bar in milliseconds."""
+    """Draws one net, and returns the length of its longest bar in milliseconds."""
     _, *rows = table.metric().rows(workloads(net))
     costs_ms = [cost_ms for (cost_ms,) in rows]
     for index, (cost_ms, mine, theirs) in enumerate(zip(costs_ms, _standing(net), _standing(first), strict=True)):

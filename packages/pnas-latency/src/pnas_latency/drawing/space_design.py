@@ -1,4 +1,4 @@
-"""Spaces side by side, by what their nets compute."""
+"""Spaces side by side, by the MACs of their nets."""
 
 from typing import TYPE_CHECKING
 
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LEGEND_ROWS = 26
-"""Of a column beside the picture."""
+"""Width of a column beside the picture."""
 _BEST = "#c44e52"
 _COLORS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#17becf", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22")
 _STYLES = ("-", "--", ":")
-"""Neighbours in rank look unlike; as many spaces as a legend has rows look different."""
+"""Neighbours in rank differ clearly; as many spaces as a legend has rows look different."""
 
 
 def draw_space_design(design: SpaceDesign) -> "Figure":
     """The cumulative distribution of the MACs of each space's nets within the limits: the best curve lies to the right.
 
-    The dot on a curve is its mean. Spaces without such a net are left out.
+    The dot on a curve is its mean. Spaces with no net within the limits are left out.
 
     Raises:
         ModuleNotFoundError: where matplotlib is not installed.

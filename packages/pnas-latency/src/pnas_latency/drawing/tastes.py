@@ -1,4 +1,4 @@
-"""Devices side by side, by what they compute in a millisecond."""
+"""Devices side by side, by how much they compute per millisecond."""
 
 import textwrap
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ _LEAST_INCHES = 3.2
 _LETTERS_PER_INCH = 15
 _AROUND_INCHES = (1.2, 1.3)
 _RANGE = 2.0
-"""Of colours: to 4 times as fast as the device is on the whole, and to a quarter of that."""
+"""The range of colours: up to 4 times as fast as the device is on the whole, and down to a quarter of that."""
 _EMPTY = "#e2e2e2"
 
 
 def draw_tastes(tastes: Sequence[Taste]) -> "Figure":
-    """A heat map for each device: million MACs in a millisecond by operation and size of the map.
+    """A heat map for each device: million MACs per millisecond, by operation and size of the feature map.
 
-    The colour is how fast that is for the device: white as all of its blocks together, red faster, blue slower. What a
-    table lacks is grey.
+    The colour is relative to the device: white for the speed of all of its blocks together, red for faster, blue for
+    slower. What a table lacks is grey.
 
     Args:
         tastes: at least one.

@@ -1,4 +1,4 @@
-"""Predicted against measured nets."""
+"""Predicted against measured latencies."""
 
 import textwrap
 from typing import TYPE_CHECKING
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def draw_validation(table: LatencyTable) -> "Figure":
-    """The whole nets of a table: what it predicts for them against what they take, and the error.
+    """The whole nets of a table: predicted against measured latencies, and the errors.
 
-    Where the table is calibrated, the predictions without that are rings.
+    Where the table is calibrated, rings show the uncalibrated predictions.
 
     Raises:
         MissingNetsError: for a table without whole nets.
@@ -55,6 +55,6 @@ def draw_validation(table: LatencyTable) -> "Figure":
         axes.set_title(title, loc="left")
         axes.set_xlabel("measured, ms")
     figure.legend(loc="outside lower center", ncols=6, frameon=False)
-    # A command is part of its device's name.
+    # A device's name may hold a command, with characters that look like formulas.
     figure.suptitle(textwrap.fill(str(table.device), 130), fontsize=9, parse_math=False)
     return figure

@@ -1,4 +1,4 @@
-"""The expected cost of a net of which each block is one of several candidates."""
+"""The expected cost of a net, each block of which is one of several candidates."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ def expected_cost(probs: Sequence[Tensor], costs: Sequence[Sequence[float]]) -> 
         A scalar in the unit of the costs, of the dtype and on the device of the probabilities.
 
     Raises:
-        ValueError: where a block has not as many probabilities as costs.
+        ValueError: for a block whose numbers of probabilities and costs differ.
 
     References:
         ProxylessNAS, arXiv 1812.00332, equations 5 and 6.
@@ -39,22 +39,23 @@ def expected_max(
 ) -> Tensor:
     """E = sum over paths of prod_b p_b,path(b) * max(least, max_b F_b,path(b)), differentiable in the probabilities.
 
-    The mean of a maximum, not the maximum of means: what a net needs that is as demanding as its most demanding block.
-    It is exact without going through the paths, since independent blocks all cost at most v with the probability
+    This is the mean of the maximum, not the maximum of the means, for costs that a net's most demanding block decides.
+    It is exact without enumerating the paths: independent blocks all cost at most v with probability
     G(v) = prod_b sum_{i: F_bi <= v} p_bi, and E = sum_k v_k (G(v_k) - G(v_{k-1})) over the distinct costs v.
 
     Args:
         probs: the probabilities of each block's candidates, each of shape (candidates of that block,).
         costs: the cost F of each candidate, in any unit.
         least: what every path costs at least: the largest cost of the blocks that are not searched.
-        shared: of each block the number of its choice, where blocks share one: of those the probabilities of the first
-            count. Each has its own if None.
+        shared: the number of each block's choice, where blocks share choices; of blocks that share one, the
+            probabilities of the first count. None if each has its own.
 
     Returns:
         A scalar in the unit of the costs, of the dtype and on the device of the probabilities.
 
     Raises:
-        ValueError: where a block has not as many probabilities as costs, and for blocks that cannot share a choice.
+        ValueError: for a block whose numbers of probabilities and costs differ, and for blocks that cannot share a
+            choice.
     """
     _check(probs, costs)
     groups = blocks_by_choice(shared, [len(row) for row in costs])
@@ -69,7 +70,7 @@ def expected_max(
         ],
         dim=1,
     )
-    # `prod` has the right gradient where a factor is zero, `exp(sum(log))` has not.
+    # `prod` has the right gradient where a factor is zero; `exp(sum(log))` does not.
     below = at_most.prod(1)
     exactly = torch.cat([below[:1], below[1:] - below[:-1]])
     return torch.dot(exactly, exactly.new_tensor(values))
@@ -87,7 +88,7 @@ def expected_joint_cost(probs: Sequence[Tensor], joint: Joint, costs: Sequence[S
         A scalar in the unit of the costs, of the dtype and on the device of the probabilities.
 
     Raises:
-        ValueError: where a choice has not as many probabilities as options.
+        ValueError: for a choice whose numbers of probabilities and options differ.
     """
     _check_options(probs, joint)
     total = probs[0].new_zeros(())
@@ -102,17 +103,17 @@ def expected_joint_cost(probs: Sequence[Tensor], joint: Joint, costs: Sequence[S
 def expected_joint_max(
     probs: Sequence[Tensor], joint: Joint, costs: Sequence[Sequence[float]], *, least: float = 0.0
 ) -> Tensor:
-    """The mean of the largest term of all, exact as `expected_max` is, where several choices decide on a term.
+    """The mean of the largest term, as exact as `expected_max`, where several choices decide a term.
 
-    The probability G(v) that no term costs more than v is a sum over all combinations, which is found choice by choice:
-    of those gone through, only the choices that later terms ask for are told apart.
+    The probability G(v) that no term costs more than v is a sum over all combinations. It is computed choice by choice:
+    of the choices already visited, only those that later terms depend on are kept apart.
 
     Args:
         probs, joint, costs: as `expected_joint_cost` takes them.
         least: what every net costs at least.
 
     Raises:
-        ValueError: where a choice has not as many probabilities as options.
+        ValueError: for a choice whose numbers of probabilities and options differ.
     """
     _check_options(probs, joint)
     raised = [[max(least, cost) for cost in row] for row in costs]

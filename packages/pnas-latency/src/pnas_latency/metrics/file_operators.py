@@ -23,7 +23,7 @@ _CHANNELS_FIRST, _CHANNELS_LAST = index(0, 3, 1, 2), index(0, 2, 3, 1)
 def file_operators(module: nn.Module, input_shape: Shape, rules: RuntimeRules) -> tuple[Operator, ...]:
     """The operators that a block becomes, in the order in which they run; the last one's result is the block's.
 
-    BatchNorm belongs to the convolution before it. A block that hands on its input has no operators.
+    BatchNorm is part of the convolution before it. A block that returns its input has no operators.
 
     Args:
         module: in evaluation mode, on the meta device, of a kind that `torch.fx` can trace.
@@ -31,7 +31,7 @@ def file_operators(module: nn.Module, input_shape: Shape, rules: RuntimeRules) -
         rules: of the runtime that the file is for.
 
     Raises:
-        TypeError: for a part of which no operator is known.
+        TypeError: for a module or function with no known operator.
     """
     traced = fx.symbolic_trace(module)
     return tuple(_Writer(traced, _Shapes(traced).of(input_shape), rules).write())
@@ -52,14 +52,14 @@ class _Shapes(fx.Interpreter):
         return result
 
     def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        # On the meta device these are slow, and only the shape is asked for.
+        # These are slow on the meta device, and only the shape is needed.
         if isinstance(self.fetch_attr(target), _KEEP_SHAPE):
             return args[0]
         return super().call_module(target, args, kwargs)
 
 
 class _Writer:
-    """Goes through the nodes, and writes the operators of each."""
+    """Writes the operators of each node in turn."""
 
     def __init__(self, traced: fx.GraphModule, shapes: dict[fx.Node, Shape], rules: RuntimeRules) -> None:
         self._traced, self._shapes, self._rules = traced, shapes, rules
@@ -74,7 +74,7 @@ class _Writer:
                 self._results[node] = self._of_module(node, self._traced.get_submodule(str(node.target)))
             elif node.op == "call_function":
                 self._results[node] = self._of_function(node)
-            elif node.op != "output":  # methods and parameters, which only modules of others have
+            elif node.op != "output":  # methods and parameters, which only users' own modules have
                 raise TypeError(f"no operator of a file is known of {node.target}")
         return self._written
 
@@ -136,7 +136,7 @@ class _Writer:
         raise TypeError(f"no operator of a file is known of {node.target}")
 
     def _relu(self, node: fx.Node, part: nn.Module, before: Result) -> Result:
-        """Part of the operator before it, where nothing else reads that; of several of the same there is one."""
+        """Part of the operator before it, where nothing else reads that; several equal ones become one."""
         source = node.all_input_nodes[0]
         while isinstance(self._part(source), nn.Identity):
             source = source.all_input_nodes[0]
@@ -185,7 +185,7 @@ class _Writer:
         return self._add("PAD", [before], shape, [ends])
 
     def _average_pool(self, node: fx.Node, part: nn.AvgPool2d, before: Result) -> Operator:
-        """Where the last window is not whole, it is filled up, and the mean corrected."""
+        """An incomplete last window is padded, and its mean corrected."""
         *_, height, width = self._shapes[node.all_input_nodes[0]]
         rows, columns = (-size % stride for size, stride in zip((height, width), _pair(part.stride), strict=True))
         shape = self._shapes[node]
@@ -248,7 +248,7 @@ class _Writer:
 
 
 def _is_own_padding(sizes: Shape, kernel: Shape, padding: Shape, stride: Shape) -> bool:
-    """Whether a window needs as much at the beginning as at the end, which runtimes call "same", or nothing at all."""
+    """Whether the padding is just what is needed, half of it at each end (runtimes call it "same"), or none at all."""
     outputs = [(size + 2 * pad - k) // s + 1 for size, k, pad, s in zip(sizes, kernel, padding, stride, strict=True)]
     needed = [(out - 1) * s + k - size for out, s, k, size in zip(outputs, stride, kernel, sizes, strict=True)]
     return not any(padding) or all(need == 2 * pad for need, pad in zip(needed, padding, strict=True))

@@ -1,7 +1,7 @@
-"""Sums of terms that several choices decide together: the order in which the choices are gone through, one by one.
+"""Sums of terms that several choices decide together, and the order in which the choices are eliminated.
 
-A choice that later terms ask for is remembered until the last of them is known (variable elimination, Bertele and
-Brioschi 1972). In a chain, where a block asks for the width before it, one width is remembered at a time.
+A choice that later terms depend on is remembered until the last of them is known (variable elimination, Bertele and
+Brioschi 1972). In a chain, where a block depends on the width before it, one width is remembered at a time.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 Scope = tuple[int, ...]
-"""The numbers of choices that decide something together."""
+"""The indices of choices that decide something together."""
 
 Table = NDArray[Any]
 """A value for each combination of the options of some choices: an axis a choice."""
@@ -22,13 +22,13 @@ Table = NDArray[Any]
 
 @frozen
 class Step:
-    """A choice in its turn.
+    """The elimination of one choice.
 
     Attributes:
-        choice: its number.
-        before: the earlier choices that this term or a later one asks for.
-        after: which of `before` and the choice itself a later term asks for.
-        complete: the terms that are known with it.
+        choice: its index.
+        before: the earlier choices that terms of this step or a later one depend on.
+        after: which of `before` and the choice itself a later term depends on.
+        complete: the terms that are known once this choice is.
     """
 
     choice: int
@@ -38,7 +38,7 @@ class Step:
 
     @property
     def axes(self) -> Scope:
-        """The choices that what happens here may depend on."""
+        """The choices that this step may depend on."""
         return (*self.before, self.choice)
 
 
@@ -48,7 +48,7 @@ class Joint:
 
     Attributes:
         options: how many options each choice has.
-        scopes: of each term, its choices; in a row of its values the last one's option changes fastest.
+        scopes: the choices of each term; in a row of its values, the option of the last choice changes fastest.
     """
 
     options: tuple[int, ...]
@@ -70,7 +70,7 @@ class Joint:
 
     def steps(self) -> tuple[Step, ...]:
         """All choices, in an order in which few combinations have to be remembered at a time."""
-        if all(len(scope) == 1 for scope in self.scopes):  # as below, in no time for hundreds of them
+        if all(len(scope) == 1 for scope in self.scopes):  # same result as below, but fast for hundreds of choices
             order = sorted(range(len(self.options)), key=lambda one: (self.options[one], one))
             terms: dict[int, list[int]] = {choice: [] for choice in order}
             for term, (choice,) in enumerate(self.scopes):
@@ -97,11 +97,11 @@ class Joint:
         Args:
             steps: as `steps` gives them.
             tables: the values of each term, an axis a choice.
-            best: takes the least, or the most, of an axis.
-            join: puts two terms together: their sum, or their maximum.
+            best: reduces an axis to its minimum, or its maximum.
+            join: combines two terms: their sum, or their maximum.
 
         Returns:
-            A table a step, and that of nothing at all. Where no term is left, it is 0.
+            A table for each step, and one for the end. It is 0 where no term is left.
         """
         found = [np.zeros((), dtype=tables[0].dtype if tables else np.float64)]
         for step in reversed(steps):
@@ -119,12 +119,12 @@ class Joint:
     def best_choice(
         self, tables: Sequence[Table], *, best: Callable[..., Any], pick: Callable[..., Any], join: Callable[..., Any]
     ) -> tuple[int, ...]:
-        """The choices with the least, or the largest, total of terms; among equal ones always the same.
+        """The choices with the least, or the largest, total of terms; ties are always broken alike.
 
         Args:
             tables: the values of each term, an axis a choice; for maxima, none of them negative.
             best, join: as `to_come` takes them.
-            pick: the number of what `best` takes.
+            pick: the index of what `best` returns.
         """
         steps = self.steps()
         to_come = self.to_come(steps, tables, best=best, join=join)
@@ -135,7 +135,7 @@ class Joint:
         return tuple(chosen[number] for number in range(len(self.options)))
 
     def _after(self, before: Scope, choice: int, left: set[int], open_terms: set[int]) -> Scope:
-        """What of `before` and the choice is still asked for, once it is taken."""
+        """Which of `before` and the choice are still needed once it is eliminated."""
         known = (*before, choice)
         return tuple(
             number
@@ -156,13 +156,13 @@ class Joint:
         return tuple(map(tuple, terms))
 
     def _combinations(self, before: Scope, choice: int, left: set[int], open_terms: set[int]) -> tuple[int, int]:
-        """How many are remembered after a choice, and how many are looked at for it."""
+        """How many combinations are remembered after a choice, and how many are visited for it."""
         after = self._after(before, choice, left, open_terms)
         return prod(self.shape(after)), prod(self.shape((*before, choice)))
 
 
 def spread(table: Table, scope: Scope, axes: Scope) -> Table:
-    """A table with the axes of more choices, in their order: of length 1 where it does not depend on the choice."""
+    """A table with an axis for each choice of `axes`, in order; of length 1 where it does not depend on the choice."""
     order = sorted(range(len(scope)), key=lambda axis: axes.index(scope[axis]))
     lengths = dict(zip(scope, table.shape, strict=True))
     return table.transpose(order).reshape([lengths.get(number, 1) for number in axes])

@@ -14,8 +14,8 @@ def peak_values(operators: Sequence[Operator], input_values: int, *, in_place: C
 
     Args:
         operators: of a block.
-        input_values: number of those of its input.
-        in_place: names of the operators that write over an operand of their result's size that nobody reads later.
+        input_values: number of values of its input.
+        in_place: names of the operators that overwrite an operand of their result's size that nothing reads later.
     """
     steps: list[MemoryStep[Operator | None]] = [
         MemoryStep(result=one, size=one.values, reads=one.reads, in_place=one.name in in_place) for one in operators

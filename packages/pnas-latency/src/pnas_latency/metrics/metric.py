@@ -21,22 +21,22 @@ Costs = tuple[tuple[float, ...], ...]
 
 
 class UnknownCostError(PnasError, ValueError):
-    """A metric cannot say what the candidates of a space cost one by one."""
+    """A metric does not know what the candidates of a space cost one by one."""
 
 
 @frozen(kw_only=True, repr=False)
 class Metric:
-    """A cost that a net has by its workloads: their sum, or the largest of them.
+    """A cost of a net that follows from its workloads: their sum, or the largest of them.
 
     Attributes:
-        name: what it is.
+        name: what it measures.
         unit: its unit: "ms", "bytes".
-        rows: the costs of rows of workloads, one row a position of a net.
+        rows: the costs of rows of workloads, one row for each position of a net.
         combine: "sum" where a net costs the sum of its workloads, "max" where it costs as much as its largest.
         constant: what a net costs besides its workloads. For "max" it is the least that any net costs.
-        terms: the workloads that a net's workload is the sum of, where it is known by its parts.
-        shared: of a sum: what a workload costs beside its own, by a name. A net pays each name once, however many of
-            its workloads share it; a space counts as fixed what any of its nets may have to pay.
+        terms: the workloads whose costs add up to that of a net's workload, where it is known by its parts.
+        shared: for sums: further costs of a workload, by name. A net pays for each name once, however many of its
+            workloads share it; a space counts as fixed what any of its nets may have to pay.
     """
 
     name: str
@@ -61,15 +61,15 @@ class Metric:
         """The cost of every option of every choice, as `expected_cost` and `expected_max` take them.
 
         Raises:
-            UnknownCostError: for a space of which several choices decide on a cost together; and as `priced`.
+            UnknownCostError: for a space in which several choices decide a cost together; and as `priced`.
         """
         _, terms = self.priced(space)
         rows: list[list[list[float]]] = [[[] for _ in range(count)] for count in space.options]
         for term in terms:
             if len(term.choices) > 1:
                 raise UnknownCostError(
-                    f"{self.name} of {space.name!r} is not known choice by choice: several decide on a cost together",
-                    "ask for what a net costs, or is expected to cost",
+                    f"{self.name} of {space.name!r} is not known choice by choice: several decide a cost together",
+                    "ask for the cost of a net, or the expected cost",
                 )
             for combined, costs in zip(rows[term.choices[0]], term.costs, strict=True):
                 combined += costs
@@ -77,17 +77,18 @@ class Metric:
         return tuple(tuple(combine(costs) if costs else 0.0 for costs in row) for row in rows)
 
     def fixed(self, space: AnySpace) -> float:
-        """What stem, head, constant and all else cost that the nets of the space have, or may have, in common."""
+        """The cost of what all nets of the space have, or may have, in common: stem, head, constant and the like."""
         return self._combined(self.priced(space)[0])
 
     def priced(self, space: AnySpace) -> tuple[tuple[float, ...], tuple[PricedTerm, ...]]:
-        """The costs of what is not searched, one by one and without the constant, and the terms of what is.
+        """The costs of what is not searched, one by one and without the constant, and the terms of what is searched.
 
-        What options share is not searched: no net costs more than its parts, and one with all of it costs as much.
+        What options share counts as not searched: no net costs more than this sum, and one that has all of it costs as
+        much.
 
         Raises:
-            UnknownCostError: for the largest of a net's workloads in a space of edges, where other edges' results are
-                held beside that of each: that takes whole blocks. For bytes in files of a `ModuleSpace`.
+            UnknownCostError: for the largest of a net's workloads in a space of edges, where the results of other edges
+                are in memory too: only whole blocks have such a cost. For bytes in files of a `ModuleSpace`.
         """
         terms = cost_terms(space)
         candidates = [tuple(dict.fromkeys(chain(*term.computed))) for term in terms]
@@ -106,7 +107,7 @@ class Metric:
         return (*fixed, *self._paid_once(candidates)), tuple(term for term in priced if term.choices)
 
     def reckoned(self, space: AnySpace, choices: Sequence[int]) -> float:
-        """The cost that a search reckons with for a net: its own, and whatever nets of the space share."""
+        """The cost of a net as a search counts it: its own, and all that nets of the space share."""
         fixed, terms = self.priced(space)
         return self._combined([*fixed, *(cost for term in terms for cost in term.of(choices))])
 
@@ -131,11 +132,11 @@ class Metric:
         return parts.amax(0) if self.combine == "max" else parts.sum(0)
 
     def cheapest(self, space: AnySpace, *, name: str = "cheapest") -> AnyNet:
-        """The net of least cost; of equal ones always the same."""
+        """The net of least cost; ties are always broken alike."""
         return space.architecture(self.least_choices(space), name=name)
 
     def dearest(self, space: AnySpace, *, name: str = "dearest") -> AnyNet:
-        """The net of largest cost; of equal ones always the same."""
+        """The net of largest cost; ties are always broken alike."""
         return space.architecture(self.most_choices(space), name=name)
 
     def least_choices(self, space: AnySpace) -> tuple[int, ...]:
@@ -153,7 +154,7 @@ class Metric:
             probs: the probabilities of each choice's options, such as a searched block's candidates, each of shape
                 (options of that choice,).
             space: the space that they choose from.
-            shared: of each searched block the number of its choice, where blocks share one; each has its own if None.
+            shared: the number of each searched block's choice, where blocks share choices; None if each has its own.
 
         Returns:
             A scalar in `unit`.
@@ -161,7 +162,7 @@ class Metric:
         return self.expectation(space, shared=shared)(probs)
 
     def expectation(self, space: AnySpace, *, shared: Shared = None) -> Callable[[Sequence[Tensor]], Tensor]:
-        """`expected` as a function of the probabilities alone, for a search that asks for it in every step."""
+        """`expected` as a function of the probabilities alone, for a search that needs it in every step."""
         _, terms = self.priced(space)
         fixed = self.fixed(space)
         if all(len(term.choices) == 1 for term in terms):

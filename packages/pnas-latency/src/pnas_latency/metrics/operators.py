@@ -12,9 +12,9 @@ class Constant:
     """A tensor that a file holds.
 
     Attributes:
-        kind: of its values, which decides on their size; those of "index" say where: a shape, a padding, an axis.
-        values: their number.
-        content: what it holds, where other operators hold the same, of which a file has one; None for its own.
+        kind: of its values, which decides their size; "index" is for shapes, paddings and axes.
+        values: how many there are.
+        content: identifies equal constants of several operators, of which a file has one; None for its own.
     """
 
     kind: Kind
@@ -29,7 +29,7 @@ class Operator:
     Attributes:
         name: as TFLite calls it.
         reads: the operators whose results it reads; None is the block's input.
-        values: number of those of its result.
+        values: number of values of its result.
         constants: the constants that it reads.
         channels: output channels of its weights.
     """
@@ -42,5 +42,5 @@ class Operator:
 
 
 def index(*values: int) -> Constant:
-    """A constant of these integers, which a file has once."""
+    """A constant of these integers; a file has equal ones once."""
     return Constant("index", len(values), f"index {values}")

@@ -1,4 +1,4 @@
-"""What the terms of a space cost, and which net costs least of all."""
+"""What the terms of a space cost, and which net costs least."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -15,8 +15,8 @@ class PricedTerm:
     """A term with what it costs.
 
     Attributes:
-        term: what is computed, by which choices.
-        costs: of all that each combination of options computes, one by one.
+        term: what is computed, and the choices that decide it.
+        costs: of everything that each combination of options computes, one by one.
     """
 
     term: CostTerm
@@ -24,7 +24,7 @@ class PricedTerm:
 
     @property
     def choices(self) -> Scope:
-        """The numbers of the choices that decide it."""
+        """The indices of the choices that decide it."""
         return self.term.choices
 
     def of(self, choices: Sequence[int]) -> tuple[float, ...]:
@@ -33,12 +33,12 @@ class PricedTerm:
 
 
 def extreme_choices(terms: Sequence[PricedTerm], options: Sequence[int], *, most: bool, sums: bool) -> tuple[int, ...]:
-    """The choices with the least, or the largest, total of terms, exactly; among equal ones always the same.
+    """The choices with the least, or the largest, exact total of terms; ties are always broken alike.
 
     Args:
         terms: of a space.
         options: how many each of its choices has.
-        most: whether the most is asked for.
+        most: whether the largest total is asked for.
         sums: whether terms add up; where not, the largest of them counts.
     """
     joint = Joint(tuple(options), tuple(term.choices for term in terms))
@@ -46,7 +46,7 @@ def extreme_choices(terms: Sequence[PricedTerm], options: Sequence[int], *, most
     tables = []
     for term in terms:
         table = np.empty(len(term.costs), dtype=object)
-        # Of maxima only the order counts, and what is not there is below everything.
+        # For maxima only the order counts, and an absent cost is below every other.
         table[:] = [sum(map(Fraction, costs), Fraction(0)) if sums else _rank(costs, floor) for costs in term.costs]
         tables.append(table.reshape(joint.shape(term.choices)))
     return joint.best_choice(

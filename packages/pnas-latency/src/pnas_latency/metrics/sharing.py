@@ -3,20 +3,21 @@
 from collections.abc import Sequence
 
 Shared = Sequence[int] | None
-"""Of each searched block the number of its choice, as `pnas_supernet.choice_numbers` says: (0, 1, 0) where the first
+"""The number of each searched block's choice, as `pnas_supernet.choice_numbers` gives it: (0, 1, 0) where the first
 and the third share one. None where each has a choice of its own.
 """
 
 
 def blocks_by_choice(shared: Shared, counts: Sequence[int]) -> list[list[int]]:
-    """The blocks of each choice, in the order in which the choices come first.
+    """The blocks of each choice, in the order in which the choices first appear.
 
     Args:
         shared: see `Shared`.
         counts: how many candidates each block has.
 
     Raises:
-        ValueError: for a wrong number of blocks, and for those that share a choice of unlike many candidates.
+        ValueError: for a wrong number of blocks, and for blocks that share a choice but have different numbers of
+            candidates.
     """
     numbers = range(len(counts)) if shared is None else shared
     if len(numbers) != len(counts):

@@ -1,4 +1,4 @@
-"""A price that adapts until the expected cost is what was asked for."""
+"""A price that adapts until the expected cost meets its limit."""
 
 import math
 from math import inf
@@ -15,19 +15,19 @@ class Constraint:
     """E <= at_most, by a multiplier that adapts: one search lands on the budget, whatever a millisecond is worth.
 
     The augmented Lagrangian of the relative excess c = E / limit - 1 adds (max(0, m + damping c)^2 - m^2) / (2 damping)
-    to the loss. Its gradient is that of c times max(0, m + damping c): the multiplier m is what the constraint costs at
-    the optimum, and the damping keeps E from swinging around the limit while m is found by dual ascent,
-    m <- max(0, m + rate c).
+    to the loss. Its gradient is that of c times max(0, m + damping c). The multiplier m is the price of the constraint
+    at the optimum; it is found by dual ascent, m <- max(0, m + rate c), while the damping keeps E from oscillating
+    around the limit.
 
     The limit falls from the first E to `at_most`, by equal factors, over the first `tightening` steps. A search begins
-    far above its budget, and the pull from there would be so strong that it takes the cheapest candidate everywhere,
-    long before the loss has a say: Adam moves every alpha by as much, however little a candidate saves.
+    far above its budget. With the full pull from there, it would take the cheapest candidate everywhere long before the
+    loss has a say: Adam moves every alpha by as much, however little a candidate saves.
 
     Attributes:
         at_most: the budget.
-        rate: of the dual ascent, for one architecture step.
-        damping: of the swings; also what makes the objective convex where the loss is not.
-        tightening: number of steps.
+        rate: of the dual ascent, per architecture step.
+        damping: of the oscillations; also makes the objective convex where the loss is not.
+        tightening: number of steps over which the limit falls.
         multiplier: m, in units of the loss.
         steps: how often it has adapted.
         first_cost: the first E; None before it is known.
@@ -47,7 +47,7 @@ class Constraint:
 
     @property
     def limit(self) -> float:
-        """What E is held to now."""
+        """The present limit on E."""
         if self.first_cost is None or self.first_cost <= self.at_most or self.steps >= self.tightening:
             return self.at_most
         return self.at_most * math.pow(self.first_cost / self.at_most, 1 - self.steps / self.tightening)
@@ -60,7 +60,7 @@ class Constraint:
         return loss + (pull**2 - self.multiplier**2) / (2 * self.damping)
 
     def adapt(self, cost: float) -> None:
-        """A step of the dual ascent."""
+        """One step of the dual ascent."""
         if self.first_cost is None:
             self.first_cost = cost
         self.multiplier = max(0.0, self.multiplier + self.rate * (cost / self.limit - 1))

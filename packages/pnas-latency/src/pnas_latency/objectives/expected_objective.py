@@ -1,4 +1,4 @@
-"""The objective of alpha where a net's expected cost matters beside its loss."""
+"""The objective of alpha where a net's expected cost matters as well as its loss."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,12 +13,12 @@ from pnas_ops import AnySpace
 
 
 class ExpectedObjective:
-    """The objective of a search of `space`: its terms in turn, each by the expectation of its metric (eq. 5, 6).
+    """The objective of a search of `space`: its terms applied in turn, each to its metric's expectation (eq. 5, 6).
 
     Args:
-        space: whose probabilities are given.
-        terms: each with the metric that it is about; several may be about one metric, and any number constraints.
-        shared: of each searched block the number of its choice, where blocks share one; each has its own if None.
+        space: of the nets that the probabilities describe.
+        terms: each with its metric; several may have the same metric, and any number may be constraints.
+        shared: the number of each searched block's choice, where blocks share choices; None if each has its own.
 
     Raises:
         MissingWorkloadsError: for a metric that lacks some of the space's workloads.
@@ -37,7 +37,7 @@ class ExpectedObjective:
         return loss
 
     def adapt(self, probs: Sequence[Tensor]) -> None:
-        """A step of the multipliers, after each architecture step."""
+        """One step of the multipliers, to be called after each architecture step."""
         of_choices = self.space.of_choices(probs)
         for expectation, term in self.terms:
             if isinstance(term, Constraint):
@@ -45,7 +45,7 @@ class ExpectedObjective:
 
     @property
     def multipliers(self) -> Mapping[str, float]:
-        """The multipliers of the constraints by their metrics' names; the highest where several limit one metric."""
+        """The constraints' multipliers by the names of their metrics; the highest where several limit one metric."""
         found: dict[str, float] = {}
         for name, (_, term) in zip(self._names, self.terms, strict=True):
             if isinstance(term, Constraint):
@@ -64,7 +64,7 @@ class ExpectedObjective:
         """
         found, ours = len(state.get("constraints", ())), len(self._constraints)
         if found != ours:
-            raise ValueError(f"the objective has {ours} constraints, had {found}")
+            raise ValueError(f"the objective has {ours} constraints, the state has {found}")
         for constraint, one in zip(self._constraints, state["constraints"], strict=True):
             constraint.load_state_dict(one)
 

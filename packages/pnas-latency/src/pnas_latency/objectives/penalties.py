@@ -10,10 +10,10 @@ from pnas_ops import Range
 
 
 class Term(Protocol):
-    """One step from the task's loss to the objective, by one expected cost."""
+    """One step from the task's loss to the objective, for one expected cost."""
 
     def __call__(self, loss: Tensor, cost: Tensor) -> Tensor:
-        """The objective so far, with the cost in it."""
+        """The objective so far, with the cost included."""
         ...
 
 
@@ -25,7 +25,7 @@ class LinearPenalty:
 
     Attributes:
         weight: what a cost of twice the reference adds to the loss.
-        reference: the cost that adds nothing; a cheaper net is rewarded.
+        reference: the cost that adds nothing; cheaper nets are rewarded.
     """
 
     weight: float = field(validator=Range(0.0, 1e6))
@@ -38,11 +38,11 @@ class LinearPenalty:
 
 @frozen(kw_only=True)
 class AbsolutePenalty:
-    """loss + weight * |E / target - 1|, which draws towards the target from both sides (TuNAS, arXiv 2008.06120).
+    """loss + weight * |E / target - 1|, which pulls towards the target from both sides (TuNAS, arXiv 2008.06120).
 
     Attributes:
         weight: what a cost of twice the target adds to the loss.
-        target: the cost that is wanted.
+        target: the desired cost.
     """
 
     weight: float = field(validator=Range(0.0, 1e6))
@@ -59,10 +59,10 @@ class MultiplicativeLog:
 
     Attributes:
         reference: the cost at which the factor is `scale`.
-        scale: alpha of the original.
-        exponent: beta of the original.
-        unit: the cost whose logarithm is 0: 1 for the original's milliseconds on a phone. Costs must be above it, so
-            nets of less than a few milliseconds need a smaller one.
+        scale: the original's alpha.
+        exponent: the original's beta.
+        unit: the cost whose logarithm is 0; 1 for the original's milliseconds on a phone. Costs must be above it, so
+            nets faster than a few milliseconds need a smaller unit.
     """
 
     reference: float = field(validator=Range(0.0, 1e18, above=True))
@@ -84,7 +84,7 @@ class MultiplicativeLog:
         """
         if not cost > self.unit:
             raise ValueError(
-                f"a cost of {float(cost):g} has no positive logarithm in units of {self.unit:g}: make it smaller"
+                f"a cost of {float(cost):g} has no positive logarithm in units of {self.unit:g}: take a smaller unit"
             )
         logarithm = torch.log(cost / self.unit) / torch.log(cost.new_tensor(self.reference / self.unit))
         return self.scale * loss * logarithm**self.exponent

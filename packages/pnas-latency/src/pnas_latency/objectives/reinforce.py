@@ -15,15 +15,16 @@ _Value = TypeVar("_Value", float, Tensor)
 def reinforce_loss(log_probs: Tensor, rewards: Tensor, baseline: float | Tensor) -> Tensor:
     """-(1/M) sum_m (R_m - b_m) log p_m, whose gradient estimates that of -E[R].
 
-    Unbiased where b_m depends on no path m: see `MovingBaseline`. Its value says nothing, only its gradient does.
+    It is unbiased where b_m does not depend on path m: see `MovingBaseline`. Only its gradient has a meaning, not its
+    value.
 
     Args:
         log_probs: the log-probabilities of M sampled paths, of shape (M,): for each the sum over blocks.
-        rewards: what each path is worth, of shape (M,); no gradient goes through them.
-        baseline: one number for all paths, or one a path, of shape (M,). It changes the variance of the estimate only.
+        rewards: of the paths, of shape (M,); no gradient flows through them.
+        baseline: one number for all paths, or one for each, of shape (M,). It only changes the estimate's variance.
 
     Raises:
-        ValueError: for shapes that do not fit each other.
+        ValueError: for shapes that do not match.
 
     References:
         ProxylessNAS, arXiv 1812.00332, equation 8.
@@ -41,14 +42,14 @@ def reinforce_loss(log_probs: Tensor, rewards: Tensor, baseline: float | Tensor)
 
 @define(kw_only=True)
 class MovingBaseline:
-    """An exponential moving average of rewards, which takes variance from `reinforce_loss` and adds no bias.
+    """An exponential moving average of rewards, which reduces the variance of `reinforce_loss` without bias.
 
-    A path must have no part in its own baseline: with the mean reward of the same M paths the expected gradient would
-    be (M - 1) / M of the true one. So the rewards of a step are compared with the average of earlier steps, and in the
-    first step each with the mean of the others (with 0 where there is no other).
+    A path's own reward must not enter its baseline: with the mean reward of the same M paths, the expected gradient
+    would be (M - 1) / M of the true one. So rewards are compared with the average of earlier steps; in the first step,
+    each is compared with the mean of the others (with 0 if there are none).
 
     Attributes:
-        decay: the share of the average that a step leaves, at least 0 and below 1.
+        decay: the share of the average that a step keeps, at least 0 and below 1.
         value: the average so far; None before the first step.
     """
 
@@ -56,10 +57,10 @@ class MovingBaseline:
     value: float | None = None
 
     def step(self, rewards: Tensor) -> Tensor:
-        """The baselines of these rewards, both of shape (M,); afterwards the average moves towards the rewards.
+        """The baselines of these rewards, both of shape (M,); then updates the average.
 
         Raises:
-            ValueError: for rewards of another shape, or that are not finite: the average would never recover.
+            ValueError: for rewards of another shape, or not finite, from which the average would never recover.
         """
         if rewards.dim() != 1 or not len(rewards) or not rewards.isfinite().all():
             raise ValueError(f"rewards must be finite and of shape (M,), got {rewards}")
@@ -73,11 +74,11 @@ class MovingBaseline:
         return baselines
 
     def state_dict(self) -> dict[str, float | None]:
-        """What a checkpoint keeps: plain values."""
+        """The state for a checkpoint, in plain values."""
         return {"decay": self.decay, "value": self.value}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from what `state_dict` gave.
+        """Restores what `state_dict` returned.
 
         Raises:
             ValueError: for other keys.
@@ -89,13 +90,13 @@ class MovingBaseline:
 
 
 def mnasnet_reward(accuracy: _Value, cost: _Value, *, target: float, exponent: float = -0.07) -> _Value:
-    """R = accuracy * (cost / target) ** exponent: at -0.07 twice the cost is worth 5% of the accuracy.
+    """R = accuracy * (cost / target) ** exponent: at -0.07, twice the cost is worth 5% of the accuracy.
 
     Args:
         accuracy: of a net, or of several.
-        cost: what it costs, positive, in any unit.
+        cost: of the same nets, positive, in any unit.
         target: the cost at which the reward is the accuracy, in the same unit.
-        exponent: how much the cost weighs; negative.
+        exponent: the weight of the cost; negative.
 
     Raises:
         ValueError: for a target or a cost that is not positive.
@@ -108,13 +109,13 @@ def mnasnet_reward(accuracy: _Value, cost: _Value, *, target: float, exponent: f
 
 
 def absolute_reward(accuracy: _Value, cost: _Value, *, target: float, beta: float = -0.07) -> _Value:
-    """R = accuracy + beta * |cost / target - 1|: its best nets cost as much as the target, neither more nor less.
+    """R = accuracy + beta * |cost / target - 1|: the best nets cost as much as the target, neither more nor less.
 
     Args:
         accuracy: of a net, or of several.
-        cost: what it costs, positive, in any unit.
-        target: the cost to end at, in the same unit.
-        beta: what it costs to be off by all of the target; negative.
+        cost: of the same nets, positive, in any unit.
+        target: the desired cost, in the same unit.
+        beta: what the reward changes by where the cost is off by 100% of the target; negative.
 
     Raises:
         ValueError: for a target or a cost that is not positive, or a beta that is not negative.

@@ -1,4 +1,4 @@
-"""The correction of predictions by a few whole nets."""
+"""Predictions corrected by a few whole nets."""
 
 from collections.abc import Callable, Sequence
 from math import fsum, isfinite
@@ -21,21 +21,22 @@ class Calibration:
 
 
 def fit_calibration(predicted_ms: Sequence[float], measured_ms: Sequence[float]) -> Calibration:
-    """The calibration of least squared relative errors: that of sum_i ((scale p_i + offset - m_i) / m_i)^2.
+    """The calibration that minimizes the squared relative errors, sum_i ((scale p_i + offset - m_i) / m_i)^2.
 
-    Relative, because a budget is missed by a share of it; absolute errors would let the slowest nets decide.
+    The errors are relative because a budget is missed by a share of it; with absolute ones the slowest nets would
+    decide.
 
-    A scale alone is fitted unless an offset is sure to help, because with few nets an offset follows the noise and
-    then errs on nets outside their range. It must have at least 4 nets; these must differ by a factor of 1.25 even
-    without the slowest and without the fastest of them; and it must halve the mean squared error of nets that are
-    left out of the fit, one after the other.
+    Only a scale is fitted unless an offset is sure to help: with few nets an offset fits the noise, and is then wrong
+    for nets outside their range. An offset needs at least 4 nets. Their predictions must differ by a factor of 1.25
+    even without the slowest and without the fastest. And it must halve the mean squared error in leave-one-out
+    cross-validation.
 
     Args:
         predicted_ms: the uncalibrated predictions p of the nets, in milliseconds.
         measured_ms: their latencies m.
 
     Raises:
-        ValueError: where there is no net, not as many of the one as of the other, or one that is not positive.
+        ValueError: for no net, for different numbers of the two, and for a latency that is not positive.
     """
     check_positive_pairs(predicted_ms, measured_ms)
     points = sorted(zip(predicted_ms, measured_ms, strict=True))
@@ -48,7 +49,7 @@ def fit_calibration(predicted_ms: Sequence[float], measured_ms: Sequence[float])
 
 
 def check_positive_pairs(predicted_ms: Sequence[float], measured_ms: Sequence[float]) -> None:
-    """Raises a ValueError unless there is a positive measured latency for each of at least one positive prediction."""
+    """Raises a ValueError unless both have the same number of latencies, at least one, all positive."""
     if len(predicted_ms) != len(measured_ms) or not predicted_ms:
         raise ValueError(f"needs as many predictions as measurements, got {len(predicted_ms)} and {len(measured_ms)}")
     for name, values in (("predicted", predicted_ms), ("measured", measured_ms)):

@@ -1,4 +1,4 @@
-"""Tables and their lines in a few words, for a prompt and for notebooks."""
+"""Short descriptions of tables and their lines, for the Python prompt and notebooks."""
 
 from typing import TYPE_CHECKING
 

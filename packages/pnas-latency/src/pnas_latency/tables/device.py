@@ -1,4 +1,4 @@
-"""What can be measured on."""
+"""What latencies are measured on."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -11,7 +11,7 @@ class Device(Protocol):
 
     @property
     def info(self) -> DeviceInfo:
-        """The description that tells this device's tables from those of another."""
+        """The description that distinguishes this device's tables from those of another."""
         ...
 
     def measure(
@@ -23,19 +23,19 @@ class Device(Protocol):
     ) -> Iterator[tuple[AnyWorkload | AnyNet, Measurement]]:
         """Measures every workload of `rows` once, all of them together because neighbours share the caches.
 
-        Milliseconds are those of `info.batch` images at once.
+        Milliseconds are for a batch of `info.batch` images.
 
-        A device for a `ModuleSpace` has one more keyword, `build: pnas_ops.ModuleBuilder | None = None`, and gets with
-        it the workloads of the space's places, in `rows`, and its nets.
+        A device for a `ModuleSpace` has one more keyword, `build: pnas_ops.ModuleBuilder | None = None`. It then gets
+        the workloads of the space's places, in `rows`, and the space's nets.
 
         Args:
             rows: the workloads at each position of a net, as `pnas_ops.workloads` returns them, without those that
                 compute nothing.
-            nets: to be measured whole, among the workloads: the machine that they are compared on is the same then.
+            nets: to be measured whole, among the workloads, so that both meet the same state of the machine.
             progress: told how far it is.
 
         Returns:
-            Each workload and then each net once, as soon as it is measured. One call's overhead is deducted from both
-            and kept in `Measurement.overhead_ms`.
+            Each workload and then each net once, as soon as it is measured. The overhead of one call is deducted from
+            both, and kept in `Measurement.overhead_ms`.
         """
         ...

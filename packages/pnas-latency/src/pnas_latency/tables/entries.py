@@ -24,7 +24,7 @@ class TableEntry:
     Attributes:
         workload: what was measured.
         measurement: its latency.
-        columns: whatever else was measured of it, by a name that ends with the unit: {"energy_mj": 1.5}.
+        columns: what else was measured, by a name that ends with the unit: {"energy_mj": 1.5}.
     """
 
     workload: AnyWorkload
@@ -46,8 +46,8 @@ class NetEntry:
     Attributes:
         architecture: the net.
         measurement: its latency, by the same statistic and in the same session as that of the workloads.
-        held_out: whether it judges the table's predictions; if not, it may be used to calibrate them.
-        band: whether it is of the band of nearly equal cost that `validation_nets` draws.
+        held_out: whether it is kept to judge the table's predictions; if not, it may be used to calibrate them.
+        band: whether it is from the band of nearly equal cost that `validation_nets` draws.
     """
 
     architecture: AnyNet
@@ -62,7 +62,7 @@ class NetEntry:
 
     @property
     def total_ms(self) -> float:
-        """What a prediction is compared with: the net and the runtime's overhead, which is in no workload."""
+        """What a prediction is compared with: the net's latency and the runtime's overhead, which is in no workload."""
         return self.measurement.total_ms
 
 

@@ -40,19 +40,20 @@ def measure_table(
     keep: Callable[[LatencyTable], None] | None = None,
     progress: Progress | None = None,
 ) -> LatencyTable:
-    """The latencies of every workload of `net`, of which only those that `known` lacks are measured.
+    """A table with the latency of every workload of `net`; only those that `known` lacks are measured.
 
-    Of a `ModuleSpace` these are the candidates of its places, and the rest: what the net of the lightest candidates,
-    which is measured whole among them, takes beside these. Where that is nothing within the noise, it is 0.
+    For a `ModuleSpace`, the workloads are the candidates of its places, and the rest of the net. The rest is what the
+    net of the lightest candidates, measured whole in the same session, takes beside these candidates. Where that is
+    nothing within the noise, it is 0.
 
     Args:
         device: where to measure.
-        net: all of whose workloads the table will hold.
+        net: the space or net whose workloads the table will all hold.
         build: makes the modules of a `ModuleSpace` or of a net of one; None for a space of blocks.
         known: an earlier table of the same device; its entries and nets are kept.
-        validation: whole nets to measure among the workloads, of which `known` has none yet.
+        validation: whole nets to measure among the workloads; `known` must not have them yet.
         keep: called with the table so far after each measurement, so that an interruption loses none:
-            `lambda table: table.save(path)`. A device that measures all in turns has one moment to call it.
+            `lambda table: table.save(path)`. With a device that measures everything in turns, that is at the end.
         progress: told how far it is.
 
     Raises:
@@ -79,9 +80,9 @@ def measure_table(
         telling = None
     else:
         missing.remove(telling.rest)
-        # Its candidates once more where they are known: in the same session as the whole.
+        # Its candidates again, even where they are known: in the same session as the whole net.
         missing.update(one for (one,) in workloads(telling)[1:] if not one.computes_nothing)
-        # First of the nets, since the others say nothing without the rest.
+        # The first of the nets, since the others say nothing without the rest.
         nets[workloads(telling)] = telling
     nets |= {key: one.architecture for key, one in judges.items()}
     wanted = [list(dict.fromkeys(workload for workload in row if workload in missing)) for row in rows]
@@ -109,14 +110,13 @@ def measure_net_ms(
     probe_ms: float | None = None,
     progress: Progress | None = None,
 ) -> float:
-    """The latency of one whole net, the cost of a call included: what `LatencyTable.predict_ms` predicts.
+    """The latency of one whole net, including the overhead of a call: what `LatencyTable.predict_ms` predicts.
 
     Args:
         device: where to measure.
         architecture: the net.
         build: makes the module of a net of a `ModuleSpace`; None for a net of blocks.
-        probe_ms: the speed of the machine to tell it at, such as `LatencyTable.probe_ms`; the one that it has now if
-            None.
+        probe_ms: the machine speed to convert it to, such as `LatencyTable.probe_ms`; None for the present speed.
         progress: told how far it is.
 
     Raises:
@@ -148,5 +148,5 @@ def _measured(
 
 
 def _noise_floor(entries: Sequence[TableEntry], nets: Sequence[NetEntry]) -> float:
-    """The median drift of the nets, which predictions are compared with, or else of the workloads."""
+    """The median drift of the nets, since predictions are compared with these; without nets, of the workloads."""
     return statistics.median(entry.measurement.drift for entry in nets or entries)

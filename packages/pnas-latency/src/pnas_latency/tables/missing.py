@@ -30,11 +30,11 @@ class MissingWorkloadsError(PnasError, LookupError):
 
 
 class MissingNetsError(PnasError, ValueError):
-    """A table lacks whole nets that calibrate it, or judge it."""
+    """A table lacks whole nets to calibrate it with, or to judge it by."""
 
 
 def other_images(first: AnyWorkload, measured: Collection[AnyWorkload]) -> str:
-    """The sizes of images for which a table has the first workload of a net, where it has none of the net's size."""
+    """The image sizes for which a table has the first workload of a net, where it lacks the net's own size."""
     if isinstance(first, ModuleWorkload):
         return ""
     sizes = {w.height for w in measured if isinstance(w, Workload) and w.block == first.block and w.height == w.width}

@@ -1,4 +1,4 @@
-"""The values of workloads, from those that are known: that of a block of trees may be the sum of its parts'."""
+"""The values of workloads from known ones: that of a block of trees may be the sum of its parts."""
 
 from collections.abc import Collection, Iterable, Mapping
 from math import fsum
@@ -13,9 +13,9 @@ def lacking(rows: Iterable[Iterable[AnyWorkload]], known: Collection[AnyWorkload
 
 
 def terms(workload: AnyWorkload, known: Collection[AnyWorkload]) -> tuple[AnyWorkload, ...]:
-    """The workloads that the value of this one is the sum of: its parts where they are all known, or else itself.
+    """The workloads whose values add up to that of this one: its parts where all are known, or else itself.
 
-    The parts come first, so that a net costs what a search over the parts has reckoned with. What computes nothing is
+    The parts have precedence, so that a net costs what a search over the parts has counted. What computes nothing is
     left out.
     """
     parts = _computing(workload_parts(workload))

@@ -1,4 +1,4 @@
-"""Whether measurements of one device may stand for those of another."""
+"""Whether measurements on one device may stand for those on another."""
 
 from collections.abc import Collection
 
@@ -10,12 +10,12 @@ _FIELDS = tuple(attribute.name for attribute in fields(DeviceInfo))
 
 
 class ForeignTableError(PnasError, ValueError):
-    """A table of one device is taken for one of another.
+    """A table of one device is used for another.
 
     Attributes:
         have: where the table was measured.
-        want: the device that it is taken for.
-        differing: the names of the fields in which they differ, but for those that may.
+        want: the device that it is used for.
+        differing: the names of the fields that differ and must not.
     """
 
     def __init__(
@@ -38,11 +38,11 @@ def describe_differences(have: DeviceInfo, want: DeviceInfo, names: Collection[s
 
 
 def check_device(have: DeviceInfo, want: DeviceInfo, *, allow: Collection[str]) -> None:
-    """Refuses a table of the device `have` for use on `want`, but for the fields that `allow` names.
+    """Refuses a table of the device `have` for use on `want`; the fields that `allow` names may differ.
 
     Raises:
         ForeignTableError: naming each differing field with both values.
-        ValueError: naming what `allow` holds that is not a field of `DeviceInfo`.
+        ValueError: naming the items of `allow` that are no fields of `DeviceInfo`.
     """
     if unknown := sorted(set(allow) - set(_FIELDS)):
         raise ValueError(f"allow may name {', '.join(_FIELDS)}, got {', '.join(map(repr, unknown))}")
@@ -57,7 +57,7 @@ def check_device(have: DeviceInfo, want: DeviceInfo, *, allow: Collection[str]) 
 
 
 def check_same_device(one: DeviceInfo, other: DeviceInfo) -> None:
-    """Refuses to make one table of those of two devices.
+    """Refuses to merge tables of two devices.
 
     Raises:
         ForeignTableError: naming each differing field with both values.

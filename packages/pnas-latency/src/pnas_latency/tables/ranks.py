@@ -1,4 +1,4 @@
-"""Whether two numbers put things in the same order: of pnas_ops, and public here as it has always been."""
+"""The rank correlation of pnas_ops, which has always been public here too."""
 
 from pnas_ops import rank_correlation
 

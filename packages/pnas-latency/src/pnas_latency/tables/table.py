@@ -47,18 +47,18 @@ def _iso_date(instance: object, attribute: Any, value: str) -> None:
 
 @frozen(kw_only=True, repr=False)
 class LatencyTable:
-    """The latencies of workloads on one device, in milliseconds of its batch: one image, as a rule.
+    """The latencies of workloads on one device, in milliseconds for its batch: one image, as a rule.
 
-    A net is predicted as the sum of its blocks and one overhead of the runtime, then corrected by the calibration: all
-    at one speed of the machine, which `probe_ms` tells, whatever it was when each of them was measured.
+    The prediction for a net is the sum of its blocks and one overhead of the runtime, corrected by the calibration. All
+    of these are converted to one speed of the machine, that of `probe_ms`, whatever its speed was at each measurement.
 
     Attributes:
-        device: where all of it was measured.
+        device: where everything was measured.
         measured_on: the day of the last measurement, like 2025-12-31.
         entries: the workloads, each once.
-        nets: whole nets, each once: what calibrates the table, and what it is judged by.
-        overheads: what one call costs by itself in other columns of the entries: {"energy_mj": 0.2}.
-        calibration: what predictions are corrected by; the entries are left as they were measured.
+        nets: whole nets, each once, to calibrate the table with and to judge it by.
+        overheads: the overhead of one call in other columns of the entries: {"energy_mj": 0.2}.
+        calibration: corrects predictions; the entries are left as they were measured.
         noise_floor: relative difference of two measurements of the same thing in this table; None if not measured.
     """
 
@@ -87,9 +87,9 @@ class LatencyTable:
 
     @cached_property
     def probe_ms(self) -> float | None:
-        """What `pnas_ops.PROBE` takes at the speed that the table speaks of: the median over all that it holds.
+        """The latency of `pnas_ops.PROBE` at the table's speed: the median over all its measurements.
 
-        None where the device does not time it, and in tables of earlier versions.
+        None where the device does not time the probe, and in tables of earlier versions.
         """
         measured = [*(entry.measurement for entry in self.entries), *(entry.measurement for entry in self.nets)]
         known = [one.probe_ms for one in measured if one.probe_ms is not None]
@@ -97,12 +97,12 @@ class LatencyTable:
 
     @property
     def overhead_ms(self) -> float:
-        """What one call of the runtime costs by itself, not calibrated: the median over the entries."""
+        """The overhead of one call of the runtime, not calibrated: the median over the entries."""
         overheads_ms = [measured.overhead_ms for measured in self.measurements.values()]
         return statistics.median(overheads_ms) if overheads_ms else 0.0
 
     def at_one_speed(self) -> "LatencyTable":
-        """The table with all that it holds as it would have been measured at its speed; as it is without a probe."""
+        """The table with every measurement converted to its speed; unchanged without a probe."""
         speed = self.probe_ms
         return evolve(
             self,
@@ -120,16 +120,16 @@ class LatencyTable:
     def check_fits(
         self, net: AnySpace | AnyNet, device: DeviceInfo | None = None, *, allow: Collection[str] = ()
     ) -> None:
-        """Refuses the table where it cannot say what `net` takes on `device`.
+        """Refuses the table where it cannot predict the latency of `net` on `device`.
 
         Args:
             net: what the table is to be used for: another space or another resolution has other workloads.
-            device: where the net is to run; None to leave that unchecked.
-            allow: names of those fields of `DeviceInfo` that may differ: allow=["runtime_version"].
+            device: where the net is to run; None to leave this unchecked.
+            allow: names of fields of `DeviceInfo` that may differ: allow=["runtime_version"].
 
         Raises:
             ForeignTableError: naming the fields of the device that differ, with both values and the way out.
-            MissingWorkloadsError: listing the workloads that the table lacks, and the resolution where that is why.
+            MissingWorkloadsError: listing the workloads that the table lacks, and the resolution where it is the cause.
         """
         if device is not None:
             check_device(self.device, device, allow=allow)
@@ -154,7 +154,7 @@ class LatencyTable:
         return self.metric().of(architecture)
 
     def priced(self, architecture: Architecture) -> PricedNet:
-        """The net with what it and each of its blocks take here, for tables and pictures.
+        """The net with its latency and that of each of its blocks on this device, for tables and pictures.
 
         Raises:
             MissingWorkloadsError: as `predict_ms`.
@@ -188,8 +188,8 @@ class LatencyTable:
         The metric raises a MissingWorkloadsError where the table lacks a workload, or its entry the column.
 
         Args:
-            column: a name in `TableEntry.columns`, of which a net has the sum and what a call costs by itself; None for
-                the latency, calibrated.
+            column: a name in `TableEntry.columns`; a net costs the sum of it over its workloads, and the overhead of a
+                call. None for the calibrated latency.
         """
         if column is None:
             scale, offset_ms = self._correction
@@ -223,7 +223,7 @@ class LatencyTable:
         Args:
             name: of the column, which ends with its unit: "energy_mj".
             values: of workloads in the table.
-            overhead: what a call costs by itself; as it was, or nothing, if None.
+            overhead: of one call; None to leave it as it was, or nothing.
 
         Raises:
             MissingWorkloadsError: for workloads that the table lacks.
@@ -240,15 +240,15 @@ class LatencyTable:
         )
 
     def with_entry(self, entry: TableEntry) -> "LatencyTable":
-        """A table with this entry too, in place of one of the same workload if there is one."""
+        """A table with this entry too; it replaces one of the same workload."""
         found = {one.workload: one for one in self.entries} | {entry.workload: entry}
         return evolve(self, entries=tuple(found.values()))
 
     def merge(self, other: "LatencyTable") -> "LatencyTable":
-        """A table with the entries and nets of both; of those that both hold, that of the later `measured_on`.
+        """A table with the entries and nets of both; of those that both hold, that of the later `measured_on` wins.
 
-        On the same day it is the one of `other`. The larger noise floor is kept. The calibration, which was fitted to
-        the entries of one table, is dropped: call `calibrated` again.
+        On the same day, `other` wins. The larger noise floor is kept. The calibration, which was fitted to the entries
+        of one table, is dropped: call `calibrated` again.
 
         Raises:
             ForeignTableError: for a table of another device, naming the fields that differ.
@@ -266,7 +266,7 @@ class LatencyTable:
         )
 
     def calibrated(self) -> "LatencyTable":
-        """A table whose predictions, costs and `fixed_ms` are corrected by those of its nets that are not held out.
+        """A table whose predictions, costs and `fixed_ms` are calibrated on the nets that are not held out.
 
         Raises:
             MissingNetsError: where all nets are held out.
@@ -278,10 +278,10 @@ class LatencyTable:
         return evolve(self, calibration=fit_calibration(*_pairs(evolve(self, calibration=None), fitted)))
 
     def validate(self, *, band: bool = False) -> Validation:
-        """Judges the predictions by the nets that are held out.
+        """Judges the predictions by the held-out nets.
 
         Args:
-            band: take only those of the band of nearly equal cost, among which ranking is hard.
+            band: take only those in the band of nearly equal cost, which are hard to rank.
 
         Raises:
             MissingNetsError: where there is no such net.
@@ -302,7 +302,7 @@ class LatencyTable:
         """Reads what `save` wrote.
 
         Raises:
-            ValueError: in one line that names the file, for one that is damaged or something else.
+            ValueError: in one line that names the file, for one that is damaged or no table.
         """
         return load_json(path, cls)
 
@@ -318,6 +318,6 @@ class LatencyTable:
 
 
 def _pairs(table: LatencyTable, nets: Iterable[NetEntry]) -> tuple[list[float], list[float]]:
-    """Predicted and measured latencies, in the order of the nets, which are at the table's speed."""
+    """Predicted and measured latencies, in the order of the nets, at the table's speed."""
     pairs = [(table.predict_ms(entry.architecture), entry.total_ms) for entry in nets]
     return [predicted for predicted, _ in pairs], [measured for _, measured in pairs]

@@ -1,4 +1,4 @@
-"""What a device likes to compute: how many MACs it does in a millisecond, block by block."""
+"""What a device computes fast: how many MACs it does per millisecond, block by block."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
@@ -14,7 +14,7 @@ from pnas_ops import BlockSpec, ClassifierSpec, OpSpec, PnasError, Workload
 
 
 class NoBlocksError(PnasError, ValueError):
-    """A table holds no blocks that compute, so that a speed cannot be derived from it."""
+    """A table holds no blocks that compute, so no speed can be derived from it."""
 
 
 @frozen(kw_only=True)
@@ -35,18 +35,18 @@ class TimedBlock:
 
     @property
     def macs_per_ms(self) -> float:
-        """MACs computed in a millisecond."""
+        """MACs per millisecond."""
         return self.macs / self.latency_ms
 
 
 @frozen(kw_only=True)
 class Price:
-    """What the larger of two options costs, in terms of the smaller: geometric means over blocks alike in all else.
+    """The cost of the larger of two options relative to the smaller: geometric means over blocks alike in all else.
 
     Attributes:
-        time: of the larger one by that of the smaller one.
-        macs: the same of their MACs.
-        pairs: how many pairs of blocks.
+        time: ratio of their latencies.
+        macs: ratio of their MACs.
+        pairs: how many pairs of blocks were compared.
     """
 
     time: float
@@ -60,8 +60,8 @@ class Taste:
 
     Attributes:
         name: what it is called in sentences and pictures.
-        device: where exactly.
-        blocks: of its table, those that compute and do not end a net.
+        device: its full description.
+        blocks: those of its table that compute and do not end a net.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Taste:
         return _speed(self.blocks)
 
     def speeds(self, key: Callable[[TimedBlock], Hashable]) -> dict[Hashable, float]:
-        """MACs in a millisecond of all blocks that have the same key, such as their operation or resolution."""
+        """MACs per millisecond of all blocks that have the same key, such as their operation or resolution."""
         groups = defaultdict[Hashable, list[TimedBlock]](list)
         for one in self.blocks:
             groups[key(one)].append(one)
@@ -82,7 +82,7 @@ class Taste:
 
     @property
     def size_correlation(self) -> float | None:
-        """Spearman's rank correlation of a block's MACs with how many of them are done in a millisecond.
+        """Spearman's rank correlation of a block's MACs with its MACs per millisecond.
 
         1 where larger blocks are always computed faster; None where all blocks are alike.
         """
@@ -90,13 +90,13 @@ class Taste:
 
     @property
     def size_gain(self) -> float:
-        """How much faster the quarter of the blocks with most MACs is computed than that with fewest."""
+        """How many times as fast the quarter of the blocks with the most MACs is computed as that with the fewest."""
         ordered = sorted(self.blocks, key=lambda one: one.macs)
         quarter = max(1, len(ordered) // 4)
         return _speed(ordered[-quarter:]) / _speed(ordered[:quarter])
 
     def prices(self, option: str, *, large: int, small: int) -> dict[int, Price]:
-        """What a large kernel or expansion costs by the small one, at each resolution that has both, largest first.
+        """The cost of a large kernel or expansion relative to a small one, by resolution, the largest first.
 
         Args:
             option: of operations: "kernel_size" or "expansion".
@@ -123,10 +123,10 @@ def taste_of(table: LatencyTable, *, name: str = "") -> Taste:
 
     Args:
         table: of blocks.
-        name: of the device, in a word; all that is known of it by default.
+        name: a short name of the device; by default its full description.
 
     Raises:
-        NoBlocksError: for a table of somebody's module, or without blocks.
+        NoBlocksError: for a table of a user's own module, or without blocks.
     """
     found = []
     for workload, measured in table.measurements.items():

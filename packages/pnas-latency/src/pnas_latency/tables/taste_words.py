@@ -1,4 +1,4 @@
-"""What tables say of their devices, in sentences."""
+"""What tables say about their devices, in sentences."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -6,16 +6,16 @@ from itertools import chain
 from pnas_latency.tables.taste import Price, Taste
 
 _CLEAR = 0.3
-"""A rank correlation that is more than an accident of some hundred blocks."""
+"""A rank correlation that is more than chance with some hundred blocks."""
 _APART = 0.1
-"""Two such correlations that differ by less say the same."""
+"""Two such correlations that differ by less count as equal."""
 _ALIKE = 1.05
-"""Times are as good as equal up to this ratio."""
+"""Times count as equal up to this ratio."""
 
 
 def taste_sentences(tastes: Sequence[Taste]) -> tuple[str, ...]:
-    """For each device how its speed goes with the size of blocks, and what large kernels and expansions cost there; of
-    several devices, which one likes large blocks most.
+    """For each device, how its speed depends on the size of blocks, and what large kernels and expansions cost; for
+    several devices, also which one favours large blocks most.
     """
     said = chain.from_iterable(_of_device(taste) for taste in tastes)
     return (*said, *([_compared(tastes)] if len(tastes) > 1 else []))

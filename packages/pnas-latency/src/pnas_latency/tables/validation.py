@@ -20,9 +20,10 @@ class Validation:
         bias: mean relative error; positive where predictions are too high.
         worst: largest absolute relative error.
         within_5_percent, within_10_percent: share of the nets whose error is at most that.
-        spearman: rank correlation, ties sharing their mean rank; None where all nets are predicted or measured alike.
-        noise_floor: relative difference of two measurements of the same thing, below which no error means anything;
-            None where it was not measured.
+        spearman: rank correlation, ties sharing their mean rank; None where all predictions or all measurements are
+            equal.
+        noise_floor: relative difference of two measurements of the same thing, below which errors mean nothing; None
+            where it was not measured.
     """
 
     nets: int
@@ -51,12 +52,12 @@ def compare_predictions(
     """Judges predictions by measurements.
 
     Args:
-        predicted_ms: one latency a net, in milliseconds.
-        measured_ms: what the same nets took.
+        predicted_ms: one latency for each net, in milliseconds.
+        measured_ms: the measured latencies of the same nets.
         noise_floor: see `Validation`.
 
     Raises:
-        ValueError: where there is no net, not as many of the one as of the other, or one that is not positive.
+        ValueError: for no net, for different numbers of the two, and for a latency that is not positive.
     """
     check_positive_pairs(predicted_ms, measured_ms)
     pairs = list(zip(predicted_ms, measured_ms, strict=True))

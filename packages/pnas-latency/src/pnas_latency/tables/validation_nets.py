@@ -23,7 +23,7 @@ from pnas_ops import (
 )
 
 _SMALL_KERNEL = 5
-# Of spaces of fewer nets all are drawn from; of larger ones, this many random nets are looked at for the band.
+# In smaller spaces nets are drawn from all; in larger ones, this many random nets are considered for the band.
 _POOL = 4096
 
 
@@ -34,7 +34,7 @@ class ValidationNet:
     Attributes:
         architecture: the net; its name tells its role: "fit-3", "random-1", "band-2".
         held_out: whether it is to judge predictions, not to calibrate them.
-        band: whether it is of the band of nearly equal cost.
+        band: whether it is from the band of nearly equal cost.
     """
 
     architecture: AnyNet
@@ -57,16 +57,17 @@ def validation_nets(
 ) -> tuple[ValidationNet, ...]:
     """Draws different nets of a space: some to calibrate with, then others to judge by.
 
-    Half of those held out are drawn from all nets, half from a band: nets without kernels larger than 5x5 whose cost
-    is within the share `band` of such nets' median; the cost of what all nets have in common does not count. Among nets
-    of any cost every table ranks well, and nets with 7x7 kernels are predicted with a smaller error than those without.
+    Half of the held-out nets are drawn from all nets, half from a band of hard ones. The band holds the nets without
+    kernels larger than 5x5 whose cost is within the share `band` of the median of such nets, not counting what all nets
+    have in common. Outside a band the task is easier: every table ranks nets of any cost well, and nets with 7x7
+    kernels are predicted with a smaller error than those without.
 
-    Half of those to calibrate with have no kernels larger than 5x5 either. Random nets of many blocks differ too little
-    in cost to tell what all nets cost beside the sums from what grows with these.
+    Half of the nets to calibrate with have no kernels larger than 5x5 either: random nets of many blocks differ too
+    little in cost to tell a constant offset from a scale.
 
-    Where it cannot be so: a block of which all candidates that compute have larger kernels keeps all of them; where too
-    few nets lie within the band, those nearest to the median are taken; and a space of fewer nets than are asked for
-    gives all it has, in the same proportions.
+    Exceptions: a block keeps all of its candidates where each that computes has a larger kernel. Where too few nets lie
+    within the band, those nearest to the median are taken. A space of fewer nets than are asked for gives all it has,
+    in the same proportions.
 
     Args:
         space: the space of the nets.
@@ -110,7 +111,7 @@ def validation_nets(
 
 
 def _small(space: AnySpace) -> list[Sequence[int]]:
-    """For each choice, the options without large kernels; all options where every one has them."""
+    """The options of each choice without large kernels; all options where every one that computes has them."""
     small = [[True] * count for count in space.options]
     computing = [[False] * count for count in space.options]
     for term in cost_terms(space):
@@ -136,12 +137,12 @@ def _kernel_size(one: AnyWorkload) -> int:
 
 
 def _draw(space: AnySpace, rows: Sequence[Sequence[int]], generator: torch.Generator) -> Iterator[tuple[int, ...]]:
-    """The choices of different random nets, of one number a row, until there are no more, or none is found."""
+    """The choices of different random nets, one option a row, until there are no more, or none is found."""
     few = prod(map(len, rows)) <= _POOL
     seen: set[tuple[int, ...]] = set()
     in_vain = 0
     for drawn in _shuffled(rows, generator) if few else _endless(rows, generator):
-        # Several ways to choose may give the same net, and one of them is what the space reads in it.
+        # Several choices may give the same net; the space reads one of them from it.
         choices = space.choices(space.architecture(drawn)) if isinstance(space, HasConditions) else drawn
         in_vain = in_vain + 1 if choices in seen else 0
         if not in_vain:

@@ -15,7 +15,7 @@ EXAMPLE = "Conv-input:224x224x3-output:112x112x32"
 
 @frozen(kw_only=True)
 class Dialect:
-    """What the keys of one project leave unsaid.
+    """How the keys of one project are to be read.
 
     A key is a kind of layer with the height, width and channels of its input and output. "Conv" is the first
     convolution, 3x3; "Conv_1" a convolution 1x1 before the average over all pixels, "AvgPool2D" that average by itself,
@@ -27,9 +27,9 @@ class Dialect:
         spread: the name under which a file says how its samples scatter: "var" in ms^2 or "std" in ms.
         activation: what follows "Conv", "Conv_1" and "Conv_2".
         kinds: the layers that the project's tables have.
-        read_mbconv: input channels and a key's options to the operation.
-        write_mbconv: input channels and an operation to a key's options, without those of all keys; None for an
-            operation that no key can say.
+        read_mbconv: from input channels and a key's options to the operation.
+        write_mbconv: from input channels and an operation to a key's options, without those of all keys; None for an
+            operation that no key can express.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Dialect:
         """The workload that a key names.
 
         Raises:
-            ValueError: in one line, for a text that is no such key.
+            ValueError: in one line, for a text that is not such a key.
         """
         found = _KEY.fullmatch(key)
         if found is None:
@@ -53,7 +53,7 @@ class Dialect:
         options = {name: int(value) for name, value in re.findall(r"-([a-z]+):(\d+)", found[6])}
         try:
             op = self._op(found[1], in_channels, options)
-            # Only the keys of MBConvs say their stride: the others have the least one that gives this output.
+            # Only keys of MBConvs give the stride; the others have the least one that gives this output.
             stride = options.get("stride", -(-height // output[0]) if isinstance(op, ConvSpec) else 1)
             block = BlockSpec(
                 op=op,

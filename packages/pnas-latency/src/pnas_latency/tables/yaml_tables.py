@@ -28,7 +28,7 @@ from pnas_ops import (
 )
 
 _DEEPEST = 3
-"""Of what a value may hold, which is below its name, and this below its key: what is wrong there is told by the key."""
+"""The depth of a value's contents, below its name and its key: errors there are reported by the key."""
 _OF_THE_READER = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What PyYAML raises on tags that do not fit their values, beside its own errors."""
 _COUNT = Range(1, 10**12, whole=True)
@@ -44,14 +44,14 @@ def read_proxylessnas_yaml(
 ) -> LatencyTable:
     """The table in a file like the original's mobile_trim.yaml.
 
-    An entry's latency is the mean of the file, and its quartiles are those of a normal distribution of that mean and
-    variance, since the file has no others. The variance itself is in the column "variance_ms2". The file has the end
-    of a net in two keys, "Conv_1" and "Logits"; where it has both, the table has their sum too, as the classifier that
-    our spaces end with.
+    An entry's latency is the file's mean, and its quartiles are those of a normal distribution with that mean and
+    variance, since the file has none. The variance itself is in the column "variance_ms2". The file has the end of a
+    net under two keys, "Conv_1" and "Logits"; where it has both, the table also has their sum, the classifier that our
+    spaces end with.
 
     Args:
         path: the file.
-        device: where it was measured, which the file does not say. By default a device of the file's name, with one
+        device: where it was measured, which the file does not say; by default a device named like the file, with one
             thread and float32.
         measured_on: the day, which the file does not say either; by default that of the file's last change.
 
@@ -68,7 +68,7 @@ def read_ofa_yaml(path: FilePath, *, device: DeviceInfo | None = None, measured_
 
     As `read_proxylessnas_yaml`, with the standard deviation in the column "deviation_ms". MobileNetV3 ends with two
     convolutions around the average of all pixels, and a linear layer: four blocks, which an `Architecture` can have.
-    "Conv_2" has no BatchNorm there and one here; on a device, with BatchNorm folded in, it is the same.
+    "Conv_2" has no BatchNorm there but one here; on a device, with BatchNorm folded in, both are the same.
     """
     path = Path(path)
     return _table(path, _read(path, ONCE_FOR_ALL), ONCE_FOR_ALL, device, measured_on)
@@ -140,9 +140,9 @@ def _load(text: str) -> object:
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """Without references to what came before: no table has one, and ten lines of them expand to more than fits.
+    """Refuses references to earlier places: no table has any, and ten lines of them can expand beyond all memory.
 
-    Nor deeper than a table is, which would take the longer the deeper.
+    Also refuses what is nested deeper than a table, since the time to read it grows with the depth.
     """
 
     def __init__(self, stream: str) -> None:
@@ -185,7 +185,7 @@ def _entry(workload: Workload, count: int, mean_ms: float, scatter: float, sprea
 
 
 def _classifiers(entries: Iterable[TableEntry]) -> tuple[TableEntry, ...]:
-    """The sums of every convolution 1x1 with the linear layer that fits behind it."""
+    """The sums of every convolution 1x1 and the linear layer that fits after it."""
     known = {entry.workload: entry for entry in entries if isinstance(entry.workload, Workload)}
     sums = []
     for (before, mix), (after, logits) in product(known.items(), repeat=2):

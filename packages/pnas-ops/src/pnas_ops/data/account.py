@@ -10,23 +10,23 @@ from attrs import frozen
 from pnas_ops.data.errors import PnasError
 
 StoredDtype = Literal["float32", "float16", "int8"]
-"""Of the weights and activations that an account counts."""
+"""The dtype of the weights and activations that an account counts."""
 
 VALUE_BYTES: Mapping[StoredDtype, int] = MappingProxyType({"float32": 4, "float16": 2, "int8": 1})
-"""What a weight or an activation takes in memory."""
+"""The bytes that a weight or an activation takes in memory."""
 
 Role = Literal["input", "output", "waiting"]
 
 
 class AccountError(PnasError, ValueError):
-    """A net of which no account can be given."""
+    """A net for which there can be no account."""
 
 
 def value_bytes(dtype: str) -> int:
     """Bytes of one value of this dtype.
 
     Raises:
-        AccountError: for another one.
+        AccountError: for an unknown dtype.
     """
     for known in get_args(StoredDtype):
         if known == dtype:
@@ -39,9 +39,9 @@ class Alive:
     """A tensor in memory while an operator runs.
 
     Attributes:
-        made_by: the place of the operator that made it; "input" for what the net is given.
-        size_bytes: of all of it, though an operator may read a part.
-        role: whether the operator reads it, makes it, or leaves it to one that comes later, as a shortcut's input is.
+        made_by: the place of the operator that made it; "input" for the net's inputs.
+        size_bytes: of the whole tensor, though an operator may read only a part.
+        role: whether the operator reads it, makes it, or leaves it to a later one, such as the input of a shortcut.
     """
 
     made_by: str
@@ -55,17 +55,17 @@ class AccountLine:
 
     Attributes:
         place: path of the module that runs it; empty for the net itself.
-        operator: what it is, in a few letters: "conv 3x3/2 g32 + batch_norm + relu" has a stride of 2 and 32 groups.
+        operator: a short description: "conv 3x3/2 g32 + batch_norm + relu" has a stride of 2 and 32 groups.
         input_shapes: of the activations that it reads.
         output_shape: of its result.
         macs: multiply-accumulates.
-        parameters: how many trainable values it reads that no operator before it has read.
+        parameters: how many trainable values it reads that no earlier operator has read.
         weight_bytes: of the parameters.
         input_bytes: of the activations that it reads.
         output_bytes: of its result.
         alive: everything that is in memory while it runs.
-        receptive_field: pixels of the image that one of its result depends on, along each dimension; None where it
-            depends on all of them, or where that is not known.
+        receptive_field: how many pixels of the image a pixel of its result depends on, along each dimension; None for
+            all of them, or where it is not known.
     """
 
     place: str
@@ -92,7 +92,7 @@ class AccountLine:
 
     @property
     def macs_per_byte(self) -> float:
-        """MACs for each byte moved: the arithmetic intensity of the roofline model (Williams et al. 2009)."""
+        """MACs per byte moved: the arithmetic intensity of the roofline model (Williams et al. 2009)."""
         return self.macs / self.moved_bytes if self.moved_bytes else 0.0
 
     @property
@@ -102,7 +102,7 @@ class AccountLine:
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes that are kept in memory for later operators."""
+        """Bytes kept in memory for later operators."""
         return sum(one.size_bytes for one in self.alive if one.role == "waiting")
 
 
@@ -112,9 +112,9 @@ class Account:
 
     Attributes:
         dtype: of all weights and activations, for what is in bytes.
-        input_shapes: what the net was given.
-        lines: one an operator.
-        parameters: trainable values of the net, also those that no operator reads.
+        input_shapes: of the net's inputs.
+        lines: one for each operator.
+        parameters: trainable values of the net, including those that no operator reads.
     """
 
     dtype: StoredDtype
@@ -129,7 +129,7 @@ class Account:
 
     @property
     def unread_parameters(self) -> int:
-        """Trainable values that no operator reads, such as those of an output for training only."""
+        """Trainable values that no operator reads, such as those of an output used only in training."""
         return self.parameters - sum(line.parameters for line in self.lines)
 
     @property
@@ -144,12 +144,12 @@ class Account:
 
     @property
     def macs_per_byte(self) -> float:
-        """MACs for each byte moved."""
+        """MACs per byte moved."""
         return self.macs / self.moved_bytes if self.moved_bytes else 0.0
 
     @property
     def peak(self) -> int:
-        """The number of the line with the most in memory, the first of several.
+        """The index of the line with the most in memory, the first of several.
 
         Raises:
             AccountError: for a net without an operator.
@@ -160,7 +160,7 @@ class Account:
 
     @property
     def peak_activation_bytes(self) -> int:
-        """The most that is in memory at one moment, weights left out; of a net without an operator its input."""
+        """The most that is in memory at one time, weights left out; for a net without operators, its input."""
         if not self.lines:
             return sum(map(prod, self.input_shapes)) * VALUE_BYTES[self.dtype]
         return self.lines[self.peak].alive_bytes

@@ -13,7 +13,7 @@ from pnas_ops.data.specs import ClassifierSpec
 
 
 def check_chain(blocks: Sequence[BlockSpec]) -> None:
-    """Refuses blocks of which one does not take the channels that the one before it gives."""
+    """Refuses blocks where one does not take as many channels as the block before it gives."""
     for index, (block, following) in enumerate(pairwise(blocks)):
         if block.out_channels != following.in_channels:
             raise ValueError(
@@ -47,7 +47,7 @@ class Architecture:
 
     @property
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """The shapes of its inputs, of which there is one."""
+        """The shapes of its inputs; there is one."""
         return (self.input_shape,)
 
     @property
@@ -57,7 +57,7 @@ class Architecture:
 
     @property
     def positions(self) -> tuple[tuple[BlockSpec, ...], ...]:
-        """The blocks as a space with one candidate a position."""
+        """The blocks as a space with one candidate at each position."""
         return tuple((block,) for block in self.blocks)
 
     def __repr__(self) -> str:

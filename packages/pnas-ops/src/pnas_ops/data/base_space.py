@@ -1,4 +1,4 @@
-"""What all spaces of nets of blocks have in common."""
+"""What all spaces of block-based nets have in common."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ Row = tuple[BlockSpec, ...]
 class BaseSpace(ChoiceSpace[Architecture]):
     """A space of nets of blocks that begin with the same `stem` and end with the same `head`.
 
-    Its fields are those of its subclasses, since files keep their order.
+    The subclasses declare the fields, since files keep their order.
 
     Attributes:
-        name: of the space, and of its nets where they are given none.
+        name: of the space, and of its nets that are given none.
         stem: the first blocks, which are not searched.
         head: the last block, which is not searched.
     """
@@ -37,7 +37,7 @@ class BaseSpace(ChoiceSpace[Architecture]):
     @property
     @abstractmethod
     def resolution(self) -> int:
-        """Side of the images in pixels that a search is given."""
+        """Side in pixels of the images that a search is given."""
 
     @property
     @abstractmethod
@@ -51,11 +51,11 @@ class BaseSpace(ChoiceSpace[Architecture]):
 
     @abstractmethod
     def _outline(self) -> str:
-        """What there is to choose, how many nets there are, and what they take and give."""
+        """A summary: what there is to choose, how many nets there are, and their inputs and outputs."""
 
     @abstractmethod
     def _shown(self) -> Sequence[tuple[str, BlockSpec]]:
-        """The blocks of a net, each with what can stand there in words."""
+        """The blocks of a net, each with a text for the candidates at its place."""
 
     @property
     def in_channels(self) -> int:
@@ -81,7 +81,7 @@ class BaseSpace(ChoiceSpace[Architecture]):
 class OneResolutionSpace(BaseSpace):
     """A space whose nets all take images of one size.
 
-    A net is a walk through the `positions`; what it costs is the sum over them: they are what has a latency.
+    A net is a walk through the `positions`. These have latencies, and the cost of a net is the sum over them.
 
     Attributes:
         resolution: side of the images in pixels.
@@ -94,7 +94,7 @@ class OneResolutionSpace(BaseSpace):
 
 
 def check_candidates(name: str, candidates: Sequence[object], *, in_cells: bool = False) -> None:
-    """Refuses a space of this name that names a candidate twice, or one that stands in cells alone."""
+    """Refuses a space that names a candidate twice, or, unless `in_cells`, one that can only be in cells."""
     if not in_cells and any(isinstance(op, NoneSpec) for op in candidates):
         raise ValueError(f"space {name!r} has the candidate none, which stands at edges of cells alone")
     names = list(map(str, candidates))

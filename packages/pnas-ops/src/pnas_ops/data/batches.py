@@ -1,4 +1,4 @@
-"""Inputs and their targets, batch by batch, and how good what a net makes of them is."""
+"""Inputs and their targets, batch by batch, and the score of a net's outputs for them."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class Batches(Protocol):
-    """Inputs and targets, the same ones each time one goes through them: a list, or a data loader.
+    """Inputs and targets, the same in each iteration: a list, or a data loader.
 
     Images are (N, C, H, W) with labels (N,). A search takes any form that its network, loss and score take.
 
@@ -20,4 +20,4 @@ class Batches(Protocol):
 
 
 Score = Callable[[Any, Any], Tensor | float]
-"""How good a net's outputs are for their targets: one number, the higher the better, the mean over the batch."""
+"""Scores a net's outputs against their targets: one number, the mean over the batch; higher is better."""

@@ -1,4 +1,4 @@
-"""A block of trees or cells in parts, whose costs add up to its own."""
+"""A block of trees or cells as parts whose costs add up to its own."""
 
 from attrs import evolve
 
@@ -11,8 +11,8 @@ from pnas_ops.data.specs import IdentitySpec, TreeBlockSpec
 def block_parts(block: BlockSpec) -> tuple[BlockSpec, ...]:
     """A block of trees without its operations, then the operation of every edge; any other block as it is.
 
-    The first part is the same block with an identity at every edge, which costs nothing: its convolutions, its sums and
-    its shortcut are what all cells of these shapes have in common. A stack of cells is its `cell_parts`.
+    The first part is the same block with an identity, which costs nothing, at every edge: its convolutions, sums and
+    shortcut are what all cells of these shapes have in common. A stack of cells becomes its `cell_parts`.
     """
     return tuple(part for part, _ in placed_parts(block))
 

@@ -40,7 +40,7 @@ class BlockSpec:
 
     @property
     def size_unit(self) -> int:
-        """What the height and width of its input must be a multiple of."""
+        """The number that the height and width of its input must be a multiple of."""
         return self.stride if isinstance(self.op, FactorizedReduceSpec | CellStackSpec) else 1
 
     def output_size(self, size: int) -> int:

@@ -10,21 +10,21 @@ from pnas_ops.data.cells import CellEdge, CellSpec
 from pnas_ops.data.specs import CellOpSpec
 
 Sets = tuple[tuple[int, ...], ...]
-"""The sets of its edges that a node may keep, by their numbers in the cell."""
+"""The sets of edges that a node may keep, by their indices in the cell."""
 
 
 @frozen(kw_only=True)
 class CellChoices:
-    """The choices of a kind of cell: an operation for each edge, then its edges for each node that keeps some of them.
+    """The choices of a kind of cell: an operation for each edge, then the kept edges of each node that keeps only some.
 
-    An operation is chosen for every edge, whether its node keeps it or not, since a search learns it either way. Such
-    choices that come to the same cell are told apart no more in its `form`: for each node the edges that it keeps, then
-    an operation for each of those.
+    An operation is chosen for every edge, whether its node keeps it or not, since a search learns it either way. So
+    several choices may give the same cell. They have the same `form`: for each node the edges that it keeps, then an
+    operation for each of these.
 
     Attributes:
-        cell: with all edges that there may be.
-        candidates: for each.
-        taken: how many of its edges a node keeps, where it has more; all if None.
+        cell: with all possible edges.
+        candidates: for each edge.
+        taken: how many of its edges a node keeps, if it has more; all if None.
     """
 
     cell: CellSpec
@@ -93,7 +93,7 @@ class CellChoices:
 
     @cached_property
     def _counts(self) -> tuple[int, ...]:
-        """For each node with a choice of edges, in how many ways it can choose them."""
+        """For each node with a choice of edges, the number of ways to choose them."""
         return tuple(len(sets) for sets in self.sets if len(sets) > 1)
 
     def _kept_of_nodes(self, inputs: Sequence[int]) -> Iterator[tuple[int, ...]]:

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @frozen
 class CellForms(ChoiceSpace[Architecture]):
-    """The nets of a space of cells by the forms of these, see `CellChoices`: every net once."""
+    """The nets of a space of cells by the forms of the cells, see `CellChoices`: every net once."""
 
     space: "CellSpace"
 
     @cached_property
     def options(self) -> tuple[int, ...]:
-        """For each kind of cell: in how many ways each node chooses its edges, then each kept edge its operation."""
+        """For each kind of cell: the number of ways to choose each node's edges, then each kept edge's operation."""
         return tuple(chain.from_iterable(one.form_options for one in self.space.kinds.values()))
 
     def architecture(self, choices: Sequence[int], *, name: str = "") -> Architecture:
@@ -45,7 +45,7 @@ class CellForms(ChoiceSpace[Architecture]):
 def _parts(
     numbers: Sequence[int], kinds: Sequence[tuple[CellChoices, int]]
 ) -> Iterator[tuple[CellChoices, Sequence[int]]]:
-    """Each kind of cell with the numbers that are its own."""
+    """Each kind of cell with its own part of the numbers."""
     first = 0
     for one, count in kinds:
         yield one, numbers[first : first + count]

@@ -1,6 +1,6 @@
 """Operations that cells are made of: those of DARTS (arXiv 1806.09055) and NAS-Bench-201 (arXiv 2001.00326).
 
-In both a convolution is the ReLU before it, the convolution, and BatchNorm.
+In both, a convolution stands for ReLU, the convolution and BatchNorm, in this order.
 """
 
 from typing import Any
@@ -42,9 +42,9 @@ class ReluSeparableConvSpec:
 
 @frozen(kw_only=True)
 class FactorizedReduceSpec:
-    """ReLU, then two convolutions 1x1 of stride 2, of which the second begins a pixel later, side by side; BatchNorm.
+    """ReLU, two convolutions 1x1 of stride 2 side by side, the second one shifted by a pixel, then BatchNorm.
 
-    What a skip connection of DARTS is where the image is halved. It takes images of even size.
+    DARTS's skip connection where the image is halved. It takes images of even size.
     """
 
     @property
@@ -58,9 +58,9 @@ class FactorizedReduceSpec:
 
 @frozen(kw_only=True)
 class ResidualReductionSpec:
-    """Two times ReLU, convolution 3x3, BatchNorm; to this is added the input, averaged and through a convolution 1x1.
+    """Twice ReLU, convolution 3x3 and BatchNorm, plus a shortcut: the input, averaged, through a convolution 1x1.
 
-    The stride is in the first convolution and in the average. What halves the image between the stages of
+    The stride is in the first convolution and in the average. This block halves the image between the stages of
     NAS-Bench-201.
     """
 
@@ -75,7 +75,7 @@ class ResidualReductionSpec:
 
 @frozen(kw_only=True)
 class NoneSpec:
-    """The operation of an edge of a cell that is not there: the node gets nothing from it."""
+    """The operation of an absent edge of a cell: the node gets nothing from it."""
 
     @property
     def kernel_size(self) -> int:

@@ -1,4 +1,4 @@
-"""A stack of cells in parts, whose costs add up to its own."""
+"""A stack of cells as parts whose costs add up to its own."""
 
 from collections.abc import Iterator
 
@@ -16,9 +16,9 @@ class CellPart:
     """What a stack computes at one place.
 
     Attributes:
-        block: this, as a block of its own.
-        divided: by what the image of the stack's input has been divided before it.
-        edge: of an edge the kind of its cell, and its number there; None for what all cells of these shapes have.
+        block: the part as a block of its own.
+        divided: the factor by which the height and width of the stack's input are divided before it.
+        edge: for an edge, the kind of its cell and its index there; None for what all cells of these shapes have.
     """
 
     block: BlockSpec
@@ -27,15 +27,15 @@ class CellPart:
 
 
 def cell_parts(stack: CellStackSpec, in_channels: int, *, taken: int | None = None) -> Iterator[CellPart]:
-    """Cell by cell: how its inputs are preprocessed, how its states are joined, and its edges.
+    """The parts cell by cell: the preprocessing of its inputs, the joins of its states, and its edges.
 
-    The joins are the same cell with an identity at every edge, whatever operations it has, and whichever states its
-    nodes take: its sums and its concatenation.
+    The joins, sums and concatenation, are the same cell with an identity at every edge, whatever its operations are and
+    whichever states its nodes take.
 
     Args:
         stack: of the cells.
         in_channels: of its input.
-        taken: how many of its edges a node keeps, where it has more.
+        taken: how many of its edges a node keeps, if it has more.
     """
     if stack.halved_first:
         yield CellPart(block=first_halving(in_channels), divided=1)
@@ -60,7 +60,7 @@ def input_block(place: PlacedCell, number: int) -> BlockSpec:
 
 
 def edge_block(op: CellOpSpec, *, channels: int, stride: int) -> BlockSpec:
-    """An operation at an edge of a cell as a block: an identity that is to halve the image is a factorized reduction.
+    """An operation at an edge of a cell as a block; an identity that must halve the image is a factorized reduction.
 
     Raises:
         ValueError: where the operation cannot stand there.
@@ -98,7 +98,7 @@ def _edges(place: PlacedCell) -> Iterator[CellPart]:
         stride = place.stride_of(edge)
         yield CellPart(
             block=edge_block(edge.op, channels=place.channels, stride=stride),
-            # What a node has is as small as the output already.
+            # A node's state is already as small as the output.
             divided=place.divided * place.stride // stride,
             edge=(place.kind, number),
         )
@@ -110,7 +110,7 @@ def _joins(place: PlacedCell, taken: int | None) -> BlockSpec:
 
 
 def _bare(cell: CellSpec, taken: int | None) -> CellSpec:
-    """The cell with identities from the last states before each node, so that no two of its sums are the same."""
+    """The cell with identities from the last states before each node, so that no two sums are equal."""
     nodes = []
     for number, edges in enumerate(cell.nodes):
         states, count = cell.inputs + number, min(len(edges), taken or len(edges))

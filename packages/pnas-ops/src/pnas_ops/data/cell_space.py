@@ -1,4 +1,4 @@
-"""The space of cells: operations and inputs to be found for a small graph that a net repeats."""
+"""The space of cells: a search finds the operations and inputs of a small graph that a net repeats."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -27,21 +27,20 @@ if TYPE_CHECKING:
     from pnas_ops.data.workload import Workload
 
 Edge = tuple[CellKind, int]
-"""A kind of cell, and the number of an edge in it."""
+"""A kind of cell, and the index of an edge in it."""
 
 
 @frozen(kw_only=True, repr=False)
 class CellSpace(OneResolutionSpace):
     """All nets of `stem`, then `body` with one of `candidates` at every edge of its cells, then `head`.
 
-    All normal cells of a net are equal, and all reduction cells: an edge is one choice, however many cells have it. A
-    position is what prepares or joins the states of a cell, or one of its edges.
+    All normal cells of a net are equal, and so are all reduction cells: an edge is one choice, however many cells have
+    it. A position is a cell's preprocessing, its joins, or one of its edges.
 
     Attributes:
-        body: blocks, of which some are a `CellStackSpec` whose cells have every edge that there may be, with any
-            operation.
+        body: blocks, at least one a `CellStackSpec` whose cells have all possible edges, with any operations.
         candidates: for every edge.
-        taken: how many of its edges a node keeps, which is a choice too where it has more; all if None.
+        taken: how many of its edges a node keeps; all if None. Which ones is a choice too if it has more.
     """
 
     body: tuple[BlockSpec, ...] = field(validator=min_len(1))
@@ -76,7 +75,7 @@ class CellSpace(OneResolutionSpace):
 
     @cached_property
     def options(self) -> tuple[int, ...]:
-        """For each kind of cell: how many operations an edge has, then how many ways a node to choose its edges."""
+        """For each kind of cell: the number of operations of each edge, then of ways to choose each node's edges."""
         return tuple(chain.from_iterable(choices.options for choices in self.kinds.values()))
 
     @property
@@ -96,7 +95,7 @@ class CellSpace(OneResolutionSpace):
 
     @cached_property
     def mixtures(self) -> tuple[int, ...]:
-        """The choice of every mixture: in each cell of a net its edges, then its nodes."""
+        """The choice of every mixture: those of a cell's edges, then of its nodes, cell by cell."""
         return tuple(
             number
             for block in self.body
@@ -117,11 +116,11 @@ class CellSpace(OneResolutionSpace):
 
     @property
     def widest(self) -> Architecture:
-        """The cells with all edges that there may be, and the first candidate at each: no net of the space."""
+        """The cells with all possible edges and the first candidate at each; this is no net of the space."""
         return self.with_cells({kind: choices.cell for kind, choices in self.kinds.items()}, name=self.name)
 
     def with_cells(self, cells: Mapping[CellKind, CellSpec], *, name: str = "") -> Architecture:
-        """The net of these cells, of whatever graph and operations.
+        """The net of these cells, which may have any graph and operations.
 
         Raises:
             ValueError: for cells that cannot stand there.
@@ -136,7 +135,7 @@ class CellSpace(OneResolutionSpace):
         """The net with option `choices[i]` at choice i.
 
         Raises:
-            ValueError: for a wrong number of choices or a choice that is not there.
+            ValueError: for a wrong number of choices, or an option that does not exist.
         """
         check_choices(self.name, choices, self.options)
         cells = {kind: one.cell_of([choices[n] for n in self._numbers(kind)]) for kind, one in self.kinds.items()}
@@ -163,7 +162,7 @@ class CellSpace(OneResolutionSpace):
         return choices
 
     def conditions(self) -> tuple[Condition | None, ...]:
-        """When each choice means something: the operation of an edge, where its node keeps it."""
+        """When each choice matters: the operation of an edge only if its node keeps it."""
         found: list[Condition | None] = []
         for kind, one in self.kinds.items():
             found += [
@@ -174,7 +173,7 @@ class CellSpace(OneResolutionSpace):
         return tuple(found)
 
     def cost_terms(self) -> tuple[CostTerm, ...]:
-        """What all nets compute, then an edge a term: it costs something where its node keeps it."""
+        """What all nets compute, then a term for each edge, which costs something if its node keeps it."""
         return self._cost_terms
 
     @cached_property
@@ -199,7 +198,7 @@ class CellSpace(OneResolutionSpace):
         return tuple(terms)
 
     def _keeping(self, kind: CellKind) -> Iterator[tuple[int | None, tuple[int, ...]]]:
-        """For every edge of a kind of cell: the choice of its node, if it has one, and the options that keep it."""
+        """For every edge of a kind of cell: its node's choice, if it has one, and the options that keep the edge."""
         one, numbers = self.kinds[kind], self._numbers(kind)
         chosen = iter(numbers[len(one.cell.edges) :])
         for sets in one.sets:
@@ -213,19 +212,19 @@ class CellSpace(OneResolutionSpace):
         return CellForms(self)
 
     def size(self) -> int:
-        """How many different nets there are, exactly: what is chosen at edges that no node keeps makes no other."""
+        """The exact number of different nets; choices at edges that no node keeps make no difference."""
         return self.forms.size()
 
     def sample_choices(self, generator: torch.Generator) -> tuple[int, ...]:
-        """The choices of a random net, each net being equally probable."""
+        """The choices of a random net; all nets are equally probable."""
         return self.forms.chosen(self.forms.sample_choices(generator))
 
     def mutate(self, net: object, generator: torch.Generator, *, probability: float = 0.1) -> Architecture:
-        """As in any space; operations stay in their order where their node takes another input."""
+        """As in any space; operations keep their order where their node takes another input."""
         return self.forms.mutate(net, generator, probability=probability)
 
     def crossover(self, one: object, other: object, generator: torch.Generator) -> Architecture:
-        """As in any space; the operations of a node are mixed in their order, whatever it takes."""
+        """As in any space; the operations of a node are mixed in order, whichever states it takes."""
         return self.forms.crossover(one, other, generator)
 
     def neighbours(self, net: object) -> tuple[Architecture, ...]:
@@ -249,7 +248,7 @@ class CellSpace(OneResolutionSpace):
 
     @cached_property
     def _places(self) -> tuple[tuple[Row, Edge | None], ...]:
-        """The positions, each with the edge that it is, if it is one."""
+        """The positions, each with its edge if it is one."""
         found: list[tuple[Row, Edge | None]] = []
         for block in (*self.stem, *self.body, self.head):
             if not isinstance(block.op, CellStackSpec):

@@ -16,7 +16,7 @@ DARTS_OPERATIONS: dict[str, CellOpSpec] = {
     "dil_conv_3x3": ReluSeparableConvSpec(kernel_size=3, dilation=2),
     "dil_conv_5x5": ReluSeparableConvSpec(kernel_size=5, dilation=2),
 }
-"""Those of DARTS by its names for them; its eighth, "none", is in no net that it derives."""
+"""DARTS's operations under its own names; its eighth, "none", is in no net that it derives."""
 
 NAS_BENCH_201_OPERATIONS: dict[str, CellOpSpec] = {
     "none": NoneSpec(),
@@ -25,17 +25,17 @@ NAS_BENCH_201_OPERATIONS: dict[str, CellOpSpec] = {
     "nor_conv_3x3": ReluConvSpec(kernel_size=3),
     "avg_pool_3x3": PoolSpec(mode="average", kernel_size=3),
 }
-"""Those of NAS-Bench-201 by its names for them."""
+"""NAS-Bench-201's operations under its own names."""
 
 
 def full_cell(*, inputs: int, nodes: int, outputs: tuple[int, ...], join: Join = "concatenation") -> CellSpec:
-    """A cell in which every node has an edge from every state before it, an identity each.
+    """A cell in which every node has an edge, an identity, from every state before it.
 
     Args:
         inputs: 1 or 2.
         nodes: how many.
-        outputs: the nodes that are joined, counted on from the inputs.
-        join: how.
+        outputs: the nodes that are joined, numbered after the inputs.
+        join: how they are joined.
     """
     edges = (
         tuple(CellEdge(source=source, op=IdentitySpec()) for source in range(inputs + node)) for node in range(nodes)
@@ -48,8 +48,8 @@ def nas_bench_201_space(
 ) -> CellSpace:
     """The space of NAS-Bench-201: three stages of equal cells with 16, 32 and 64 channels, 15,625 nets.
 
-    A cell has three nodes after its input, which the paper counts as the first of four, an edge between any two of the
-    four, and one of five operations at each; the last node is its output.
+    A cell has three nodes after its input, which the paper counts as the first of four. Any two of the four have an
+    edge between them, with one of five operations. The last node is the output.
 
     Args:
         width_mult: scales all channels.
@@ -96,7 +96,7 @@ def darts_space(
     A cell takes the outputs of the two cells before it; each of its four nodes takes two of the states before it, with
     one of seven operations on each, and the cell concatenates the nodes. A net is 6 normal cells, a reduction cell, 6
     normal cells, a reduction cell, 6 normal cells. DARTS searches with `blocks_per_stage` 2 and 16 channels, a
-    `width_mult` of 16 / 36, and trains an auxiliary classifier besides, which is no part of the net.
+    `width_mult` of 16 / 36. It also trains an auxiliary classifier, which is no part of the net.
 
     Args:
         width_mult: scales all channels.
@@ -129,7 +129,7 @@ def darts_imagenet_space(
 ) -> CellSpace:
     """The space of DARTS for ImageNet: 14 cells, 48 channels in the first, after three convolutions of stride 2.
 
-    Args, errors and source as those of `darts_space`, but that the resolution is to be a multiple of 32.
+    Args, errors and reference as for `darts_space`, but the resolution must be a multiple of 32.
     """
     channels = _even(48 * width_mult)
     stem = (

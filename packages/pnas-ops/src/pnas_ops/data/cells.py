@@ -1,4 +1,4 @@
-"""Cells, and stacks of them, as plain data: a small graph that a net repeats with ever more channels."""
+"""Cells, and stacks of them, as plain data: a small graph that a net repeats with more and more channels."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -34,11 +34,11 @@ class CellSpec:
     """A directed graph: each node is the sum of its edges, the output joins some of the nodes.
 
     Attributes:
-        inputs: 1 for a cell that takes the output of the cell before it, 2 for one that also takes the one before that,
-            as its state 0.
-        nodes: the edges of each, in the order of their sources, which come before the node.
-        outputs: the states that are joined, nodes all of them.
-        join: how; a single one is handed on by either.
+        inputs: 1 for a cell that takes the output of the cell before it; 2 for one that also takes, as its state 0, the
+            output of the cell before that.
+        nodes: the edges of each node, in the order of their sources, which come before the node.
+        outputs: the states that are joined, all of them nodes.
+        join: how; with a single output both ways return it as it is.
     """
 
     inputs: int = field(validator=[instance_of(int), in_((1, 2))])
@@ -80,20 +80,20 @@ class CellSpec:
 
 @frozen(kw_only=True)
 class CellStackSpec:
-    """Stages of equal normal cells, with a reduction cell between two stages, which halves the image.
+    """Stages of equal normal cells; a reduction cell between two stages halves the image.
 
     A cell of two inputs takes the outputs of the two cells before it; the first takes the input of the stack twice.
     The nodes of a reduction cell have twice the channels of those before; its edges from inputs have stride 2.
 
     Attributes:
         channels: of a node in the first stage.
-        cells: normal cells of each stage.
-        normal, reduction: the cells; a stack of one stage needs no reduction cell.
-        preprocessed: whether each input of a cell goes through ReLU, convolution 1x1 and BatchNorm to the channels of
-            its nodes; through a `FactorizedReduceSpec` where it is twice as large as the other. Where not, the stack
-            keeps its channels.
+        cells: the number of normal cells in each stage.
+        normal, reduction: the cells; a stack of one stage has no reduction cell.
+        preprocessed: whether each input of a cell is brought to its nodes' channels by ReLU, convolution 1x1 and
+            BatchNorm, or by a `FactorizedReduceSpec` where it is twice as large as the other. If not, the stack keeps
+            its channels.
         halved_first: whether ReLU, a convolution 3x3 of stride 2 and BatchNorm come first, as in DARTS's nets for
-            ImageNet; what is before them is then the earlier input of the first cell.
+            ImageNet; their input is then the earlier input of the first cell.
     """
 
     channels: int = field(validator=POSITIVE_INTEGER)
@@ -111,8 +111,8 @@ class CellStackSpec:
             )
         if not self.preprocessed and (self.reduction or self.halved_first):
             raise ValueError("a stack of cells that changes size or channels needs preprocessed inputs")
-        # Of two cells before a third, one may give what is as wide as a node and the other what is wider: their inputs
-        # are preprocessed. A single cell without preprocessing may widen.
+        # The two cells before a third may give different widths, so their outputs need preprocessing. A single cell
+        # without preprocessing may widen.
         if not self.preprocessed and self.cells[0] > 1 and self.normal.widening > 1:
             raise ValueError("a stack of several cells that concatenate needs preprocessed inputs")
 
@@ -158,16 +158,16 @@ class CellStackSpec:
 
 @frozen(kw_only=True)
 class PlacedCell:
-    """A cell where it stands in a stack.
+    """A cell at its place in a stack.
 
     Attributes:
         kind: which of the stack's cells it is.
         cell: this cell.
         channels: of its nodes.
         stride: of its edges from inputs.
-        inputs: the channels of what each of its inputs is made of, and by what the image of the stack's input has been
-            divided there.
-        divided: the same of its inputs, once they are preprocessed.
+        inputs: for each input before preprocessing, its channels, and the factor by which the height and width of the
+            stack's input are divided there.
+        divided: that factor for the preprocessed inputs.
     """
 
     kind: CellKind
@@ -178,7 +178,7 @@ class PlacedCell:
     divided: int
 
     def stride_of(self, edge: CellEdge) -> int:
-        """The stride of an operation at an edge: that of the cell where it comes from an input."""
+        """The stride of an operation at an edge: that of the cell if the edge comes from an input, else 1."""
         return self.stride if edge.source < self.cell.inputs else 1
 
 
@@ -187,7 +187,7 @@ _BETWEEN: tuple[CellKind, ...] = ("reduction",)
 
 
 def placed_cells(stack: CellStackSpec, in_channels: int) -> Iterator[PlacedCell]:
-    """The cells of a stack from first to last: the only walk along a stack."""
+    """The cells of a stack from first to last: the only place that walks along a stack."""
     channels, divided = stack.channels, 1 + stack.halved_first
     earlier, latest = (in_channels, 1), (in_channels, divided)
     kinds = stack.kinds

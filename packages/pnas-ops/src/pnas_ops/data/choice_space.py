@@ -17,7 +17,7 @@ _LARGEST_SHOWN = 10**6
 
 
 def random_choices(options: Sequence[int], generator: torch.Generator) -> tuple[int, ...]:
-    """One of so many options for each choice, all equally probable and independent of one another.
+    """A random option for each choice, all equally probable and independent of one another.
 
     Args:
         options: how many each choice has, (choices,).
@@ -28,16 +28,16 @@ def random_choices(options: Sequence[int], generator: torch.Generator) -> tuple[
 
 
 def as_shares(counts: Sequence[int]) -> Tensor:
-    """How large a part of their sum each of some counts is, however large they are."""
+    """Each count as a share of their sum, however large they are."""
     total = sum(counts)
     return torch.tensor([count / total for count in counts], dtype=torch.float64)
 
 
 def check_choices(space_name: str, choices: Sequence[int], options: Sequence[int]) -> None:
-    """Refuses anything but one of its options for each choice of the space of this name.
+    """Refuses anything but one valid option for each choice of the named space.
 
     Raises:
-        ValueError: for a wrong number of choices, or an option that is not there.
+        ValueError: for a wrong number of choices, or an option that does not exist.
     """
     if len(choices) != len(options):
         raise ValueError(f"space {space_name!r} has {counted(len(options), 'choice')}, got {len(choices)}")
@@ -47,11 +47,11 @@ def check_choices(space_name: str, choices: Sequence[int], options: Sequence[int
 
 
 def random_changes(count: int, probability: float, generator: torch.Generator) -> list[bool]:
-    """Which of so many choices a mutation changes.
+    """Which choices a mutation changes.
 
     Args:
-        count: of choices.
-        probability: that one is changed.
+        count: how many choices there are.
+        probability: that each of them is changed.
         generator: on the CPU; the same state gives the same changes.
 
     Raises:
@@ -64,16 +64,16 @@ def random_changes(count: int, probability: float, generator: torch.Generator) -
 
 
 def foreign_net(net: object, space_name: str) -> ValueError:
-    """The refusal of what is no net of the space of this name."""
+    """The error for something that is no net of the named space."""
     name = getattr(net, "name", None)
     return ValueError(f"{repr(net) if name is None else f'architecture {name!r}'} is not of space {space_name!r}")
 
 
 class ChoiceSpace(ABC, Generic[Net]):
-    """A space whose nets are as many as the ways to choose: each choice is independent of the others.
+    """A space whose choices are independent of one another: each combination of options is a net.
 
-    One in which some choices mean nothing beside others, so that several ways to choose give the same net, says itself
-    how many nets it has (`size`), how to choose one of them (`sample_choices`), and which are `neighbours`.
+    Where some choices do not matter beside others, several combinations give the same net. Such a space defines itself
+    how many nets it has (`size`), how to draw one of them (`sample_choices`), and which are `neighbours`.
     """
 
     __slots__ = ()
@@ -101,27 +101,27 @@ class ChoiceSpace(ABC, Generic[Net]):
 
     @property
     def mixtures(self) -> tuple[int, ...]:
-        """The choice of each mixture of candidates in a network of all nets: its own, but where mixtures share one."""
+        """The choice of each mixture of candidates in a network of all nets: its own, unless mixtures share one."""
         return tuple(range(len(self.options)))
 
     def of_choices(self, of_mixtures: Sequence[Value]) -> tuple[Value, ...]:
-        """From a value for each mixture, the same for all of one choice, to one for each choice.
+        """One value for each choice, from one for each mixture; mixtures that share a choice have the same value.
 
         Args:
-            of_mixtures: something of each mixture, such as its probabilities.
+            of_mixtures: a value for each mixture, such as its probabilities.
 
         Raises:
-            ValueError: for another number of them.
+            ValueError: for a wrong number of values.
         """
         values = dict(zip(self.mixtures, of_mixtures, strict=True))
         return tuple(values[number] for number in range(len(self.options)))
 
     def size(self) -> int:
-        """How many different nets there are, exactly."""
+        """The exact number of different nets."""
         return prod(self.options)
 
     def sample_choices(self, generator: torch.Generator) -> tuple[int, ...]:
-        """The choices of a random net, each net being equally probable.
+        """The choices of a random net; all nets are equally probable.
 
         Args:
             generator: on the CPU; the same state gives the same choices.
@@ -129,7 +129,7 @@ class ChoiceSpace(ABC, Generic[Net]):
         return random_choices(self.options, generator)
 
     def sample(self, generator: torch.Generator, *, name: str = "") -> Net:
-        """A random net, each being equally probable.
+        """A random net; all are equally probable.
 
         Args:
             generator: on the CPU; the same state gives the same net.
@@ -138,10 +138,10 @@ class ChoiceSpace(ABC, Generic[Net]):
         return self.architecture(self.sample_choices(generator), name=name)
 
     def mutate(self, net: object, generator: torch.Generator, *, probability: float = 0.1) -> Net:
-        """A net in which each choice is another one with this probability, all others being equally probable.
+        """A net whose choices are each changed with this probability, all other options being equally probable.
 
-        With n choices it is the very same net in (1 - probability)^n of all cases, 15% of them where there are 18: an
-        evolution has to look for nets that it knows already anyway.
+        With n choices it is the same net in (1 - probability)^n of all cases, 15% with 18 choices: an evolution has to
+        check for nets that it knows already anyway.
 
         Args:
             net: of this space.
@@ -153,7 +153,7 @@ class ChoiceSpace(ABC, Generic[Net]):
         """
         taken, options = self.choices(net), self.options
         changes = random_changes(len(options), probability, generator)
-        # So many steps on, round and round: anywhere but where it was.
+        # A number of steps ahead, modulo the number of options: any option but the present one.
         steps = random_choices([max(1, count - 1) for count in options], generator)
         return self.architecture(
             [
@@ -163,7 +163,7 @@ class ChoiceSpace(ABC, Generic[Net]):
         )
 
     def crossover(self, one: object, other: object, generator: torch.Generator) -> Net:
-        """A net that takes each choice from one of two, either being equally probable.
+        """A net that takes each choice from one of two nets, both equally probable.
 
         Args:
             one, other: of this space.
@@ -177,7 +177,7 @@ class ChoiceSpace(ABC, Generic[Net]):
         return self.architecture([pair[which] for pair, which in zip(parents, taken, strict=True)])
 
     def neighbours(self, net: object) -> tuple[Net, ...]:
-        """All nets that differ from one in a single choice: in the order of the choices, then of their options.
+        """All nets that differ from this one in a single choice, in the order of choices, then of options.
 
         Raises:
             ValueError: for a net of another space.
@@ -191,7 +191,7 @@ class ChoiceSpace(ABC, Generic[Net]):
         )
 
     def encode(self, net: object) -> Tensor:
-        """A net as numbers: for each choice a 1 at the option that it takes, and 0 at the others.
+        """A net in one-hot encoding: for each choice a 1 at the option that it takes, and 0 at the others.
 
         Returns:
             Of shape (sum of `options`,), float32.

@@ -1,4 +1,4 @@
-"""What a net costs, where that is no sum over single choices: each term depends on a few of them."""
+"""The cost of a net where it is no sum over single choices: each term depends on a few of them."""
 
 from collections.abc import Sequence
 from math import prod
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class CostTerm:
-    """A part of what a net costs, which a few of its choices decide together.
+    """A part of a net's cost that a few of its choices decide together.
 
-    An edge of a cell costs something where its node takes it as an input; a block's cost depends on how many channels
-    the block before it gives.
+    For example, an edge of a cell costs something only if its node takes it as an input, and a block's cost depends on
+    how many channels the block before it gives.
 
     Attributes:
-        choices: the numbers of those choices in the space, each once; none for what all nets have.
+        choices: the indices of these choices in the space, each once; none for what all nets have.
         options: how many options each of them has.
         computed: what a net computes here, one row for each combination of the options, the last choice's option
-            changing fastest: nothing at all where it is empty.
+            changing fastest; an empty row computes nothing.
     """
 
     choices: tuple[int, ...]
@@ -36,7 +36,7 @@ class CostTerm:
             raise ValueError(f"options {self.options} combine in {prod(self.options)} ways, got {len(self.computed)}")
 
     def row(self, choices: Sequence[int]) -> int:
-        """Which row of `computed` is that of the net with these choices, one for each choice of the space."""
+        """The row index in `computed` for the net with these choices, one option for each choice of the space."""
         row = 0
         for number, options in zip(self.choices, self.options, strict=True):
             row = row * options + choices[number]
@@ -49,19 +49,19 @@ class CostTerm:
 
 @runtime_checkable
 class HasCostTerms(Protocol):
-    """A space that says itself what its nets compute, term by term."""
+    """A space that defines itself what its nets compute, term by term."""
 
     def cost_terms(self) -> tuple[CostTerm, ...]:
-        """Terms whose rows for the choices of a net hold all that it computes."""
+        """The terms; their rows for the choices of a net hold everything that it computes."""
 
 
 @frozen(kw_only=True)
 class Condition:
-    """When a choice matters: only beside some options of another choice.
+    """When a choice matters: only with some options of another choice.
 
     Attributes:
-        choice: the number of the other one.
-        options: the options of that choice beside which it matters.
+        choice: the index of the other choice.
+        options: the options of the other choice with which this one matters.
     """
 
     choice: int
@@ -70,7 +70,7 @@ class Condition:
 
 @runtime_checkable
 class HasConditions(Protocol):
-    """A space in which some choices do not matter beside others, so that several choices give the same net."""
+    """A space where some choices do not always matter, so that several combinations give the same net."""
 
     def conditions(self) -> tuple[Condition | None, ...]:
-        """When each choice means something; None where it always does."""
+        """When each choice matters; None where it always does."""

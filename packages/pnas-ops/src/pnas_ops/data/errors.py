@@ -1,4 +1,4 @@
-"""Mistakes that a user can mend."""
+"""Mistakes that a user can fix."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -7,14 +7,14 @@ _LINE_CHARACTERS = 200
 
 
 class PnasError(Exception):
-    """An error that a user can mend: what is wrong, and the way out, as two parts of one line.
+    """An error that a user can fix: what is wrong and the way out, as two parts of one line.
 
-    A program prints the line and nothing else; one that knows a better way out for its own users takes `what` and says
-    that instead. Errors of the packages are of a built-in class too, such as `ValueError`.
+    A program prints this line and nothing else. One that knows a better way out for its own users combines that with
+    `what`. The packages' errors also derive from a built-in class, such as `ValueError`.
 
     Attributes:
         what: names the thing and what is wrong with it.
-        way_out: what to do; empty where `what` says it already.
+        way_out: what to do; empty if `what` already says it.
     """
 
     def __init__(self, what: str, way_out: str = "") -> None:
@@ -23,7 +23,7 @@ class PnasError(Exception):
         self.way_out = way_out
 
     def __reduce__(self) -> tuple[Callable[..., "PnasError"], tuple[object, ...]]:
-        # Subclasses have fields that their constructors ask for, and an error may come out of another process.
+        # An error may come from another process, and constructors of subclasses have further arguments.
         return _restored, (type(self), self.args, self.__dict__)
 
     def __str__(self) -> str:

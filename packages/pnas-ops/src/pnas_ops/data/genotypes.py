@@ -19,7 +19,7 @@ _FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 
 
 class GenotypeError(PnasError, ValueError):
-    """A text that is no genotype, or one of another space; a net that has none."""
+    """A text that is no genotype, or that of another space; a net that has no genotype."""
 
 
 def read_genotype(text: str, space: CellSpace, *, name: str = "") -> Architecture:
@@ -28,12 +28,12 @@ def read_genotype(text: str, space: CellSpace, *, name: str = "") -> Architectur
     Args:
         text: "|nor_conv_3x3~0|+|none~0|skip_connect~1|+...", as NAS-Bench-201 writes a cell; or "Genotype(normal=[(
             'sep_conv_3x3', 0), ...], normal_concat=range(2, 6), reduce=[...], reduce_concat=range(2, 6))", as DARTS
-            writes two, with two edges a node. Of the order of a node's edges nothing is left.
+            writes two, with two edges for each node. The order of a node's edges is lost.
         space: such as `darts_space()`.
         name: of the net; the space's by default.
 
     Raises:
-        GenotypeError: in one line, for an operation that is not known, a text that is none, a net of another space.
+        GenotypeError: in one line, for an unknown operation, a text that is no genotype, and a net of another space.
     """
     stripped = text.strip()
     cells = _cells(stripped)
@@ -57,7 +57,7 @@ def genotype_text(net: Architecture) -> str:
     """The inverse of `read_genotype`, for a net of cells with operations that DARTS or NAS-Bench-201 have.
 
     Raises:
-        GenotypeError: for any other.
+        GenotypeError: for any other net.
     """
     cells: dict[CellKind, CellSpec] = {}
     for block in net.blocks:

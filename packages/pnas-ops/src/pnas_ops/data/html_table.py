@@ -8,9 +8,9 @@ def html_table(caption: str, headings: Sequence[str], rows: Sequence[Sequence[st
     """An HTML table of plain texts, which are escaped.
 
     Args:
-        caption: stands above it.
+        caption: above the table.
         headings: of the columns.
-        rows: the lines, each with a text a column.
+        rows: the lines, each with a text for each column.
         below: a line below it, if any.
     """
     head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)

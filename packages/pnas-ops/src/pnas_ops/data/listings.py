@@ -1,4 +1,4 @@
-"""Blocks as lines of a table, for people at a prompt and in notebooks."""
+"""Blocks as lines of a table, for the Python prompt and notebooks."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,33 +12,33 @@ _HEADINGS = ("block", "image", "operation", "channels", "stride", "shortcut")
 
 
 def shortened(text: str, longest: int = 40) -> str:
-    """A text that someone else chose, such as the name of a net, in one line of at most so many characters.
+    """A text of unknown origin, such as the name of a net, in one line of at most `longest` characters.
 
-    What cannot be printed is a question mark: as an escape it would be up to ten characters more.
+    What cannot be printed becomes a question mark: an escape would take up to ten characters more.
     """
     line = "".join(one if one.isprintable() else "?" for one in " ".join(text.split()))
     return line if len(line) <= longest else f"{line[: max(0, longest - 3)]}..."[:longest]
 
 
 def counted(count: int, noun: str) -> str:
-    """A number of things: "1 block", "2 blocks"."""
+    """A number with its noun: "1 block", "2 blocks"."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def images_to_classes(resolution: int, in_channels: int, classes: int) -> str:
-    """What goes into a net and what comes out: "224x224x3 to 1000 classes"."""
+    """The input and output of a net: "224x224x3 to 1000 classes"."""
     return f"{resolution}x{resolution}x{in_channels} to {classes} {'class' if classes == 1 else 'classes'}"
 
 
 def operation_text(op: OpSpec) -> str:
-    """An operation by its name; one with trees as the sums that they are, cells node by node."""
+    """The name of an operation; trees are written as sums, cells node by node."""
     if isinstance(op, CellStackSpec):
         return "; ".join(cells_texts(op))
     return f"tree{op.hidden_channels}: {trees_text(op)}" if isinstance(op, TreeBlockSpec) else str(op)
 
 
 def listing(title: str, rows: Iterable[Sequence[str]]) -> str:
-    """The title, and each row as a line with its columns below one another."""
+    """The title, and each row as a line, with the columns aligned."""
     table = list(rows)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in table)
@@ -46,7 +46,7 @@ def listing(title: str, rows: Iterable[Sequence[str]]) -> str:
 
 
 def html_listing(title: str, rows: Iterable[Sequence[str]], *more: str) -> str:
-    """The same for a notebook; `more` are the headings of columns that follow those of `block_rows`."""
+    """The same for a notebook; `more` are headings of columns after those of `block_rows`."""
     return html_table(title, (*_HEADINGS, *more), list(rows))
 
 

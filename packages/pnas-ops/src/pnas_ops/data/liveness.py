@@ -10,13 +10,13 @@ Key = TypeVar("Key", bound=Hashable)
 
 @frozen(kw_only=True)
 class MemoryStep(Generic[Key]):
-    """An operator as memory sees it.
+    """What an operator does to memory.
 
     Attributes:
-        result: what it computes, by a key of its own; by the key of what is there already, where it writes into that.
+        result: the key of its result: a new one, or that of an existing tensor if it writes into that.
         size: of the result, in any unit.
         reads: the keys of what it reads.
-        in_place: whether it may write over something that it reads, of its result's size, that nobody reads later.
+        in_place: whether it may overwrite an operand of its result's size that nothing reads later.
     """
 
     result: Key
@@ -28,14 +28,14 @@ class MemoryStep(Generic[Key]):
 def alive_over_time(
     steps: Sequence[MemoryStep[Key]], *, given: Mapping[Key, int], kept: Collection[Hashable]
 ) -> tuple[Mapping[Key, int], ...]:
-    """What is alive while each operator runs, its result included: keys and sizes.
+    """The keys and sizes of what is alive while each operator runs, its result included.
 
-    A result is alive from the operator that computes it to the last that reads it. One that is written over something
-    is not there besides that something, while its operator runs.
+    A result is alive from the operator that computes it to the last that reads it. A result that overwrites an operand
+    takes no memory of its own while its operator runs.
 
     Args:
         steps: the operators, in the order in which they run.
-        given: what is there from the start, each until it was read for the last time, or to the end where nobody does.
+        given: what is there from the start, until it is last read, or to the end if nothing reads it.
         kept: what stays to the end.
     """
     last_read = {key: index for index, step in enumerate(steps) for key in step.reads}

@@ -1,4 +1,4 @@
-"""Where an operation can stand: what it does to an image, and what it needs of the channels."""
+"""Where an operation can be placed: what it does to an image, and what channels it needs."""
 
 from pnas_ops.data.cell_operations import FactorizedReduceSpec, NoneSpec, ResidualReductionSpec
 from pnas_ops.data.cells import CellStackSpec
@@ -20,12 +20,12 @@ from pnas_ops.data.specs import (
 
 
 def resizes(op: OpSpec) -> bool:
-    """Whether the size of its output is not that of its input by the block's stride."""
+    """Whether its output is not of the size that the block's stride gives."""
     return isinstance(op, ClassifierSpec | GlobalPoolSpec | UpsampleSpec)
 
 
 def has_own_shortcut(op: OpSpec) -> bool:
-    """Whether the input is in the operation's sum already, so that a block adds it no more."""
+    """Whether the operation already adds its input, so that a block must not."""
     match op:
         case TreeBlockSpec() | ShuffleUnitSpec():
             return True
@@ -35,7 +35,7 @@ def has_own_shortcut(op: OpSpec) -> bool:
 
 
 def channel_unit(op: OpSpec) -> int:
-    """What the channels before and after the operation may have to be a multiple of, so that it can stand."""
+    """The number that the channels before and after the operation may have to be a multiple of."""
     match op:
         case GroupedConvSpec():
             return op.groups
@@ -47,7 +47,7 @@ def channel_unit(op: OpSpec) -> int:
 
 
 def misfit(op: OpSpec, in_channels: int, out_channels: int, *, stride: int, residual: bool) -> str | None:
-    """Why the operation cannot stand at this place of a net; None where it can."""
+    """Why the operation cannot be at this place of a net; None if it can."""
     place = f"{in_channels}->{out_channels} s{stride}"
     keeps_shape = stride == 1 and in_channels == out_channels and not resizes(op)
     if residual and not keeps_shape:
@@ -80,7 +80,7 @@ def misfit(op: OpSpec, in_channels: int, out_channels: int, *, stride: int, resi
         case ResidualReductionSpec() if stride == 1:
             return f"{op} needs a stride, got {place}"
         case CellStackSpec():
-            from pnas_ops.data.cell_parts import misfit_of_cells  # late: it is made of blocks
+            from pnas_ops.data.cell_parts import misfit_of_cells  # late, since it imports blocks
 
             return misfit_of_cells(op, in_channels, out_channels, stride=stride, residual=residual)
         case OwnOperation():

@@ -1,4 +1,4 @@
-"""Spaces of nets that somebody else wrote: any module, of which some places may change, as plain data."""
+"""Spaces of user-defined nets: any module, some places of which may change, as plain data."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -19,12 +19,13 @@ _COUNT = [instance_of(int), ge(0)]
 
 @frozen(kw_only=True, repr=False)
 class ModuleWorkload:
-    """What a module computes of inputs of these shapes: equal operators on equal shapes are equal work.
+    """What a module computes for inputs of these shapes: equal operators on equal shapes are equal workloads.
 
     Attributes:
-        title: what people call it: "original", "5x5"; two that differ in nothing else are equal.
-        operators: what a forward pass ran, in order, each with its shapes and options; empty computes nothing.
-        input_shapes: of the module's inputs, one after the other, batch included.
+        title: a readable name: "original", "5x5"; workloads that differ only in it are equal.
+        operators: those that a forward pass ran, in order, each with its shapes and options; empty if it computes
+            nothing.
+        input_shapes: of the module's inputs in order, batch included.
         dtype: of its inputs: "float32".
         macs: multiply-accumulates, as `count_macs` counts them.
         parameters: trainable values.
@@ -46,7 +47,7 @@ class ModuleWorkload:
 
     @cached_property
     def name(self) -> str:
-        """What stands for the workload in files, tables and messages, and for no other: "5x5 @1x16x56x56 #1f0c53a9"."""
+        """A unique name for files, tables and messages: "5x5 @1x16x56x56 #1f0c53a9"."""
         content = repr((self.operators, self.input_shapes, self.dtype))
         shapes = " ".join("x".join(map(str, shape)) for shape in self.input_shapes)
         return f"{shortened(self.title)} @{shapes} #{sha256(content.encode()).hexdigest()[:8]}"
@@ -63,8 +64,8 @@ class Place:
     """Where a net may change.
 
     Attributes:
-        path: of the module that stands there, as `nn.Module.get_submodule` takes it: "features.3.conv".
-        candidates: what may stand there, first of all what does; their titles are different.
+        path: of the module at this place, as `nn.Module.get_submodule` takes it: "features.3.conv".
+        candidates: what may be there, the present module first; their titles differ.
     """
 
     path: str
@@ -86,7 +87,7 @@ class ModuleArchitecture:
     Attributes:
         name: of the net.
         rest: all but its places.
-        places: what stands at each of them: the only candidate there.
+        places: each with a single candidate, the one that was chosen.
     """
 
     name: str
@@ -117,13 +118,13 @@ class ModuleArchitecture:
 
 @frozen(kw_only=True, repr=False)
 class ModuleSpace(ChoiceSpace[ModuleArchitecture]):
-    """All nets that a module becomes where one candidate stands at each of its places.
+    """All nets that a module becomes with one candidate at each of its places.
 
-    What lies between the places is one workload, `rest`: a runtime fuses across any cut, so that parts timed alone
-    would add up to something else. It costs what the net with the `lightest` candidates costs beside these.
+    What is between the places is one workload, `rest`: a runtime fuses across any cut, so parts timed alone would not
+    add up. Its cost is that of the net of the `lightest` candidates, less the cost of these candidates.
 
     Attributes:
-        name: of the space, and of its nets where they are given none.
+        name: of the space, and of its nets that are given none.
         rest: all but the places.
         places: in the order in which the net holds its modules, as `named_modules` gives them.
     """
@@ -154,7 +155,7 @@ class ModuleSpace(ChoiceSpace[ModuleArchitecture]):
 
     @property
     def of_whole_blocks(self) -> bool:
-        """False: what is alive beside a place is not known."""
+        """False: what else is in memory while a place runs is not known."""
         return False
 
     @property
@@ -164,7 +165,7 @@ class ModuleSpace(ChoiceSpace[ModuleArchitecture]):
 
     @property
     def lightest(self) -> ModuleArchitecture:
-        """The net with the candidate of fewest MACs at every place, of equal ones that of fewest parameters."""
+        """The net with the candidate of fewest MACs at every place; among equal ones, that of fewest parameters."""
         work = [[(one.macs, one.parameters) for one in row] for row in self.mixed]
         return self.architecture([row.index(min(row)) for row in work], name="lightest")
 
@@ -177,7 +178,7 @@ class ModuleSpace(ChoiceSpace[ModuleArchitecture]):
         """The net that takes candidate `choices[i]` at place i.
 
         Raises:
-            ValueError: for a wrong number of choices or a choice that is not there.
+            ValueError: for a wrong number of choices, or a candidate that does not exist.
         """
         if len(choices) != len(self.places):
             raise ValueError(f"space {self.name!r} has {len(self.places)} places, got {len(choices)} choices")
@@ -201,7 +202,7 @@ class ModuleSpace(ChoiceSpace[ModuleArchitecture]):
         found: list[int] = []
         for mine, theirs in zip(self.places, architecture.places, strict=True):
             (taken,) = theirs.candidates
-            # Titles are no part of what is equal, and tell candidates of equal work apart.
+            # Titles do not count for equality, but distinguish candidates of equal work.
             same = [i for i, one in enumerate(mine.candidates) if one == taken and one.title == taken.title]
             if not same:
                 raise ValueError(f"{taken} at {mine.path!r} of {architecture.name!r} is not in space {self.name!r}")

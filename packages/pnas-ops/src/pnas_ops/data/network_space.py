@@ -1,4 +1,4 @@
-"""The search space of whole networks: resolution, and the width and the depth of stages, beside operations."""
+"""The search space of whole networks: resolution, widths and depths of stages, and operations."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -24,18 +24,18 @@ from pnas_ops.data.specs import ClassifierSpec, MBConvSpec
 class NetworkSpace(BaseSpace):
     """All nets of `stem`, then stages of any of their widths and depths with any candidate at each block, then `head`.
 
-    The choices are, in this order: the resolution; then of each stage its width, its depth, and the operation of each
-    of its blocks. Blocks beyond the depth are not there, and their operations mean nothing.
+    The choices are, in this order, the resolution; then for each stage its width, its depth, and the operation of each
+    of its blocks. Blocks beyond the depth do not exist, and their operations do not matter.
 
     A block's cost depends on its own width, the width before it and the resolution: see `cost_terms`.
 
     Attributes:
-        name: of the space, and of its nets where they are given none.
-        resolutions: sides of the images in pixels; to each of them images are resized.
+        name: of the space, and of its nets that are given none.
+        resolutions: sides in pixels to which images are resized.
         stem: the first blocks, which are not searched.
-        stages: of the blocks that are.
-        candidates: for every block, without squeeze-excitation. The hidden channels are those of the net that ships:
-            its input width times the expansion.
+        stages: of the searched blocks.
+        candidates: for every block, without squeeze-excitation. The hidden channels are those of the chosen net: its
+            input width times the expansion.
         head: the last block, a classifier without pre-activation, for the largest width of the last stage.
     """
 
@@ -77,7 +77,7 @@ class NetworkSpace(BaseSpace):
 
     @property
     def resolution(self) -> int:
-        """The largest: that of the images which a search is given."""
+        """The largest resolution: that of the images a search is given."""
         return self.resolutions[-1]
 
     @property
@@ -103,7 +103,7 @@ class NetworkSpace(BaseSpace):
 
     @property
     def positions(self) -> tuple[Row, ...]:
-        """All blocks that can stand at each place of the deepest net; of any width, so not of one shape."""
+        """All blocks that can be at each place of the deepest net; of any width, so their shapes differ."""
         rows: list[Row] = [(block,) for block in self.stem]
         before: tuple[int, ...] = (self.stem[-1].out_channels,)
         for stage in self.stages:
@@ -125,10 +125,10 @@ class NetworkSpace(BaseSpace):
         return tuple(texts)
 
     def architecture(self, choices: Sequence[int], *, name: str = "") -> Architecture:
-        """The net of these choices; what stands there for blocks beyond the depth does not matter.
+        """The net of these choices; those for blocks beyond the depth do not matter.
 
         Raises:
-            ValueError: for a wrong number of choices or a choice that is not there.
+            ValueError: for a wrong number of choices, or an option that does not exist.
         """
         check_choices(self.name, choices, self.options)
         blocks = [*self.stem]
@@ -149,7 +149,7 @@ class NetworkSpace(BaseSpace):
         if isinstance(architecture, Architecture):
             try:
                 found = self._read(architecture)
-            except ValueError:  # of what is in no tuple of the space
+            except ValueError:  # from a value that is in no tuple of the space
                 pass
             else:
                 if self.architecture(found, name=architecture.name) == architecture:
@@ -157,7 +157,7 @@ class NetworkSpace(BaseSpace):
         raise foreign_net(architecture, self.name)
 
     def conditions(self) -> tuple[Condition | None, ...]:
-        """When each choice means something: the operation of a block, where the depth reaches so far."""
+        """When each choice matters: the operation of a block only if the depth reaches it."""
         found: list[Condition | None] = [None]
         for stage in self.stages:
             depth = len(found) + 1
@@ -168,12 +168,12 @@ class NetworkSpace(BaseSpace):
         return tuple(found)
 
     def size(self) -> int:
-        """How many different nets there are, exactly: stages of d blocks have (candidates)^d operations."""
+        """The exact number of different nets: a stage of d blocks has (candidates)^d combinations of operations."""
         ways = [len(stage.widths) * sum(stage.ways_by_depth(len(self.candidates))) for stage in self.stages]
         return len(self.resolutions) * prod(ways)
 
     def sample_choices(self, generator: torch.Generator) -> tuple[int, ...]:
-        """The choices of a random net, each net being equally probable: deep ones are many more than others.
+        """The choices of a random net; all nets are equally probable, so most are deep.
 
         Args:
             generator: on the CPU; the same state gives the same choices.
@@ -187,7 +187,7 @@ class NetworkSpace(BaseSpace):
         return self._canonical(drawn)
 
     def neighbours(self, net: object) -> tuple[Architecture, ...]:
-        """All nets that differ from one in a single choice; blocks that come with a larger depth are first candidates.
+        """All nets that differ from this one in a single choice; blocks that a larger depth adds are first candidates.
 
         Raises:
             ValueError: for a net of another space.
@@ -201,7 +201,7 @@ class NetworkSpace(BaseSpace):
         )
 
     def encode(self, net: object) -> Tensor:
-        """A net as numbers: for each choice a 1 at the option that it takes; zeros for blocks beyond the depth.
+        """A net in one-hot encoding: a 1 at the option that each choice takes; zeros for blocks beyond the depth.
 
         Returns:
             Of shape (sum of `options`,), float32.
@@ -216,7 +216,7 @@ class NetworkSpace(BaseSpace):
         )
 
     def cost_terms(self) -> tuple[CostTerm, ...]:
-        """What its nets compute: a term a block, which the resolution, the widths and the operation decide."""
+        """What its nets compute: a term for each block, decided by the resolution, the widths and the operation."""
         return self._cost_terms
 
     @cached_property
@@ -241,7 +241,7 @@ class NetworkSpace(BaseSpace):
             place += 2 + stage.deepest
 
     def _read(self, architecture: Architecture) -> tuple[int, ...]:
-        """The choices of an architecture if it is of this space; a ValueError, or anything, if not."""
+        """The choices of an architecture if it is of this space; otherwise a ValueError, or any choices."""
         body = architecture.blocks[len(self.stem) : -1]
         # The first block of a stage is the only one without a shortcut.
         starts = [index for index, block in enumerate(body) if not block.residual]
@@ -266,7 +266,7 @@ class NetworkSpace(BaseSpace):
         return f"{counted(len(self.stages), 'stage')}, {self._size_text()}, {images}{more}"
 
     def _shown(self) -> list[tuple[str, BlockSpec]]:
-        """The blocks of the widest net, each with what can stand there in words."""
+        """The blocks of the widest net, each with a text for the candidates at its place."""
         blocks = iter(self.widest.blocks)
         shown = [(str(block.op), next(blocks)) for block in self.stem]
         for stage in self.stages:

@@ -17,14 +17,14 @@ def _rising(instance: object, attribute: Any, value: tuple[int, ...]) -> None:
 
 
 RISING_NUMBERS: Any = [min_len(1), deep_iterable(POSITIVE_INTEGER), _rising]
-"""Validators of what a choice is among: widths, depths, resolutions."""
+"""Validators for the options of a choice: widths, depths, resolutions."""
 
 
 @frozen(kw_only=True)
 class NetworkStage:
-    """Blocks of which all give as many channels: one of `widths`; there are as many as one of `depths` says.
+    """Blocks of equal output channels, one of `widths`; their number is one of `depths`.
 
-    The first has `stride`, and no shortcut; the others have stride 1 and a shortcut.
+    The first has `stride` and no shortcut; the others have stride 1 and a shortcut.
     """
 
     widths: tuple[int, ...] = field(validator=RISING_NUMBERS)
@@ -33,17 +33,17 @@ class NetworkStage:
 
     @property
     def deepest(self) -> int:
-        """The most blocks that there may be."""
+        """The largest number of blocks."""
         return self.depths[-1]
 
     def ways_by_depth(self, operations: int) -> list[int]:
-        """For each depth, in how many ways its blocks can each have one of so many operations."""
+        """For each depth, the number of ways to give each block one of so many operations."""
         return [operations**depth for depth in self.depths]
 
     def first_block(self, op: MBConvSpec, in_channels: int, out_channels: int) -> BlockSpec:
-        """The first block, in a net with these widths before and in the stage."""
+        """The first block, for these widths before and in the stage."""
         return BlockSpec(op=op, in_channels=in_channels, out_channels=out_channels, stride=self.stride)
 
     def other_block(self, op: MBConvSpec, channels: int) -> BlockSpec:
-        """Any other block, in a net with this width in the stage."""
+        """Any other block, for this width of the stage."""
         return BlockSpec(op=op, in_channels=channels, out_channels=channels, residual=True)

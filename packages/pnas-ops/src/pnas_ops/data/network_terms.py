@@ -13,7 +13,10 @@ from pnas_ops.data.workload import Workload
 
 
 def network_terms(space: NetworkSpace) -> tuple[CostTerm, ...]:
-    """A term a block of the deepest net. The first of a stage asks for the width before, the others for the depth."""
+    """A term for each block of the deepest net.
+
+    The first of a stage depends on the width before it, the others on the depth.
+    """
     return tuple(_terms(space))
 
 
@@ -40,13 +43,13 @@ def _terms(space: NetworkSpace) -> Iterator[CostTerm]:
 def _term(
     space: NetworkSpace, sizes: Sequence[int], numbers: Sequence[int], block_of: Callable[..., BlockSpec | None]
 ) -> CostTerm:
-    """The term of the resolution and of the choices with these numbers, from whose options `block_of` makes a block.
+    """The term that the resolution and the choices with these indices decide.
 
     Args:
-        space: whose choices they are.
-        sizes: of the image at that block, by resolution.
-        numbers: of the choices.
-        block_of: gives None where there is no such block.
+        space: of the choices.
+        sizes: of the image at this block, by resolution.
+        numbers: the indices of the choices.
+        block_of: makes a block from their options; None where there is no such block.
     """
     counts = [space.options[number] for number in numbers]
     blocks = [block_of(*options) for options in product(*map(range, counts))]

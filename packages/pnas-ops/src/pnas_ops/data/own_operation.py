@@ -1,4 +1,4 @@
-"""The base class of user-defined operations, which stand in nets like those of this package."""
+"""The base class of user-defined operations, which are used in nets like those of this package."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -12,14 +12,14 @@ _Answer = TypeVar("_Answer")
 
 
 class OperationError(PnasError, ValueError):
-    """An operation of one's own that is not what it has to be."""
+    """A user-defined operation that breaks a rule for them."""
 
 
 class OwnOperation(ABC):
-    """The base of operations of one's own: frozen attrs classes whose fields are plain data.
+    """The base of user-defined operations: frozen attrs classes whose fields are plain data.
 
-    A file knows such an operation by the name of its class, without "Spec", and by its fields. What it does is not in
-    files: who changes what `build` returns gives the class another name, or measures and trains anew.
+    A file identifies such an operation by the name of its class, without "Spec", and by its fields. What it computes is
+    not in files: if you change what `build` returns, rename the class, or measure and train anew.
     """
 
     __slots__ = ()
@@ -27,23 +27,23 @@ class OwnOperation(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """A few letters for tables and pictures, such as "ghost-3x3"; no two candidates of a space may share it."""
+        """A short name for tables and pictures, such as "ghost-3x3"; unique among the candidates of a space."""
 
     @abstractmethod
     def build(self, *, in_channels: int, out_channels: int, stride: int) -> nn.Module:
         """A module from (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride)), without a shortcut.
 
-        It leaves its input as it is. Convolutions and linear layers get their weights from `initialize_weights`;
-        whatever else it draws is fixed by the seed of the net.
+        It must not change its input. Convolutions and linear layers get their weights from `initialize_weights`;
+        anything else it draws is fixed by the net's seed.
         """
 
     @property
     def kernel_size(self) -> int:
-        """What gives it its colour in pictures; 1 where it has no kernel."""
+        """The kernel size, which decides its colour in pictures; 1 if it has no kernel."""
         return 1
 
     def misfit(self, in_channels: int, out_channels: int, *, stride: int, residual: bool) -> str | None:
-        """Why it cannot stand at such a place, which a space then leaves out; None where it can, as by default."""
+        """Why it cannot be at such a place, where a space then leaves it out; None, the default, if it can."""
         return None
 
     def __str__(self) -> str:
@@ -57,10 +57,10 @@ def answer(op: OwnOperation, asked: str, ask: Callable[[], _Answer]) -> _Answer:
     """Calls a method of a user-defined operation.
 
     Raises:
-        OperationError: naming the operation and what it was asked, where it raises anything.
+        OperationError: naming the operation and the method, if that raises anything.
     """
     try:
         return ask()
-    except Exception as error:  # the code of somebody else
+    except Exception as error:  # from a user's code
         said = f"{type(error).__name__}: {in_one_line(error)}"
         raise OperationError(f"{type(op).__name__}.{asked} fails: {said}", "mend it") from error

@@ -1,4 +1,4 @@
-"""What an image goes through before it reaches a net."""
+"""The preprocessing of images for a net."""
 
 from math import isfinite
 from typing import Literal
@@ -16,18 +16,18 @@ _COUNTS = {"RGB": 3, "grey": 1}
 
 @frozen(kw_only=True)
 class Preprocessing:
-    """From pixels to the input of a net: bring to size, scale to [0, 1], subtract the mean, divide by the deviation.
+    """From pixels to the input of a net: resize, scale to [0, 1], subtract the mean, divide by the standard deviation.
 
     Attributes:
         height, width: in pixels.
         channels: "RGB", in this order, or "grey".
-        mean, std: of each channel, of pixels scaled to [0, 1].
-        shorter_side: pixels to which a photo is resized (bilinear, antialiased) before the middle of `height` x
-            `width` is cut out of it; None where nobody has said.
+        mean, std: of each channel, for pixels scaled to [0, 1].
+        shorter_side: pixels to which the shorter side of a photo is resized (bilinear, antialiased) before the center
+            crop of `height` x `width`; None if not specified.
 
     Raises:
-        ValueError: for means or deviations that do not fit the channels, a deviation that is not positive, or a photo
-            out of which nothing of the size can be cut.
+        ValueError: for means or deviations that do not match the channels, a deviation that is not positive, or a
+            shorter side that is less than the crop.
     """
 
     height: int = field(validator=POSITIVE_INTEGER)
@@ -55,15 +55,15 @@ class Preprocessing:
         return (1, _COUNTS[self.channels], self.height, self.width)
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """Pixels 0 to 255, (N, C, H, W), of any type, as float32 in channels_last order, normalized.
+        """Normalizes pixels 0 to 255, (N, C, H, W), of any dtype, to float32 in channels_last order.
 
         Raises:
-            ValueError: for pixels of other channels.
+            ValueError: for pixels with other channels.
         """
         if pixels.shape[1] != len(self.mean):
             known = counted(len(self.mean), "channel")
             raise ValueError(f"{self.channels} images have {known}, these have {pixels.shape[1]}")
-        # One multiplication and one addition, which is what a converter makes two operators of.
+        # One multiplication and one addition, which a converter turns into two operators.
         scale = _of_channels([1 / (255 * std) for std in self.std], pixels)
         shift = _of_channels([-mean / std for mean, std in zip(self.mean, self.std, strict=True)], pixels)
         values = pixels.to(torch.float32, memory_format=torch.channels_last)
@@ -71,6 +71,6 @@ class Preprocessing:
 
 
 def _of_channels(values: list[float], pixels: Tensor) -> Tensor:
-    """One value a channel, where the pixels are: (1, C, 1, 1). From pinned memory, so that a GPU is not waited for."""
+    """One value for each channel, (1, C, 1, 1), on the pixels' device; pinned memory avoids waiting for a GPU."""
     on_cpu = torch.tensor(values, pin_memory=pixels.is_cuda)
     return on_cpu.to(pixels.device, non_blocking=True).view(1, -1, 1, 1)

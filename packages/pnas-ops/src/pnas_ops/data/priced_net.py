@@ -8,13 +8,13 @@ from pnas_ops.data.listings import counted, html_listing, listing, net_rows, sho
 
 @frozen(kw_only=True, repr=False)
 class PricedNet:
-    """What pictures and tables show of a net beside its operations.
+    """A net with its latencies, for pictures and tables.
 
     Attributes:
         architecture: the net.
         block_ms: the latency of each of its blocks, in milliseconds.
-        total_ms: the latency of the net, which may be more than the sum: a call of a runtime has a cost of its own.
-        device: on what.
+        total_ms: the latency of the net, which may exceed the sum: a call of a runtime has an overhead.
+        device: where they hold.
     """
 
     architecture: Architecture

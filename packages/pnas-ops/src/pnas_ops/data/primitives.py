@@ -1,4 +1,4 @@
-"""The operations that nets are made of, each at the same shape, beside a plain convolution."""
+"""The operations that nets are made of, all at the same shape, to be compared with a plain convolution."""
 
 from attrs import evolve, frozen
 
@@ -23,7 +23,7 @@ _GROUPS, _RESNEXT_GROUPS = 4, 32
 
 
 class PrimitiveError(PnasError, ValueError):
-    """A shape at which no operation can be looked at."""
+    """A shape that no operation can have."""
 
 
 @frozen(kw_only=True)
@@ -31,9 +31,9 @@ class Primitive:
     """An operation of one or more blocks.
 
     Attributes:
-        name: what people call it.
-        blocks: that make it up; none where it cannot stand.
-        misfit: why it cannot stand; empty where it can.
+        name: its usual name.
+        blocks: that make it up; none if it is impossible at this shape.
+        misfit: why it is impossible; empty if it is not.
     """
 
     name: str
@@ -41,15 +41,15 @@ class Primitive:
     misfit: str = ""
 
     def net(self, resolution: int) -> Architecture:
-        """The blocks as a net of images of so many pixels."""
+        """The blocks as a net for images of this resolution in pixels."""
         return Architecture(name=self.name, resolution=resolution, blocks=self.blocks)
 
 
 def primitives(channels: int) -> tuple[Primitive, ...]:
-    """All operations on `channels` channels; the first is the plain convolution, to which others are compared.
+    """All operations on `channels` channels; the first is the plain convolution that others are compared with.
 
-    All keep the shape of their input, but for those with "/2", which halve its sides and double its channels, as nets
-    do between their stages, and those with "x2", which double its sides.
+    All keep the shape of their input, except those with "/2", which halve its sides and double its channels, as nets do
+    between their stages, and those with "x2", which double its sides.
 
     Raises:
         PrimitiveError: for less than one channel.

@@ -1,4 +1,4 @@
-"""The CIFAR-10 net of ProxylessNAS with any trees, and the space that it was found in."""
+"""ProxylessNAS's CIFAR-10 net with any trees, and the space that it was found in."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ def tree_edges() -> tuple[EdgeSpec, ...]:
 
 
 def pyramid_widths(blocks: int, *, start: int, growth: int) -> tuple[int, ...]:
-    """The bottleneck widths of `blocks` blocks: even numbers that grow evenly from `start` to `start + growth`.
+    """The bottleneck widths of `blocks` blocks: even numbers that grow linearly from `start` to `start + growth`.
 
     References:
         PyramidNet, arXiv 1610.02915, equation 3; rounded down to even ones, for the two groups.
@@ -55,12 +55,12 @@ def pyramid_tree_architecture(
     """A PyramidNet of tree blocks; its defaults are those of the released CIFAR-10 net, which has 54 of them.
 
     Args:
-        edges: the edges of each block, see `TreeBlockSpec`; one row a block.
+        edges: the edges of each block, see `TreeBlockSpec`; one row for each block.
         name: of the net.
         blocks_per_stage: every stage but the first begins with a stride of 2.
-        stem_channels: of the first convolution, from which the bottleneck widths grow.
+        stem_channels: of the first convolution; the bottleneck widths grow from this number.
         growth: by how much they have grown at the last block.
-        expansion: output channels of a block by bottleneck width.
+        expansion: a block's output channels divided by its bottleneck width.
         classes: of the classifier.
         resolution: of the images, in pixels.
 
@@ -91,7 +91,7 @@ def cifar_tree_space(
 
     Args:
         width_mult: scales all channels.
-        blocks_per_stage: fewer make a space that two CPU cores can search.
+        blocks_per_stage: blocks of a stage; with few, two CPU cores can search the space.
         classes: of the classifier.
         resolution: of the images, in pixels.
 

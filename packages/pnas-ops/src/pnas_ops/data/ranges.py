@@ -7,20 +7,20 @@ from attrs import frozen
 from attrs.validators import ge, instance_of
 
 POSITIVE_INTEGER: Any = [instance_of(int), ge(1)]
-"""Validators of a field that counts something of which there is at least one: channels, blocks, pixels."""
+"""Validators of a field that counts at least one of something: channels, blocks, pixels."""
 
 
 @frozen
 class Range:
-    """A validator of attrs for a number: not a boolean, which is one for Python, no text, not "nan".
+    """A validator of attrs for a number; it refuses booleans (numbers for Python), texts and "nan".
 
     Attributes:
         least: the smallest number.
-        most: the largest number. A field that has no natural one takes what nobody means, so that "inf" and a slip of
-            the finger are told at once, and not by what comes of them.
-        above: whether `least` itself is left out.
-        below: whether `most` itself is left out.
-        whole: whether the number is a whole one.
+        most: the largest number. A field with no natural maximum takes a number that nobody means, so that "inf" and
+            typing errors are reported at once and not by their consequences.
+        above: whether `least` itself is excluded.
+        below: whether `most` itself is excluded.
+        whole: whether the number must be whole.
     """
 
     least: float

@@ -1,4 +1,4 @@
-"""Whether two numbers put things in the same order."""
+"""Whether two scores rank things alike."""
 
 from collections.abc import Sequence
 
@@ -7,16 +7,16 @@ from torch import Tensor
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Spearman's: 1 where both are in the same order, -1 where one is in the reverse; equal ones share their mean rank.
+    """Spearman's rank correlation: 1 for the same order, -1 for the reverse; equal numbers share their mean rank.
 
     Args:
-        first, second: equally many.
+        first, second: of equal length.
 
     Returns:
-        None where all of the one, or of the other, are equal.
+        The correlation; None if all numbers of `first`, or all of `second`, are equal.
 
     Raises:
-        ValueError: for more of the one than of the other.
+        ValueError: for different lengths.
     """
     if len(first) != len(second):
         raise ValueError(f"needs equally many numbers, got {len(first)} and {len(second)}")

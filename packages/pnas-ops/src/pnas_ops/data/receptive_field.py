@@ -1,4 +1,4 @@
-"""How much of an image a pixel of a feature map has seen."""
+"""The receptive field: how much of an image a pixel of a feature map depends on."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -12,9 +12,9 @@ class Window:
     """What a pixel of a result reads, along one dimension.
 
     Attributes:
-        reads: the number of pixels from the first to the last that it reads, (kernel - 1) * dilation + 1; of a kernel
-            between whose pixels others stand, as in a transposed convolution, its share of them.
-        stride: the pixels from one window to the next; less than 1 where the map becomes larger.
+        reads: the number of pixels from the first to the last that it reads, (kernel - 1) * dilation + 1; for a
+            transposed convolution, the share of these that are pixels of its input.
+        stride: the pixels from one window to the next; less than 1 where the map is enlarged.
     """
 
     reads: Fraction
@@ -25,15 +25,15 @@ class Window:
 class Extent:
     """What pixels of a map see along one dimension of an image.
 
-    Through windows of k pixels and stride s: r' = r + (k - 1) j and j' = j s (Araujo, Norris, Sim, "Computing Receptive
-    Fields of Convolutional Neural Networks", Distill 2019). A map that was enlarged has several pixels for one of the
-    map before: what these add to one another is a whole number of the latter's steps, rounded up.
+    With windows of k pixels and stride s: r' = r + (k - 1) j and j' = j s (Araujo, Norris, Sim, "Computing Receptive
+    Fields of Convolutional Neural Networks", Distill 2019). An enlarged map has several pixels for each one of the map
+    before; windows over them add a whole number of that map's steps, rounded up.
 
     Attributes:
-        sees: the most pixels of the image that one of the map sees; r before the map was enlarged.
+        sees: the most pixels of the image that a pixel of the map sees; r, before the map was enlarged.
         more: what windows have added since then.
-        step: from one pixel to the next of the map before it was enlarged, in pixels of the image.
-        jump: the same of the map as it is, j.
+        step: between pixels of the map before it was enlarged, in pixels of the image.
+        jump: the same for the present map, j.
     """
 
     sees: int = 1
@@ -43,11 +43,11 @@ class Extent:
 
     @property
     def pixels(self) -> int:
-        """The most that a pixel may see: those of an enlarged map do not all see the same number."""
+        """The most that a pixel may see; pixels of an enlarged map may see different numbers."""
         return self.sees + ceil(ceil(self.more / self.step) * self.step)
 
     def through(self, window: Window) -> "Extent":
-        """The extent of a map whose pixels read this one in windows."""
+        """The extent of a map whose pixels read windows of this one."""
         read = evolve(self, more=self.more + (window.reads - 1) * self.jump, jump=self.jump * window.stride)
         if read.jump < read.step:
             return read
@@ -61,13 +61,13 @@ class ReceptiveField:
     extents: tuple[Extent, ...]
 
     def through(self, windows: Sequence[Window]) -> "ReceptiveField":
-        """The field of a map whose pixels read this one in windows, one for each dimension."""
+        """The field of a map whose pixels read windows of this one, one window for each dimension."""
         return ReceptiveField(
             tuple(extent.through(window) for extent, window in zip(self.extents, windows, strict=True))
         )
 
     def joined(self, other: "ReceptiveField") -> "ReceptiveField":
-        """The field of a map that reads both at the same place: the larger one, along each dimension."""
+        """The field of a map that reads both at the same place: the larger one along each dimension."""
         pairs = zip(self.extents, other.extents, strict=True)
         return ReceptiveField(tuple(max(pair, key=lambda extent: (extent.pixels, extent.more)) for pair in pairs))
 

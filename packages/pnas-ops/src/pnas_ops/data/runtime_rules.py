@@ -1,4 +1,4 @@
-"""What a runtime's converter makes of a net, as plain data: what counts bytes knows no runtime by itself."""
+"""What a runtime's converter makes of a net, as plain data, so that code that counts bytes depends on no runtime."""
 
 from collections.abc import Mapping
 
@@ -10,10 +10,10 @@ class FileStructure:
     """The bytes of a file that are not its constants: names, shapes, scales, tables.
 
     Attributes:
-        file: once.
+        file: once per file.
         channel: for each output channel of a layer with weights.
         operator: for each operator, by its name.
-        other_operator: for an operator that is not named.
+        other_operator: for each operator that is not named.
     """
 
     file: int
@@ -24,13 +24,14 @@ class FileStructure:
 
 @frozen(kw_only=True, eq=False)
 class RuntimeRules:
-    """How the operators of a runtime's files stand to those of PyTorch, and what they take.
+    """How the operators of a runtime's files follow from those of PyTorch, and how many bytes they take.
 
     Attributes:
-        fuses_relu: whether ReLU and ReLU6 belong to the operator before them.
-        pads_explicitly: whether a padding that the runtime does not have is a padded copy, alive beside its original.
-        in_place: operators that write their result over an operand of its size that nobody reads later.
-        shares_zeros: dtypes in which layers without a bias, of as many channels, have the same constant for it.
+        fuses_relu: whether ReLU and ReLU6 are fused into the operator before them.
+        pads_explicitly: whether a padding that the runtime lacks makes a padded copy, alive at the same time as its
+            original.
+        in_place: operators that overwrite an operand of their result's size that nothing reads later.
+        shares_zeros: dtypes in which layers of equal channels without a bias share a constant of zeros for it.
         structure: of a file, by its dtype.
     """
 
@@ -44,13 +45,13 @@ class RuntimeRules:
 TFLITE_RULES = RuntimeRules(
     fuses_relu=True,
     pads_explicitly=True,
-    # Those that LiteRT's own kernels were seen to run in place, of the operators of all candidates.
+    # Of the operators of all candidates, those that LiteRT's own kernels were seen to run in place.
     in_place=frozenset({"ADD", "SUB", "MUL", "RESHAPE"}),
     shares_zeros=frozenset({"float32"}),
-    # The least that is below none of the files of 26 nets (20 random ones of named spaces, six of all operations), one
-    # per cent and 1000 bytes more: tests/benchmarks/file_sizes.py. It is 0.1 to 1.9% above the random ones; of a
-    # trained net of 42 kB outside the fit it was 1.2% below without the 1000 bytes. Most of it is names, one or two kB
-    # a layer; in int8 a channel has two float32 scales and two int64 zero points.
+    # The least fit that is too low for none of the files of 26 nets (20 random ones of named spaces, six of all
+    # operations), plus one per cent and 1000 bytes: tests/benchmarks/file_sizes.py. It is 0.1 to 1.9% too high for the
+    # random ones; without the 1000 bytes it was 1.2% too low for a trained net of 42 kB outside the fit. Most of it is
+    # names, one or two kB a layer; in int8, a channel has two float32 scales and two int64 zero points.
     structure={
         "float32": FileStructure(
             file=1366,
@@ -66,11 +67,11 @@ TFLITE_RULES = RuntimeRules(
         ),
     },
 )
-"""Those of TFLite's files, as `pnas_export` writes them and LiteRT runs them."""
+"""The rules for TFLite files, as `pnas_export` writes them and LiteRT runs them."""
 
 IN_PLACE_RULES = evolve(
     TFLITE_RULES, pads_explicitly=False, in_place=TFLITE_RULES.in_place | frozenset({"DEPTHWISE_CONV_2D"})
 )
-"""Those of an engine whose depthwise convolutions pad as they go and write over their input, channel by channel, as
-MCUNet's do (arXiv 2007.10319); with a stride the result is another tensor here. Not measured on one.
+"""The rules for an engine whose depthwise convolutions pad on the fly and overwrite their input channel by channel, as
+MCUNet's do (arXiv 2007.10319); with a stride the result is another tensor here. Not measured on such an engine.
 """

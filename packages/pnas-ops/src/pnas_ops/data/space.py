@@ -28,20 +28,20 @@ class Stage:
 
 @frozen(kw_only=True, repr=False)
 class PositionSpace(OneResolutionSpace):
-    """A space of which some positions are searched, each a choice of its own, and the others the same in all nets."""
+    """A space where some positions are searched, each a choice of its own, and the others are the same in all nets."""
 
     @property
     @abstractmethod
     def searched(self) -> tuple[int, ...]:
-        """Which of the positions are searched, in order: their candidates keep the same shapes."""
+        """The indices of the searched positions, in order; the candidates of a position have the same shapes."""
 
     @abstractmethod
     def _blocks(self, chosen: Sequence[BlockSpec]) -> tuple[BlockSpec, ...]:
-        """The blocks of the net that takes these candidates, one a searched position."""
+        """The blocks of the net with these candidates, one for each searched position."""
 
     @abstractmethod
     def _taken(self, architecture: Architecture) -> tuple[BlockSpec, ...]:
-        """The net's block at every position; anything for a net of another space."""
+        """The net's block at every position; any blocks for a net of another space."""
 
     @property
     def mixed(self) -> tuple[Row, ...]:
@@ -63,7 +63,7 @@ class PositionSpace(OneResolutionSpace):
         """The net that takes candidate `choices[i]` at searched position i.
 
         Raises:
-            ValueError: for a wrong number of choices or a choice that is not there.
+            ValueError: for a wrong number of choices, or a candidate that does not exist.
         """
         mixed = self.mixed
         if len(choices) != len(mixed):
@@ -101,10 +101,10 @@ class PositionSpace(OneResolutionSpace):
 class SearchSpace(PositionSpace):
     """All nets of `stem`, then one of `candidates` at each block of `stages`, then `head`.
 
-    Where `residual`, a block that keeps its shape (stride 1, equal widths) has a shortcut, and `ZeroSpec` is a
-    candidate there; where not, `IdentitySpec` is. Any other operation is a candidate wherever it can stand: pooling
+    With `residual`, a block that keeps its shape (stride 1, equal widths) has a shortcut, and `ZeroSpec` may be a
+    candidate there; without, `IdentitySpec` may. Any other operation is a candidate wherever it is possible: pooling
     where the widths are equal, groups and reductions where they divide the channels. Blocks that change the shape have
-    candidates of their own where `reducing_candidates` names them.
+    candidates of their own if `reducing_candidates` names them.
     """
 
     stages: tuple[Stage, ...] = field(validator=min_len(1))
@@ -125,7 +125,7 @@ class SearchSpace(PositionSpace):
             raise ValueError(f"space {self.name!r} has a block at which none of its candidates can stand")
         placed = {block.op for blocks in mixed for block in blocks}
         for op in everywhere:
-            # Of the two ways to skip a block, a space needs one and may name both.
+            # A space needs only one of the two ways to skip a block, but may name both.
             if op not in placed and not isinstance(op, ZeroSpec | IdentitySpec):
                 raise ValueError(f"space {self.name!r} has the candidate {op}, which can stand at none of its blocks")
         check_chain([blocks[0] for blocks in self.positions])
@@ -176,5 +176,5 @@ class SearchSpace(PositionSpace):
 
 
 def space_name(kind: str, width_mult: float, blocks_per_stage: int, usual: int) -> str:
-    """What a named space is called at a width and depth: "cifar-mbconv-0.5", with "-2" where 2 blocks are unusual."""
+    """The name of a named space at a width and depth: "cifar-mbconv-0.5", with "-2" if 2 blocks are unusual."""
     return f"{kind}-{width_mult:g}" + ("" if blocks_per_stage == usual else f"-{blocks_per_stage}")

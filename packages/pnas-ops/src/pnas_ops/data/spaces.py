@@ -12,7 +12,7 @@ from pnas_ops.data.specs import ClassifierSpec, ConvSpec, LinearConvSpec, MBConv
 
 
 def scale_width(channels: int, width_mult: float, *, unit: int = 8) -> int:
-    """`channels * width_mult` to the nearest multiple of `unit`, never less than 90% of it (MobileNetV2's rule)."""
+    """`channels * width_mult` to the nearest multiple of `unit`, never below 90% of it (MobileNetV2's rule)."""
     wanted = channels * width_mult
     rounded = max(unit, int(wanted + unit / 2) // unit * unit)
     return rounded + unit if rounded < 0.9 * wanted else rounded
@@ -47,9 +47,9 @@ def mcunet_space(
 ) -> SearchSpace:
     """TinyNAS's space of one width and resolution, for microcontrollers (MCUNet, arXiv 2007.10319).
 
-    ProxylessNAS's stages and channels, with kernels 3, 5, 7 and expansions 3, 4, 6 as in Once-for-All, and without the
-    convolution before the last pool, whose weights take much of a flash memory. There a stage has its first 2, 3 or 4
-    blocks; here each of them but the first may be skipped.
+    It has ProxylessNAS's stages and channels, with kernels 3, 5, 7 and expansions 3, 4, 6 as in Once-for-All. It lacks
+    the convolution before the last pool, whose weights take much of the flash memory. In MCUNet a stage has its first
+    2, 3 or 4 blocks; here each block but the first may be skipped.
     """
     return _mbconv_space(
         name=space_name("mcunet", width_mult, blocks_per_stage, 4),
@@ -77,9 +77,9 @@ MCUNET_MEAN_MACS: Mapping[tuple[float, int], float] = MappingProxyType(
         (0.7, 112): 38.4e6,
     }
 )
-"""The ten spaces that MCUNet compares, by width multiplier and resolution, with the mean MACs that it found of their
-nets within 320 KB of SRAM and 1 MB of flash memory (arXiv 2007.10319; 100 classes of ImageNet, memory as its own engine
-needs it).
+"""The ten spaces that MCUNet compares, by width multiplier and resolution, with the mean MACs that it found for their
+nets within 320 KB of SRAM and 1 MB of flash memory (arXiv 2007.10319; 100 classes of ImageNet, memory as needed by its
+own engine).
 """
 
 
@@ -107,9 +107,9 @@ def nas_bench_macro_space(
 ) -> SearchSpace:
     """The space of NAS-Bench-MACRO (Su et al., arXiv 2103.11922), all 6,561 nets of which were trained by its authors.
 
-    At each of eight blocks option 0 skips (where the shape changes, it is a convolution 1x1 and BatchNorm), 1 is an
-    MBConv of kernel 3 and expansion 3, 2 one of kernel 5 and expansion 6: a net's name there is its eight choices.
-    The first stage has one block fewer than the others.
+    At each of eight blocks, option 0 skips it (where the shape changes, it is a convolution 1x1 and BatchNorm), option
+    1 is an MBConv of kernel 3 and expansion 3, and option 2 one of kernel 5 and expansion 6. A net's name in the
+    benchmark is its eight choices. The first stage has one block fewer than the others.
     """
     computing = tuple(
         MBConvSpec(kernel_size=kernel, expansion=expansion, activation="relu") for kernel, expansion in ((3, 3), (5, 6))
@@ -159,7 +159,7 @@ def cifar_network_space(
         width_mult: of all widths.
         blocks_per_stage: the largest depth.
         classes: of the images.
-        resolution: the larger one, in pixels; the other is three quarters of it, or what strides divide.
+        resolution: the larger one, in pixels; the other is about three quarters of it, a multiple of the strides.
     """
     return _network_space(
         name=space_name("cifar-network", width_mult, blocks_per_stage, 3),

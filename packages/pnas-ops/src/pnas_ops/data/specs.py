@@ -69,7 +69,7 @@ class SeparableConvSpec:
 class GroupedConvSpec:
     """A convolution in `groups` with BatchNorm and ReLU6; with `shuffle` the groups are then interleaved.
 
-    The shuffle is what lets the next grouped convolution see every group (ShuffleNet, arXiv 1707.01083).
+    The shuffle lets the next grouped convolution see every group (ShuffleNet, arXiv 1707.01083).
     """
 
     kernel_size: int = field(validator=_ODD)
@@ -105,8 +105,8 @@ class PreActivationSeparableConvSpec:
 class BottleneckSpec:
     """Reduce 1x1 to out_channels / `reduction`, convolve `kernel_size`, expand 1x1 (ResNet, arXiv 1512.03385).
 
-    The convolution in the middle has `groups` (ResNeXt, arXiv 1611.05431). With `shortcut` it is ResNet's whole block:
-    its input is added, through a convolution 1x1 and BatchNorm where the shape changes, and `activation` follows.
+    The middle convolution has `groups` (ResNeXt, arXiv 1611.05431). With `shortcut` it is ResNet's whole block: its
+    input is added, through a convolution 1x1 and BatchNorm where the shape changes, and `activation` follows.
     """
 
     kernel_size: int = field(validator=_ODD)
@@ -124,7 +124,7 @@ class BottleneckSpec:
 class BasicBlockSpec:
     """Two dense convolutions with BatchNorm, `activation` between them (ResNet, arXiv 1512.03385).
 
-    With `shortcut` it is ResNet's whole block, as a `BottleneckSpec` is.
+    With `shortcut` it is ResNet's whole block, like a `BottleneckSpec`.
     """
 
     kernel_size: int = field(validator=_ODD)
@@ -140,11 +140,12 @@ class BasicBlockSpec:
 class ShuffleUnitSpec:
     """The block of a ShuffleNet, with its shortcut: convolution 1x1, depthwise `kernel_size`, convolution 1x1.
 
-    `version` "v1" (arXiv 1707.01083) has a quarter of its output channels in between, its 1x1 convolutions have
-    `groups`, which are shuffled after the first; the input is added, or, where the shape changes, averaged over 3x3
-    pixels and put beside the other channels; `activation` follows. "v2" (arXiv 1807.11164) hands on half of the
-    channels as they are and convolves the other; where the shape changes, both halves come from convolutions of all;
-    then the halves are shuffled.
+    `version` "v1" (arXiv 1707.01083) has a quarter of its output channels in the middle. Its 1x1 convolutions have
+    `groups`, which are shuffled after the first. The input is added; where the shape changes, it is averaged over 3x3
+    pixels and concatenated instead. `activation` follows.
+
+    "v2" (arXiv 1807.11164) passes on half of the channels unchanged and convolves the other half; where the shape
+    changes, each half is convolved from all channels. Then the halves are shuffled.
     """
 
     version: ShuffleVersion = field(validator=_one_of(get_args(ShuffleVersion)))
@@ -165,9 +166,9 @@ class ShuffleUnitSpec:
 class MBConvSpec:
     """Inverted bottleneck: expand 1x1, depthwise `kernel_size`, project 1x1 (MobileNetV2, arXiv 1801.04381).
 
-    With `expansion` 1 there is no expanding convolution. `activation` follows both convolutions before the last.
+    With `expansion` 1 there is no expanding convolution. `activation` follows each convolution but the last.
     `squeeze_excitation` follows the depthwise convolution, as in MobileNetV3 (arXiv 1905.02244): a quarter of the
-    hidden channels, ReLU, a hard sigmoid. With `squeeze_from="input"` it is that of MnasNet (arXiv 1807.11626) and
+    hidden channels, ReLU, a hard sigmoid. `squeeze_from="input"` is the form of MnasNet (arXiv 1807.11626) and
     EfficientNet (arXiv 1905.11946): a quarter of the block's input channels, `activation`, a sigmoid.
     """
 
@@ -189,7 +190,7 @@ class MBConvSpec:
 
 @frozen(kw_only=True)
 class PoolSpec:
-    """The average or the maximum of `kernel_size` x `kernel_size` pixels; those beyond the image do not count."""
+    """The average or the maximum of `kernel_size` x `kernel_size` pixels; those outside the image do not count."""
 
     mode: PoolMode = field(validator=_one_of(get_args(PoolMode)))
     kernel_size: int = field(validator=[*_ODD, ge(3)])
@@ -201,7 +202,7 @@ class PoolSpec:
 
 @frozen(kw_only=True)
 class UpsampleSpec:
-    """An image of `factor` times the height and width; "bilinear" takes pixels as squares (`align_corners=False`)."""
+    """An image of `factor` times the height and width; "bilinear" treats pixels as squares (`align_corners=False`)."""
 
     mode: UpsampleMode = field(validator=_one_of(get_args(UpsampleMode)))
     factor: int = field(validator=[instance_of(int), ge(2)])
@@ -217,7 +218,7 @@ class UpsampleSpec:
 
 @frozen(kw_only=True)
 class GlobalPoolSpec:
-    """The average of all pixels: what stands before the last convolutions of MobileNetV3 (arXiv 1905.02244)."""
+    """The average of all pixels, as before the last convolutions of MobileNetV3 (arXiv 1905.02244)."""
 
     @property
     def kernel_size(self) -> int:
@@ -259,7 +260,7 @@ class ClassifierSpec:
     """The end of a net: convolution 1x1 to `hidden_channels`, global average pool, linear layer to the classes.
 
     With `hidden_channels` None there is no convolution, else `activation` follows it. With `pre_activation`, BatchNorm
-    and ReLU stand before all of it, which is what the last block of a pre-activation net leaves undone.
+    and ReLU come first, since the last block of a pre-activation net lacks them.
     """
 
     hidden_channels: int | None = field(validator=optional(POSITIVE_INTEGER))
@@ -293,7 +294,7 @@ EdgeSpec = (
     | IdentitySpec
     | OwnOperation
 )
-"""What can stand at an edge of a `TreeBlockSpec`: an operation that can keep the shape of its input."""
+"""The operations at an edge of a `TreeBlockSpec`: those that can keep the shape of their input."""
 
 
 def _fills_two_trees(instance: object, attribute: object, edges: tuple[EdgeSpec, ...]) -> None:
@@ -313,17 +314,17 @@ def _fills_two_trees(instance: object, attribute: object, edges: tuple[EdgeSpec,
 class TreeBlockSpec:
     """A pre-activation bottleneck whose 3x3 convolution is a cell of two trees, with the block's own shortcut.
 
-    BatchNorm and 1x1 to `hidden_channels`; the cell; BatchNorm, ReLU and 1x1 to the output channels; BatchNorm. To
-    this is added the input, averaged over `stride` x `stride` pixels where there is a stride, and with channels of
-    zeros where it has too few (PyramidNet, arXiv 1610.02915).
+    The block is BatchNorm and 1x1 to `hidden_channels`; the cell; BatchNorm, ReLU and 1x1 to the output channels;
+    BatchNorm. The shortcut adds the input, averaged over `stride` x `stride` pixels if there is a stride, and padded
+    with channels of zeros if it has too few (PyramidNet, arXiv 1610.02915).
 
-    The cell: BatchNorm, ReLU, a 3x3 convolution in two groups that doubles the channels, shuffled; then each half of
-    the channels passes its own binary tree, in which every node copies its input to two edges and adds what comes out;
-    each half's result goes through BatchNorm and is added to the half itself; the two halves are added.
+    The cell is BatchNorm, ReLU and a 3x3 convolution in two groups that doubles the channels, shuffled. Each half of
+    the channels then passes its own binary tree, where every node copies its input to two edges and adds their outputs.
+    Each half's result goes through BatchNorm and is added to the half itself; then the two halves are added.
 
-    `edges` are those of the first half's tree, then the second's; in each, level by level: the two edges of the root,
-    the two of the node at the end of its first edge, the two at the end of its second, and so on. The original's trees
-    have depth 2, 12 edges in all (ProxylessNAS, section 4.1; the cells of Cai et al., arXiv 1806.02639).
+    `edges` are those of the first half's tree, then the second's, each level by level: the two edges of the root, the
+    two of the node at the end of its first edge, the two at the end of its second, and so on. The original's trees have
+    depth 2, 12 edges in all (ProxylessNAS, section 4.1; the cells of Cai et al., arXiv 1806.02639).
     """
 
     hidden_channels: int = field(validator=POSITIVE_INTEGER)
@@ -351,9 +352,9 @@ class TreeBlockSpec:
 
 
 CellOpSpec = EdgeSpec | ReluConvSpec | ReluSeparableConvSpec | NoneSpec
-"""What can stand at an edge of a cell; an identity from an input of a reduction cell is a `FactorizedReduceSpec`."""
+"""The operations at an edge of a cell; an identity from an input of a reduction cell is a `FactorizedReduceSpec`."""
 
-# Cells are below this module, which says what stands at their edges.
+# Cells are defined below this module, which defines the operations at their edges.
 resolve_types(CellEdge, {"CellOpSpec": CellOpSpec})
 
 OpSpec = (

@@ -1,4 +1,4 @@
-"""The search space of trees: one operation to be found for every edge (ProxylessNAS, section 4.1)."""
+"""The search space of trees: a search finds an operation for every edge (ProxylessNAS, section 4.1)."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -22,7 +22,7 @@ from pnas_ops.data.tree_texts import edge_name
 
 @frozen(kw_only=True)
 class TreeStage:
-    """Blocks of trees with bottlenecks of these `widths`, one a block; the first has `stride`, the others 1."""
+    """Blocks of trees with bottlenecks of these `widths`, one for each block; the first has `stride`, the others 1."""
 
     widths: tuple[int, ...] = field(validator=[min_len(1), deep_iterable(POSITIVE_INTEGER)])
     stride: int = field(validator=POSITIVE_INTEGER)
@@ -36,7 +36,7 @@ class TreeSpace(PositionSpace):
 
     Attributes:
         stages: of the blocks.
-        expansion: output channels of a block by the width of its bottleneck.
+        expansion: a block's output channels divided by its bottleneck width.
         depth: of every tree; two trees of depth 2 have 12 edges.
         candidates: for every edge.
     """

@@ -1,4 +1,4 @@
-"""What trees and cells are called where people read about them."""
+"""Readable texts for trees and cells."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from pnas_ops.data.specs import (
 
 
 def edge_name(edge: CellOpSpec) -> str:
-    """The operation of an edge in a few letters: "id", "avg3", "max3", "sep5", "dil3" (sep3, dilated by 2), "conv3"."""
+    """A short name for the operation of an edge: "id", "avg3", "max3", "sep5", "dil3" (sep3, dilated by 2), "conv3"."""
     match edge:
         case IdentitySpec():
             return "id"
@@ -36,7 +36,7 @@ def half_edges(spec: TreeBlockSpec) -> tuple[tuple[EdgeSpec, ...], tuple[EdgeSpe
 
 
 def tree_text(edges: tuple[EdgeSpec, ...]) -> str:
-    """A tree as a sum, such as "sep7(max3+id) + id(sep5+avg3)": what stands in brackets goes on with what is before."""
+    """A tree as a sum, such as "sep7(max3+id) + id(sep5+avg3)": what is in brackets takes the output before it."""
     return " + ".join(_branches(edges, 0))
 
 
@@ -51,7 +51,7 @@ def cell_text(cell: CellSpec) -> str:
 
 
 def cells_texts(spec: CellStackSpec) -> tuple[str, ...]:
-    """How many cells a stack has of each kind, and what they are: "6+6+6 normal: sep3~0 sep3~1 | ..."."""
+    """The number of cells of each kind in a stack, and the cells: "6+6+6 normal: sep3~0 sep3~1 | ..."."""
     counts = {"normal": "+".join(map(str, spec.cells)), "reduction": str(len(spec.cells) - 1)}
     return tuple(f"{counts[kind]} {kind}: {cell_text(cell)}" for kind, cell in spec.kinds.items())
 

@@ -22,19 +22,19 @@ _UPSAMPLE = UpsampleSpec(mode="bilinear", factor=2)
 
 @frozen(kw_only=True, repr=False)
 class TrellisSpace(ChoiceSpace[Architecture]):
-    """All paths of so many layers through levels of resolution, between `stem` and `head`.
+    """All paths of `layers` layers through levels of resolution, between `stem` and `head`.
 
-    A net is the level of each of its layers. The first is at the finest level; each one after it is a level coarser
-    (stride 2, twice the channels), at the same, or a level finer (half the channels, then twice the height and width),
-    as in Auto-DeepLab (arXiv 1901.02985). So a layer's level depends on the one before: not every row of `options` is
-    a net.
+    A net is the level of each of its layers. The first is at the finest level. Each later one is a level coarser
+    (stride 2, twice the channels), at the same level, or a level finer (half the channels, then twice the height and
+    width), as in Auto-DeepLab (arXiv 1901.02985). So a layer's level depends on the one before: not every combination
+    of `options` is a net.
 
     Attributes:
-        name: of the space, and of its nets where they are given none.
+        name: of the space, and of its nets that are given none.
         resolution: side of the images in pixels.
         stem: the first blocks; the last gives the channels of the finest level.
-        layers: of a net.
-        levels: of resolution, each half the one before.
+        layers: number of layers of a net.
+        levels: number of resolutions, each half of the one before.
         op: of every layer.
         head: the last block, for the finest level.
     """
@@ -60,18 +60,18 @@ class TrellisSpace(ChoiceSpace[Architecture]):
 
     @property
     def options(self) -> tuple[int, ...]:
-        """How many levels each layer can be at: that of layer i is at most i, counted from 0."""
+        """The number of levels that each layer can have; that of layer i, counted from 0, is at most i."""
         return tuple(min(layer + 1, self.levels) for layer in range(self.layers))
 
     def size(self) -> int:
-        """How many paths there are, exactly: see `trellis_paths`."""
+        """The exact number of paths: see `trellis_paths`."""
         return trellis_paths(layers=self.layers, levels=self.levels)
 
     def architecture(self, choices: Sequence[int], *, name: str = "") -> Architecture:
         """The net whose layers are at these levels, 0 being the finest.
 
         Raises:
-            ValueError: for a wrong number of layers, a level that is not there, and neighbours two levels apart.
+            ValueError: for a wrong number of layers, a level that does not exist, and adjacent layers two levels apart.
         """
         if len(choices) != self.layers:
             raise ValueError(f"space {self.name!r} has {self.layers} layers, got {len(choices)}")
@@ -87,7 +87,7 @@ class TrellisSpace(ChoiceSpace[Architecture]):
         return Architecture(name=name or self.name, resolution=self.resolution, blocks=(*blocks, head))
 
     def layer(self, before: int, level: int) -> tuple[BlockSpec, ...]:
-        """The blocks of a layer, by the level before it and its own: what a path costs is the sum over its layers."""
+        """The blocks of a layer, by the level before it and its own; a path costs the sum over its layers."""
         inside, outside = self._channels(before), self._channels(level)
         block = BlockSpec(op=self.op, in_channels=inside, out_channels=outside, stride=2 if level > before else 1)
         up = (BlockSpec(op=_UPSAMPLE, in_channels=outside, out_channels=outside),)
@@ -110,7 +110,7 @@ class TrellisSpace(ChoiceSpace[Architecture]):
         raise foreign_net(architecture, self.name)
 
     def sample_choices(self, generator: torch.Generator) -> tuple[int, ...]:
-        """The levels of a random path, each path being equally probable.
+        """The levels of a random path; all paths are equally probable.
 
         Args:
             generator: on the CPU; the same state gives the same path.
@@ -118,13 +118,13 @@ class TrellisSpace(ChoiceSpace[Architecture]):
         path = [0]
         for ahead in reversed(range(self.layers - 1)):
             near = self._near(path[-1])
-            # As many paths go on from a level as there are from it on.
+            # A level's share is the number of paths that continue from it.
             shares = as_shares([self._ways[ahead][level] for level in near])
             path.append(near[int(shares.multinomial(1, generator=generator))])
         return tuple(path)
 
     def mutate(self, net: object, generator: torch.Generator, *, probability: float = 0.1) -> Architecture:
-        """A net of which each layer in turn is, with this probability, at another level that its neighbours permit.
+        """A net where each layer in turn moves, with this probability, to another level that its neighbours permit.
 
         Args:
             net: of this space.
@@ -143,10 +143,10 @@ class TrellisSpace(ChoiceSpace[Architecture]):
         return self.architecture(path)
 
     def crossover(self, one: object, other: object, generator: torch.Generator) -> Architecture:
-        """A net that goes along one path, and from some layer on along another, where they come near each other.
+        """A net that follows one path up to some layer, and another from there on, where they are close enough.
 
         Args:
-            one, other: of this space; all layers at which the one can go over into the other are equally probable.
+            one, other: of this space; all layers where one can change to the other are equally probable.
             generator: on the CPU; the same state gives the same net.
 
         Raises:
@@ -158,7 +158,7 @@ class TrellisSpace(ChoiceSpace[Architecture]):
         return self.architecture([*first[:cut], *second[cut:]])
 
     def neighbours(self, net: object) -> tuple[Architecture, ...]:
-        """All nets that differ from one in the level of a single layer.
+        """All nets that differ from this one in the level of a single layer.
 
         Raises:
             ValueError: for a net of another space.
@@ -172,9 +172,9 @@ class TrellisSpace(ChoiceSpace[Architecture]):
         )
 
     def cost_terms(self) -> tuple[CostTerm, ...]:
-        """What its nets compute: a term a layer, which its level and the one before it decide.
+        """What its nets compute: a term for each layer, decided by its level and the one before it.
 
-        Two levels that are no neighbours compute nothing together, since no path has them.
+        Levels that are not adjacent compute nothing together, since no path has them.
         """
         # Late: workloads know all spaces.
         from pnas_ops.data.workload import Workload
@@ -209,7 +209,7 @@ class TrellisSpace(ChoiceSpace[Architecture]):
 
     @cached_property
     def _ways(self) -> list[list[int]]:
-        """The number of paths that go on from a level, by how many layers are still to come, and by level."""
+        """The number of paths that continue from a level, by the number of layers to come, and by level."""
         ways = [[1] * self.levels]
         for _ in range(self.layers - 1):
             ways.append([sum(ways[-1][near] for near in self._near(level)) for level in range(self.levels)])
@@ -219,7 +219,7 @@ class TrellisSpace(ChoiceSpace[Architecture]):
         return range(max(0, level - 1), min(self.levels, level + 2))
 
     def _permitted(self, path: Sequence[int], layer: int) -> list[int]:
-        """The levels of a layer that are next to those of its neighbours."""
+        """The levels of a layer that the levels of its neighbours permit."""
         after = self._near(path[layer + 1]) if layer + 1 < self.layers else range(self.levels)
         return [level for level in self._near(path[layer - 1]) if level in after]
 

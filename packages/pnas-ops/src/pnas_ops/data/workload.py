@@ -30,7 +30,7 @@ class Workload:
 
     @property
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """The shapes of its inputs, of which there is one."""
+        """The shapes of its inputs; there is one."""
         return (self.input_shape,)
 
     @property
@@ -40,7 +40,7 @@ class Workload:
 
     @property
     def name(self) -> str:
-        """What stands for the workload in files, tables and messages: "mb3-5x5 16->24 s2 @16x16"."""
+        """Its name in files, tables and messages: "mb3-5x5 16->24 s2 @16x16"."""
         return f"{self.block} @{self.height}x{self.width}"
 
     def __str__(self) -> str:
@@ -48,7 +48,7 @@ class Workload:
 
 
 AnySpace = Space | ModuleSpace
-"""A space of blocks, or of places in somebody's module."""
+"""A space of blocks, or of places in a user's own module."""
 
 AnyNet = Architecture | ModuleArchitecture
 """A net of any of them."""
@@ -66,7 +66,7 @@ def workload_parts(workload: AnyWorkload) -> tuple[AnyWorkload, ...]: ...
 
 
 def workload_parts(workload: AnyWorkload) -> tuple[AnyWorkload, ...]:
-    """Workloads whose latencies add up to that of this one: a block of trees or cells in its parts, any other alone."""
+    """Workloads whose latencies add up to that of this one: the parts of a block of trees or cells, else itself."""
     if isinstance(workload, ModuleWorkload):
         return (workload,)
     return tuple(
@@ -84,14 +84,15 @@ def workloads(net: AnySpace | AnyNet | HasCostTerms) -> tuple[tuple[AnyWorkload,
 
 
 def workloads(net: AnySpace | AnyNet | HasCostTerms) -> tuple[tuple[AnyWorkload, ...], ...]:
-    """The workloads of every position of a space or an architecture: the project's only walk over shapes.
+    """The workloads of every position of a space or an architecture; the only place that propagates shapes.
 
     Returns:
-        One row a position, in the order of the net; one workload a candidate of that position. Of somebody's module,
-        first the rest, then a row a place. Of a space with terms of its own, each once, one row a term.
+        One row for each position, in the order of the net, with one workload for each candidate. For a user's own
+        module: first the rest, then a row for each place. For a space with its own terms: a row for each term, each
+        workload once.
 
     Raises:
-        ValueError: where the image is too small for the strides to mean anything, or they do not divide it.
+        ValueError: where the image is too small for the strides, or not a multiple of what blocks need.
     """
     if isinstance(net, ModuleSpace | ModuleArchitecture):
         return ((net.rest,), *(place.candidates for place in net.places))
@@ -119,7 +120,7 @@ def workloads(net: AnySpace | AnyNet | HasCostTerms) -> tuple[tuple[AnyWorkload,
 
 
 def cost_terms(space: AnySpace) -> tuple[CostTerm, ...]:
-    """What the nets of a space compute, as terms that a few choices decide: one a position, unless it says otherwise.
+    """What the nets of a space compute, as terms that a few choices decide: by default one for each position.
 
     Raises:
         ValueError: as `workloads`.

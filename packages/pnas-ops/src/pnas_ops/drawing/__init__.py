@@ -1,4 +1,4 @@
-"""Nets as pictures, for people in a notebook or in a report.
+"""Nets as pictures, for notebooks and reports.
 
 matplotlib is imported where a figure is drawn, and comes with the extra `plot`. Imports `data` and `files`.
 """

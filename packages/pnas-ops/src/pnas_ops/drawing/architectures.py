@@ -22,10 +22,10 @@ _PANELS = {"blocks": blocks_panel, "trees": trees_panel, "cells": cells_panel}
 
 
 def draw_architectures(nets: Sequence[Architecture | PricedNet]) -> "Figure":
-    """Each net as a row of boxes from input to output: colour for the kernel, height for the expansion.
+    """Each net as a row of boxes from input to output: the colour shows the kernel, the height the expansion.
 
     A net of trees or cells is drawn edge by edge instead, each different cell once. The title of a priced net has its
-    latency, and says on what device; where all have one device, it stands above them once.
+    latency and device; a device that all share is above them once.
 
     Args:
         nets: at least one.
@@ -53,7 +53,7 @@ def draw_architectures(nets: Sequence[Architecture | PricedNet]) -> "Figure":
 
 
 def _legend(looks: set[Look]) -> "list[Artist]":
-    """For nets of these looks."""
+    """The legend for nets of these looks."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

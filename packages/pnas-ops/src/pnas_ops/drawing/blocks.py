@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 _BLOCK_INCHES = 0.66
 _HEIGHT_INCHES = 1.7
 _HIGHEST = 6
-"""Higher expansions have boxes no higher: there is no room."""
+"""Boxes of larger expansions are no higher: there is no room."""
 _WIDTH = 0.78
-"""Of a box; blocks are 1 apart."""
+"""Width of a box; blocks are 1 apart."""
 _LETTERS, _LINE = 7, 0.23
-"""How many letters of 8 points are as wide as a box, and how high a line of them is."""
+"""How many letters of 8 points fit the width of a box, and the height of a line of them."""
 
 
 def blocks_panel(net: Architecture | PricedNet) -> Panel:
@@ -70,5 +70,5 @@ def _draw_block(axes: "Axes", place: int, workload: Workload, price: str) -> Non
 
 
 def _label(op: OpSpec) -> str:
-    """The name that it has in tables, on lines of its own."""
+    """The operation's name in tables, split into lines."""
     return "pool\nfc" if isinstance(op, ClassifierSpec) else str(op).replace("-", "\n")

@@ -1,4 +1,4 @@
-"""What stands above nets and below blocks in pictures."""
+"""The texts above nets and below blocks in pictures."""
 
 import textwrap
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ Look = Literal["blocks", "trees", "cells"]
 
 
 def look_of(net: Architecture | PricedNet) -> Look:
-    """How a net is drawn: by its cells or its trees, where it has any."""
+    """How a net is drawn: by its cells or its trees, if it has any."""
     ops = [block.op for block in _architecture(net).blocks]
     if any(isinstance(op, CellStackSpec) for op in ops):
         return "cells"
@@ -22,7 +22,7 @@ def look_of(net: Architecture | PricedNet) -> Look:
 
 
 def priced_workloads(net: Architecture | PricedNet) -> list[tuple[Workload, str]]:
-    """The blocks of a net at their shapes, each with its latency as a text; an empty one where it is not known.
+    """The blocks of a net at their shapes, each with its latency as a text, empty if unknown.
 
     Raises:
         ValueError: for images that are too small for the net.
@@ -35,13 +35,13 @@ def priced_workloads(net: Architecture | PricedNet) -> list[tuple[Workload, str]
 
 
 def common_device(nets: Sequence[Architecture | PricedNet]) -> str:
-    """The device that all of these nets are priced for; empty where there are several, or none."""
+    """The device that all of these nets are priced for; empty if there are several, or none."""
     devices = {net.device for net in nets if isinstance(net, PricedNet)}
     return devices.pop() if len(devices) == 1 else ""
 
 
 def net_title(net: Architecture | PricedNet, common: str) -> str:
-    """The name of a net, and what it takes where that is known; with its device where that is not `common` to all."""
+    """The name of a net, and its latency if known; with its device unless that is `common` to all."""
     if not isinstance(net, PricedNet):
         return net.name
     where = "" if common else f" on {net.device}"
@@ -50,7 +50,7 @@ def net_title(net: Architecture | PricedNet, common: str) -> str:
 
 def wrapped(text: str, inches: float, *, points: float) -> str:
     """A text in lines that are not wider than that, in letters of that size."""
-    # A letter is a bit more than half as wide as it is high; a point is 1/72 inch.
+    # A letter is a bit more than half as wide as high; a point is 1/72 inch.
     return textwrap.fill(text, int(inches * 72 / (0.6 * points)))
 
 

@@ -32,17 +32,17 @@ Point = tuple[float, float]
 
 @frozen
 class _Drawn:
-    """A cell, and what stands above it."""
+    """A cell, and the text above it."""
 
     cell: CellSpec
     title: str
 
 
 def cells_panel(net: Architecture | PricedNet) -> Panel:
-    """Every different cell of a net from its inputs to its output, with how many there are.
+    """Every different cell of a net from its inputs to its output, and how often it occurs.
 
-    Colour is for the kernel; a pooling is dashed, an identity thin, a 1x1 convolution thick and grey; edges without an
-    operation are left out, and blocks without cells.
+    The colour shows the kernel; a pooling is dashed, an identity thin, a 1x1 convolution thick and grey. Edges without
+    an operation are left out, and so are blocks without cells.
 
     Raises:
         ValueError: for images that are too small for the net.
@@ -93,7 +93,7 @@ def _draw_cell(axes: "Axes", one: _Drawn) -> None:
         for number, edge in enumerate(edges):
             if not isinstance(edge.op, NoneSpec):
                 start = states[edge.source]
-                # Longer ways go round on the outside: those of the two inputs on their sides, others in turn.
+                # Longer edges bend around the outside: those of the two inputs on their sides, others alternately.
                 above = edge.source == 0 if edge.source < cell.inputs > 1 else (number + node) % 2 == 0
                 side = 1 if above else -1
                 bend = side * (0.12 + 0.22 * max(0.0, end[0] - start[0] - 1))
@@ -130,7 +130,7 @@ def _draw_edge(axes: "Axes", op: CellOpSpec, start: Point, end: Point, bend: flo
 
 
 def _curve(start: Point, end: Point, bend: float) -> list[Point]:
-    """A parabola that is `bend` off the straight line in its middle."""
+    """A parabola whose middle is `bend` off the straight line."""
     (x0, y0), (x1, y1) = start, end
     shares: Iterable[float] = (step / 20 for step in range(21))
     return [(x0 + t * (x1 - x0), y0 + t * (y1 - y0) + 4 * bend * t * (1 - t)) for t in shares]

@@ -9,18 +9,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KERNEL_COLORS = {1: "#9e9e9e", 3: "#4c78a8", 5: "#e39b2f", 7: "#c44e52"}
-"""Of operations by the side of their kernel, in every picture; what computes nothing, or has a side of 1, is grey."""
+"""Colours of operations by kernel size, in every picture; what computes nothing, or has size 1, is grey."""
 
 _DPI = 130
 
 
 def kernel_color(kernel_size: int) -> str:
-    """The colour of a kernel; grey for a side that has none."""
+    """The colour of a kernel size; grey for a size that has none."""
     return KERNEL_COLORS.get(kernel_size, KERNEL_COLORS[1])
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure of matplotlib, in inches, which belongs to no window.
+    """An empty matplotlib figure, in inches, that belongs to no window.
 
     Raises:
         ModuleNotFoundError: where matplotlib is not installed, with the way out.

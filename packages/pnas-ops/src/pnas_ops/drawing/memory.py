@@ -16,11 +16,11 @@ _ROLES: dict[Role, tuple[str, str]] = {
     "waiting": ("waiting for a later one, or the end", "#c9c9c9"),
 }
 _PLACES = 24
-"""Operators that are named below the picture, at most."""
+"""The most operators that are named below the picture."""
 
 
 def draw_memory(account: Account, *, title: str) -> "Figure":
-    """Operator by operator, what is in memory, with the worst moment marked; below it what the operator's weights take.
+    """The memory in use, operator by operator, with the peak marked; below it, the weights of each operator.
 
     Args:
         account: of a net with at least one operator.

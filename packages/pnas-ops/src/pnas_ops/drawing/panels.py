@@ -1,4 +1,4 @@
-"""What one net takes of a figure."""
+"""The part of a figure for one net."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -14,8 +14,8 @@ class Panel:
     """A net to be drawn.
 
     Attributes:
-        inches: width and height that it needs, its title not included.
-        draw: called with a part of a figure, and the width in inches that this has.
+        inches: width and height that it needs, without its title.
+        draw: called with a part of a figure, and its width in inches.
     """
 
     inches: tuple[float, float]

@@ -1,4 +1,4 @@
-"""Operations beside a plain convolution."""
+"""Operations compared with a plain convolution."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 def draw_primitives(
     accounts: Mapping[str, Account], *, title: str, latency_ms: Mapping[str, float] | None = None
 ) -> "Figure":
-    """What each operation takes, as bars, beside a line for the first one.
+    """The costs of each operation, as bars, with a line for those of the first one.
 
     Args:
         accounts: of each operation by its name.
         title: above the picture.
-        latency_ms: of each, where they were measured.
+        latency_ms: of each operation, if measured.
 
     Raises:
         ValueError: for no operation.
@@ -51,7 +51,7 @@ def _draw_column(axes: "Axes", heading: str, values: Sequence[float]) -> None:
     for row, value in enumerate(values):
         axes.text(value, row, f" {value:.3g}", va="center", fontsize=7)
     axes.axvline(values[0], color="#444444", linewidth=0.7, linestyle=":")
-    # For what is written at the end of the longest bar.
+    # Room for the text at the end of the longest bar.
     axes.set_xlim(0, 1.25 * (max(values) or 1.0))
     axes.set_title(heading, loc="left", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)

@@ -16,10 +16,10 @@ _CHOICE, _OPERATION, _JOIN, _INK = "#dddddd", KERNEL_COLORS[3], KERNEL_COLORS[5]
 
 
 def draw_recurrent_cell(*, inputs: int = 2, operations: int, joins: int, blocks: int) -> "Figure":
-    """What is chosen block by block: two hidden states, an operation on either, and how they are joined to a new one.
+    """The choices block by block: two hidden states, an operation on each, and how they are joined to a new one.
 
     Args:
-        inputs, operations, joins, blocks: as in `cell_space_size`, whose result stands above.
+        inputs, operations, joins, blocks: as in `cell_space_size`, whose result is above the picture.
 
     Raises:
         ValueError: as `cell_space_size` does.

@@ -1,4 +1,4 @@
-"""Nets that were scaled, beside the one that they were made of."""
+"""Scaled nets, compared with the one that they were made from."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -13,11 +13,11 @@ _COLORS = ("#4c78a8", "#e39b2f", "#c44e52", "#6a9f58", "#9e9e9e")
 
 
 def draw_scalings(title: str, ratios: Mapping[str, Mapping[str, float]]) -> "Figure":
-    """What each net costs as a multiple of what the first costs: a group of bars a net.
+    """The costs of each net as multiples of those of the first: a group of bars for each net.
 
     Args:
-        title: stands above.
-        ratios: by the name of a net, then by what it costs, all of them the same costs.
+        title: above the picture.
+        ratios: by the name of a net, then by the name of a cost; the same costs for all nets.
 
     Raises:
         ModuleNotFoundError: where matplotlib is not installed.
@@ -40,19 +40,19 @@ def draw_scalings(title: str, ratios: Mapping[str, Mapping[str, float]]) -> "Fig
 
 
 def draw_compound_grid(title: str, grid: Sequence[CompoundScaling], growths: Sequence[float]) -> "Figure":
-    """The candidates of a grid by depth and resolution; the size of a dot is its width, the colour its growth.
+    """The candidates of a grid by depth and resolution; the size of a dot shows the width, its colour the growth.
 
     Args:
-        title: stands above.
+        title: above the picture.
         grid: the candidates.
-        growths: how many times the MACs each of them comes to.
+        growths: the factor by which each of them multiplies the MACs.
 
     Raises:
         ModuleNotFoundError: where matplotlib is not installed.
     """
     figure = new_figure(7.0, 5.0)
     axes = figure.subplots()
-    # Of two in one place the narrower net stands before the wider.
+    # Of two at the same place, the narrower net is in front of the wider.
     dots = sorted(zip(grid, growths, strict=True), key=lambda dot: -dot[0].beta)
     drawn = axes.scatter(
         [one.gamma for one, _ in dots],

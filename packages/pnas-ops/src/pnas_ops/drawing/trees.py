@@ -24,7 +24,7 @@ _LABEL = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"
 def trees_panel(net: Architecture | PricedNet) -> Panel:
     """A net's cells in reading order, each with both its trees and the operation of every edge.
 
-    Colour is for the kernel; a pooling is dashed, an identity thin and grey. Blocks without trees are left out.
+    The colour shows the kernel; a pooling is dashed, an identity thin and grey. Blocks without trees are left out.
 
     Raises:
         ValueError: for images that are too small for the net.
@@ -76,7 +76,7 @@ def _draw_tree(axes: "Axes", edges: Sequence[EdgeSpec], offset: float) -> None:
             (x0, y0), (x1, y1) = place(level - 1, index // 2), place(level, index)
             color, style, width = _look(edge)
             axes.plot([x0, x1], [y0, y1], color=color, linestyle=style, linewidth=width, zorder=1)
-            # Beneath a leaf, or nearer to the end of a line, there is room between neighbours.
+            # There is room between neighbours beneath a leaf, or near the end of a line.
             x, y = (x1, -0.1) if level == levels else (x0 + 0.6 * (x1 - x0), y0 + 0.6 * (y1 - y0))
             axes.text(x, y, edge_name(edge), ha="center", va="center", fontsize=6, bbox=_LABEL, zorder=2)
     dots = [place(level, index) for level in range(levels + 1) for index in range(2**level)]

@@ -1,4 +1,4 @@
-"""Searching by judging one net after another: what a strategy and a judge are, and strategies that need nothing else.
+"""Search by judging one net after another: the Protocols of strategies and judges, and strategies without a supernet.
 
-Imports `data`, `modules` and `nets`. A strategy speaks of choices of a space and of numbers alone.
+Imports `data`, `modules` and `nets`. A strategy knows only the choices of a space, and numbers.
 """

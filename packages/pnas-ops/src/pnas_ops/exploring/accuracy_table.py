@@ -25,12 +25,12 @@ class AccuracyTableError(PnasError, ValueError):
 
 
 class UnknownAccuracyError(PnasError, LookupError):
-    """A table does not have the net."""
+    """A table lacks the net."""
 
 
 @frozen(kw_only=True)
 class KnownNet:
-    """What a table knows of a net.
+    """What a table knows about a net.
 
     Attributes:
         accuracies: of each of its trainings, from 0 to 1.
@@ -50,12 +50,12 @@ class KnownNet:
 
 @frozen(kw_only=True)
 class AccuracyTable:
-    """Nets by their choices, with what is known of them.
+    """Nets by their choices, with their accuracies.
 
     Attributes:
         name: of the table, for messages.
         nets: what is known, by the choices of the net.
-        epochs: passes over the training images that one training of a net took.
+        epochs: epochs over the training images that one training of a net took.
     """
 
     name: str
@@ -67,20 +67,20 @@ class AccuracyTable:
         return f"<AccuracyTable {self.name!r}: {len(self.nets):,} nets>"
 
     def known(self, space: ChoiceSpace[Any]) -> int:
-        """How many nets of a space it has."""
+        """The number of nets of a space that it has."""
         return sum(_is_of(space, choices) for choices in self.nets)
 
 
 @frozen(kw_only=True)
 class TableJudge:
-    """Looks accuracies up: a `Judge` that trains nothing.
+    """Looks up accuracies: a `Judge` that trains nothing.
 
-    A net counts for as many epochs as one of its trainings in the table took, though reading takes none: so searches
-    that judge by a table stand beside those that train, and a net costs there what it would have cost.
+    A net counts for as many epochs as one of its trainings in the table took, though a look-up takes none. So searches
+    that judge by a table can be compared with those that train.
 
     Attributes:
         table: of accuracies.
-        space: whose choices the table's nets go by.
+        space: whose choices identify the table's nets.
     """
 
     table: AccuracyTable
@@ -110,8 +110,8 @@ def read_nas_bench_macro(path: FilePath) -> AccuracyTable:
             (of the test images, in per cent), parameters and macs.
 
     Raises:
-        AccuracyTableError: for a file with other columns, a line that is no net, and a net that comes twice.
-        OSError: where it cannot be read.
+        AccuracyTableError: for a file with other columns, a line that is no net, and a net that occurs twice.
+        OSError: for a file that cannot be read.
 
     References:
         Su et al., "Prioritized Architecture Sampling with Monto-Carlo Tree Search", arXiv 2103.11922.

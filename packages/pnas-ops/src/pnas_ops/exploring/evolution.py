@@ -1,4 +1,4 @@
-"""Evolution in which the oldest dies."""
+"""Evolution where the oldest net dies."""
 
 from collections import deque
 from collections.abc import Collection
@@ -14,14 +14,15 @@ from pnas_ops.exploring.protocols import Choices, Trial
 
 @define(kw_only=True, eq=False)
 class RegularizedEvolution(PlainStrategy):
-    """Mutates the best of a few nets drawn from the latest ones: a net leaves the population only by its age.
+    """Mutates the best of a few nets drawn from the latest ones; nets leave the population by age alone.
 
-    What a lucky training has made look good is forgotten unless its offspring are good too.
+    So a net that looks good only by a lucky training is forgotten unless its offspring are good too.
 
     Attributes:
-        population: how many nets it draws from; it asks for random ones until so many were told. Both defaults are
-            those of NAS-Bench-201 (arXiv 2001.00326), for tens to hundreds of nets; the paper: 100 and 25 for 20,000.
-        tournament: of how many drawn ones the best is the parent; one may be drawn twice.
+        population: how many nets it draws from; it asks for random ones until it was told so many. Both defaults are
+            those of NAS-Bench-201 (arXiv 2001.00326), for tens to hundreds of nets; the paper has 100 and 25 for
+            20,000.
+        tournament: how many nets are drawn, with replacement; the best is the parent.
 
     References:
         Real et al., "Regularized Evolution for Image Classifier Architecture Search", arXiv 1802.01548, algorithm 1.

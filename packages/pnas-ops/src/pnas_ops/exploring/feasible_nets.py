@@ -13,27 +13,28 @@ from pnas_ops.data.errors import PnasError
 from pnas_ops.exploring.protocols import Choices
 
 _DRAWS = 200
-"""Random nets that are looked at before other means are taken."""
+"""How many random nets are tried before other methods."""
 _CHANGES = 50
-"""Of a net, that are looked at before another net is taken."""
+"""How many changes of a net are tried before another net is taken."""
 _MOST_BEGINNINGS = 50_000
-"""Of nets, that are looked at for all nets within the limits: less than a second where they are sums."""
+"""How many beginnings of nets are visited to list all nets within the limits: less than a second where costs are sums.
+"""
 
 
 class ScarceNetsError(PnasError, ValueError):
-    """Hardly any net of a space keeps the limits, so that none was found that is not taken."""
+    """Hardly any net of a space keeps the limits, and none was found that is not taken already."""
 
 
 @frozen(kw_only=True, eq=False)
 class FeasibleNets:
-    """The nets of a space that keep some limits: gone through, drawn at random, looked for near others.
+    """The nets of a space that keep some limits: to list, to draw at random, to find near others.
 
-    Without limits they are all nets of the space. `pnas_latency.feasible_nets` makes them of limits on costs.
+    Without limits these are all nets of the space. `pnas_latency.feasible_nets` makes them from limits on costs.
 
     Attributes:
-        space: of blocks, trees, cells, whole networks, or of places in somebody's module.
+        space: of blocks, trees, cells, whole networks, or of places in a user's own module.
         fits: whether the net of these choices keeps the limits.
-        may_fit: whether a net may keep them whose first choices are these; False only where none does.
+        may_fit: whether a net with these first choices may keep them; False only if none does.
     """
 
     space: ChoiceSpace[Any]
@@ -41,25 +42,25 @@ class FeasibleNets:
     may_fit: Callable[[Choices], bool] = lambda begun: True
 
     def every(self) -> Iterator[Choices]:
-        """All of them once, the last choice's option changing fastest, as far as anybody asks."""
+        """All of them, each once, lazily; the last choice's option changes fastest."""
         return (choices for choices in self._every() if choices is not None)
 
     def sample(self, generator: torch.Generator, *, taken: Collection[Choices] = ()) -> Choices | None:
         """A random net that is not taken; all are equally probable, unless very few nets keep the limits.
 
-        Random nets are drawn until one will do. After 200 in vain all that keep the limits are listed; where there are
-        too many to look at, a net is chosen option by option, of those that leave a way to keep the limits. These nets
-        alone are not equally probable.
+        Random nets are drawn until one keeps the limits. After 200 in vain, all nets that keep them are listed. If
+        there are too many to visit, a net is chosen option by option among those that can still lead to one that keeps
+        the limits; only such nets are not equally probable.
 
         Args:
             generator: on the CPU; the same state gives the same net.
-            taken: nets that are not asked for.
+            taken: nets to leave out.
 
         Returns:
             None where no net is left.
 
         Raises:
-            ScarceNetsError: where none was found, and there may be one.
+            ScarceNetsError: where none was found, though there may be one.
         """
         taken = frozenset(taken)
         for _ in range(_DRAWS):
@@ -79,10 +80,10 @@ class FeasibleNets:
         )
 
     def sample_several(self, count: int, generator: torch.Generator) -> list[Choices]:
-        """At most so many random nets, each once, as `sample` draws them; fewer where it finds no more.
+        """Up to `count` different random nets, as `sample` draws them; fewer if it finds no more.
 
         Args:
-            count: how many.
+            count: how many at most.
             generator: on the CPU; the same state gives the same nets.
         """
         drawn = list[Choices]()
@@ -92,13 +93,14 @@ class FeasibleNets:
         return drawn
 
     def near(self, choices: Choices, generator: torch.Generator, *, taken: Collection[Choices] = ()) -> Choices | None:
-        """A net that is not taken and differs from another in one or a few choices; a random one where none is found.
+        """A net that is not taken and differs from the given one in one or a few choices; else a random one.
 
-        Each choice is changed with a probability of 1 / choices, by the space's own `mutate`, until the net will do.
+        Each choice is changed with a probability of 1 / choices, by the space's own `mutate`, until a net is feasible.
+        Returns and raises as `sample` does.
 
         Args:
-            choices: of the net.
-            generator, taken: as `sample` takes them; and what it returns and raises.
+            choices: of the given net.
+            generator, taken: as `sample` takes them.
         """
         taken, net = frozenset(taken), self.space.architecture(choices)
         for _ in range(_CHANGES):
@@ -110,7 +112,7 @@ class FeasibleNets:
 
     @cached_property
     def _listed(self) -> tuple[Choices, ...] | None:
-        """All of them; None where that would take too long."""
+        """All of them; None if listing would take too long."""
         found = []
         for number, choices in enumerate(self._every()):
             if choices is not None:
@@ -120,7 +122,7 @@ class FeasibleNets:
         return tuple(found)
 
     def _every(self) -> Iterator[Choices | None]:
-        """Whatever beginning of a net is looked at: its choices where it is one of the nets, else None."""
+        """An item for each visited beginning of a net: its choices if it is a complete, feasible net, else None."""
         options = self.space.options
         waiting: list[Choices] = [()]
         while waiting:
@@ -129,14 +131,14 @@ class FeasibleNets:
                 yield None
                 following = [(*begun, option) for option in reversed(range(options[len(begun)]))]
                 waiting += [one for one in following if self.may_fit(one)]
-            # Several ways to choose may give the same net, of which one is that of the net.
+            # Several combinations may give the same net; the space's own one counts.
             elif self.fits(begun) and self.space.choices(self.space.architecture(begun)) == begun:
                 yield begun
             else:
                 yield None
 
     def _completed(self, generator: torch.Generator) -> Choices | None:
-        """A net chosen option by option; None where that came to a dead end."""
+        """A net chosen option by option; None if that came to a dead end."""
         begun: Choices = ()
         for count in self.space.options:
             following = [(*begun, option) for option in range(count)]

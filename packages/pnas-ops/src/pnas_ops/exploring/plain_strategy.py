@@ -1,4 +1,4 @@
-"""What strategies have in common that train no net in order to ask."""
+"""What strategies have in common that train nothing in order to ask."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
@@ -31,7 +31,7 @@ class PlainStrategy(ABC):
         """As `Strategy.ask`.
 
         Raises:
-            ScarceNetsError: where no further net was found, and there may be one.
+            ScarceNetsError: where no further net was found, though there may be one.
         """
 
     @abstractmethod

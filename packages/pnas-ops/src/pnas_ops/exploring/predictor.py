@@ -18,15 +18,15 @@ _LEAST_TRIALS = 5
 
 @frozen(kw_only=True, eq=False)
 class AccuracyPredictor:
-    """Guesses the value of nets by their choices: a `Judge` that costs nothing but the trials it has learned from.
+    """Predicts the values of nets from their choices: a `Judge` that costs only its training trials.
 
     Attributes:
         space: of the nets.
-        network: from encodings, (N, sum of options), to values less `mean` and divided by `deviation`, (N, 1).
-        mean, deviation: of the values it has learned from.
-        rank_correlation: with the values of trials that it has not learned from; None where they tell none.
-        held_out: how many these were.
-        learned: how many it has learned from.
+        network: from encodings, (N, sum of options), to values less `mean`, divided by `deviation`, (N, 1).
+        mean, deviation: mean and standard deviation of the training values.
+        rank_correlation: with the values of held-out trials; None if it is undefined.
+        held_out: the number of held-out trials.
+        learned: the number of training trials.
     """
 
     space: ChoiceSpace[Any]
@@ -60,14 +60,14 @@ def fit_predictor(
     held_out: float = 0.2,
     steps: int = 100,
 ) -> AccuracyPredictor:
-    """Learns the values of some nets: one-hot choices, three layers of 400 and ReLU, the mean absolute error.
+    """Trains a predictor: one-hot choices, three layers of 400 features with ReLU, the mean absolute error.
 
     Args:
         space: of the nets.
         trials: nets and their values.
-        generator: on the CPU: of the first weights, and of what is held out.
-        held_out: the share of trials that it does not learn from, by which its rank correlation is told; 0 for none.
-        steps: of Adam, each on all trials.
+        generator: on the CPU; for the initial weights and the choice of held-out trials.
+        held_out: the share of trials held out for the rank correlation; 0 for none.
+        steps: steps of Adam, each on all training trials.
 
     Raises:
         ValueError: for fewer than 5 trials to learn from, or a share that is not from 0 to below 1.

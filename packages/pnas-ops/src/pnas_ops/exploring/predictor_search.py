@@ -1,4 +1,4 @@
-"""Evolution that asks a predictor before it asks for a net."""
+"""Evolution guided by a predictor."""
 
 from collections.abc import Collection
 
@@ -15,17 +15,17 @@ _COUNT = Range(1, 10**6, whole=True)
 
 @define(kw_only=True, eq=False)
 class PredictorSearch(PlainStrategy):
-    """Random nets first; then, of several changes of the best nets, the one that a predictor takes for the best.
+    """Random nets first; then, of several mutations of the best nets, the one with the best predicted value.
 
     Attributes:
         seed: of the predictor.
-        first: how many random nets it learns from first.
-        parents: how many of the best nets are changed.
-        children: how many changes the predictor chooses from.
+        first: how many random nets come first, to train the predictor on.
+        parents: how many of the best nets are mutated.
+        children: how many mutations the predictor chooses from.
 
     References:
-        The form of searches with a predictor is that of White, Neiswanger, Savani, "BANANAS", arXiv 1910.11858,
-        algorithm 1, with one predictor, which learns anew whenever it knows twice as many nets.
+        White, Neiswanger, Savani, "BANANAS", arXiv 1910.11858, algorithm 1; here with a single predictor, trained anew
+        whenever the number of known nets has doubled.
     """
 
     seed: int = 0
@@ -37,7 +37,7 @@ class PredictorSearch(PlainStrategy):
     _learned: int = field(init=False, default=0)
 
     def ask(self, generator: torch.Generator, *, taken: Collection[Choices] = ()) -> Choices | None:
-        """A random net, or the most promising child; of equal ones the first."""
+        """A random net, or the most promising child, the first of equal ones."""
         if len(self._told) < self.first:
             return self.nets.sample(generator, taken=taken)
         best = sorted(self._told, key=lambda trial: -trial.value)[: self.parents]
@@ -48,11 +48,11 @@ class PredictorSearch(PlainStrategy):
         return known[int(self._fitted().values(known).argmax())] if known else None
 
     def tell(self, trial: Trial) -> None:
-        """Remembers it, to learn from it."""
+        """Stores the trial for training the predictor."""
         self._told.append(trial)
 
     def _fitted(self) -> AccuracyPredictor:
-        """The predictor of the first nets; how many it learns from depends only on how many were told."""
+        """The predictor, trained on the first nets; their number depends only on how many trials were told."""
         count = self.first
         while 2 * count <= len(self._told):
             count *= 2

@@ -1,4 +1,4 @@
-"""What looks for nets, and what says how good a net is."""
+"""Protocols of what searches for nets, and of what judges them."""
 
 from collections.abc import Collection, Iterable
 from typing import Any, Protocol
@@ -10,14 +10,14 @@ from attrs.validators import ge
 from pnas_ops.data.ranges import Range
 
 Choices = tuple[int, ...]
-"""A net of a space as what it takes at each of its choices, as in `ChoiceSpace.choices`."""
+"""A net of a space as its option at each choice, as in `ChoiceSpace.choices`."""
 
 
 _FINITE = Range(-1e300, 1e300)
-"""A net that is not known to be good is not told: no strategy can learn from NaN."""
+"""Values are finite: no strategy can learn from NaN, so a net without a value is not told."""
 
 
-# Not `tuple` itself, with which mypy lets nobody give anything.
+# Not `tuple` itself, for which mypy accepts no argument.
 def _choices(values: Iterable[int]) -> Choices:
     return tuple(values)
 
@@ -28,11 +28,11 @@ def _costs(values: Iterable[float]) -> tuple[float, ...]:
 
 @frozen(kw_only=True)
 class Judgement:
-    """What a judge says of one net.
+    """What a judge says about one net.
 
     Attributes:
-        value: how good the net is, the larger the better: an accuracy from 0 to 1, or a proxy of it.
-        epochs: passes over the training images that it took to say so; of a table, those of one training of its nets.
+        value: how good the net is; larger is better: an accuracy from 0 to 1, or a proxy of it.
+        epochs: epochs over the training images that judging took; for a table, those of one training of its nets.
     """
 
     value: float = field(converter=float, validator=_FINITE)
@@ -45,8 +45,8 @@ class Trial:
 
     Attributes:
         choices: of the net.
-        value: how good it is, the larger the better.
-        costs: what is to be small besides, such as milliseconds; empty where the value alone counts.
+        value: how good it is; larger is better.
+        costs: what should also be small, such as milliseconds; empty if only the value counts.
     """
 
     choices: Choices = field(converter=_choices)
@@ -55,24 +55,24 @@ class Trial:
 
 
 class Strategy(Protocol):
-    """Looks for good nets by asking for the value of one after another.
+    """Searches for good nets by asking for the value of one after another.
 
-    Its state is what it was told: a new one that is told the same trials in the same order goes on in the same way.
+    Its state is what it was told: a new one that is told the same trials in the same order continues in the same way.
     """
 
     @property
     def epochs(self) -> float:
-        """Passes over the training images that asking has taken so far: 0 but for those that train a supernet."""
+        """Epochs over the training images that asking has taken so far: 0 unless it trains a supernet."""
 
     def ask(self, generator: torch.Generator, *, taken: Collection[Choices] = ()) -> Choices | None:
         """A net to judge next, within the limits.
 
         Args:
             generator: on the CPU; the same state gives the same net.
-            taken: nets that are judged already or are being judged now, of which none is asked for again.
+            taken: nets that have been or are being judged; none of them is asked for again.
 
         Returns:
-            Its choices; None where there is no further net.
+            Its choices; None if there is no further net.
         """
 
     def tell(self, trial: Trial) -> None:
@@ -87,5 +87,5 @@ class Judge(Protocol):
 
         Args:
             architecture: a net of the judge's space.
-            generator: of all that is random in judging; the same state gives the same judgement.
+            generator: for all randomness in judging; the same state gives the same judgement.
         """

@@ -23,13 +23,13 @@ class ProxyError(PnasError, ValueError):
 
 
 def synflow(network: nn.Module, input_shape: tuple[int, ...]) -> float:
-    """The logarithm of sum_theta |theta dR / dtheta|: R sums the outputs for an image of ones, weights being |theta|.
+    """The logarithm of sum_theta |theta dR / dtheta|; R sums the outputs for an image of ones and weights |theta|.
 
-    In float64, without BatchNorm and activations: ReLU changes no positive number, and the others would bend what is to
-    be the flow through the weights alone. The logarithm orders nets as the sum does, which is soon beyond 1e20.
+    Computed in float64, without BatchNorm and activations: ReLU does not change positive numbers, and others would
+    distort the flow through the weights. The logarithm ranks nets like the sum, which soon exceeds 1e20.
 
     Args:
-        network: as it was initialized; it stays as it is.
+        network: as initialized; it is not changed.
         input_shape: (1, C, H, W).
 
     References:
@@ -50,15 +50,14 @@ def synflow(network: nn.Module, input_shape: tuple[int, ...]) -> float:
 def naswot(network: nn.Module, images: Tensor) -> float:
     """Log |det K|, where K_ij counts the ReLUs that are on for both images i and j, or off for both.
 
-    The less the images of a batch look alike to the ReLUs of a net, the larger it is.
+    The less alike the images of a batch are to the ReLUs of a net, the larger it is.
 
     Args:
-        network: as it was initialized, with ReLU or ReLU6; BatchNorm takes the statistics of the batch. It stays as it
-            is.
+        network: as initialized, with ReLU or ReLU6; BatchNorm uses batch statistics. It is not changed.
         images: (N, C, H, W); the value depends on N.
 
     Returns:
-        Minus infinity where two images look the same.
+        The value; minus infinity if two images have the same pattern.
 
     Raises:
         ProxyError: for a net without ReLU.
@@ -91,15 +90,15 @@ class ProxyJudge:
     """A `Judge` by a zero-cost proxy of the untrained net.
 
     Attributes:
-        proxy: of a network and its architecture, the larger the better.
+        proxy: of a network and its architecture; larger is better.
     """
 
     proxy: Callable[[nn.Module, Architecture], float]
 
     def judge(self, architecture: Architecture, generator: torch.Generator) -> Judgement:
-        """The proxy of the net, freshly initialized; no epoch, since a batch is looked at at most.
+        """The proxy of the freshly initialized net; it counts as no epoch, since it needs at most a batch.
 
-        A net of which the proxy is minus infinity, such as one through which nothing flows, is worth -1e9.
+        A proxy of minus infinity, such as that of a net through which nothing flows, becomes -1e9.
         """
         network = build_network(architecture, generator=generator)
         return Judgement(value=max(self.proxy(network, architecture), _WORTHLESS))
@@ -114,13 +113,13 @@ def naswot_judge(images: Tensor) -> ProxyJudge:
     """Judges by `naswot`.
 
     Args:
-        images: of the training images, normalized, (N, C, H, W): the same batch for all nets.
+        images: a batch of training images, normalized, (N, C, H, W); the same for all nets.
     """
     return ProxyJudge(proxy=lambda network, architecture: naswot(network, images))
 
 
 def _without(network: nn.Module, kinds: tuple[type[nn.Module], ...]) -> nn.Module:
-    """The same network, changed: modules of these kinds hand on what they are given."""
+    """The same network, changed in place: modules of these kinds become identities."""
     for module in list(network.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, kinds):

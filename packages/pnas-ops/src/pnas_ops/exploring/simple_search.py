@@ -1,4 +1,4 @@
-"""Searches that learn nothing: what all others are to beat."""
+"""Searches that learn nothing: the baselines for all others."""
 
 from collections.abc import Collection
 
@@ -11,9 +11,9 @@ from pnas_ops.exploring.protocols import Choices, Trial
 
 @define(kw_only=True, eq=False)
 class RandomSearch(PlainStrategy):
-    """Asks for random nets, each of those that are left being equally probable: see `FeasibleNets.sample`.
+    """Asks for random nets; all that are left are equally probable: see `FeasibleNets.sample`.
 
-    Not Optuna's, which draws options and not nets, and knows neither limits nor what is taken.
+    Not Optuna's random search, which draws options and not nets, and knows neither limits nor taken nets.
     """
 
     def ask(self, generator: torch.Generator, *, taken: Collection[Choices] = ()) -> Choices | None:
@@ -26,9 +26,9 @@ class RandomSearch(PlainStrategy):
 
 @define(kw_only=True, eq=False)
 class GridSearch(PlainStrategy):
-    """Asks for all nets in the order of their choices, the last one's option changing fastest, as far as it gets.
+    """Asks for all nets in the order of their choices, the last one's option changing fastest, until it is stopped.
 
-    Not Optuna's, which lists the whole grid before it begins: spaces worth a search have too many nets for that.
+    Not Optuna's grid search, which lists the whole grid first: spaces worth a search have too many nets for that.
     """
 
     def ask(self, generator: torch.Generator, *, taken: Collection[Choices] = ()) -> Choices | None:

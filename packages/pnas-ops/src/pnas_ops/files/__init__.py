@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and plain data as JSON in them.
+"""Files that are either complete or absent, and plain data as JSON in them.
 
-Whatever reads or writes the project's own formats begins here. Imports `data`.
+All that reads or writes the project's own formats starts here. Imports `data`.
 """

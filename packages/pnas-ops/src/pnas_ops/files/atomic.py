@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Files that are either complete or absent."""
 
 import hashlib
 import os
@@ -8,11 +8,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 FilePath = str | os.PathLike[str]
-"""A path, as a text or as a `pathlib.Path`."""
+"""A path, as a string or a `pathlib.Path`."""
 
 
 def write_atomically(path: FilePath, content: bytes | str) -> None:
-    """Writes a file so that a crash at any moment leaves the old content or the new, never a part."""
+    """Writes a file such that a crash at any time leaves the old content or the new, never a part."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = half_written(path)
@@ -29,14 +29,14 @@ def write_atomically(path: FilePath, content: bytes | str) -> None:
 
 @contextmanager
 def staged_file(path: FilePath) -> Iterator[Path]:
-    """A place to write to, of the same name, for what takes the name `path` when the `with` block ends.
+    """A path of the same name to write to; what is there takes the name `path` when the `with` block ends.
 
-    Nothing of it is left where the block ends with an error, and what was at `path` stays.
+    If the block ends with an error, nothing of it is left, and what was at `path` stays.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = half_written(path)
-    remove(folder)  # of a process of the same number that is no more
+    remove(folder)  # of an earlier process with the same number
     folder.mkdir()
     try:
         yield folder / path.name
@@ -48,19 +48,19 @@ def staged_file(path: FilePath) -> Iterator[Path]:
 
 
 def sha256_of(path: FilePath) -> str:
-    """The SHA-256 of what a file holds, in hexadecimal digits."""
+    """The SHA-256 of a file's content, in hexadecimal digits."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync_file(path: Path) -> None:
-    """Waits until what a file holds is on the disk."""
+    """Waits until a file's content is on the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
 def sync_folder(path: Path) -> None:
-    """Waits until the names in a folder are on the disk, where its file system can."""
+    """Waits until the names in a folder are on the disk, if its file system supports that."""
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -70,17 +70,17 @@ def sync_folder(path: Path) -> None:
 
 
 def half_written(path: Path) -> Path:
-    """Where this process writes what is to take the name `path`."""
+    """Where this process writes what will take the name `path`."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
 def put_aside(path: Path) -> Path:
-    """Where this process keeps what had the name `path` until its successor has it."""
+    """Where this process keeps what had the name `path` until its replacement has that name."""
     return path.with_name(f".{path.name}.{os.getpid()}.old")
 
 
 def remove(path: Path) -> None:
-    """A file, or a folder with all that is in it; nothing where there is none."""
+    """Removes a file, or a folder with all its content, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

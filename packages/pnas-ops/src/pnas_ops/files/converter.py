@@ -1,4 +1,4 @@
-"""From JSON's values to the project's classes and back: tagged operations, unknown keys refused, nothing converted."""
+"""From JSON values to the project's classes and back: operations are tagged, unknown keys refused, types kept."""
 
 from functools import partial
 from typing import Any, Literal, get_args, get_origin
@@ -21,13 +21,13 @@ SHOWN_CHARACTERS = 60
 
 
 def make_converter() -> cattrs.Converter:
-    """A cattrs converter that knows `OpSpec`, refuses unknown keys and never converts one type to another."""
+    """A cattrs converter that knows `OpSpec`, refuses unknown keys and never converts between types."""
     converter = cattrs.Converter(forbid_extra_keys=True)
     for scalar in (bool, int, float, str):
         converter.register_structure_hook(scalar, _exactly)
     converter.register_structure_hook_func(_is_literal, _one_of)
     converter.register_structure_hook_func(_is_tuple, partial(_of_list, converter))
-    # So that an option added later changes no document that does not use it.
+    # An option added later then changes no document that does not use it.
     converter.register_unstructure_hook_factory(
         _is_operation, lambda spec: make_dict_unstructure_fn(spec, converter, _cattrs_omit_if_default=True)
     )
@@ -36,7 +36,7 @@ def make_converter() -> cattrs.Converter:
         converter.register_structure_hook(union, partial(_untagged, converter, union))
     since_then = make_dict_unstructure_fn(SearchSpace, converter, reducing_candidates=override(omit_if_default=True))
     converter.register_unstructure_hook(SearchSpace, since_then)
-    # What was written before there were trees, and modules, has no tag.
+    # Documents written before there were trees and modules have no tag.
     configure_tagged_union(Space, converter, tag_name="kind", default=SearchSpace)
     configure_tagged_union(AnySpace, converter, tag_name="kind", default=SearchSpace)
     configure_tagged_union(AnyWorkload, converter, tag_name="kind", default=Workload)
@@ -63,7 +63,7 @@ def _untagged(converter: cattrs.Converter, union: Any, document: Any, _: Any) ->
 
 
 class UnknownKindError(LookupError):
-    """An operation that is not known here."""
+    """An operation that is unknown here."""
 
 
 def _exactly(value: Any, cls: type[Any]) -> Any:
@@ -91,7 +91,7 @@ def _is_tuple(cls: Any) -> bool:
 
 
 def _of_list(converter: cattrs.Converter, value: Any, cls: Any) -> tuple[Any, ...]:
-    # cattrs would take whatever can be gone through: a text as its letters, an object as its names.
+    # cattrs would accept any iterable: a text as its letters, an object as its keys.
     if not isinstance(value, list | tuple):
         raise TypeError(f"needs a list, got {shown(value)}")
     types = get_args(cls)
@@ -113,5 +113,5 @@ def _of_list(converter: cattrs.Converter, value: Any, cls: Any) -> tuple[Any, ..
 
 def shown(value: Any) -> str:
     """A value as an error names it."""
-    # A file that is something else may hold anything, at any length.
+    # A file of another kind may hold anything, of any length.
     return shortened(repr(value), SHOWN_CHARACTERS)

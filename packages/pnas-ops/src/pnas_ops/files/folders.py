@@ -1,4 +1,4 @@
-"""Folders that are either whole or as they were."""
+"""Folders that are either complete or as they were."""
 
 import errno
 import os
@@ -16,17 +16,17 @@ from pnas_ops.files.leftovers import recover
 def replaced_folder(path: FilePath, *, own: Container[str] = ()) -> Iterator[Path]:
     """An empty folder beside `path`, which takes its place when the `with` block ends.
 
-    All that was put into it is on the disk by then. A crash at any moment leaves the folder that was at `path` or the
-    new one, which `recover` finds; an error leaves the one that was there, and nothing else.
+    Its content is on the disk by then. A crash at any time leaves the old folder or the new one, which `recover` finds;
+    an error leaves the old folder and nothing else.
 
     Args:
-        path: the folder, which need not be there; one that a link leads to is replaced where it is.
-        own: names in the folder at `path` that go with it. All others belong to someone else and are in the new folder,
-            too; where that has one of their names already, with ".yours" behind it.
+        path: the folder, which need not exist; if it is a link, the folder that the link points to is replaced.
+        own: names in the folder at `path` that are replaced with it. All other entries are the user's and are moved to
+            the new folder; if that already has one of their names, ".yours" is appended.
 
     Raises:
-        NotADirectoryError: where `path` is a file.
-        PnasError: where it is a mount point, to which nothing else can be given its name.
+        NotADirectoryError: if `path` is a file.
+        PnasError: if it is a mount point, which cannot be replaced.
     """
     path = Path(os.path.realpath(path))
     recover(path)
@@ -36,7 +36,7 @@ def replaced_folder(path: FilePath, *, own: Container[str] = ()) -> Iterator[Pat
         raise PnasError(f"{path} is a mount point, which cannot be replaced", "name a folder in it")
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = half_written(path)
-    remove(staged)  # of a process of the same number that is no more
+    remove(staged)  # of an earlier process with the same number
     staged.mkdir()
     try:
         yield staged

@@ -1,4 +1,4 @@
-"""Temporary files that a process left when it was killed while it wrote a file or a folder."""
+"""Temporary files of processes that were killed while writing a file or a folder."""
 
 import os
 import re
@@ -13,11 +13,11 @@ _PUT_ASIDE = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)\.old")
 def clear_leftovers(folder: FilePath, name: str | None = None) -> None:
     """Removes from a folder what processes of this machine were writing there when they were killed.
 
-    A folder that one of them had put aside, to give its name to another, gets it back where the other has not come.
-    What a process writes that is alive stays.
+    A folder that one of them had put aside gets its name back unless its replacement is in place. What a live process
+    is writing stays.
 
     Args:
-        folder: where they wrote; it need not be there.
+        folder: where they wrote; it need not exist.
         name: of the file or the folder that they wrote; any if None.
     """
     for entry in sorted(Path(folder).iterdir()) if Path(folder).is_dir() else ():
@@ -29,9 +29,9 @@ def clear_leftovers(folder: FilePath, name: str | None = None) -> None:
 
 
 def recover(path: FilePath) -> None:
-    """Gives a folder its name back where a process was killed between taking it away and giving it to a successor.
+    """Gives a folder its name back if a process was killed between putting it aside and naming its replacement.
 
-    Changes nothing where there is nothing to mend: to be called before `path` is read.
+    Otherwise does nothing. Call it before `path` is read.
     """
     path = Path(path)
     for entry in path.parent.glob(".*.old"):
@@ -39,19 +39,19 @@ def recover(path: FilePath) -> None:
         if not found or found["name"] != path.name or _is_alive(int(found["process"])):
             continue
         if path.exists():
-            remove(entry)  # its successor was whole before it came
+            remove(entry)  # its replacement was complete before it took the name
         else:
             entry.rename(path)
 
 
 def _is_alive(process: int) -> bool:
-    # In a container each start has the same number.
+    # In a container, each start has the same process number.
     if process == os.getpid():
         return False
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except (PermissionError, OverflowError):  # of another user; no number of a process
+    except (PermissionError, OverflowError):  # another user's process; not a process number
         return True
     return True

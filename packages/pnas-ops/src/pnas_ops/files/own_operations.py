@@ -1,4 +1,4 @@
-"""The operations of one's own that files may name: those of a `with` block, and those of installed packages."""
+"""The user-defined operations that files may name: those of a `with` block, and those of installed packages."""
 
 import inspect
 import sys
@@ -18,7 +18,7 @@ from pnas_ops.data.specs import OpSpec
 from pnas_ops.files.atomic import FilePath
 
 ENTRY_POINTS = "pnas.operations"
-"""The group in which a package names its operations: `Ghost = "my_package.operations:GhostSpec"`."""
+"""The entry point group in which a package names its operations: `Ghost = "my_package.operations:GhostSpec"`."""
 
 _MODULE = "pnas_own_operations_"
 
@@ -26,15 +26,15 @@ _KNOWN: ContextVar[Mapping[str, type[OwnOperation]]] = ContextVar("_KNOWN", defa
 
 
 def kind_of(spec: type[object]) -> str:
-    """What an operation is called in files."""
+    """The name of an operation in files."""
     return spec.__name__.removesuffix("Spec")
 
 
 @contextmanager
 def own_operations(*specs: type[OwnOperation]) -> Iterator[None]:
-    """Files that are read in the `with` block may name these operations, and those of the blocks around it.
+    """Files that are read in the `with` block may name these operations, and those of enclosing blocks.
 
-    Operations of installed packages, of the group "pnas.operations", need no such block.
+    Operations of installed packages, in the group "pnas.operations", need no such block.
 
     Args:
         specs: their classes.
@@ -55,17 +55,17 @@ def own_operations(*specs: type[OwnOperation]) -> Iterator[None]:
 
 
 def own_operation(kind: str) -> type[OwnOperation] | None:
-    """The operation that is called so in files; None for one that is not known here.
+    """The operation of this name in files; None if it is unknown here.
 
     Raises:
-        OperationError: for an entry point that leads to no such class.
+        OperationError: for an entry point that does not lead to such a class.
     """
     if kind in _KNOWN.get():
         return _KNOWN.get()[kind]
     for entry in _entry_points().select(name=kind):
         try:
             spec = entry.load()
-        except Exception as error:  # the code of somebody else, which may raise anything
+        except Exception as error:  # a user's code may raise anything
             raise OperationError(f"the entry point {entry.value} cannot be loaded: {in_one_line(error)}") from None
         _check(spec)
         if kind_of(spec) != kind:
@@ -80,13 +80,13 @@ def own_operation(kind: str) -> type[OwnOperation] | None:
 def load_operations(path: FilePath) -> tuple[type[OwnOperation], ...]:
     """Runs a Python file, whatever it does, and returns the operations that it defines.
 
-    The same content gives the same classes in one process, which other processes that have loaded it know, too.
+    Within a process, the same content gives the same classes. Other processes that have loaded it know them too.
 
     Args:
-        path: of a file by itself: what it imports must be installed.
+        path: of a self-contained file: what it imports must be installed.
 
     Raises:
-        OperationError: in one line that names the file, for one that is not there, fails, or defines no operation.
+        OperationError: in one line that names the file, if it does not exist, fails, or defines no operation.
     """
     try:
         source = Path(path).read_bytes()
@@ -94,7 +94,7 @@ def load_operations(path: FilePath) -> tuple[type[OwnOperation], ...]:
         raise OperationError(f"{path} cannot be read ({error.strerror})", "name a Python file") from None
     module = _module(source, Path(path))
     found = [one for one in vars(module).values() if _is_own(one) and one.__module__ == module.__name__]
-    # A base of others may leave to them what it has to say.
+    # A base class of others may leave their methods abstract.
     leaves = [one for one in dict.fromkeys(found) if not any(one in other.__bases__ for other in found)]
     if not leaves:
         raise OperationError(
@@ -108,7 +108,7 @@ def load_operations(path: FilePath) -> tuple[type[OwnOperation], ...]:
 
 
 def code_of(spec: type[OwnOperation]) -> str:
-    """The hash of the file in which an operation is defined; empty for one that is in no file, as at a prompt."""
+    """The hash of the file that defines an operation; empty if no file does, as at a prompt."""
     if spec.__module__.startswith(_MODULE):
         return spec.__module__.removeprefix(_MODULE)
     file = getattr(sys.modules.get(spec.__module__), "__file__", None)
@@ -121,11 +121,11 @@ def _module(source: bytes, path: Path) -> ModuleType:
         return sys.modules[name]
     module = ModuleType(name)
     module.__file__ = str(path)
-    # Before it runs: attrs and pickle find there what classes refer to.
+    # Before it runs: attrs and pickle look up there what classes refer to.
     sys.modules[name] = module
     try:
         exec(compile(source, str(path), "exec"), vars(module))
-    except (Exception, SystemExit) as error:  # the code of somebody else, which may raise anything
+    except (Exception, SystemExit) as error:  # a user's code may raise anything
         del sys.modules[name]
         raise OperationError(f"{path} cannot be run: {type(error).__name__}: {in_one_line(error)}", "mend it") from None
     return module
@@ -140,7 +140,7 @@ def _check(spec: type[OwnOperation]) -> None:
         raise OperationError(f"{spec!r} is no operation", "derive a frozen attrs class from pnas_ops.OwnOperation")
     if inspect.isabstract(spec):
         raise OperationError(f"{spec.__name__} lacks {', '.join(sorted(spec.__abstractmethods__))}", "define it")
-    # Those of a base are not its own: fields that are added without attrs would be in no file.
+    # The attributes of a base class do not count: fields added without attrs would be in no file.
     if "__attrs_attrs__" not in vars(spec) or spec.__hash__ is None or spec.__eq__ is object.__eq__:
         raise OperationError(f"{spec.__name__} is no frozen attrs class", "write @attrs.frozen(kw_only=True) above it")
     if kind_of(spec) in {kind_of(one) for one in get_args(OpSpec)}:
@@ -149,5 +149,5 @@ def _check(spec: type[OwnOperation]) -> None:
 
 @cache
 def _entry_points() -> EntryPoints:
-    # A file of many unknown operations asks for each, and finding out takes a while.
+    # Cached, since a file with many unknown operations asks for each, and the look-up is slow.
     return entry_points(group=ENTRY_POINTS)

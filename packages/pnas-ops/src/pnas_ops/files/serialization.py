@@ -26,23 +26,23 @@ _NAMED_FAULTS = 10
 
 @cache
 def _own_converter() -> cattrs.Converter:
-    # Making one takes a tenth of a second, and a class's hooks again as much.
+    # Making one takes a tenth of a second, and the hooks of a class as long again.
     return make_converter()
 
 
 class FormatError(PnasError, ValueError):
-    """A text or a file that does not hold what it should, or holds it in another version."""
+    """A text or a file with unexpected content, or content of another version."""
 
 
 class UnknownOperationError(FormatError):
-    """A text or a file that names operations which are not known here, usually user-defined ones."""
+    """A text or a file that names operations unknown here, usually user-defined ones."""
 
 
 def to_json(value: Any) -> str:
     """An instance of one of the project's attrs classes as a JSON document with a schema header.
 
     Raises:
-        FormatError: for a number that is not finite, for which JSON has no word.
+        FormatError: for a number that is not finite, which JSON cannot express.
     """
     header = dict(zip(_HEADER, (type(value).__name__, SCHEMA_VERSION), strict=True))
     try:
@@ -52,14 +52,14 @@ def to_json(value: Any) -> str:
 
 
 def parse_json(text: str) -> Any:
-    """What a JSON text holds, if it is JSON: one value for a name, and numbers that are finite.
+    """The content of a JSON text, in which each name has one value and numbers are finite.
 
     Raises:
         FormatError: in one line, for anything else.
     """
     try:
         return json.loads(
-            text.removeprefix("\ufeff"),  # with which some editors begin a file
+            text.removeprefix("\ufeff"),  # some editors begin a file with this
             object_pairs_hook=_named_once,
             parse_constant=_not_a_number,
             parse_float=_finite,
@@ -97,7 +97,7 @@ def from_json(text: str, cls: type[T]) -> T:
     """The inverse of `to_json`.
 
     Raises:
-        FormatError: in one line, for a text that is not such a document; it names the field where there is one.
+        FormatError: in one line, for a text that is not such a document, naming the field if possible.
     """
     return _from_document(parse_json(text), cls)
 
@@ -106,11 +106,11 @@ def space_from_dict(document: Any) -> Space:
     """`document` (what `json.loads` or `tomllib.loads` returns) as a space, with the header that `to_json` writes.
 
     Raises:
-        FormatError: in one line, for one that holds no space; it names the field where there is one.
+        FormatError: in one line, for a document that holds no space, naming the field if possible.
     """
     kinds: dict[str, type[Space]] = {kind.__name__: kind for kind in get_args(Space)}
     schema = document.get("schema") if isinstance(document, dict) else None
-    # What is no space at all is told by the most common kind.
+    # Errors about what is no space at all are those of the most common kind.
     return _from_document(document, kinds.get(str(schema), SearchSpace))
 
 
@@ -134,7 +134,7 @@ def from_dict(document: Any, cls: type[T], *, converter: cattrs.Converter | None
     Args:
         document: the values by name.
         cls: the class.
-        converter: knows the unions inside the class; that of `make_converter` if None.
+        converter: knows the unions in the class; that of `make_converter` if None.
 
     Raises:
         FormatError: in one line, naming the fields that are missing, unknown or wrong.
@@ -162,10 +162,10 @@ def _unknown_kinds(error: BaseException) -> Iterator[str]:
 
 
 def _explain(error: BaseException, cls: type[Any] | None) -> str:
-    """Our validators' own words, where cattrs would say "invalid value"."""
+    """The messages of our own validators, where cattrs would say "invalid value"."""
     if isinstance(error, KeyError):
         return f"{error} is missing or unknown"
-    if isinstance(error, AttributeError):  # cattrs took a method of a dict from something else
+    if isinstance(error, AttributeError):  # cattrs called a method of dict on something else
         return "needs named fields"
     if isinstance(error, TypeError) and ("not iterable" in str(error) or "not subscriptable" in str(error)):
         return "needs named fields"

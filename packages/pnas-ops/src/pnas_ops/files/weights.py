@@ -12,7 +12,7 @@ from pnas_ops.files.serialization import FormatError
 
 
 def save_weights(network: nn.Module, path: FilePath) -> None:
-    """Writes all parameters and buffers of a network, on whatever device it is, atomically."""
+    """Writes all parameters and buffers of a network, on any device, atomically."""
     write_atomically(path, weights_as_bytes(network))
 
 
@@ -28,7 +28,7 @@ def read_weights(path: FilePath) -> dict[str, Tensor]:
     """The tensors of a safetensors file by their names, all of them finite.
 
     Raises:
-        FormatError: in one line that names the file, for one that is damaged or something else.
+        FormatError: in one line that names the file, for one that is damaged or of another kind.
         OSError: for one that cannot be read.
     """
     from safetensors import SafetensorError
@@ -62,7 +62,7 @@ def load_weights(network: nn.Module, path: FilePath) -> None:
 def layers_with_weights(network: nn.Module) -> list[tuple[str, nn.Module]]:
     """The modules that have weights of their own, with their names, in the order in which the network defines them.
 
-    Two definitions of one net pair up by this order, whatever they call their layers.
+    By this order two definitions of the same net can be paired, whatever the names of their layers.
     """
     return [(name, layer) for name, layer in network.named_modules() if any(True for _ in layer.parameters(False))]
 

@@ -1,4 +1,4 @@
-"""The PyTorch modules that the data describes: layers, trees, building them, counting what they hold and do.
+"""The PyTorch modules that the data describes: layers, trees, building them, counting their parameters and MACs.
 
 Only `build`, `build_cells` and `build_space` know both sides. Imports `data`.
 """

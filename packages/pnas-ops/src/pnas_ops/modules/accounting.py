@@ -20,23 +20,23 @@ _INPUT = "input"
 def account_of(
     module: nn.Module, input_shapes: Sequence[tuple[int, ...]], *, dtype: StoredDtype = "float32"
 ) -> Account:
-    """What a net computes, holds and moves at each operator, from one forward pass in which nothing is computed.
+    """What a net computes, holds and moves at each operator, from a forward pass on shapes alone.
 
-    Any module of PyTorch has an account; it is looked at in evaluation mode and left as it was. MACs are those of
-    `count_macs`, parameters those of `count_parameters`. What is in memory is what an inference runtime needs:
+    Any PyTorch module will do; it is run in evaluation mode and left as it was. MACs are those of `count_macs`,
+    parameters those of `count_parameters`. Memory is what an inference runtime needs:
 
-    - BatchNorm and elementwise functions (activations, sums, products) write over an operand of their result's size
-      that nobody reads later, whether the module was written so or not; what follows an operator in this way is a part
-      of its line. Views need nothing.
-    - A result stays until it was read for the last time; the net's input, too. Weights are counted apart.
-    - Nobody makes what nobody reads, such as the indices of a max pool. What a kernel needs for itself is not known.
+    - BatchNorm and elementwise functions (activations, sums, products) overwrite an operand of their result's size that
+      nothing reads later, whether the module is written that way or not. They are part of the line of the operator that
+      they follow. Views need no memory.
+    - A result, and likewise the net's input, stays until it was last read. Weights are counted separately.
+    - What nothing reads is not made, such as the indices of a max pool. A kernel's own scratch memory is not known.
 
-    The metric `peak_activation_bytes` of pnas_latency follows TFLite's files instead, in which a padding for a stride
-    of 2, an h-swish and a part of a tensor are copies; where there is nothing of that kind both agree.
+    The metric `peak_activation_bytes` of pnas_latency follows TFLite's files instead, where a padding for a stride of
+    2, an h-swish and a part of a tensor are copies; without any of these, both agree.
 
     Args:
         module: any; on the meta device or not.
-        input_shapes: of its positional arguments, which are tensors of float32: (N, C, H, W) of a net of images.
+        input_shapes: of its positional arguments, which are float32 tensors: (N, C, H, W) for images.
         dtype: of all weights and activations, for what is in bytes.
 
     Raises:
@@ -83,7 +83,7 @@ def architecture_account(architecture: Architecture, *, dtype: StoredDtype = "fl
 
 @frozen(eq=False)
 class _Part:
-    """An operator, and those that change its result where it is."""
+    """An operator, and those that change its result in place."""
 
     operators: tuple[Recorded, ...]
     values: int
@@ -119,14 +119,14 @@ class _Part:
 
 
 def _parts(recording: Recording) -> list[_Part]:
-    """The operators, each with those that follow it in place; constants that nobody reads are left out."""
+    """The operators, each with those that follow it in place; constants that nothing reads are left out."""
     readers: dict[Memory, set[Recorded]] = {}
     for one in recording.operators:
         for memory in one.reads:
             readers.setdefault(memory, set()).add(one)
 
     def follows(one: Recorded, part: list[Recorded]) -> bool:
-        """Whether an operator does nothing but change the result of a part, before anybody else has read it."""
+        """Whether an operator only changes the result of a part, before anything else has read it."""
         result = part[-1].result
         if not one.elementwise or one.reads != (result,):
             return False
@@ -148,7 +148,7 @@ def _parts(recording: Recording) -> list[_Part]:
 
 
 def _values(one: Recorded, recording: Recording) -> int:
-    """Values of the result, and of those further results that anybody reads."""
+    """The number of values of the result, and of those further results that anything reads."""
     further = (values for memory, values in one.others.items() if memory in recording.read)
     return prod(one.shape) + sum(further)
 

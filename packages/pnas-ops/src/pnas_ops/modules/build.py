@@ -1,4 +1,4 @@
-"""From operations, blocks and nets as plain data to their modules; `build_space` does the same for spaces."""
+"""Builds the modules of operations, blocks and nets given as plain data; `build_space` does the same for spaces."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,16 +68,16 @@ def build_op(
 ) -> nn.Module:
     """The operation alone, without a block's shortcut.
 
-    (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride)); an upsampling has `factor` times the pixels.
+    (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride)); upsampling gives `factor` times the sides.
 
     Args:
         spec: the operation.
         in_channels, out_channels, stride: of its place.
-        generator: source of what an operation of one's own draws for itself; PyTorch's global one if None.
+        generator: for what a user-defined operation draws itself; PyTorch's global one if None.
 
     Raises:
         TypeError: for a spec that is not an `OpSpec`.
-        OperationError: for an operation of one's own that fails to build.
+        OperationError: for a user-defined operation that fails to build.
     """
     match spec:
         case ConvSpec():
@@ -223,7 +223,7 @@ def _with_shortcut(
 
 @contextmanager
 def _drawing_from(generator: torch.Generator | None) -> Iterator[None]:
-    """What is drawn from PyTorch's global generator in the `with` block comes from this one, if there is one."""
+    """In the `with` block, draws from PyTorch's global generator come from this one, if given."""
     if generator is None:
         yield
         return
@@ -250,11 +250,11 @@ def build_block_op(spec: BlockSpec, generator: torch.Generator | None) -> nn.Mod
 
 
 def build_network(architecture: Architecture, *, generator: torch.Generator | None = None) -> nn.Sequential:
-    """The net as one `Block` a position, in training mode: (N, C, resolution, resolution) to (N, classes).
+    """The net as a `Block` for each position, in training mode: (N, C, resolution, resolution) to (N, classes).
 
     Args:
         architecture: the blocks.
-        generator: source of the initial weights; PyTorch's global one if None.
+        generator: for the initial weights; PyTorch's global one if None.
     """
     network = nn.Sequential(*(build_block(block, generator=generator) for block in architecture.blocks))
     initialize_weights(network, generator=generator)

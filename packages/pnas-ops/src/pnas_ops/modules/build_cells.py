@@ -38,7 +38,7 @@ def build_cell(place: PlacedCell, block: BuildBlock) -> Cell:
 
 
 def build_mixed_cell(place: PlacedCell, choices: CellChoices, block: BuildBlock, mix: Mix) -> Cell:
-    """All cells with these choices in one: a mixture at every edge, then one at every node that keeps some of these."""
+    """All cells with these choices in one: a mixture at every edge, then one at every node with a choice of edges."""
     edges = []
     for edge in choices.cell.edges:
         stride = place.stride_of(edge)

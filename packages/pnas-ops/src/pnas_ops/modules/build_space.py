@@ -1,4 +1,4 @@
-"""From search spaces to networks that hold all of their nets: supernets but for what chooses among the candidates."""
+"""Builds networks that hold all nets of a space: supernets, but for what chooses among the candidates."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -27,9 +27,9 @@ def build_space(space: Space, mix: Mix, *, generator: torch.Generator | None = N
     Args:
         space: the search space.
         mix: called with the options of each choice, in the order of `space.options`: the candidates of a searched
-            position, or what says which width, depth or resolution is taken. Cells that share a choice have a mixture
+            position, or modules that select a width, depth or resolution. Cells that share a choice have a mixture
             each, in the order of `space.mixtures`.
-        generator: source of the initial weights; PyTorch's global one if None.
+        generator: for the initial weights; PyTorch's global one if None.
 
     Raises:
         TypeError: for a space that is not a `Space`.

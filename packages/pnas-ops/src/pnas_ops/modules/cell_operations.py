@@ -49,7 +49,7 @@ class ReluSeparableConv(nn.Sequential):
 
 
 class FactorizedReduce(nn.Module):
-    """Two strided convolutions 1x1 that see every fourth pixel each: (N, in, H, W) to (N, out, H / 2, W / 2)."""
+    """Two strided convolutions 1x1, each on every fourth pixel: (N, in, H, W) to (N, out, H / 2, W / 2)."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()

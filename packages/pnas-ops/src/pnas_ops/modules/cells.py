@@ -16,7 +16,7 @@ class EdgeOutputs:
 
     Args:
         edges: of the node.
-        states: what each of them takes, (N, C, H, W).
+        states: the input of each edge, (N, C, H, W).
     """
 
     def __init__(self, edges: Sequence[nn.Module], states: Sequence[Tensor]) -> None:
@@ -33,7 +33,7 @@ class Sum(nn.Module):
     """The sum of some of several tensors of equal shape.
 
     Args:
-        taken: which of them.
+        taken: the indices of its terms.
     """
 
     def __init__(self, taken: Iterable[int]) -> None:
@@ -43,7 +43,7 @@ class Sum(nn.Module):
     def forward(self, outputs: EdgeOutputs | Sequence[Tensor]) -> Tensor:
         """Tensors of one shape to their sum; only those that are taken are computed."""
         first, *others = [outputs[number] for number in self.taken]
-        # A single one is still another sum's term, whatever becomes of this one.
+        # A single term may also be in another sum, which in-place changes of this result must not affect.
         return reduce(add, others, first) if others else first.clone()
 
 
@@ -51,9 +51,10 @@ class Cell(nn.Module):
     """A graph of edges: one or two of (N, C, H, W) to (N, C or several C, ceil(H / stride), ceil(W / stride)).
 
     Args:
-        cell: its graph, of which the operations do not matter.
-        edges: any modules, one an edge, node by node; a mixture of several too.
-        sums: of each node what adds up the outputs of its edges: a `Sum`, or a mixture of several; of all if None.
+        cell: its graph; its operations are ignored.
+        edges: any modules, one for each edge, node by node; a mixture too.
+        sums: for each node, what adds up the outputs of its edges: a `Sum`, or a mixture of several; None for the sum
+            of all edges.
     """
 
     def __init__(self, cell: CellSpec, edges: Sequence[nn.Module], sums: Sequence[nn.Module] | None = None) -> None:
@@ -76,7 +77,7 @@ class Cell(nn.Module):
         return torch.cat(joined, dim=1) if self.concatenates else reduce(add, joined)
 
     def keep_what_is_taken(self) -> None:
-        """Drops the edges that are no part of the sums of its nodes, which are to be of fixed parts by now."""
+        """Drops the edges that no node sums up; the sums must be fixed by now."""
         for number, node in enumerate(self.sums):
             assert isinstance(node, Sum)
             edges = self.edges[number]
@@ -96,13 +97,13 @@ def _node(states: Sequence[Tensor], edges: Sequence[nn.Module], node: nn.Module)
 
 
 class CellStack(nn.Module):
-    """Cells one behind the other, each of which takes what the one or two before it gave.
+    """Cells in sequence, each of which takes the outputs of the one or two cells before it.
 
     (N, in, H, W) to (N, out, H / stride, W / stride).
 
     Args:
-        cells: each with what preprocesses each of its inputs, those of an earlier cell first.
-        first: what is done to the input of the stack before the cells; the first of which takes both as its inputs.
+        cells: each with the modules that preprocess its inputs, that of the earlier cell first.
+        first: applied to the stack's input before the cells; the first cell takes both its input and its output.
     """
 
     def __init__(self, cells: Sequence[tuple[Sequence[nn.Module], Cell]], first: nn.Module) -> None:
@@ -123,7 +124,7 @@ class CellStack(nn.Module):
 
 
 def drop_what_is_not_taken(network: nn.Module) -> nn.Module:
-    """The same network, changed: its cells lose the edges that no node takes, as `build_network` builds them."""
+    """The same network, changed in place: its cells lose the edges that no node takes, as in `build_network`."""
     for part in list(network.modules()):
         if isinstance(part, Cell):
             part.keep_what_is_taken()

@@ -1,4 +1,4 @@
-"""Operations of one's own, tried at every place where they stand."""
+"""User-defined operations, tried at every place where they are used."""
 
 from collections.abc import Callable
 
@@ -31,10 +31,10 @@ def own_operations_of(net: AnySpace | AnyNet) -> tuple[OwnOperation, ...]:
 
 
 def check_operations(net: Space | Architecture) -> None:
-    """Tries every operation of one's own at every place of a space or a net: a moment, before anything takes hours.
+    """Tries every user-defined operation at every place of a space or a net; fast, before anything that takes hours.
 
-    Each has to come back from a file, to be built and counted, to leave its weights in a file, and to give an output
-    of the promised shape, in training and in evaluation, from an input that it leaves as it is.
+    Each must survive a file, build, be countable, save its weights, and give an output of the promised shape in
+    training and in evaluation, without changing its input.
 
     Raises:
         OperationError: naming the operation, its place and what is wrong.
@@ -52,7 +52,7 @@ def _check_data(block: BlockSpec, op: OwnOperation) -> None:
     try:
         with own_operations(type(op)):
             back = from_json(to_json(block), BlockSpec)
-    except Exception as error:  # the code of somebody else
+    except Exception as error:  # from a user's code
         raise OperationError(
             f"{kind} cannot be written to a file and read: {type(error).__name__}: {in_one_line(error)}", way_out
         ) from error

@@ -1,4 +1,4 @@
-"""Size and work of a net, counted by PyTorch on shapes alone."""
+"""Parameters and MACs of a net, counted by PyTorch on shapes alone."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -24,7 +24,7 @@ def count_parameters(module: nn.Module) -> int:
 
 
 def flop_counter() -> "FlopCounterMode":
-    """PyTorch's own, which learns of `torch.nn.Bilinear` here; it counts two for each multiply-accumulate."""
+    """PyTorch's own FLOP counter, extended by `torch.nn.Bilinear`; it counts two for each multiply-accumulate."""
     # Late: it imports a compiler.
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -54,7 +54,7 @@ def architecture_parameters(architecture: Architecture) -> int:
 
 @lru_cache(maxsize=4096)
 def workload_macs(workload: Workload) -> int:
-    """Multiply-accumulates of a block at its shape for one image; the same block is counted once."""
+    """Multiply-accumulates of a block at its shape for one image; results are cached."""
     with torch.device("meta"):
         block = build_block(workload.block)
     return count_macs(block, workload.input_shape)

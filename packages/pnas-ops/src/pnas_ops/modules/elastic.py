@@ -1,8 +1,8 @@
 """All nets of a `NetworkSpace` in one: narrow ones are the first channels of the widest, shallow ones its first blocks.
 
-Which option a choice takes flows through the network as a tensor, one-hot where one is taken. Masks are sums over it:
-the gradient of a gate is that of the loss with respect to its entry, however often the width is asked for, and through
-all that follows (masks as in FBNetV2, arXiv 2004.05565; shared weights as in Once-for-All, arXiv 1908.09791).
+The option of each choice flows through the network as a tensor, one-hot if a single option is taken. Masks are sums
+over it. So the gradient of a gate is that of the loss with respect to its entry, through every use of the width and all
+that follows (masks as in FBNetV2, arXiv 2004.05565; shared weights as in Once-for-All, arXiv 1908.09791).
 """
 
 from collections.abc import Callable, Sequence
@@ -21,11 +21,11 @@ Mix = Callable[[list[nn.Module]], nn.Module]
 
 
 class Option(nn.Module):
-    """One option of a choice that is no operation: 1 at its number, and 0 at the others.
+    """One option of a choice that is no operation: one-hot, with 1 at its index.
 
     Args:
-        number: which it is.
-        count: how many there are.
+        number: its index.
+        count: how many options there are.
     """
 
     taken: Tensor
@@ -35,21 +35,21 @@ class Option(nn.Module):
         self.register_buffer("taken", torch.eye(count)[number], persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Whatever goes through the network to (count,)."""
+        """Any input of the network to (count,)."""
         return self.taken
 
     @property
     def number(self) -> int:
-        """Which it is."""
+        """Its index."""
         return int(self.taken.argmax())
 
 
 class ElasticMBConv(nn.Module):
-    """An MBConv of the largest widths that can be taken for narrower ones.
+    """An MBConv of the largest widths that can also be used as a narrower one.
 
     Args:
         op: the operation.
-        expansion: hidden channels for each input channel; those of channels that are not there stay silent.
+        expansion: hidden channels per input channel; those of masked channels stay zero.
     """
 
     def __init__(self, op: MBConv, *, expansion: int) -> None:
@@ -58,7 +58,7 @@ class ElasticMBConv(nn.Module):
         self.expansion = expansion
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """An input (N, in, H, W), and which of its channels are there (in,), to (N, out, H / stride, W / stride)."""
+        """An input (N, in, H, W) and the mask of its channels (in,) to (N, out, H / stride, W / stride)."""
         *hidden, project = self.op
         for layer in hidden:
             x = layer(x)
@@ -66,11 +66,11 @@ class ElasticMBConv(nn.Module):
 
 
 class ElasticStage(nn.Module):
-    """Blocks of which the first channels, and the first blocks, may be all that there is.
+    """Blocks that can be cut to their first channels, and to the first blocks.
 
     Args:
         stage: the widths and depths.
-        width, depth: of a mixture of the stage's `Option`s each.
+        width, depth: each a mixture of the stage's `Option`s.
         blocks: each a mixture of `ElasticMBConv`s.
     """
 
@@ -87,13 +87,13 @@ class ElasticStage(nn.Module):
         self.register_buffer("reaches", _first_ones(stage.depths), persistent=False)
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """An input (N, in, H, W), and which of its channels are there (in,), to the same of the output."""
+        """An input (N, in, H, W) and the mask of its channels (in,) to the output and its mask."""
         width, depth = self.width(x), self.depth(x)
         # Not `@`, which autocast would compute in 16 bits.
         own, there = (width[:, None] * self.masks).sum(0), (depth[:, None] * self.reaches).sum(0)
         first, *others = self.blocks
         x = _masked(first(x, mask), own)
-        # Read by the CPU, which waits for the device: a block that is not there is not run, where no gate asks for it.
+        # The CPU waits for the device to read this: an absent block is not run unless a gate needs its gradient.
         runs = [True] * len(self.blocks) if depth.requires_grad else [share != 0 for share in there.tolist()]
         for number, block in enumerate(others, 1):
             if runs[number]:
@@ -102,7 +102,7 @@ class ElasticStage(nn.Module):
 
 
 class ElasticNetwork(nn.Module):
-    """All nets of a space in one, each as a mixture's choice makes it.
+    """All nets of a space in one, selected by the choices of its mixtures.
 
     Args:
         space: whose nets they are.
@@ -137,11 +137,11 @@ class ElasticNetwork(nn.Module):
         return self.head(x)  # type: ignore[no-any-return]
 
     def cut(self, architecture: Architecture, build: Callable[[Architecture], nn.Module]) -> nn.Module:
-        """The net alone, with a copy of its part of the weights; one candidate stands at each choice by now.
+        """The net alone, with a copy of its part of the weights; each choice must have a single candidate by now.
 
         Args:
             architecture: the net.
-            build: makes it, with any weights.
+            build: makes the net, with any weights.
         """
         wide: list[nn.Module] = [*self.stem]
         for stage in self.stages:
@@ -157,9 +157,9 @@ class ElasticNetwork(nn.Module):
         return net.train(self.training)
 
     def _resized(self, x: Tensor) -> Tensor:
-        """Images of the resolution that is taken; its gate sees those of each other one, brought to the same size."""
+        """Images of the chosen resolution; its gate also sees those of the others, resized to the same size."""
         taken = self.resolution(x)
-        shares = taken.tolist()  # for which the CPU waits
+        shares = taken.tolist()  # the CPU waits for this
         size = self.resolutions[shares.index(max(shares))]
         seen = [
             share * _resize(_resize(x, resolution), size)
@@ -180,12 +180,12 @@ def _masked(x: Tensor, mask: Tensor) -> Tensor:
 
 
 def _first_ones(counts: Sequence[int]) -> Tensor:
-    """For each count a row of so many ones, then zeros: (counts, largest)."""
+    """For each count a row of that many ones, then zeros: (counts, largest)."""
     return (torch.arange(max(counts)) < torch.tensor(counts)[:, None]).float()
 
 
 def _take_first(narrow: nn.Module, wide: nn.Module) -> None:
-    """Gives a module what is first of another one's weights and statistics, as much as it has."""
+    """Copies the leading part of a wide module's weights and statistics into a narrow one."""
     state = wide.state_dict()
     narrow.load_state_dict(
         {

@@ -1,4 +1,4 @@
-"""Evaluation mode, of modules of which a part may have been put into it on purpose."""
+"""Evaluation mode for modules, parts of which may have been put into it on purpose."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from torch import nn
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Inside the `with` block all of the module is in evaluation mode, without gradients; after it, as it was."""
+    """In the `with` block the whole module is in evaluation mode, without gradients; afterwards as before."""
     modes = {part: part.training for part in module.modules()}
     try:
         module.eval()

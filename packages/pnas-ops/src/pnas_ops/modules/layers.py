@@ -31,7 +31,7 @@ def conv_norm(
         stride,
         dilation=dilation,
         groups=groups,
-        # eps and momentum are the original's: they matter to anyone who loads its weights.
+        # eps and momentum are the original's, which its weights need.
         norm_layer=partial(nn.BatchNorm2d, eps=1e-3, momentum=0.1),
         activation_layer=activation,
     )
@@ -112,9 +112,9 @@ class Shortcut(nn.Module):
     (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride)).
 
     Args:
-        body: what the sum is with; of these channels and this stride.
+        body: the other term of the sum.
         in_channels, out_channels, stride: of the body.
-        activation: of the sum.
+        activation: applied to the sum.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class AveragePool(nn.Sequential):
     """Mean of those pixels under the kernel that exist: (N, C, H, W) to (N, C, ceil(H / stride), ceil(W / stride))."""
 
     def __init__(self, kernel_size: int, *, stride: int = 1) -> None:
-        # A strided average that leaves out the padding has no operator in TFLite; this is equal to it, and has two.
+        # TFLite has no operator for a strided average that leaves out the padding; this is equal, and has two.
         subsample = [nn.MaxPool2d(1, stride)] if stride > 1 else []
         super().__init__(nn.AvgPool2d(kernel_size, 1, kernel_size // 2, count_include_pad=False), *subsample)
 
@@ -224,7 +224,7 @@ class Block(nn.Module):
         self.residual = residual
 
     def forward(self, x: Tensor) -> Tensor:
-        """What `op` takes to what it gives; the same shape where residual."""
+        """The input of `op` to its output; of the same shape if residual."""
         if not self.residual:
             return self.op(x)  # type: ignore[no-any-return]
         # Adding the zeros would leave an operation in every exported file.

@@ -1,4 +1,4 @@
-"""One forward pass, looked at as it runs: every operator of PyTorch, with what it reads and what it makes."""
+"""A recording of one forward pass: every PyTorch operator, with what it reads and what it makes."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
@@ -18,15 +18,15 @@ from pnas_ops.modules.windows import Windowed, windowed
 
 Shape = tuple[int, ...]
 Memory = UntypedStorage
-"""What tensors share that are views of one another, and what an operator writes over that works in place."""
+"""Memory that tensors share if they are views of one another, and that in-place operators overwrite."""
 
 _NORMS = ("native_batch_norm", "_native_batch_norm_legit_no_training", "_batch_norm_no_update", "cudnn_batch_norm")
-# Those that PyTorch does not mark as such, in one version or another.
+# Those that some version of PyTorch does not mark as elementwise.
 _ELEMENTWISE = frozenset({*_NORMS, "hardswish", "hardsigmoid", "silu", "gelu", "mish", "_prelu_kernel", "hardtanh"})
 _KEEP_PLACES = frozenset(
     {"cat", "clone", "_to_copy", "copy", "constant_pad_nd", "channel_shuffle", "native_channel_shuffle"}
 )
-"""Operators beside the elementwise ones whose pixels depend on those at the same place only."""
+"""Further operators whose result at a place depends only on the input at that place."""
 _NAMES = {
     "addmm": "linear",
     "mm": "linear",
@@ -39,7 +39,7 @@ _READ_SHAPES = frozenset(
     {f"{what}_like" for what in ("zeros", "ones", "empty", "full")}
     | {f"new_{what}" for what in ("zeros", "ones", "empty", "full")}
 )
-"""Operators that ask for the shape of a tensor and leave its values alone."""
+"""Operators that read the shape of a tensor but not its values."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -49,15 +49,15 @@ class Recorded:
     Attributes:
         place: path of the module that ran it.
         name: of the operator.
-        reads: where the activations are that it reads.
-        inputs: their shapes, of each view that it reads.
-        result: where its result is.
+        reads: the memory of the activations that it reads.
+        inputs: the shape of each view that it reads.
+        result: the memory of its result.
         shape: of the result.
-        others: where its further results are, and their numbers of values.
+        others: the memory of its further results, and their numbers of values.
         weights: names of the parameters that it reads.
         macs: multiply-accumulates.
         elementwise: whether each value of the result depends on the values at the same place only.
-        field: what a pixel of the result has seen; None for all.
+        field: the receptive field of a pixel of the result; None for the whole image.
     """
 
     place: str
@@ -79,9 +79,9 @@ class Recording:
 
     Attributes:
         operators: in the order in which they ran.
-        given: where the inputs are.
-        read: everything that an operator reads.
-        kept: where the outputs are.
+        given: the memory of the inputs.
+        read: all memory that any operator reads.
+        kept: the memory of the outputs.
     """
 
     operators: tuple[Recorded, ...]
@@ -91,10 +91,10 @@ class Recording:
 
 
 def record(module: nn.Module, input_shapes: tuple[Shape, ...]) -> Recording:
-    """Runs a module once, in evaluation mode, on the meta device, where nothing is computed; it stays where it is.
+    """Runs a module once in evaluation mode on the meta device, where nothing is computed; the module is not moved.
 
     Raises:
-        AccountError: for a module that does not run on such inputs, with what it says.
+        AccountError: for a module that does not run on such inputs, with its message.
     """
     inputs = tuple(torch.empty(shape, device="meta") for shape in input_shapes)
     counter = flop_counter()
@@ -104,7 +104,7 @@ def record(module: nn.Module, input_shapes: tuple[Shape, ...]) -> Recording:
         recorder = _Recorder(counter.get_total_flops, weights, inputs)
         with evaluating(module), torch.device("meta"), counter, recorder.tracker, recorder:
             output = torch.func.functional_call(module, weights | buffers, inputs)
-    except Exception as error:  # whatever a module of somebody's raises
+    except Exception as error:  # a user's module may raise anything
         shapes = ", ".join("x".join(map(str, shape)) for shape in input_shapes)
         raise AccountError(
             f"{type(module).__name__} does not run on {shapes}: {type(error).__name__}: {in_one_line(error)}",
@@ -119,7 +119,7 @@ def record(module: nn.Module, input_shapes: tuple[Shape, ...]) -> Recording:
 
 
 class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Inside the `with` block, writes down every operator that reads or makes an activation."""
+    """In the `with` block, records every operator that reads or makes an activation."""
 
     def __init__(self, flops: Callable[[], int], weights: Mapping[str, Tensor], inputs: tuple[Tensor, ...]) -> None:
         from torch.utils.module_tracker import ModuleTracker
@@ -138,7 +138,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._homes: dict[Memory, Memory] = {}
 
     def home(self, tensor: Tensor) -> Memory:
-        """Where a tensor is; an operator's further results count as a part of its first."""
+        """The memory of a tensor; an operator's further results count as a part of its first."""
         memory = tensor.untyped_storage()
         return self._homes.get(memory, memory)
 
@@ -154,7 +154,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         output = func(*args, **options)
         results = list(_tensors(output))
         operator: Any = func
-        # A view computes nothing, and lies where what it is a view of lies.
+        # A view computes nothing, and shares the memory of its base.
         if results and not operator.is_view and torch.Tag.inplace_view not in operator.tags:
             self._write(operator, args, list(_tensors((args, options))), results, (self._flops() - before) // 2)
         return output
@@ -196,7 +196,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         )
 
     def _see(self, result: Memory, reads: list[Tensor], window: Windowed | None, *, keeps_places: bool) -> None:
-        """Notes the receptive field of the result; what is made of no activation has none."""
+        """Records the receptive field of the result; what depends on no activation has none."""
         seen = [self._seen_by(one) for one in reads if self.home(one) in self._fields]
         if not seen:
             return
@@ -207,7 +207,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._fields[result] = field
 
     def _seen_by(self, tensor: Tensor) -> ReceptiveField | None:
-        """What a pixel of a tensor has seen; None for a view whose pixels have other neighbours than when made."""
+        """The receptive field of a pixel of a tensor; None for a view whose pixels have new neighbours."""
         memory = self.home(tensor)
         field = self._fields[memory]
         count = 0 if field is None else len(field.extents)
@@ -215,7 +215,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return None if moved else field
 
     def _is_activation(self, tensor: Tensor) -> bool:
-        # Weights, buffers, and whatever else was there before.
+        # Not weights, buffers, or anything else that existed before.
         return tensor.untyped_storage() in self._made
 
     def _weights_of(self, read: list[Tensor]) -> tuple[str, ...]:
@@ -223,7 +223,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return tuple(dict.fromkeys(filter(None, names)))
 
     def _place(self) -> str:
-        # Each begins with the name of the net's class, and a module's is longer than that of what it is in.
+        # Each path begins with the name of the net's class; the longest is that of the innermost module.
         return max(self.tracker.parents - {"Global"}, key=len, default="").partition(".")[2]
 
 
@@ -233,7 +233,7 @@ def _shown(name: str) -> str:
 
 
 def _joined(fields: list[ReceptiveField | None]) -> ReceptiveField | None:
-    """The field of what reads all of them at the same place; None for everything, and where places are not the same."""
+    """The field of an operator that reads all of them at the same place; None for the whole image, or other places."""
     known = [field for field in fields if field is not None]
     if not known or len(known) < len(fields) or len({len(field.extents) for field in known}) > 1:
         return None
@@ -241,7 +241,7 @@ def _joined(fields: list[ReceptiveField | None]) -> ReceptiveField | None:
 
 
 def _views(tensors: list[Tensor]) -> tuple[Shape, ...]:
-    """The shape of each, without those that are the same view of the same memory."""
+    """The shape of each, leaving out repeated views of the same memory."""
     found = {(one.untyped_storage(), one.storage_offset(), tuple(one.shape)): tuple(one.shape) for one in tensors}
     return tuple(found.values())
 

@@ -11,7 +11,7 @@ from pnas_ops.modules.layers import AveragePool, conv_norm
 
 
 class ShuffleUnitV1(nn.Module):
-    """Convolutions 1x1 in groups around a depthwise one, shuffled after the first, and the input added or put beside.
+    """Grouped 1x1 convolutions around a depthwise one, shuffled after the first; the input is added or concatenated.
 
     (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride)). Where the shape changes, the first `in` channels are
     the input, averaged over those of 3x3 pixels that the image has.
@@ -49,7 +49,7 @@ class ShuffleUnitV1(nn.Module):
 
 
 class ShuffleUnitV2(nn.Module):
-    """Half of the channels as they came, half convolved; where the shape changes, two halves convolved from all.
+    """Half of the channels unchanged, half convolved; where the shape changes, each half is convolved from all.
 
     (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride)), the halves shuffled.
     """
@@ -77,7 +77,7 @@ class ShuffleUnitV2(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
-        # Slices rather than chunks, which return a tuple: those who trace a net see tensors alone.
+        # Slices, not chunks, which return a tuple: tracing then sees only tensors.
         first, second = (x[:, : self.kept], x[:, self.kept :]) if self.kept else (x, x)
         result: Tensor = self.shuffle(torch.cat([self.shortcut(first), self.body(second)], dim=1))
         return result

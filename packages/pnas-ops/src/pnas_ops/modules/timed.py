@@ -12,19 +12,19 @@ from pnas_ops.data.workload import AnyNet, AnyWorkload, Workload
 from pnas_ops.modules.build import build_block, build_network
 
 ModuleBuilder = Callable[[ModuleWorkload | ModuleArchitecture], nn.Module]
-"""Makes the module that a workload or a net of a `ModuleSpace` stands for."""
+"""Makes the module for a workload or a net of a `ModuleSpace`."""
 
 
 class NoBuilderError(PnasError, ValueError):
-    """There is nothing that makes the modules of a `ModuleSpace`, or a device that takes no such thing."""
+    """A builder for the modules of a `ModuleSpace` is missing, or the device takes none."""
 
 
 def build_timed(key: AnyWorkload | AnyNet, build: ModuleBuilder | None = None) -> nn.Module:
-    """The module in evaluation mode, which a specification describes or `build` makes.
+    """The module in evaluation mode, built from a specification or by `build`.
 
     Args:
-        key: what it is to be.
-        build: called for what is of a `ModuleSpace`.
+        key: what to build.
+        build: called for workloads and nets of a `ModuleSpace`.
 
     Raises:
         NoBuilderError: for a workload or a net of a `ModuleSpace` without `build`.

@@ -64,10 +64,10 @@ class PreActivationSeparableConv(nn.Sequential):
 
 
 class Tree(nn.Module):
-    """A binary tree, whose nodes copy their input to two edges and add what comes out: (N, C, H, W) to the same.
+    """A binary tree whose nodes copy their input to two edges and add their outputs: (N, C, H, W) to the same.
 
     Args:
-        edges: 2, 6, 14, ... modules that keep the shape, level by level. Any module will do, a mixture of several too.
+        edges: 2, 6, 14, ... modules that keep the shape, level by level. Any module will do, also a mixture.
     """
 
     def __init__(self, edges: Sequence[nn.Module]) -> None:
@@ -79,7 +79,7 @@ class Tree(nn.Module):
         return self._node(0, x)
 
     def _node(self, number: int, x: Tensor) -> Tensor:
-        # Nodes are counted level by level: number n has the edges 2 n and 2 n + 1, and edge e ends at node e + 1.
+        # Nodes are numbered level by level: node n has the edges 2 n and 2 n + 1, and edge e ends at node e + 1.
         first = 2 * number
         if first >= len(self.edges):
             return x
@@ -109,7 +109,7 @@ class TreeCell(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, ceil(H / stride), ceil(W / stride))."""
         wide = self.widen(x)
-        # Slices rather than chunks, which return a tuple: those who trace a net see tensors alone.
+        # Slices, not chunks, which return a tuple: tracing then sees only tensors.
         first, second = wide[:, : self.channels], wide[:, self.channels :]
         return self._branch(0, first) + self._branch(1, second)
 

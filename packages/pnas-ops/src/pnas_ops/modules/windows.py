@@ -1,4 +1,4 @@
-"""The operators of PyTorch that slide a window over an image: how large it is, and what they are called here."""
+"""The PyTorch operators that slide a window over an image: the size of the window, and a name."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -14,18 +14,18 @@ Shape = tuple[int, ...]
 
 @frozen
 class Windowed:
-    """An operator that reads windows: a name for it, and the window along each dimension."""
+    """An operator that reads windows: its name here, and the window along each dimension."""
 
     name: str
     windows: tuple[Window, ...]
 
 
 def windowed(operator: str, arguments: Sequence[Any], before: Shape, after: Shape) -> Windowed | None:
-    """What an operator of PyTorch reads of an image; None for one that slides no window.
+    """The windows that a PyTorch operator reads; None for one that slides no window.
 
     Args:
         operator: its name, such as "convolution".
-        arguments: as PyTorch's dispatcher hands them to it.
+        arguments: as PyTorch's dispatcher passes them.
         before, after: the shapes of its input and of its result, (N, C, ...).
     """
     if operator == "convolution":
@@ -47,7 +47,7 @@ def _convolution(arguments: Sequence[Any], before: Shape) -> Windowed:
     depthwise = groups > 1 and groups == before[1]
     name = f"{'dwconv' if depthwise else 'conv'} {_times(kernel)}"
     if transposed:
-        # Between two pixels of the input the window finds step - 1 of nothing.
+        # Between two pixels of the input the window meets step - 1 zeros.
         windows = (
             Window(reads=Fraction(size, step), stride=Fraction(1, step)) for size, step in _pairs(reads, strides)
         )
@@ -59,7 +59,7 @@ def _convolution(arguments: Sequence[Any], before: Shape) -> Windowed:
 
 def _pool(operator: str, arguments: Sequence[Any], dimensions: int) -> Windowed:
     kernel = _each(arguments[1], dimensions)
-    # PyTorch's own default; an empty list says the same.
+    # PyTorch's default; an empty list means the same.
     strides = _each(arguments[2], dimensions) if len(arguments) > 2 and arguments[2] else kernel
     dilations = (
         _each(arguments[4], dimensions) if operator.startswith("max") and len(arguments) > 4 else (1,) * dimensions
@@ -72,14 +72,14 @@ def _adaptive_pool(operator: str, before: Shape, after: Shape) -> Windowed | Non
     sizes = _pairs(before[2:], after[2:])
     if any(given > 1 and made == 1 for given, made in sizes):
         return None  # a mean of everything
-    # Pixel i is made of those from floor(i in / out) to ceil((i + 1) in / out).
+    # Pixel i reads those from floor(i in / out) to ceil((i + 1) in / out).
     reads = [max(ceil((i + 1) * given / made) - i * given // made for i in range(made)) for given, made in sizes]
     windows = (Window(reads=Fraction(most), stride=Fraction(*size)) for most, size in zip(reads, sizes, strict=True))
     return Windowed(f"{'max' if 'max' in operator else 'avg'} pool to {_times(after[2:])}", tuple(windows))
 
 
 _NEIGHBOURS = {"nearest": 1, "linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4}
-"""What an enlarged pixel is made of, along a dimension."""
+"""The number of pixels that an enlarged pixel reads, along a dimension."""
 
 
 def _upsampling(operator: str, before: Shape, after: Shape) -> Windowed | None:

@@ -1,4 +1,4 @@
-"""Nets that others published, as architectures by name, and larger and smaller nets made of any architecture.
+"""Published nets as architectures by name, and larger and smaller versions of any architecture.
 
 Imports `data`, `files` and `modules`; torchvision only where its weights are read.
 """

@@ -1,4 +1,4 @@
-"""Nets that people compare with, by name."""
+"""Baselines: published nets to compare with, by name."""
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -41,19 +41,19 @@ _LAYERS: Mapping[BaselineName, Callable[[float], tuple[Layers, ...]]] = {
 def baseline(
     name: BaselineName, *, width_mult: float = 1.0, resolution: int = 224, in_channels: int = 3, classes: int = 1000
 ) -> Architecture:
-    """A net that others published, without weights.
+    """A published net, without weights.
 
     Args:
         name: one of `BASELINES`.
-        width_mult: of all channels but those of the image and the classes, by the rule of the net's own authors, or
+        width_mult: of all channels but those of the image and the classes, by the rule of the net's authors, or
             MobileNetV2's.
         resolution: side of the images in pixels.
         in_channels: of an image.
         classes: outputs.
 
     Raises:
-        ArchitectureError: for another name, for a width that is not positive, for numbers of classes, channels and
-            pixels that are none, and for images that are too small.
+        ArchitectureError: for another name, for a width that is not positive, for invalid numbers of classes, channels
+            or pixels, and for images that are too small.
     """
     if name not in _LAYERS:
         near = get_close_matches(name, BASELINES, n=1)

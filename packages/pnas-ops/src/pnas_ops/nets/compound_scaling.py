@@ -1,4 +1,4 @@
-"""Depth, width and resolution scaled together, by one number.
+"""Depth, width and resolution scaled together by one number.
 
 References:
     EfficientNet, arXiv 1905.11946, equations 2 and 3.
@@ -33,7 +33,7 @@ def _at_least_one(instance: object, attribute: object, value: float) -> None:
 
 @frozen(kw_only=True)
 class CompoundScaling:
-    """Depth alpha^phi, width beta^phi, resolution gamma^phi (equation 3); those of EfficientNet if none are given."""
+    """Depth alpha^phi, width beta^phi, resolution gamma^phi (equation 3); the defaults are EfficientNet's."""
 
     alpha: float = field(default=1.2, validator=_at_least_one)
     beta: float = field(default=1.1, validator=_at_least_one)
@@ -41,11 +41,11 @@ class CompoundScaling:
 
     @property
     def growth(self) -> float:
-        """How many times the MACs there are for each step of phi: alpha * beta^2 * gamma^2, about 2."""
+        """The factor of the MACs for each step of phi: alpha * beta^2 * gamma^2, about 2."""
         return self.alpha * self.beta**2 * self.gamma**2
 
     def multiples(self, phi: float) -> dict[Dimension, float]:
-        """What `scaled` takes for this phi.
+        """The multiples for this phi, as `scaled` takes them.
 
         Raises:
             ArchitectureError: for a phi that is not finite, and for one that makes a net more than 100 times as deep,
@@ -63,9 +63,9 @@ class CompoundScaling:
 
 
 def compound_grid(*, growth: float = 2.0, step: float = 0.05, tolerance: float = 0.05) -> tuple[CompoundScaling, ...]:
-    """All multiples of `step` from 1 on, whose alpha * beta^2 * gamma^2 is `growth` within a part of `tolerance`.
+    """All multiples of `step` from 1 on where alpha * beta^2 * gamma^2 is `growth`, within the share `tolerance`.
 
-    They are the candidates of the paper's small grid search at phi = 1 (section 3.3), of which training finds the best.
+    They are the candidates of the paper's small grid search at phi = 1 (section 3.3); training finds the best of them.
 
     Raises:
         ArchitectureError: for a growth below 1, or a step or a tolerance that is not positive.
@@ -95,15 +95,15 @@ def multiple_alone(
     *,
     count: Callable[[Architecture], float] = architecture_macs,
 ) -> float:
-    """How many times its depth, width or resolution a net needs by itself, so that its MACs come nearest to `macs`.
+    """The multiple of a net's depth, width or resolution alone by which its MACs come nearest to `macs`.
 
-    The nearest may be some per cent off: depth and width come in steps, and maps that strides do not divide are rounded
-    up.
+    The nearest may be some per cent off: depth and width come in steps, and the sizes of feature maps are rounded up
+    where strides do not divide them.
 
     Args:
         architecture: the net.
-        dimension: the one that is not left as it is.
-        macs: more than the net has, or less.
+        dimension: the one to scale.
+        macs: the desired number, more or less than the net has.
         count: multiply-accumulates of a net for one image.
 
     Raises:

@@ -14,7 +14,7 @@ class ArchitectureError(PnasError, ValueError):
 
 
 def check_multiple(name: str, value: object) -> None:
-    """Refuses what cannot multiply a width, a depth or a resolution."""
+    """Refuses what cannot be a multiple of a width, a depth or a resolution."""
     if value not in _MULTIPLE:
         shown = f"{value:g}" if isinstance(value, int | float) else repr(value)
         raise ArchitectureError(f"{name} must be a positive number, got {shown}")

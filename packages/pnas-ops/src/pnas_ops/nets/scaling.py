@@ -1,4 +1,4 @@
-"""Deeper, wider and finer nets, and coarser ones.
+"""Nets scaled in depth, width and resolution.
 
 References:
     EfficientNet, arXiv 1905.11946, section 3.
@@ -22,22 +22,23 @@ from pnas_ops.nets.errors import ArchitectureError, check_multiple
 def scaled(
     architecture: Architecture, *, depth: float = 1.0, width: float = 1.0, resolution: float = 1.0
 ) -> Architecture:
-    """The same net, deeper, wider and for larger images, or less so.
+    """The same net, deeper, wider and for larger images, or the opposite.
 
-    A stage is a run of blocks of one size and width. It gets `depth` times its blocks, rounded up: its last block is
-    repeated; one that changes the shape as a block that keeps it, if blocks of its kind do so elsewhere in the net. The
-    first block, the last one, and pools that shrink the image stay alone. Blocks that compute nothing go.
+    A stage is a run of blocks of one size and width. It gets `depth` times its blocks, rounded up, by repeating its
+    last block; one that changes the shape is repeated as a block that keeps it, if blocks of its kind do so elsewhere
+    in the net. The first block, the last one, and pools that shrink the image are not repeated. Blocks that compute
+    nothing are removed.
 
     Args:
         architecture: any.
         depth: multiple of the blocks of each stage.
-        width: multiple of all channels but the image's and the classes', to the nearest multiple of 8, never less than
-            90% of it (MobileNetV2's rule); to multiples of more than 8 where groups or reductions ask for it.
+        width: multiple of all channels but the image's and the classes', to the nearest multiple of 8, never below 90%
+            of it (MobileNetV2's rule); to multiples of more than 8 if groups or reductions need it.
         resolution: multiple of the image's side, to the nearest pixel.
 
     Raises:
         ArchitectureError: for a multiple that is not positive; for a depth of a net in which no block keeps its shape;
-            for channels at which an operation cannot stand; for images that become too small.
+            for channels that an operation cannot have; for images that become too small.
     """
     for what, value in {"depth": depth, "width": width, "resolution": resolution}.items():
         check_multiple(what, value)
@@ -75,7 +76,7 @@ def _deeper(architecture: Architecture, depth: float) -> tuple[BlockSpec, ...]:
 
 
 def _stages(blocks: Sequence[BlockSpec]) -> list[list[BlockSpec]]:
-    """Runs of blocks of one size and width; the first is the first block alone."""
+    """Runs of blocks of one size and width; the first run is only the first block."""
     stages = [[blocks[0]]]
     for before, block in pairwise(blocks):
         if len(stages) > 1 and block.keeps_shape and not _stands_alone(before):
@@ -90,7 +91,7 @@ def _stands_alone(block: BlockSpec) -> bool:
 
 
 def _repeated(block: BlockSpec, *, adds_inputs: bool) -> BlockSpec:
-    """What can follow the block any number of times."""
+    """The block that can follow this one any number of times."""
     if block.keeps_shape:
         return block
     residual = adds_inputs and not has_own_shortcut(block.op)
@@ -98,7 +99,7 @@ def _repeated(block: BlockSpec, *, adds_inputs: bool) -> BlockSpec:
 
 
 def _wider(blocks: Sequence[BlockSpec], width: float) -> tuple[BlockSpec, ...]:
-    # One for all, so that equal widths stay equal.
+    # One unit for all, so that equal widths stay equal.
     unit = lcm(8, *(channel_unit(block.op) for block in blocks))
     image, classes = blocks[0].in_channels, blocks[-1].out_channels
     widths = [image, *(scale_width(block.out_channels, width, unit=unit) for block in blocks[:-1])]

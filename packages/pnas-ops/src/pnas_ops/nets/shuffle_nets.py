@@ -1,4 +1,4 @@
-"""Nets of ShuffleNet's units.
+"""Nets of ShuffleNet units.
 
 References:
     ShuffleNetV2, arXiv 1807.11164, table 5.
@@ -17,7 +17,7 @@ _PUBLISHED = {
 
 
 def shufflenet_v2_x1_0(width_mult: float) -> tuple[Layers, ...]:
-    """ShuffleNetV2, without its linear layer; 0.5, 1.5 and 2 times as wide as published, else by MobileNetV2's rule."""
+    """ShuffleNetV2, without its linear layer; widths 0.5, 1.5 and 2 as published, others by MobileNetV2's rule."""
     widths = _PUBLISHED.get(width_mult) or [scale_width(width, width_mult) for width in _PUBLISHED[1.0]]
     stem, *stages, head = widths
     unit = ShuffleUnitSpec(version="v2", kernel_size=3, activation="relu")

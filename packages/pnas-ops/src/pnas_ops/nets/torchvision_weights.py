@@ -15,16 +15,16 @@ from pnas_ops.nets.errors import ArchitectureError
 _MODELS: Mapping[BaselineName, str] = {
     name: "mnasnet1_0" if name == "mnasnet_b1" else name for name in BASELINES if name != "mnasnet_a1"
 }
-"""What torchvision calls them; it has no MnasNet-A1."""
+"""Their names in torchvision, which has no MnasNet-A1."""
 
 
 def torchvision_weights(state: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
-    """The weights of a module of torchvision's as those of `build_network(architecture)`.
+    """The weights of a torchvision module as those of `build_network(architecture)`.
 
-    The nets compute the same in evaluation mode. BatchNorm has another eps here, which its weight makes up for.
+    The nets compute the same in evaluation mode. BatchNorm has another eps here, which its weight compensates for.
 
     Args:
-        state: the module's `state_dict()`, or what `torch.load` or `load_file` of safetensors made of a file of it.
+        state: the module's `state_dict()`, or what `torch.load` or safetensors' `load_file` read from a file of it.
         architecture: a `baseline` of the width and the classes of that module, at any resolution.
 
     Raises:
@@ -41,7 +41,7 @@ def torchvision_weights(state: Mapping[str, Tensor], architecture: Architecture)
         for (our_name, layer), (their_name, _) in layers
         for value in layer.state_dict()
     }
-    # Nothing here depends on them, and not every file has them.
+    # Nothing here depends on the counters, and not every file has them.
     counters = {key: torch.tensor(0) for key in shapes if key.endswith("num_batches_tracked")}
     found = counters | dict(state)
     if faults := key_faults(shapes, found):

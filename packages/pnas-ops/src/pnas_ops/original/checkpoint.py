@@ -16,7 +16,7 @@ from pnas_ops.original.keys import layer_names
 
 _COUNTER = "num_batches_tracked"
 _STRAY = frozenset({"total_ops", "total_params", "n_averaged"})
-"""What counters of operations (thop) and averages of weights leave among the tensors of a net."""
+"""What operation counters (thop) and weight averages leave among the tensors of a net."""
 
 _DEEPEST = 8
 
@@ -24,9 +24,9 @@ _DEEPEST = 8
 def load_original_checkpoint(path: FilePath, architecture: Architecture) -> nn.Sequential:
     """The net with the weights of a checkpoint of the original, as `build_network` makes it, in evaluation mode.
 
-    The file holds a state dict, or a dict with one, by any name and at any depth, such as "state_dict" or "model"; of
-    several the one that fits is taken, and an average ("ema" in its name) before another. What all keys begin with,
-    such as "module." or "_orig_mod.", is dropped. It is read as weights only: code in it is not run.
+    The file holds a state dict, or a dict with one, by any name and at any depth, such as "state_dict" or "model". Of
+    several, one that fits is taken; an average ("ema" in its name) is preferred. A common prefix of all keys, such as
+    "module." or "_orig_mod.", is dropped. The file is read as weights only: code in it is not run.
 
     Args:
         path: what `torch.save` wrote, or a safetensors file.
@@ -43,7 +43,7 @@ def load_original_checkpoint(path: FilePath, architecture: Architecture) -> nn.S
         network = build_network(architecture)
     keys = original_keys(network, architecture)
     fitting = [_without_prefix(state, keys.values()) for state in states]
-    # The first of those that fit best, and they come with averages before others.
+    # The first of those that fit best; averages come before others.
     best = max(fitting, key=lambda state: len(state.keys() & set(keys.values())))
     try:
         return _filled(network, keys, best, architecture.name)
@@ -69,7 +69,7 @@ def original_keys(network: nn.Module, architecture: Architecture) -> dict[str, s
 
 
 def _read(path: Path) -> object:
-    """The content of the file; on one that is not its own, PyTorch raises whatever its parts raise."""
+    """The content of the file; for foreign files PyTorch may raise anything."""
     way_out = "save the net's state_dict() with torch.save, and name that file"
     if path.exists() and not path.is_file() and not path.is_dir():
         raise FormatError(f"{path}: a pipe, a socket or a device, and no checkpoint", way_out)
@@ -78,25 +78,25 @@ def _read(path: Path) -> object:
     if path.suffix == ".safetensors":
         return read_weights(path)
     try:
-        with warnings.catch_warnings(action="ignore"):  # of files that hold a scripted module
+        with warnings.catch_warnings(action="ignore"):  # about files that hold a scripted module
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        if isinstance(error, OSError) and error.filename:  # is not there, or may not be read
+        if isinstance(error, OSError) and error.filename:  # it does not exist, or may not be read
             raise
-        # PyTorch's own words advise to run what is in the file.
+        # PyTorch's own message advises running the code in the file.
         unsafe = "Unsupported global" in str(error) or "weights_only" in str(error)
         what = "holds more than tensors, which is not run" if unsafe and _is_pickled(path) else "is no checkpoint"
         raise FormatError(f"{path}: not a checkpoint of weights alone: it {what}", way_out) from None
 
 
 def _is_pickled(path: Path) -> bool:
-    """Whether the file begins as those of `torch.save` do, of now (a zip file) and of earlier (a pickle)."""
+    """Whether the file begins like those of `torch.save`: a zip file, or formerly a pickle."""
     with path.open("rb") as file:
         return file.read(4).startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"))
 
 
 def _state_dicts(found: object, depth: int = 0) -> Iterator[dict[str, Tensor]]:
-    """All dicts of tensors inside, those of averages first."""
+    """All dicts of tensors in the content, averages first."""
     if not isinstance(found, Mapping) or depth > _DEEPEST:
         return
     tensors = {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
@@ -108,7 +108,7 @@ def _state_dicts(found: object, depth: int = 0) -> Iterator[dict[str, Tensor]]:
 
 
 def _without_prefix(state: Mapping[str, Tensor], names: Iterable[str]) -> dict[str, Tensor]:
-    """The state without what wrappers put before and between the names: DataParallel, torch.compile, a field."""
+    """The state without what wrappers insert into names: DataParallel, torch.compile, a field."""
     known = {name.partition(".")[0] for name in names}
 
     def bare(key: str) -> str:

@@ -25,12 +25,12 @@ IMAGENET_RESOLUTION = 224
 def read_original_config(path: FilePath, *, resolution: int | None = None) -> Architecture:
     """The net that a `net.config` of the original describes, for ImageNet or CIFAR-10, named after the file.
 
-    Rates of dropout are left out: they are of training, and change nothing in evaluation.
+    Dropout rates are left out: they apply to training and change nothing in evaluation.
 
     Args:
         path: the original's JSON.
-        resolution: of the images, in pixels. A net for ImageNet does not say its own, which is 224 if None; a net for
-            CIFAR-10 does, and takes no other.
+        resolution: of the images, in pixels. The config of a net for ImageNet does not give it: None means 224. That of
+            a net for CIFAR-10 does, and no other is allowed.
 
     Raises:
         FormatError: in one line, naming the file, the place in it, and the layer kind or field that is unknown or that
@@ -66,7 +66,7 @@ def _read_mobile_net(net: ProxylessNASNets, name: str, resolution: int) -> Archi
 def _read_mobile_block(block: MobileInvertedResidualBlock, in_channels: int) -> BlockSpec:
     layer, shortcut = block.mobile_inverted_conv, block.shortcut
     if isinstance(layer, ZeroLayer):
-        # Whatever its shortcut, the original hands on the input.
+        # Whatever its shortcut, the original returns the input.
         demand(layer, stride=1)
         return BlockSpec(op=ZeroSpec(), in_channels=in_channels, out_channels=in_channels, residual=True)
     if isinstance(shortcut, ZeroLayer):

@@ -1,7 +1,7 @@
-"""What the original calls the layers of a net in its checkpoints.
+"""The original's names for the layers of a net in its checkpoints.
 
-The names follow from its modules' attributes, read in its source. Those of the mobile nets were compared with the keys
-of a net of the original; of a net for CIFAR-10 no checkpoint was at hand.
+The names follow from the attributes of its modules, as read in its source. Those of the mobile nets were compared with
+the keys of an original net; for CIFAR-10 nets no checkpoint was available.
 """
 
 from collections.abc import Iterator
@@ -84,7 +84,7 @@ def _tree_block(op: OpSpec) -> Iterator[str]:
 
 
 def _node(tree: str, number: int) -> str:
-    """The node at the end of edge `number - 1`, which is one of the node `(number - 1) // 2`; 0 is the root."""
+    """The node at the end of edge `number - 1`, an edge of node `(number - 1) // 2`; 0 is the root."""
     if number == 0:
         return tree
     return f"{_node(tree, (number - 1) // 2)}.child_nodes.{(number - 1) % 2}"

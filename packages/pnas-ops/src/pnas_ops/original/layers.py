@@ -54,7 +54,7 @@ class DepthConvLayer:
 
 @frozen(kw_only=True)
 class PoolingLayer:
-    """Pooling, with "same" padding where the stride is 1 and none elsewhere; the padding does not count."""
+    """Pooling, with "same" padding if the stride is 1, else none; the padding does not count."""
 
     in_channels: int
     out_channels: int
@@ -110,7 +110,7 @@ class MBInvertedConvLayer:
 
 @frozen(kw_only=True)
 class ZeroLayer:
-    """Nothing; a block that holds it hands on its input."""
+    """Nothing; a block that holds it returns its input."""
 
     stride: int
     name: Literal["ZeroLayer"] = "ZeroLayer"
@@ -122,7 +122,7 @@ MaybeLayer = Layer | None
 
 @frozen(kw_only=True)
 class MobileInvertedResidualBlock:
-    """A layer and what is added to it."""
+    """A layer and its shortcut."""
 
     mobile_inverted_conv: Layer
     shortcut: MaybeLayer
@@ -131,7 +131,7 @@ class MobileInvertedResidualBlock:
 
 @frozen(kw_only=True)
 class TreeNode:
-    """Branches of an edge and a child node each, either may be missing."""
+    """Branches, each with an edge and a child node; either may be missing."""
 
     edges: tuple[MaybeLayer, ...]
     child_nodes: "tuple[TreeNode | None, ...]"
@@ -146,7 +146,7 @@ class TreeNode:
 
 @frozen(kw_only=True)
 class ResidualTreeBlock:
-    """A tree between two layers, BatchNorm after them, and what is added."""
+    """A tree between two layers, BatchNorm after them, and the shortcut."""
 
     shortcut: MaybeLayer
     in_bottle: MaybeLayer
@@ -159,7 +159,7 @@ class ResidualTreeBlock:
 
 @frozen(kw_only=True)
 class TransitionBlock:
-    """Layers in a row."""
+    """Layers in sequence."""
 
     layers: tuple[Layer, ...]
     name: Literal["TransitionBlock"] = "TransitionBlock"
@@ -177,7 +177,7 @@ class BatchNormSettings:
 
 
 TORCH_BATCH_NORM = BatchNormSettings(momentum=0.1, eps=1e-5)
-"""PyTorch's own, which the original keeps where a file has no settings."""
+"""PyTorch's defaults, which the original keeps if a file has no settings."""
 
 
 @frozen(kw_only=True)

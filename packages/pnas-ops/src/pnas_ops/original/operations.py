@@ -22,12 +22,12 @@ from pnas_ops.original.layers import (
 T = TypeVar("T")
 _Placed = ConvLayer | DepthConvLayer | PoolingLayer | IdentityLayer | MBInvertedConvLayer
 POST_ACTIVATION = {"bias": False, "use_bn": True, "ops_order": "weight_bn_act"}
-"""What a convolution of the mobile nets has."""
+"""The settings of a convolution in the mobile nets."""
 
 
 @contextmanager
 def at(place: str) -> Iterator[None]:
-    """Makes a `FormatError` of a `ValueError`, with the place in the file before its message."""
+    """Turns a `ValueError` into a `FormatError`, with the place in the file before its message."""
     try:
         yield
     except FormatError as error:
@@ -37,7 +37,7 @@ def at(place: str) -> Iterator[None]:
 
 
 def of_kind(layer: Any, kind: type[T]) -> T:
-    """The layer, which has to be of this kind.
+    """The layer, which must be of this kind.
 
     Raises:
         ValueError: for any other, naming both kinds.
@@ -48,7 +48,7 @@ def of_kind(layer: Any, kind: type[T]) -> T:
 
 
 def demand(layer: Any, **needed: Any) -> None:
-    """Checks that fields of a layer have the only values that the operations here can express.
+    """Checks that fields of a layer have the values that the operations here can express.
 
     Raises:
         ValueError: naming the layer, the field and both values.
@@ -59,7 +59,7 @@ def demand(layer: Any, **needed: Any) -> None:
 
 
 def demand_identity(layer: MaybeLayer) -> None:
-    """Checks that the layer hands on its input.
+    """Checks that the layer returns its input.
 
     Raises:
         ValueError: for another kind, and for an `IdentityLayer` with BatchNorm or activation.

@@ -1,7 +1,7 @@
 """The five nets that ProxylessNAS released, as architectures.
 
-proxyless_mobile and proxyless_cifar are what the original's own configs say. The operations and widths of the others
-are those that pytorchcv lists, which loads the original's weights. All five have the published parameters and MACs.
+proxyless_mobile and proxyless_cifar follow the original's own configs. The operations and widths of the others are
+those listed in pytorchcv, which loads the original's weights. All five have the published parameters and MACs.
 
 References:
     ProxylessNAS, arXiv 1812.00332.
@@ -22,7 +22,7 @@ ReleasedName = Literal["proxyless_mobile", "proxyless_cpu", "proxyless_gpu", "pr
 RELEASED: tuple[ReleasedName, ...] = get_args(ReleasedName)
 """The names that `released` knows."""
 
-# Operations by the names that they have in tables; a row is a stage.
+# Operations by their names in tables; a row is a stage.
 _MOBILE = """
     mb3-5x5 mb3-3x3 skip skip
     mb3-7x7 mb3-3x3 mb3-5x5 mb3-5x5
@@ -84,7 +84,7 @@ def _mbconv_net(
     add(MBConvSpec(kernel_size=3, expansion=1), stem[1], 1, residual=False)
     for row, width, stride in zip(operations.strip().splitlines(), widths, _STRIDES, strict=True):
         for index, op in enumerate(row.split()):
-            # The first block of a stage changes the width, so that only the others have a shortcut.
+            # The first block of a stage changes the width, so only the others have a shortcut.
             add(candidates[op], width, stride if index == 0 else 1, residual=index > 0)
     add(ClassifierSpec(hidden_channels=hidden), 1000, 1, residual=False)
     return Architecture(name=name, resolution=224, blocks=tuple(blocks))

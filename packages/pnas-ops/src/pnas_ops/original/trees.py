@@ -39,7 +39,7 @@ def read_tree_net(net: PyramidTreeNet, name: str) -> Architecture:
     Raises:
         ValueError: naming the place and what cannot be expressed.
     """
-    # A drop rate scales outputs in evaluation too, unlike dropout.
+    # Unlike dropout, a drop rate scales outputs in evaluation too.
     demand(net, bn=TORCH_BATCH_NORM, cell_drop_rate=0, tree_node_config={})
     if len(net.blocks) < 2:
         raise ValueError(f"blocks: a net begins and ends with a TransitionBlock, got {len(net.blocks)} blocks")

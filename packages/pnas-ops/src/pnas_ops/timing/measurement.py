@@ -1,4 +1,4 @@
-"""Measurements: what a device reports, and how samples of time become it."""
+"""Measurements: what a device reports, and how it is computed from timing samples."""
 
 import platform
 import re
@@ -18,14 +18,14 @@ _MILLISECONDS = Range(0.0, 1e9)
 
 @frozen(kw_only=True)
 class DeviceInfo:
-    """Where a latency was measured, and of how many images; two tables are comparable only where all of it is equal.
+    """Where a latency was measured, and for how many images; tables are comparable only if all of this is equal.
 
     Attributes:
         device: the processor, or the phone.
         runtime, runtime_version: what runs the nets.
         threads: of the runtime.
         dtype: of weights and activations.
-        batch: how many images a net gets at once; its milliseconds are theirs together.
+        batch: how many images a net gets at once; milliseconds are for the whole batch.
     """
 
     device: str
@@ -42,12 +42,12 @@ class DeviceInfo:
 
     @property
     def images(self) -> str:
-        """What one latency is for: "one image", "8 images"."""
+        """The images that one latency is for: "one image", "8 images"."""
         return "one image" if self.batch == 1 else f"{self.batch} images"
 
 
 def processor_name() -> str:
-    """The model of this machine's processor, or its architecture where the system does not say."""
+    """The model of this machine's processor, or its architecture if the system does not report the model."""
     cpuinfo = Path("/proc/cpuinfo")
     name = re.search(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.exists() else None
     return name[1].strip() if name else platform.processor() or platform.machine()
@@ -59,14 +59,14 @@ class Measurement:
 
     Attributes:
         latency_ms: the 10th percentile of the samples, less `overhead_ms`: what a table predicts with.
-        overhead_ms: what one call of the runtime costs by itself; a net pays it once, not once a block.
+        overhead_ms: the overhead of one call of the runtime; a net pays it once, not once per block.
         p25_ms, median_ms, p75_ms: quartiles of the samples, overhead included.
         count: number of samples.
         drift: relative difference of the same thing measured twice: of the 10th percentiles of the first and the second
             half of the samples, or between sessions.
         noisy: whether the drift stayed large although it was measured again.
-        probe_ms: what `PROBE` took meanwhile, by the same statistic: how slow the machine was; None where it was not
-            timed.
+        probe_ms: the latency of `PROBE` at the time, by the same statistic, which shows the machine's speed; None if it
+            was not timed.
     """
 
     latency_ms: float = field(validator=_MILLISECONDS)
@@ -81,13 +81,13 @@ class Measurement:
 
     @property
     def total_ms(self) -> float:
-        """The latency of a net with what a call costs."""
+        """The latency of a net, including the overhead of a call."""
         return self.latency_ms + self.overhead_ms
 
     def at(self, probe_ms: float | None) -> "Measurement":
-        """What would have been measured where the probe takes so long; as it is where either is not known.
+        """The measurement converted to the machine speed at which the probe takes `probe_ms`; unchanged if unknown.
 
-        Everything is taken to be as much slower as the probe is.
+        Everything is assumed to scale with the latency of the probe.
         """
         if probe_ms is None or self.probe_ms is None:
             return self
@@ -100,7 +100,7 @@ _TIMES = ("latency_ms", "overhead_ms", "p25_ms", "median_ms", "p75_ms")
 
 
 def summarize_samples(samples_ms: Sequence[float], *, overhead_ms: float = 0.0) -> Measurement:
-    """The measurement from at least two samples, in the order of time."""
+    """The measurement from at least two samples, in chronological order."""
     percentiles = statistics.quantiles(samples_ms, n=20, method="inclusive")
     return Measurement(
         latency_ms=max(0.0, percentiles[1] - overhead_ms),
@@ -116,8 +116,8 @@ def summarize_samples(samples_ms: Sequence[float], *, overhead_ms: float = 0.0) 
 def combine_sessions(sessions: Sequence[Measurement]) -> Measurement:
     """One measurement from several sessions that measured the same thing: the medians, at the median of their speeds.
 
-    Their drift is the mean relative difference of the latency, overhead included, between two of them, as far as the
-    probe does not explain it.
+    The drift is the mean relative difference of the latency, overhead included, between two sessions, corrected by the
+    probe.
     """
     speeds = [one.probe_ms for one in sessions if one.probe_ms is not None]
     probe_ms = statistics.median(speeds) if len(speeds) == len(sessions) else None
@@ -135,7 +135,7 @@ def combine_sessions(sessions: Sequence[Measurement]) -> Measurement:
 
 
 def summarize_walk(walked: WalkSamples[Key]) -> dict[Key, Measurement]:
-    """The measurement of each key of a walk, less what a call costs by itself; those that drifted are noisy."""
+    """The measurement of each key of a walk, less the overhead of a call; those that drifted are noisy."""
     overhead_ms = summarize_samples(walked.idle_ms).latency_ms if walked.idle_ms else 0.0
     probe_ms = summarize_samples(walked.probe_ms).latency_ms if len(walked.probe_ms) > 1 else None
     noisy = drifting(walked.times_ms, walked.probe_ms)

@@ -1,4 +1,4 @@
-"""A small, fixed net whose latency shows how fast a machine is at a moment; it depends on the runtime alone."""
+"""A small, fixed net, whose latency shows how fast a machine is at the moment; it depends only on the runtime."""
 
 import torch
 from torch import nn
@@ -22,8 +22,8 @@ PROBE = Architecture(
         BlockSpec(op=ClassifierSpec(hidden_channels=None), in_channels=48, out_channels=10),
     ),
 )
-"""What is timed among all else: convolutions of both kinds, some hundred thousand bytes of weights, a fraction of a
-millisecond. It never changes, or old tables would say something else."""
+"""The probe, timed along with everything else: convolutions of both kinds, some hundred thousand bytes of weights, a
+fraction of a millisecond. It must never change, or the meaning of old tables would."""
 
 
 def build_probe() -> nn.Module:

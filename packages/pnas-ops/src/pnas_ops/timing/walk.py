@@ -1,4 +1,4 @@
-"""The way of timing that makes a table of blocks predict whole nets: nothing but Python, for processes of its own."""
+"""A way of timing by which a table of blocks predicts whole nets; plain Python only, to run in separate processes."""
 
 import random
 import statistics
@@ -9,7 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 Progress = Callable[[str, int, int], None]
-"""Called with what is going on, the steps done and the steps in all."""
+"""Called with a description, the steps done and the steps in all."""
 
 
 def report_progress(progress: Progress | None, what: str, done: int, total: int) -> None:
@@ -19,10 +19,10 @@ def report_progress(progress: Progress | None, what: str, done: int, total: int)
 
 
 MAX_DRIFT = 0.05
-"""A key whose two halves differ by more is measured again."""
+"""A key whose two halves of samples differ by more is measured again."""
 
 CLOCK_MS = 0.001
-"""Differences below a microsecond are the clock's, and of no net's concern."""
+"""Differences below a microsecond come from the clock, and do not matter for any net."""
 
 
 _PROBE = object()
@@ -34,7 +34,7 @@ class TimedCall(NamedTuple):
 
     Attributes:
         run: computes it once; this is timed.
-        prepare: called just before, untimed: brings into the cache what the block before would have left there.
+        prepare: called just before, untimed: brings into the cache what the previous block would have left there.
     """
 
     run: Callable[[], object]
@@ -45,9 +45,9 @@ class WalkSamples(NamedTuple, Generic[Key]):
     """What a walk has timed.
 
     Attributes:
-        times_ms: of each key, in the order of time.
-        idle_ms: of the calls that compute next to nothing.
-        probe_ms: of the probe, by which the machine's speed is told; empty where there was none.
+        times_ms: of each key, in chronological order.
+        idle_ms: of the calls that compute almost nothing.
+        probe_ms: of the probe, which shows the machine's speed; empty if there was none.
     """
 
     times_ms: dict[Key, list[float]]
@@ -71,33 +71,32 @@ def time_walks(
 ) -> WalkSamples[Key]:
     """Times each key of `rows` at least `samples` times, as part of random nets.
 
-    A block that runs over and over keeps its weights in the cache; in a net they are cold while its input and the
-    scratch memory are hot. So each round takes one key of every row, in the order of the rows, and times each: a walk
-    through a random net. A key that stands in several rows needs weights of its own in each, as the blocks of a net
-    have: it would find them in the cache else, whenever the row before took the same key. The 10th percentile stands
-    for a key, since noise on a machine only ever adds. Whole nets are timed between the rounds, so that they see the
-    same minutes as the blocks.
+    A block that runs over and over keeps its weights in the cache. In a net the weights are cold, while the input and
+    the scratch memory are hot. So each round takes one key of every row, in the order of the rows, and times each: a
+    walk through a random net. A key in several rows needs weights of its own in each, like the blocks of a net;
+    otherwise it would find them in the cache whenever the previous row took the same key. The latency of a key is its
+    10th percentile, since noise on a machine only ever adds. Whole nets are timed between the rounds, at the same time
+    as the blocks.
 
-    Where the first and the second half of a key's samples differ by more than `MAX_DRIFT`, and by more than the probe's
-    do, half as many rounds again are gone through, up to `max_repeats` times; what still differs, `summarize_walk`
-    marks as noisy.
+    If the two halves of a key's samples differ by more than `MAX_DRIFT`, and by more than the probe's do, half as many
+    rounds again are run, up to `max_repeats` times. Keys that still differ are marked as noisy by `summarize_walk`.
 
     Args:
         rows: the keys at each position of the net, in its order, each with the call that computes it there. To time
-            whole nets side by side, pass one row that holds them.
-        idle: equal calls that compute next to nothing, one of which is timed in each round; what they cost is deducted
-            from every sample as overhead. As many as a row has keys are as cold as these when their turn comes.
-        probe: the same call in every walk of a runtime. It takes turns with `wholes`: timed more often, it would find
-            more of itself in the processor's caches than these, and beside blocks more than without.
-        wholes: nets by themselves, timed in turns, some after each round.
-        samples: least number of samples a key of `rows`.
-        whole_samples: least number of samples a key of `wholes`, and the probe.
-        in_a_row: how often one of these is timed before the next, after as many rounds: what each leaves behind that
-            slows the others for a while, such as threads that wait for more work, comes that much less often.
-        max_repeats: how often noisy keys make it go on.
-        least_s: as long as it goes on at least, in seconds: the samples of a small net are over in less time than a
-            processor keeps its first speed.
-        seed: fixes the order of the rounds.
+            whole nets side by side, pass them as one row.
+        idle: equal calls that compute almost nothing, one of which is timed in each round; their time is deducted from
+            every sample as overhead. With as many of them as a row has keys, they are as cold as these in their turn.
+        probe: the same call in every walk of a runtime. It takes turns with `wholes`: if timed more often, it would be
+            warmer in the processor's caches than these, and more so with blocks than without.
+        wholes: whole nets, timed in turns, some after each round.
+        samples: least number of samples for each key of `rows`.
+        whole_samples: least number of samples for each key of `wholes`, and for the probe.
+        in_a_row: how often one of these is timed before the next, after as many rounds. After-effects that slow the
+            others for a while, such as threads that wait for more work, are that much rarer.
+        max_repeats: how often noisy keys cause further rounds.
+        least_s: least duration in seconds: the samples of a small net take less time than a processor keeps its initial
+            speed.
+        seed: of the order of the rounds.
         progress: told after every round.
     """
     order = random.Random(seed)
@@ -134,7 +133,7 @@ def time_walks(
 
 
 def drifting(times: Mapping[Key, Sequence[float]], probe_ms: Sequence[float] = ()) -> set[Key]:
-    """The keys whose samples drift by more than `MAX_DRIFT`, and by more than the clock does."""
+    """The keys whose samples drift by more than `MAX_DRIFT`, and by more than the clock's resolution."""
     found = {key: (drift(samples_ms, probe_ms), samples_ms) for key, samples_ms in times.items() if len(samples_ms) > 1}
     return {key for key, (share, ms) in found.items() if share > MAX_DRIFT and share * min(ms) > CLOCK_MS}
 
@@ -143,8 +142,8 @@ def drift(samples_ms: Sequence[float], probe_ms: Sequence[float] = ()) -> float:
     """Relative difference of the 10th percentiles of the first and the second half of the samples.
 
     Args:
-        samples_ms: in the order of time.
-        probe_ms: of the same time; where there are some, a half is told in so many times the probe.
+        samples_ms: in chronological order.
+        probe_ms: from the same period; if given, each half is divided by the probe's time.
     """
     first, second = _halves_ms(samples_ms)
     if len(probe_ms) > 1:
@@ -174,6 +173,6 @@ def _shuffled_forever(row: Sequence[Key], order: random.Random) -> Iterator[Key]
     while True:
         last, dealt = dealt[-1:], order.sample(row, len(row))
         if dealt[:1] == last:
-            # A key that follows itself finds its weights in the cache.
+            # A key that follows itself would find its weights in the cache.
             dealt.reverse()
         yield from dealt

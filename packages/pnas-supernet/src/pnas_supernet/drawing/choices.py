@@ -15,17 +15,17 @@ _LEGEND_INCHES = 0.6
 
 
 def draw_choices(history: Sequence[EpochRecord], candidates: Mapping[str, Sequence[str]]) -> "Figure":
-    """How probable every candidate of every place was after each epoch, as areas upon one another.
+    """The probability of every candidate of every place after each epoch, as stacked areas.
 
-    Epochs are counted from 1, each as wide as 1 around its number. A dotted line is where the warm-up ends.
+    Epochs are counted from 1, each with a width of 1 around its number. A dotted line shows the end of the warm-up.
 
     Args:
         history: of a `ProxylessNAS`.
-        candidates: the titles of what may stand at a place, by what the place is called, in the order of the net's
-            `MixedOp`s: `{place.path: [one.title for one in place.candidates] for place in space.places}`.
+        candidates: the titles of a place's candidates, by the name of the place, in the order of the net's `MixedOp`s:
+            `{place.path: [one.title for one in place.candidates] for place in space.places}`.
 
     Raises:
-        ValueError: for no epoch, and for other places or candidates than the search had.
+        ValueError: for no epoch, and for places or candidates that differ from those of the search.
         ModuleNotFoundError: where matplotlib is not installed.
     """
     counts = [len(titles) for titles in candidates.values()]
@@ -40,7 +40,7 @@ def draw_choices(history: Sequence[EpochRecord], candidates: Mapping[str, Sequen
     for unused in grid[len(candidates) :]:
         unused.set_axis_off()
     colors = _colors(list(dict.fromkeys(title for titles in candidates.values() for title in titles)))
-    # An epoch is as wide as 1, so that one alone is seen, too.
+    # An epoch has a width of 1, so that a single one is visible too.
     ends = [0.5 + epoch for epoch in range(len(history) + 1)]
     warm_up = sum(record.phase == "warm-up" for record in history)
     for index, (axes, (path, titles)) in enumerate(zip(grid, candidates.items(), strict=False)):

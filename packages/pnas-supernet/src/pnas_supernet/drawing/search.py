@@ -22,11 +22,11 @@ def draw_search(
     Args:
         history: of a `ProxylessNAS`.
         expected_ms: the expected latency of a sampled net after each epoch; left out if None.
-        target_ms: the latency that was asked for, drawn beside the expected ones.
-        score: what people call that by which outputs were judged.
+        target_ms: the target latency, drawn with the expected ones.
+        score: the usual name of the score.
 
     Raises:
-        ValueError: for no epoch, for expected latencies that are not one an epoch, and for a target without them.
+        ValueError: for no epoch, for another number of expected latencies than epochs, and for a target without them.
         ModuleNotFoundError: where matplotlib is not installed.
     """
     if not history or (expected_ms is not None and len(expected_ms) != len(history)):
@@ -38,7 +38,7 @@ def draw_search(
     figure = new_figure(4 * columns, 3.5)
     accuracy, *middle, entropy = figure.subplots(1, columns)
     epochs = [record.epoch + 1 for record in history]
-    # Points, as a search of one epoch has no line.
+    # Points, since a search of one epoch has no line.
     accuracy.plot(epochs, [record.train_accuracy for record in history], ".-", label="weights, training split")
     searched = [record for record in history if record.validation_accuracy is not None]
     if searched:

@@ -1,4 +1,4 @@
-"""Several sets of architecture parameters for one network, of which one is in it at a time."""
+"""Several sets of architecture parameters for one network, one of which is in use at a time."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from pnas_supernet.gates.mixed_op import alpha_parameters, mixed_ops
 
 
 def copied_alphas(network: nn.Module) -> tuple[nn.Parameter, ...]:
-    """New architecture parameters, one for each choice of `network`, as those that it has now."""
+    """Copies of the present architecture parameters of `network`, one for each choice."""
     return tuple(
         nn.Parameter(alpha.detach().clone(), requires_grad=alpha.requires_grad) for alpha in alpha_parameters(network)
     )
@@ -17,16 +17,16 @@ def copied_alphas(network: nn.Module) -> tuple[nn.Parameter, ...]:
 
 @contextmanager
 def active_alphas(network: nn.Module, alphas: Sequence[nn.Parameter]) -> Iterator[None]:
-    """Inside the `with` block the choices of `network` have these architecture parameters, after it those of before.
+    """In the `with` block the choices of `network` have these architecture parameters; after it, the previous ones.
 
-    What changes them, or learns from them, in the block changes these alone.
+    Changes and gradients in the block affect only these.
 
     Args:
         network: any module that holds `MixedOp`s.
         alphas: one for each choice, such as `copied_alphas` makes.
 
     Raises:
-        ValueError: where they are not as many, or as long, as those that the network has.
+        ValueError: where their number or shapes differ from those of the network.
     """
     ops, before = mixed_ops(network), alpha_parameters(network)
     shapes, shapes_before = ([tuple(alpha.shape) for alpha in one] for one in (alphas, before))

@@ -1,4 +1,4 @@
-"""Candidates run and compared: what a `MixedOp` asks of them, and how it is refused."""
+"""Running and comparing candidates: what a `MixedOp` demands of them, and the errors."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,12 +23,12 @@ def run_candidate(candidate: nn.Module, inputs: Sequence[Any], named: Mapping[st
 
 
 def input_versions(inputs: Sequence[Any], named: Mapping[str, Any]) -> list[int]:
-    """For every tensor among the inputs, PyTorch's counter of changes in place."""
+    """PyTorch's counter of in-place changes for every tensor among the inputs."""
     return [tensor._version for tensor in tensors_in((inputs, named))]
 
 
 def check_inputs(candidate: nn.Module, versions: list[int], inputs: Sequence[Any], named: Mapping[str, Any]) -> None:
-    """Checks that a candidate has left its inputs at these versions.
+    """Checks that a candidate's inputs still have these versions.
 
     Raises:
         ValueError: where it has changed one in place.
@@ -45,8 +45,8 @@ class OutputForm:
     """What the outputs of all candidates have in common.
 
     Attributes:
-        candidate: the name of the one whose output it was.
-        nest: where its tensors stand.
+        candidate: the name of the candidate that gave the output.
+        nest: the structure that holds its tensors.
         tensors: the shape of each, and whether it is complex.
     """
 
@@ -74,7 +74,7 @@ class OutputForm:
         """The tensors of another candidate's output.
 
         Raises:
-            ValueError: where they would not stand, tensor by tensor, in the place of this one's.
+            ValueError: if they could not replace this one's, tensor by tensor.
         """
         other, tensors = OutputForm.of(candidate, output)
         if other.nest.spec != self.nest.spec or other.tensors != self.tensors:
@@ -96,7 +96,7 @@ class OutputForm:
 
 def inner_product(a: Tensor, b: Tensor) -> Tensor:
     """<a, b>, over whole tensors; its real part where they are complex, since gates are real."""
-    # At least float32: a sum over a whole activation overflows or drowns in half precision.
+    # At least float32: a sum over a whole activation overflows or loses all precision in half precision.
     wide = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
     product: Tensor = torch.sum(a.to(wide) * b.to(wide).conj()).real
     return product

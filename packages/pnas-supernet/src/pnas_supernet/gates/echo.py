@@ -1,4 +1,4 @@
-"""The output of an active candidate, behind which alpha finds its gradient in backward (ProxylessNAS, eq. 4)."""
+"""The output of an active candidate, through which alpha gets its gradient in backward (ProxylessNAS, eq. 4)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -19,11 +19,11 @@ from pnas_supernet.gates.transfers import Underway
 
 @frozen(eq=False)
 class Moment:
-    """What the active candidate was run from, so that others, or itself again, can be run from the same.
+    """The state that the active candidate was run from, so that others, or itself again, can be run from the same.
 
     Attributes:
         versions: of the input's tensors.
-        buffers: of the candidate, but for BatchNorm's, on which its output in training does not depend.
+        buffers: of the candidate, except those of BatchNorm, on which its output in training does not depend.
     """
 
     surroundings: Surroundings
@@ -34,7 +34,7 @@ class Moment:
     def of(
         cls, candidate: nn.Module, device: torch.device, inputs: Sequence[Any], named: Mapping[str, Any]
     ) -> "Moment":
-        """What it is run from if it is run now."""
+        """The present state."""
         tensors = tensors_in((inputs, named))
         buffers = Buffers.of(part for part in _parts_of([candidate]) if not isinstance(part, _BatchNorm))
         return cls(
@@ -57,12 +57,12 @@ def echo(
         alpha: architecture parameters of the candidates, shape (n,).
         candidates: the operations.
         active: index of the one that was run.
-        before: what it was run from.
-        output: what it gave.
+        before: the state that it was run from.
+        output: its output.
         inputs, named: its input.
 
     Raises:
-        ValueError: for one that has changed its input in place, or whose output holds no tensor.
+        ValueError: if it has changed its input in place, or its output holds no tensor.
     """
     check_inputs(candidates[active], before.versions, inputs, named)
     form, outputs = OutputForm.of(candidates[active], output)
@@ -75,7 +75,7 @@ def echo(
 
 @frozen(eq=False)
 class _Evaluation:
-    """All that backward needs to run the candidates, without any tensor of the graph."""
+    """All that backward needs to run the candidates, without tensors of the graph."""
 
     candidates: Sequence[nn.Module]
     active: int
@@ -84,7 +84,7 @@ class _Evaluation:
     call: Nest
 
     def outputs(self, index: int, inputs: Sequence[Tensor]) -> list[Tensor]:
-        """A candidate's outputs, as they would have been in the place of the active one's."""
+        """A candidate's outputs, as they would have been if it had been the active one."""
         candidate = self.candidates[index]
         if index == self.active:
             self.before.buffers.restore()
@@ -94,21 +94,21 @@ class _Evaluation:
 
 
 class _EchoActive(torch.autograd.Function):
-    """Hands the active output on; evaluates the other candidates in backward.
+    """Returns the active output; evaluates the other candidates in backward.
 
-    Running the active candidate outside and only echoing it keeps its weights in the ordinary graph, where hooks of
-    data parallelism find them; a nested backward inside this function would hide them.
+    The active candidate runs outside of this function, which only echoes its output. So its weights stay in the
+    ordinary graph, where hooks of data parallelism find them; a nested backward in this function would hide them.
     """
 
     @staticmethod
     def forward(ctx: Any, probs: Tensor, evaluation: _Evaluation, *tensors: Tensor) -> tuple[Tensor, ...]:
         count = len(evaluation.form.tensors)
         outputs, inputs = tensors[:count], tensors[count:]
-        # Zeros need no keeping: their gate's gradient is known.
+        # Zeros need not be kept: their gate's gradient is known.
         kept = () if isinstance(evaluation.candidates[evaluation.active], Zero) else outputs
-        # `data` is the same memory without autograd's check: whether it has been changed since, the counters tell.
+        # `data` is the same memory without autograd's check; the counters show whether it has been changed since.
         ctx.save_for_backward(probs, *inputs, *(output.data for output in kept))
-        # Sent off now: to ask for them in backward would have the device finish, and then wait, at every place.
+        # The transfer starts now: fetching them in backward would stall the device at every place.
         ctx.evaluation, ctx.inputs, ctx.probs = evaluation, len(inputs), Underway(probs)
         ctx.counters = [_ChangeCounter(output) for output in kept]
         echoed = tuple(output.detach() for output in outputs)
@@ -125,7 +125,7 @@ class _EchoActive(torch.autograd.Function):
         unchanged = not any(counter.has_counted for counter in ctx.counters)
 
         def grad_gate(index: int, candidate: nn.Module, prob: float) -> Tensor:
-            if isinstance(candidate, Zero) or prob == 0.0:  # either factor of what reaches alpha
+            if isinstance(candidate, Zero) or prob == 0.0:  # a factor of alpha's gradient is zero
                 return torch.zeros_like(probs[0])
             found = outputs if index == evaluation.active and unchanged else evaluation.outputs(index, inputs)
             products = [
@@ -147,7 +147,7 @@ class _ChangeCounter:
     """Counts changes in place of a tensor, without keeping its memory."""
 
     def __init__(self, tensor: Tensor) -> None:
-        # A detached tensor shares the counter of changes, whatever it holds itself.
+        # A detached tensor shares the change counter, whatever memory it has itself.
         self._tensor = tensor.detach()
         self._tensor.data = tensor.new_empty(0)
         self._first = self._tensor._version
@@ -159,10 +159,10 @@ class _ChangeCounter:
 
 
 def _of_their_own(outputs: Sequence[Tensor], *, besides: Sequence[Tensor]) -> list[Tensor]:
-    """The outputs, cloned where they show the memory of another or of the input.
+    """The outputs, cloned where they share memory with one another or with the input.
 
-    The other candidates need the input as it was, and autograd does not see that what changes one output in place
-    changes another: what follows may only change what nothing else shows.
+    The other candidates need the input unchanged, and autograd does not see that an in-place change of one output
+    changes another. So later layers may only change memory that nothing else shares.
     """
     shown = {tensor.untyped_storage().data_ptr() for tensor in besides}
     own = []
@@ -174,13 +174,13 @@ def _of_their_own(outputs: Sequence[Tensor], *, besides: Sequence[Tensor]) -> li
 
 
 def has_gradient(tensor: Tensor) -> bool:
-    """Whether the tensor is of numbers that a loss can be differentiated by."""
+    """Whether the tensor's dtype can have gradients."""
     return tensor.is_floating_point() or tensor.is_complex()
 
 
 def _parts_of(candidates: Iterable[nn.Module]) -> list[nn.Module]:
     """All modules inside the candidates, and these themselves."""
     parts = list(candidates)
-    for part in parts:  # grows while it is gone through
+    for part in parts:  # grows during the loop
         parts.extend(child for child in part._modules.values() if child is not None)
     return parts

@@ -1,8 +1,8 @@
-"""How architecture parameters get their gradient: one function an estimator, each with its equation.
+"""Estimators of the gradient of architecture parameters: one function each, with its equation.
 
-All take inputs of any shape, such as one of (N, C, H, W), and n candidates o_1..o_n with outputs of equal shape: a
-tensor, or a tuple, list or dict of tensors. With p = softmax(alpha) and binary gates g ~ Multinomial(p), a path's
-output is sum_j g_j o_j(x) (ProxylessNAS, eq. 2, 3).
+All take inputs of any shape, such as (N, C, H, W), and n candidates o_1..o_n with outputs of equal shape: a tensor, or
+a tuple, list or dict of tensors. With p = softmax(alpha) and binary gates g ~ Multinomial(p), a path's output is
+sum_j g_j o_j(x) (ProxylessNAS, eq. 2, 3).
 """
 
 from abc import ABC, abstractmethod
@@ -17,7 +17,7 @@ from pnas_supernet.gates.echo import Moment, echo, has_gradient
 
 
 class SelfGated(nn.Module, ABC):
-    """A candidate that has a way of its own to `gated_output`."""
+    """A candidate with its own implementation of `gated_output`."""
 
     @abstractmethod
     def gated_output(self, alpha: Tensor, candidates: Sequence[nn.Module], *inputs: Any, **named: Any) -> Any:
@@ -29,17 +29,17 @@ def gated_output(alpha: Tensor, candidates: Sequence[nn.Module], active: int, *i
 
         dL/dalpha_i = sum_j dL/dg_j p_j (delta_ij - p_i),  where  dL/dg_j = Re <dL/dout, o_j(x)>.
 
-    The gates stand in for the probabilities (dL/dp_j := dL/dg_j, straight-through), and autograd's own softmax does the
-    rest. Backward evaluates the other candidates one at a time, without a graph, each under the autocast and from the
-    random state that the active one saw, and leaves their buffers alone. Whatever follows may change the output in
-    place; backward then evaluates the active candidate again. Outputs that share memory with the input or with one
-    another are handed on as copies, so that such a change reaches one alone. One with p_j = 0 is not evaluated.
+    The gates replace the probabilities (dL/dp_j := dL/dg_j, straight-through), and autograd's own softmax does the
+    rest. Backward evaluates the other candidates one at a time, without a graph, each with the active one's autocast
+    and random state, and does not change their buffers. A candidate with p_j = 0 is not evaluated. Later layers may
+    change the output in place; backward then evaluates the active candidate again. Outputs that share memory with the
+    input or with one another are returned as copies, so that such a change affects only one.
 
     Args:
         alpha: architecture parameters of the candidates, shape (n,).
         candidates: the operations.
-        active: index of the one that is run with a graph.
-        inputs, named: their input, such as one tensor, which receives the gradient of the active candidate alone.
+        active: index of the candidate that is run with a graph.
+        inputs, named: their input, such as one tensor, which receives the gradient of the active candidate only.
 
     Raises:
         ValueError: here or in backward, for a candidate that changes its input in place, and for two whose outputs
@@ -58,18 +58,18 @@ def gated_output(alpha: Tensor, candidates: Sequence[nn.Module], active: int, *i
 def two_path_output(
     alpha: Tensor, candidates: Sequence[nn.Module], active: int, other: int, *inputs: Any, **named: Any
 ) -> Any:
-    """The active candidate's output; alpha receives the gate gradient of a sampled pair alone (section 3.2.1).
+    """The active candidate's output; alpha receives the gate gradient of a sampled pair only (section 3.2.1).
 
-    With the pair's probabilities renormalized, q = softmax((alpha_active, alpha_other)), eq. 4 over the two of them.
+    This is eq. 4 over the pair, with renormalized probabilities q = softmax((alpha_active, alpha_other)).
 
     Args:
         alpha: architecture parameters of all candidates, shape (n,).
         candidates: the operations.
-        active: index of the one that is run with a graph.
-        other: index of the one that backward evaluates.
+        active: index of the candidate that is run with a graph.
+        other: index of the candidate that backward evaluates.
         inputs, named: their input.
     """
-    # Stacked, since a list as an index travels to a GPU.
+    # Stacked, since a list used as an index is copied to the GPU.
     of_pair = torch.stack([alpha[active], alpha[other]])
     return gated_output(of_pair, [candidates[active], candidates[other]], 0, *inputs, **named)
 

@@ -1,4 +1,4 @@
-"""Parameters and buffers that a step must leave as they were."""
+"""Parameters and buffers that a step must not change."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 @contextmanager
 def frozen_parameters(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
-    """Inside the `with` block no gradient is computed for these parameters."""
+    """In the `with` block no gradient is computed for these parameters."""
     thawed = [parameter for parameter in parameters if parameter.requires_grad]
     try:
         for parameter in thawed:
@@ -26,15 +26,15 @@ def frozen_parameters(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
 
 @contextmanager
 def buffers_untouched(modules: Iterable[nn.Module]) -> Iterator[None]:
-    """Inside the `with` block modules compute as ever; after it all their buffers are what they were.
+    """In the `with` block modules compute as usual; after it all their buffers are what they were before.
 
-    So are the running statistics of any normalization, and what spectral norm knows of its weight.
+    That includes running statistics of normalizations, and the buffers of spectral norm.
 
     Args:
         modules: as `network.modules()` gives them.
     """
     modules = list(modules)
-    # Most buffers are BatchNorm's: not to write them takes less time than to copy them back.
+    # Most buffers are BatchNorm's: not writing them is faster than copying them back.
     silent = [
         module
         for module in modules
@@ -53,7 +53,7 @@ def buffers_untouched(modules: Iterable[nn.Module]) -> Iterator[None]:
 
 @contextmanager
 def buffers_kept_on_error(modules: Iterable[nn.Module]) -> Iterator["Buffers"]:
-    """Where the `with` block, which is given them, raises, all buffers of these modules are again what they were."""
+    """If the `with` block raises, restores all buffers of these modules, which the block is given."""
     before = Buffers.of(modules)
     try:
         yield before
@@ -70,16 +70,16 @@ class _Buffer(NamedTuple):
 
     @property
     def is_rebound(self) -> bool:
-        """Whether the module holds another tensor by now."""
+        """Whether the module now holds another tensor."""
         return self.module._buffers[self.name] is not self.tensor
 
 
 @frozen(eq=False)
 class _Alike:
-    """Buffers of one type on one device, with their content in a row: a copy of each would be a launch of each.
+    """Buffers of one dtype on one device, with their content concatenated: copying each would be a launch for each.
 
     Attributes:
-        shown: the memory of each, as what can stand in a row.
+        shown: the memory of each, in a form that can be concatenated.
     """
 
     buffers: list[_Buffer]
@@ -93,13 +93,13 @@ class _Alike:
         return cls(buffers, shown, torch.cat(shown))
 
     def pieces(self, content: Tensor) -> tuple[Tensor, ...]:
-        """What of a content in a row is each buffer's."""
+        """Each buffer's part of a concatenated content."""
         return torch.split(content, [len(memory) for memory in self.shown])
 
 
 @frozen(eq=False)
 class Buffers:
-    """The buffers of some modules, at one moment."""
+    """A snapshot of the buffers of some modules."""
 
     _alike: tuple[_Alike, ...]
     _fixed: tuple[_Buffer, ...]
@@ -116,29 +116,29 @@ class Buffers:
                 if not _can_be_written(tensor):
                     fixed.append(_Buffer(module, name, tensor, 0))
                     continue
-                # What does not lie in memory as it is read stands in no row with others.
+                # Tensors that are not contiguous are not concatenated with others.
                 row = (tensor.device, tensor.dtype) if tensor.is_contiguous() else id(tensor)
                 alike.setdefault(row, []).append(_Buffer(module, name, tensor, tensor._version))
         with torch.no_grad():
             return cls(tuple(map(_Alike.of, alike.values())), tuple(fixed))
 
     def restore(self) -> None:
-        """Gives the modules back the same tensors, with the content that they had."""
+        """Gives the modules the same tensors back, with their former content."""
         with torch.no_grad():
             for alike in self._alike:
                 for buffer, memory, content in zip(
                     alike.buffers, alike.shown, alike.pieces(alike.content), strict=True
                 ):
-                    # Where PyTorch counts no change, as of statistics, nor is this one counted: a graph may hold it.
+                    # If PyTorch counted no change, as for statistics, neither does this: a graph may hold the tensor.
                     counted = buffer.tensor._version != buffer.version
                     (memory if counted else memory.data).copy_(content)
         for buffer in self._all():
             buffer.module._buffers[buffer.name] = buffer.tensor
 
     def restore_if(self, condition: Tensor) -> None:
-        """Restores where a condition, a boolean scalar, holds: the device finds out, and the CPU does not wait for it.
+        """Restores if a condition, a boolean scalar, holds; the device decides, and the CPU does not wait for it.
 
-        (It does where a module has bound a buffer anew, as only the CPU can bind the old one.) No graph may hold them.
+        (It waits if a module has rebound a buffer, since only the CPU can bind the old one.) No graph may hold them.
         """
         if any(buffer.is_rebound for buffer in self._all()):
             if condition:
@@ -155,7 +155,7 @@ class Buffers:
 
 
 def _can_be_written(tensor: Tensor) -> bool:
-    """Whether anything may change a tensor in place: not where some numbers of it share their memory, for example."""
+    """Whether a tensor may be changed in place; not if some of its elements share memory, for example."""
     return (
         tensor.layout is torch.strided
         and not tensor.is_inference()

@@ -1,4 +1,4 @@
-"""What the CPU knows of the architecture parameters, from which paths are drawn."""
+"""The CPU's copy of the architecture parameters, from which paths are drawn."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,14 @@ from pnas_supernet.gates.transfers import on_cpu
 class KnownAlphas:
     """Architecture parameters on the CPU, fetched again only when one of them has been changed.
 
-    Of several sets that take turns in a network, see `active_alphas`, each is known.
+    If several sets take turns in a network, see `active_alphas`, each is kept.
     """
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, ...], tuple[tuple[int, ...], list[Tensor]]] = {}
 
     def of(self, alphas: Sequence[nn.Parameter]) -> list[Tensor]:
-        """What they hold: on a CPU they themselves, from a GPU a copy, which is not to be changed."""
+        """Their values: on a CPU the parameters themselves, from a GPU a copy, which must not be changed."""
         where, versions = tuple(alpha.data_ptr() for alpha in alphas), tuple(alpha._version for alpha in alphas)
         found = self._known.get(where)
         if found is None or found[0] != versions:
@@ -25,9 +25,9 @@ class KnownAlphas:
         return found[1]
 
     def forget(self) -> None:
-        """Has them fetched again: PyTorch does not count what a fused optimizer changes."""
+        """Makes the next call fetch them again: PyTorch does not count changes by a fused optimizer."""
         self._known = {}
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
-        # Of a copy of the network nothing is known: None.
+        # A copy of the network starts without any: None.
         return type(None), ()

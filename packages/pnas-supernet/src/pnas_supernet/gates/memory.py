@@ -9,13 +9,13 @@ from torch import Tensor
 def saved_bytes(forward: Callable[[], object], *, besides: Iterable[Tensor] = ()) -> int:
     """Bytes that autograd keeps for the backward pass of what `forward` computes.
 
-    Every storage counts once and whole, however many tensors show it.
+    Every storage counts once, as a whole, however many tensors share it.
 
     Args:
-        forward: computes something and returns it, so that its graph lives while it is counted.
+        forward: computes something and returns it, so that its graph is alive while it is counted.
         besides: tensors that exist anyway, such as parameters, buffers and the input, which do not count.
     """
-    # Kept alive here, so that no address is used twice.
+    # Kept alive here, so that no address is reused.
     kept: dict[int, torch.UntypedStorage] = {}
 
     def keep(tensor: Tensor) -> Tensor:

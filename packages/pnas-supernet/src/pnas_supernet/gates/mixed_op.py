@@ -1,4 +1,4 @@
-"""The over-parameterized operation: N candidates at one place, one path alive (ProxylessNAS, section 3.1)."""
+"""The over-parameterized operation: N candidates at one place, one path active (ProxylessNAS, section 3.1)."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,21 +15,21 @@ from pnas_supernet.gates.path import GatePath
 class MixedOp(nn.Module):
     """N candidates of equal output shape; the active path says which of them is run and how it is gated.
 
-    Takes whatever its candidates take, and returns what they return: a tensor, or a tuple, list or dict of tensors.
+    It takes what its candidates take, and returns what they return: a tensor, or a tuple, list or dict of tensors.
 
     Args:
         candidates: the operations; any modules that take the same input and give outputs of equal shape, without a
             `MixedOp` inside.
         alpha: the alpha of another `MixedOp`, to share its choice: both then run the same candidate, whichever is
-            drawn, and the choice is learnt as one. A choice of its own if None.
+            drawn, and the choice is learned as one. None for a choice of its own.
 
     Attributes:
-        alpha: architecture parameters, shape (N,), zero at first, so that every candidate is equally probable. One that
-            is -inf bans its candidate.
+        alpha: architecture parameters, shape (N,), initially zero, so that all candidates are equally probable. A value
+            of -inf bans its candidate.
 
     Raises:
-        ValueError: for no candidate at all, one with a `MixedOp` inside or without its weights yet (a lazy module), and
-            for an `alpha` of another number of candidates.
+        ValueError: for no candidates, for one with a `MixedOp` inside or without weights yet (a lazy module), and for
+            an `alpha` of another number of candidates.
     """
 
     def __init__(self, candidates: Iterable[nn.Module], *, alpha: nn.Parameter | None = None) -> None:
@@ -54,7 +54,7 @@ class MixedOp(nn.Module):
         self._stand_ins: Sequence[nn.Module] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without its stand-ins, which are those of this very network."""
+        """The state without its stand-ins, which belong to this network only."""
         return self.__dict__ | {"_stand_ins": None}
 
     @property
@@ -62,8 +62,8 @@ class MixedOp(nn.Module):
         """The probabilities softmax(alpha), shape (N,), differentiable."""
         return self.alpha.softmax(dim=0)
 
-    # A path that was compiled into a graph would be compiled anew whenever it changes, which is at every step. (What is
-    # public, `torch.compiler.disable`, loads the compiler where it stands, for everybody who imports this package.)
+    # A path compiled into a graph would be compiled anew whenever it changes, which is at every step. (The public
+    # `torch.compiler.disable` would load the compiler on import of this package.)
     @torch._disable_dynamo  # type: ignore[attr-defined]
     def forward(self, *inputs: Any, **named: Any) -> Any:
         return self._active_path(self._stand_ins or list(self.candidates), self.alpha, *inputs, **named)
@@ -84,7 +84,7 @@ def mixed_ops(network: nn.Module) -> list[MixedOp]:
 
 
 def alpha_parameters(network: nn.Module) -> list[nn.Parameter]:
-    """The architecture parameters of `network`, one tensor a choice: that of `MixedOp`s which share it comes once."""
+    """The architecture parameters of `network`, one tensor for each choice, however many `MixedOp`s share it."""
     return list(dict.fromkeys(op.alpha for op in mixed_ops(network)))
 
 
@@ -95,7 +95,7 @@ def weight_parameters(network: nn.Module) -> list[nn.Parameter]:
 
 
 def initialize_alphas(network: nn.Module, *, std: float = 1e-3, generator: torch.Generator | None = None) -> None:
-    """Draws all architecture parameters from N(0, std^2); from PyTorch's global generator if None."""
+    """Draws all architecture parameters from N(0, std^2), with PyTorch's global generator if None is given."""
     with torch.no_grad():
         for alpha in alpha_parameters(network):
             alpha.copy_(torch.randn(alpha.shape, generator=generator, dtype=alpha.dtype) * std)
@@ -103,10 +103,10 @@ def initialize_alphas(network: nn.Module, *, std: float = 1e-3, generator: torch
 
 @contextmanager
 def active_paths(network: nn.Module, paths: Sequence[GatePath]) -> Iterator[None]:
-    """Runs every `MixedOp` of `network` along its path inside the `with` block, and as before after it.
+    """In the `with` block every `MixedOp` of `network` runs along its path; after it, as before.
 
     Raises:
-        ValueError: for a wrong number of paths, a path with a candidate that is not there, and two paths for
+        ValueError: for a wrong number of paths, a path with a candidate that does not exist, and different paths for
             `MixedOp`s that share a choice.
     """
     ops = mixed_ops(network)
@@ -130,7 +130,7 @@ def refuse_unlike_choices(ops: Sequence[MixedOp], chosen: Sequence[object]) -> N
     """Checks that `MixedOp`s which share a choice have the same path or candidate in `chosen`.
 
     Raises:
-        ValueError: naming two that have not.
+        ValueError: naming two that differ.
     """
     first: dict[nn.Parameter, int] = {}
     for index, op in enumerate(ops):
@@ -142,15 +142,15 @@ def refuse_unlike_choices(ops: Sequence[MixedOp], chosen: Sequence[object]) -> N
 
 
 def active_modules(network: nn.Module) -> list[nn.Module]:
-    """The modules that a forward pass runs, inside `active_paths`: all but the candidates that no path names."""
+    """The modules that a forward pass in `active_paths` runs: all but the candidates that are on no path."""
     return _collect(network, lambda op: [op.candidates[member] for member in op._active_path.members])
 
 
 def _collect(network: nn.Module, candidates: Callable[[MixedOp], Iterable[nn.Module]]) -> list[nn.Module]:
-    """The modules of `network` in their usual order, with these candidates of each `MixedOp` alone.
+    """The modules of `network` in their usual order, with only these candidates of each `MixedOp`.
 
-    Every step does this. Most modules of a supernet are in candidates, and PyTorch's own walks are slow: with them,
-    bookkeeping would take several per cent of a step.
+    Every step calls this. Most modules of a supernet are in candidates, and PyTorch's own iterators are slow: with
+    them, bookkeeping would take several per cent of a step.
     """
     found: dict[nn.Module, None] = {}
 

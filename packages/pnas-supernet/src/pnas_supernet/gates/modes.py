@@ -1,4 +1,4 @@
-"""Training and evaluation mode, of modules that may have been put into one of them on purpose."""
+"""Training and evaluation mode, for modules that may have been put into one of them on purpose."""
 
 from torch import nn
 
@@ -6,13 +6,13 @@ from pnas_ops import evaluating as evaluating
 
 
 class TrainingMode:
-    """The training mode of a network, in which what was in evaluation mode on its own stays so.
+    """The training mode of a network, in which parts that were put into evaluation mode on purpose stay there.
 
-    BatchNorm that keeps the statistics it was pretrained with is such a part. They are those that are in evaluation
-    mode of a network that is not, when it was last seen so: now, or when the mode is entered.
+    BatchNorm that keeps its pretrained statistics is such a part. These parts are those in evaluation mode while the
+    network itself is in training mode, as last seen: now, or when the mode is entered.
 
     Args:
-        network: is left as it is until `enter`.
+        network: is not changed before `enter`.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -21,7 +21,7 @@ class TrainingMode:
         self._look()
 
     def enter(self) -> None:
-        """Puts the network into it."""
+        """Puts the network into this mode."""
         self._look()
         self._network.train()
         for module in self._in_eval:

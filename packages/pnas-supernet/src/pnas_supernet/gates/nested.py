@@ -6,7 +6,7 @@ from typing import Any
 from attrs import frozen
 from torch import Tensor
 
-# Not public, but as old as PyTorch 2, and what its own compiler and checkpointing take nested values apart with.
+# Not public, but as old as PyTorch 2, and used by its own compiler and checkpointing for nested values.
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 
@@ -16,8 +16,8 @@ class Nest:
 
     Attributes:
         spec: of the tuples, lists and dicts.
-        leaves: what stands in them, with None in the place of every tensor.
-        places: of the tensors among the leaves.
+        leaves: their content, with None in place of every tensor.
+        places: the indices of the tensors among the leaves.
     """
 
     spec: TreeSpec
@@ -26,7 +26,7 @@ class Nest:
 
     @classmethod
     def split(cls, value: Any) -> tuple["Nest", list[Tensor]]:
-        """A value without its tensors, and these, in order."""
+        """Splits a value into its structure and its tensors, in order."""
         leaves, spec = tree_flatten(value)
         places = tuple(index for index, leaf in enumerate(leaves) if isinstance(leaf, Tensor))
         others = tuple(None if isinstance(leaf, Tensor) else leaf for leaf in leaves)

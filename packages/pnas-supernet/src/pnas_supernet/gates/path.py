@@ -1,4 +1,4 @@
-"""Paths as values: which candidates are run, and how alpha gets its gradient; and how paths are sampled."""
+"""Paths as values: which candidates are run, how alpha gets its gradient, and how paths are sampled."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,30 +13,30 @@ from pnas_supernet.gates.estimators import gated_output, mixture_output, sum_out
 
 
 class GatePath(Protocol):
-    """What a `MixedOp` does with its candidates until another path is active."""
+    """What a `MixedOp` does with its candidates while this path is active."""
 
     @property
     def members(self) -> Sequence[int]:
         """The candidates that this path may run."""
 
     def __call__(self, candidates: Sequence[nn.Module], alpha: Tensor, *inputs: Any, **named: Any) -> Any:
-        """The output for these inputs, each as a candidate takes them."""
+        """The output for these inputs, which are those of a candidate."""
 
     def probs(self, alpha: Tensor) -> Tensor:
-        """Probabilities of all candidates, shape (N,), differentiable where this path lets alpha learn."""
+        """Probabilities of all candidates, shape (N,), differentiable if alpha learns with this path."""
 
 
 @runtime_checkable
 class SettlingPath(GatePath, Protocol):
-    """A path with something to mend after an optimizer's step."""
+    """A path that corrects alpha after an optimizer's step."""
 
     def settle(self, alpha: Tensor, before: Tensor) -> None:
-        """Mends `alpha`, which is on the CPU, in place after a step from the values `before`."""
+        """Corrects `alpha`, which is on the CPU, in place after a step from the values `before`."""
 
 
 @frozen
 class SinglePath:
-    """The active candidate alone, as an ordinary layer: no gradient reaches alpha."""
+    """Only the active candidate, as an ordinary layer: no gradient reaches alpha."""
 
     active: int = field(validator=ge(0))
 
@@ -61,9 +61,9 @@ class ExactGate(SinglePath):
 
 @frozen
 class TwoPathGate(SinglePath):
-    """The active candidate against one other: the gate gradient of that pair alone (section 3.2.1).
+    """The active candidate against one other: the gate gradient of this pair only (section 3.2.1).
 
-    The pair shares out the probability that it had; every other candidate keeps its own.
+    The pair keeps its joint probability, and every other candidate its own.
     """
 
     other: int = field(validator=ge(0))
@@ -77,7 +77,7 @@ class TwoPathGate(SinglePath):
 
     def probs(self, alpha: Tensor) -> Tensor:
         probs = alpha.softmax(dim=0).detach()
-        # Member by member: a tensor of their indices would have to wait for the device.
+        # Member by member: a tensor of indices would have to wait for the device.
         joint = torch.stack([probs[member] for member in self.members]).sum()
         shares = torch.stack([alpha[member] for member in self.members]).softmax(dim=0)
         for member, share in zip(self.members, joint * shares, strict=True):
@@ -86,7 +86,7 @@ class TwoPathGate(SinglePath):
 
     def settle(self, alpha: Tensor, before: Tensor) -> None:
         """Undoes what the optimizer did to the others, and shifts the pair back to its joint probability."""
-        # In Python numbers, which are double precision, and much quicker than a dozen operators on tensors this small.
+        # In Python numbers: double precision, and much faster than a dozen operators on tensors this small.
         settled, stepped = before.tolist(), alpha.tolist()
         drift = _logaddexp(*(stepped[member] for member in self.members)) - _logaddexp(
             *(settled[member] for member in self.members)
@@ -127,7 +127,7 @@ Sampler = Callable[[Tensor, torch.Generator], GatePath]
 
 
 def sample_uniform(alpha: Tensor, generator: torch.Generator) -> SinglePath:
-    """Every candidate that is not banned by alpha = -inf with the same probability: the warm-up of the weights."""
+    """Every candidate not banned by alpha = -inf with the same probability: the warm-up of the weights."""
     return SinglePath(_draw(alpha.where(alpha.isneginf(), 0.0), generator))
 
 
@@ -142,9 +142,9 @@ def sample_exact_gate(alpha: Tensor, generator: torch.Generator) -> ExactGate:
 
 
 def sample_two_path_gate(alpha: Tensor, generator: torch.Generator) -> SinglePath:
-    """Two candidates by Multinomial(p) without replacement, of which one by their renormalized probabilities.
+    """Two candidates by Multinomial(p) without replacement, one of them active by their renormalized probabilities.
 
-    A single candidate that is left has nothing to be weighed against: it is returned as a `SinglePath`.
+    If only one candidate is left, there is no pair: it is returned as a `SinglePath`.
     """
     probs = _probs(alpha)
     if int(probs.count_nonzero()) == 1:
@@ -156,12 +156,12 @@ def sample_two_path_gate(alpha: Tensor, generator: torch.Generator) -> SinglePat
 
 
 def take_mixture(alpha: Tensor, generator: torch.Generator) -> Mixture:
-    """All candidates as DARTS mixes them; nothing is drawn."""
+    """All candidates, mixed as in DARTS; nothing is drawn."""
     return Mixture(len(alpha))
 
 
 def take_sum(alpha: Tensor, generator: torch.Generator) -> OneShotSum:
-    """All candidates as One-Shot adds them; nothing is drawn."""
+    """All candidates, added as in One-Shot; nothing is drawn."""
     return OneShotSum(len(alpha))
 
 
@@ -174,8 +174,8 @@ def _draw(alpha: Tensor, generator: torch.Generator) -> int:
 
 
 def _probs(alpha: Tensor) -> Tensor:
-    numbers = alpha.tolist()  # in Python numbers, which on tensors this small is quicker than operators
-    if not all(number < math.inf for number in numbers):  # nor is NaN
+    numbers = alpha.tolist()  # Python numbers, which are faster than operators on tensors this small
+    if not all(number < math.inf for number in numbers):  # False for NaN too
         raise ValueError(
             f"no path can be drawn by alpha = {numbers}: give every candidate a finite number, or -inf to ban it"
         )

@@ -1,11 +1,11 @@
-"""The most probable candidates of a supernet, for people at a prompt and in notebooks."""
+"""The most probable candidates of a supernet, for the Python prompt and notebooks."""
 
 from collections.abc import Sequence
 
 from pnas_ops import Space, html_table
 
 Preference = tuple[str, str, str]
-"""Of a choice: its number or path, its most probable candidate with the probability, the others in order."""
+"""A choice: its number or path, its most probable candidate with the probability, the others in order."""
 
 
 def preferences(space: Space, probs: Sequence[Sequence[float]]) -> list[Preference]:
@@ -20,7 +20,7 @@ def preferences(space: Space, probs: Sequence[Sequence[float]]) -> list[Preferen
 
 
 def ranked(position: str, candidates: Sequence[str], probs: Sequence[float]) -> Preference:
-    """The row of a position, with its candidates from the most probable on."""
+    """The row of a position, with its candidates in descending order of probability."""
     pairs = sorted(zip(probs, candidates, strict=True), key=lambda pair: -pair[0])
     best, *others = (f"{name} {prob:.1%}" for prob, name in pairs)
     return position, best, ", ".join(others)

@@ -1,4 +1,4 @@
-"""Paths drawn for every choice of a network, from what the CPU knows of alpha."""
+"""Paths drawn for every choice of a network, from the CPU's copy of alpha."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,15 +18,15 @@ def sample_paths(network: nn.Module, sampler: Sampler, generator: torch.Generato
     Args:
         network: any module.
         sampler: draws a path from the architecture parameters of one choice.
-        generator: the only source of randomness. It lives on the CPU, so that processes with equal generators sample
-            equal paths whatever their devices.
+        generator: the only source of randomness. It is on the CPU, so that processes with equal generators sample equal
+            paths whatever their devices.
     """
     drawn = {alpha: sampler(value, generator) for alpha, value in alphas_on_cpu(network).items()}
     return tuple(drawn[op.alpha] for op in mixed_ops(network))
 
 
 def alphas_on_cpu(network: nn.Module) -> dict[nn.Parameter, Tensor]:
-    """The architecture parameters of each choice of `network`, with what the CPU knows of them, in order."""
+    """The architecture parameters of each choice of `network`, with their values on the CPU, in order."""
     ops = mixed_ops(network)
     alphas = list(dict.fromkeys(op.alpha for op in ops))
     known = next((op._known_alphas for op in ops), None)
@@ -35,9 +35,10 @@ def alphas_on_cpu(network: nn.Module) -> dict[nn.Parameter, Tensor]:
 
 @contextmanager
 def known_alphas(network: nn.Module) -> Iterator[KnownAlphas]:
-    """Inside the `with` block paths of `network` are drawn from one copy of its alphas on the CPU.
+    """In the `with` block paths of `network` are drawn from one copy of its alphas on the CPU.
 
-    It is renewed where PyTorch counts a change of alpha, which a fused optimizer's is not: `forget` it after each step.
+    It is renewed when PyTorch counts a change of alpha. A fused optimizer's are not counted: `forget` it after each
+    step.
     """
     ops = mixed_ops(network)
     known = KnownAlphas()

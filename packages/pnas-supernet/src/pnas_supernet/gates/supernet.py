@@ -16,14 +16,14 @@ Value = TypeVar("Value")
 
 
 class NetsOf(Protocol[Net]):
-    """A space, as far as its nets are concerned."""
+    """The part of a space's interface that concerns its nets."""
 
     @property
     def mixtures(self) -> tuple[int, ...]:
         """The number of each `MixedOp`'s choice."""
 
     def of_choices(self, of_mixtures: Sequence[Value]) -> tuple[Value, ...]:
-        """From a value for each `MixedOp`, the same for all of one choice, to one for each choice."""
+        """One value for each choice, from one for each `MixedOp`; those that share a choice have the same value."""
 
     def architecture(self, choices: Sequence[int], *, name: str = "") -> Net:
         """The net that takes option `choices[i]` at choice i."""
@@ -37,23 +37,23 @@ class HasNets(Protocol[Net]):
 
     @property
     def space(self) -> NetsOf[Net]:
-        """Whose nets they are."""
+        """The space of the nets."""
 
     @property
     def network(self) -> nn.Module:
-        """The network, with a `MixedOp` at every place that is searched, in the order of the space."""
+        """The network, with a `MixedOp` at every searched place, in the order of the space."""
 
 
 class SuperNet(nn.Module):
     """All nets of a space in one: a `MixedOp` for every choice, at every block or at every edge of a tree or a cell.
 
-    Of a `NetworkSpace` also for every width, depth and resolution: narrow nets are the first channels of the widest. Of
-    a `CellSpace` also for every node that keeps some of its edges; each cell has its own, and those of a choice share
-    its alpha.
+    For a `NetworkSpace` there is also one for every width, depth and resolution; narrow nets are the first channels of
+    the widest. For a `CellSpace` there is also one for every node that keeps only some of its edges. Each cell has
+    `MixedOp`s of its own; those of the same choice share its alpha.
 
     Args:
         space: the search space.
-        generator: source of the initial weights and architecture parameters; PyTorch's global one if None.
+        generator: for the initial weights and architecture parameters; PyTorch's global one if None.
     """
 
     def __init__(self, space: Space, *, generator: torch.Generator | None = None) -> None:
@@ -97,7 +97,7 @@ def derive(supernet: HasNets[Net], *, name: str = "") -> Net:
 
 
 def extract(supernet: HasNets[Net], architecture: Net) -> nn.Module:
-    """The net of `architecture` with the supernet's weights, shaped as `pnas_ops.build_network` would build it.
+    """The net of `architecture` with the supernet's weights, in the form that `pnas_ops.build_network` builds.
 
     Raises:
         ValueError: for an architecture that is not of the supernet's space.
@@ -110,15 +110,15 @@ def extract(supernet: HasNets[Net], architecture: Net) -> nn.Module:
 
 
 def extract_candidates(network: nn.Module, choices: Sequence[int]) -> nn.Module:
-    """A copy of any network in which candidate `choices[i]` stands in the place of the i-th `MixedOp`.
+    """A copy of any network, with candidate `choices[i]` in place of the i-th `MixedOp`.
 
     Raises:
-        ValueError: where the number of choices is not that of the `MixedOp`s, or two that share a choice differ in it.
+        ValueError: for a wrong number of choices, or different candidates for `MixedOp`s that share a choice.
     """
     ops = mixed_ops(network)
     if len(choices) != len(ops):
         raise ValueError(f"the network has {len(ops)} mixed operations, got {len(choices)} choices")
     refuse_unlike_choices(ops, choices)
-    # deepcopy takes what the memo holds for an object as its copy: the candidates that lost are never copied.
+    # deepcopy uses what the memo holds for an object as its copy, so the losing candidates are never copied.
     memo = {id(op): copy.deepcopy(op.candidates[choice]) for op, choice in zip(ops, choices, strict=True)}
     return copy.deepcopy(network, memo)

@@ -1,4 +1,4 @@
-"""What a module sees beside its input: autocast, and the random state that dropout draws from."""
+"""What a module depends on besides its input: autocast, and the random state that dropout draws from."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from torch import Tensor
 
 @frozen(eq=False)
 class Surroundings:
-    """Autocast and the random state of a device, at one moment.
+    """A snapshot of autocast and the random state of a device.
 
     Attributes:
-        random_states: of the CPU and, where `device` is another, of that device.
+        random_states: of the CPU and, if `device` is another, of that device.
     """
 
     device: torch.device
@@ -22,7 +22,7 @@ class Surroundings:
 
     @classmethod
     def of(cls, device: torch.device) -> "Surroundings":
-        """The surroundings of this moment."""
+        """The present surroundings."""
         enabled = torch.is_autocast_enabled(device.type)
         states = [torch.get_rng_state()]
         if device.type == "cuda":
@@ -31,7 +31,7 @@ class Surroundings:
 
     @contextmanager
     def restored(self) -> Iterator[None]:
-        """Inside the `with` block autocast is as it was; after it, all is as before the block."""
+        """In the `with` block autocast is that of the snapshot; after it, autocast and random state are as before."""
         devices = [self.device] if self.device.type == "cuda" else []
         with (
             torch.random.fork_rng(devices=devices),
@@ -40,7 +40,7 @@ class Surroundings:
             yield
 
     def restore_random_state(self) -> None:
-        """Sets PyTorch's generators to what they were."""
+        """Sets PyTorch's generators to the state of the snapshot."""
         torch.set_rng_state(self.random_states[0])
         if self.device.type == "cuda":
             torch.cuda.set_rng_state(self.random_states[1], self.device)
@@ -48,13 +48,13 @@ class Surroundings:
 
 @contextmanager
 def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
-    """Inside the `with` block what draws from PyTorch's own generators, such as dropout, draws from `seed`.
+    """In the `with` block PyTorch's own generators, which dropout uses, start from `seed`.
 
     After it, they are as they were before.
 
     Args:
-        seed: of the CPU's generator, and of the GPU's where there is one.
-        device: a GPU that is drawn on too; None, or a CPU, for none.
+        seed: of the CPU's generator, and of the GPU's if there is one.
+        device: a GPU that also draws; None, or a CPU, for none.
     """
     devices = [device] if device is not None and device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):

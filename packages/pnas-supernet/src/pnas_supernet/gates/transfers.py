@@ -1,4 +1,4 @@
-"""Numbers that cross between a device and the CPU: many at once, since each crossing waits for the device."""
+"""Transfers of numbers between a device and the CPU: many at once, since each transfer waits for the device."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,11 +8,11 @@ from torch import Tensor
 
 
 def on_cpu(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Floating-point tensors on the CPU, fetched together and without a graph; one that is there already, itself."""
+    """Floating-point tensors on the CPU, fetched together and without a graph; those on the CPU as they are."""
     away = [tensor.detach() for tensor in tensors if tensor.device.type != "cpu"]
     if not away:
         return [tensor.detach() for tensor in tensors]
-    # Of unlike types, all travel as the widest, which holds any of them exactly.
+    # Tensors of different dtypes are transferred in the widest, which holds all of them exactly.
     joined = torch.cat([tensor.reshape(-1).to(away[0].device) for tensor in away]).cpu()
     fetched = iter(torch.split(joined, [tensor.numel() for tensor in away]))
     return [
@@ -22,10 +22,10 @@ def on_cpu(tensors: Sequence[Tensor]) -> list[Tensor]:
 
 
 class Underway:
-    """A tensor's numbers on their way to the CPU, for which the device does not interrupt what comes after.
+    """An asynchronous transfer of a tensor's numbers to the CPU, during which the device goes on computing.
 
     Args:
-        tensor: is not changed until they are read.
+        tensor: must not be changed before they are read.
     """
 
     def __init__(self, tensor: Tensor) -> None:
@@ -40,7 +40,7 @@ class Underway:
 
 
 def put_back(tensors: Sequence[Tensor], values: Sequence[Tensor]) -> None:
-    """Gives tensors what has become of them `on_cpu`; does not wait for the device."""
+    """Copies the values of `on_cpu` tensors back to the originals; does not wait for the device."""
     pairs = [
         (tensor.detach(), value)
         for tensor, value in zip(tensors, values, strict=True)
@@ -51,7 +51,7 @@ def put_back(tensors: Sequence[Tensor], values: Sequence[Tensor]) -> None:
     device = pairs[0][0].device
     joined = torch.cat([value.reshape(-1) for _, value in pairs])
     if device.type == "cuda":
-        joined = joined.pin_memory()  # other memory is not copied from without waiting
+        joined = joined.pin_memory()  # copying from other memory would wait
     pieces = torch.split(joined.to(device, non_blocking=True), [value.numel() for _, value in pairs])
     for (tensor, value), piece in zip(pairs, pieces, strict=True):
         tensor.copy_(piece.view(value.shape))

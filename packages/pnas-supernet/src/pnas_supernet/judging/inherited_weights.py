@@ -1,4 +1,4 @@
-"""How good a net is with the weights of its supernet."""
+"""Judging nets by the weights of their supernet."""
 
 from typing import Generic
 
@@ -18,17 +18,18 @@ _WHAT = "batches to judge nets on"
 
 @frozen(kw_only=True, eq=False)
 class InheritedWeights(Generic[Net]):
-    """A `pnas_ops.Judge` that trains nothing: a net has the weights that its supernet has learnt for it.
+    """A `pnas_ops.Judge` that trains nothing: a net inherits its weights from the supernet.
 
-    Statistics of BatchNorm are taken anew for each net (`recalibrate`). The supernet stays as it is, bit for bit.
+    BatchNorm statistics are computed anew for each net (`recalibrate`). The supernet does not change, bit for bit.
 
     Attributes:
-        supernet: whose nets are judged.
-        statistics: training images, such as those that the weights learnt on, as they are: a thousand are enough.
-        validation: others that the weights did not learn on, and that are not for a test either.
+        supernet: of the nets.
+        statistics: training images, such as those that the weights learned on, without augmentation: a thousand are
+            enough.
+        validation: images that the weights did not learn on, and that are not test images either.
         score: of outputs and targets, a mean over the batch.
-        images: in one pass over all training images, of which `Judgement.epochs` are shares. A net is run forward on
-            images only, which takes a third of what training on them does and counts as that.
+        images: number of training images in an epoch, by which `Judgement.epochs` is computed. A net is only run
+            forward, which counts as a third of training on the same images.
     """
 
     supernet: HasNets[Net]
@@ -42,11 +43,11 @@ class InheritedWeights(Generic[Net]):
 
         Args:
             architecture: of the supernet's space.
-            generator: draws for a net that is random in evaluation mode, too; for all others it decides nothing.
+            generator: for nets that are random even in evaluation mode; without effect for all others.
 
         Raises:
             ValueError: for a net of another space.
-            BatchesError: where there is no batch, and for batches that are used up after one pass.
+            BatchesError: for no batch, and for batches that are used up after one pass.
         """
         check_batches(self.validation, _WHAT)
         net = extract(self.supernet, architecture)

@@ -1,4 +1,4 @@
-"""Candidates as recordings: launched by the GPU's own CUDA graphs instead of by Python, kernel by kernel.
+"""Candidates as recordings: launched as CUDA graphs instead of kernel by kernel from Python.
 
-Imports `gates` alone; a search may do without it.
+Imports only `gates`; a search works without it.
 """

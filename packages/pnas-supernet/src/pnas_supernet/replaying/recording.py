@@ -1,4 +1,4 @@
-"""One candidate, recorded for one kind of call."""
+"""A candidate recorded for one kind of call."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +18,7 @@ from pnas_supernet.replaying.tapes import NotRecordableError, Tape, Work, told_a
 class StaticTensors:
     """Tensors at fixed addresses, which recordings read and write, as CUDA graphs need them.
 
-    The candidates of one place share them, since no two of them are in use at once.
+    The candidates of a place share them, since only one is in use at a time.
 
     Attributes:
         gates: dL/dg of every candidate of the place, shape (n,).
@@ -30,7 +30,7 @@ class StaticTensors:
     _tensors: dict[Any, Tensor] = field(factory=dict)
 
     def tensor(self, role: str, like: Tensor) -> Tensor:
-        """The tensor of this role, with the shape, strides and dtype of `like`; made where it is first asked for."""
+        """The tensor of this role, with the shape, strides and dtype of `like`; made on the first call."""
         key = (role, like.shape, like.stride(), like.dtype)
         if key not in self._tensors:
             self._tensors[key] = torch.empty_like(like, requires_grad=False)
@@ -42,12 +42,12 @@ class Recording:
     """The forward and the backward pass of a candidate.
 
     Attributes:
-        input: where its input is to be; after the backward pass, the gradient of it.
-        output: where its output is, until the next forward pass.
-        grad_output: where the gradient of its output is to be.
-        parameters: the parameters that learn.
+        input: holds its input; after the backward pass, the gradient of the input.
+        output: holds its output, until the next forward pass.
+        grad_output: holds the gradient of its output.
+        parameters: those that require gradients.
         gradients: of these parameters, after the backward pass.
-        forward, backward: do it again.
+        forward, backward: replay the passes.
     """
 
     input: Tensor
@@ -69,20 +69,20 @@ class Recording:
         shared: StaticTensors,
         gate: Tensor | None,
     ) -> "Recording":
-        """Records a candidate that takes one tensor such as `x` and gives one.
+        """Records a candidate that takes one tensor such as `x` and returns one.
 
         Args:
-            candidate: its weights are left alone, and its buffers.
-            x: an example.
+            candidate: its weights and buffers do not change.
+            x: an example input.
             tape: records.
             static: tensors of the place.
-            shared: tensors of all places, which are in use for one backward pass only.
+            shared: tensors of all places, in use only during a backward pass.
             gate: where the backward pass writes <dL/dout, out>; None if it need not.
 
         Raises:
-            NotRecordableError: for one that draws random numbers, changes its input, waits for the GPU, learns what is
-                not a parameter of its own, or gives something else than a tensor.
-            torch.OutOfMemoryError: where it does not fit into the GPU's memory.
+            NotRecordableError: for one that draws random numbers, changes its input, waits for the GPU, learns
+                something other than its own parameters, or does not return a tensor.
+            torch.OutOfMemoryError: if it does not fit into the GPU's memory.
         """
         place = static.tensor("input", x)
         leaf = place.detach().requires_grad_(x.requires_grad)
@@ -126,7 +126,7 @@ class Recording:
         output = shared.tensor("output", outputs[0])
         grad_output = shared.tensor("grad_output", outputs[0])
         parameters = [tensor for tensor in used if isinstance(tensor, nn.Parameter)]
-        # Out of the tape's memory, of which the backward passes of other places write what they like.
+        # Not in the tape's memory, which the backward passes of other places overwrite.
         gradients = [torch.empty_like(parameter, requires_grad=False) for parameter in parameters]
         outputs.clear()
 
@@ -141,7 +141,7 @@ class Recording:
             if used:
                 found = torch.autograd.grad(out, used, grad_output)
                 if used[0] is leaf:
-                    # All that needs the input has been done by then.
+                    # Nothing needs the input any more by then.
                     place.copy_(found[0])
                 if parameters:
                     torch._foreach_copy_(gradients, list(found[len(used) - len(parameters) :]))
@@ -153,7 +153,7 @@ class Recording:
         """Does the backward pass and adds its gradients to those that the parameters have."""
         earlier = [parameter.grad for parameter in self.parameters]
         if any(gradient is not None for gradient in earlier):
-            # What is there may be what the last backward pass gave, which stands where this one writes.
+            # The present gradients may be those of the last backward pass, in the memory that this one overwrites.
             earlier = [None if gradient is None else gradient.clone() for gradient in earlier]
         self.backward()
         for parameter, before, gradient in zip(self.parameters, earlier, self.gradients, strict=True):
@@ -161,11 +161,11 @@ class Recording:
 
 
 def evaluation(candidate: nn.Module, active: Recording, gate: Tensor) -> Work:
-    """Evaluates a candidate where the active one's backward pass is: <dL/dout, o(x)> goes to `gate`.
+    """Evaluates a candidate during the active one's backward pass: <dL/dout, o(x)> goes to `gate`.
 
     Args:
-        candidate: the operation; its buffers are left alone.
-        active: the recording of the active one.
+        candidate: the operation; its buffers do not change.
+        active: the recording of the active candidate.
         gate: a scalar.
     """
     place, grad_output = active.input, active.grad_output
@@ -193,14 +193,14 @@ def record_gate(work: Work, device: torch.device, *, tape: Tape, shared: StaticT
     Raises:
         NotRecordableError: as `Recording.of`.
     """
-    # One that is banned by alpha = -inf may fail: it is not run then.
+    # A candidate banned by alpha = -inf may fail: it is then not run.
     with drawing_nothing(device), told_as_not_recordable(RuntimeError, ValueError):
         tape.rehearse(work)
     return tape.record(work, shared.memory)
 
 
 def autocast_of(device: torch.device) -> Callable[[], AbstractContextManager[None]]:
-    """Makes the autocast of this moment, without its memory of weights: it is not there when work is done again."""
+    """Makes the present autocast, without its cache of weights, which does not exist when work is replayed."""
     enabled = torch.is_autocast_enabled(device.type)
     dtype = torch.get_autocast_dtype(device.type) if enabled else None
     return lambda: torch.autocast(device.type, dtype=dtype, enabled=enabled, cache_enabled=False)
@@ -208,10 +208,10 @@ def autocast_of(device: torch.device) -> Callable[[], AbstractContextManager[Non
 
 @contextmanager
 def drawing_nothing(device: torch.device) -> Iterator[None]:
-    """Runs the `with` block, after which PyTorch's generators, and Python's, are as they were.
+    """After the `with` block, PyTorch's and Python's generators are as before.
 
     Raises:
-        NotRecordableError: where the block has drawn from them.
+        NotRecordableError: if the block has drawn from them.
     """
     before, of_python = _random_states(device), random.getstate()
     try:

@@ -1,4 +1,4 @@
-"""A candidate that is done again from recordings, wherever these are the same as running it."""
+"""A candidate that is replayed from recordings wherever this is equivalent to running it."""
 
 import weakref
 from collections.abc import Callable, Sequence
@@ -15,14 +15,14 @@ from pnas_supernet.gates.estimators import SelfGated, gated_output
 from pnas_supernet.replaying.recording import Recording, StaticTensors, evaluation, record_gate
 from pnas_supernet.replaying.tapes import NotRecordableError, Tape, Work
 
-# Calls of one candidate that differ, such as a last, smaller batch, beyond which nothing more is recorded.
+# The most different calls of a candidate, such as a last, smaller batch, that are recorded.
 _MOST_RECORDINGS = 4
 
 Recorded = TypeVar("Recorded")
 
 
 class _Token:
-    """Lives as long as a forward pass may still be followed by its backward pass."""
+    """Exists as long as the backward pass of a forward pass may still come."""
 
 
 @define(eq=False)
@@ -31,8 +31,8 @@ class Recorder:
 
     Attributes:
         tape: records.
-        shared: tensors that are in use for one backward pass only.
-        eager: why a candidate is not recorded.
+        shared: tensors that are in use only during a backward pass.
+        eager: the reasons why candidates are not recorded.
     """
 
     tape: Tape
@@ -47,7 +47,7 @@ class Place:
     Attributes:
         recorder: of the network.
         static: tensors of this place.
-        anchor: a leaf that wants a gradient and gets none, so that backward comes by although the input wants none.
+        anchor: a leaf that requires a gradient but gets none, so that backward runs even if the input requires none.
         token: of the forward pass whose backward pass is still to come.
     """
 
@@ -58,7 +58,7 @@ class Place:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a forward pass has left here what its backward pass will want."""
+        """Whether a forward pass has left tensors here that its backward pass needs."""
         return self._token is not None and self._token() is not None
 
     def enter(self) -> _Token:
@@ -71,7 +71,7 @@ class Place:
         """Begins the backward pass of the forward pass that got this token.
 
         Raises:
-            RuntimeError: for one that has been there before: where its input was, is the gradient of it by now.
+            RuntimeError: for a second backward pass: the gradient has by now overwritten the input.
         """
         if token is None:
             raise RuntimeError(
@@ -88,7 +88,7 @@ class Inside:
     Attributes:
         modules, parameters, buffers: all of them.
         norms: the modules that keep statistics.
-        has_hooks: whether something else has a say in what it computes.
+        has_hooks: whether hooks may affect what it computes.
     """
 
     modules: Sequence[nn.Module]
@@ -99,7 +99,7 @@ class Inside:
 
     @classmethod
     def of(cls, candidate: nn.Module) -> "Inside":
-        """What is there now."""
+        """The present state of the candidate."""
         modules, parameters = list(candidate.modules()), list(candidate.parameters())
         hooks = [
             *(one for part in modules for one in (part._forward_hooks, part._forward_pre_hooks)),
@@ -111,7 +111,7 @@ class Inside:
         return cls(modules, parameters, list(candidate.buffers()), norms, any(hooks))
 
     def state(self) -> tuple[Any, ...]:
-        """Where the numbers are, which of them learn, and in which mode the modules are."""
+        """The addresses of all numbers, which of them learn, and the modes of the modules."""
         return (
             *[parameter.data_ptr() for parameter in self.parameters],
             *[parameter.requires_grad for parameter in self.parameters],
@@ -124,13 +124,13 @@ class Inside:
 class ReplayedCandidate(SelfGated):
     """Stands in for a candidate.
 
-    What is recorded is a candidate with weights, which takes one tensor and gives one, draws no random numbers and has
-    no hooks; for any other, and for any other call, the candidate itself is run.
+    A candidate is recorded if it has weights, takes one tensor and returns one, draws no random numbers and has no
+    hooks. Any other candidate is run itself, and so is any other kind of call.
 
     Args:
-        candidate: whom it stands for.
-        index: its number.
-        place: where.
+        candidate: the one that this stands in for.
+        index: of the candidate.
+        place: of the candidate.
     """
 
     def __init__(self, candidate: nn.Module, index: int, place: Place) -> None:
@@ -143,16 +143,16 @@ class ReplayedCandidate(SelfGated):
         self._gates: dict[Any, Work | None] = {}
 
     def suits(self, alpha: Tensor) -> bool:
-        """Whether gates' gradients are kept as alpha's are."""
+        """Whether the place's gradients of gates have alpha's dtype and device."""
         gates = self._place.static.gates
         return (gates.dtype, gates.device) == (alpha.dtype, alpha.device)
 
     def look_again(self) -> None:
-        """Forgets what is inside the candidate: its modules, their tensors and hooks."""
+        """Inspects the candidate anew at the next call: its modules, their tensors and hooks."""
         self._inside = None
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
-        """What the candidate gives."""
+        """The candidate's output."""
         recording = self._recording(inputs, named, gated=False)
         if recording is None:
             return self.candidate(*inputs, **named)
@@ -161,20 +161,20 @@ class ReplayedCandidate(SelfGated):
     def gated_output(self, alpha: Tensor, candidates: Sequence[nn.Module], *inputs: Any, **named: Any) -> Any:
         """As `pnas_supernet.gated_output`, with this candidate as the active one among others of its place."""
         members = [candidate for candidate in candidates if isinstance(candidate, ReplayedCandidate)]
-        if len(members) < len(candidates):  # a path of the user's own has put something beside them
+        if len(members) < len(candidates):  # a user's own path has added something else
             plain = [one.candidate if isinstance(one, ReplayedCandidate) else one for one in candidates]
             return gated_output(alpha, plain, plain.index(self.candidate), *inputs, **named)
         recording = self._recording(inputs, named, gated=True)
         gates = [] if recording is None else [one.gate(inputs[0], recording) for one in members if one is not self]
         if recording is None or None in gates:
-            # One that cannot be recorded may draw random numbers: from where the active one did, as all others.
+            # One that cannot be recorded may draw random numbers: from the active one's random state, like all others.
             plain = [candidate.candidate for candidate in members]
             return gated_output(alpha, plain, members.index(self), *inputs, **named)
         call = _GatedCall(recording, self._place, [one.index for one in members], gates)
         return _ReplayGated.apply(alpha.softmax(dim=0), call, self._place.anchor, inputs[0])
 
     def gate(self, x: Tensor, active: Recording) -> Work | None:
-        """What evaluates this candidate beside the active one, and writes its gate's gradient; None if nothing can."""
+        """The work that evaluates this candidate besides the active one and writes its gate's gradient, or None."""
         place, recorder = self._place, self._place.recorder
         gate = place.static.gates[self.index]
         if isinstance(self.candidate, Zero):
@@ -182,7 +182,7 @@ class ReplayedCandidate(SelfGated):
         call = self._call(x)
         if call is None:
             return None
-        key = (active.grad_output.data_ptr(), *call)  # outputs of one shape may differ in their order in memory
+        key = (active.grad_output.data_ptr(), *call)  # outputs of one shape may differ in memory layout
         if key not in self._gates and len(self._gates) < _MOST_RECORDINGS:
             work = evaluation(self.candidate, active, gate)
             self._gates[key] = self._recorded(
@@ -196,7 +196,7 @@ class ReplayedCandidate(SelfGated):
             return None
         (x,) = inputs
         call = self._call(x) if isinstance(x, Tensor) else None
-        if call is None or not (self._inside and self._inside.parameters):  # without weights, as quickly run
+        if call is None or not (self._inside and self._inside.parameters):  # without weights, running is as fast
             return None
         key = (gated, *call)
         if key not in self._recordings and len(self._recordings) < _MOST_RECORDINGS:
@@ -213,7 +213,7 @@ class ReplayedCandidate(SelfGated):
         return self._recordings.get(key)
 
     def _call(self, x: Tensor) -> tuple[Any, ...] | None:
-        """All that a recording depends on: another call is recorded anew. None where there is to be no recording."""
+        """The key of a recording: all that it depends on; None if there must be no recording."""
         if self._inside is None:
             self._inside = Inside.of(self.candidate)
         if self._inside.has_hooks or self.candidate in self._place.recorder.eager:
@@ -277,14 +277,14 @@ class _ReplayGated(torch.autograd.Function):
         gates = call.place.static.gates
         in_order = list(call.members) == list(range(len(gates)))
         found = gates.clone() if in_order else torch.stack([gates[one] for one in call.members])
-        # What has no probability has no say, whatever it gave.
+        # A candidate of probability 0 does not count, whatever it gave.
         grad_probs = found.where(ctx.probs != 0, 0.0).to(ctx.probs.dtype)
         return grad_probs, None, None, call.recording.input.clone() if ctx.needs_input_grad[3] else None
 
 
 def _saves_elsewhere() -> bool:
-    """Whether what backward needs is kept by somebody else, such as checkpointing, who is to see it."""
-    # PyTorch has no question for this, and a refusal to turn off hooks that are there.
+    """Whether something else, such as checkpointing, saves what backward needs, and must see it."""
+    # PyTorch has no query for this, but refuses to disable hooks that exist.
     try:
         with torch.autograd.graph.disable_saved_tensors_hooks("there are hooks"):
             return False

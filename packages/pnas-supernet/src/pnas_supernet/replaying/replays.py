@@ -14,23 +14,23 @@ from pnas_supernet.replaying.tapes import GraphTape, Rehearsal, Tape
 
 
 class RecordedCandidates:
-    """Runs the candidates of a network from CUDA graphs: small nets on a GPU wait for Python and launches otherwise.
+    """Runs the candidates of a network from CUDA graphs; otherwise small nets on a GPU wait for Python and launches.
 
         with RecordedCandidates(network):
             weight_step(network, ...)
 
-    Every candidate is recorded when it is first run, forward and backward pass apart, and done again from then on.
-    Results are those of running it, within rounding. The recordings of one place share their memory, since one of its
-    candidates is run at a time; gradients of weights stay where they are, until the next backward pass of their
-    candidate. What cannot be recorded is run: see `eager`. After an error in the block all recordings are forgotten,
-    with their memory. Modules, parameters and hooks are those that the candidates have when the block is entered,
-    and what a candidate keeps in Python, such as a counter, is as it was when it was recorded. Gradients come by
-    `backward` alone, not by `torch.autograd.grad`, and reach no hook of autograd's nodes, such as
-    DistributedDataParallel's.
+    Every candidate is recorded when it is first run, forward and backward pass separately, and replayed from then on.
+    Results are those of running it, up to rounding. The recordings of one place share memory, since only one of its
+    candidates runs at a time; gradients of weights stay valid until the next backward pass of their candidate. What
+    cannot be recorded is run: see `eager`. After an error in the block all recordings are dropped, with their memory.
+
+    Modules, parameters and hooks are those that the candidates have when the block is entered. What a candidate keeps
+    in Python, such as a counter, stays as it was when recorded. Gradients are available only by `backward`, not by
+    `torch.autograd.grad`, and do not reach hooks of autograd nodes, such as DistributedDataParallel's.
 
     Args:
         network: any module that holds `MixedOp`s.
-        tape: records; CUDA graphs on the GPU that the network is on, or, on a CPU, what does the same without them.
+        tape: records; by default CUDA graphs on the network's GPU or, on a CPU, an equivalent without graphs.
     """
 
     def __init__(self, network: nn.Module, *, tape: Tape | None = None) -> None:
@@ -66,7 +66,7 @@ class RecordedCandidates:
     ) -> None:
         for op in self._stand_ins:
             op._stand_ins = None
-        if error is not None:  # such as that memory does not suffice, which whoever tries less of it needs
+        if error is not None:  # such as too little memory, which a smaller attempt then needs
             self._recorder = None
             self._stand_ins = {}
 

@@ -1,4 +1,4 @@
-"""How work is recorded, to be done again without Python."""
+"""How work is recorded, to be replayed without Python."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -8,14 +8,14 @@ import torch
 from attrs import frozen
 
 Work = Callable[[], object]
-"""Something that reads and writes tensors which stay where they are."""
+"""A function that reads and writes tensors at fixed addresses."""
 
-# The first run of a kernel may choose among several; what it chooses is what is recorded.
+# The first run of a kernel may choose among several; the choice is what is recorded.
 _REHEARSALS = 2
 
 BROKEN: list[torch.cuda.CUDAGraph] = []
-"""Graphs whose capture broke, for good: PyTorch goes on asking them which memory is their own, and another graph that
-came to stand at the place of one would answer for it, and get memory that is in use."""
+"""Graphs whose capture failed, kept for good: PyTorch goes on asking them which memory is theirs. A new graph at the
+same address would answer instead, and get memory that is in use."""
 
 
 class NotRecordableError(RuntimeError):
@@ -24,11 +24,11 @@ class NotRecordableError(RuntimeError):
 
 @contextmanager
 def told_as_not_recordable(*kinds: type[Exception]) -> Iterator[None]:
-    """Errors of these kinds become a NotRecordableError: the work is run then, and tells them, or does not.
+    """Errors of these kinds become a NotRecordableError: the work is then run, and raises them itself if they remain.
 
     Raises:
-        NotRecordableError: where the `with` block raises one of them.
-        torch.OutOfMemoryError: as the block does. To run the work would take as much.
+        NotRecordableError: if the `with` block raises one of them.
+        torch.OutOfMemoryError: if the block does, since running the work would need as much memory.
     """
     try:
         yield
@@ -42,17 +42,17 @@ class Tape(Protocol):
     """Records work."""
 
     def pool(self) -> Any:
-        """A new memory, for what recordings allocate that are never in use at the same time."""
+        """A new memory pool, for recordings that are never in use at the same time."""
 
     def rehearse(self, work: Work) -> None:
-        """Does the work, where `record` will, as often as it takes until it does the same every time.
+        """Does the work, as `record` will, as often as needed until it does the same every time.
 
         Raises:
-            RuntimeError: for work that cannot be recorded, where that shows already.
+            RuntimeError: for work that cannot be recorded, if that shows already.
         """
 
     def record(self, work: Work, pool: Any) -> Work:
-        """What does the work again.
+        """A function that replays the work.
 
         Raises:
             NotRecordableError: for work that cannot be recorded.
@@ -79,7 +79,7 @@ class GraphTape:
         """Does the work on the stream of all recordings, after and before everything else.
 
         Raises:
-            RuntimeError: for work that waits for the GPU: to record it would break what is recorded.
+            RuntimeError: for work that waits for the GPU, which would break a recording.
         """
         current = torch.cuda.current_stream(self._device)
         self._stream.wait_stream(current)
@@ -100,7 +100,7 @@ class GraphTape:
         graph = torch.cuda.CUDAGraph()
         torch.cuda.synchronize(self._device)
         with torch.cuda.stream(self._stream), told_as_not_recordable(RuntimeError):
-            # Other threads, such as those that load images, may allocate meanwhile.
+            # Other threads, such as those that load images, may allocate at the same time.
             graph.capture_begin(pool=handle, capture_error_mode="thread_local")
             with _ending(graph):
                 work()
@@ -109,17 +109,17 @@ class GraphTape:
 
 @frozen(eq=False)
 class _GraphPool:
-    """Memory of graphs, which lives as long as this does: PyTorch ends a pool with its last graph, for good."""
+    """Keeps a memory pool of graphs alive: PyTorch drops a pool with its last graph, for good."""
 
     handle: Any
     keeper: torch.cuda.CUDAGraph
 
 
 class Rehearsal:
-    """Does the work again as it is: what a CPU has instead of graphs, and equal to them in all but launches."""
+    """Simply repeats the work: the equivalent of graphs on a CPU."""
 
     def pool(self) -> None:
-        """Nothing: what is done again allocates again."""
+        """Nothing: repeated work allocates again."""
 
     def rehearse(self, work: Work) -> None:
         """Does the work."""
@@ -132,7 +132,7 @@ class Rehearsal:
 
 @contextmanager
 def _ending(graph: torch.cuda.CUDAGraph) -> Iterator[None]:
-    """Ends a capture with the `with` block, of which an error is told rather than what that makes of the capture."""
+    """Ends a capture with the `with` block; raises an error of the block rather than the failure of the capture."""
     try:
         yield
     except BaseException:
@@ -152,7 +152,7 @@ def _end(graph: torch.cuda.CUDAGraph) -> None:
 
 @contextmanager
 def _waits_refused() -> Iterator[None]:
-    """Inside the `with` block what waits for a GPU raises PyTorch's RuntimeError instead."""
+    """In the `with` block, waiting for a GPU raises PyTorch's RuntimeError."""
     before = torch.cuda.get_sync_debug_mode()
     torch.cuda.set_sync_debug_mode("error")
     try:

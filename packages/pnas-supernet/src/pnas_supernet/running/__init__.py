@@ -1,4 +1,4 @@
-"""A search from beginning to end: epochs, checkpoints, going on where it was left.
+"""A search from beginning to end: epochs, checkpoints, resuming.
 
 Imports `gates`, `searching` and `spaces`.
 """

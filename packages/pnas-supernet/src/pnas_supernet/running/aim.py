@@ -1,4 +1,4 @@
-"""One of several aims of a search: what its alpha is learnt for, and how far it is."""
+"""One of several aims of a search: its own alpha, and its progress."""
 
 from typing import Any
 
@@ -23,9 +23,9 @@ class Aim:
     Attributes:
         alphas: architecture parameters, one for each choice of the network.
         arch_step: how they learn.
-        optimizer: of them.
+        optimizer: of the alphas.
         execution: of their architecture steps.
-        progress: records of the epochs, and the mean over architecture steps; weight steps are everybody's.
+        progress: records of the epochs, and the mean over architecture steps; weight steps are shared by all aims.
     """
 
     alphas: tuple[nn.Parameter, ...]
@@ -35,7 +35,7 @@ class Aim:
     progress: Progress = field(factory=Progress)
 
     def state_dict(self) -> dict[str, Any]:
-        """The state that is this aim's own, as tensors and plain values."""
+        """The state of this aim only, as tensors and plain values."""
         scaler = self.execution.scaler
         return {
             "alphas": [alpha.detach() for alpha in self.alphas],
@@ -47,7 +47,7 @@ class Aim:
         }
 
     def refuse_other(self, config: SearchConfig, state: dict[str, Any]) -> None:
-        """Looks through what `load_state_dict` is to take.
+        """Checks a state before `load_state_dict` takes it.
 
         Raises:
             ValueError: for the state of something else, and for numbers that are not finite.
@@ -67,7 +67,7 @@ class Aim:
         from_dict(state["mean"], EpochMean)
 
     def load_state_dict(self, config: SearchConfig, state: dict[str, Any]) -> None:
-        """Goes on from what `state_dict` returned, which `refuse_other` has looked through."""
+        """Restores what `state_dict` returned, which `refuse_other` must have checked."""
         with torch.no_grad():
             for alpha, value in zip(self.alphas, state["alphas"], strict=True):
                 alpha.copy_(value)

@@ -1,4 +1,4 @@
-"""Checkpoints that survive a kill at any moment and say so when they are damaged; they hold no code."""
+"""Checkpoints that survive a kill at any time and detect damage; they hold no code."""
 
 import hashlib
 import io
@@ -19,22 +19,22 @@ _MAGIC = b"PNAS checkpoint\n"
 _PAYLOAD = len(_MAGIC) + hashlib.sha256().digest_size
 _VERSION = 2
 _VERSION_WITH_COMMON = 3
-"""Of a file that holds a part of a state, and the hash of what is in another file beside it."""
+"""The version of a file with a part of a state, and the hash of the common part in another file beside it."""
 
 
 class CheckpointError(PnasError, ValueError):
-    """A checkpoint that cannot be gone on from; the message names the file, the reason and the way out."""
+    """A checkpoint that cannot be resumed from; the message names the file, the reason and the way out."""
 
 
 def save_checkpoint(state: dict[str, Any], path: FilePath, *, kind: str) -> None:
-    """Writes tensors and plain values with a checksum, and keeps the file's earlier content beside it.
+    """Writes tensors and plain values with a checksum, and keeps the previous file beside the new one.
 
-    The new file is complete and synced before it takes the name `path`; the file before it is then `previous(path)`.
+    The new file is complete and synced before it takes the name `path`; the previous one is then `previous(path)`.
 
     Args:
         state: nested dicts, lists and tuples of tensors, numbers, strings and None.
         path: the file.
-        kind: what the state is of, such as "search".
+        kind: the kind of state, such as "search".
     """
     _save({"version": _VERSION, "kind": kind, "state": state}, Path(path))
 
@@ -42,16 +42,16 @@ def save_checkpoint(state: dict[str, Any], path: FilePath, *, kind: str) -> None
 def save_checkpoints(
     states: Sequence[dict[str, Any]], paths: Sequence[FilePath], *, common: dict[str, Any], kind: str
 ) -> None:
-    """`save_checkpoint` for several states, of which what they have in common is on the disk once.
+    """`save_checkpoint` for several states that store their common part on the disk only once.
 
-    It is in one file that has a name in the folder of each of them: copying, moving or deleting one folder leaves the
-    others whole. Where a file system knows one name for a file only, there are copies.
+    The common part is one file with a hard link in the folder of each state: copying, moving or deleting one folder
+    leaves the others complete. On file systems without hard links, it is copied.
 
     Args:
-        states: what each has of its own.
-        paths: their files, in folders of their own.
-        common: what all have besides, in nested dicts as theirs.
-        kind: what they are of.
+        states: each state's own part.
+        paths: their files, each in a folder of its own.
+        common: the common part, in nested dicts like theirs.
+        kind: the kind of state.
     """
     files = [*map(Path, paths)]
     if not files:
@@ -67,11 +67,11 @@ def save_checkpoints(
 
 
 def load_checkpoint(path: FilePath, *, kind: str) -> dict[str, Any]:
-    """What `save_checkpoint` wrote last, or, with a warning, what it wrote before where that file is damaged.
+    """The last state that `save_checkpoint` wrote or, with a warning, the one before if that file is damaged.
 
     Raises:
-        FileNotFoundError: where there is neither file.
-        CheckpointError: for a file of another kind or version, or with code in it, and where both are damaged.
+        FileNotFoundError: if neither file exists.
+        CheckpointError: for a file of another kind or version, or with code in it, and if both are damaged.
     """
     path = Path(path)
     damages, files, shared = [], [], ""
@@ -98,7 +98,7 @@ def load_checkpoint(path: FilePath, *, kind: str) -> dict[str, Any]:
 
 @contextmanager
 def taking_state(path: FilePath, *, kind: str) -> Iterator[None]:
-    """Around loading a state that `load_checkpoint` returned: whatever is raised becomes one line.
+    """Wraps the loading of a state that `load_checkpoint` returned: any error becomes one line.
 
     Raises:
         CheckpointError: naming the file, for a state of something else.
@@ -118,33 +118,33 @@ def has_checkpoint(path: FilePath) -> bool:
 
 
 def delete_checkpoint(path: FilePath) -> None:
-    """Removes its files."""
+    """Removes a checkpoint's files."""
     for file in (Path(path), previous(path), common_part(path)):
         file.unlink(missing_ok=True)
 
 
 def previous(path: FilePath) -> Path:
-    """Where the checkpoint before the last one is: `search.pt` gives `search.previous.pt`."""
+    """The path of the previous checkpoint: `search.pt` gives `search.previous.pt`."""
     path = Path(path)
     return path.with_suffix(f".previous{path.suffix}")
 
 
 def common_part(path: FilePath) -> Path:
-    """Where the part of a checkpoint is that others have, too: `search.pt` gives `search.common.pt`."""
+    """The path of the common part of checkpoints: `search.pt` gives `search.common.pt`."""
     path = Path(path)
     return path.with_suffix(f".common{path.suffix}")
 
 
 class _DamagedError(Exception):
-    """Names a file that is not what was written, and says in what way."""
+    """Names a damaged file, and the damage."""
 
 
 class _LackingError(_DamagedError):
-    """Names a file that is intact, and the one beside it that is not, which those of other nets share."""
+    """Names an intact file, and the common part beside it that is not, which other nets share."""
 
 
 def _save(content: dict[str, Any], path: Path) -> bytes:
-    """Writes a file and keeps the one before it; returns its checksum."""
+    """Writes a file and keeps the previous one; returns its checksum."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
     payload = buffer.getvalue()
@@ -161,12 +161,12 @@ def _save(content: dict[str, Any], path: Path) -> bytes:
 def _name_or_copy(file: Path, other: Path) -> None:
     try:
         os.link(file, other)
-    except OSError:  # a file system that knows one name only for a file
+    except OSError:  # a file system without hard links
         shutil.copyfile(file, other)
 
 
 def _load(path: Path, kind: str, common: Path) -> dict[str, Any]:
-    """The state in a file, joined with its common part where it has one."""
+    """The state in a file, joined with its common part if it has one."""
     raw = path.read_bytes()
     if (damage := _damage(raw)) is not None:
         raise _DamagedError(f"{path} {damage}")
@@ -181,7 +181,7 @@ def _load(path: Path, kind: str, common: Path) -> dict[str, Any]:
 
 
 def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Both, where what they have under the same name is joined in the same way."""
+    """Both dicts merged, recursively where they have the same key."""
     both = {name: _joined(one[name], other[name]) for name in one.keys() & other.keys()}
     return {**one, **other, **both}
 
@@ -199,7 +199,7 @@ def _damage(raw: bytes) -> str | None:
 
 
 def _content(raw: bytes, path: Path, kind: str) -> dict[str, Any]:
-    """What is in an undamaged file: version, kind, state, and what else belongs to its version."""
+    """The content of an undamaged file: version, kind, state, and what else its version has."""
     foreign = CheckpointError(f"{path} holds no state of a {kind}", "name another file, or delete it to begin again")
     try:
         content = torch.load(io.BytesIO(raw[_PAYLOAD:]), weights_only=True, map_location="cpu")

@@ -1,4 +1,4 @@
-"""The search as a whole: warm-up of the weights, then weights and architecture in turn."""
+"""The whole search: warm-up of the weights, then alternating steps of weights and architecture."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -41,21 +41,21 @@ _TRAINING, _VALIDATION = "training batches", "validation batches"
 
 
 class ProxylessNAS:
-    """A search that can be left and taken up between any two steps.
+    """A search that can be interrupted and resumed between any two steps.
 
     Args:
         network: any module that holds `MixedOp`s.
         config: hyper-parameters.
         loss: of the network's outputs and the targets, a mean over the batch; if None, cross entropy with the label
             smoothing of `config`.
-        score: how good outputs are, a mean over the batch, for the records; if None, the accuracy of classes, of
-            images or of pixels.
-        arch_step: how alpha learns; by the gradient of the gates that `config` names, and of the loss alone, if None.
-        generator: source of the sampled paths and of dropout, on the CPU, in the same state in every process.
+        score: of outputs and targets, a mean over the batch, for the records; if None, the accuracy over images or
+            pixels.
+        arch_step: how alpha learns; if None, by the gradient of the gates that `config` names, from the loss alone.
+        generator: for the sampled paths and dropout, on the CPU, in the same state in every process.
         group: processes that search as one, each on its own part of every batch.
-        read_every: weight steps after which the CPU reads losses and scores, and whether all was finite; in between it
-            does not wait for the device. As `Readings.on` has it if None.
-        recorded: whether candidates are run from recordings, see `RecordedCandidates`; on a GPU alone if None, and not
+        read_every: weight steps between two readings of losses, scores and whether all was finite; in between, the CPU
+            does not wait for the device. If None, as in `Readings.on`.
+        recorded: whether candidates are run from recordings, see `RecordedCandidates`; if None, on a GPU only, and not
             with the gate "darts".
 
     Attributes:
@@ -96,7 +96,7 @@ class ProxylessNAS:
         self.alpha_optimizer = make_alpha_optimizer(network, config)
         self._device = alpha_parameters(network)[0].device
         self._readings = Readings.on(self._device) if read_every is None else Readings(read_every)
-        # A recording is of one candidate: of a mixture it would keep the memory of all for good.
+        # A recording is of one candidate; for a mixture, the memory of all would be kept for good.
         recorded = self._device.type == "cuda" and config.gate != "darts" if recorded is None else recorded
         self._recorded = RecordedCandidates(network) if recorded else nullcontext()
         self._weight_execution = self._make_execution()
@@ -122,7 +122,7 @@ class ProxylessNAS:
 
     @property
     def step(self) -> int:
-        """Weight steps of the epoch that is under way."""
+        """Weight steps so far in the present epoch."""
         return self._progress.step
 
     @property
@@ -133,25 +133,25 @@ class ProxylessNAS:
     def run_epoch(
         self, train: Batches, validation: Batches, *, on_step: Callable[[], None] | None = None
     ) -> EpochRecord:
-        """The next epoch, or what is left of one that was interrupted.
+        """Runs the next epoch, or the rest of an interrupted one, and returns its record.
 
-        Each batch of `train` gives one weight step, and after the warm-up one architecture step follows every few. The
-        network is put into training mode, except for what of it was in evaluation mode on its own, such as BatchNorm
-        that keeps the statistics it was pretrained with.
+        Each batch of `train` gives one weight step; after the warm-up, an architecture step follows every few of them.
+        The network is put into training mode, except for parts that were put into evaluation mode on purpose, such as
+        BatchNorm that keeps its pretrained statistics.
 
         Args:
-            train: the batches of this epoch, inputs and targets. Inputs in a tuple are several arguments of the
-                network, in a dict keyword arguments, anything else is the only one.
-            validation: batches for the architecture, gone through again when they are used up.
+            train: the batches of this epoch, inputs and targets. Inputs in a tuple are positional arguments of the
+                network, those in a dict keyword arguments; anything else is the only argument.
+            validation: batches for the architecture; iterated again when they are used up.
             on_step: called after every weight step and the architecture step that belongs to it; the place to save the
                 search.
 
         Raises:
-            DivergenceError: where a loss, a gradient or a statistic is not finite, naming the step, its paths and the
-                last checkpoint. That may be some steps later (see `read_every`), of which none has changed anything or
-                counts in `step`.
-            DesynchronizedError, LostProcessError: where the processes do not hold together.
-            BatchesError: where there is no batch, and for batches that are used up after one pass.
+            DivergenceError: if a loss, a gradient or a statistic is not finite, naming the step, its paths and the last
+                checkpoint. It may be raised some steps later (see `read_every`), which have changed nothing and do not
+                count in `step`.
+            DesynchronizedError, LostProcessError: if processes differ, or one is lost.
+            BatchesError: for no batch, and for batches that are used up after one pass.
         """
         check_batches(train, _TRAINING)
         check_batches(validation, _VALIDATION)
@@ -182,13 +182,13 @@ class ProxylessNAS:
         return progress.finish_epoch(config, self.network, self.arch_step)
 
     def save(self, path: FilePath) -> None:
-        """Writes all that changes in a search, with a checksum, and keeps the checkpoint before it.
+        """Writes the state of the search, with a checksum, and keeps the previous checkpoint.
 
-        With several processes, which all hold the same, one of them writes.
+        With several processes, which all have the same state, one of them writes.
 
         Raises:
-            DivergenceError: where a weight, a statistic or a step before is not finite; the checkpoint before is still
-                there.
+            DivergenceError: if a weight, a statistic or an earlier step is not finite; the previous checkpoint is
+                kept.
         """
         self._read()
         where = f", epoch {len(self.history)}, after weight step {self.step - 1}"
@@ -199,15 +199,15 @@ class ProxylessNAS:
         self._checkpoint = Path(path)
 
     def resume(self, path: FilePath) -> bool:
-        """Goes on from a checkpoint, bit for bit, if there is one.
+        """Resumes from a checkpoint, bit for bit, if there is one.
 
-        A damaged checkpoint gives a warning, and the one before it is taken. The number of processes may differ.
+        For a damaged checkpoint it warns, and takes the previous one. The number of processes may differ.
 
         Returns:
             Whether there was a checkpoint.
 
         Raises:
-            CheckpointError: for one of another search, and where nothing undamaged is left.
+            CheckpointError: for that of another search, and if all are damaged.
         """
         path = Path(path)
         if not has_checkpoint(path):
@@ -219,16 +219,16 @@ class ProxylessNAS:
         return True
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes in a search, as tensors and plain values: enough to go on bit for bit.
+        """The state of the search, as tensors and plain values: enough to resume bit for bit.
 
         Raises:
-            DivergenceError: where a step before was not finite.
+            DivergenceError: if an earlier step was not finite.
         """
         self._read()
         return self._state.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from what `state_dict` returned.
+        """Resumes from what `state_dict` returned.
 
         Raises:
             ValueError: for the state of another configuration, space or network; nothing has changed.
@@ -318,7 +318,7 @@ class ProxylessNAS:
         if self.group is not None:
             score = score.to(result.loss.device)
             average([score], self.group)
-            count *= self.group.size()  # as many in every process
+            count *= self.group.size()  # the same number in every process
         self._readings.then([result.loss, score], lambda loss, score: mean.add(loss, score, count))
 
     def _read(self) -> None:
@@ -336,7 +336,7 @@ class ProxylessNAS:
         )
 
     def _dropout_seed(self) -> int:
-        """A seed from one draw of `generator`; another one in each process."""
+        """A seed from one draw of `generator`, different in each process."""
         seed = int(torch.randint(2**62, (), generator=self.generator))
         return seed if self.group is None else seed + self.group.rank()
 

@@ -1,4 +1,4 @@
-"""A search for several aims at once: one set of weights, and an alpha for each aim."""
+"""A search for several aims at once: shared weights, and an alpha for each aim."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,14 +24,14 @@ from pnas_supernet.searching.search_config import SearchConfig
 
 
 class ProxylessSweep(ProxylessNAS):
-    """A search for several aims, such as budgets and devices, whose weights all of them share.
+    """A search for several aims, such as budgets and devices, that share the weights.
 
-    The warm-up is everybody's. After it each weight step draws its paths from the alpha of the next aim, and after
-    every `arch_interval` weight steps each aim takes an architecture step, all on the same batch. Alpha, the state of
-    its optimizer and what an `ArchStep` keeps are each aim's own. With one aim this is a `ProxylessNAS`, bit for bit.
+    The warm-up is shared too. After it, each weight step draws its paths from the alpha of the next aim in turn, and
+    after every `arch_interval` weight steps each aim takes an architecture step, all on the same batch. Each aim has
+    its own alpha, optimizer state and `ArchStep` state. With one aim this is a `ProxylessNAS`, bit for bit.
 
     Args:
-        network: any module that holds `MixedOp`s; its own alphas are those of the first aim, and the others begin as
+        network: any module that holds `MixedOp`s; its own alphas are those of the first aim, and the others start as
             copies of them.
         config: hyper-parameters.
         arch_steps: how the alpha of each aim learns.
@@ -94,12 +94,12 @@ class ProxylessSweep(ProxylessNAS):
 
     @property
     def histories(self) -> tuple[list[EpochRecord], ...]:
-        """The records of each aim; they differ in what alpha has a part in. `history` is that of the first."""
+        """The records of each aim; they differ in what depends on alpha. `history` is that of the first."""
         return tuple(aim.progress.history for aim in self._aims)
 
     @contextmanager
     def aimed(self, index: int) -> Iterator[None]:
-        """Inside the `with` block the network has the alpha of one aim, such as to `derive` its net."""
+        """In the `with` block the network has the alpha of one aim, for example to `derive` its net."""
         with active_alphas(self.network, self._aims[index].alphas):
             yield
 
@@ -116,10 +116,10 @@ class ProxylessSweep(ProxylessNAS):
         return record
 
     def search_state(self, index: int) -> dict[str, Any]:
-        """The state that a `ProxylessNAS` of one aim would have now: from it that goes on, or derives the aim's net.
+        """The state that a `ProxylessNAS` for one aim would have now, to resume it or to derive the aim's net.
 
         Raises:
-            DivergenceError: where a step before was not finite.
+            DivergenceError: if an earlier step was not finite.
         """
         self._read()
         aim, now = self._aims[index], self._progress
@@ -135,16 +135,16 @@ class ProxylessSweep(ProxylessNAS):
             ).state_dict()
 
     def save_searches(self, paths: Mapping[int, FilePath]) -> None:
-        """Writes the `search_state` of each aim as a checkpoint of its own, with the weights of all on the disk once.
+        """Writes the `search_state` of each aim as a separate checkpoint, with the shared weights on the disk once.
 
-        Each folder is whole by itself: `load_checkpoint` and `ProxylessNAS.resume` read it wherever it is copied to,
-        and whatever becomes of the others.
+        Each folder is self-contained: `load_checkpoint` and `ProxylessNAS.resume` read it wherever it is copied to, and
+        whatever happens to the others.
 
         Args:
-            paths: by the numbers of the aims, in folders of their own.
+            paths: by the indices of the aims, each in a folder of its own.
 
         Raises:
-            DivergenceError: where a step before was not finite.
+            DivergenceError: if an earlier step was not finite.
         """
         alphas = set(alpha_parameters(self.network))
         named = self.network.named_parameters(remove_duplicate=False)
@@ -162,12 +162,12 @@ class ProxylessSweep(ProxylessNAS):
         save_checkpoints(of_each, [*paths.values()], common=common, kind=ProxylessNAS.kind)
 
     def state_dict(self) -> dict[str, Any]:
-        """As `ProxylessNAS.state_dict`, of all aims."""
+        """As `ProxylessNAS.state_dict`, for all aims."""
         others = [aim.state_dict() for aim in self._aims[1:]]
         return super().state_dict() | {"others": others, "turn": self._turn}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """As `ProxylessNAS.load_state_dict`, of all aims."""
+        """As `ProxylessNAS.load_state_dict`, for all aims."""
         others, turn = state["others"], state["turn"]
         if len(others) != len(self._aims) - 1:
             raise ValueError(f"the number of aims is {len(self._aims)}, was {len(others) + 1}")
@@ -187,7 +187,7 @@ class ProxylessSweep(ProxylessNAS):
         return Aim(alphas=alphas, arch_step=arch_step, optimizer=optimizer, execution=self._make_execution())
 
     def _weight_step(self, inputs: Any, targets: Any, *, progress: float) -> None:
-        if self.config.is_warm_up(len(self.history)):  # on paths that no alpha has a say in
+        if self.config.is_warm_up(len(self.history)):  # on paths that do not depend on alpha
             super()._weight_step(inputs, targets, progress=progress)
             return
         with self.aimed(self._turn):

@@ -1,4 +1,4 @@
-"""What a state is looked through for before it is taken: a search or a training would fail with it much later."""
+"""Checks of a state before it is loaded, since a search or a training would otherwise fail much later."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from torch.optim import Optimizer
 
 
 def refuse_not_finite_state(state: Any, name: str = "") -> None:
-    """Looks through all tensors and numbers that a state holds.
+    """Checks that all tensors and numbers of a state are finite.
 
     Args:
         state: nested dicts, lists and tuples of them.
-        name: of the state, to begin the name of what is wrong.
+        name: of the state, with which the name in the error begins.
 
     Raises:
         ValueError: naming the first that is not finite.
@@ -27,10 +27,10 @@ def refuse_not_finite_state(state: Any, name: str = "") -> None:
 
 
 def refuse_other_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
-    """Compares the options of an optimizer, and what it has kept of each parameter, with the optimizer as it is.
+    """Compares a state's options and what it keeps for each parameter with the present optimizer.
 
     Raises:
-        ValueError: for groups of other sizes, options of another type, and a tensor that has not its parameter's shape.
+        ValueError: for groups of other sizes, options of another type, and a tensor that lacks its parameter's shape.
     """
     groups, groups_before = optimizer.state_dict()["param_groups"], state["param_groups"]
     sizes, sizes_before = ([len(group["params"]) for group in one] for one in (groups, groups_before))
@@ -45,10 +45,10 @@ def refuse_other_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
 
 
 def refuse_unlike_state(now: Any, before: Any, name: str) -> None:
-    """Compares the types of two states, where both say something.
+    """Compares the types of two states, where both have a value.
 
     Raises:
-        ValueError: naming the first that differs. What one list has more than the other it may have gathered.
+        ValueError: naming the first that differs. Extra entries of a list are allowed, since it may have grown.
     """
     if isinstance(now, dict) and isinstance(before, dict):
         for key in now.keys() & before.keys():

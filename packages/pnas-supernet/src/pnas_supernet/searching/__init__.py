@@ -1,4 +1,4 @@
 """How weights and architecture learn: single steps, their precision and processes, optimizers, hyper-parameters.
 
-Each step is a function of what it is given. Imports `gates`.
+Each step is a function of its arguments. Imports `gates`.
 """

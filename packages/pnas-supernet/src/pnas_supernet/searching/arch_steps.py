@@ -1,4 +1,4 @@
-"""How alpha learns: what a search does on a validation batch, as exchangeable objects."""
+"""How alpha learns: the steps of a search on a validation batch, as interchangeable objects."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -21,7 +21,7 @@ from pnas_supernet.searching.steps import Objective, arch_step, take_alpha_step
 
 
 class ArchStep(Protocol):
-    """One step of alpha on a batch of the validation split; no weight and no buffer changes."""
+    """One step of alpha on a batch of the validation split; it changes no weights and no buffers."""
 
     def __call__(
         self,
@@ -54,7 +54,7 @@ class AdaptiveObjective(Protocol):
     def __call__(self, loss: Tensor, probs: Sequence[Tensor]) -> Tensor: ...
 
     def adapt(self, probs: Sequence[Tensor]) -> None:
-        """Changes, once after every architecture step, by the probabilities that it led to."""
+        """Adapts to the new probabilities; called once after every architecture step."""
 
     def state_dict(self) -> dict[str, Any]:
         """What has changed, as plain values."""
@@ -65,11 +65,11 @@ class AdaptiveObjective(Protocol):
 
 @runtime_checkable
 class HasMultipliers(Protocol):
-    """An objective, or a step by it, that holds costs within limits by multipliers that adapt: for the records."""
+    """An objective, or an `ArchStep`, that keeps costs within limits by adaptive multipliers, for the records."""
 
     @property
     def multipliers(self) -> Mapping[str, float]:
-        """What each limit costs now, in units of the loss, by the name of what it limits."""
+        """The present multipliers, in units of the loss, by the names of the limited costs."""
 
 
 class GateStep:
@@ -77,7 +77,7 @@ class GateStep:
 
     Args:
         sampler: `sample_exact_gate` or `sample_two_path_gate`.
-        objective: what is minimized; the task's loss if None. An `AdaptiveObjective` adapts after every step.
+        objective: to be minimized; the task's loss if None. An `AdaptiveObjective` adapts after every step.
     """
 
     def __init__(self, sampler: Sampler, objective: Objective | None = None) -> None:
@@ -111,7 +111,7 @@ class GateStep:
 
     @property
     def multipliers(self) -> Mapping[str, float]:
-        """The multipliers of the objective; none where it has none."""
+        """The multipliers of the objective, if it has any."""
         return self.objective.multipliers if isinstance(self.objective, HasMultipliers) else {}
 
     def state_dict(self) -> dict[str, Any]:
@@ -126,7 +126,7 @@ class RewardBaseline(Protocol):
     """What rewards are compared with."""
 
     def step(self, rewards: Tensor) -> Tensor:
-        """The baselines of the rewards of a step, both (M,), of which none depends on the reward that it belongs to."""
+        """The baselines of the rewards of a step, both (M,); no baseline depends on its own reward."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -134,7 +134,7 @@ class RewardBaseline(Protocol):
 
 
 Reward = Callable[[float, Sequence[int]], float]
-"""From the score of a sampled net on a batch and its choice at every `MixedOp` to what is to be maximized."""
+"""From the score of a sampled net on a batch and its choice at every `MixedOp` to the reward, which is maximized."""
 
 Estimator = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From log-probabilities, rewards and baselines of M paths, each (M,), to a scalar whose gradient is a step's."""
@@ -142,14 +142,14 @@ Estimator = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 @define(kw_only=True, eq=False)
 class ReinforceStep:
-    """Learns by the rewards of sampled nets alone (eq. 8), which need not be differentiable.
+    """Learns only by the rewards of sampled nets (eq. 8), which need not be differentiable.
 
     Attributes:
-        reward: of a net; called once for every sampled path, so let it remember what is slow to measure.
+        reward: of a net; called once for every sampled path, so it should cache what is slow to measure.
         estimator: of the gradient, such as `pnas_latency.reinforce_loss`.
         baseline: such as `pnas_latency.MovingBaseline`.
-        score: of outputs and targets, which `reward` is given the mean of.
-        samples: paths M of one step, all judged on the same batch.
+        score: of outputs and targets; `reward` gets its mean.
+        samples: number of paths M in a step, all judged on the same batch.
     """
 
     reward: Reward

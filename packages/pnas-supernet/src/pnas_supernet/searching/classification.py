@@ -17,7 +17,7 @@ class CrossEntropy:
         """A scalar.
 
         Raises:
-            ValueError: for what is no tensor.
+            ValueError: for anything but tensors.
         """
         if not isinstance(outputs, Tensor) or not isinstance(labels, Tensor):
             raise ValueError(
@@ -35,7 +35,7 @@ def accuracy(outputs: Any, labels: Any) -> Tensor:
         labels: whole numbers, (N,) or (N, ...).
 
     Raises:
-        ValueError: for what has no classes and labels.
+        ValueError: for outputs and labels that have no accuracy.
     """
     if (
         not isinstance(outputs, Tensor)

@@ -1,4 +1,4 @@
-"""How a step is computed: its precision, in how many parts, by how many processes."""
+"""How a step is computed: its precision, the number of parts and of processes."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -48,17 +48,17 @@ class StepResult:
 
 @frozen(kw_only=True, eq=False)
 class Execution:
-    """How gradients come about and reach an optimizer; nothing here changes them, but for rounding.
+    """How gradients are computed and reach an optimizer; their values are the same, up to rounding.
 
     Attributes:
-        autocast: type of the forward pass, such as `torch.bfloat16`; weights, gate products and loss stay float32. None
-            leaves all as it is.
-        scaler: of the loss, against the underflow of float16's gradients; one for each optimizer.
-        micro_batches: parts that a batch is cut into, whose gradients add up, for less memory. (BatchNorm takes its
+        autocast: dtype of the forward pass, such as `torch.bfloat16`; weights, gate products and loss stay float32.
+            None for no autocast.
+        scaler: of the loss, against underflow of float16 gradients; one for each optimizer.
+        micro_batches: parts that a batch is cut into, to save memory; their gradients add up. (BatchNorm takes its
             statistics from each part.)
         group: processes that each take their own batch, of equal size, and the mean of all gradients.
-        readings: when the CPU looks whether a step was finite. At once, unless `Readings(every=...)` is to raise later
-            what the step would have raised.
+        readings: when the CPU checks whether a step was finite: at once, unless `Readings(every=...)` raises the step's
+            errors later.
     """
 
     autocast: torch.dtype | None = None
@@ -68,7 +68,7 @@ class Execution:
     readings: Readings = field(factory=Readings)
 
     def gradients(self, network: nn.Module, inputs: Any, targets: Any, loss: Loss) -> StepResult:
-        """Adds the gradient of the loss to whatever of the network wants one.
+        """Adds the gradient of the loss to all parameters of the network that require one.
 
         Args:
             network: called as `network(*inputs)` for a tuple, `network(**inputs)` for a dict, else `network(inputs)`.
@@ -77,9 +77,8 @@ class Execution:
             loss: of the outputs and the targets.
 
         Raises:
-            DivergenceError: where the loss is not finite, in any of the processes.
-            ValueError: where the processes' batches differ in size, and for a loss that is no scalar or
-                has no graph.
+            DivergenceError: if the loss is not finite in any of the processes.
+            ValueError: if the processes' batches differ in size, and for a loss that is no scalar or has no graph.
         """
         count, device = sample_count(inputs), device_of(inputs)
         total = torch.zeros((), device=device)
@@ -118,7 +117,7 @@ class Execution:
         return zip(cut(inputs, self.micro_batches), cut(targets, self.micro_batches), strict=True)
 
     def scaled(self, value: Tensor) -> Tensor:
-        """A loss, or a gradient, as large as the scaler wants it."""
+        """A loss, or a gradient, multiplied by the scaler's scale."""
         return value if self.scaler is None else self.scaler.scale(value)
 
     def average_gradients(self, optimizer: Optimizer) -> None:
@@ -128,10 +127,10 @@ class Execution:
             average([parameter.grad for parameter in parameters if parameter.grad is not None], self.group)
 
     def step(self, optimizer: Optimizer) -> None:
-        """A step of the optimizer, which touches only the parameters that have a gradient; none where `readings` doubt.
+        """A step of the optimizer, for parameters that have a gradient; none if `readings` doubt that all was finite.
 
         Raises:
-            DivergenceError: with a scaler, which leaves out steps whose gradients overflow, where no scale helps.
+            DivergenceError: with a scaler, which skips steps whose gradients overflow, if no scale helps.
         """
         doubt = self.readings.doubt
         if self.scaler is not None:
@@ -144,13 +143,13 @@ class Execution:
                 optimizer.step()
             finally:
                 del optimizer.found_inf  # type: ignore[attr-defined]
-        elif not doubt:  # nobody but the CPU can keep this optimizer from its step
+        elif not doubt:  # only the CPU can keep this optimizer from its step
             optimizer.step()
 
     def _scaled_step(self, optimizer: Optimizer, scaler: GradScaler, doubt: Tensor | None) -> None:
         gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         if doubt is not None and gradients:
-            gradients[0].masked_fill_(doubt, torch.nan)  # the scaler finds it, and leaves out the step
+            gradients[0].masked_fill_(doubt, torch.nan)  # the scaler finds it, and skips the step
         scaler.step(optimizer)
         scaler.update()
         scale: Tensor = scaler.scale(torch.ones((), device=optimizer.param_groups[0]["params"][0].device))

@@ -1,4 +1,4 @@
-"""What a search records of its epochs."""
+"""What a search records about its epochs."""
 
 import math
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ class EpochRecord:
 
     Attributes:
         epoch: counted from 0 over both phases.
-        train_loss, train_accuracy: mean over the weight steps; the accuracy is the score, where a search has another.
-        validation_loss, validation_accuracy: mean over the architecture steps, the loss as the objective has
-            it; None in the warm-up.
+        train_loss, train_accuracy: mean over the weight steps; if a search has another score, that is the accuracy.
+        validation_loss, validation_accuracy: mean over the architecture steps; the loss is that of the objective. None
+            in the warm-up.
         entropy: `relative_entropy` after the epoch.
         probs: the probabilities of every `MixedOp` after the epoch.
-        multipliers: of the constraints of the objective after the epoch, by the names of their costs, where the
-            `ArchStep` is a `HasMultipliers`; empty in files of earlier versions.
+        multipliers: of the objective's constraints after the epoch, by the names of their costs, if the `ArchStep` is a
+            `HasMultipliers`; empty in files of earlier versions.
     """
 
     epoch: int
@@ -53,7 +53,7 @@ def history_row(record: EpochRecord) -> tuple[str, str, str, str, str]:
 
 
 def _score(score: float) -> str:
-    """In per cent where it may be a share, as accuracy is."""
+    """In per cent if it may be a share, like an accuracy."""
     return f"{score:.1%}" if 0.0 <= score <= 1.0 else f"{score:.4g}"
 
 
@@ -66,7 +66,7 @@ def history_as_html(title: str, history: Sequence[EpochRecord]) -> str:
 def relative_entropy(network: nn.Module) -> float:
     """Mean over the choices of -sum_i p_i log p_i / log N: 1 undecided, 0 decided.
 
-    N candidates are those that alpha = -inf does not ban; a choice of one is none.
+    N counts the candidates that alpha = -inf does not ban; a choice with only one does not count.
     """
     entropies = []
     for alpha in alpha_parameters(network):
@@ -91,7 +91,7 @@ class EpochMean:
 
     @property
     def accuracy(self) -> float:
-        """The mean score of a sample: the share of samples put into their class, or another score."""
+        """The mean score of a sample: the accuracy, or another score."""
         return self.total_correct / self.count
 
     def add(self, loss: float, score: float, count: int) -> None:
@@ -99,7 +99,7 @@ class EpochMean:
 
         Args:
             loss, score: means over its samples, of all processes.
-            count: these samples.
+            count: the number of these samples.
         """
         self.count += count
         self.total_loss += loss * count

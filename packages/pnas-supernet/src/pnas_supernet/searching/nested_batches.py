@@ -1,7 +1,7 @@
-"""Batches of any form: how a network is called with them, how they are cut, and how what comes out is joined.
+"""Batches of any form: how a network is called with them, how they are cut, and how outputs are joined.
 
-A tensor holds a sample in each of its rows. A list has an entry a sample, such as torchvision's detection takes. A
-tuple or a dict has several of these side by side.
+A tensor holds a sample in each row. A list has an entry for each sample, as for torchvision's detection models. A tuple
+or a dict holds several of these side by side.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def call(network: nn.Module, inputs: Any) -> Any:
 
 
 def device_of(inputs: Any) -> torch.device:
-    """The device of the first tensor; the CPU where there is none."""
+    """The device of the first tensor; the CPU if there is none."""
     return next((tensor.device for tensor in tensors_in(inputs)), torch.device("cpu"))
 
 
@@ -29,7 +29,7 @@ def sample_count(batch: Any) -> int:
     """Samples in a batch.
 
     Raises:
-        ValueError: for what is no batch.
+        ValueError: for anything but a batch.
     """
     if isinstance(batch, tuple | dict) and batch:
         return sample_count(next(iter(batch.values() if isinstance(batch, dict) else batch)))
@@ -42,7 +42,7 @@ def sample_count(batch: Any) -> int:
 
 
 def cut(batch: Any, parts: int) -> Iterator[Any]:
-    """Cuts a batch into at most so many parts, in order, of equal size but for the last, as `torch.chunk` does."""
+    """Cuts a batch into at most `parts` parts, in order, of equal size but for the last, as `torch.chunk` does."""
     size = -(-sample_count(batch) // parts)
     for start in range(0, sample_count(batch), size):
         yield _rows(batch, slice(start, start + size))
@@ -55,7 +55,7 @@ def _rows(batch: Any, rows: slice) -> Any:
 
 
 def join(outputs: list[Any]) -> Any:
-    """The outputs for the parts of a batch as those of the whole: rows and lists one after another, scalars' mean."""
+    """Joins the outputs for the parts of a batch: rows and lists are concatenated, scalars averaged."""
     first = outputs[0]
     if len(outputs) == 1:
         return first
@@ -71,13 +71,13 @@ def join(outputs: list[Any]) -> Any:
 
 
 def without_graph(outputs: Any) -> Any:
-    """Outputs that take no part in any gradient."""
+    """The outputs, detached from the graph."""
     nest, tensors = Nest.split(outputs)
     return nest.filled([tensor.detach() for tensor in tensors])
 
 
 def at_least_float32(outputs: Any) -> Any:
-    """Outputs of which none is in half precision."""
+    """The outputs, with those in half precision as float32."""
     nest, tensors = Nest.split(outputs)
     wide = [t.to(torch.promote_types(t.dtype, torch.float32)) if t.is_floating_point() else t for t in tensors]
     return nest.filled(wide)

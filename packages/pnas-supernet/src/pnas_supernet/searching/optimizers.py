@@ -31,9 +31,9 @@ def make_alpha_optimizer(network: nn.Module, config: SearchConfig) -> torch.opti
 
 
 def begin_momentum(optimizer: torch.optim.SGD) -> None:
-    """Gives every weight of an SGD with momentum one that is zero.
+    """Gives every weight of an SGD with momentum a zero momentum buffer.
 
-    Its fused kernel takes no mix of weights with and without momentum, such as sampled paths make.
+    The fused kernel does not take a mix of weights with and without one, such as sampled paths cause.
     """
     for group in optimizer.param_groups:
         for weight in group["params"]:
@@ -41,10 +41,10 @@ def begin_momentum(optimizer: torch.optim.SGD) -> None:
 
 
 def lay_out_momentum(optimizer: torch.optim.Optimizer) -> None:
-    """Gives the momentum of an SGD the memory layout of its weight, which may have changed since, as with a
-    checkpoint's; any other optimizer stays as it is.
+    """Gives the momentum buffers of an SGD the memory layout of their weights; leaves other optimizers alone.
 
-    The fused kernel pairs their numbers in the order of memory, and does not check.
+    The layouts may differ, for example after a checkpoint. The fused kernel pairs numbers in the order of memory, and
+    does not check.
     """
     for weight, state in optimizer.state.items():
         momentum = state.get("momentum_buffer")

@@ -1,4 +1,4 @@
-"""Several processes that search, or train, as one: equal draws from equal generators, and means of what differs."""
+"""Several processes that search, or train, as one: equal draws from equal generators, means of what differs."""
 
 import hashlib
 import re
@@ -15,7 +15,7 @@ from pnas_ops import PnasError
 
 
 class LostProcessError(PnasError, RuntimeError):
-    """Another process of the group is gone, or does not answer."""
+    """Another process of the group has ended or does not respond."""
 
 
 class DesynchronizedError(PnasError, RuntimeError):
@@ -24,7 +24,7 @@ class DesynchronizedError(PnasError, RuntimeError):
 
 @contextmanager
 def exchange() -> Iterator[None]:
-    """Around an exchange of `torch.distributed`: a process that has gone becomes an error in one line.
+    """Wraps an exchange of `torch.distributed`: a lost process becomes an error in one line.
 
     Raises:
         LostProcessError: for any RuntimeError of the `with` block.
@@ -32,7 +32,7 @@ def exchange() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        # The first sentence, without the place in gloo's sources that stands before it.
+        # The first sentence, without the source location that gloo puts before it.
         reason = re.sub(r"^\[\S+\] ", "", str(error)).split("\n")[0].split(". ")[0] or type(error).__name__
         raise LostProcessError(
             f"another process is gone or does not answer ({reason})",
@@ -74,7 +74,7 @@ def running_statistics(modules: Iterable[nn.Module]) -> list[Tensor]:
 
 
 def check_identical(state: dict[str, Any], group: dist.ProcessGroup) -> None:
-    """Compares what all processes hold, bit for bit.
+    """Compares the state of all processes, bit for bit.
 
     Args:
         state: nested dicts and lists of tensors and plain values.
@@ -98,7 +98,7 @@ def check_identical(state: dict[str, Any], group: dist.ProcessGroup) -> None:
 
 
 def _digests(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    """The name of every leaf of a nested value, with a text that stands for its content."""
+    """The name of every leaf of a nested value, with a digest of its content."""
     if isinstance(value, dict):
         for key, part in value.items():
             yield from _digests(f"{name}/{key}" if name else f"{key}", part)

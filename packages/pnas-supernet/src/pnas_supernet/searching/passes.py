@@ -1,4 +1,4 @@
-"""Batches that are gone through again and again, as a search does."""
+"""Batches that are iterated repeatedly, as in a search."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,18 +7,18 @@ from pnas_ops import Batches, PnasError
 
 
 class BatchesError(PnasError, ValueError):
-    """Batches that are none, or that are used up after one pass."""
+    """No batches, or batches that are used up after one pass."""
 
 
 def check_batches(batches: Batches, what: str) -> None:
     """Refuses batches that cannot be iterated twice, as far as that shows without iterating.
 
     Args:
-        batches: of which `Batches` says what is asked.
-        what: they are called.
+        batches: see `Batches`.
+        what: their name in messages.
 
     Raises:
-        BatchesError: for a generator or another iterator, for what has no length, and where there is no batch.
+        BatchesError: for a generator or another iterator, for what has no length, and for no batch.
     """
     try:
         count = len(batches)
@@ -37,7 +37,7 @@ def one_pass(batches: Batches, what: str) -> Iterator[tuple[Any, Any]]:
     """The batches, once.
 
     Raises:
-        BatchesError: where none came: an earlier pass has used them up, whatever their length is.
+        BatchesError: if there was none: an earlier pass has used them up, whatever their length says.
     """
     came = False
     for batch in batches:

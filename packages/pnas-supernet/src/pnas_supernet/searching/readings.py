@@ -1,4 +1,4 @@
-"""Numbers that a device is still computing: the CPU reads many of them at once, for it waits whenever it reads."""
+"""Numbers that a device is still computing: the CPU reads many of them at once, since it waits at each read."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ from pnas_ops import PnasError, Range
 from pnas_supernet.gates.transfers import on_cpu
 
 _STEPS_BETWEEN = 50
-"""On a GPU: so few waits cost nothing, and of steps that come after one that was not finite, few are lost."""
+"""Steps between reads on a GPU: so few waits cost nothing, and few steps are lost after one that was not finite."""
 
 
 class DivergenceError(PnasError, ArithmeticError):
@@ -22,13 +22,13 @@ class DivergenceError(PnasError, ArithmeticError):
 
 @define(eq=False)
 class Readings:
-    """Numbers of steps that the CPU has not read yet, and what is to be done with them.
+    """Numbers of steps that the CPU has not read yet, and what to do with them.
 
-    With `every=1` a step reads what it computes at once. With more, a step that is not finite changes nothing, nor does
-    any step after it, until `read` or `end_step` raises what the first of them would have raised.
+    With `every=1` a step reads its numbers at once. With more, a step that is not finite changes nothing, and neither
+    does any later step, until `read` or `end_step` raises the error of the first of them.
 
     Args:
-        every: steps from one reading to the next. On a CPU, which does not wait, 1 costs nothing.
+        every: steps between two reads. On a CPU, which does not wait, 1 costs nothing.
     """
 
     every: int = field(default=1, validator=Range(1, 1_000_000, whole=True))
@@ -40,22 +40,22 @@ class Readings:
 
     @classmethod
     def on(cls, device: torch.device) -> Self:
-        """Readings as often as suits a device: after each step on a CPU, every 50 steps elsewhere."""
+        """Readings at intervals that suit a device: every step on a CPU, every 50 steps elsewhere."""
         return cls(1 if device.type == "cpu" else _STEPS_BETWEEN)
 
     def then(self, values: Sequence[Tensor], use: Callable[..., None]) -> None:
-        """Has `use` called with these scalars as numbers, when they are read and all before them was finite."""
+        """Calls `use` with these scalars as numbers when they are read, if all before them was finite."""
         if self.every == 1:
             use(*map(float, on_cpu(values)))
         else:
             self._unread.append(([value.detach() for value in values], use))
 
     def check(self, value: Tensor, error: Callable[[float], Exception]) -> None:
-        """Has an error raised where a scalar is not finite, when it is read.
+        """Raises an error, when it is read, for a scalar that is not finite.
 
         Args:
             value: a floating-point scalar.
-            error: makes the error of the number. It is kept until then, so let it hold nothing large.
+            error: makes the error from the number. It is kept until then, so it should hold nothing large.
         """
         words = tuple(reversed(self._words))
 
@@ -69,7 +69,7 @@ class Readings:
 
     @property
     def doubt(self) -> Tensor | None:
-        """Whether anything that was checked and is not read yet is not finite, a boolean scalar; None: all is known."""
+        """Whether anything checked but not yet read is not finite, a boolean scalar; None if all has been read."""
         if self._checked:
             # A finite number times 0 is 0, any other NaN.
             joint = torch.stack([value.to(self._checked[0].device) for value in self._checked]).mul(0.0).sum()
@@ -79,7 +79,7 @@ class Readings:
 
     @contextmanager
     def named(self, words: Callable[[], str]) -> Iterator[None]:
-        """Errors about what is checked in the `with` block and is not finite end with these words."""
+        """Errors from checks in the `with` block end with these words."""
         if self.every > 1:
             self._words.append(words)
         try:
@@ -91,7 +91,7 @@ class Readings:
                 self._words.pop()
 
     def end_step(self) -> None:
-        """Counts a step, and reads where that is due.
+        """Counts a step, and reads if that is due.
 
         Raises:
             DivergenceError: as `read`.
@@ -113,7 +113,7 @@ class Readings:
             use(*(float(next(numbers)) for _ in values))
 
     def forget(self) -> None:
-        """Lets go of what has not been read."""
+        """Drops what has not been read."""
         self._unread, self._checked, self._doubt, self._steps = [], [], None, 0
 
 

@@ -24,7 +24,7 @@ _GATES: dict[str, Sampler] = {
     "exact": sample_exact_gate,
     "two-path": sample_two_path_gate,
     "darts": take_mixture,
-    "one-shot": sample_uniform,  # of which no alpha learns
+    "one-shot": sample_uniform,  # no alpha learns from it
 }
 _WARMUP_PATHS = ("uniform", "fair")
 
@@ -35,22 +35,22 @@ class SearchConfig:
 
     Attributes:
         warmup_epochs: epochs of weight steps on paths that do not depend on alpha, before the architecture learns.
-        epochs: epochs of weight and architecture steps in turn.
-        warmup_paths: of the warm-up: "uniform", or "fair" (`FairPaths`), on which each candidate has as many steps as
-            the others of its choice.
+        epochs: epochs of alternating weight and architecture steps.
+        warmup_paths: of the warm-up: "uniform", or "fair" (`FairPaths`), where each candidate gets as many steps as the
+            others of its choice.
         arch_interval: weight steps for each architecture step.
-        gate: which gradient the gates receive. Two are baselines: with "darts" every step of either kind runs the
-            mixture of all candidates, at the memory of all of them; with "one-shot" the warm-up never ends and nothing
-            becomes of alpha, so that nets are to be judged by the weights (`InheritedWeights`).
-        weight_lr: at the start of either phase, of SGD with Nesterov momentum; falls to zero as a cosine.
-        weight_momentum: of SGD; without momentum there is no Nesterov either.
+        gate: which gradient the gates receive. Two are baselines: with "darts" all steps run the mixture of all
+            candidates, at the memory of all of them; with "one-shot" the warm-up never ends and alpha does not learn,
+            so nets must be judged by the weights (`InheritedWeights`).
+        weight_lr: initial learning rate of SGD with Nesterov momentum in each phase; falls to zero as a cosine.
+        weight_momentum: of SGD; 0 also means no Nesterov momentum.
         weight_decay: of the weights; alpha has none.
         label_smoothing: of the cross entropy, in both kinds of steps.
-        alpha_lr: of Adam, constant.
+        alpha_lr: constant learning rate of Adam.
         alpha_betas: of Adam.
         precision: of the forward passes; "float16" scales the loss.
-        micro_batches: parts that each batch is cut into, whose gradients add up, for less memory; a search may go on
-            with another number.
+        micro_batches: parts that each batch is cut into, to save memory; their gradients add up. A search may be
+            resumed with another number.
     """
 
     warmup_epochs: int = field(default=40, validator=Range(0, _EPOCHS, whole=True))
@@ -73,7 +73,7 @@ class SearchConfig:
         return _GATES[self.gate]
 
     def weight_sampler(self, epoch: int) -> Sampler:
-        """Draws the paths of weight steps in this epoch, counted from 0 over both phases, where they are not fair."""
+        """Draws the paths of weight steps in this epoch, counted from 0 over both phases, unless they are fair."""
         if self.gate == "darts":
             return take_mixture
         return sample_uniform if self.is_warm_up(epoch) else sample_single
@@ -84,7 +84,7 @@ class SearchConfig:
 
     @property
     def autocast(self) -> torch.dtype | None:
-        """The type that forward passes are cast to, if any."""
+        """The dtype that forward passes are cast to, if any."""
         return AUTOCAST_DTYPES[self.precision]
 
     def is_warm_up(self, epoch: int) -> bool:

@@ -20,7 +20,7 @@ from pnas_supernet.searching.readings import DivergenceError
 Objective = Callable[[Tensor, Sequence[Tensor]], Tensor]
 """From the task's loss and the probabilities of every `MixedOp`, each (candidates,), to what alpha minimizes.
 
-`MixedOp`s that share a choice have the same probabilities: whatever sums over the places counts it at each of them.
+`MixedOp`s that share a choice have the same probabilities; a sum over the places counts them at each place.
 """
 
 
@@ -34,7 +34,7 @@ def weight_step(
     optimizer: Optimizer,
     execution: Execution = Execution(),  # noqa: B008 (frozen)
 ) -> StepResult:
-    """One step of the weights on the sampled paths, on a batch of the training split; alpha is left alone.
+    """One step of the weights on the sampled paths, on a batch of the training split; alpha does not change.
 
     Args:
         network: any module that holds `MixedOp`s.
@@ -43,11 +43,11 @@ def weight_step(
         paths: such as `sample_uniform` or `sample_single` draw.
         loss: the task's loss, a mean over the batch.
         optimizer: of `weight_parameters(network)`.
-        execution: precision, micro-batches, processes, and when it is read whether the step was finite.
+        execution: precision, micro-batches, processes, and when the CPU checks whether the step was finite.
 
     Raises:
-        DivergenceError: where the loss, a gradient or a running statistic is not finite; no parameter and no buffer has
-            changed. With `Execution(readings=Readings(every=...))` these raise it later.
+        DivergenceError: if the loss, a gradient or a running statistic is not finite; no parameter and no buffer has
+            changed. With `Execution(readings=Readings(every=...))` it is raised later.
         ValueError: for an optimizer of alphas.
     """
     alphas = alpha_parameters(network)
@@ -83,7 +83,7 @@ def arch_step(
     objective: Objective | None = None,
     execution: Execution = Execution(),  # noqa: B008 (frozen)
 ) -> StepResult:
-    """One step of alpha on a batch of the validation split; no weight and no buffer changes, such as statistics.
+    """One step of alpha on a batch of the validation split; no weight and no buffer, such as statistics, changes.
 
     Args:
         network: any module that holds `MixedOp`s.
@@ -93,12 +93,12 @@ def arch_step(
         loss: the task's loss, a mean over the batch.
         optimizer: of `alpha_parameters(network)`.
         objective: of loss and probabilities, such as the loss plus a weighted expected latency; the loss if None.
-        execution: precision, micro-batches, processes, and when it is read whether the step was finite.
+        execution: precision, micro-batches, processes, and when the CPU checks whether the step was finite.
 
     Raises:
-        DivergenceError: where the loss or a gradient of alpha is not finite; no parameter has changed. With
-            `Execution(readings=Readings(every=...))` these raise it later.
-        ValueError: where neither paths nor objective let any alpha learn, and for an optimizer without an alpha.
+        DivergenceError: if the loss or a gradient of alpha is not finite; no parameter has changed. With
+            `Execution(readings=Readings(every=...))` it is raised later.
+        ValueError: if neither paths nor objective give any alpha a gradient, and for an optimizer without an alpha.
     """
     ops = mixed_ops(network)
     alphas = alpha_parameters(network)
@@ -127,11 +127,11 @@ def take_alpha_step(
     optimizer: Optimizer,
     execution: Execution = Execution(),  # noqa: B008 (frozen)
 ) -> None:
-    """A step of the optimizer by the gradients that the alphas have; none where no choice has two candidates left.
+    """A step of the optimizer with the present gradients of the alphas; none if no choice has two candidates left.
 
     Raises:
         DivergenceError: for a gradient that is not finite; no alpha has changed.
-        ValueError: where there is none.
+        ValueError: if there is no gradient.
     """
     gradients = [alpha.grad for alpha in alphas if alpha.grad is not None]
     learning = [alpha for alpha in alphas if alpha.requires_grad]
@@ -141,14 +141,14 @@ def take_alpha_step(
         raise ValueError("no alpha gets a gradient: draw the paths of an architecture step with sample_exact_gate")
     if not gradients:
         return
-    if execution.scaler is None:  # a scaler leaves out the step, and tries a smaller scale
+    if execution.scaler is None:  # a scaler skips the step, and tries a smaller scale
         largest = torch.cat(gradients).abs().max()
         execution.readings.check(largest, lambda _: DivergenceError("a gradient of alpha is not finite"))
     execution.step(optimizer)
 
 
 def _settle(paths: Mapping[nn.Parameter, SettlingPath], before: Sequence[Tensor]) -> None:
-    # On the CPU, since the paths of the next step are drawn there from what comes out.
+    # On the CPU, since the paths of the next step are drawn there from the result.
     alphas = list(paths)
     values = on_cpu([*alphas, *before])
     after, before = values[: len(alphas)], values[len(alphas) :]
@@ -164,10 +164,10 @@ def _through(
     alphas: Sequence[nn.Parameter],
     execution: Execution,
 ) -> Tensor:
-    """The objective's value; turns the gradients of the loss that the alphas hold into those of the objective.
+    """The objective's value; turns the gradients of the loss in the alphas into those of the objective.
 
-    The loss comes out of several micro-batches and processes, whose graphs are gone by now. Since only alpha learns,
-    the chain rule is all that is left: dJ/dalpha = dJ/dloss * dloss/dalpha + dJ/dprobs * dprobs/dalpha.
+    The loss is that of several micro-batches and processes, whose graphs are gone by now. Since only alpha learns, the
+    chain rule suffices: dJ/dalpha = dJ/dloss * dloss/dalpha + dJ/dprobs * dprobs/dalpha.
     """
     leaf = loss.clone().requires_grad_()
     value = objective(leaf, probs)
@@ -183,7 +183,7 @@ def _through(
 
 
 def _weights(modules: Sequence[nn.Module]) -> Iterator[nn.Parameter]:
-    """The weights that belong to these modules themselves, for much less than `parameters(recurse=False)` takes."""
+    """The weights that belong to these modules themselves, much faster than by `parameters(recurse=False)`."""
     for module in modules:
         if not isinstance(module, MixedOp):
             yield from (parameter for parameter in module._parameters.values() if parameter is not None)
@@ -195,18 +195,18 @@ def _check_finite(
     parameters: Sequence[nn.Parameter],
     execution: Execution,
 ) -> None:
-    """Looks through the gradients of a step, unless a scaler does so, and the running statistics of `modules`."""
+    """Checks the gradients of a step, unless a scaler does so, and the running statistics of `modules`."""
     gradients = [] if execution.scaler else [p.grad for p in parameters if p.grad is not None]
     statistics = running_statistics(modules)
     dense = [gradient.coalesce().values() if gradient.is_sparse else gradient for gradient in gradients]
     tensors = [*dense, *statistics]
     if execution.readings.every == 1:
-        # A norm of squares takes a tenth of the time of the largest value. Where they overflow, all are looked at.
+        # A norm of squares takes a tenth of the time of the largest value. If it overflows, all values are checked.
         if not torch.nn.utils.get_total_norm(tensors).isfinite():
             _refuse_not_finite(network, gradients, statistics)
         return
     largest = torch.nn.utils.get_total_norm([tensor for tensor in tensors if tensor.numel()], math.inf)
-    # The gradients are gone when this is read: which it was is not known then.
+    # The gradients are gone when this is read, so the error cannot name the one.
     execution.readings.check(largest, lambda _: DivergenceError("a gradient or a running statistic is not finite"))
 
 

@@ -1,4 +1,4 @@
-"""How a GPU is to compute: as fast as it can, or the same bits every time."""
+"""How a GPU computes: as fast as possible, or with the same bits every time."""
 
 import os
 import warnings
@@ -16,26 +16,26 @@ _REPEATABLE_WORKSPACES = (":4096:8", ":16:8")
 
 
 class NotRepeatableError(PnasError, RuntimeError):
-    """It is too late to make a GPU compute the same bits every time."""
+    """It is too late to make a GPU's results repeatable."""
 
 
 @contextmanager
 def tuned(device: torch.device | str, *, deterministic: bool = False) -> Iterator[None]:
-    """Inside the `with` block a GPU computes as fast as it can; after it, PyTorch's switches are as they were before.
+    """In the `with` block a GPU computes as fast as it can; after it, PyTorch's settings are as before.
 
-    cuDNN times its kernels for each new shape of a convolution and takes the fastest, which costs seconds to minutes
-    once and pays in searches, whose shapes stay the same: without it a float32 search can take ten times as long.
-    Whether float32 products may be rounded to TF32 stays with PyTorch's own switches
+    cuDNN times its kernels for each new convolution shape and takes the fastest. This costs seconds to minutes once,
+    and pays off in searches, whose shapes stay the same: without it a float32 search can take ten times as long.
+    Whether float32 products may be rounded to TF32 is left to PyTorch's own settings
     (`torch.set_float32_matmul_precision`, `torch.backends.cudnn.allow_tf32`). A CPU needs no tuning.
 
     Args:
-        device: which computes.
-        deterministic: the same bits every time instead, on a CPU too: kernels are not timed, since another may win next
-            time, and slower ones are taken. An operation without such a kernel raises PyTorch's RuntimeError. For a GPU
-            this sets CUBLAS_WORKSPACE_CONFIG in the environment unless it is set, for good: cuBLAS reads it once.
+        device: that computes.
+        deterministic: the same bits every time instead, also on a CPU: kernels are not timed, since another may win
+            next time, and slower ones are used. An operation without such a kernel raises PyTorch's RuntimeError. For a
+            GPU this sets CUBLAS_WORKSPACE_CONFIG in the environment for good, unless it is set: cuBLAS reads it once.
 
     Raises:
-        NotRepeatableError: where it is too late for CUBLAS_WORKSPACE_CONFIG, since CUDA has been used already.
+        NotRepeatableError: if CUDA has been used already, when it is too late for CUBLAS_WORKSPACE_CONFIG.
     """
     gpu = torch.device(device).type == "cuda"
     if gpu and deterministic:
@@ -55,7 +55,7 @@ def tuned(device: torch.device | str, *, deterministic: bool = False) -> Iterato
 
 
 def default_precision(device: torch.device | str) -> Precision:
-    """The number format of forward passes that suits a device: bfloat16 on a GPU that computes in it, else float32."""
+    """The precision of forward passes that suits a device: bfloat16 on a GPU that supports it, else float32."""
     device = torch.device(device)
     if device.type != "cuda":
         return "float32"
@@ -64,7 +64,7 @@ def default_precision(device: torch.device | str) -> Precision:
 
 
 def warn_of_slow_kernels(network: nn.Module, device: torch.device, precision: Precision) -> None:
-    """Warns where cuDNN, left alone, takes kernels that are many times slower than others."""
+    """Warns where cuDNN without tuning takes kernels that are many times slower than others."""
     cudnn = torch.backends.cudnn
     if device.type != "cuda" or precision != "float32" or cudnn.benchmark or cudnn.deterministic:
         return

@@ -1,4 +1,4 @@
-"""Somebody's net becomes a space: where it may change, what may stand there, and how that learns to stand there.
+"""Turning a user's net into a space: the places that may change, their candidates, and how these learn to fit in.
 
-Rules say the first two, recognizing layers by what they are and how they are joined. Imports `gates` and `searching`.
+Rules give the first two; they recognize layers by type and connections. Imports `gates` and `searching`.
 """

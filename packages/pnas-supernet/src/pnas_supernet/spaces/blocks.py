@@ -1,4 +1,4 @@
-"""A block with other kernels and other hidden widths."""
+"""Blocks with other kernels and other hidden widths."""
 
 from collections.abc import Iterable, Mapping
 from itertools import product
@@ -9,15 +9,15 @@ from pnas_supernet.spaces.hidden_widths import HiddenWidth, copy_with, hidden_wi
 from pnas_supernet.spaces.kernels import same_kernel, with_kernel
 
 _MOST_WIDTHS = 3
-"""Of a block: the two of a bottleneck, and one that its shortcut seems to make."""
+"""The most hidden widths of a block: the two of a bottleneck, and one that its shortcut seems to make."""
 _ROUNDED_FROM = 32
 
 
 def widths_of_block(module: nn.Module, inputs: tuple[Tensor, ...]) -> list[HiddenWidth]:
-    """The hidden widths of a module of one input that is a block; none of any other.
+    """The hidden widths of a module with one input, if it is a block; none for any other module.
 
-    A block is what such a width joins: it goes from one part of the module to another. A stage, whose widths stay
-    inside its blocks, is none; nor is a long chain.
+    A module is a block if a hidden width connects different parts of it. A stage, whose widths stay inside its blocks,
+    is none; neither is a long chain.
     """
     core = ""
     while (
@@ -36,7 +36,7 @@ def widths_of_block(module: nn.Module, inputs: tuple[Tensor, ...]) -> list[Hidde
 
 
 def changing_convolutions(block: nn.Module) -> dict[nn.Conv2d, int]:
-    """The convolutions of a block whose kernel may change, and its size, but for those of size 1."""
+    """The convolutions of a block whose kernel may change, with its size, except those of size 1."""
     found = ((part, same_kernel(part)) for part in block.modules() if isinstance(part, nn.Conv2d))
     return {conv: size for conv, size in found if size is not None and size > 1}
 
@@ -44,12 +44,12 @@ def changing_convolutions(block: nn.Module) -> dict[nn.Conv2d, int]:
 def variants(
     block: nn.Module, *, kernel_sizes: Iterable[int], widths: Mapping[str, Mapping[HiddenWidth, int]]
 ) -> dict[str, nn.Module]:
-    """Copies of a block with every kernel size and every choice of widths, but for the block as it is.
+    """Copies of a block with every kernel size and every choice of widths, except the block as it is.
 
     Args:
-        block: what they start from.
-        kernel_sizes: of all its `changing_convolutions`; none for those that they have.
-        widths: the number of channels of each; by their title, which follows that of the kernel: "5x5 e3".
+        block: the original.
+        kernel_sizes: of all its `changing_convolutions`; empty to keep their sizes.
+        widths: the number of channels of each width, by title, which follows that of the kernel: "5x5 e3".
     """
     convs = changing_convolutions(block)
     kernels = {f"{size}x{size}": dict.fromkeys(convs, size) for size in kernel_sizes} or {"": convs}
@@ -68,7 +68,7 @@ def variants(
 
 
 def whole_channels(channels: float) -> int:
-    """A number of channels, from 32 on a multiple of 8, which processors are quick with."""
+    """A whole number of channels; from 32 on a multiple of 8, with which processors are fast."""
     return round(channels / 8) * 8 if channels >= _ROUNDED_FROM else max(1, round(channels))
 
 

@@ -1,4 +1,4 @@
-"""What a rule wants to stand at a place: refused in one line, or made to fit, before anything learns."""
+"""The candidates that a rule returns for a place: refused in one line, or made to fit, before anything learns."""
 
 from collections.abc import Mapping, MutableSet, Set
 
@@ -11,7 +11,7 @@ from pnas_supernet.spaces.place_error import PlaceError
 from pnas_supernet.spaces.recording import record_workload
 
 ORIGINAL = "original"
-"""The title of what stood at a place before there were others: its first candidate."""
+"""The title of the original module at a place: its first candidate."""
 
 
 def checked_candidates(
@@ -22,18 +22,18 @@ def checked_candidates(
     weights: Set[nn.Parameter],
     taken: MutableSet[nn.Module | Tensor],
 ) -> dict[str, nn.Module]:
-    """What a rule returned for a place, the original first, all on its device, in its dtype and its memory format.
+    """The candidates of a place, the original first, all on its device and in its dtype and memory format.
 
     Args:
         path: of the place.
-        original: what stands there.
+        original: the module there.
         wanted: what the rule returned.
         weights: of the net.
-        taken: the candidates before these, with their weights; these are added.
+        taken: earlier candidates, with their weights; the new ones are added.
 
     Raises:
-        PlaceError: for anything but a mapping from titles to modules, of which none has weights of the net or of
-            another.
+        PlaceError: for anything but a mapping from titles to modules, and for modules that share weights with the net
+            or with one another.
     """
     if not isinstance(wanted, Mapping):
         raise PlaceError(
@@ -70,8 +70,8 @@ def recorded_candidates(
     """The workloads of a place's candidates.
 
     Raises:
-        PlaceError: for one that does not run on these inputs or changes them in place, or whose output looks other than
-            that of the original.
+        PlaceError: for a candidate that does not run on these inputs or changes them in place, or whose output differs
+            in form from that of the original.
     """
     expected = ""
     workloads = []
@@ -101,7 +101,7 @@ def recorded_candidates(
 
 
 def _like(original: nn.Module, candidate: nn.Module) -> nn.Module:
-    """A candidate as if it had gone through what the original has: moved, cast, laid out, in evaluation mode."""
+    """A candidate made like the original: on its device, in its dtype and memory format, in evaluation mode."""
     parameters = list(original.parameters())
     candidate.to({parameter.device for parameter in parameters}.pop() if parameters else None)
     if len(dtypes := {parameter.dtype for parameter in parameters if parameter.is_floating_point()}) == 1:
@@ -119,7 +119,7 @@ def _is_channels_last(tensor: Tensor) -> bool:
 
 
 def _looks(value: object) -> str:
-    """Shapes and dtypes of tensors, for people: "1x16x56x56 in float32"."""
+    """Shapes and dtypes of tensors in readable form: "1x16x56x56 in float32"."""
     if isinstance(value, Tensor):
         return f"{'x'.join(map(str, value.shape))} in {str(value.dtype).removeprefix('torch.')}"
     if isinstance(value, tuple):

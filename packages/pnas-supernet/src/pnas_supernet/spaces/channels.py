@@ -1,4 +1,4 @@
-"""Layers with fewer channels: which channels are kept, and the layers made from them."""
+"""Layers with other numbers of channels: which channels are kept, and the resulting layers."""
 
 import copy
 from typing import TypeGuard
@@ -9,23 +9,23 @@ from torch import Tensor, nn
 from pnas_supernet.spaces.kernels import is_plain_convolution, rebuilt
 
 Dense = nn.Conv2d | nn.Linear
-"""A layer in which every output depends on every input channel: a convolution without groups, or a linear one."""
+"""A layer where every output depends on every input channel: a convolution without groups, or a linear layer."""
 
 
 def is_dense(module: nn.Module) -> TypeGuard[Dense]:
-    """Whether it is such a layer as PyTorch has it, without a parametrization."""
+    """Whether it is PyTorch's own layer of this kind, without a parametrization."""
     if type(module) is nn.Linear:
         return {name for name, _ in module.named_parameters()} <= {"weight", "bias"}
     return is_plain_convolution(module) and module.groups == 1
 
 
 def is_depthwise(module: nn.Module) -> TypeGuard[nn.Conv2d]:
-    """Whether it is a convolution in which every channel stays by itself."""
+    """Whether it is a depthwise convolution, which keeps channels separate."""
     return is_plain_convolution(module) and 1 < module.groups == module.in_channels == module.out_channels
 
 
 def is_per_channel(module: nn.Module, channels: int) -> bool:
-    """Whether a leaf has its values one a channel, as BatchNorm and PReLU do, or has none at all."""
+    """Whether a leaf has one value of each kind per channel, like BatchNorm and PReLU, or none at all."""
     values = [*module.parameters(), *module.buffers()]
     return not list(module.children()) and all(tuple(value.shape) in ((channels,), (1,), ()) for value in values)
 
@@ -41,10 +41,10 @@ def out_channels(layer: Dense) -> int:
 
 
 def chosen_channels(taker: Dense, count: int) -> Tensor:
-    """Which `count` channels the layers before `taker` have, as numbers of those that they had.
+    """The `count` channels to keep in the layers before `taker`, by their present indices.
 
-    The ones with the largest L1 norm of the weights that take them up, in their order (once-for-all, arXiv 1908.09791,
-    section 3); where there are to be more than there were, all of them, and the largest again after them.
+    These are the channels with the largest L1 norm of `taker`'s weights for them, in order (once-for-all, arXiv
+    1908.09791, section 3). If more channels are wanted than there are: all of them, then the largest once more.
     """
     strengths = taker.weight.detach().abs().transpose(0, 1).flatten(1).sum(dim=1)
     ranked = strengths.argsort(descending=True, stable=True)
@@ -56,19 +56,19 @@ def chosen_channels(taker: Dense, count: int) -> Tensor:
 
 
 def giving(layer: Dense, chosen: Tensor) -> Dense:
-    """The layer that gives the chosen channels alone."""
+    """The layer that outputs only the chosen channels."""
     return _with_weight(layer, layer.weight.detach()[chosen], None if layer.bias is None else layer.bias[chosen])
 
 
 def taking(layer: Dense, chosen: Tensor) -> Dense:
-    """The layer that takes the chosen channels; what is there again counts nothing at first."""
+    """The layer that takes the chosen channels; repeated ones have zero weights at first."""
     weight = layer.weight.detach()[:, chosen].clone()
     weight[:, in_channels(layer) :] = 0
     return _with_weight(layer, weight, layer.bias)
 
 
 def carrying(module: nn.Module, chosen: Tensor) -> nn.Module:
-    """A depthwise convolution, or a leaf that `is_per_channel`, with the chosen channels alone."""
+    """A depthwise convolution, or a leaf that `is_per_channel`, with only the chosen channels."""
     if isinstance(module, nn.Conv2d):
         bias = None if module.bias is None else module.bias[chosen]
         return rebuilt(module, module.weight.detach()[chosen], bias, groups=len(chosen))

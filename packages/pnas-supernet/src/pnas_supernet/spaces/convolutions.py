@@ -1,4 +1,4 @@
-"""Convolutions with another kernel and in groups."""
+"""Convolutions with other kernels and groups."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,8 +11,8 @@ from pnas_supernet.spaces.rules import Rule
 def convolutions(*, kernel_sizes: Iterable[int] = (), groups: Iterable[int] = ()) -> Rule:
     """Every kernel size with every number of groups at each convolution: "3x3", "g2", "3x3 g2".
 
-    Kernels are cropped or framed with zeros, and change only where they are square, odd, larger than 1 and padded by
-    half; groups keep the weights that join channels of the same group, and divide only convolutions without groups
+    Kernels are cropped or padded with zeros. They change only if they are square, odd, larger than 1 and padded by
+    half. Groups keep the weights between channels of the same group. They apply only to convolutions without groups
     whose channels they divide.
 
     Args:

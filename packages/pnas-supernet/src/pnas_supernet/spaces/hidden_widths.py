@@ -1,4 +1,4 @@
-"""Channels that only the inside of a block knows, found by structure and proven by a forward pass."""
+"""Channels that exist only inside a block, found by structure and proven by a forward pass."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -22,19 +22,20 @@ from pnas_supernet.spaces.channels import (
 from pnas_supernet.spaces.recording import output_of
 
 _ROUNDING = 1e-6
-"""More than what rounding makes of float64, and less than what any channel does."""
+"""More than rounding errors in float64, and less than the effect of any channel."""
 
 
 @frozen
 class HiddenWidth:
-    """A number of channels that could be another without anything around the block changing.
+    """A number of channels that can change without changing anything outside of the block.
 
     Attributes:
-        giver: path of the dense layer that gives them.
-        carriers: of what then leaves each by itself: BatchNorm, depthwise convolutions.
-        gates: of squeeze-excitations in between: the dense layer that takes them, and that which gives them.
-        taker: of the dense layer that takes them.
-        channels: how many they are.
+        giver: path of the dense layer that outputs these channels.
+        carriers: paths of layers that then treat each separately: BatchNorm, depthwise convolutions.
+        gates: paths of squeeze-excitations in between: the dense layer that takes the channels, and the one that
+            outputs them.
+        taker: path of the dense layer that takes them.
+        channels: their number.
     """
 
     giver: str
@@ -47,9 +48,9 @@ class HiddenWidth:
 def hidden_widths(block: nn.Module, inputs: tuple[Tensor, ...]) -> list[HiddenWidth]:
     """The hidden widths of a block, from first to last.
 
-    Layers are held to follow one another as they are registered; then each width is proven: with half of its channels,
-    the block must give what it gives when nothing takes up the other half. Weights are drawn for it, since zeros, as
-    last layers often start with, would prove everything.
+    Layers are assumed to follow one another in the order of registration. Then each width is proven: with half of its
+    channels, the block must give the same output as when the other half has no effect. This uses random weights, since
+    zeros, with which last layers often start, would prove everything.
     """
     generator = torch.Generator().manual_seed(0)
     drawn = tuple(
@@ -64,7 +65,7 @@ def hidden_widths(block: nn.Module, inputs: tuple[Tensor, ...]) -> list[HiddenWi
 
 
 def supposed_widths(block: nn.Module) -> list[HiddenWidth]:
-    """The hidden widths if the layers follow one another as they are registered."""
+    """The hidden widths if the layers follow one another in the order of registration."""
     found: list[HiddenWidth] = []
     giver: tuple[str, Dense] | None = None
     carriers: list[str] = []
@@ -85,9 +86,10 @@ def supposed_widths(block: nn.Module) -> list[HiddenWidth]:
 
 
 def with_width(block: nn.Module, width: HiddenWidth, count: int) -> nn.Module:
-    """A copy of the block with so many of these channels.
+    """A copy of the block with `count` of these channels.
 
-    Fewer are those that count most, see `chosen_channels`; with more, the block gives the same outputs at first.
+    Fewer channels are the most important ones, see `chosen_channels`; with more, the block gives the same outputs at
+    first.
     """
     chosen = chosen_channels(_dense(block, width.taker), count)
     takers = [_dense(block, path) for path in (width.taker, *(first for first, _ in width.gates))]
@@ -101,7 +103,7 @@ def with_width(block: nn.Module, width: HiddenWidth, count: int) -> nn.Module:
 
 def copy_with(block: nn.Module, changes: Mapping[nn.Module, nn.Module]) -> nn.Module:
     """A copy of the block in which some of its parts are others."""
-    # deepcopy takes what the memo holds for an object as its copy.
+    # deepcopy uses what the memo holds for an object as its copy.
     return copy.deepcopy(block, {id(old): new for old, new in changes.items()})
 
 
@@ -140,7 +142,7 @@ def _holds(block: nn.Module, width: HiddenWidth, inputs: tuple[Tensor, ...]) -> 
     try:
         given = output_of(with_width(block, width, len(chosen)), inputs)
     except RuntimeError:
-        # Something else takes these channels too, and PyTorch says that there are too few.
+        # Another layer takes these channels too, and PyTorch complains that there are too few.
         return False
     assert isinstance(whole, Tensor)
     assert isinstance(expected, Tensor)
@@ -149,7 +151,7 @@ def _holds(block: nn.Module, width: HiddenWidth, inputs: tuple[Tensor, ...]) -> 
 
 
 def _draw_weights(block: nn.Module, generator: torch.Generator) -> None:
-    """Weights that keep the size of what goes through, and scales and shifts about 1."""
+    """Draws weights that keep the scale of activations, and scales and shifts about 1."""
     with torch.no_grad():
         for parameter in block.parameters():
             if parameter.dim() > 1:

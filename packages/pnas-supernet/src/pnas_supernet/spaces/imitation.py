@@ -1,4 +1,4 @@
-"""Candidates learn to give what the original gives, so that none wins merely because it has learned for longer."""
+"""Candidates learn to imitate the original's output, so that none wins only because it has trained longer."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -15,7 +15,7 @@ from pnas_supernet.spaces.statistics import taking_statistics
 
 _WHAT = "batches to imitate the original on"
 _GIVES_IT = 1e-5
-"""A relative error that is rounding; learning would only add to it."""
+"""A relative error of mere rounding; learning would only increase it."""
 
 
 @frozen(kw_only=True)
@@ -25,9 +25,9 @@ class Imitation:
     Attributes:
         path: of its place.
         title: of the candidate.
-        before: what it was before it learned; 1 is what zeros would have, and inf is that of anything else where the
-            original gives nothing but zeros.
-        after: what it is now.
+        before: the error before it learned; zeros would have 1. It is inf if the original gives only zeros and the
+            candidate does not.
+        after: the error now.
     """
 
     path: str
@@ -56,29 +56,30 @@ class Imitations(tuple[Imitation, ...]):
 def imitate(
     supernet: ModuleSuperNet, batches: Batches, *, epochs: int = 1, lr: float = 3e-3, progress: Progress | None = None
 ) -> Imitations:
-    """Each candidate but the original learns to give the original's output, on the original net's own activations.
+    """Trains each candidate but the original to give the original's output, on the original net's activations.
 
-    Adam minimizes |candidate(x) - original(x)|^2 / |original(x)|^2 at every place by itself, with a rate that falls to
-    zero along a half cosine. One pass of the original net serves all places, and a candidate learns while the pass is
-    at its place, so that the memory is that of one candidate at a time. All is in evaluation mode, so that nothing is
-    drawn: the same batches give the same weights. In the end BatchNorm in what has learned takes the statistics of one
-    more pass, and gives what it gave. Candidates without weights, those that give the original's output already, and
-    all where that is nothing but zeros, are left alone, and one that has come no nearer is put back; all that is no
-    candidate stays as it is, to the bit.
+    Adam minimizes |candidate(x) - original(x)|^2 / |original(x)|^2 at every place separately, with a learning rate that
+    falls to zero along a half cosine. One pass of the original net serves all places. A candidate learns while the pass
+    is at its place, so memory is needed for one candidate at a time. Everything is in evaluation mode, so nothing is
+    random: the same batches give the same weights. At the end, BatchNorm in trained candidates takes the statistics of
+    one more pass, without changing its output.
+
+    Not trained are candidates without weights, those that already give the original's output, and those at places where
+    that is only zeros. A candidate that has come no nearer is restored. All else stays as it is, bit for bit.
 
     Args:
-        supernet: whose candidates learn.
-        batches: of what the net takes, on its device; a tuple is its arguments. The targets are not looked at.
-        epochs: how often all batches are learned from; three more passes measure.
-        lr: the learning rate of the first step.
+        supernet: of the candidates.
+        batches: inputs of the net, on its device; a tuple holds its arguments. The targets are ignored.
+        epochs: training passes over all batches; three more passes measure.
+        lr: the initial learning rate.
         progress: called after every batch.
 
     Returns:
         The relative error of every candidate, before and after.
 
     Raises:
-        DivergenceError: where a candidate's error is not finite.
-        BatchesError: where there is no batch, and for batches that are used up after one pass.
+        DivergenceError: if a candidate's error is not finite.
+        BatchesError: for no batch, and for batches that are used up after one pass.
     """
     check_batches(batches, _WHAT)
     rows = pupils_of(supernet)

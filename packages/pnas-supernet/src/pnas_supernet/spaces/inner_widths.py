@@ -1,4 +1,4 @@
-"""Blocks that are narrower inside."""
+"""Blocks with narrower hidden layers."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,15 +10,15 @@ from pnas_supernet.spaces.rules import Rule
 
 
 def inner_widths(*, ratios: Iterable[float] = (0.25, 0.5, 0.75), kernel_sizes: Iterable[int] = ()) -> Rule:
-    """Every width, and every kernel size with it, at each block that has channels of its own: "w0.5", "3x3 w0.5".
+    """Every width, and every kernel size with it, at each block that has hidden channels: "w0.5", "3x3 w0.5".
 
-    Those of a residual block or a bottleneck of a ResNet, of an inverted residual, of the two linear layers of a
-    ConvNeXt block. A block with a shortcut is one place with it. The channels kept are those that count most, kernels
-    are cropped or framed with zeros.
+    Such channels are inside a ResNet's residual block or bottleneck, an inverted residual, or between the two linear
+    layers of a ConvNeXt block. A block and its shortcut are one place. The most important channels are kept; kernels
+    are cropped or padded with zeros.
 
     Args:
-        ratios: of the channels that there are; 1 where kernels may change alone.
-        kernel_sizes: of the convolutions that are not 1x1, odd; none for those that there are.
+        ratios: of the present channels; include 1 to change kernels alone.
+        kernel_sizes: of the convolutions that are not 1x1, odd; empty to keep the present ones.
     """
     sizes, shares = checked_sizes(kernel_sizes), tuple(ratios)
 

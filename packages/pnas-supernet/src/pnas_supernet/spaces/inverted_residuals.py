@@ -1,4 +1,4 @@
-"""The blocks of MobileNets with another kernel and another expansion."""
+"""MobileNet blocks with other kernels and expansions."""
 
 from collections.abc import Iterable, Mapping
 
@@ -21,14 +21,13 @@ _PATTERNS = {
 def inverted_residuals(*, kernel_sizes: Iterable[int] = (3, 5, 7), expansions: Iterable[float] = (3, 6)) -> Rule:
     """Every kernel size with every expansion at each inverted residual: "5x5 e3".
 
-    One is what learns in this order: a 1x1 convolution, a depthwise one, squeeze-excitation, a 1x1 convolution; with
-    norms and activations between them, which stay. Where the first is missing, the kernel alone changes. A block
-    with a shortcut is one place with it. Kernels are cropped or framed with zeros, and the channels kept are those that
-    count most.
+    An inverted residual has, in this order, a 1x1 convolution, a depthwise one, squeeze-excitation and a 1x1
+    convolution; norms and activations between them are kept. If the first is missing, only the kernel changes. A block
+    and its shortcut are one place. Kernels are cropped or padded with zeros, and the most important channels are kept.
 
     Args:
         kernel_sizes: of the depthwise convolution, odd.
-        expansions: hidden channels for one of the input.
+        expansions: hidden channels per input channel.
     """
     sizes, factors = checked_sizes(kernel_sizes), tuple(expansions)
 
@@ -47,7 +46,7 @@ def inverted_residuals(*, kernel_sizes: Iterable[int] = (3, 5, 7), expansions: I
 
 
 def _pattern(module: nn.Module) -> tuple[str, ...]:
-    """What learns in a module, but for norms; "?" for what belongs to no inverted residual."""
+    """The kinds of a module's layers with weights, except norms; "?" for what belongs to no inverted residual."""
     kinds = []
     for _, part in parts_of(module):
         if is_depthwise(part):

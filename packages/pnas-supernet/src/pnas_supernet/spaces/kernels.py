@@ -1,4 +1,4 @@
-"""Convolutions with another kernel or other groups, which start from the weights that there are."""
+"""Convolutions with another kernel or other groups, initialized from the present weights."""
 
 from collections.abc import Iterable
 from typing import TypeGuard
@@ -9,7 +9,7 @@ from torch.nn import functional
 
 
 def checked_sizes(kernel_sizes: Iterable[int]) -> tuple[int, ...]:
-    """The sizes of kernels as a rule was given them; refused where one is even, which has no middle."""
+    """The kernel sizes given to a rule; refuses even ones, which have no center."""
     sizes = tuple(kernel_sizes)
     if wrong := [size for size in sizes if size < 1 or size % 2 == 0]:
         raise ValueError(f"a kernel size is an odd number from 1 on, got {wrong[0]}")
@@ -18,14 +18,14 @@ def checked_sizes(kernel_sizes: Iterable[int]) -> tuple[int, ...]:
 
 def is_plain_convolution(module: nn.Module) -> TypeGuard[nn.Conv2d]:
     """Whether it is a two-dimensional convolution as PyTorch has it, without a parametrization."""
-    # Its type, not a subclass: what that makes of its weights is not known.
+    # Not a subclass, which may use its weights in any way.
     return type(module) is nn.Conv2d and {name for name, _ in module.named_parameters()} <= {"weight", "bias"}
 
 
 def same_kernel(module: nn.Module) -> int | None:
     """The kernel size of a convolution with a square, odd kernel and half of it as padding; None for anything else.
 
-    Any other such kernel gives outputs of the same shape, whatever the stride.
+    Any other such kernel size gives outputs of the same shape, whatever the stride.
     """
     if not is_plain_convolution(module):
         return None
@@ -35,19 +35,19 @@ def same_kernel(module: nn.Module) -> int | None:
 
 
 def with_kernel(conv: nn.Conv2d, kernel_size: int) -> nn.Conv2d:
-    """The convolution with a smaller kernel, the middle of its own, or a larger one, its own in a frame of zeros.
+    """The convolution with a smaller kernel, the center of its own, or a larger one, its own padded with zeros.
 
-    The larger one gives the same outputs at first. See `same_kernel` for what is taken.
+    With a larger one the outputs are the same at first. See `same_kernel` for the convolutions that it takes.
     """
     frame = (kernel_size - conv.kernel_size[0]) // 2
-    # A negative frame cuts off.
+    # A negative frame crops.
     weight = functional.pad(conv.weight.detach(), (frame, frame, frame, frame))
     half = (conv.dilation[0] * (kernel_size // 2), conv.dilation[1] * (kernel_size // 2))
     return rebuilt(conv, weight, padding="same" if conv.padding == "same" else half)
 
 
 def with_groups(conv: nn.Conv2d, groups: int) -> nn.Conv2d:
-    """A convolution without groups in so many, with those of its weights that join channels of the same group."""
+    """A convolution without groups divided into groups, with the weights between channels of the same group."""
     rows = conv.weight.detach().chunk(groups, dim=0)
     blocks = [row.chunk(groups, dim=1)[group] for group, row in enumerate(rows)]
     return rebuilt(conv, torch.cat(blocks), groups=groups)
@@ -61,10 +61,10 @@ def rebuilt(
     groups: int | None = None,
     padding: str | tuple[int, int] | None = None,
 ) -> nn.Conv2d:
-    """The convolution with another weight, whose shape says its channels and its kernel.
+    """The convolution with another weight, whose shape gives its channels and its kernel.
 
     Args:
-        conv: gives all that is not said.
+        conv: gives everything else.
         weight: (out, in / groups, height, width).
         bias: (out); the convolution's own if None.
         groups: the convolution's if None.
@@ -72,7 +72,7 @@ def rebuilt(
     """
     groups = conv.groups if groups is None else groups
     bias = conv.bias if bias is None else bias
-    # On the meta device, where nothing is drawn to be thrown away.
+    # On the meta device, so that no weights are drawn in vain.
     made = nn.Conv2d(
         weight.shape[1] * groups,
         weight.shape[0],

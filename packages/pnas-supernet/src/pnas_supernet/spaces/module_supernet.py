@@ -15,12 +15,12 @@ from pnas_supernet.gates.supernet import extract
 class ModuleSuperNet(nn.Module):
     """All nets that a user's module can become: a `MixedOp` at every place, with the original as its first candidate.
 
-    `search_space_of` makes one. It is searched, and its nets are found and taken out, as with a `SuperNet`.
+    `search_space_of` makes one. It is searched, and its nets are derived and extracted, like a `SuperNet`.
 
     Args:
         network: with a `MixedOp` at each place of `space`, in its order.
         space: its nets as plain data.
-        generator: source of the architecture parameters; PyTorch's global one if None.
+        generator: for the architecture parameters; PyTorch's global one if None.
     """
 
     def __init__(self, network: nn.Module, space: ModuleSpace, *, generator: torch.Generator | None = None) -> None:
@@ -30,17 +30,17 @@ class ModuleSuperNet(nn.Module):
         initialize_alphas(self.network, generator=generator)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the module takes to what it gives, along the active paths."""
+        """The module's inputs to its outputs, along the active paths."""
         return self.network(*args, **kwargs)
 
     def build(self, workload: ModuleWorkload | ModuleArchitecture) -> nn.Module:
-        """A module of its own in evaluation mode, with the weights that are there: what a device measures.
+        """A separate module in evaluation mode, with the present weights, for a device to measure.
 
         Args:
             workload: one candidate of a place, or a whole net.
 
         Raises:
-            ValueError: for what is not of the space, and for the rest, which is no module.
+            ValueError: for anything that is not of the space, and for the rest, which is no module.
         """
         if isinstance(workload, ModuleArchitecture):
             return extract(self, workload).eval()

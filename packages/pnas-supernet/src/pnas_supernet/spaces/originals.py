@@ -1,4 +1,4 @@
-"""Whether a net is still what it was once a `MixedOp` stands at each of its places."""
+"""Whether a net is unchanged by a `MixedOp` at each of its places."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,28 +14,28 @@ from pnas_supernet.spaces.place_error import PlaceError
 from pnas_supernet.spaces.tracing import Trace, trace
 
 _ROUNDING = 1e-3
-"""Relative; a pass that is run again differs by less, in whatever precision, and exactly where it is deterministic."""
+"""Relative tolerance; repeated passes differ by less in any precision, and not at all if they are deterministic."""
 
 _ONLY_CALL = "let forward only call what stands there, or the rule return None for it"
 
 
 def check_originals(network: nn.Module, before: Trace, paths: Sequence[str], arguments: tuple[Any, ...]) -> None:
-    """Runs a net along the originals, as it was run before there were any `MixedOp`s.
+    """Checks that a net along the originals runs as it did before it had any `MixedOp`s.
 
     Args:
         network: with a `MixedOp` at each path.
-        before: of the net as it was.
+        before: the trace of the original net.
         paths: of the places.
-        arguments: of the net, as `before` had them.
+        arguments: of the net, the same as for `before`.
 
     Raises:
-        PlaceError: where it does not run, gives another output, or does not call each `MixedOp` once.
+        PlaceError: if it does not run, gives another output, or does not call each `MixedOp` once.
     """
     ops = {network.get_submodule(path): path for path in paths}
     try:
         with active_paths(network, [SinglePath(0)] * len(ops)):
             now = trace(network, arguments)
-    except Exception as error:  # whatever it is, the net has run without MixedOps
+    except Exception as error:  # any error will do, since the net has run without MixedOps
         seen = [path for op, path in ops.items() if isinstance(error, AttributeError) and error.obj is op]
         raise PlaceError(
             f"the net does not run with a MixedOp at {_listed(seen or paths)}: {in_one_line(error)}", _ONLY_CALL

@@ -1,4 +1,4 @@
-"""Candidates that learn to give what the original at their place gives."""
+"""Candidates that learn to give the output of the original at their place."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,8 +20,8 @@ class Pupil:
 
     Args:
         path: of its place.
-        title: its own.
-        module: what it is.
+        title: of the candidate.
+        module: the candidate.
     """
 
     def __init__(self, path: str, title: str, module: nn.Module) -> None:
@@ -45,7 +45,7 @@ class Pupil:
             self._first = {name: value.clone() for name, value in self.module.state_dict().items()}
         with torch.enable_grad():
             off, wanted = squares(self.module(*x), y)
-            if not wanted:  # no error is relative to zeros
+            if not wanted:  # no error can be relative to zeros
                 return
             (off / wanted).backward()  # type: ignore[no-untyped-call]
         self._optimizer.param_groups[0]["lr"] = lr
@@ -53,11 +53,11 @@ class Pupil:
         self._optimizer.zero_grad()
 
     def settle(self, x: tuple[Tensor, ...], y: Tensor) -> None:
-        """Shows the candidate the inputs `x`, inside `settled_norms`."""
+        """Runs the candidate on the inputs `x`, inside `taking_statistics`."""
         self.module(*x)
 
     def put_back(self) -> None:
-        """Makes it what it was before it learned."""
+        """Restores the state before it learned."""
         self.module.load_state_dict(self._first)
 
     def measure(self, x: tuple[Tensor, ...], y: Tensor) -> None:
@@ -67,10 +67,10 @@ class Pupil:
         self._wanted += float(wanted)
 
     def take_error(self) -> float:
-        """The relative error over all that was measured since the last time; inf where the original gave only zeros.
+        """The relative error over all measurements since the last call; inf if the original gave only zeros.
 
         Raises:
-            DivergenceError: where it is not finite for any other reason.
+            DivergenceError: if it is not finite for any other reason.
         """
         off, wanted = self._off, self._wanted
         self._off = self._wanted = 0.0
@@ -103,10 +103,10 @@ def show_original(
     """A forward pass of the original net in evaluation mode, without gradients.
 
     Args:
-        supernet: all of whose originals are run.
+        supernet: of the net.
         arguments: of the net.
         rows: the pupils of each place.
-        visit: called for each of them while the pass is at its place, with the place's inputs and its output.
+        visit: called for each pupil while the pass is at its place, with the place's inputs and output.
     """
 
     def shown(row: Sequence[Pupil]) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
@@ -128,7 +128,7 @@ def show_original(
 
 @contextmanager
 def thawed(pupils: Iterable[Pupil]) -> Iterator[None]:
-    """Inside the `with` block the pupils' weights learn, also those that were frozen with what they started from."""
+    """In the `with` block the pupils' weights require gradients, even those copied from frozen ones."""
     frozen = [weight for pupil in pupils for weight in pupil.module.parameters() if not weight.requires_grad]
     try:
         for weight in frozen:

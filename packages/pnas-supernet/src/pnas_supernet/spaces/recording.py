@@ -1,4 +1,4 @@
-"""What a forward pass runs, operator by operator, and the workload that this makes of a module."""
+"""The operators that a forward pass runs, and the workload of a module that follows from them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -13,12 +13,12 @@ from pnas_supernet.gates.nested import tensors_in
 
 
 class OperatorRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Inside the `with` block, writes down every operator that PyTorch runs.
+    """In the `with` block, records every operator that PyTorch runs.
 
     Attributes:
-        operators: each with the shapes and dtypes of its tensors and its whole-numbered options: strides, groups. One
-            without a tensor makes a constant, and is left out.
-        kernel_sizes: of the convolutions among them, by their number.
+        operators: each with the shapes and dtypes of its tensors and its integer options: strides, groups. Those
+            without a tensor make constants, and are left out.
+        kernel_sizes: of the convolutions among them, by their index.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class OperatorRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def run_recorded(recorder: OperatorRecorder, module: nn.Module, arguments: tuple[Any, ...]) -> tuple[object, int]:
     """The output of a module in evaluation mode, and its multiply-accumulates; `recorder` has its operators.
 
-    cuDNN is left out, whose operators have other names: a net is the same workload wherever it is recorded.
+    cuDNN is turned off, since its operators have other names: a net is the same workload wherever it is recorded.
     """
     outputs: list[object] = []
 
@@ -76,18 +76,18 @@ def record_workload(title: str, module: nn.Module, inputs: tuple[Tensor, ...]) -
 
 
 def output_of(module: nn.Module, inputs: tuple[Tensor, ...]) -> object:
-    """What a module gives in evaluation mode, without gradients."""
+    """The output of a module in evaluation mode, without gradients."""
     with evaluating(module):
         return module(*inputs)
 
 
 def shapes_of(inputs: Iterable[Tensor]) -> tuple[tuple[int, ...], ...]:
-    """The shape of each."""
+    """The shapes of the inputs."""
     return tuple(tuple(tensor.shape) for tensor in inputs)
 
 
 def dtype_of(inputs: Iterable[Tensor]) -> str:
-    """The name of the first one's: "float32"."""
+    """The name of the first input's dtype: "float32"."""
     return str(next(iter(inputs)).dtype).removeprefix("torch.")
 
 

@@ -1,4 +1,4 @@
-"""Rules say where a net may change and what may stand there; and rules made of rules."""
+"""Rules, which give the places where a net may change and their candidates; and combinations of rules."""
 
 from collections.abc import Callable, Mapping
 
@@ -7,11 +7,11 @@ from torch import Tensor, nn
 from pnas_supernet.spaces.recording import output_of
 
 Rule = Callable[[str, nn.Module, tuple[Tensor, ...]], Mapping[str, nn.Module] | None]
-"""Called with the path of a module, the module, and zeros that look like its inputs; none where it cannot be a place.
+"""Called with the path of a module, the module, and zeros that look like its inputs (none if it cannot be a place).
 
-Returns what else may stand there, each under its title, as modules of their own with the same outputs' shape; nothing
-where the module stays as it is. The module itself is always a candidate. It is there to be looked at and copied: what
-is shared with it, or changed in it, would change the net.
+Returns further candidates by title, as separate modules with outputs of the same shape, or nothing if the module is no
+place. The module itself is always a candidate. Only inspect or copy it: sharing or changing its parts would change the
+net.
 """
 
 
@@ -28,9 +28,9 @@ def with_skip(rule: Rule, *, skip: Callable[[], nn.Module] = nn.Identity) -> Rul
     """The candidates of a rule, and "skip" where the output has the shape of the input.
 
     Args:
-        rule: finds the places. Those of this package take a block with its shortcut.
-        skip: makes what stands there: `nn.Identity` hands on the input, which skips such a block; `pnas_ops.Zero` skips
-            a branch whose output the net adds to its input outside of the place.
+        rule: finds the places. This package's rules take a block with its shortcut.
+        skip: makes the candidate: `nn.Identity` returns the input, which skips such a block; `pnas_ops.Zero` skips a
+            branch whose output the net adds to its input outside of the place.
     """
 
     def skipping(path: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> Mapping[str, nn.Module] | None:

@@ -1,4 +1,4 @@
-"""Somebody's net becomes a space."""
+"""Turns a user's net into a search space."""
 
 import copy
 from collections import Counter
@@ -30,21 +30,21 @@ def search_space_of(
 ) -> ModuleSuperNet:
     """A copy of a net with a `MixedOp` wherever the rule returns candidates, and its space as plain data.
 
-    What stands at a place stays its first candidate, with its weights. Shapes come from one forward pass in evaluation
-    mode. A place is called once in a pass, with tensors, and gives one; it is never inside another, so that the rule is
-    asked from the outside in. In the copy, activations no longer work in place: what follows a place would change what
-    its candidates hand on.
+    The original module remains the first candidate of its place, with its weights. Shapes come from one forward pass in
+    evaluation mode. A place must be called once in a pass, with tensors, and return one. Places are never nested: the
+    rule is called from the outermost modules inwards. In the copy, activations no longer work in place, since those
+    after a place would change the outputs of its candidates.
 
     Args:
-        module: any net; it is left as it is, in whatever mode, precision, layout and on whatever device.
-        example_inputs: a tensor, or a tuple of the net's positional arguments; their batch is that of all workloads.
+        module: any net, in any mode, precision and layout, on any device; it is not changed.
+        example_inputs: a tensor, or a tuple of the net's positional arguments; all workloads have their batch size.
         replace: see `Rule`; `inverted_residuals`, `inner_widths`, `convolutions`, `with_skip`, `first_of` or your own.
         name: of the space; the module's class if empty.
-        generator: source of the architecture parameters; PyTorch's global one if None.
+        generator: for the architecture parameters; PyTorch's global one if None.
 
     Raises:
-        PlaceError: where the rule asks for a place that cannot be one or a candidate that does not fit, or for none,
-            and where the net is another with a `MixedOp` at its places, even along the originals.
+        PlaceError: if the rule returns an impossible place, a candidate that does not fit, or no places, or if
+            `MixedOp`s at the places change the net even along the originals.
     """
     arguments = example_inputs if isinstance(example_inputs, tuple) else (example_inputs,)
     if not tensors_in(arguments):
@@ -98,13 +98,13 @@ def _found(network: nn.Module, traced: Trace, replace: Rule) -> dict[str, dict[s
 
 
 def _misfit(part: nn.Module, traced: Trace, stands: Mapping[int, int], owners: Mapping[nn.Parameter, int]) -> str:
-    """Why a module of the net cannot be a place; empty where it can.
+    """Why a module of the net cannot be a place; empty if it can.
 
     Args:
         part: the module.
         traced: a pass of the net.
-        stands: at how many paths each module is, by its `id`.
-        owners: at how many paths each parameter is.
+        stands: the number of paths of each module, by its `id`.
+        owners: the number of paths of each parameter.
     """
     inside = Counter(value for _, value in part.named_parameters(remove_duplicate=False))
     if stands[id(part)] > 1:
@@ -115,7 +115,7 @@ def _misfit(part: nn.Module, traced: Trace, stands: Mapping[int, int], owners: M
 
 
 def _rest(network: nn.Module, traced: Trace, places: tuple[Place, ...], inputs: list[Tensor]) -> ModuleWorkload:
-    """All that the pass ran outside of the places: equal for every net of the space."""
+    """Everything that the pass ran outside of the places, the same for every net of the space."""
     originals = [place.candidates[0] for place in places]
     inside: set[int] = set()
     for place in places:

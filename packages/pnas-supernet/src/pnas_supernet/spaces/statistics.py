@@ -1,4 +1,4 @@
-"""BatchNorm that says the same by other statistics."""
+"""New statistics for BatchNorm that do not change its output."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,13 +10,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 @contextmanager
 def taking_statistics(modules: Iterable[nn.Module]) -> Iterator[None]:
-    """After the `with` block, BatchNorm in these modules has the statistics of all that it saw inside it.
+    """After the `with` block, BatchNorm in these modules has the statistics of all its inputs in the block.
 
-    Its weights change along, so that in evaluation mode it gives what it gave before:
+    Its weights are adjusted such that its output in evaluation mode does not change:
 
         weight' = weight sqrt(var' + eps) / sqrt(var + eps),  bias' = bias + weight (mean' - mean) / sqrt(var + eps).
 
-    What learned beside other statistics is thereby as good in training mode, where those of a batch take their place.
+    So modules that were trained with other statistics are as good in training mode, which uses those of a batch.
 
     Args:
         modules: in evaluation mode. BatchNorm without weights or without statistics stays as it is.
@@ -45,7 +45,7 @@ class _Moments:
         self.squares: Tensor | float = 0.0
 
     def add(self, norm: nn.Module, args: tuple[Tensor, ...]) -> None:
-        """Takes in what a BatchNorm is given, (N, C, ...)."""
+        """Adds the input of a BatchNorm, (N, C, ...)."""
         values = args[0].detach().transpose(0, 1).flatten(1).float()
         self.count += values.shape[1]
         self.sum += values.sum(dim=1, dtype=torch.float64)
@@ -56,7 +56,7 @@ def _take(norm: _BatchNorm, moments: _Moments) -> None:
     assert norm.running_mean is not None
     assert norm.running_var is not None
     mean = moments.sum / moments.count
-    # As BatchNorm keeps it: unbiased.
+    # Unbiased, like BatchNorm's.
     var = (moments.squares - moments.count * mean**2) / (moments.count - 1)
     assert isinstance(mean, Tensor)
     assert isinstance(var, Tensor)

@@ -1,4 +1,4 @@
-"""One forward pass, looked at: which modules it calls, with what, and which operators they run."""
+"""A trace of one forward pass: which modules it calls, with what inputs, and which operators they run."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from pnas_supernet.spaces.recording import OperatorRecorder, run_recorded
 
 @frozen
 class Seen:
-    """A tensor without its numbers, so that a pass is looked at in the memory of a pass."""
+    """A tensor without its numbers, so that a trace needs no more memory than a pass."""
 
     shape: tuple[int, ...]
     dtype: torch.dtype
@@ -25,7 +25,7 @@ class Seen:
 
     @classmethod
     def of(cls, value: object) -> "Seen | None":
-        """What a trace notes of a tensor; None of anything else."""
+        """What a trace records of a tensor; None for anything else."""
         if not isinstance(value, Tensor):
             return None
         last = value.dim() == 4 and not value.is_contiguous() and value.is_contiguous(memory_format=torch.channels_last)
@@ -33,7 +33,7 @@ class Seen:
         return cls(tuple(value.shape), value.dtype, value.device, memory_format)
 
     def zeros(self) -> Tensor:
-        """A tensor that looks the same."""
+        """A tensor of zeros of the same form."""
         zeros = torch.zeros(self.shape, dtype=self.dtype, device=self.device)
         return zeros.contiguous(memory_format=self.memory_format)
 
@@ -43,10 +43,10 @@ class Call:
     """A call of a module.
 
     Attributes:
-        inputs: its positional arguments; None for what is no tensor.
-        names: of its other arguments.
-        output: None where it is not one tensor.
-        start, stop: which operators of the pass it ran.
+        inputs: its positional arguments; None for those that are no tensors.
+        names: of its keyword arguments.
+        output: None if it is not a single tensor.
+        start, stop: the range of the pass's operators that it ran.
     """
 
     inputs: tuple[Seen | None, ...]
@@ -62,7 +62,7 @@ class Trace:
 
     Attributes:
         operators: all that were run, in order.
-        kernel_sizes: of the convolutions among them, by their number.
+        kernel_sizes: of the convolutions among them, by their index.
         macs: of all of them.
         calls: of each module that was called.
         output: of the net.
@@ -75,7 +75,7 @@ class Trace:
     output: object
 
     def misfit(self, module: nn.Module) -> str:
-        """Why a module cannot be a place; empty where it can."""
+        """Why a module cannot be a place; empty if it can."""
         calls = self.calls.get(module, [])
         if len(calls) != 1:
             return f"is called {len(calls)} times in a forward pass" if calls else "is not called in a forward pass"
@@ -87,7 +87,7 @@ class Trace:
         return "" if call.output else "gives something else than one tensor"
 
     def inputs(self, module: nn.Module) -> tuple[Tensor, ...]:
-        """Zeros that look like what a module was called with; none where it cannot be a place."""
+        """Zeros that look like the inputs of a module; none if it cannot be a place."""
         if self.misfit(module):
             return ()
         (call,) = self.calls[module]
@@ -95,7 +95,7 @@ class Trace:
 
 
 def trace(network: nn.Module, arguments: tuple[Any, ...]) -> Trace:
-    """Runs a net once, in evaluation mode, without gradients, on copies of the tensors; it draws the same each time."""
+    """Runs a net once in evaluation mode, without gradients, on copies of the tensors, with a fixed seed."""
     call, tensors = Nest.split(arguments)
     copies = call.filled([tensor.detach().clone() for tensor in tensors])
     calls: dict[nn.Module, list[Call]] = {}
