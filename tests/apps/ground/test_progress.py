@@ -134,6 +134,15 @@ def test_a_narrow_terminal_tells_how_far_a_long_name_is(columns: int) -> None:
     assert "100%" in drawn()
 
 
+@pytest.mark.parametrize(("done", "beginning"), [(1, r"^[-\\\\|/] reading"), (2, "^  reading")])
+def test_a_bar_turns_while_a_step_takes_its_time(done: int, beginning: str) -> None:
+    one, drawn = reporter(force_terminal=True)
+    with one.bar("reading", 2, "images") as advance:
+        advance(done)
+    last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn()).rstrip().rpartition("\r")[2].rpartition("\n")[2]
+    assert re.match(beginning, last)
+
+
 @pytest.mark.parametrize(
     ("columns", "shown"),
     [

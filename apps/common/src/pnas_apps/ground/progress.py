@@ -11,7 +11,16 @@ from attrs import frozen
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column
 from rich.text import Text
 
@@ -29,8 +38,8 @@ _BEGINNING = 1
 """Steps done of a phase, at most, when it is told of for the first time."""
 _PERCENT = 100
 _BAR = 12
-_BAR_COLUMNS = _BAR + 14
-"""Of a bar, its share and its time, with a blank before each."""
+_BAR_COLUMNS = _BAR + 16
+"""Of a spinner with a blank after it, and of a bar, its share and its time, with a blank before each."""
 
 
 @contextmanager
@@ -248,11 +257,13 @@ def _minutes(seconds: float) -> str:
 
 def _bars(console: Console) -> Progress:
     return Progress(
+        # A step that takes minutes by itself must not look as if nothing went on.
+        SpinnerColumn("line", finished_text=" "),
         # Where there is little room, the end of a name is left out, and not how far it is.
         TextColumn(
-            "  {task.description}",
+            "{task.description}",
             markup=False,
-            table_column=Column(no_wrap=True, max_width=max(console.width // 3, console.width - _BAR_COLUMNS)),
+            table_column=Column(no_wrap=True, max_width=max(console.width // 3 - 2, console.width - _BAR_COLUMNS)),
         ),
         BarColumn(bar_width=_BAR),
         TaskProgressColumn(),
