@@ -1,4 +1,4 @@
-"""Whether targets are classes of what a net gives."""
+"""Whether targets are classes of a net's output."""
 
 import torch
 from torch import Tensor
@@ -8,13 +8,13 @@ from pnas_ops import PnasError
 
 
 class LabelError(PnasError, ValueError):
-    """Labels that are no classes of the net; the message is one line that says what they are."""
+    """Labels that are no classes of the net; the message is one line that describes them."""
 
 
 def are_classes(targets: Tensor, *, rows: Tensor) -> bool:
-    """Whether accuracy means something: `rows` may be logits (N, classes), and the targets are no values of that shape.
+    """Whether accuracy applies: `rows` may be logits (N, classes), and the targets are no values of that shape.
 
-    One-hot labels are classes too, which `check_labels` refuses with the way out.
+    One-hot labels count as classes too; `check_labels` refuses them with the way out.
     """
     return gives_classes(rows) and (targets.shape != rows.shape or _one_hot(targets))
 

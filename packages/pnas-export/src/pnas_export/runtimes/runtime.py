@@ -1,4 +1,4 @@
-"""The libraries that run the exported files."""
+"""The libraries that run exported files."""
 
 from typing import Protocol
 
@@ -12,15 +12,15 @@ class LoadedFile(Protocol):
     """A file that a runtime is ready to run."""
 
     def __call__(self, images: Tensor) -> Tensor:
-        """The first output, as a rule logits (N, classes), of images (N, C, H, W) on the CPU, as the file takes them.
+        """The first output, usually logits (N, classes), for images (N, C, H, W) on the CPU, as the file takes them.
 
         Raises:
-            ValueError: naming the file, for images of another shape or type, and where the runtime fails.
+            ValueError: naming the file, for images of another shape or dtype, and if the runtime fails.
         """
         ...
 
     def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
-        """All outputs, in the order in which the net gives them, each with a row an image; images are (N, C, H, W).
+        """All outputs, in the order of the net, each with a row for each image; images are (N, C, H, W).
 
         Raises:
             ValueError: as a call.
@@ -75,7 +75,7 @@ def runtime_module(runtime: Runtime) -> str:
 
 
 def check_images(file: str, images: Tensor, shape: tuple[int, ...], *, pixels: bool) -> None:
-    """Raises ValueError unless `images` are (N, *shape), and uint8 where the file takes `pixels`."""
+    """Raises ValueError unless `images` are (N, *shape), and uint8 if the file takes `pixels`."""
     if tuple(images.shape[1:]) != shape or (images.dtype == torch.uint8) != pixels:
         kind = "uint8 pixels" if pixels else "preprocessed floats"
         raise ValueError(
