@@ -191,7 +191,7 @@ def with_lock() -> nn.Module:
         (with_lock, r"the net holds '1\.lock' \(lock\), which cannot be copied: set it to None"),
         (lambda: "net.pt", "a net must be a torch.nn.Module, got str"),
         (lambda: Gives(lambda y: None), "the net gives no tensor"),
-        (lambda: Gives(lambda y: (y, 3)), "the net gives int, where a file gives tensors"),
+        (lambda: Gives(lambda y: (y, 3)), "the net gives int, but a file can only give tensors"),
         (
             lambda: Gives(lambda y: (y, y.sum())),
             r"output 'output_1' of the net is of shape \(\) for 2 images: .* no losses",

@@ -92,7 +92,7 @@ def distinct_names(workloads: Sequence[AnyWorkload]) -> list[str]:
         if workload.computes_nothing:
             raise ValueError(f"{workload.name} computes nothing: its latency is 0, leave it out")
         if workload in names:
-            raise ValueError(f"{workload.name} stands twice among the workloads: pass it once")
+            raise ValueError(f"{workload.name} occurs twice among the workloads: pass it once")
         names[workload] = workload.name
     return list(names.values())
 

@@ -91,6 +91,6 @@ def _tensors(given: object, way: tuple[str, ...]) -> Iterator[tuple[str, Tensor]
         what = f"the net gives {type(given).__name__}" + (f" ({', '.join(names)})" if names else "")
         one = f".{names[0]}" if names else ""
         raise NetError(
-            f"{what}, where a file gives tensors",
+            f"{what}, but a file can only give tensors",
             f"export a module whose forward returns tensors, such as net(x){one}",
         )

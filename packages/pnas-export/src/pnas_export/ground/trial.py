@@ -82,7 +82,7 @@ def _check_rows(outputs: Mapping[str, Tensor], count: int) -> None:
         if output.shape[:1] != (count,):
             raise NetError(
                 f"output {name!r} of the net is of shape {tuple(output.shape)} for {count} images",
-                "export a module whose outputs have a row an image: no losses, no lists of what was found",
+                "export a module whose outputs have a row per image: no losses, no lists of detections",
             )
 
 

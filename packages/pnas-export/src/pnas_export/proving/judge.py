@@ -48,7 +48,7 @@ class Judge:
             check_labels(targets, rows=rows)
         elif targets.shape[:1] != rows.shape[:1]:
             raise LabelError(
-                f"the test targets of {len(rows)} images are of shape {tuple(targets.shape)}", "give a row an image"
+                f"the test targets of {len(rows)} images are of shape {tuple(targets.shape)}", "give a row per image"
             )
 
 

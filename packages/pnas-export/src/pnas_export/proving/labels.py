@@ -25,7 +25,7 @@ def check_labels(labels: Tensor, *, rows: Tensor) -> None:
     if labels.shape == rows.shape:
         raise LabelError(f"the test labels are one-hot, {tuple(labels.shape)}", "give their classes: labels.argmax(1)")
     if tuple(labels.shape) != (count,):
-        raise LabelError(f"the test labels of {count} images are of shape {tuple(labels.shape)}", "give one an image")
+        raise LabelError(f"the test labels of {count} images are of shape {tuple(labels.shape)}", "give one per image")
     if labels.dtype == torch.bool or labels.is_floating_point() or labels.is_complex():
         raise LabelError(f"the test labels are {labels.dtype}", "give the numbers of the classes: labels.long()")
     low, high = int(labels.min()), int(labels.max())

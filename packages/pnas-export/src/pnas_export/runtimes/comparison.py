@@ -176,7 +176,7 @@ def check_tolerance(tolerance: Tolerance, outputs: Collection[str]) -> None:
     named = isinstance(tolerance, Mapping)
     bounds = tolerance if isinstance(tolerance, Mapping) else {"": tolerance}
     if named and (unknown := [name for name in bounds if name not in outputs]):
-        raise ValueError(f"the net has no output {unknown[0]!r} to be tolerant of: name some of {', '.join(outputs)}")
+        raise ValueError(f"the tolerance names {unknown[0]!r}, no output of the net: name some of {', '.join(outputs)}")
     for name, bound in bounds.items():
         if bound is not None and bound not in _TOLERANCE:
             of = f"of {name!r} " if named else ""
