@@ -200,7 +200,10 @@ def with_lock() -> nn.Module:
             lambda: Gives(lambda y: {"loss": y.mean()}),
             r"output 'loss' of the net is of shape \(\) for 2 images: export",
         ),
-        (GivesLosses, r"output 'output_0.scores' of the net is of shape \(5,\) for 2 images: .* no lists of detections"),
+        (
+            GivesLosses,
+            r"output 'output_0.scores' of the net is of shape \(5,\) for 2 images: .* no lists of detections",
+        ),
         (
             lambda: Gives(lambda y: {"a": y} if len(y) > 1 else {"b": y}),
             r"gives a \(2, 5\) for 2 images and b \(1, 5\) for one: export a module that always gives the same",
