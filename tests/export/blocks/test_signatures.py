@@ -183,7 +183,7 @@ def test_what_computes_nothing_is_refused() -> None:
 
 
 def test_a_workload_twice_is_refused(blocks: list[Workload]) -> None:
-    with pytest.raises(ValueError, match=r"^conv3 3->8 s1 @8x8 stands twice among the workloads"):
+    with pytest.raises(ValueError, match=r"^conv3 3->8 s1 @8x8 occurs twice among the workloads"):
         convert_workloads([blocks[0], *blocks])
 
 

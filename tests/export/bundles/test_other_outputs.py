@@ -136,7 +136,10 @@ def _once(test: list[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
             {"score": lambda outputs, masks: outputs["out"]},
             r"^score must give a number for a batch, got Tensor of shape",
         ),
-        ({"tolerance": {"depth": 0.1}}, r"^the net has no output 'depth' to be tolerant of: name some of out, height$"),
+        (
+            {"tolerance": {"depth": 0.1}},
+            r"^the tolerance names 'depth', no output of the net: name some of out, height$",
+        ),
         ({"adjustments": {"tflite-int8": Adjustment(keep_float="auto")}}, r"^keep_float='auto' goes by accuracy or a "),
     ],
 )
@@ -159,7 +162,9 @@ def test_what_cannot_be_proven_is_refused_before_anything_is_converted(
 def test_names_for_another_number_of_channels_are_refused(
     segmenter: nn.Module, test: list[tuple[Tensor, Tensor]], tmp_path: Path
 ) -> None:
-    line = r"^output 'out' of the net has 4 channels, and the metadata 2 labels: give one name a channel, or no labels"
+    line = (
+        r"^output 'out' of the net has 4 channels, and the metadata 2 labels: give one name per channel, or no labels"
+    )
     with pytest.raises(LabelError, match=line):
         export_bundle(segmenter, tmp_path / "bundle", ["onnx"], metadata=evolve(METADATA, labels=("a", "b")), test=test)
 

@@ -67,7 +67,7 @@ def test_a_tolerance_of_no_output_is_refused_before_the_conversion(
     export: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(f"{export.__module__}._convert", None)
-    with pytest.raises(ValueError, match=r"^the net has no output 'out' to be tolerant of: name some of output_0$"):
+    with pytest.raises(ValueError, match=r"^the tolerance names 'out', no output of the net: name some of output_0$"):
         export(nn.Flatten(), (1, 1, 4, 4), tmp_path / "net", tolerance={"out": 0.1})
 
 

@@ -212,7 +212,7 @@ def test_what_computes_nothing_is_refused_at_once(blocks: list[Workload]) -> Non
 
 
 def test_a_workload_twice_is_refused(blocks: list[Workload]) -> None:
-    with pytest.raises(ValueError, match=r"^conv3 3->8 s1 @8x8 stands twice among the workloads: pass it once$"):
+    with pytest.raises(ValueError, match=r"^conv3 3->8 s1 @8x8 occurs twice among the workloads: pass it once$"):
         convert_onnx_workloads([blocks[0], *blocks])
 
 

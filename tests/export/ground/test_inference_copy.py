@@ -191,7 +191,7 @@ def with_lock() -> nn.Module:
         (with_lock, r"the net holds '1\.lock' \(lock\), which cannot be copied: set it to None"),
         (lambda: "net.pt", "a net must be a torch.nn.Module, got str"),
         (lambda: Gives(lambda y: None), "the net gives no tensor"),
-        (lambda: Gives(lambda y: (y, 3)), "the net gives int, where a file gives tensors"),
+        (lambda: Gives(lambda y: (y, 3)), "the net gives int, but a file can only give tensors"),
         (
             lambda: Gives(lambda y: (y, y.sum())),
             r"output 'output_1' of the net is of shape \(\) for 2 images: .* no losses",
@@ -200,7 +200,10 @@ def with_lock() -> nn.Module:
             lambda: Gives(lambda y: {"loss": y.mean()}),
             r"output 'loss' of the net is of shape \(\) for 2 images: export",
         ),
-        (GivesLosses, r"output 'output_0.scores' of the net is of shape \(5,\) for 2 images: .* no lists of what was"),
+        (
+            GivesLosses,
+            r"output 'output_0.scores' of the net is of shape \(5,\) for 2 images: .* no lists of detections",
+        ),
         (
             lambda: Gives(lambda y: {"a": y} if len(y) > 1 else {"b": y}),
             r"gives a \(2, 5\) for 2 images and b \(1, 5\) for one: export a module that always gives the same",

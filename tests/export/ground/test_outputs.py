@@ -56,7 +56,7 @@ def test_other_tensors_take_the_places_of_a_nets_own(given: object, expected: di
         (None, "the net gives no tensor: export a module whose forward returns at least one"),
         ({}, "the net gives no tensor"),
         (({"losses": None},), "the net gives no tensor"),
-        ((A, 3), "the net gives int, where a file gives tensors"),
+        ((A, 3), "the net gives int, but a file can only give tensors"),
         ({"a.b": A, "a": {"b": B}}, "the net gives two outputs of the name 'a.b': give each a key of its own"),
     ],
 )

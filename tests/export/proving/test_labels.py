@@ -19,7 +19,7 @@ WRONG = [
     ([0.0, 1.0, 2.0, 0.0, 1.0, 2.0], r"are torch\.float32: .*labels\.long\(\)$"),
     ([True, False, True, False, True, False], r"are torch\.bool"),
     (torch.eye(3).repeat(2, 1).long().tolist(), r"are one-hot, \(6, 3\): .*labels\.argmax\(1\)$"),
-    ([0, 1], r"of 6 images are of shape \(2,\): give one an image$"),
+    ([0, 1], r"of 6 images are of shape \(2,\): give one per image$"),
 ]
 
 
@@ -60,7 +60,11 @@ METADATA = Metadata(
 @pytest.mark.parametrize(
     ("names", "labels", "line"),
     [
-        (("a", "b"), torch.tensor([0, 1]), "the net has 3 outputs, and the metadata 2 labels: give one name an output"),
+        (
+            ("a", "b"),
+            torch.tensor([0, 1]),
+            "the net has 3 outputs, and the metadata 2 labels: give one name per output",
+        ),
         (("a", "b", "c"), torch.tensor([1, 3]), "go from 1 to 3"),
     ],
 )

@@ -58,5 +58,5 @@ def labels(figure: Figure) -> list[str]:
 
 
 def test_there_is_no_picture_of_a_net_that_computes_nothing() -> None:
-    with pytest.raises(AccountError, match="has no worst moment"):
+    with pytest.raises(AccountError, match="has no peak"):
         draw_memory(account_of(nn.Identity(), [(1, 1)]), title="")

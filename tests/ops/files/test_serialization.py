@@ -191,7 +191,7 @@ WHOLE = json.dumps({"schema": "DeviceInfo", "schema_version": 1} | INFO)
         (WHOLE.replace('"threads": 1', '"threads": -Infinity'), "not JSON: -Infinity is no number$"),
         (WHOLE.replace('"threads": 1', '"threads": 1e999'), "not JSON: 1e999 is too large a number$"),
         (WHOLE.replace('"threads": 1', '"threads": 1' + "0" * 400), r"not JSON: 10+\.\.\. is too large a number$"),
-        (WHOLE.replace('"threads": 1', '"threads": 1, "threads": 2'), "not JSON: 'threads' stands there twice$"),
+        (WHOLE.replace('"threads": 1', '"threads": 1, "threads": 2'), "not JSON: 'threads' occurs twice$"),
         (WHOLE.replace('"threads": 1', '"threads": ' + "[" * 400 + "]" * 400), r"needs a value of type int, got \[\["),
         (WHOLE.replace('"a"', json.dumps(["long"] * 1000)), r".*got \['long', .{20,60}\.\.\. @ DeviceInfo\.device$"),
         (WHOLE.replace('"DeviceInfo"', json.dumps("x\n" * 1000)), r"holds x x x [x ]*\.\.\. version 1, expected Dev"),

@@ -188,7 +188,7 @@ def test_a_net_of_two_inputs() -> None:
 def test_a_net_that_computes_nothing_holds_its_input() -> None:
     account = account_of(nn.Identity(), [(1, 2, 3, 4)])
     assert (account.lines, account.macs, account.peak_activation_bytes, account.macs_per_byte) == ((), 0, 96, 0)
-    with pytest.raises(AccountError, match=r"^a net that computes nothing has no worst moment: leave it out$"):
+    with pytest.raises(AccountError, match=r"^a net that computes nothing has no peak: leave it out$"):
         _ = account.peak
 
 

@@ -149,7 +149,7 @@ class HoldingSpec(OddSpec):
         (OddSpec(fault="forward"), "OddSpec.module fails: RuntimeError"),
         (OddSpec(fault="tied"), "OddSpec.module at odd .*, written to a file, fails: RuntimeError: .*share memory"),
         (OddSpec(fault="meta"), "OddSpec.module at odd .*, counted without weights, fails: RuntimeError"),
-        (GrowingSpec(fault=""), "GrowingSpec is another one when it comes back from a file: give it fields"),
+        (GrowingSpec(fault=""), "GrowingSpec is not the same after it was written to a file and read: give it fields"),
         (
             HoldingSpec(fault=""),
             "HoldingSpec cannot be written to a file and read: .*Unsupported type.*: give it",

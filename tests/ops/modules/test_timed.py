@@ -44,7 +44,7 @@ def test_modules_are_built_by_whoever_has_them(key: ModuleWorkload | ModuleArchi
     module = build_timed(key, build)
     assert asked == [key]
     assert not any(part.training for part in module.modules())
-    with pytest.raises(NoBuilderError, match=r"is of somebody.s module: pass build="):
+    with pytest.raises(NoBuilderError, match=r"is of a user.s own module: pass build="):
         build_timed(key)
 
 

@@ -217,7 +217,7 @@ class Pair(nn.Module):
 )
 def test_unlike_outputs_are_refused_with_both(other: nn.Module, message: str, path: GatePath) -> None:
     op = MixedOp([nn.Conv2d(CHANNELS, CHANNELS, 1), other]).double()
-    with pytest.raises(ValueError, match=f"two candidates of a MixedOp give unlike outputs: {message}"):
+    with pytest.raises(ValueError, match=f"two candidates of a MixedOp give incompatible outputs: {message}"):
         gradients(op, lambda: op(images()), path)
 
 

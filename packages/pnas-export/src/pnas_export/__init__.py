@@ -53,13 +53,13 @@ __version__ = version("pnas-export")
 
 __all__ = [
     "__version__",
-    # ground: what a net starts from and gives, and what is raised where a net, a converter or a device fails
+    # ground: inputs and outputs of nets, and the errors of nets, converters and devices
     "RawPixels",
     "NetError",
     "NetOutput",
     "ConversionError",
     "DeviceError",
-    # runtimes: the libraries that run files, and a file beside its net
+    # runtimes: the libraries that run files, and comparisons of files with their nets
     "Runtime",
     "LoadedFile",
     "TFLite",
@@ -76,7 +76,7 @@ __all__ = [
     # converting: a net to a float32 file
     "export_onnx",
     "export_tflite",
-    # quantizing: a net to a file of any format, a float file to a smaller or faster one, and where that goes wrong
+    # quantizing: a net to a file of any format, a float file to a smaller or faster one, and the errors of layers
     "export_file",
     "Format",
     "FORMATS",
@@ -91,12 +91,12 @@ __all__ = [
     "layer_errors",
     "single_layer_errors",
     "LayerError",
-    # quantizing: what gives back what int8 takes, and by what it is judged
+    # quantizing: how to recover what int8 loses, and how that is judged
     "MAX_ACCURACY_LOSS",
     "KeepFloat",
     "choose_float_layers",
     "FakeQuantized",
-    # blocks: many blocks converted at once, and nets chained of them
+    # blocks: many blocks converted at once, and nets chained from them
     "convert_workloads",
     "workload_blocks",
     "chain_signatures",
@@ -115,7 +115,7 @@ __all__ = [
     "CommandMetric",
     "Statistic",
     "FileDtype",
-    # proving: all that is measured of the files of a net
+    # proving: everything that is measured about the files of a net
     "prove",
     "Proof",
     "FileProof",
@@ -124,7 +124,7 @@ __all__ = [
     "AdjustedFile",
     "Refusal",
     "LabelError",
-    # bundles: a net and all that is needed to use it, in one folder
+    # bundles: a net and everything needed to use it, in one folder
     "export_bundle",
     "Adjustment",
     "Bundle",

@@ -62,7 +62,7 @@ __all__ = [
     "expected_cost",
     "expected_max",
     "UnknownCostError",
-    # tables: measured latencies, what they predict and how wrong that is, other projects' files
+    # tables: measured latencies, their predictions and the errors of these, other projects' files
     "Device",
     "measure_table",
     "measure_net_ms",
@@ -89,7 +89,7 @@ __all__ = [
     "Price",
     "taste_sentences",
     "NoBlocksError",
-    # objectives: what alpha minimizes where costs matter
+    # objectives: what alpha minimizes if costs matter
     "Term",
     "LinearPenalty",
     "AbsolutePenalty",
@@ -122,7 +122,7 @@ __all__ = [
     "design_spaces",
     "SpaceDesign",
     "SpaceOutlook",
-    # controlling: strategies that ask for one net after another
+    # controlling: limits and REINFORCE for strategies that propose one net after another
     "feasible_nets",
     "ReinforceSearch",
     "RecurrentController",

@@ -199,7 +199,7 @@ __all__ = [
     "BlockSpec",
     "OwnOperation",
     "OperationError",
-    # operations beside one another,
+    # operations compared with one another,
     "primitives",
     "Primitive",
     "PrimitiveError",
@@ -246,7 +246,7 @@ __all__ = [
     "Judgement",
     "Trial",
     "Choices",
-    # strategies that need no supernet, and the nets that they may ask for,
+    # strategies without a supernet, and the nets that they may ask for,
     "FeasibleNets",
     "ScarceNetsError",
     "PlainStrategy",
@@ -271,7 +271,7 @@ __all__ = [
     "fit_predictor",
     "AccuracyPredictor",
     "rank_correlation",
-    # spaces of somebody's module, and what both kinds have in common,
+    # spaces of a user's own module, and what both kinds have in common,
     "ModuleSpace",
     "ModuleArchitecture",
     "ModuleWorkload",
@@ -279,7 +279,7 @@ __all__ = [
     "AnySpace",
     "AnyNet",
     "AnyWorkload",
-    # what has a latency, what goes into a net, and mistakes that a user can mend
+    # what has a latency, what goes into a net, and mistakes that a user can fix
     "Workload",
     "workloads",
     "workload_parts",
@@ -305,7 +305,7 @@ __all__ = [
     "html_table",
     "counted",
     "shortened",
-    # files: JSON, weights, and files and folders that are whole or not there
+    # files: JSON, weights, and files and folders that are either complete or absent
     "to_json",
     "from_json",
     "FormatError",
@@ -315,7 +315,7 @@ __all__ = [
     "parse_json",
     "load_space",
     "space_from_dict",
-    # operations of one's own in files
+    # user-defined operations in files
     "own_operations",
     "load_operations",
     "code_of",
@@ -373,7 +373,7 @@ __all__ = [
     "VALUE_BYTES",
     "alive_over_time",
     "MemoryStep",
-    # timing: what a device reports, and the walk that makes blocks predict nets
+    # timing: what a device reports, and the walk by which blocks predict nets
     "DeviceInfo",
     "processor_name",
     "Measurement",
@@ -393,7 +393,7 @@ __all__ = [
     "released",
     "read_original_config",
     "load_original_checkpoint",
-    # nets: what others published, and larger and smaller nets
+    # nets: published nets, and larger and smaller ones
     "BASELINES",
     "BaselineName",
     "baseline",

@@ -93,7 +93,7 @@ __version__ = version("pnas-supernet")
 
 __all__ = [
     "__version__",
-    # gates: the over-parameterized operation, and the path that is alive in it,
+    # gates: the over-parameterized operation, and its active path,
     "MixedOp",
     "mixed_ops",
     "alpha_parameters",
@@ -130,7 +130,7 @@ __all__ = [
     "derive",
     "extract",
     "extract_candidates",
-    # what a step leaves as it was, keeps in memory and draws from
+    # what a step leaves unchanged, keeps in memory and draws from
     "frozen_parameters",
     "buffers_untouched",
     "saved_bytes",
@@ -153,7 +153,7 @@ __all__ = [
     "Readings",
     "DivergenceError",
     "BatchesError",
-    # how a device is to compute,
+    # how a device computes,
     "tuned",
     "default_precision",
     "NotRepeatableError",
@@ -178,18 +178,18 @@ __all__ = [
     "exchange",
     "DesynchronizedError",
     "LostProcessError",
-    # spaces: somebody's net becomes a space,
+    # spaces: a user's net becomes a space,
     "search_space_of",
     "ModuleSuperNet",
     "PlaceError",
-    # by rules that say where it may change,
+    # by rules for the places that may change,
     "Rule",
     "inverted_residuals",
     "inner_widths",
     "convolutions",
     "with_skip",
     "first_of",
-    # and candidates learn to stand there
+    # and candidates learn to fit in there
     "imitate",
     "Imitation",
     "Imitations",
@@ -204,7 +204,7 @@ __all__ = [
     "has_checkpoint",
     "delete_checkpoint",
     "CheckpointError",
-    # judging: nets with the weights of their supernet, and supernets that give nets
+    # judging: nets with the weights of their supernet, and supernets that propose nets
     "InheritedWeights",
     "recalibrate",
     "SupernetStrategy",

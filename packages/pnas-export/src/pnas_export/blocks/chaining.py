@@ -1,4 +1,4 @@
-"""Signatures of one TFLite model, run one after the other as a model of their own."""
+"""Signatures of one TFLite model, chained to a separate model."""
 
 import copy
 from collections.abc import Sequence
@@ -9,27 +9,27 @@ from pnas_ops import Architecture, workloads
 
 
 def architecture_signatures(architecture: Architecture) -> tuple[str, ...]:
-    """The signatures of `convert_workloads` that a net runs, in its order; a block that computes nothing has none."""
+    """The signatures of `convert_workloads` that a net runs, in order; a block that computes nothing has none."""
     return tuple(workload.name for (workload,) in workloads(architecture) if not workload.computes_nothing)
 
 
 def chain_signatures(model: bytes, names: Sequence[str]) -> bytes:
-    """A model that feeds the output of each named signature to the next, in milliseconds instead of a conversion.
+    """A model that feeds the output of each named signature to the next; it takes milliseconds, without a conversion.
 
-    All blocks of a net make a model with the operators and the size of the file that `export_tflite` writes of the
-    net; a single name makes that block a file of its own. A signature that stands several times has a copy of its
-    weights at each place, as the blocks of a net have: shared weights would be in the cache already.
+    All blocks of a net give a model with the operators and the size of the file that `export_tflite` writes for the
+    net; a single name gives a file of that block alone. A signature that is named several times has a copy of its
+    weights at each place, like the blocks of a net: shared weights would be in the cache already.
 
     Args:
         model: of `convert_workloads`: each signature takes "args_0" and gives "output_0".
-        names: signatures in the order of their computation.
+        names: signatures in the order in which they run.
 
     Returns:
         A model with the single signature "serving_default", which takes "args_0" and gives "output_0".
 
     Raises:
-        ValueError: for no name, for one that the model lacks, and naming two neighbours of which the second does not
-            take what the first gives.
+        ValueError: for no name, for one that the model lacks, and for two neighbours, which it names, whose output and
+            input do not match.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -64,7 +64,7 @@ def chain_signatures(model: bytes, names: Sequence[str]) -> bytes:
 
 
 class _Chain:
-    """The growing subgraph, and what of the model it needs."""
+    """The growing subgraph, and the parts of the model that it needs."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -76,7 +76,7 @@ class _Chain:
         self._last_name = ""
 
     def append(self, name: str, part: Any) -> None:
-        """Adds the operators of the subgraph `part` behind those that are there."""
+        """Appends the operators of the subgraph `part`."""
         (source,), (result,) = part.inputs, part.outputs
         place = {-1: -1}  # an optional input that is left out
         if self.tensors:
@@ -101,7 +101,7 @@ class _Chain:
         self.result, self._last_name = place[result], name
 
     def keep_buffer(self, index: int) -> int:
-        """Where a copy of the model's buffer `index` is now."""
+        """The index of the copy of the model's buffer `index`."""
         if index == 0:
             return 0
         self._read_buffer(index)

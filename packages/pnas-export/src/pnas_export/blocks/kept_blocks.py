@@ -1,6 +1,6 @@
-"""A cache of blocks that were converted together, found again when only some of them are needed, as by a net.
+"""A cache of blocks that were converted together, also used when only some of them are needed, as for a net.
 
-They are told by what they are, not by what `torch.export` makes of them, which takes half as long as to convert them.
+They are identified by their definition, not by their graph from `torch.export`, which takes half as long as converting.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ _LIBRARIES = ("torch", "torchvision", "litert-torch")
 
 
 def kept_blocks(folder: Path, workloads: Sequence[AnyWorkload], names: Sequence[str]) -> bytes | None:
-    """The model that `keep_blocks` was given with all of these, cut down to them; None where there is none, or damaged.
+    """A model from `keep_blocks` that has all of these, reduced to them; None if there is none, or it is damaged.
 
     Args:
         folder: of the cache.
         workloads: each once.
-        names: of the signatures that are wanted.
+        names: of the desired signatures.
     """
     if not workloads or not all(map(_is_kept, workloads)):
         return None
@@ -36,7 +36,7 @@ def kept_blocks(folder: Path, workloads: Sequence[AnyWorkload], names: Sequence[
 
 
 def keep_blocks(folder: Path, workloads: Sequence[AnyWorkload], model: bytes) -> None:
-    """Keeps a model of blocks for later use of any of them; user-defined blocks are not kept."""
+    """Caches a model of blocks for later use of any of them; user-defined blocks are not cached."""
     name = f"blocks-{hashlib.sha256(model).hexdigest()}"
     cached_conversion(folder, lambda: name, lambda: model)
     for one in filter(_is_kept, workloads):
@@ -48,7 +48,7 @@ def _missing() -> bytes:
 
 
 def _is_kept(workload: AnyWorkload) -> bool:
-    """Whether all that a block computes is in our own code."""
+    """Whether a block is computed only by our own code."""
     return isinstance(workload, Workload) and not isinstance(workload.block.op, OwnOperation)
 
 
@@ -59,7 +59,7 @@ def _place(folder: Path, workload: AnyWorkload) -> Path:
 
 @cache
 def _code() -> str:
-    """A hash of all that makes blocks of workloads, and files of blocks."""
+    """A hash of all code that makes blocks from workloads, and files from blocks."""
     found = hashlib.sha256(repr([version(name) for name in _LIBRARIES]).encode())
     folders = (Path(pnas_ops.modules.__path__[0]), Path(__file__).parent, Path(__file__).parents[1] / "converting")
     for path in sorted(path for folder in folders for path in folder.glob("*.py")):

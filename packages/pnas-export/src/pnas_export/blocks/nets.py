@@ -1,4 +1,4 @@
-"""Whole nets as TFLite files for timing: blocks that are chained, or somebody's module as it is."""
+"""Whole nets as TFLite files for timing: chained blocks, or a user's own module as it is."""
 
 from torch import Tensor, nn
 
@@ -27,7 +27,7 @@ def net_model(
 
     Raises:
         NoBuilderError: for a net of a `ModuleSpace` without `build`.
-        ConversionError: naming the net and the layer, where the converter refuses it.
+        ConversionError: naming the net and the layer that the converter refuses.
     """
     if isinstance(net, Architecture):
         return chain_signatures(blocks, architecture_signatures(net))
@@ -36,7 +36,7 @@ def net_model(
 
 
 class EveryOutput(nn.Module):
-    """A net that gives all tensors in what it gives, in whatever dicts, lists and tuples, as one tuple."""
+    """A net that returns all tensors of its result, in any dicts, lists and tuples, as one tuple."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()

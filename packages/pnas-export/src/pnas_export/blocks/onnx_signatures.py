@@ -1,4 +1,4 @@
-"""Many blocks converted to ONNX at once, and nets chained of them."""
+"""Many blocks converted to ONNX at once, and nets chained from them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,16 +24,16 @@ def convert_onnx_workloads(
 ) -> dict[str, bytes]:
     """ONNX models by `Workload.name`, and one more by "idle": "images" to "result", weights as in `workload_blocks`.
 
-    All are converted as one module and cut apart after it.
+    All are converted as one module, which is then cut apart.
 
     Args:
-        workloads: each once; of somebody's module those of one input and one output.
+        workloads: each once; from a user's own module, those with one input and one output.
         build: makes the modules of a `ModuleSpace`.
-        cache: a folder that keeps what was converted.
+        cache: a folder for converted files.
         log: a file that receives what the converter prints; dropped if None.
 
     Raises:
-        ValueError: for a workload that stands twice or computes nothing.
+        ValueError: for a workload that occurs twice or computes nothing.
         ConversionError: naming the workload that the converter refuses.
     """
     import onnx
@@ -50,7 +50,7 @@ def convert_onnx_workloads(
                 lambda: _convert(module, examples),
             )
     except ConversionError:
-        # Together they fail without a name, so the one that is refused is sought alone.
+        # The joint conversion does not name the refused one, so each is tried alone.
         for name, block, example in zip(names, blocks, inputs, strict=True):
             with converting(f"block {name} to ONNX", log=log):
                 _convert(block, [example])
@@ -109,7 +109,7 @@ def _convert(module: nn.Module, examples: Sequence[Tensor]) -> bytes:
         tuple(examples),
         dynamo=True,
         input_names=[f"in_{index}" for index in indices],
-        output_names=[f"out_{index}" for index in indices],  # more are named by the converter
+        output_names=[f"out_{index}" for index in indices],  # the converter names any others
         verbose=False,
     )
     if program is None:

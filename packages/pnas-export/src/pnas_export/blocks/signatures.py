@@ -1,4 +1,4 @@
-"""Many blocks in one TFLite model, a signature each."""
+"""Many blocks in one TFLite model, each with its own signature."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -29,7 +29,7 @@ from pnas_ops import (
 )
 
 IDLE = "idle"
-"""The signature that computes x + 1: its time is the cost of a call."""
+"""The signature that computes x + 1: its time is the overhead of a call."""
 
 
 def convert_workloads(
@@ -39,21 +39,21 @@ def convert_workloads(
     cache: FilePath | None = None,
     log: FilePath | None = None,
 ) -> bytes:
-    """A TFLite model with one signature a workload, named by `Workload.name`, and one more named "idle".
+    """A TFLite model with a signature for each workload, named by `Workload.name`, and one more named "idle".
 
-    Each takes "args_0" (1, H, W, C) and gives "output_0", channel-last where it is an image, shortcut included; the
-    weights are those of `workload_blocks`. All are converted as one module and cut apart after it, four times faster
-    than one by one. What `build` makes has no transposition at its ends: where its neighbours in a net have the layout
-    that it has, which is channel-last for convolutions, a net does without.
+    Each takes "args_0" (1, H, W, C) and gives "output_0", channel-last for images, including shortcuts; the weights are
+    those of `workload_blocks`. All are converted as one module, which is then cut apart: four times faster than one by
+    one. Modules from `build` have no transpositions at their ends, since a net needs none between neighbours of the
+    same layout, which is channel-last for convolutions.
 
     Args:
-        workloads: each once; of somebody's module those of one input and one output.
+        workloads: each once; from a user's own module, those with one input and one output.
         build: makes the modules of a `ModuleSpace`.
-        cache: a folder that keeps what was converted: blocks that were converted among others, too.
+        cache: a folder for converted files; it also supplies blocks that were converted among others.
         log: a file that receives what the converter prints; dropped if None.
 
     Raises:
-        ValueError: for a workload that stands twice or computes nothing.
+        ValueError: for a workload that occurs twice or computes nothing.
         ConversionError: naming the workload that the converter refuses.
     """
     names = distinct_names(workloads)
@@ -70,7 +70,7 @@ def convert_workloads(
             log=log,
         )
     except ConversionError:
-        # Together they fail without a name, so the one that is refused is sought alone.
+        # The joint conversion does not name the refused one, so each is tried alone.
         for name, block, example in zip(names, blocks, examples, strict=True):
             convert(block, [example], what=f"block {name}", log=log)
         raise
@@ -85,31 +85,31 @@ def distinct_names(workloads: Sequence[AnyWorkload]) -> list[str]:
     """The names of a model's blocks, one signature each.
 
     Raises:
-        ValueError: for a workload that stands twice or computes nothing.
+        ValueError: for a workload that occurs twice or computes nothing.
     """
     names: dict[AnyWorkload, str] = {}
     for workload in workloads:
         if workload.computes_nothing:
             raise ValueError(f"{workload.name} computes nothing: its latency is 0, leave it out")
         if workload in names:
-            raise ValueError(f"{workload.name} stands twice among the workloads: pass it once")
+            raise ValueError(f"{workload.name} occurs twice among the workloads: pass it once")
         names[workload] = workload.name
     return list(names.values())
 
 
 def needed_workloads(rows: Sequence[Sequence[AnyWorkload]], nets: Sequence[AnyNet]) -> dict[AnyWorkload, str]:
-    """The workloads of the rows, then those of which the nets are chained, each once, and what its block is called.
+    """The workloads of the rows, then those that the nets are chained from, each once, with the name of its block.
 
-    Nets of somebody's module are not chained.
+    Nets of a user's own module are not chained.
     """
     chained = [net for net in nets if isinstance(net, Architecture)]
     of_nets = [workload for net in chained for (workload,) in workloads(net) if not workload.computes_nothing]
-    # Equal work may have several titles, and has one block.
+    # Equal workloads may have several titles, but have one block.
     return {workload: workload.name for workload in dict.fromkeys((*(one for row in rows for one in row), *of_nets))}
 
 
 def workload_inputs(workloads: Sequence[AnyWorkload]) -> list[Tensor]:
-    """An example for each workload, which has one input.
+    """An example input for each workload, which must have one input.
 
     Raises:
         ValueError: naming a workload of several inputs.
@@ -122,12 +122,12 @@ def workload_inputs(workloads: Sequence[AnyWorkload]) -> list[Tensor]:
 
 
 def workload_blocks(workloads: Sequence[AnyWorkload], build: ModuleBuilder | None = None) -> list[nn.Module]:
-    """The blocks in evaluation mode, with random weights that depend on the workload alone; modules as `build` gives.
+    """The blocks in evaluation mode, with random weights that depend only on the workload; modules as from `build`.
 
-    BatchNorm has random statistics too: of a fresh one, which neither shifts nor scales, converters leave out what a
-    trained net computes wherever no convolution stands before it to take it in, as in pre-activation blocks. Where one
-    stands before it, it is folded into that already, as converters do, but in operations of one's own; to convert takes
-    a third less time so.
+    BatchNorm has random statistics too: a fresh one neither shifts nor scales, and converters would drop what a trained
+    net computes if there is no convolution to fold it into, as in pre-activation blocks. If there is one, BatchNorm is
+    already folded here, as converters would do, except in user-defined operations; conversion then takes a third less
+    time.
     """
     blocks = [build_timed(workload, build) for workload in workloads]
     for block, workload in zip(blocks, workloads, strict=True):
@@ -142,14 +142,14 @@ def workload_blocks(workloads: Sequence[AnyWorkload], build: ModuleBuilder | Non
                     if values is not None:
                         nn.init.uniform_(values, 0.5, 1.5, generator=generator)
         block.eval()
-        # What somebody's own module does with its parts, only the converter sees.
+        # Only the converter sees how a user's own module uses its parts.
         if not any(isinstance(part.block.op, OwnOperation) for part in workload_parts(workload)):
             fold_batch_norm(block)
     return blocks
 
 
 def fold_batch_norm(block: nn.Module) -> None:
-    """Has each convolution of a chain compute what the BatchNorm right after it does, in evaluation mode, in place."""
+    """Folds each BatchNorm into the convolution right before it, in a chain in evaluation mode, in place."""
     chains = [part for part in block.modules() if isinstance(part, nn.Sequential)]
     for chain in chains:
         for index, (layer, norm) in enumerate(pairwise([*chain])):
@@ -170,7 +170,7 @@ class SideBySide(nn.Module):
 
 
 class AddOne(nn.Module):
-    """x + 1: what is timed for the cost of a call."""
+    """x + 1, timed for the overhead of a call."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same."""

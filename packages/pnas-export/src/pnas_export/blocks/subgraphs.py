@@ -1,4 +1,4 @@
-"""A TFLite model of independent parts, cut into one subgraph and one signature a part."""
+"""A TFLite model of independent parts, cut into one subgraph and one signature for each part."""
 
 import copy
 from collections.abc import Collection, Sequence
@@ -8,19 +8,19 @@ from pnas_export.runtimes.model_files import read_tree
 
 
 def split_outputs(model: bytes, names: Sequence[str], *, any_layout: Collection[str] = ()) -> bytes:
-    """Cuts a model whose output i depends on its input i alone into signatures `names[i]`.
+    """Cuts a model whose output i depends only on its input i into signatures `names[i]`.
 
-    Each signature takes "args_0" and gives "output_0". Names of tensors become unique in the file, which the quantizer
-    asks for.
+    Each signature takes "args_0" and gives "output_0". Names of tensors become unique in the file, as the quantizer
+    requires.
 
     Args:
         model: of one subgraph.
         names: of the signatures.
-        any_layout: the signatures that may take and give tensors in whatever order of dimensions spares a transposition
-            at that end.
+        any_layout: the signatures whose inputs and outputs may have any order of dimensions that avoids a
+            transposition.
 
     Raises:
-        ValueError: where an output depends on another input, or on none.
+        ValueError: if an output depends on another input, or on none.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -49,7 +49,7 @@ def split_outputs(model: bytes, names: Sequence[str], *, any_layout: Collection[
 
 
 def select(model: bytes, names: Sequence[str]) -> bytes:
-    """The model with these of its signatures alone, in their order, and without the weights of the others.
+    """The model with only these signatures, in this order, without the weights of the others.
 
     Args:
         model: of `split_outputs`.
@@ -114,7 +114,7 @@ def named(entry: Any, name: str, tensor: int) -> Any:
 
 
 def _ancestors(graph: Any, result: int) -> tuple[list[Any], set[int]]:
-    """The operators that `result` needs, in their order, and all tensors that they touch."""
+    """The operators that `result` needs, in order, and all tensors that they use."""
     operators = []
     tensors = {result}
     for operator in reversed(graph.operators):
@@ -128,7 +128,7 @@ def _ancestors(graph: Any, result: int) -> tuple[list[Any], set[int]]:
 def _without_transposed_ends(
     codes: Sequence[Any], operators: list[Any], source: int, result: int
 ) -> tuple[list[Any], int, int]:
-    """The operators without those that only transpose the input or the output, and the ends that are left."""
+    """The operators without those that only transpose the input or the output, and the new ends."""
     from ai_edge_litert import schema_py_generated as schema
 
     def transposes(operator: Any) -> bool:

@@ -1,4 +1,4 @@
-"""A net and all that is needed to use it in one folder: files, weights, metadata, proof, hashes.
+"""A net and everything needed to use it in one folder: files, weights, metadata, proof, hashes.
 
 May import all wings before it.
 """

@@ -1,4 +1,4 @@
-"""What an int8 file of a bundle gets beyond rounding, where that alone loses too much."""
+"""Adjustments of a bundle's int8 file, if rounding alone loses too much."""
 
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -19,8 +19,8 @@ class Adjustment:
 
     Attributes:
         keep_float: which layers stay float32; "auto" chooses them by accuracy or score on the test images.
-        network: the net with the weights of a fine-tuning (`FakeQuantized`), of which this file is made; that of the
-            bundle if None.
+        network: the net with fine-tuned weights (`FakeQuantized`) that this file is made from; that of the bundle if
+            None.
     """
 
     keep_float: KeepFloat = ()
@@ -28,7 +28,7 @@ class Adjustment:
 
 
 def check_adjustments(adjustments: Mapping[Format, Adjustment], formats: Collection[Format], *, scored: bool) -> None:
-    """Raises ValueError for one of a format that is not exported, that is no int8 one, or that asks for a score."""
+    """Raises ValueError for a format that is not exported or not int8, and for "auto" without a score."""
     for name, adjustment in adjustments.items():
         if adjustment.keep_float == "auto" and not scored:
             raise ValueError("keep_float='auto' goes by accuracy or a score, and there is none: pass score=, or layers")
@@ -55,11 +55,11 @@ def adjust(
         adjustment: of the int8 file.
         original: the float32 file of the net.
         format_: of the int8 file.
-        scratch: a folder for a file that nobody needs once the int8 one is made.
+        scratch: a folder for a file that is no longer needed once the int8 file is made.
         convert: writes the float32 file of another net.
         calibration: images, as the files take them.
         test: batches of images, as the files take them, and labels.
-        score: of a file's outputs; None only where no layers are chosen by it.
+        score: of a file's outputs; may be None only if no layers are chosen by it.
         log, progress: as for `choose_float_layers`.
     """
     exact = original

@@ -1,4 +1,4 @@
-"""A net and all that is needed to use it, in one folder that can be read by hand."""
+"""A net and everything needed to use it, in one human-readable folder."""
 
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -61,11 +61,11 @@ class Contents:
 
 @frozen(repr=False)
 class Bundle:
-    """A folder with the exported files, weights.safetensors, metadata.json and, where known, labels.txt and more.
+    """A folder with the exported files, weights.safetensors, metadata.json and, if known, labels.txt and more.
 
-    README.md says how to use just these files; sample.png and sample.json are an image to try them with, and what each
-    of them makes of it; architecture.json says what the net is, if `pnas_ops` built it; parity.json holds the proof of
-    the files; bundle.json holds a hash of everything. `save` makes one, `load` finds one, `check` looks at the hashes.
+    README.md says how to use these files. sample.png and sample.json are a test image and the output of each file for
+    it. architecture.json describes the net, if `pnas_ops` built it. parity.json holds the proof of the files, and
+    bundle.json a hash of every file. `save` writes a bundle, `load` reads one, `check` compares the hashes.
     """
 
     path: Path = field(converter=Path)
@@ -85,14 +85,14 @@ class Bundle:
         proof: Proof | None = None,
         sample: Sample | None = None,
     ) -> "Bundle":
-        """Writes a bundle into a new folder, which then replaces the one that was there.
+        """Writes a bundle into a new folder, which then replaces the previous one.
 
         Args:
-            path: the folder; what a bundle had there before is replaced, and what others have put there is kept.
+            path: the folder; the files of a previous bundle are replaced, all others kept.
             network: with the weights of `architecture`.
             metadata: labels and preprocessing.
             files: exported files, which are copied.
-            architecture: what the network is; without it `Bundle.network` cannot rebuild the net.
+            architecture: of the network; without it `Bundle.network` cannot rebuild the net.
             proof: of the files.
             sample: an image to try the files with.
 
@@ -115,7 +115,7 @@ class Bundle:
         """The bundle in a folder, with every file as it was saved.
 
         Raises:
-            BundleError: for a folder that holds none, and for a file that is missing or has changed.
+            BundleError: for a folder without a bundle, and for a file that is missing or has changed.
         """
         recover(path)
         bundle = cls(path)
@@ -140,7 +140,7 @@ class Bundle:
 
     @classmethod
     def check_file(cls, file: FilePath) -> None:
-        """Compares a file with its hash in the bundle whose folder it is in, if it is in one.
+        """Compares a file with its hash in the bundle that it is in, if any.
 
         Raises:
             BundleError: for a file that has changed, or whose bundle is damaged.
@@ -159,10 +159,10 @@ class Bundle:
 
     @property
     def architecture(self) -> Architecture:
-        """What the net is.
+        """The net's architecture.
 
         Raises:
-            BundleError: for a bundle that was saved without.
+            BundleError: for a bundle that was saved without one.
         """
         if "architecture.json" not in self._contents.sha256:
             raise BundleError(f"{self.path} does not say what the net is", "save it with its architecture")
@@ -170,10 +170,10 @@ class Bundle:
 
     @property
     def proof(self) -> Proof:
-        """What was measured of the files.
+        """The proof of the files.
 
         Raises:
-            BundleError: for a bundle that was saved without.
+            BundleError: for a bundle that was saved without one.
         """
         if "parity.json" not in self._contents.sha256:
             raise BundleError(f"{self.path} holds no proof", "make it with export_bundle")
@@ -201,7 +201,7 @@ class Bundle:
 
 
 def unchanged_proof(path: FilePath, files: Iterable[Path]) -> Proof | None:
-    """The proof of the bundle at `path`, if there is one that is whole, as far as it is of these very files."""
+    """The proof of an intact bundle at `path`, if there is one, for those of these files that are unchanged."""
     try:
         proof = Bundle.load(path).proof
     except PnasError:
@@ -217,9 +217,9 @@ def unchanged_proof(path: FilePath, files: Iterable[Path]) -> Proof | None:
 
 @contextmanager
 def staged_bundle(path: FilePath) -> Iterator[Path]:
-    """A folder for the files of a bundle, which takes the place of what is at `path` when the `with` block ends.
+    """A folder for the files of a bundle, which replaces what is at `path` when the `with` block ends.
 
-    Whatever file is in it by then belongs to the bundle.
+    All files in it by then belong to the bundle.
     """
     with replaced_folder(path, own=_own_names(Path(path))) as staged:
         yield staged
@@ -236,7 +236,7 @@ def write_documents(
     proof: Proof | None,
     sample: Sample | None,
 ) -> None:
-    """Writes a bundle's documents, which say what its exported files are.
+    """Writes a bundle's documents, which describe its exported files.
 
     Raises:
         ValueError: for weights of another architecture, a label of several lines, and a file that no runtime loads.
@@ -262,9 +262,9 @@ def write_documents(
 
 
 def _own_names(path: Path) -> set[str]:
-    """The names in a folder that are of the bundle that is there, or was before it was damaged.
+    """The names in a folder that belong to its bundle, even a damaged one.
 
-    Files of somebody else may have the same names: those of a damaged bundle are known by its metadata alone.
+    The user's own files may have such names, so a damaged bundle is recognized only by its metadata.
     """
     recover(path)
     with suppress(OSError, FormatError):

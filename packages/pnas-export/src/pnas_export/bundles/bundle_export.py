@@ -1,4 +1,4 @@
-"""From a net to a bundle of files that are proven to be the same net."""
+"""Exports a net as a bundle of files that are proven to compute the same."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -41,28 +41,28 @@ def export_bundle(
 ) -> Bundle:
     """Writes a net in all formats, proves every file on every installed runtime, and keeps them only if all pass.
 
-    The bundle also gets the float32 file of each quantized one, which the proof compares with. What fails leaves
-    nothing behind, and a bundle that stood at `path` as it was. Of files that are in that one, to the byte, the proof
-    is taken over where `prove` can (its `known`), so that one more format takes no more than its own proof.
+    The bundle also gets the float32 file of each quantized one, which the proof compares with. A failure leaves nothing
+    behind, and a previous bundle at `path` unchanged. For files that are byte for byte in the previous bundle, the
+    proof is reused if `prove` can (its `known`), so that one more format needs only its own proof.
 
     Args:
         network: the net, in any mode, on any device; not changed.
-        path: the bundle's folder; what a bundle had there before is replaced, and what others have put there is kept.
-        formats: which files.
+        path: the bundle's folder; the files of a previous bundle are replaced, all others kept.
+        formats: of the files.
         metadata: labels and preprocessing; with `raw_pixels` the files normalize by themselves. Its `outputs` are
             filled in.
         test: batches of uint8 pixels (N, C, H, W) of test images in the net's size, and of their labels (N,), or of
-            other targets with a row an image.
-        score: of what the net gives for a batch and of its targets, see `prove`; "auto" is accuracy where the net gives
-            logits (N, classes) that have labels, and None, parity alone, elsewhere.
-        tolerance: of the float32 files, relative to the largest value of an output, for all or by their names.
+            other targets with a row for each image.
+        score: of the net's result for a batch and its targets, see `prove`; "auto" is accuracy if the net gives logits
+            (N, classes) that have labels, else None, which means only parity.
+        tolerance: of the float32 files, relative to the largest value of an output, for all outputs or by name.
         calibration: uint8 pixels (N, C, H, W) from the training split, for the formats that quantize activations.
-        adjustments: of int8 files, where rounding alone loses too much: layers that stay float32, fine-tuned weights.
-            The proof says what was done; it compares with `network` all the same.
-        architecture: what the network is, where `pnas_ops` built it; without it a bundle cannot rebuild the net.
-        cache: a folder that keeps what was converted; the same net is then not converted twice.
+        adjustments: of int8 files, if rounding alone loses too much: layers that stay float32, fine-tuned weights. The
+            proof lists them; it still compares with `network`.
+        architecture: of the network, if `pnas_ops` built it; without it a bundle cannot rebuild the net.
+        cache: a folder for converted files; the same net is then not converted twice.
         log: a file that receives what converters print; dropped if None.
-        progress: told about "exporting" and what `prove` tells.
+        progress: told about "exporting" and what `prove` reports.
 
     Raises:
         ParityError: for a float32 file that does not compute what the net does.

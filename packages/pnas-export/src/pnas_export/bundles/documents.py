@@ -1,4 +1,4 @@
-"""The documents of a bundle that are for those who use its files."""
+"""The documents of a bundle for the users of its files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +13,11 @@ from pnas_ops import to_json
 def user_documents(
     metadata: Metadata, files: Sequence[Path], *, proof: Proof | None = None, sample: Sample | None = None
 ) -> dict[str, bytes]:
-    """README.md, and sample.png and sample.json where there is a sample: their content by their names.
+    """README.md and, with a sample, sample.png and sample.json: their content by name.
 
     Args:
         metadata: labels and preprocessing.
-        files: exported files, by the names that they have in the bundle.
+        files: exported files, by their names in the bundle.
         proof: of the files.
         sample: an image to try the files with.
 

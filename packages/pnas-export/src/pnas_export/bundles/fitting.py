@@ -1,4 +1,4 @@
-"""Whether a net, the names of its classes and the test images belong together."""
+"""Whether a net, the names of its classes and the test images match."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -26,22 +26,22 @@ def check_fit(
     score: Score | Literal["auto"] | None,
     tolerance: Tolerance,
 ) -> tuple[Metadata, Score | None]:
-    """Goes through all test labels, before anything slow.
+    """Checks all test labels, before anything slow.
 
     Args:
-        module: what will be exported.
+        module: the one that will be exported.
         metadata: with a name for each class.
         test: batches of images as the module takes them, and of their labels.
         score: the score that will judge the files; it is tried on the first batch.
         tolerance: of the files.
 
     Returns:
-        The metadata, with the outputs of the net; and what judges a row of a file's outputs, None where nothing does.
+        The metadata, with the outputs of the net; and what judges a row of a file's outputs, None if nothing does.
 
     Raises:
-        LabelError: for another number of names than of outputs, and for test labels that are no classes of the net.
+        LabelError: for different numbers of names and outputs, and for test labels that are no classes of the net.
         NetError: for a net that cannot be exported as it is.
-        ValueError: for a score that is no number, and a tolerance of no output.
+        ValueError: for a score that is no number, and a tolerance for an unknown output.
     """
     images, targets = (part.cpu() for part in next(iter(test)))
     tried_copy(module, images[[0, -1]])
@@ -60,14 +60,14 @@ def check_fit(
 
 
 def _check_names(labels: Sequence[str], name: str, rows: Tensor) -> None:
-    # Without channels, or with integers, there are other things than one value a class.
+    # Outputs without channels, or of integers, are not one value for each class.
     if not labels or rows.ndim < 2 or not rows.is_floating_point() or rows.shape[1] == len(labels):
         return
     if rows.ndim == 2:
         raise LabelError(
-            f"the net has {rows.shape[1]} outputs, and the metadata {len(labels)} labels", "give one name an output"
+            f"the net has {rows.shape[1]} outputs, and the metadata {len(labels)} labels", "give one name per output"
         )
     raise LabelError(
         f"output {name!r} of the net has {rows.shape[1]} channels, and the metadata {len(labels)} labels",
-        "give one name a channel, or no labels where these are no classes",
+        "give one name per channel, or no labels where these are no classes",
     )

@@ -1,4 +1,4 @@
-"""What a file takes and gives, read from the file itself."""
+"""The inputs and outputs of a file, read from the file itself."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from pnas_export.runtimes.tflite_runtimes import AiEdgeLitert
 from pnas_ops import FilePath
 
 _ONNX_TYPES = {"float": "float32", "double": "float64"}
-"""The names that are not NumPy's."""
+"""The names of dtypes that differ from NumPy's."""
 
 
 @frozen(kw_only=True)
@@ -19,9 +19,9 @@ class Port:
     """An input or an output of a file.
 
     Attributes:
-        name: in the file; of a TFLite file that of its signature.
-        shape: where a dimension is free, its name.
-        dtype: NumPy's name.
+        name: in the file; for a TFLite file, in its signature.
+        shape: a free dimension is given by its name.
+        dtype: its name in NumPy.
         scale, zero_point: value = scale * (integer - zero_point); None for a tensor that holds the values themselves.
     """
 
@@ -34,7 +34,7 @@ class Port:
 
 @frozen(kw_only=True)
 class Interface:
-    """What a file takes, what it gives first, as a rule the logits, and what it gives beside that."""
+    """The input of a file, its first output, usually the logits, and its further outputs."""
 
     source: Port
     result: Port
@@ -42,7 +42,7 @@ class Interface:
 
     @property
     def outputs(self) -> tuple[Port, ...]:
-        """All outputs, in the order in which the net gives them."""
+        """All outputs, in the order of the net."""
         return self.result, *self.others
 
 

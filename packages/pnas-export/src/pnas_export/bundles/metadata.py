@@ -1,4 +1,4 @@
-"""What travels inside a file beside the net: how to prepare an image, and what the outputs mean."""
+"""The metadata inside a file: how to prepare an image, and what the outputs mean."""
 
 from pathlib import Path
 from textwrap import shorten
@@ -20,11 +20,11 @@ class Metadata:
     """What a program needs to use a net's file.
 
     Attributes:
-        labels: names of the classes, in the order of the logits (classes,), or of the channels (classes, H, W), that
-            the first output has; empty where the outputs are no classes.
+        labels: names of the classes, in the order of the first output's logits (classes,) or channels (classes, H, W);
+            empty if the outputs are no classes.
         preprocessing: of the images.
         raw_pixels: whether the file normalizes by itself and takes uint8 pixels; resizing is left to the caller.
-        outputs: what the net gives; `export_bundle` fills them in.
+        outputs: of the net; `export_bundle` fills them in.
     """
 
     labels: tuple[str, ...] = ()
@@ -40,12 +40,12 @@ class Metadata:
 
     @property
     def classifies(self) -> bool:
-        """Whether the first output is logits, one a label."""
+        """Whether the first output is logits, one for each label."""
         return bool(self.labels) and (not self.outputs or self.outputs[0].shape == (len(self.labels),))
 
     @property
     def size_bytes(self) -> int:
-        """What it takes in a file."""
+        """Its size in a file, in bytes."""
         return len(to_json(self).encode())
 
 

@@ -1,4 +1,4 @@
-"""The README of a bundle: what its files take and give, and code that runs just these."""
+"""The README of a bundle: the inputs and outputs of its files, and code that runs them."""
 
 from collections.abc import Sequence
 from importlib.resources import files as resources
@@ -28,7 +28,7 @@ _NAMED_LABELS = 10
 
 @frozen(kw_only=True)
 class _File:
-    """A file of the bundle, as the template shows it."""
+    """A file of the bundle, in the form for the template."""
 
     name: str
     interface: Interface
@@ -42,19 +42,19 @@ class _File:
 
     @property
     def used_like(self) -> tuple[bool, str, bool, str, bool]:
-        """Equal for files that the same code runs."""
+        """A key that is equal for files that the same code runs."""
         source, result = self.interface.source, self.interface.result
         return self.is_onnx, source.dtype, source.scale is None, result.dtype, result.scale is None
 
 
 def bundle_readme(metadata: Metadata, files: Sequence[Path], *, proof: Proof | None, has_sample: bool) -> str:
-    """Markdown: which file to take, the way of an image into it, and code in Python and Kotlin.
+    """Markdown text: which file to take, how to prepare its images, and code in Python and Kotlin.
 
     Args:
         metadata: labels and preprocessing.
         files: all of the bundle.
-        proof: of the files; without it nothing is said of accuracy and speed.
-        has_sample: whether a sample stands beside the files.
+        proof: of the files; without it, accuracy and speed are left out.
+        has_sample: whether the bundle has a sample.
     """
     template = resources("pnas_export.bundles").joinpath("readme.md.jinja").read_text(encoding="utf-8")
     environment = Environment(
@@ -98,7 +98,7 @@ def _shown(file: Path, proof: Proof | None) -> _File:
 
 
 def _rank(file: Path) -> tuple[int, str]:
-    """TFLite first, and of each kind the exact one, whatever the order in which they were made."""
+    """Sorts TFLite first, and the exact file of each kind, in whatever order they were made."""
     order = [file_name(name) for name in sorted(FORMATS, key=lambda name: name.startswith("onnx"))]
     return (order.index(file.name) if file.name in order else len(order)), file.name
 

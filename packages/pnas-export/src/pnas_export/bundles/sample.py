@@ -1,4 +1,4 @@
-"""A test image that goes with the files, and what each of them makes of it."""
+"""A test image that comes with the files, and their outputs for it."""
 
 import io
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Sample:
 
     Attributes:
         pixels: uint8, (C, H, W), in the net's size.
-        label: index of its class; None where there are no classes of images.
+        label: index of its class; None if there are no classes of images.
     """
 
     pixels: Tensor
@@ -39,16 +39,16 @@ class Sample:
 
 @frozen(kw_only=True)
 class FileOutput:
-    """What a file makes of the sample.
+    """The output of a file for the sample.
 
     Attributes:
         runtime: the runtime that ran it.
-        interface: what the file takes and gives.
-        label: the class of the largest logit; None, as the next two, of a net that gives no logits of images.
-        probability: its share after softmax.
-        logits: in the order of the labels; of an int8 output, scale * (integer - zero_point).
-        outputs: of any other net, up to 16 values of each output by its name, evenly spaced from the first to the last
-            in the file's order; of an int8 output, scale * (integer - zero_point).
+        interface: the inputs and outputs of the file.
+        label: the class of the largest logit; None, like the next two, for a net that gives no logits of images.
+        probability: of that class, after softmax.
+        logits: in the order of the labels; for an int8 output, scale * (integer - zero_point).
+        outputs: for any other net, up to 16 values of each output by name, evenly spaced from the first to the last in
+            the file's order; for an int8 output, scale * (integer - zero_point).
     """
 
     runtime: str
@@ -65,8 +65,8 @@ class SampleOutputs:
 
     Attributes:
         picture: name of the image's file.
-        label: its class; None where there are no classes of images.
-        files: by their names.
+        label: its class; None if there are no classes of images.
+        files: the outputs of the files, by name.
     """
 
     picture: str = field(default=SAMPLE_PICTURE)
@@ -75,9 +75,9 @@ class SampleOutputs:
 
 
 def choose_sample(module: nn.Module, metadata: Metadata, test: Batches) -> Sample:
-    """The image, among the first test images, that the net knows best; the first where it knows none, or no classes.
+    """The one of the first test images that the net classifies most clearly; the first if there is none, or no classes.
 
-    The logit of its class is far above the others, so that no file should say another class.
+    The logit of its class is far above the others, so no file should give another class.
 
     Args:
         module: the net that was exported, or a `RawPixels`.
@@ -98,7 +98,7 @@ def choose_sample(module: nn.Module, metadata: Metadata, test: Batches) -> Sampl
 
 
 def sample_outputs(sample: Sample, metadata: Metadata, files: Sequence[Path]) -> SampleOutputs:
-    """What each file makes of the sample, on the first installed runtime that loads it.
+    """The output of each file for the sample, on the first installed runtime that loads it.
 
     Raises:
         ValueError: for a file that none of them loads.
@@ -137,7 +137,7 @@ def _values(outputs: Sequence[Tensor], file: Path) -> dict[str, Any]:
 
 
 def as_png(pixels: Tensor) -> bytes:
-    """Pixels, uint8, (1 or 3, H, W), as a PNG file, which loses nothing."""
+    """Pixels, uint8, (1 or 3, H, W), as a PNG file, which is lossless."""
     array = pixels.permute(1, 2, 0).contiguous().numpy()
     file = io.BytesIO()
     Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array).save(file, "PNG")

@@ -1,6 +1,6 @@
-"""A PyTorch module to an ONNX or a TFLite file.
+"""Converts PyTorch modules to ONNX and TFLite files.
 
-A file is written only if the runtimes that are installed compute from it what the module does.
+A file is written only if the installed runtimes compute the same as the module.
 
 Imports `ground` and `runtimes`.
 """

@@ -33,25 +33,25 @@ def export_onnx(
 ) -> None:
     """Writes the net as a float32 ONNX file: "images" (batch, C, H, W) to its outputs, as the net gives them.
 
-    Outputs have the names of their keys or fields, "output_0", "output_1" where they have none (see `named_outputs`).
-    BatchNorm is folded into the convolutions. The module is copied, not changed; see `inference_copy` for what the copy
-    leaves out. What onnxruntime makes of the file is compared with PyTorch before it is written.
+    Outputs are named after their keys or fields; without these, "output_0", "output_1" (see `named_outputs`). BatchNorm
+    is folded into the convolutions. The module is copied, not changed; see `inference_copy` for what the copy leaves
+    out. Before the file is written, its results in onnxruntime are compared with PyTorch's.
 
     Args:
         module: the net, in any mode, on any device; a `RawPixels` makes a file that takes uint8.
         input_shape: (N, C, H, W).
         path: where to write, atomically.
-        fixed_batch: whether the file takes exactly N images; any number of them otherwise.
-        images: to compare on, (N, C, H, W), as the net takes them; noise if None.
+        fixed_batch: whether the file takes exactly N images; otherwise, any number of them.
+        images: for the comparison, (N, C, H, W), as the net takes them; noise if None.
         tolerance: of the comparison; see `verify_files`.
-        cache: a folder that keeps what was converted; the same net is then not converted twice.
+        cache: a folder for converted files; the same net is then not converted twice.
         log: a file that receives what the exporter prints; dropped if None.
 
     Raises:
         NetError: for a net that cannot be exported as it is, and images that it does not take.
-        ValueError: for an input shape that is none, and a tolerance of no output.
-        ConversionError: naming the net and the layer, where the exporter refuses it.
-        ParityError: naming the layer where possible, where the file computes something else.
+        ValueError: for an invalid input shape, and a tolerance for an unknown output.
+        ConversionError: naming the net and the layer that the exporter refuses.
+        ParityError: naming, if possible, the layer that the file computes differently.
     """
     path = Path(path)
     examples = example_images(module, input_shape)
@@ -102,7 +102,7 @@ def _convert(net: nn.Module, examples: Sequence[Tensor], *, fixed_batch: bool) -
         raise RuntimeError("torch.onnx.export returned nothing")
     model = program.model_proto
     for node in model.graph.node:
-        # Stack traces, with the paths of this machine.
+        # It holds stack traces, with the paths of this machine.
         node.ClearField("metadata_props")
     name_outputs(model.graph, _output_names(net, *examples))
     content: bytes = model.SerializeToString()

@@ -1,13 +1,13 @@
-"""Outputs of an ONNX graph, named as the net names them."""
+"""Naming the outputs of an ONNX graph like those of the net."""
 
 from collections.abc import Sequence
 from typing import Any
 
 
 def name_outputs(graph: Any, names: Sequence[str]) -> None:
-    """Gives the outputs of a `GraphProto` these names; values inside that have them already get others.
+    """Gives the outputs of a `GraphProto` these names, and renames other values that already have them.
 
-    The exporter's own renaming does not look for the latter: a key such as "relu" would stand in the graph twice.
+    The exporter's own renaming does not check for these: a key such as "relu" would be in the graph twice.
     """
     results = [result.name for result in graph.output]
     inside = {name for node in graph.node for name in node.output} | {entry.name for entry in graph.initializer}

@@ -1,4 +1,4 @@
-"""A converted file is written only if it computes what its net does."""
+"""Writing a converted file only if it computes the same as its net."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from pnas_export.runtimes.parity import verify_files
 from pnas_ops import FilePath, write_atomically
 
 Convert = Callable[[nn.Module, Sequence[Tensor]], bytes]
-"""Of a module and its inputs, to the content of a file; raises ConversionError."""
+"""From a module and its inputs to the content of a file; raises ConversionError."""
 
 
 def write_proven(
@@ -33,14 +33,14 @@ def write_proven(
         path: where to write.
         suffix: of the format, whatever the path ends with.
         content: of the file.
-        net: what was converted.
-        images: to compare with, (N, C, H, W).
+        net: the converted net.
+        images: for the comparison, (N, C, H, W).
         tolerance: see `verify_files`.
-        convert: what made the content, to find the layer that it gets wrong.
-        batch: images that `convert` takes.
+        convert: made the content; used to find the layer that it gets wrong.
+        batch: number of images that `convert` takes.
 
     Raises:
-        ParityError: naming the layer that is converted wrongly, where there is one; nothing is written.
+        ParityError: naming the layer that is converted wrongly, if found; nothing is written.
     """
     name = Path(path).stem + suffix
 
@@ -52,7 +52,7 @@ def write_proven(
         if len(given) != 1 or given[0].ndim != 4:
             return False  # Runtimes take images.
         try:
-            # A layer has other outputs than the net, of other names.
+            # The outputs of a layer have other names than those of the net.
             alone = FLOAT_TOLERANCE if isinstance(tolerance, Mapping) else tolerance
             passes(part, convert(part, given), given[0], alone)
         except ParityError:

@@ -29,31 +29,31 @@ def export_tflite(
 ) -> None:
     """Writes the net as a float32 TFLite file: "args_0" (1, H, W, C) to its outputs.
 
-    Outputs have the names of their keys or fields in the file's signature, "output_0", "output_1" where they have none
-    (see `named_outputs`). Whatever has 4 dimensions is channel-last in the file, outputs as the input: (1, H, W, C) for
-    (1, C, H, W). Anything else is as the net gives it.
+    In the file's signature, outputs are named after their keys or fields; without these, "output_0", "output_1" (see
+    `named_outputs`). Inputs and outputs of 4 dimensions are channel-last in the file: (1, H, W, C) for (1, C, H, W).
+    Others are as the net gives them.
     BatchNorm is folded into the convolutions and nothing is transposed. The module is copied, not changed; see
-    `inference_copy` for what the copy leaves out. What the runtimes make of the file is compared with PyTorch before it
-    is written.
+    `inference_copy` for what the copy leaves out. Before the file is written, its results in the runtimes are compared
+    with PyTorch's.
 
     Args:
         module: the net, in any mode, on any device; a `RawPixels` makes a file that takes uint8.
-        input_shape: (1, C, H, W), as PyTorch takes it.
+        input_shape: (1, C, H, W), in PyTorch's order.
         path: where to write, atomically.
-        images: to compare on, (N, C, H, W), as the net takes them; noise if None.
+        images: for the comparison, (N, C, H, W), as the net takes them; noise if None.
         tolerance: of the comparison; see `verify_files`.
-        cache: a folder that keeps what was converted; the same net is then not converted twice.
+        cache: a folder for converted files; the same net is then not converted twice.
         log: a file that receives what the converter prints; dropped if None.
 
     Raises:
         NetError: for a net that cannot be exported as it is, and images that it does not take.
-        ValueError: for an input shape that is none, and a tolerance of no output.
-        ConversionError: naming the net and the layer, where the converter refuses it.
-        ParityError: naming the layer where possible, where the file computes something else.
+        ValueError: for an invalid input shape, and a tolerance for an unknown output.
+        ConversionError: naming the net and the layer that the converter refuses.
+        ParityError: naming, if possible, the layer that the file computes differently.
     """
     if input_shape[0] != 1:
         raise ValueError(f"input_shape must be (1, C, H, W), got {tuple(input_shape)}")
-    # Two, since a net may look from one image to another, which a file that gets them one by one cannot.
+    # Two images, since a net may mix the images of a batch; a file that gets them one by one cannot.
     examples = example_images(module, (2, *input_shape[1:]))
     net = tried_copy(module, examples)
     with torch.no_grad():
@@ -82,17 +82,17 @@ def convert(
     cache: FilePath | None = None,
     log: FilePath | None = None,
 ) -> bytes:
-    """A TFLite model of a module of one or many inputs and outputs; those of 4 dimensions become channel-last.
+    """A TFLite model of a module with any inputs and outputs; those of 4 dimensions become channel-last.
 
     Args:
         module: called with `examples`; in evaluation mode, on the CPU; not changed.
-        examples: one input each, (1, C, H, W) or of fewer dimensions.
+        examples: one for each input, (1, C, H, W) or of fewer dimensions.
         what: what is converted, for the error message.
-        cache: a folder that keeps what was converted.
+        cache: a folder for converted files.
         log: a file that receives what the converter prints; dropped if None.
 
     Raises:
-        ConversionError: naming `what` and the layer, where the converter refuses it.
+        ConversionError: naming `what` and the layer that the converter refuses.
     """
 
     def attempt(part: nn.Module, inputs: Sequence[Tensor], cache: FilePath | None = None) -> bytes:
@@ -112,7 +112,7 @@ def convert(
 def _convert(module: nn.Module, examples: Sequence[Tensor]) -> bytes:
     import litert_torch
 
-    # The converter edits what it is given.
+    # The converter edits its input.
     wrapped = _ChannelLast(inference_copy(module)).eval()
     inputs = tuple(x.permute(0, 2, 3, 1).contiguous() if x.ndim == 4 else x for x in examples)
     content: bytes = litert_torch.convert(wrapped, inputs).model_content()
@@ -127,8 +127,8 @@ class _ChannelLast(nn.Module):
         self.wrapped = wrapped
 
     def forward(self, *inputs: Tensor) -> dict[str, Tensor]:
-        # Contiguous, unlike litert_torch.to_channel_last_io: what convolutions make of a permuted image has strides
-        # that a view in the module does not take. In the file nothing is left of it.
+        # Contiguous, unlike litert_torch.to_channel_last_io: outputs of convolutions on a permuted image have strides
+        # that a view in the module does not accept. The file contains no trace of it.
         images = (x.permute(0, 3, 1, 2).contiguous() if x.ndim == 4 else x for x in inputs)
         outputs = named_outputs(self.wrapped(*images))
         return {name: y.permute(0, 2, 3, 1) if y.ndim == 4 else y for name, y in outputs.items()}

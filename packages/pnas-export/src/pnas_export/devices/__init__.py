@@ -1,4 +1,4 @@
-"""Runtimes, phones and command lines as devices that measure blocks and nets.
+"""Runtimes, phones and commands as devices that measure blocks and nets.
 
 May import all wings before it.
 """

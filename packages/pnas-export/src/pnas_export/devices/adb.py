@@ -1,4 +1,4 @@
-"""Android phones, by way of adb, the debug bridge of Android's platform tools."""
+"""Android phones, through adb, the debug bridge of Android's platform tools."""
 
 import shutil
 
@@ -7,7 +7,7 @@ from attrs import frozen
 from pnas_export.ground.programs import DeviceError, Finished, run_program
 
 QUICK_S = 30.0
-"""Seconds that any question takes but to copy a file or to run one."""
+"""Seconds allowed for any request except copying or running a file."""
 
 
 @frozen(kw_only=True)
@@ -26,23 +26,23 @@ class Phone:
         return f"phone {self.serial}"
 
     def call(self, *arguments: str, timeout_s: float = QUICK_S) -> Finished:
-        """Runs adb for this phone, however that ends.
+        """Runs adb for this phone, whatever its exit code.
 
         Raises:
-            DeviceError: where it does not end in time.
+            DeviceError: if it does not end in time.
         """
         return run_program([self.adb, "-s", self.serial, *arguments], timeout_s=timeout_s)
 
     def ask(self, *arguments: str, what: str, timeout_s: float = QUICK_S) -> str:
-        """What adb prints for this phone.
+        """The output of adb for this phone.
 
         Args:
             arguments: of adb.
-            what: it is asked to do, for the error message.
-            timeout_s: seconds after which it is given up.
+            what: the task, for the error message.
+            timeout_s: seconds after which it is aborted.
 
         Raises:
-            DeviceError: in one line, where adb fails, the phone is gone or the time is up.
+            DeviceError: in one line, if adb fails, the phone is gone or the time is up.
         """
         try:
             finished = self.call(*arguments, timeout_s=timeout_s)
@@ -60,14 +60,14 @@ def find_phone(adb: str, serial: str | None) -> Phone:
     """The phone with this serial number, or the only one that is connected.
 
     Raises:
-        DeviceError: for no adb, no phone, more than one, and one that does not let this machine in.
+        DeviceError: for no adb, no phone, more than one, and one that has not authorized this machine.
     """
     if shutil.which(adb) is None:
         raise DeviceError(f"there is no program {adb!r} here", "install adb, of Android's platform tools")
     listed = run_program([adb, "devices"], timeout_s=QUICK_S)
     if listed.code != 0:
         raise DeviceError(f"{adb} devices ended with code {listed.code} and printed {listed.last_line}")
-    # "List of devices attached", then a line "serial<tab>state" each; those of a server that starts begin with "*".
+    # "List of devices attached", then a line "serial<tab>state" each; lines of a starting server begin with "*".
     lines = [line for line in listed.output.splitlines() if "\t" in line and not line.startswith("*")]
     states = {name.strip(): state.strip() for name, _, state in (line.partition("\t") for line in lines)}
     if not states:

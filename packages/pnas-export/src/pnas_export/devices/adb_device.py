@@ -1,4 +1,4 @@
-"""A phone as a device to measure with."""
+"""A phone as a measuring device."""
 
 import contextlib
 import shlex
@@ -22,12 +22,12 @@ _FOLDER = "/data/local/tmp"
 class AdbDevice(FileByFileDevice):
     """Times each block and each net as a file, with `benchmark_model` on an Android phone.
 
-    Tested with a stand-in for adb that prints what the real one is documented to print, never with a phone.
+    Tested with a stand-in for adb that prints what the documentation of the real one says, never with a phone.
 
     Attributes:
-        serial: of the phone, as `adb devices` shows it; the only one that is connected if None.
-        cpus: the numbers of the phone's CPUs to run on; whichever it likes if empty. They differ in speed, so that a
-            table is good for those that it was measured on.
+        serial: of the phone, as `adb devices` shows it; the only connected one if None.
+        cpus: the numbers of the phone's CPUs to run on; any of them if empty. They differ in speed, so a table holds
+            only for those that it was measured on.
         binary: `benchmark_model`, on the phone.
         adb: the program on this machine.
         use_xnnpack: whether XNNPACK computes what it can.
@@ -45,10 +45,10 @@ class AdbDevice(FileByFileDevice):
 
     @cached_property
     def info(self) -> DeviceInfo:
-        """The phone is asked once. The version is a hash of `benchmark_model`, which does not report its own.
+        """The phone's description, queried once; its version is a hash of `benchmark_model`, which does not report one.
 
         Raises:
-            DeviceError: for a phone or a `benchmark_model` that is not there.
+            DeviceError: if the phone or `benchmark_model` is missing.
         """
         model, soc, board = (
             self._phone.ask("shell", f"getprop {name}", what="tell its model").strip()
@@ -68,7 +68,7 @@ class AdbDevice(FileByFileDevice):
         """Copies a TFLite file to the phone, times it there and removes it.
 
         Raises:
-            DeviceError: naming the phone and what it was to time.
+            DeviceError: naming the phone and the file.
         """
         remote = f"{_FOLDER}/pnas-{uuid.uuid4().hex}.tflite"
         try:
@@ -80,7 +80,7 @@ class AdbDevice(FileByFileDevice):
             except ValueError as error:
                 raise DeviceError(f"{self._phone} did not time {what}: {error}") from None
         finally:
-            # A phone that is gone keeps the file, and the first error is the one that matters.
+            # A disconnected phone keeps the file; only the first error matters.
             with contextlib.suppress(DeviceError):
                 self._phone.call("shell", f"rm -f {remote}")
 

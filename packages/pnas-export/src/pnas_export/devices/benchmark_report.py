@@ -1,4 +1,4 @@
-"""What `benchmark_model`, Google's program that times TFLite files, prints."""
+"""The output of `benchmark_model`, Google's program that times TFLite files."""
 
 import re
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 from pnas_ops import Measurement
 
 Statistic = Literal["p10", "avg"]
-"""Which number of a report stands for the latency of blocks and nets alike:
+"""The number of a report that is the latency of blocks and nets:
 
 - "p10": the 10th percentile, as on all other devices, on the line between the report's "p5" and "median";
 - "avg": the mean, for older builds, which print no percentiles.
@@ -20,8 +20,8 @@ _LINE = re.compile(
     """,
     re.VERBOSE,
 )
-"""A report, after what a log writes before it. The tables of operators say something else, after the titles "Timings
-(microseconds): " and "Memory (bytes): "."""
+"""A line of a report, after a log's prefix. Lines after the titles "Timings (microseconds): " and "Memory (bytes): "
+belong to the tables of operators."""
 
 _NUMBER = re.compile(r"(\w+)=([0-9][0-9.e+-]*)")
 _QUARTILE_OF_NORMAL = 0.6745
@@ -33,18 +33,17 @@ def has_benchmark_report(text: str) -> bool:
 
 
 def read_benchmark_report(text: str, *, statistic: Statistic) -> Measurement:
-    """The measurement of a report, the cost of a call included.
+    """The measurement of a report, including the overhead of a call.
 
-    Of its lines "count=50 first=311 curr=300 min=298 max=340 avg=302.1 std=6 p5=299 median=301 p95=310", in
-    microseconds, each after a log's prefix if there is one, the first is of the warm-up and the last of the runs.
-    Where all runs took the same time it is
-    "count=50 curr=3(all same)". Percentiles that it lacks are on straight lines between those that it has; without any
-    (older builds), the quartiles are those of a normal distribution of the same mean and standard deviation, within the
-    extremes.
+    A report has lines "count=50 first=311 curr=300 min=298 max=340 avg=302.1 std=6 p5=299 median=301 p95=310", in
+    microseconds, perhaps after a log's prefix: the first for the warm-up, the last for the runs. If all runs took the
+    same time, the line is "count=50 curr=3(all same)". Missing percentiles are interpolated linearly. Without any
+    (older builds), the quartiles are those of a normal distribution with the same mean and standard deviation, clipped
+    to the extremes.
 
     Args:
-        text: all that the program printed.
-        statistic: what stands for the latency.
+        text: the whole output of the program.
+        statistic: the number that is the latency.
 
     Raises:
         ValueError: saying what is missing.

@@ -1,4 +1,4 @@
-"""Blocks and whole nets as files, one after the other, for what can be asked about nothing but a file."""
+"""Blocks and whole nets as files, one after the other, for measurements that need a file."""
 
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
@@ -14,17 +14,17 @@ from pnas_export.quantizing.quantization import quantize_on_noise
 from pnas_ops import AnyNet, AnyWorkload, ModuleBuilder, ModuleWorkload, Workload
 
 FileDtype = Literal["float32", "int8"]
-"""Of the files that a device runs; int8 files are quantized on noise, which changes no latency."""
+"""The dtype of the files that a device runs; int8 files are quantized on noise, which changes no latency."""
 
 
 @frozen(kw_only=True)
 class BlockFile:
-    """A TFLite file, there until the next one is asked for.
+    """A TFLite file that exists until the next one is requested.
 
     Attributes:
         path: of the file.
-        key: the block or the net that it is; None for the one that computes next to nothing, and stands for a call.
-        what: it is, for error messages.
+        key: its block or net; None for the file that computes almost nothing, for the overhead of a call.
+        what: its description for error messages.
     """
 
     path: Path
@@ -42,15 +42,15 @@ def block_files(
     cache: Path | None = None,
     log: Path | None,
 ) -> Generator[BlockFile, None, None]:
-    """The file of an empty call, then one of each key; to be closed, since all are in one folder that is then removed.
+    """The file of an empty call, then one for each key. Close the generator, which then removes their folder.
 
     Args:
         keys: blocks and nets.
         model: of `convert_workloads`, with all blocks that they are made of.
-        called: the signature of each block in it, as `needed_workloads` says.
-        dtype: of the files. Those in int8 find their ranges on random images.
-        build: makes the nets of a `ModuleSpace`, which are converted when their turn comes.
-        cache: a folder that keeps what was converted.
+        called: the signature of each block in it, as from `needed_workloads`.
+        dtype: of the files. Those in int8 have ranges from random images.
+        build: makes the nets of a `ModuleSpace`, which are converted in their turn.
+        cache: a folder for converted files.
         log: a file that receives what converter and quantizer print; dropped if None.
     """
     with scratch_folder() as folder:

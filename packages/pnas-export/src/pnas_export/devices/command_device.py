@@ -1,4 +1,4 @@
-"""Any command line that times a TFLite file, as a device: a board behind ssh, a simulator, a script."""
+"""Any command that times a TFLite file, as a device: a board behind ssh, a simulator, a script."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ _LATENCY_MS = Range(0.0, 1e9, above=True)
 
 @frozen(kw_only=True)
 class CommandDevice(FileByFileDevice):
-    """Runs a command for each block and each net, which times one file and prints what it took.
+    """Runs a command for each block and each net that times one file and prints the result.
 
     The command prints one of:
 
@@ -31,10 +31,10 @@ class CommandDevice(FileByFileDevice):
     A single number counts as one sample. Tested with stand-ins for a board, never with one.
 
     Attributes:
-        template: the command, with {model} where the path of the file is to stand and, if it likes, {threads}. It is
-            split as a shell would, but run without one; in a word that is a command line of its own, as in
-            `ssh board "cd x && bench {model}"`, the path is quoted for the shell that reads it there. The file is its
-            standard input too.
+        template: the command, with {model} in place of the file's path and, optionally, {threads}. It is split as by a
+            shell, but run without one. In a word that is itself a command line, as in
+            `ssh board "cd x && bench {model}"`, the path is quoted for the shell that reads it there. The file is also
+            the standard input.
         name: of the device, for the table.
         threads, dtype, statistic, timeout_s, probe, cache, log: see `FileByFileDevice`.
     """
@@ -51,7 +51,7 @@ class CommandDevice(FileByFileDevice):
 
     @property
     def info(self) -> DeviceInfo:
-        """The version is a hash of the command: another command is another device."""
+        """The description; its version is a hash of the command, since another command is another device."""
         return DeviceInfo(
             device=self.name,
             runtime="command" if self.statistic == "p10" else f"command ({self.statistic})",
@@ -64,7 +64,7 @@ class CommandDevice(FileByFileDevice):
         """Runs the command on a TFLite file.
 
         Raises:
-            DeviceError: naming the command and what it was to time.
+            DeviceError: naming the command and the file.
         """
         try:
             finished = run_template(self.template, path, threads=self.threads, timeout_s=self.timeout_s)

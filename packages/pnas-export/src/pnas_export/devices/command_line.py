@@ -1,4 +1,4 @@
-"""Command lines of the user's own, in which the path of a file stands."""
+"""Commands given by the user, with a placeholder for the path of a file."""
 
 import re
 import shlex
@@ -9,7 +9,7 @@ from pnas_export.ground.programs import DeviceError, Finished, run_program
 
 
 def check_template(template: str) -> None:
-    """Raises a DeviceError for what cannot be split into words, and has no place for the path of a file."""
+    """Raises a DeviceError for a template that cannot be split into words, or has no place for the path of a file."""
     try:
         words = shlex.split(template)
     except ValueError as error:
@@ -22,12 +22,12 @@ def run_template(template: str, path: Path, *, threads: int, timeout_s: float) -
     """Runs a command on a file.
 
     Args:
-        template: the command, with {model} where the path of the file is to stand and, if it likes, {threads}. It is
-            split as a shell would, but run without one; in a word that is a command line of its own, as in
+        template: the command, with {model} in place of the file's path and, optionally, {threads}. It is split as by a
+            shell, but run without one. In a word that is itself a command line, as in
             `ssh board "cd x && bench {model}"`, the path is quoted for the shell that reads it there.
-        path: of the file, which is its standard input too, so that the other end of an ssh can read it from there.
-        threads: stands for {threads}.
-        timeout_s: seconds after which it is given up.
+        path: of the file, which is also the standard input, so that the other end of an ssh can read it from there.
+        threads: the value of {threads}.
+        timeout_s: seconds after which it is aborted.
 
     Raises:
         DeviceError: for a program that cannot be started, or does not end.
@@ -42,13 +42,13 @@ _TOKEN = re.compile(r"\{model\}|\{threads\}|\\.|.", re.DOTALL)
 
 
 def _filled(word: str, values: Mapping[str, str]) -> str:
-    """A word of a template with its values, quoted as the place asks for where another shell will read it."""
+    """A word of a template with its values, quoted as needed if another shell will read it."""
     if not _FOR_A_SHELL.search(word):
         return "".join(values.get(token, token) for token in _TOKEN.findall(word))
     quote, filled = "", []
     for token in _TOKEN.findall(word):
         filled.append(_quoted(values[token], quote) if token in values else token)
-        end = token[-1] if quote == "'" else token  # where a backslash is a character like others
+        end = token[-1] if quote == "'" else token  # a backslash is an ordinary character there
         if end in ("'", '"') and quote in ("", end):
             quote = "" if quote else end
     return "".join(filled)

@@ -1,4 +1,4 @@
-"""Any cost of a file that a command prints, such as the energy that a meter has counted."""
+"""Any cost of a file that a command prints, such as the energy shown by a meter."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -19,15 +19,15 @@ _COST = Range(0.0, 1e18)
 
 @frozen(kw_only=True)
 class CommandMetric:
-    """Runs a command for each block, which prints what one inference of its file costs: a number, as its last line.
+    """Runs a command for each block that prints the cost of one inference of its file: a number, as its last line.
 
     Attributes:
         name: of the cost, which ends with its unit: "energy_mj".
         template: the command, as `CommandDevice` takes it.
-        threads: what stands for {threads}.
-        dtype: of the files, as of `FileByFileDevice`.
+        threads: the value of {threads}.
+        dtype: of the files, as in `FileByFileDevice`.
         timeout_s: seconds after which a file is given up.
-        cache: a folder that keeps what was converted.
+        cache: a folder for converted files.
         log: a file that receives what the converter prints; dropped if None.
     """
 
@@ -43,10 +43,10 @@ class CommandMetric:
         check_template(self.template)
 
     def of_file(self, path: FilePath, what: str = "") -> float:
-        """What one inference of a TFLite file costs, that of the call included.
+        """The cost of one inference of a TFLite file, including that of the call.
 
         Raises:
-            DeviceError: naming the command and what it was asked about.
+            DeviceError: naming the command and the file.
         """
         try:
             finished = run_template(self.template, Path(path), threads=self.threads, timeout_s=self.timeout_s)
@@ -58,7 +58,7 @@ class CommandMetric:
             ) from None
 
     def of_a_call(self) -> float:
-        """What a file costs that computes next to nothing: whether the command works at all is seen by it.
+        """The cost of a file that computes almost nothing, which also shows whether the command works at all.
 
         Raises:
             DeviceError: as `of_file`.
@@ -76,7 +76,7 @@ class CommandMetric:
         build: ModuleBuilder | None = None,
         progress: Progress | None = None,
     ) -> Iterator[tuple[AnyWorkload | AnyNet | None, float]]:
-        """What a call costs by itself, for None; then what each workload of `rows` and each net costs beside it.
+        """The cost of an empty call, with the key None; then that of each workload of `rows` and each net, less it.
 
         Args:
             rows: the workloads at each position of a net, each once, without those that compute nothing.
@@ -85,7 +85,7 @@ class CommandMetric:
             progress: told about "converting", then about "measuring".
 
         Raises:
-            DeviceError: naming the block; those before it are good.
+            DeviceError: naming the block; earlier measurements are valid.
             ConversionError: naming the workload that the converter refuses.
         """
         blocks = needed_workloads(rows, nets)

@@ -1,4 +1,4 @@
-"""Measuring blocks and nets as files, one after the other: for devices that run nothing but files."""
+"""Measuring blocks and nets as files, one after the other, for devices that can only run files."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -29,21 +29,21 @@ from pnas_ops import (
 
 @frozen(kw_only=True)
 class FileByFileDevice(ABC):
-    """The base of devices that only have to time one TFLite file: subclasses say how.
+    """The base class of devices that time one TFLite file at a time; subclasses define how.
 
-    Blocks are timed alone and over and over, which is faster than among others: calibrate the table with whole nets.
-    Between any two files, and before the first, it times `pnas_ops.PROBE`, by which measurements of different minutes
-    are brought to one speed; what is between two probes that disagree is timed again.
+    Blocks are timed alone, over and over, which is faster than among others: calibrate the table with whole nets.
+    Before the first file and after each, it times `pnas_ops.PROBE`, to convert measurements from different times to one
+    speed. A file between two probes that disagree is timed again.
 
     Attributes:
         threads: of the runtime.
-        dtype: of the files. Those in int8 find their ranges on random images, which makes them as fast as real ones, no
+        dtype: of the files. Those in int8 have ranges from random images, which makes them as fast as real ones, but no
             more.
-        statistic: what stands for the latency in a report of `benchmark_model`.
-        timeout_s: seconds after which the timing of a file is given up.
-        probe: whether the probe is timed. Without it half the files are, and nothing is known of the device's speed:
-            for a simulator, whose speed never changes.
-        cache: a folder that keeps what was converted.
+        statistic: the number that is the latency in a report of `benchmark_model`.
+        timeout_s: seconds after which the timing of a file is aborted.
+        probe: whether the probe is timed. Without it only half as many files are timed, and the device's speed is
+            unknown: for a simulator, whose speed never changes.
+        cache: a folder for converted files.
         log: a file that receives what the converter prints; dropped if None.
     """
 
@@ -58,22 +58,22 @@ class FileByFileDevice(ABC):
     @property
     @abstractmethod
     def info(self) -> DeviceInfo:
-        """What the measurements are good for.
+        """The device that the measurements hold for.
 
         Raises:
-            DeviceError: for a device that is not there.
+            DeviceError: if the device is missing.
         """
 
     @abstractmethod
     def time_file(self, path: Path, what: str) -> Measurement:
-        """Times a TFLite file, the cost of a call included.
+        """Times a TFLite file, including the overhead of a call.
 
         Args:
             path: of the file, on this machine.
-            what: it is, for error messages.
+            what: its description for error messages.
 
         Raises:
-            DeviceError: naming the device and what it was to time.
+            DeviceError: naming the device and the file.
         """
 
     @property
@@ -89,20 +89,20 @@ class FileByFileDevice(ABC):
         build: ModuleBuilder | None = None,
         progress: Progress | None = None,
     ) -> Iterator[tuple[AnyWorkload | AnyNet, Measurement]]:
-        """Times each workload of `rows` once, then each net, one file after the other, less the cost of a call.
+        """Times each workload of `rows` once, then each net, one file after the other, less the overhead of a call.
 
-        All blocks are converted, at once, before this returns; a file is timed when its measurement is asked for, so
-        that those before it are kept whatever happens to the device.
+        All blocks are converted, at once, before this returns. A file is timed when its measurement is requested, so
+        earlier ones are kept whatever happens to the device.
 
         Args:
             rows: the workloads at each position of a net.
             nets: to be measured whole.
-            build: makes the modules of a `ModuleSpace`, whose nets are converted one by one, when their turn comes.
+            build: makes the modules of a `ModuleSpace`, whose nets are converted one by one, in their turn.
             progress: told about "converting", then about "measuring".
 
         Raises:
-            DeviceError: at once for a device that is not there; when a measurement is asked for, naming the block or
-                the net; those before it are good.
+            DeviceError: at once if the device is missing; later for a measurement that fails, naming the block or the
+                net, while earlier ones are valid.
             ValueError: for a workload that computes nothing.
             ConversionError: naming the workload that the converter refuses.
         """
@@ -121,7 +121,7 @@ class FileByFileDevice(ABC):
     def measure_files(
         self, paths: Sequence[PathKey], *, progress: Progress | None = None
     ) -> dict[PathKey, Measurement]:
-        """Times TFLite files of one image in their order, the cost of a call included.
+        """Times TFLite files for one image, in order, including the overhead of a call.
 
         Raises:
             DeviceError: naming the device and the file.
@@ -152,7 +152,7 @@ class FileByFileDevice(ABC):
                 )
 
     def _timing(self) -> Callable[[Path, str], Measurement]:
-        """How files are timed one after the other."""
+        """The function that times files one after the other."""
         if not self.probe:
             return self.time_file
         return ProbedFiles(time_file=self.time_file, probe=probe_file(self.dtype)).time

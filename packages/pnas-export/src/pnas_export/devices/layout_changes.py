@@ -1,9 +1,8 @@
-"""What onnxruntime spends at both ends of a block that stands alone, and not inside a net.
+"""The time that onnxruntime spends at both ends of a separate block, but not of a block inside a net.
 
-It computes convolutions in a layout of its own. A net is brought into it once and out of it once, a block that is a
-model by itself each time. So the changes are measured, for each shape that blocks hand on, with a 1x1 convolution P by
-itself and two of them in a row: P takes r + p, with the changes r and the convolution p, and PP takes r + 2 p, so that
-r = 2 P - PP.
+It computes convolutions in its own layout. A net changes to it once and back once, but a separate block does so each
+time. So the changes are measured, for each shape that blocks pass on, with one 1x1 convolution P and with two of them
+in sequence, PP. P takes r + p, for the changes r and the convolution p, and PP takes r + 2 p, so r = 2 P - PP.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +13,9 @@ from pnas_ops import AnyWorkload, BlockSpec, ClassifierSpec, ConvSpec, Measureme
 
 
 def probes(rows: Sequence[Sequence[AnyWorkload]]) -> tuple[tuple[Workload, ...], ...]:
-    """The convolutions P that are to be timed at each position: of the shapes that its blocks hand on.
+    """The convolutions P to be timed at each position, for the shapes that its blocks pass on.
 
-    None for places of somebody's module, which have a net measured whole beside them.
+    None for places of a user's own module, for which a whole net is measured too.
     """
     blocks = [[block for block in row if isinstance(block, Workload)] for row in rows]
     shapes = [dict.fromkeys(shape for block in row if (shape := _output(block))) for row in blocks]
@@ -28,10 +27,10 @@ def without_changes(
     once: Mapping[Workload, Measurement],
     twice: Mapping[Workload, Measurement],
 ) -> dict[AnyWorkload, Measurement]:
-    """The measurements of blocks less half of the changes at each end that has a neighbour in a net.
+    """The measurements of blocks, less half of the changes at each end that has a neighbour in a net.
 
     Args:
-        measured: the blocks, by themselves.
+        measured: the separate blocks.
         once, twice: P and PP of `probes`.
     """
     changes = {probe: max(0.0, 2 * one.latency_ms - twice[probe].latency_ms) for probe, one in once.items()}
@@ -40,7 +39,7 @@ def without_changes(
         if not isinstance(block, Workload):
             return one
         ends = [_probe(*block.input_shape[1:]), *(_probe(*shape) for shape in [_output(block)] if shape)]
-        # An image comes in as it is, which the first convolution takes.
+        # The first convolution takes an image in its original layout.
         saved = sum(changes[end] / 2 for end in ends if end in changes)
         return evolve(one, latency_ms=max(0.0, one.latency_ms - saved))
 
@@ -48,7 +47,7 @@ def without_changes(
 
 
 def _output(workload: Workload) -> tuple[int, int, int] | None:
-    """Channels, height and width that a block hands on; None for the end of a net."""
+    """Channels, height and width that a block passes on; None for the end of a net."""
     block = workload.block
     if isinstance(block.op, ClassifierSpec):
         return None

@@ -1,4 +1,4 @@
-"""ONNX Runtime on this machine as a device to measure with."""
+"""ONNX Runtime on this machine as a measuring device."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,18 +29,18 @@ from pnas_ops import (
 )
 
 Role = Literal["block", "once", "twice", "net", "idle"]
-"""What a file is timed for: "once" and "twice" are the convolutions P and PP of `layout_changes`."""
+"""The purpose of a timed file: "once" and "twice" are the convolutions P and PP of `layout_changes`."""
 
 
 @frozen(kw_only=True)
 class OnnxDevice(RuntimeDevice):
     """Measures float32 blocks and whole nets with onnxruntime on this machine's CPU or GPU.
 
-    What a block spends on a CPU on changes of layout that a net does not is deducted (`layout_changes`). Of a
-    `ModuleSpace` it is in every candidate that computes, and so in the rest with the opposite sign.
+    On a CPU, changes of layout at the ends of a block, which a net does not have, are deducted (`layout_changes`). For
+    a `ModuleSpace` they are in every candidate that computes, and so in the rest with the opposite sign.
 
     Attributes:
-        provider: "cpu", or "cuda" where `onnxruntime-gpu` is installed: images and results stay on the GPU.
+        provider: "cpu", or "cuda" with `onnxruntime-gpu`: images and results stay on the GPU.
         threads, sessions, cache, log: see `RuntimeDevice`.
 
     Raises:
@@ -61,7 +61,7 @@ class OnnxDevice(RuntimeDevice):
 
     @property
     def info(self) -> DeviceInfo:
-        """What the measurements are good for."""
+        """The device that the measurements hold for."""
         info = super().info
         if self.provider == "cpu":
             return info
@@ -81,7 +81,7 @@ class OnnxDevice(RuntimeDevice):
         build: ModuleBuilder | None,
         progress: Progress | None,
     ) -> tuple[Plan, ReadSessions]:
-        """A file a block, and one for each convolution that shows the changes of layout; a file a net."""
+        """A file for each block, each convolution that shows the changes of layout, and each net."""
         report_progress(progress, "converting", 0, 1)
         convolutions = probes(rows) if self.provider == "cpu" else ((),) * len(rows)
         called = needed_workloads([*rows, *convolutions], nets)
@@ -104,7 +104,7 @@ class OnnxDevice(RuntimeDevice):
                 )
                 for row, here in zip(rows, convolutions, strict=True)
             ),
-            # Of each session's state a call finds as little in the cache as a block does.
+            # A call finds as little of each session's state in the cache as a block does.
             idle=(files.chain("idle", None, [IDLE])[1:],) * max(map(len, rows), default=1),
             nets=tuple(map(net_entry, nets)),
             sessions=self.sessions,
@@ -114,7 +114,7 @@ class OnnxDevice(RuntimeDevice):
 
 
 class _Files:
-    """The files of a plan, each written once, and what they stand for by their names."""
+    """The files of a plan, each written once, and their meaning by name."""
 
     def __init__(self, folder: Path, models: Mapping[str, bytes]) -> None:
         self._folder = folder
@@ -122,7 +122,7 @@ class _Files:
         self._entries: dict[tuple[Role, AnyWorkload | AnyNet | None], Entry] = {}
 
     def chain(self, role: Role, key: AnyWorkload | AnyNet | None, names: Sequence[str]) -> Entry:
-        """The entry of a file that runs the models of these names one after the other."""
+        """The entry of a file that runs the models of these names in sequence."""
         if (role, key) not in self._entries:
             self._write(role, key, chain_onnx([self._models[one] for one in names]))
         return self._entries[role, key]
@@ -138,7 +138,7 @@ class _Files:
         self._entries[role, key] = (name, f"{name}.onnx", None)
 
     def read(self, measured: Mapping[str, Measurement]) -> Iterable[Measured]:
-        """The blocks as they are inside a net, and the nets."""
+        """The measurements of the blocks as inside a net, and of the nets."""
         found: dict[Role, dict[Any, Measurement]] = defaultdict(dict)
         for (role, key), (name, _, _) in self._entries.items():
             if role != "idle":

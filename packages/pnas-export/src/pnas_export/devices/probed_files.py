@@ -1,4 +1,4 @@
-"""Timing files one by one, with a probe between any two that shows the speed of the device."""
+"""Timing files one by one, with a probe between them that shows the speed of the device."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +13,12 @@ _REPEATS = 2
 
 @define(kw_only=True, eq=False)
 class ProbedFiles:
-    """A device that changes its speed, as a phone does that becomes warm, and knows by how much.
+    """Timing on a device whose speed changes, such as a phone that gets warm, corrected by a probe.
 
     Attributes:
-        time_file: times a file; told what it is, for error messages.
+        time_file: times a file; also takes its description for error messages.
         probe: a file of `pnas_ops.PROBE`.
-        before: what that took last; None where it was not timed yet.
+        before: the last latency of the probe; None if it has not been timed yet.
     """
 
     time_file: Callable[[Path, str], Measurement]
@@ -26,10 +26,10 @@ class ProbedFiles:
     before: Measurement | None = None
 
     def time(self, path: Path, what: str) -> Measurement:
-        """Times a file between two probes, and again where these disagree, three times at most.
+        """Times a file between two probes, and again if these disagree, at most three times.
 
         Returns:
-            The last measurement, at the mean speed of its two probes; noisy where they still disagree.
+            The last measurement, at the mean speed of its two probes; noisy if they still disagree.
 
         Raises:
             DeviceError: naming the file, or the probe.

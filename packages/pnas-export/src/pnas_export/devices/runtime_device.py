@@ -1,4 +1,4 @@
-"""A runtime of this machine as a device to measure with: what those of TFLite and of ONNX have in common."""
+"""A runtime on this machine as a measuring device: what TFLite and ONNX have in common."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,17 +16,17 @@ from pnas_ops import AnyNet, AnyWorkload, DeviceInfo, Measurement, ModuleBuilder
 Measured = tuple[AnyWorkload | AnyNet, Measurement]
 
 ReadSessions = Callable[[Mapping[str, Measurement]], Iterable[Measured]]
-"""What the names of a plan stand for, with what was measured of each."""
+"""Turns the measurements by the names of a plan into those of its workloads and nets."""
 
 
 @frozen(kw_only=True)
 class RuntimeDevice(ABC):
-    """Times blocks and whole nets with a runtime on this machine's CPU; what it is made of writes the files.
+    """Times blocks and whole nets with a runtime on this machine; subclasses write the files.
 
     Attributes:
         threads: of the runtime.
         sessions: number of processes that time everything; see `Plan`.
-        cache: a folder that keeps what was converted, and what was measured before an interruption.
+        cache: a folder for converted files, and for measurements from before an interruption.
         log: a file that receives what the converter prints; dropped if None.
     """
 
@@ -54,11 +54,11 @@ class RuntimeDevice(ABC):
         build: ModuleBuilder | None,
         progress: Progress | None,
     ) -> tuple[Plan, ReadSessions]:
-        """Converts the blocks and writes the files into a folder; what is to be timed there, and how to read it."""
+        """Converts the blocks and writes the files into a folder; returns the plan, and how to read its results."""
 
     @property
     def info(self) -> DeviceInfo:
-        """What the measurements are good for."""
+        """The device that the measurements hold for."""
         return DeviceInfo(
             device=processor_name(),
             runtime=self.runtime.name,
@@ -80,22 +80,23 @@ class RuntimeDevice(ABC):
         build: ModuleBuilder | None = None,
         progress: Progress | None = None,
     ) -> Iterator[Measured]:
-        """Times every workload as part of random nets (`pnas_ops.time_walks`), in several processes; nets among them.
+        """Times every workload as part of random nets (`pnas_ops.time_walks`), and nets, in several processes.
 
-        Whole nets are the same converted blocks, chained into a file each; somebody's modules are converted whole.
+        Whole nets are the same converted blocks, chained into one file each; nets of a user's own module are converted
+        whole.
 
         Args:
-            rows: the workloads at each position of the net, in its order; a workload may stand in several rows.
+            rows: the workloads at each position of the net, in its order; a workload may be in several rows.
             nets: to be timed whole.
             build: makes the modules of a `ModuleSpace`.
             progress: told about "converting", then about "measuring".
 
         Returns:
-            Each workload and each net once, with its latency less the cost of a call.
+            Each workload and each net once, with its latency less the overhead of a call.
 
         Raises:
             ValueError: for a workload that computes nothing, and for a module of several inputs.
-            NoBuilderError: for what is of a `ModuleSpace`, without `build`.
+            NoBuilderError: for workloads and nets of a `ModuleSpace`, without `build`.
             ConversionError: naming the workload or the net that the converter refuses.
         """
         if not any(rows) and not nets:
@@ -109,10 +110,10 @@ class RuntimeDevice(ABC):
     def measure_files(
         self, paths: Sequence[PathKey], *, progress: Progress | None = None
     ) -> dict[PathKey, Measurement]:
-        """Times whole nets side by side, the cost of a call included.
+        """Times whole nets side by side, including the overhead of a call.
 
         Args:
-            paths: files of the runtime, of one image, float32 or quantized.
+            paths: files of the runtime, for one image, float32 or quantized.
             progress: told about "measuring".
 
         Raises:

@@ -1,4 +1,4 @@
-"""The TFLite runtime of this machine as a device to measure with."""
+"""The TFLite runtime on this machine as a measuring device."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,8 +24,8 @@ class TFLiteDevice(RuntimeDevice):
 
     Attributes:
         runtime: which library runs the files.
-        dtype: "float32", or "int8" for blocks and nets that are quantized whole, input and output too. Their ranges are
-            those of random images: good for latency, not for accuracy.
+        dtype: "float32", or "int8" for fully quantized blocks and nets, including input and output. Their ranges are
+            those of random images: valid for latency, not for accuracy.
         threads, sessions, cache, log: see `RuntimeDevice`.
     """
 
@@ -45,15 +45,15 @@ class TFLiteDevice(RuntimeDevice):
         build: ModuleBuilder | None,
         progress: Progress | None,
     ) -> tuple[Plan, ReadSessions]:
-        """All blocks in one file, those of a row that stand in another too with weights of their own; a file a net."""
+        """One file for all blocks, where a block in several rows has separate weights in each; a file for each net."""
         report_progress(progress, "converting", 0, 1 + len(nets))
         called = needed_workloads(rows, nets)
         exact = convert_workloads([*called], build=build, cache=self.cache, log=self.log)
         model = quantize_signatures(exact, log=self.log) if self.dtype == "int8" else exact
         keys: dict[str, AnyWorkload | AnyNet] = {name: workload for workload, name in called.items()}
         names = [[called[workload] for workload in row] for row in rows]
-        # One, not as many as a row has blocks: colder ones cost more than a block saves in a net, since what a call
-        # needs of the interpreter itself is hot in a net too.
+        # One, not as many as a row has blocks: colder ones cost more than a block saves in a net, where the part of the
+        # interpreter that a call needs is hot too.
         (folder / "blocks.tflite").write_bytes(replicate(model, [*names, [IDLE]]))
         places = tuple(
             tuple((name, "blocks.tflite", f"{index}/{name}") for name in row) for index, row in enumerate(names)

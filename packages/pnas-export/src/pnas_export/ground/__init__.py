@@ -1,6 +1,6 @@
-"""What converting and measuring stand on: silence, foreign programs, kept conversions, scratch folders, copies for
-inference.
+"""Foundations of converting and measuring: silenced output, child processes, cached conversions, scratch folders,
+copies for inference.
 
-Knows no runtime and no format. Imports no other wing. (A file is converted by a wing of its own, `converting`; what is
-here is how to have a converter quiet and what is raised where it fails.)
+Knows no runtime and no format. Imports no other wing. (The wing `converting` converts files; here are only the means to
+silence a converter, and the errors that are raised if it fails.)
 """

@@ -1,4 +1,4 @@
-"""Programs that end with the one that started them, even where that is killed and can do nothing any more."""
+"""Child processes that end with this program, even if it is killed."""
 
 import atexit
 import subprocess
@@ -16,10 +16,10 @@ _ONE_AT_A_TIME = Lock()
 
 @contextmanager
 def started(command: Sequence[str], **options: Any) -> Iterator["subprocess.Popen[str]"]:
-    """A program that runs at the latest until the `with` block is left by an exception, or this program is gone.
+    """A program that is killed if the `with` block ends by an exception, or this program ends.
 
-    The block's end waits for it. Where this program is killed a guardian, which notices, kills it; what it started
-    itself is its own affair.
+    The block's end waits for it. If this program is killed, a guardian process notices and kills the child, but not
+    what the child started itself.
 
     Args:
         command: the program and its arguments, without a shell.
@@ -42,7 +42,7 @@ def started(command: Sequence[str], **options: Any) -> Iterator["subprocess.Pope
 
 
 def _tell(line: str) -> None:
-    with _ONE_AT_A_TIME, suppress(OSError):  # one that is gone guards nothing, which is no reason to stop
+    with _ONE_AT_A_TIME, suppress(OSError):  # a lost guardian guards nothing, which is no reason to stop
         pipe = _guardian().stdin
         assert pipe is not None
         pipe.write(line)
@@ -51,8 +51,9 @@ def _tell(line: str) -> None:
 
 @cache
 def _guardian() -> "subprocess.Popen[str]":
-    """Started where it is first needed, in a session of its own: no signal that a terminal or a shell sends to all of a
-    job reaches it.
+    """The guardian process, started when first needed.
+
+    It has its own session, so signals that a terminal or a shell sends to a whole job do not reach it.
     """
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", str(_GUARDIAN)],

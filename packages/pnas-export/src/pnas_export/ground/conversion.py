@@ -1,4 +1,4 @@
-"""What a converter does, silenced, and the error where it fails."""
+"""Converters with silenced output, and the error if they fail."""
 
 import contextlib
 import os
@@ -16,9 +16,9 @@ class ConversionError(PnasError, ValueError):
     """A net, a block or a file that a converter refuses; its notes hold the end of what the converter printed.
 
     Attributes:
-        converted: what was to be converted to what, such as "net found to TFLite".
-        reason: what the converter says.
-        layer: the name of the smallest layer that it refuses alone; empty where none is known.
+        converted: what was converted to what, such as "net found to TFLite".
+        reason: the converter's message.
+        layer: the name of the smallest layer that it refuses by itself; empty if none is known.
         layer_type: of that layer.
     """
 
@@ -36,12 +36,12 @@ def converting(what: str, *, log: FilePath | None = None) -> Iterator[None]:
     """`redirect_output`, for the conversion of `what`.
 
     Raises:
-        ConversionError: in one line, for whatever the converter raises inside.
+        ConversionError: in one line, for any error of the converter.
     """
     with redirect_output(log) as noise:
         try:
             yield
-        except Exception as error:  # a converter is many libraries, and any of them raises its own
+        except Exception as error:  # a converter consists of many libraries, each with its own errors
             failure = ConversionError(what, _reason(error))
             sys.stdout.flush()
             size = noise.seek(0, os.SEEK_END)

@@ -14,9 +14,9 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 def cached_conversion(folder: FilePath | None, key: Callable[[], str], convert: Callable[[], bytes]) -> bytes:
-    """What `convert` returns, from the folder where it was kept before; without a folder it is always made.
+    """The result of `convert`, from the folder if it is cached there; without a folder it is always converted.
 
-    A file in the folder that has been damaged is made anew. The folder may be deleted at any time.
+    A damaged file in the folder is made anew. The folder may be deleted at any time.
     """
     if folder is None:
         return convert()
@@ -31,18 +31,18 @@ def cached_conversion(folder: FilePath | None, key: Callable[[], str], convert: 
 
 
 def fingerprint(module: nn.Module, examples: Sequence[Tensor], *options: str, libraries: Sequence[str]) -> str:
-    """A hash of all that the module computes on inputs like the examples: its graph, its weights, the converter.
+    """A hash of everything that affects the conversion for such inputs: graph, weights, options, converter.
 
     Args:
         module: in evaluation mode, on the CPU.
-        examples: one input each; their values do not matter.
+        examples: one for each input; their values do not matter.
         options: of the conversion.
-        libraries: the converting libraries, by their names on PyPI; another version is another conversion.
+        libraries: the converting libraries, by their names on PyPI; their versions count.
     """
     program = torch.export.export(module, tuple(examples), strict=False)
     digest = hashlib.sha256()
     libraries = [f"{name} {version(name)}" for name in ("torch", *libraries)]
-    # The graph does not say what its outputs are called.
+    # The graph does not contain the names of its outputs.
     for text in (*options, *libraries, str(program.graph), str(program.call_spec.out_spec)):
         digest.update(text.encode() + b"\0")
     constants = {name: value for name, value in program.constants.items() if isinstance(value, Tensor)}

@@ -1,7 +1,7 @@
-"""A program of its own for `pnas_export.ground.children`: ends what another program has started, when that is gone.
+"""A separate program for `pnas_export.ground.children`: kills the children of another program when that is gone.
 
-It is run by its path and imports nothing of the project. Its standard input is a pipe that ends with the other program,
-however that ends: lines "+12" and "-12" say that the process 12 was started and that it has ended.
+It is run by its path and imports nothing of the project. Its standard input is a pipe that closes when the other
+program ends, however that happens. Lines "+12" and "-12" say that process 12 was started and that it has ended.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import sys
 
 
 def main() -> None:
-    """Reads to the end, then ends what has not."""
+    """Reads to the end, then kills the processes that are still running."""
     running: set[int] = set()
     for line in sys.stdin:
         (running.add if line.startswith("+") else running.discard)(int(line[1:]))

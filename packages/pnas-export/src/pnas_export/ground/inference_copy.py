@@ -1,4 +1,4 @@
-"""What every export and every proof starts from."""
+"""The copy of a net that every export and every proof starts from."""
 
 import copy
 import sys
@@ -19,34 +19,34 @@ _OF_EVERY_CLASS = ("__dict__", "__weakref__")
 
 
 def inference_copy(module: nn.Module) -> nn.Module:
-    """A copy on the CPU, in float32 and evaluation mode, without gradients: converters edit what they are given.
+    """A copy on the CPU, in float32 and evaluation mode, without gradients, since converters edit their input.
 
     It is an `unwrapped_copy`, and weights that are computed in each call (weight norm, spectral norm, pruning,
-    parametrizations) are computed once.
+    parametrizations) are computed once and stored.
 
     Raises:
         NetError: as `unwrapped_copy`.
     """
     net = unwrapped_copy(module).eval().requires_grad_(False)
     _compute_weights(net)
-    # Contiguous, or what a layer of channel-last weights gives has strides that a view in the net does not take.
+    # Contiguous, since layers of channel-last weights return strides that a view in the net does not accept.
     return net.cpu().to(memory_format=torch.contiguous_format).float()
 
 
 def unwrapped_copy(module: nn.Module) -> nn.Module:
     """A copy without what only trains or speeds up, at any depth.
 
-    That is `DataParallel`, `DistributedDataParallel`, `AveragedModel` and `torch.compile`. An activation that a layer
-    keeps for itself is shared with it, without its gradient.
+    That is `DataParallel`, `DistributedDataParallel`, `AveragedModel` and `torch.compile`. Activations that layers
+    store are shared with the original, without gradients.
 
     Raises:
-        NetError: for what cannot be copied or exported: a scripted module, weights that are not there yet, and naming
-            the attribute that refuses.
+        NetError: for a net that cannot be copied or exported: a scripted module, missing weights, or an attribute that
+            cannot be copied, which it names.
     """
     if not isinstance(module, nn.Module):
         raise NetError(f"a net must be a torch.nn.Module, got {type(module).__name__}")
     _check(module)
-    # What `deepcopy` finds in here it takes for copied already.
+    # `deepcopy` treats what it finds in here as copied already.
     memo: dict[int, Any] = {id(kept): kept.detach() for kept in _computed_tensors(module)}
     for wrapper in reversed([part for part in module.modules() if _inside(part) is not None]):
         memo[id(wrapper)] = _copied(_inside(wrapper), memo)
@@ -85,7 +85,7 @@ def _check(module: nn.Module) -> None:
 def _copied(value: Any, memo: dict[int, Any]) -> Any:
     try:
         return copy.deepcopy(value, memo)
-    except Exception as error:  # any object of the user's may stand in a module, and refuses in its own way
+    except Exception as error:  # a module may hold any object of the user's, which may raise anything
         for name, part in value.named_modules():
             for attribute, held in vars(part).items():
                 if attribute != "_modules" and not _can_be_copied(held, memo):
@@ -125,7 +125,7 @@ def _computed_tensors(value: object) -> Iterator[Tensor]:
 def _compute_weights(net: nn.Module) -> None:
     for part in net.modules():
         if parametrize.is_parametrized(part):
-            # What is removed is removed from the class, which a copy shares with its original.
+            # Parametrizations are removed from the class, which a copy shares with its original.
             part.__class__ = _twin(type(part))
             for name in list(part.parametrizations):  # type: ignore[arg-type]
                 parametrize.remove_parametrizations(part, name)

@@ -1,4 +1,4 @@
-"""What is raised for a net that cannot be exported as it is."""
+"""The error for a net that cannot be exported as it is."""
 
 from pnas_ops import PnasError
 

@@ -1,4 +1,4 @@
-"""What a net gives: tensors, each with a name."""
+"""The outputs of a net: tensors, each with a name."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,9 +15,9 @@ class NetOutput:
 
     Attributes:
         name: its key or its field; see `named_outputs`.
-        shape: for one image, without the batch, as PyTorch has it: (classes,), (C, H, W). The latter is (H, W, C) in a
+        shape: for one image, without the batch, in PyTorch's order: (classes,), (C, H, W). The latter is (H, W, C) in a
             TFLite file.
-        dtype: NumPy's name, of the float32 net.
+        dtype: its name in NumPy, for the float32 net.
     """
 
     name: str
@@ -26,7 +26,7 @@ class NetOutput:
 
 
 def described(outputs: Mapping[str, Tensor]) -> tuple[NetOutput, ...]:
-    """What `named_outputs` are."""
+    """The descriptions of `named_outputs`."""
     return tuple(
         NetOutput(name=name, shape=tuple(tensor.shape[1:]), dtype=str(tensor.dtype).removeprefix("torch."))
         for name, tensor in outputs.items()
@@ -34,13 +34,13 @@ def described(outputs: Mapping[str, Tensor]) -> tuple[NetOutput, ...]:
 
 
 def named_outputs(given: object) -> dict[str, Tensor]:
-    """The tensors of a net's result by their names, in their order; None in it is left out.
+    """The tensors of a net's result by name, in order; None is left out.
 
-    A tensor has the name of its key or its field; one in a tuple or a list that of its position, "output_0"; one alone
-    is "output_0" too; those deeper inside have the names of the way to them, joined by dots, "features.0".
+    A tensor is named after its key or field, or its position in a tuple or list, "output_0". A single tensor is
+    "output_0" too. Nested tensors have the names along their path, joined by dots: "features.0".
 
     Raises:
-        NetError: for a result of anything else than tensors, tuples, lists, and mappings of these.
+        NetError: for a result that holds anything but tensors, tuples, lists, and mappings of these.
     """
     found: dict[str, Tensor] = {}
     for name, tensor in _tensors(given, ()):
@@ -53,12 +53,12 @@ def named_outputs(given: object) -> dict[str, Tensor]:
 
 
 def output_tensors(given: object) -> tuple[Tensor, ...]:
-    """The tensors of `named_outputs` alone."""
+    """Only the tensors of `named_outputs`."""
     return tuple(named_outputs(given).values())
 
 
 def rebuilt(given: object, tensors: Iterator[Tensor]) -> Any:
-    """A result of the structure of `given`, with other tensors, in the order of `named_outputs`."""
+    """A result with the structure of `given` and other tensors, in the order of `named_outputs`."""
     if isinstance(given, Tensor):
         return next(tensors)
     if isinstance(given, Mapping):
@@ -70,7 +70,7 @@ def rebuilt(given: object, tensors: Iterator[Tensor]) -> Any:
 
 
 def give_by_name(module: nn.Module, inputs: object, given: object) -> dict[str, Tensor]:
-    """A forward hook: what a net gives becomes a flat dict, which every converter takes, without a module around it."""
+    """A forward hook that turns a net's result into a flat dict, which every converter takes, without a wrapper."""
     return named_outputs(given)
 
 
@@ -91,6 +91,6 @@ def _tensors(given: object, way: tuple[str, ...]) -> Iterator[tuple[str, Tensor]
         what = f"the net gives {type(given).__name__}" + (f" ({', '.join(names)})" if names else "")
         one = f".{names[0]}" if names else ""
         raise NetError(
-            f"{what}, where a file gives tensors",
+            f"{what}, but a file can only give tensors",
             f"export a module whose forward returns tensors, such as net(x){one}",
         )

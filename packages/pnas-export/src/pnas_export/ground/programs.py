@@ -1,4 +1,4 @@
-"""Programs that measure elsewhere."""
+"""External programs that measure."""
 
 import os
 import subprocess
@@ -18,14 +18,14 @@ class DeviceError(PnasError, ValueError):
 
 @frozen(kw_only=True)
 class Finished:
-    """How a program ended, and what it printed on both of its streams."""
+    """How a program ended, and what it printed on stdout and stderr."""
 
     code: int
     output: str
 
     @property
     def last_line(self) -> str:
-        """The last line that says anything, for an error message."""
+        """The last line that is not empty, for an error message."""
         lines = [line.strip() for line in self.output.splitlines() if line.strip()]
         return repr(lines[-1]) if lines else "nothing"
 
@@ -36,12 +36,12 @@ def run_program(command: Sequence[str], *, timeout_s: float, source: Path | None
     Args:
         command: the program and its arguments.
         timeout_s: seconds after which it is killed.
-        source: a file that it may read as its standard input; empty if None.
+        source: a file for its standard input; empty if None.
 
     Raises:
         DeviceError: for a program that cannot be started, and one that is killed.
     """
-    # Not a pipe: one that a child of the killed program holds open would be waited for.
+    # Not a pipe, on which we would wait while a child of the killed program holds it open.
     with tempfile.TemporaryFile() as output, (source or Path(os.devnull)).open("rb") as stdin:
         try:
             with started(command, stdin=stdin, stdout=output, stderr=output) as process:

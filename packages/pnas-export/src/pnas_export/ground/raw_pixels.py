@@ -1,4 +1,4 @@
-"""A net that prepares its images by itself."""
+"""A net that does its own preprocessing."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from pnas_ops import Preprocessing
 
 
 class RawPixels(nn.Module):
-    """A net that takes pixels as a camera gives them, uint8 (N, C, H, W): its preprocessing is its first layer."""
+    """A net that takes raw pixels, as from a camera, uint8 (N, C, H, W): its first layer is its preprocessing."""
 
     def __init__(self, net: nn.Module, preprocessing: Preprocessing) -> None:
         super().__init__()
@@ -16,6 +16,6 @@ class RawPixels(nn.Module):
         self.preprocessing = preprocessing
 
     def forward(self, pixels: Tensor) -> Any:
-        """What the net gives for pixels, uint8 (N, C, H, W)."""
-        # Contiguous, as what a net takes: a view in it may not take the strides of channel-last images.
+        """The net's output for pixels, uint8 (N, C, H, W)."""
+        # Contiguous, since a view in the net may not accept the strides of channel-last images.
         return self.net(self.preprocessing(pixels).contiguous())

@@ -1,4 +1,4 @@
-"""Which layer a converter refuses, or gets wrong."""
+"""Finding the layer that a converter refuses, or gets wrong."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,18 +9,18 @@ from torch import Tensor, nn
 from pnas_export.ground.conversion import ConversionError
 
 Convert = Callable[[nn.Module, Sequence[Tensor]], object]
-"""Tries a module on its inputs, and raises ConversionError."""
+"""Tries a module on its inputs; raises ConversionError if it is refused."""
 
 
 def name_refused_layer(
     module: nn.Module, examples: Sequence[Tensor], convert: Convert, error: ConversionError
 ) -> ConversionError:
-    """The error, naming the smallest layer of the module that `convert` refuses alone, if there is one.
+    """The error, naming the smallest layer of the module that `convert` refuses by itself, if there is one.
 
     Args:
-        module: what was refused; in evaluation mode.
+        module: the refused module, in evaluation mode.
         examples: its inputs.
-        convert: tries a module on its inputs, and raises ConversionError.
+        convert: tries a module on its inputs; raises ConversionError if it is refused.
         error: of the whole module.
     """
     reasons = [error.reason]
@@ -45,10 +45,10 @@ def name_refused_layer(
 def find_layer(
     module: nn.Module, examples: Sequence[Tensor], fails: Callable[[nn.Module, Sequence[Tensor]], bool]
 ) -> tuple[str, nn.Module]:
-    """The smallest layer that fails alone, on what it gets in the module; "" and the module itself if there is none.
+    """The smallest layer that fails by itself, on its inputs in the module; "" and the module itself if none does.
 
     Args:
-        module: of which it is known that it fails; in evaluation mode.
+        module: a module that is known to fail, in evaluation mode.
         examples: its inputs.
         fails: tries a layer on its inputs.
     """
@@ -59,7 +59,7 @@ def find_layer(
         child_name, child = children.pop(0)
         below = [(f"{child_name}.{name_below}", layer_below) for name_below, layer_below in child.named_children()]
         if child not in inputs:
-            # A list of layers, say, which is never called itself.
+            # For example a list of layers, which is never called itself.
             children = below + children
         elif fails(child, inputs[child]):
             name, layer = child_name, child
@@ -68,7 +68,7 @@ def find_layer(
 
 
 def _inputs(module: nn.Module, examples: Sequence[Tensor]) -> dict[nn.Module, tuple[Tensor, ...]]:
-    """What every layer that takes nothing but tensors is called with."""
+    """The inputs of every layer that takes only tensors."""
     inputs: dict[nn.Module, tuple[Tensor, ...]] = {}
 
     def keep(layer: nn.Module, given: tuple[Any, ...], options: dict[str, Any]) -> None:

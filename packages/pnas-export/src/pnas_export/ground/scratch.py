@@ -1,4 +1,4 @@
-"""Folders for files that nobody needs afterwards."""
+"""Folders for temporary files."""
 
 import fcntl
 import os
@@ -10,17 +10,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PREFIX = ".pnas-scratch-"
-"""Of their names, which nobody gives to anything else."""
+"""The prefix of their names, which nothing else uses."""
 
 _JUST_MADE_S = 60.0
-"""What is younger may be about to be held."""
+"""Younger folders may be about to be locked."""
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A new folder, removed after the `with` block; those that killed programs left are removed, too.
+    """A new folder, removed after the `with` block; those left by killed programs are removed too.
 
-    A program holds its own with a lock of the system's, which is gone when the program is.
+    A program holds its folder by a lock of the operating system, which disappears with the program.
     """
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         _remove_left(left)
@@ -39,7 +39,7 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def _remove_left(folder: Path) -> None:
-    # Someone else's, one that another program has removed meanwhile, one that is held: not ours to remove.
+    # Not ours to remove: another user's, one that is locked, or one that another program has just removed.
     with suppress(OSError):
         if time.time() - folder.stat().st_mtime > _JUST_MADE_S:
             with _held(folder):

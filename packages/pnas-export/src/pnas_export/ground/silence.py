@@ -1,4 +1,4 @@
-"""Converters and runtimes, silenced."""
+"""Silencing converters and runtimes."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from typing import IO
 
 from pnas_ops import FilePath
 
-# Read by litert_torch, by the C++ libraries under it, and by those of TensorFlow where they are installed.
+# Read by litert_torch, by the C++ libraries under it, and by those of TensorFlow if installed.
 _ENVIRONMENT = {
     "LITERT_TORCH_SHOW_PROGRESS": "0",
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -22,16 +22,17 @@ _ENVIRONMENT = {
 
 @contextlib.contextmanager
 def redirect_output(log: FilePath | None = None) -> Iterator[IO[bytes]]:
-    """Sends all output inside, by Python or by C++, to the end of `log`, or nowhere.
+    """In the `with` block, appends all output of Python and C++ to `log`, or drops it.
 
-    Process-wide while it lasts: a progress bar that is to stay visible writes to a duplicate of its descriptor
-    (`os.dup`). Warnings are dropped, the environment variables that calm the converters are set and set back.
+    This holds for the whole process: a progress bar that should stay visible must write to a duplicate of its
+    descriptor (`os.dup`). Warnings are dropped; environment variables that silence the converters are set, and restored
+    afterwards.
 
     Args:
-        log: the file, made where it is not there.
+        log: the file, created if it does not exist.
 
     Yields:
-        The file that the noise goes to, readable.
+        The file that receives the output, readable.
     """
     with contextlib.ExitStack() as stack:
         noise: IO[bytes]
@@ -45,7 +46,7 @@ def redirect_output(log: FilePath | None = None) -> Iterator[IO[bytes]]:
         stack.enter_context(warnings.catch_warnings(action="ignore"))
         for descriptor in (1, 2):
             stack.enter_context(_redirected(descriptor, noise.fileno()))
-        # The Python streams need not stand on descriptors 1 and 2 (a notebook, a test).
+        # The Python streams need not use descriptors 1 and 2 (in a notebook or a test).
         text = stack.enter_context(os.fdopen(os.dup(noise.fileno()), "w", buffering=1, errors="replace"))
         stack.enter_context(contextlib.redirect_stdout(text))
         stack.enter_context(contextlib.redirect_stderr(text))

@@ -1,4 +1,4 @@
-"""A net, run once in PyTorch before any converter sees it."""
+"""A trial run of a net in PyTorch, before any converter sees it."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from pnas_export.ground.raw_pixels import RawPixels
 
 
 def example_images(module: nn.Module, input_shape: tuple[int, ...]) -> Tensor:
-    """Noise that `module` takes, the same each time: uint8 where it starts from raw pixels, else float32.
+    """Noise as input for `module`, the same each time: uint8 if it takes raw pixels, else float32.
 
     Raises:
         ValueError: unless `input_shape` is (N, C, H, W).
@@ -28,18 +28,18 @@ def example_images(module: nn.Module, input_shape: tuple[int, ...]) -> Tensor:
 
 
 def tried_copy(module: nn.Module, images: Tensor, *, any_batch: bool = True) -> nn.Module:
-    """An `inference_copy` that takes these images, gives tensors, and is rid of hooks that change nothing.
+    """An `inference_copy` that takes these images and returns tensors, without hooks that change nothing.
 
-    Hooks that record or print would be traced with the net, or refused for what they do. Where a net gives more than
-    one tensor alone, the copy gives its `named_outputs`.
+    Hooks that record or print would be traced with the net, or refused. If a net returns anything but a single tensor,
+    the copy returns its `named_outputs`.
 
     Args:
         module: any net.
-        images: (N, C, H, W), N > 1, so that what has no row an image shows.
-        any_batch: whether it has to give the same outputs for one image.
+        images: (N, C, H, W), N > 1, to detect outputs without a row for each image.
+        any_batch: whether it must have the same outputs for a single image.
 
     Raises:
-        NetError: for images that the net does not take, and for what it gives where that is nothing for a file.
+        NetError: for images that the net does not take, and for outputs that a file cannot have.
     """
     net = inference_copy(module)
     given, expected = _run(net, images)
@@ -82,7 +82,7 @@ def _check_rows(outputs: Mapping[str, Tensor], count: int) -> None:
         if output.shape[:1] != (count,):
             raise NetError(
                 f"output {name!r} of the net is of shape {tuple(output.shape)} for {count} images",
-                "export a module whose outputs have a row an image: no losses, no lists of what was found",
+                "export a module whose outputs have a row per image: no losses, no lists of detections",
             )
 
 
@@ -106,7 +106,7 @@ def _gives(net: nn.Module, images: Tensor, expected: Mapping[str, Tensor]) -> bo
 def _refusing(images: Tensor) -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # a net is the user's code, and raises whatever it likes
+    except Exception as error:  # a net is the user's code, which may raise anything
         reason, way_out = first_line(error), ""
         if not isinstance(error, (RuntimeError, ValueError, IndexError)):
             reason = f"{type(error).__name__}: {reason}"

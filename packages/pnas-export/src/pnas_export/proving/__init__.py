@@ -1,4 +1,4 @@
-"""All that is measured of the files of one net, beside PyTorch and beside one another.
+"""Everything that is measured about the files of a net, compared with PyTorch and with one another.
 
 Imports `ground`, `runtimes`, `quantizing` and `timing`.
 """

@@ -1,4 +1,4 @@
-"""What a net and its files give for the test images, compared and judged batch by batch."""
+"""The outputs of a net and its files for the test images, compared and judged batch by batch."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,15 +18,15 @@ from pnas_ops import Batches, Progress, Score, report_progress
 
 @frozen(kw_only=True, eq=False)
 class Answers:
-    """What a net and its files give for the test images.
+    """The results of a net and its files on the test images.
 
     Attributes:
-        images: how many were answered.
-        outputs: names of what the net gives.
+        images: the number of test images.
+        outputs: names of the net's outputs.
         comparisons: of each file.
-        judge: by whom the scores are; None where nothing was judged.
-        net_score: the mean over the images.
-        scores: the same of each file.
+        judge: the source of the scores; None if nothing was judged.
+        net_score: the net's mean score over the images.
+        scores: the mean score of each file.
         basis_sha256: see `Basis`.
     """
 
@@ -48,7 +48,7 @@ def compared(
     basis: Basis,
     progress: Progress | None,
 ) -> Answers:
-    """Goes through the test images once; nothing but sums is kept, since the maps of many images are large.
+    """Goes through the test images once; only sums are kept, since the output maps of many images are large.
 
     Args:
         net: an `inference_copy`.

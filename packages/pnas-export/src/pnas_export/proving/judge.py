@@ -1,4 +1,4 @@
-"""How well a net and its files do, on a batch."""
+"""Scores of a net and its files on a batch."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from pnas_ops import Score
 
 @frozen(kw_only=True)
 class Judge:
-    """A score, or accuracy where that is None."""
+    """A score, or accuracy if that is None."""
 
     score: Score | None
 
@@ -23,8 +23,8 @@ class Judge:
         """The score of the outputs for one batch.
 
         Args:
-            given: what the net gives for it.
-            outputs: what the net or a file gives, in the order of `named_outputs`.
+            given: the net's result for it.
+            outputs: of the net or a file, in the order of `named_outputs`.
             targets: (N, ...), on the CPU.
 
         Raises:
@@ -35,7 +35,7 @@ class Judge:
         if self.score is None:
             return accuracy(outputs, targets)
         found = self.score(rebuilt(given, iter(outputs)), targets)
-        if not hasattr(found, "__float__") or math.prod(getattr(found, "shape", ())) != 1:  # of NumPy, too
+        if not hasattr(found, "__float__") or math.prod(getattr(found, "shape", ())) != 1:  # also for NumPy
             of = f" of shape {tuple(found.shape)}" if isinstance(found, Tensor) else ""
             raise ValueError(f"score must give a number for a batch, got {type(found).__name__}{of}")
         if not math.isfinite(number := float(found)):
@@ -43,17 +43,17 @@ class Judge:
         return number
 
     def check(self, targets: Tensor, rows: Tensor) -> None:
-        """Raises LabelError for targets that are no classes of `rows`, the first output, or have no row an image."""
+        """Raises LabelError for targets that are no classes of `rows`, the first output, or lack a row per image."""
         if self.score is None:
             check_labels(targets, rows=rows)
         elif targets.shape[:1] != rows.shape[:1]:
             raise LabelError(
-                f"the test targets of {len(rows)} images are of shape {tuple(targets.shape)}", "give a row an image"
+                f"the test targets of {len(rows)} images are of shape {tuple(targets.shape)}", "give a row per image"
             )
 
 
 def chosen_judge(score: Score | Literal["auto"] | None, targets: Tensor, outputs: Sequence[Tensor]) -> Judge | None:
-    """What `prove` judges by, after its first batch."""
+    """The judge that `prove` uses, chosen after its first batch."""
     if score == "auto":
         return Judge(score=None) if are_classes(targets, rows=outputs[0]) else None
     return None if score is None else Judge(score=score)

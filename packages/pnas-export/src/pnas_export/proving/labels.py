@@ -1,4 +1,4 @@
-"""Whether targets are classes of what a net gives."""
+"""Whether targets are classes of a net's output."""
 
 import torch
 from torch import Tensor
@@ -8,13 +8,13 @@ from pnas_ops import PnasError
 
 
 class LabelError(PnasError, ValueError):
-    """Labels that are no classes of the net; the message is one line that says what they are."""
+    """Labels that are no classes of the net; the message is one line that describes them."""
 
 
 def are_classes(targets: Tensor, *, rows: Tensor) -> bool:
-    """Whether accuracy means something: `rows` may be logits (N, classes), and the targets are no values of that shape.
+    """Whether accuracy applies: `rows` may be logits (N, classes), and the targets are no values of that shape.
 
-    One-hot labels are classes too, which `check_labels` refuses with the way out.
+    One-hot labels count as classes too; `check_labels` refuses them with the way out.
     """
     return gives_classes(rows) and (targets.shape != rows.shape or _one_hot(targets))
 
@@ -25,7 +25,7 @@ def check_labels(labels: Tensor, *, rows: Tensor) -> None:
     if labels.shape == rows.shape:
         raise LabelError(f"the test labels are one-hot, {tuple(labels.shape)}", "give their classes: labels.argmax(1)")
     if tuple(labels.shape) != (count,):
-        raise LabelError(f"the test labels of {count} images are of shape {tuple(labels.shape)}", "give one an image")
+        raise LabelError(f"the test labels of {count} images are of shape {tuple(labels.shape)}", "give one per image")
     if labels.dtype == torch.bool or labels.is_floating_point() or labels.is_complex():
         raise LabelError(f"the test labels are {labels.dtype}", "give the numbers of the classes: labels.long()")
     low, high = int(labels.min()), int(labels.max())

@@ -1,4 +1,4 @@
-"""What a proof says, as a table for a terminal and for a notebook."""
+"""A proof as a table for a terminal or a notebook."""
 
 from typing import TYPE_CHECKING
 
@@ -23,12 +23,12 @@ def file_cells(one: "FileProof") -> tuple[str, ...]:
 
 
 def shown_quality(accuracy: float | None, score: float | None) -> str:
-    """Whichever of the two is known."""
+    """The one of the two that is known."""
     return f"{accuracy:.2%}" if accuracy is not None else f"{score:.4g}" if score is not None else ""
 
 
 def proof_as_text(proof: "Proof") -> str:
-    """A line a file and runtime, in columns."""
+    """A line for each file and runtime, in columns."""
     rows = [_headings(proof), *map(file_cells, proof.files)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
@@ -67,7 +67,7 @@ def _notes(proof: "Proof") -> list[str]:
 
 
 def _by_output(proof: "Proof") -> list[str]:
-    """How far each output is off, of files that have several."""
+    """The difference of each output, for files with several."""
     several = [one.parity for one in proof.files if len(one.parity.outputs) > 1]
     return [
         f"{parity.file} on {parity.runtime} differs in "

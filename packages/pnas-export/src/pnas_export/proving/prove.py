@@ -1,4 +1,4 @@
-"""Compares, judges and times the files of one net on every runtime that is installed."""
+"""Compares, judges and times the files of a net on every installed runtime."""
 
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -48,17 +48,17 @@ def prove(
 
     Args:
         module: the net that was exported; not changed.
-        files: the files by their formats; the float32 file of each quantized one among them.
+        files: the files by format, including the float32 file of each quantized one.
         test: batches of test images (N, C, H, W), preprocessed as for the net (uint8 for a `RawPixels`), and of their
-            labels (N,), or whatever targets `score` takes, a row an image.
-        score: of what the net gives for a batch, in its own structure, and of the targets; the larger, the better, and
-            a loss of `MAX_ACCURACY_LOSS` makes a quantized file lossy. What counts is the mean over the images of each
-            batch's score: a mean IoU of all images needs them in one batch. "auto" is accuracy where the first output
-            is (N, classes) and the targets are classes, and nothing elsewhere. None only compares with PyTorch.
+            labels (N,), or any targets that `score` takes, with a row for each image.
+        score: of the net's result for a batch, in its own structure, and the targets; larger is better. A quantized
+            file that loses more than `MAX_ACCURACY_LOSS` is lossy. What counts is the mean of the batches' scores,
+            weighted by images: a mean IoU over all images needs them in one batch. "auto" is accuracy if the first
+            output is (N, classes) and the targets are classes, else nothing. None only compares with PyTorch.
         tolerance: of the float32 files, relative to the largest value of an output; see `verify_files`.
         known: an earlier proof of the same net, with those of its `files` that have not changed since. If it was made
-            on this processor, on the same images and as this one is to be, what it says of a file on a runtime of the
-            same version is taken over, its milliseconds at the speed that the machine has now.
+            on this processor, on the same images and in the same way, its results for a file on a runtime of the same
+            version are reused, with milliseconds converted to the machine's present speed.
         progress: told about "proving", "measuring", and "measuring memory".
 
     Raises:
@@ -70,7 +70,7 @@ def prove(
     paths = {name: Path(file) for name, file in files.items()}
     models, refused = _load(paths)
     taken = {}
-    if known is not None and known.files and known.basis_sha256 is not None:  # or a pass over the images is for nothing
+    if known is not None and known.files and known.basis_sha256 is not None:  # else the pass would be in vain
         taken = _taken_over(known, paths, models, basis_of(test, score, tolerance))
     new = {run: model for run, model in models.items() if run not in taken}
     if known is None or new:
@@ -86,7 +86,7 @@ def prove(
 def _taken_over(
     known: Proof, files: Mapping[Format, Path], runs: Collection[Run], basis_sha256: str | None
 ) -> dict[Run, FileProof]:
-    """What need not be proven again."""
+    """The results that need not be proven again."""
     if basis_sha256 is None or known.basis_sha256 != basis_sha256:
         return {}
     found = {(one.parity.file, one.parity.runtime, one.parity.runtime_version): one for one in known.files}
@@ -95,7 +95,7 @@ def _taken_over(
 
 
 def _at_speed_of(measured: Sequence[FileProof], one: FileProof) -> FileProof:
-    """A proof with milliseconds that stand beside those of others on its runtime, if there are such."""
+    """A proof with milliseconds at the speed of others on its runtime, if there are any."""
     speeds = {
         timing.threads: timing.measurement.probe_ms
         for other in measured
@@ -154,7 +154,7 @@ def _proven(
     losers = {
         proof.parity.file
         for proof, found in zip(proofs, answers.scores, strict=True)
-        if answers.net_score - found > MAX_ACCURACY_LOSS  # both 0 where nothing was judged
+        if answers.net_score - found > MAX_ACCURACY_LOSS  # both are 0 if nothing was judged
     }
     net_accuracy, net_score = _judged(answers.judge, answers.net_score)
     return Proof(
@@ -193,7 +193,7 @@ def _timings(files: Mapping[Format, Path], runs: Sequence[Run], progress: Progre
             threads=threads,
             samples=_TIMED_SAMPLES,
             sessions=_TIMED_SESSIONS,
-            extra_sessions=0,  # "noisy" is answer enough in a proof, and comes in half the time where it comes
+            extra_sessions=0,  # for a proof, "noisy" is enough of an answer, in half the time
             progress=part(number),
         )
         for number, threads in enumerate(TIMED_THREADS)
@@ -205,7 +205,7 @@ def _timings(files: Mapping[Format, Path], runs: Sequence[Run], progress: Progre
 
 
 def _memories(runs: Sequence[tuple[Path, Runtime]], progress: Progress | None) -> list[int]:
-    """What each file needs on a runtime; several at a time, since a process that waits changes no other's memory."""
+    """The memory of each file on a runtime; several at a time, since processes do not affect each other's memory."""
     report_progress(progress, "measuring memory", 0, len(runs))
     found = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -216,7 +216,7 @@ def _memories(runs: Sequence[tuple[Path, Runtime]], progress: Progress | None) -
 
 
 def _judged(judge: Judge | None, found: float) -> tuple[float | None, float | None]:
-    """Accuracy and score, of which there is one at most."""
+    """Accuracy and score, at most one of which is known."""
     if judge is None:
         return None, None
     return (found, None) if judge.score is None else (None, found)

@@ -1,4 +1,4 @@
-"""A float file to a smaller or faster one, a net to a file of any format, and where a quantized file goes wrong.
+"""Quantizing float files, exporting nets to any format, and finding where a quantized file goes wrong.
 
 Imports `ground`, `runtimes` and `converting`.
 """

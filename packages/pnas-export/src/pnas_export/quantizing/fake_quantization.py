@@ -1,4 +1,4 @@
-"""A net that computes in float what its int8 file does in integers, so that its weights can learn to bear it."""
+"""A net that simulates its int8 file in float, so that its weights can adapt to quantization."""
 
 import copy
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from pnas_export.quantizing.fake_steps import FakeSteps, fold_batch_norm, round_
 # Names of PyTorch's operators, without the underscore of those that work in place.
 _WEIGHTED = {"conv1d", "conv2d", "linear"}
 _FUSED = {"relu", "relu6", "hardtanh"}
-"""What an operator of a file does to its own output before it is rounded."""
+"""Activations that a file fuses into an operator, before its output is rounded."""
 _MOVING = {
     *("view", "reshape", "flatten", "permute", "transpose", "squeeze", "unsqueeze", "slice", "select", "expand"),
     *(
@@ -35,26 +35,26 @@ _MOVING = {
     ),
     *("pad", "constant_pad_nd", "max_pool2d", "channel_shuffle", "pixel_shuffle", "getitem"),
 }
-"""What only moves values that are rounded already."""
+"""Operators that only move values that are rounded already."""
 
 
 class FakeQuantized(nn.Module):
     """A copy of a net with fake quantization (arXiv 1712.05877): it rounds as the net's int8 TFLite file will.
 
-    BatchNorm is folded into the convolution before it, with the statistics that it has, which do not change any more.
-    Weights are rounded to -127 to 127 with one scale an output channel, the results of every operator, with the
-    activation that it ends in, to -128 to 127 between the smallest and the largest value. In training mode these ranges
-    follow the batches, else they stay. Gradients pass the rounding unchanged ("straight through"). Train it as any net,
-    a few epochs with a small learning rate, then export `trained`.
+    BatchNorm is folded into the convolution before it, with its present statistics, which no longer change. Weights are
+    rounded to -127 to 127 with one scale per output channel. The result of every operator, including a fused
+    activation, is rounded to -128 to 127 between its smallest and largest value. These ranges follow the batches in
+    training mode, and are fixed otherwise. Gradients pass the rounding unchanged ("straight through"). Train it like
+    any net, a few epochs with a small learning rate, then export `trained`.
 
     Args:
         network: any net that `torch.export` takes with batches of any size; not changed. `DataParallel` and
-            `torch.compile` around it or in it are left out.
-        calibration: preprocessed images (N, C, H, W) of the training split, on any device, for the first ranges.
+            `torch.compile` around or inside it are removed.
+        calibration: preprocessed images (N, C, H, W) of the training split, on any device, for the initial ranges.
 
     Raises:
         NetError: for a net that cannot be copied, and images that it does not take.
-        ValueError: where `torch.export` does not take the net.
+        ValueError: if `torch.export` does not take the net.
     """
 
     def __init__(self, network: nn.Module, calibration: Tensor) -> None:
@@ -71,16 +71,16 @@ class FakeQuantized(nn.Module):
                 self._graph(batch)
         for step in steps:
             step.rounds = True
-        # Not before: the ranges of a file are those of its float32 original.
+        # Only now, since the ranges of a file are those of its float32 original.
         _round_weights(self._graph, weighted)
 
     def forward(self, images: Tensor) -> Any:
-        """What the net gives for preprocessed images (N, C, H, W), rounded: logits (N, classes), or whatever else."""
+        """The net's rounded output for preprocessed images (N, C, H, W): logits (N, classes), or anything else."""
         return self._graph(images)
 
     @property
     def trained(self) -> nn.Module:
-        """The net itself, in evaluation mode, with the weights that the training left: what to export."""
+        """The net itself, in evaluation mode, with the trained weights: the one to export."""
         return copy.deepcopy(self._trained).eval()
 
 
@@ -89,7 +89,7 @@ def _exported(network: nn.Module, images: Tensor) -> fx.GraphModule:
     try:
         batch = torch.export.Dim("batch")
         program = torch.export.export(network, (images,), dynamic_shapes=({0: batch},), strict=False)
-    except Exception as error:  # whatever is wrong with a net, and torch.export raises many kinds
+    except Exception as error:  # torch.export raises many kinds
         raise ValueError(f"torch.export does not take the net with batches of any size: {first_line(error)}") from error
     unlifted = program.module()
     assert isinstance(unlifted, fx.GraphModule)
@@ -101,7 +101,7 @@ def _exported(network: nn.Module, images: Tensor) -> fx.GraphModule:
 
 
 def _fold_batch_norms(graph: fx.Graph) -> list[fx.Node]:
-    """Makes BatchNorm part of the convolution before it; returns all nodes that have weights."""
+    """Folds BatchNorm into the convolution before it; returns all nodes that have weights."""
     weighted = [node for node in graph.nodes if node.op == "call_function" and _name(node) in _WEIGHTED]
     for node in weighted:
         norm = _only_user(node)
@@ -117,7 +117,7 @@ def _fold_batch_norms(graph: fx.Graph) -> list[fx.Node]:
 
 
 def _add_steps(module: fx.GraphModule) -> list[FakeSteps]:
-    """Puts `FakeSteps` behind the input and each operator, but where an activation follows that is part of it."""
+    """Puts `FakeSteps` after the input and each operator, unless a fused activation follows."""
     graph = module.graph
     added: list[FakeSteps] = []
     for node in list(graph.nodes):
@@ -151,7 +151,7 @@ def _only_user(node: fx.Node) -> fx.Node | None:
 
 
 def _has_channels_where_batch_norm_has(node: fx.Node) -> bool:
-    """Whether the channels that have weights of their own are in the second dimension."""
+    """Whether the output channels are in the second dimension."""
     value = node.meta.get("val")
     return _name(node) != "linear" or (isinstance(value, Tensor) and value.ndim == 2)
 

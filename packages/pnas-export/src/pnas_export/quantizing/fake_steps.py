@@ -1,4 +1,4 @@
-"""Rounding to the steps of int8 in float, with gradients that pass it."""
+"""Rounding to the steps of int8 in float, with straight-through gradients."""
 
 import torch
 from torch import Tensor, nn
@@ -8,10 +8,10 @@ _SMALLEST_RANGE = 1e-9
 
 
 class FakeSteps(nn.Module):
-    """Rounds an activation to the 256 steps between the smallest and the largest value, of which 0 is one.
+    """Rounds an activation to the 256 steps between the smallest and the largest value; 0 is one of them.
 
     Attributes:
-        rounds: whether it does; it only widens its range to what it sees before.
+        rounds: whether it rounds; if not, it only widens its range to the values that it sees.
     """
 
     low: Tensor
@@ -24,7 +24,7 @@ class FakeSteps(nn.Module):
         self.register_buffer("high", torch.zeros(()))
 
     def forward(self, values: Tensor) -> Tensor:
-        """Values of the same shape; in training mode the range follows them, and holds them all."""
+        """Rounded values of the same shape; in training mode the range is updated, and covers all of them."""
         if not self.rounds:
             self._follow(values, 0.0)
             return values
@@ -36,14 +36,14 @@ class FakeSteps(nn.Module):
 
     @torch.no_grad()
     def _follow(self, values: Tensor, momentum: float) -> None:
-        # A file's ranges are wider than any image, too: those of some hundred images are what its calibration sees.
+        # A file's ranges also cover more than any single image: its calibration sees some hundred images.
         low, high = values.aminmax()
         self.low.copy_(torch.minimum(torch.lerp(self.low, low, momentum), low.clamp(max=0)))
         self.high.copy_(torch.maximum(torch.lerp(self.high, high, momentum), high.clamp(min=0)))
 
 
 def round_weight(weight: Tensor) -> Tensor:
-    """Weights (out, ...) rounded to -127 to 127 steps, with one scale for each output channel."""
+    """Weights (out, ...) rounded to -127 to 127 steps, with one scale per output channel."""
     largest = weight.detach().flatten(1).abs().amax(1)
     scale = (largest / 127).clamp(min=_SMALLEST_RANGE)
     zeros = torch.zeros_like(scale, dtype=torch.int32)
@@ -59,7 +59,7 @@ def fold_batch_norm(
     variance: Tensor,
     eps: float,
 ) -> tuple[Tensor, Tensor]:
-    """The weight and bias of a convolution that does what BatchNorm makes of it."""
+    """The weight and bias of a convolution with BatchNorm folded in."""
     factor = (variance + eps).rsqrt()
     if gain is not None:
         factor = factor * gain

@@ -1,4 +1,4 @@
-"""A net to one file, in any format."""
+"""Exporting a net to one file, in any format."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,25 +36,25 @@ def export_file(
     cache: FilePath | None = None,
     log: FilePath | None = None,
 ) -> None:
-    """Writes a net as a file, float32 or quantized; nothing else is left.
+    """Writes a net as a file, float32 or quantized, and leaves nothing else behind.
 
     Args:
         network: the net, in any mode, on any device; not changed. A `RawPixels` makes a file that takes uint8.
         input_shape: (1, C, H, W).
-        path: where to write, atomically; ends with ".onnx" or ".tflite", as the format does.
-        format_: which file.
-        calibration: images (N, C, H, W) from the training split, as the net takes them, for the formats that quantize
-            activations; the others leave them alone.
-        exact: the float32 file of the same net, for a quantized one to be made of; where it is not there already, the
-            net is converted first.
+        path: where to write, atomically; ends with ".onnx" or ".tflite", according to the format.
+        format_: the file format.
+        calibration: images (N, C, H, W) from the training split, as the net takes them, for formats that quantize
+            activations; the others ignore them.
+        exact: the float32 file of the same net, from which a quantized one is made; if it does not exist, the net is
+            converted first.
         keep_float: names of layers that stay float32 in a file whose activations are quantized; see `quantize_tflite`.
         tolerance: of the float32 file, relative to the largest value of an output; see `verify_files`.
-        cache: a folder that keeps what was converted; the same net is then not converted twice.
+        cache: a folder for converted files; the same net is then not converted twice.
         log: a file that receives what converters print; dropped if None.
 
     Raises:
-        ValueError: for an unknown format, a path of another, calibration images that are missing or do not fit, and an
-            input shape that is none, or that the net does not take.
+        ValueError: for an unknown format, a path of another format, calibration images that are missing or do not fit,
+            and an input shape that is invalid or that the net does not take.
         ConversionError: naming the net and the layer, or the file, that a converter refuses.
     """
     path = Path(path)

@@ -1,4 +1,4 @@
-"""Which layers of an int8 file are worth float32: the fewest with which it loses little."""
+"""Choosing the layers of an int8 file that stay float32: the fewest with which it loses little."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,10 +17,10 @@ from pnas_export.runtimes.runtime import LoadedFile
 from pnas_ops import Batches, FilePath, Progress, Score, report_progress
 
 MAX_ACCURACY_LOSS = 0.01
-"""Of accuracy or score, in a quantized file: more, and its proof names the layers that it computes worst."""
+"""Of accuracy or score, for a quantized file; if it loses more, its proof names the layers of the largest errors."""
 
 KeepFloat = Sequence[str] | int | Literal["auto"]
-"""Layers by their names; how many, the worst first; or the fewest with which a file loses `MAX_ACCURACY_LOSS`."""
+"""Layers by name; a number of layers, the worst first; or the fewest with which a file loses `MAX_ACCURACY_LOSS`."""
 
 _COMPARED_IMAGES = 32
 
@@ -28,11 +28,11 @@ _COMPARED_IMAGES = 32
 def single_layer_errors(
     exact: FilePath, images: Tensor, *, log: FilePath | None = None, progress: Progress | None = None
 ) -> tuple[LayerError, ...]:
-    """How far a net's outputs are off where a layer alone is int8, for every layer, the largest error first.
+    """The error of a net's outputs if only one layer is int8, for every layer, the largest error first.
 
-    Of several outputs the errors are averaged.
+    The errors of several outputs are averaged.
 
-    Unlike those of `layer_errors` the errors are each layer's own: of its inputs, weights and outputs.
+    Unlike in `layer_errors`, the errors are each layer's own: of its inputs, weights and outputs.
 
     Args:
         exact: a float32 file of `export_tflite` or `export_onnx`.
@@ -72,19 +72,19 @@ def choose_float_layers(
     log: FilePath | None = None,
     progress: Progress | None = None,
 ) -> tuple[str, ...]:
-    """The layers that must stay float32 for an int8 file to lose little: the fewest, those of the largest own error.
+    """The layers that must stay float32 for an int8 file to lose little: as few as possible, by largest own error.
 
-    The number of layers is doubled until the file is good enough, and then bisected.
+    The number of layers is doubled until the file is good enough, then bisected.
 
     Args:
         exact: the float32 file.
         format_: of the int8 file.
         calibration: images of the training split, as for `quantize_tflite`.
         test: batches of images, as the files take them, and of their labels (N,), or whatever targets `score` takes.
-        original: the float32 file that the loss is counted from, where `exact` has other weights; `exact` if None.
-        score: of a tuple of what a file gives for a batch and of its targets, the mean over images of which is to be
-            kept: the share of images that are put into their class, unless you say something else.
-        max_loss: of the score.
+        original: the float32 file to compare with, if `exact` has other weights; `exact` if None.
+        score: of a tuple of a file's outputs for a batch, and its targets; its mean over images is what must not be
+            lost. The default is accuracy.
+        max_loss: the largest acceptable loss of the score.
         log: a file that receives what the quantizers print; dropped if None.
         progress: told about "trying layers in int8" and "trying layers in float32".
 
@@ -126,7 +126,7 @@ def float_layers(
     log: FilePath | None = None,
     progress: Progress | None = None,
 ) -> tuple[str, ...]:
-    """The names that `keep_float` stands for; the other arguments are those of `choose_float_layers`."""
+    """The names of the layers for `keep_float`; the other arguments are those of `choose_float_layers`."""
     if keep_float == "auto":
         return choose_float_layers(
             exact,
@@ -150,7 +150,7 @@ def float_layers(
 
 
 def _fewest(is_enough: Callable[[int], bool], most: int) -> int:
-    """The smallest number that is enough, where more are never worse; `most` always are."""
+    """The smallest number that is enough, assuming that more are never worse; `most` always are enough."""
     if is_enough(0):
         return 0
     too_few, enough = 0, 1
@@ -166,7 +166,7 @@ def _fewest(is_enough: Callable[[int], bool], most: int) -> int:
 
 
 def _mean_error(found: Sequence[Tensor], exact: Sequence[Tensor]) -> float:
-    """Over the outputs and the images."""
+    """The mean relative error over the outputs and the images."""
     pairs = [pair for two in zip(found, exact, strict=True) for pair in zip(*(one.numpy() for one in two), strict=True)]
     return sum(relative_error(*pair) for pair in pairs) / len(pairs)
 

@@ -1,4 +1,4 @@
-"""The files that a net can be exported to."""
+"""The file formats that a net can be exported to."""
 
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -9,13 +9,13 @@ from pnas_ops import FilePath
 Format = Literal[
     "onnx", "onnx-int8", "tflite", "tflite-float16", "tflite-dynamic-int8", "tflite-int8", "tflite-int8-float-io"
 ]
-"""A file type, and how it is quantized (see `Scheme`); float32 where nothing is said."""
+"""A file type, and how it is quantized (see `Scheme`); float32 by default."""
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 """All that `export_file` writes."""
 
 CALIBRATED_FORMATS: tuple[Format, ...] = ("onnx-int8", "tflite-int8", "tflite-int8-float-io")
-"""Those that quantize activations, so that images must show their ranges."""
+"""Those that quantize activations, whose ranges must be calibrated with images."""
 
 
 def file_name(name: Format) -> str:
@@ -28,7 +28,7 @@ def format_of(file: FilePath) -> Format:
     """The inverse of `file_name`.
 
     Raises:
-        ValueError: for a file of another name.
+        ValueError: for any other file name.
     """
     for name in FORMATS:
         if file_name(name) == Path(file).name:

@@ -1,4 +1,4 @@
-"""Images as onnxruntime's tools of quantization read them."""
+"""Images in the form that onnxruntime's quantization tools read."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from torch import Tensor
 class ImageFeeds:
     """The images one by one, each as the inputs of a session: a `CalibrationDataReader` by duck typing.
 
-    (To derive from it would import onnxruntime here.)
+    (Deriving from it would import onnxruntime here.)
 
     Args:
         name: of the file's input.
@@ -23,5 +23,5 @@ class ImageFeeds:
         return self._feeds
 
     def get_next(self) -> dict[str, Any] | None:
-        """The inputs for the next image; None where there is none left."""
+        """The inputs for the next image; None if there is none left."""
         return next(self._feeds, None)

@@ -1,4 +1,4 @@
-"""How well files do what they are for."""
+"""Accuracy and scores of files."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +10,7 @@ from pnas_ops import Batches, Score
 
 
 def accuracy(outputs: Sequence[Tensor], labels: Tensor) -> float:
-    """Share of the rows of the first output, logits (N, classes), whose largest is that of the label."""
+    """Share of the rows of the first output, logits (N, classes), whose largest value is at the label."""
     return float((outputs[0].argmax(1) == labels).double().mean())
 
 
@@ -25,7 +25,7 @@ def mean_score(file: LoadedFile, test: Batches, score: Score) -> float:
 
 
 def check_batches(test: Batches) -> None:
-    """Raises ValueError for batches that one can go through once only, or that are none, or not of tensors."""
+    """Raises ValueError for batches that can be iterated only once, for no batches, and for those not of tensors."""
     if isinstance(test, Iterator):
         raise ValueError(
             f"test is a {type(test).__name__}, which is empty after one pass: pass list(test), or a loader"

@@ -1,4 +1,4 @@
-"""Where a quantized file goes wrong: its layers beside those of the float file."""
+"""Where a quantized file goes wrong: its layers compared with those of the float file."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ Array = np.ndarray[Any, Any]
 
 @frozen(kw_only=True)
 class LayerError:
-    """What int8 does to a layer.
+    """The error of a layer in int8.
 
     Attributes:
         layer: its name in the net, such as "3.op.1".
@@ -33,14 +33,14 @@ class LayerError:
 def layer_errors(
     exact: FilePath, quantized: FilePath, images: Tensor, *, log: FilePath | None = None
 ) -> tuple[LayerError, ...]:
-    """The layers of a quantized file by how far their outputs are off, the largest error first.
+    """The layers of a quantized file by the error of their outputs, the largest first.
 
-    The error of a layer holds those of all layers before it too. Compared by the quantizers' own tools:
+    The error of a layer includes those of all layers before it. The comparison uses the quantizers' own tools:
     ai-edge-quantizer's for TFLite, onnxruntime's for ONNX.
 
     Args:
         exact: the float32 file.
-        quantized: what `quantize_tflite` or `quantize_onnx` made of it.
+        quantized: the file that `quantize_tflite` or `quantize_onnx` made from it.
         images: (N, C, H, W), as the files take them.
         log: a file that receives what the tools print; dropped if None.
 
@@ -60,7 +60,7 @@ def _tflite_errors(exact: Path, quantized: Path, images: Tensor) -> dict[str, fl
     from ai_edge_quantizer.utils.validation_utils import ValidationErrorMetric
 
     samples = [{"args_0": image[None].numpy()} for image in images.permute(0, 2, 3, 1).contiguous()]
-    # The metric's name is only where the tool files the numbers of `compare_fns`.
+    # The metric's name is only the key under which the tool stores the numbers of `compare_fns`.
     metric = ValidationErrorMetric.MSE
     found = compare_model(
         exact.read_bytes(),
@@ -76,7 +76,7 @@ def _tflite_errors(exact: Path, quantized: Path, images: Tensor) -> dict[str, fl
     for tensors in (found.intermediate_tensors, found.output_tensors):
         for name, values in tensors.items():
             if name in layers:
-                # What is computed later under the same layer is what the layer hands on.
+                # The last tensor computed in a layer is the layer's output.
                 errors[layers[name]] = values[metric.value]
     return errors
 
@@ -106,6 +106,6 @@ def _onnx_errors(exact: Path, quantized: Path, images: Tensor) -> dict[str, floa
 
 
 def relative_error(found: Array, exact: Array) -> float:
-    """Norm of the difference divided by that of what is exact."""
+    """Norm of the difference, divided by the norm of the exact values."""
     size = float(np.linalg.norm(exact))
     return float(np.linalg.norm(found - exact)) / size if size else 0.0

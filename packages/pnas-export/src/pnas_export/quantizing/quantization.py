@@ -1,4 +1,4 @@
-"""Float files to smaller and faster ones: float16 weights, and int8."""
+"""Quantizing float files to smaller and faster ones: float16 weights, and int8."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from pnas_export.runtimes.tflite_runtimes import AiEdgeLitert
 from pnas_ops import FilePath
 
 MIN_CALIBRATION_IMAGES = 16
-"""Fewer do not show the range of an activation; some hundreds are better."""
+"""With fewer images, the ranges of activations are not known well; some hundreds are better."""
 
 
 def quantize_tflite(
@@ -29,7 +29,7 @@ def quantize_tflite(
     keep_float: Sequence[str] = (),
     log: FilePath | None = None,
 ) -> None:
-    """Writes a quantized TFLite file. Int8 weights have one scale an output channel.
+    """Writes a quantized TFLite file. Int8 weights have one scale per output channel.
 
     Args:
         source: a float32 file of `export_tflite`.
@@ -38,17 +38,17 @@ def quantize_tflite(
         calibration: images (N, C, H, W) from the training split, preprocessed as for the net, for the two schemes that
             quantize activations; uint8 for a `RawPixels`. The range of an activation is from its smallest to its
             largest value over all of them.
-        keep_float: for the two schemes that quantize activations, names of layers that stay
-            float32, as `layer_errors` gives them. Between them and the others the file converts, which takes time; what
-            two of them hand on to one another is never rounded.
+        keep_float: for the two schemes that quantize activations, names of layers that stay float32, as `layer_errors`
+            gives them. The file converts between these and the others, which takes time; activations between two
+            float32 layers are never rounded.
         log: a file that receives what the quantizer prints; dropped if None.
 
     Raises:
         ValueError: for calibration images that are missing, too few, of another shape or type or not needed, an unknown
-            scheme, layers that the file does not have, and a file that is quantized already or was not written by
+            scheme, layers that the file does not have, and a file that is already quantized or was not written by
             `export_tflite`.
-        ConversionError: naming the file, where it is damaged or the quantizer refuses it.
-        ModelFileError: where no installed runtime runs what the quantizer made; nothing is written.
+        ConversionError: naming the file, if it is damaged or the quantizer refuses it.
+        ModelFileError: if no installed runtime runs the result; nothing is written.
     """
     if scheme not in get_args(Scheme):
         raise ValueError(f"unknown scheme {scheme!r}: use one of {', '.join(get_args(Scheme))}")
@@ -87,14 +87,14 @@ def quantize_tflite(
 def quantize_signatures(model: bytes, *, log: FilePath | None = None) -> bytes:
     """A model of `convert_workloads` with every signature quantized as by scheme "int8", for timing.
 
-    Ranges come from random inputs, so that its outputs are rough.
+    Ranges come from random inputs, so its outputs are rough.
 
     Args:
         model: float32.
         log: a file that receives what the quantizer prints; dropped if None.
 
     Raises:
-        ConversionError: where the quantizer refuses it.
+        ConversionError: if the quantizer refuses it.
     """
     with converting("blocks to int8 TFLite", log=log):
         from ai_edge_quantizer.quantizer import Quantizer
@@ -113,7 +113,7 @@ def quantize_signatures(model: bytes, *, log: FilePath | None = None) -> bytes:
 
 
 def quantize_on_noise(path: Path, input_shapes: Sequence[tuple[int, ...]], *, log: FilePath | None = None) -> None:
-    """Replaces a float32 TFLite file of one input by its "int8" file, for timing: its ranges are those of noise.
+    """Replaces a float32 TFLite file of one input by its "int8" file, for timing only: the ranges are those of noise.
 
     Raises:
         ValueError: for several inputs, and one that is not an image (1, C, H, W).
@@ -135,11 +135,11 @@ def quantize_onnx(
     keep_float: Sequence[str] = (),
     log: FilePath | None = None,
 ) -> None:
-    """Writes an int8 ONNX file (QDQ): weights int8 with one scale an output channel, activations uint8.
+    """Writes an int8 ONNX file (QDQ): weights int8 with one scale per output channel, activations uint8.
 
-    Input and output stay float32. Processors for x86 without VNNI, which are older than about 2019, may saturate in
-    onnxruntime's product of uint8 and int8; `verify_files` on such a machine shows it. Activations in int8 do not
-    saturate, but are 1.7 times slower where VNNI is.
+    Input and output stay float32. On x86 processors without VNNI, from before about 2019, onnxruntime's products of
+    uint8 and int8 may saturate; `verify_files` on such a machine shows it. Activations in int8 would not saturate, but
+    are 1.7 times slower with VNNI.
 
     Args:
         source: a float32 file of `export_onnx`.
@@ -150,9 +150,9 @@ def quantize_onnx(
 
     Raises:
         ValueError: for calibration images that are too few or of another shape or type, layers that the file does not
-            have, and a file that is quantized already.
-        ConversionError: naming the file, where it is damaged or the quantizer refuses it.
-        ModelFileError: where onnxruntime does not run what the quantizer made; nothing is written.
+            have, and a file that is already quantized.
+        ConversionError: naming the file, if it is damaged or the quantizer refuses it.
+        ModelFileError: if onnxruntime does not run the result; nothing is written.
     """
     source = Path(source)
     what = f"{source.name} to int8 ONNX"
@@ -225,7 +225,7 @@ def _activation_ranges(content: bytes, samples: dict[str, list[dict[str, Any]]],
     from ai_edge_quantizer.calibrator import CalibrationMode, Calibrator
     from ai_edge_quantizer.utils.qsv_utils import min_max_update
 
-    # `Quantizer.calibrate` averages the ranges of the images, so that half of them saturate: 8 times the error.
+    # `Quantizer.calibrate` averages the ranges of the images, so half of them saturate: 8 times the error.
     calibrator = Calibrator(
         content,
         num_threads=1,

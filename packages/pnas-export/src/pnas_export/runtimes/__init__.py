@@ -1,4 +1,4 @@
-"""The libraries that run exported files, and the comparison of a file with its module.
+"""The libraries that run exported files, and comparisons of files with their nets.
 
 Imports `ground`.
 """

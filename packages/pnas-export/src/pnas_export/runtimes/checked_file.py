@@ -1,4 +1,4 @@
-"""A file takes its name only once a runtime has run it."""
+"""Files that take their names only after a runtime has run them."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from pnas_ops import FilePath, write_atomically
 
 @contextlib.contextmanager
 def trial_file(name: str, content: bytes) -> Iterator[Path]:
-    """A file of that name and content, for as long as it is tried."""
+    """A temporary file of this name and content, for a trial."""
     with scratch_folder() as folder:
         trial = Path(folder, name)
         trial.write_bytes(content)
@@ -22,7 +22,7 @@ def trial_file(name: str, content: bytes) -> Iterator[Path]:
 
 
 def write_runnable(path: FilePath, content: bytes, images: Tensor) -> None:
-    """Writes a quantized file, atomically, once an installed runtime has loaded it and run it on two images.
+    """Writes a quantized file, atomically, after an installed runtime has loaded it and run it on two images.
 
     Args:
         path: where to write; ends with the suffix of its format.
@@ -30,7 +30,7 @@ def write_runnable(path: FilePath, content: bytes, images: Tensor) -> None:
         images: (N, C, H, W), as the file takes them.
 
     Raises:
-        ModelFileError: for one that none of them loads; nothing is written.
+        ModelFileError: for a file that no runtime loads; nothing is written.
     """
     path = Path(path)
     with trial_file(path.name, content) as trial:

@@ -1,4 +1,4 @@
-"""What a file gives beside what its net gives, output by output."""
+"""Comparison of a file's outputs with those of its net."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -16,14 +16,14 @@ FLOAT_TOLERANCE = 1e-4
 """Largest difference, relative to the largest value of its output, that a float32 file may have."""
 
 Tolerance = float | Mapping[str, float] | None
-"""For all outputs; or by the names of outputs, `FLOAT_TOLERANCE` for those that are not named; None passes anything."""
+"""One for all outputs, or by the names of outputs, others having `FLOAT_TOLERANCE`; None passes anything."""
 
 
 _TOLERANCE = Range(0.0, 1e9)
 
 
 class ParityError(PnasError, ValueError):
-    """A file whose outputs are not those of the net."""
+    """A file whose outputs differ from those of the net."""
 
 
 @frozen(kw_only=True)
@@ -34,8 +34,8 @@ class OutputParity:
         output: its name; see `NetOutput`.
         max_abs_difference: largest difference of a value.
         max_relative_difference: the same, divided by the largest absolute value of the output.
-        rms_relative_difference: root of the mean squared difference, divided by that of the output: what int8 does to
-            it all in all.
+        rms_relative_difference: root of the mean squared difference, divided by that of the output: the overall effect
+            of int8.
     """
 
     output: str
@@ -53,9 +53,9 @@ class Parity:
         images: number of images compared.
         max_abs_difference: largest difference of a value, of any output.
         max_relative_difference: the same, divided by the largest absolute value of its output.
-        top1_agreement: fraction of the images that get the same class, by the first output; None where that is not
+        top1_agreement: fraction of the images that get the same class, by the first output; None if that is not
             (N, classes) with two classes or more.
-        outputs: each alone, in the order of the net.
+        outputs: the parity of each output, in the order of the net.
     """
 
     file: str
@@ -78,7 +78,7 @@ class _Sums:
     squared_differences: float = 0.0
 
     def add(self, values: Tensor, exact: Tensor) -> None:
-        # Not in their own type: classes, say, are integers or booleans.
+        # In float64, since outputs such as classes may be integers or booleans.
         exact = exact.double()
         difference = values.double() - exact
         # A NaN stays one: Python's max would lose it.
@@ -88,7 +88,7 @@ class _Sums:
         self.squared_differences += float(difference.square().sum())
 
     def parity(self, name: str) -> OutputParity:
-        # Not 0 / 0 for a net that answers zeros.
+        # Avoids 0 / 0 for a net that returns zeros.
         tiny = torch.finfo(torch.float32).tiny
         return OutputParity(
             output=name,
@@ -99,7 +99,7 @@ class _Sums:
 
 
 class Comparison:
-    """A file on a runtime beside its net, batch after batch."""
+    """Compares a file on a runtime with its net, batch by batch."""
 
     def __init__(self, file: Path, runtime: Runtime) -> None:
         self._file, self._runtime = file, runtime
@@ -108,11 +108,11 @@ class Comparison:
         self._alike: int | None = 0
 
     def add(self, found: Sequence[Tensor], expected: Mapping[str, Tensor]) -> None:
-        """What both give for a batch, in PyTorch's order of dimensions, the file's in the order of the net.
+        """Adds both outputs for a batch, in PyTorch's order of dimensions; the file's are in the order of the net.
 
         Raises:
             ParityError: for another number of outputs, or another shape.
-            NetError: for a net that gives other outputs than for the batch before.
+            NetError: for a net whose outputs differ in name from those for the previous batch.
         """
         self._sums = self._sums or {name: _Sums() for name in expected}
         if tuple(expected) != tuple(self._sums):
@@ -172,11 +172,11 @@ def gives_classes(rows: Tensor) -> bool:
 
 
 def check_tolerance(tolerance: Tolerance, outputs: Collection[str]) -> None:
-    """Raises ValueError for a tolerance that names no output of the net, and one that is no difference."""
+    """Raises ValueError for a tolerance that names an unknown output, and for one that is no valid difference."""
     named = isinstance(tolerance, Mapping)
     bounds = tolerance if isinstance(tolerance, Mapping) else {"": tolerance}
     if named and (unknown := [name for name in bounds if name not in outputs]):
-        raise ValueError(f"the net has no output {unknown[0]!r} to be tolerant of: name some of {', '.join(outputs)}")
+        raise ValueError(f"the tolerance names {unknown[0]!r}, no output of the net: name some of {', '.join(outputs)}")
     for name, bound in bounds.items():
         if bound is not None and bound not in _TOLERANCE:
             of = f"of {name!r} " if named else ""

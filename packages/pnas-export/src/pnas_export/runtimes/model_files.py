@@ -1,4 +1,4 @@
-"""ONNX and TFLite files, read: the one place where a damaged or foreign one is refused."""
+"""Reading ONNX and TFLite files: the only place where damaged or foreign ones are refused."""
 
 import os
 import struct
@@ -21,7 +21,7 @@ def read_bytes(path: FilePath) -> bytes:
     """The content of a file.
 
     Raises:
-        ModelFileError: for one that cannot be read: it is missing, a folder, or not the user's to read.
+        ModelFileError: if it cannot be read: it is missing, a folder, or not permitted.
     """
     path = Path(path)
     check_file(path)
@@ -32,7 +32,7 @@ def read_bytes(path: FilePath) -> bytes:
 
 
 def check_file(path: FilePath) -> None:
-    """Raises ModelFileError where no file stands at the path, or something else, such as a folder or a pipe."""
+    """Raises ModelFileError if there is no file at the path, or something else, such as a folder or a pipe."""
     path = Path(path)
     if not path.is_file():
         what = "is no file" if path.exists() else "is not there"
@@ -87,9 +87,9 @@ def read_tflite(path: FilePath) -> Any:
 
 
 def read_tree(content: bytes) -> Any:
-    """The `ModelT` of a TFLite model that is whole, with the data of all buffers in their place.
+    """The `ModelT` of an intact TFLite model, with the data of all buffers inside.
 
-    The quantizer puts the weights of larger nets behind the flatbuffer, where writing it anew would lose them.
+    The quantizer puts the weights of larger nets after the flatbuffer, where rewriting it would lose them.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -104,7 +104,7 @@ def read_tree(content: bytes) -> Any:
 def check_flatbuffer(content: bytes) -> None:
     """Raises ValueError unless the content is a TFLite flatbuffer whose tables lie within it.
 
-    By the verifier of the runtime, which reads tables only: Python's reader follows whatever stands there.
+    This uses the runtime's verifier, which only reads tables: Python's reader follows any offset.
     """
     if content[4:8] != _TFLITE_MAGIC:
         raise ValueError("no TFLite model")

@@ -17,7 +17,7 @@ from pnas_export.runtimes.runtime import check_images
 from pnas_ops import FilePath
 
 _BATCH = 64
-"""Images that a file of a free batch dimension gets at once: more only take memory."""
+"""Images that a file with a free batch dimension gets at once: more only take memory."""
 
 OnnxProvider = Literal["cpu", "cuda"]
 """What the library computes on. Files are proven on the CPU."""
@@ -47,11 +47,11 @@ class OnnxFile:
             raise ModelFileError(f"{name} gives a number for all images together", "export a net that gives one a row")
 
     def __call__(self, images: Tensor) -> Tensor:
-        """The first output, as a rule logits (N, classes), of images (N, C, H, W) on the CPU."""
+        """The first output, usually logits (N, classes), for images (N, C, H, W) on the CPU."""
         return self.outputs(images)[0]
 
     def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
-        """All outputs of images (N, C, H, W) on the CPU, each with a row an image."""
+        """All outputs for images (N, C, H, W) on the CPU, each with a row for each image."""
         batch, *shape = self._source.shape
         check_images(self._name, images, shape, pixels=self._dtype == torch.uint8)
         parts = []
@@ -79,7 +79,7 @@ class OnnxFile:
 
 @frozen
 class OnnxRuntime:
-    """`onnxruntime`, on the CPU or, where it is `onnxruntime-gpu`, on a GPU."""
+    """`onnxruntime`, on the CPU or, with `onnxruntime-gpu`, on a GPU."""
 
     provider: OnnxProvider = field(default="cpu", validator=in_(tuple(_PROVIDERS)))
 
@@ -104,11 +104,11 @@ class OnnxRuntime:
 
     @property
     def execution_provider(self) -> str:
-        """The provider, as the library calls it."""
+        """The library's name for the provider."""
         return _PROVIDERS[self.provider]
 
     def check_provider(self) -> None:
-        """Raises a DeviceError where the library does not compute on the provider here."""
+        """Raises a DeviceError if the provider does not work here."""
         import onnxruntime
 
         if self.execution_provider not in onnxruntime.get_available_providers():
@@ -117,7 +117,7 @@ class OnnxRuntime:
             )
         try:
             self.session(_trial_model())
-        except ModelFileError as error:  # such as that there is no GPU
+        except ModelFileError as error:  # for example if there is no GPU
             raise DeviceError(f"provider {self.provider!r} does not work here: {error.what}") from error
 
     def supports(self, path: FilePath) -> bool:
@@ -137,14 +137,13 @@ class OnnxRuntime:
 
         Raises:
             ValueError: naming the file, for one that is missing or damaged.
-            DeviceError: where the library would compute on the CPU what it is to compute elsewhere, which it says
-                to nobody.
+            DeviceError: if the library would silently fall back to the CPU.
         """
         with redirect_output():
             import onnxruntime
 
             if self.provider == "cuda" and hasattr(onnxruntime, "preload_dlls"):
-                onnxruntime.preload_dlls()  # those of CUDA that pip has installed
+                onnxruntime.preload_dlls()  # CUDA libraries installed by pip
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = threads
             options.inter_op_num_threads = 1
@@ -166,7 +165,7 @@ class OnnxRuntime:
 
 
 def _trial_model() -> bytes:
-    """A model that gives its input, for a trial."""
+    """A model that returns its input, for a trial."""
     from onnx import TensorProto, helper
 
     number = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]

@@ -17,17 +17,17 @@ from pnas_ops import FilePath
 def verify_files(
     module: nn.Module, files: Sequence[FilePath], images: Tensor, *, tolerance: Tolerance = FLOAT_TOLERANCE
 ) -> tuple[Parity, ...]:
-    """Runs every file on every installed runtime that supports it and compares with PyTorch in float32.
+    """Runs every file on every installed runtime that supports it, and compares it with PyTorch in float32.
 
-    A runtime that does not support a file (`Runtime.supports`), or does not load it where another one does, has no
-    entry for it in the result. Of a net of several outputs each is compared.
+    A runtime that does not support a file (`Runtime.supports`), or fails to load it while another one does, has no
+    entry for it in the result. All outputs of a net are compared.
 
     Args:
         module: the net that was exported; not changed.
         files: exported files.
         images: (N, C, H, W), preprocessed as for the net; uint8 for a `RawPixels`.
-        tolerance: largest relative difference that passes, of all outputs or by their names: the default is for float32
-            files, and None, for quantized ones, only reports.
+        tolerance: the largest relative difference that passes, for all outputs or by name. The default is for float32
+            files; None, for quantized ones, only reports.
 
     Raises:
         ParityError: naming file, runtime, difference and bound, for the first file that is further off, or whose
@@ -39,7 +39,7 @@ def verify_files(
     if not len(images):
         raise ValueError("verify_files needs at least one image")
     images = images.detach().cpu().contiguous()
-    # A net that starts from raw pixels takes them as they are.
+    # A net that takes raw pixels gets them as they are.
     images = images if images.dtype == torch.uint8 else images.float()
     with torch.no_grad():
         expected = named_outputs(inference_copy(module)(images))
@@ -55,7 +55,7 @@ def verify_files(
 
 
 def load_on_runtimes(file: Path) -> tuple[dict[Runtime, LoadedFile], dict[Runtime, str]]:
-    """The file on every installed runtime that supports it, and what those say that do not load it.
+    """The file on every installed runtime that supports it, and the messages of those that cannot load it.
 
     Raises:
         ValueError: for a file that none of them loads.

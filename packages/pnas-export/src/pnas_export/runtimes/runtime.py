@@ -1,4 +1,4 @@
-"""The libraries that run the exported files."""
+"""The libraries that run exported files."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -14,15 +14,15 @@ class LoadedFile(Protocol):
     """A file that a runtime is ready to run."""
 
     def __call__(self, images: Tensor) -> Tensor:
-        """The first output, as a rule logits (N, classes), of images (N, C, H, W) on the CPU, as the file takes them.
+        """The first output, usually logits (N, classes), for images (N, C, H, W) on the CPU, as the file takes them.
 
         Raises:
-            ValueError: naming the file, for images of another shape or type, and where the runtime fails.
+            ValueError: naming the file, for images of another shape or dtype, and if the runtime fails.
         """
         ...
 
     def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
-        """All outputs, in the order in which the net gives them, each with a row an image; images are (N, C, H, W).
+        """All outputs, in the order of the net, each with a row for each image; images are (N, C, H, W).
 
         Raises:
             ValueError: as a call.

@@ -36,16 +36,16 @@ class TFLiteFile:
         self._results = interpreter.get_output_details()
 
     def __call__(self, images: Tensor) -> Tensor:
-        """The first output, as a rule logits (N, classes), of images (N, C, H, W) on the CPU, run one by one.
+        """The first output, usually logits (N, classes), for images (N, C, H, W) on the CPU, run one by one.
 
-        Where the file takes or gives int8, values go through its own scale and zero point.
+        Values for int8 inputs and outputs are converted by the file's own scale and zero point.
         """
         return self.outputs(images)[0]
 
     def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
-        """All outputs of images (N, C, H, W) on the CPU, each with a row an image; those of 4 dimensions as PyTorch's.
+        """All outputs for images (N, C, H, W) on the CPU, a row per image, those of 4 dimensions in PyTorch's order.
 
-        Images go in, and come out, in the file's channel-last order.
+        In the file, images are channel-last.
         """
         _, height, width, channels = self._source["shape"].tolist()
         # Integers of a scale are floats or, in uint8, pixels: what the caller has.
@@ -101,7 +101,7 @@ class TFLite:
             library = importlib.import_module(f"{self.module}.interpreter")
             try:
                 interpreter = library.Interpreter(num_threads=threads, **source)
-                # Here, not in a signature's runner, is where all subgraphs are handed to XNNPACK.
+                # This, unlike a signature's runner, hands all subgraphs to XNNPACK.
                 interpreter.allocate_tensors()
             except (ValueError, RuntimeError) as error:
                 raise ModelFileError(
@@ -134,7 +134,7 @@ class AiEdgeLitert(TFLite):
 class TFLiteRuntime(TFLite):
     """`tflite-runtime`, its predecessor, up to Python 3.11.
 
-    It refuses files of dynamic range: version 2.14 runs them, but what comes out is unrelated to the net.
+    Dynamic-range files are refused: version 2.14 runs them, but the outputs are unrelated to the net.
     """
 
     name = "tflite-runtime"
@@ -150,7 +150,7 @@ class TFLiteRuntime(TFLite):
         Raises:
             ValueError: for a file of dynamic range, or naming the file, for one that is damaged.
         """
-        # This library verifies nothing, so that a damaged file ends the process.
+        # This library verifies nothing: a damaged file would crash the process.
         AiEdgeLitert().interpreter(model)
         if _has_dynamic_range(model if isinstance(model, bytes) else read_bytes(model)):
             name = _model_name(model)
@@ -168,7 +168,7 @@ def _torch_dtype(details: Any) -> torch.dtype:
 
 
 def _quantized(images: Tensor, details: Any) -> Tensor:
-    """The images as the tensor of `details` holds them; unchanged for one without a scale, as pixels are."""
+    """The images quantized for the tensor of `details`; unchanged if it has no scale, or if they are pixels."""
     scale, zero_point = details["quantization"]
     if not scale or images.dtype == torch.uint8:
         return images
@@ -204,6 +204,6 @@ def _has_dynamic_range(model: bytes) -> bool:
                 if [graph.Tensors(index).Type() for index in inputs] == hybrid:
                     return True
     except (ValueError, TypeError, AttributeError, struct.error):
-        # Damaged: loading it will tell.
+        # Damaged: loading it will report that.
         return False
     return False

@@ -1,4 +1,4 @@
-"""What a TFLite file holds, and what its activations need: read from the file alone."""
+"""The sizes of a TFLite file's content and its activations, read from the file alone."""
 
 from math import prod
 from pathlib import Path
@@ -15,9 +15,9 @@ class FileSizes:
     """The sizes of a file, in bytes.
 
     Attributes:
-        file: of all of it.
+        file: of the whole file.
         constants: of the buffers that its operators read: weights, biases, shapes, paddings, axes.
-        peak_activations: of the tensors that are alive at once, at the worst moment.
+        peak_activations: of the tensors that are alive at once, at their peak.
     """
 
     file: int
@@ -28,11 +28,11 @@ class FileSizes:
 def tflite_sizes(path: FilePath, rules: RuntimeRules = TFLITE_RULES) -> FileSizes:
     """The sizes of a TFLite file of one signature.
 
-    A tensor is alive from the operator that computes it to the last that reads it. What the kernels of a runtime need
-    besides, and what it loses to alignment, is in none of them.
+    A tensor is alive from the operator that computes it to the last that reads it. The sizes do not include what
+    kernels of a runtime need in addition, or what is lost to alignment.
 
     Args:
-        path: of `export_tflite` or `quantize_tflite`.
+        path: of a file from `export_tflite` or `quantize_tflite`.
         rules: say which operators work in place.
 
     Raises:
@@ -54,7 +54,7 @@ class _Graph:
         self._tree = tree
         (self._graph,) = tree.subgraphs
         self._codes = [code.builtinCode for code in tree.operatorCodes]
-        # -1 stands for an optional input that is left out.
+        # -1 is an optional input that is left out.
         self._reads = [[int(index) for index in one.inputs if index >= 0] for one in self._graph.operators]
         self._writes = [[int(index) for index in one.outputs] for one in self._graph.operators]
 

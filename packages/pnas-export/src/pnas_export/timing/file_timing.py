@@ -1,4 +1,4 @@
-"""The latency of whole nets' files, side by side."""
+"""The latency of files of whole nets, measured side by side."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from pnas_ops import DeviceInfo, FilePath, Measurement, Progress, report_progres
 Key = TypeVar("Key", bound=Hashable)
 
 PathKey = TypeVar("PathKey", bound=str | Path)
-"""A path as the caller writes it, by which its measurement is found."""
+"""A path as the caller wrote it, the key of its measurement."""
 
 
 @runtime_checkable
@@ -22,7 +22,7 @@ class FileDevice(Protocol):
 
     @property
     def info(self) -> DeviceInfo:
-        """What the measurements are good for."""
+        """The device that the measurements hold for."""
         ...
 
     @property
@@ -33,10 +33,10 @@ class FileDevice(Protocol):
     def measure_files(
         self, paths: Sequence[PathKey], *, progress: Progress | None = None
     ) -> dict[PathKey, Measurement]:
-        """Times whole nets for one image each, the cost of a call included.
+        """Times whole nets for one image each, including the overhead of a call.
 
         Returns:
-            What was measured, by the path of each file as it was given.
+            The measurements, by the path of each file as it was given.
 
         Raises:
             ValueError: naming the file that the device cannot run.
@@ -53,13 +53,13 @@ def measure_files(
     extra_sessions: int = 2,
     progress: Progress | None = None,
 ) -> dict[Key, Measurement]:
-    """Times files for one image each, those of one runtime in turns, in fresh processes; the cost of a call included.
+    """Times files for one image each, those of one runtime in turns, in fresh processes, including call overhead.
 
     Args:
-        files: by any name, a file and the runtime that runs it.
+        files: a file and the runtime that runs it, by any name.
         threads: of every runtime.
-        samples: least number of samples a file.
-        sessions, extra_sessions: number of processes, and of more where these do not agree; see `Plan`.
+        samples: least number of samples for each file.
+        sessions, extra_sessions: number of processes, and of further ones if these do not agree; see `Plan`.
         progress: told about "measuring".
 
     Raises:

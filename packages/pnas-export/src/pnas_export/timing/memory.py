@@ -14,9 +14,9 @@ _TIMEOUT_S = 300
 
 
 def peak_memory_bytes(file: FilePath, runtime: Runtime, *, threads: int = 1) -> int:
-    """What a process takes at most to load a file and run it a few times, beside the runtime itself.
+    """The peak memory to load a file and run it a few times, in addition to the runtime itself.
 
-    Measured in a process of its own. Includes the file's own bytes, as far as the runtime touches them.
+    Measured in a separate process. It includes the file's own bytes, as far as the runtime touches them.
 
     Args:
         file: of the runtime's format.
@@ -24,7 +24,7 @@ def peak_memory_bytes(file: FilePath, runtime: Runtime, *, threads: int = 1) -> 
         threads: of the runtime.
 
     Raises:
-        ValueError: where the runtime cannot run the file.
+        ValueError: if the runtime cannot run the file.
     """
     command = [sys.executable, "-I", str(_PROBE), runtime_module(runtime), str(file), str(threads)]
     with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

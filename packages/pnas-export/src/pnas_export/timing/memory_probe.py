@@ -1,6 +1,6 @@
-"""A program of its own for `pnas_export.timing.memory`: prints the bytes that a runtime needs to load and run a file.
+"""A separate program for `pnas_export.timing.memory`: prints the bytes that a runtime needs to load and run a file.
 
-It is run by its path and imports nothing but the runtime, since PyTorch alone would take more than most nets.
+It is run by its path and imports only the runtime, since PyTorch alone would take more than most nets.
 """
 
 import sys
@@ -16,7 +16,7 @@ def peak_bytes() -> int:
     if status.exists():
         (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024
-    # Not on Linux, where it would count what the parent had before it started this program.
+    # Not on Linux, where it would count the memory that the parent had before it started this program.
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

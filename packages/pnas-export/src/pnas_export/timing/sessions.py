@@ -1,4 +1,4 @@
-"""Blocks and nets timed in several processes, one after the other, and what these agree on."""
+"""Blocks and nets timed in several processes, one after the other, and the combined results."""
 
 import hashlib
 import json
@@ -27,10 +27,10 @@ from pnas_ops.timing import walk
 _SESSION = Path(__file__).with_name("walk_session.py")
 _PROBE = "probe.tflite"
 _PROBES = {"onnxruntime": "probe.onnx", "int8": "probe-int8.tflite"}
-"""The files of `pnas_ops.PROBE`, kept since no converter may change them."""
+"""The files of `pnas_ops.PROBE`, stored so that no converter can change them."""
 
 _PARTS = 1000
-"""Of a session, as its progress is told."""
+"""Steps of a session's progress."""
 
 Entry = tuple[str, str, str | None]
 """A name, a file, and the signature of the file where it has several."""
@@ -43,16 +43,16 @@ class Plan:
     Attributes:
         module: of the runtime: "ai_edge_litert.interpreter", "tflite_runtime.interpreter" or "onnxruntime".
         threads: of the runtime.
-        provider: of ONNX Runtime, which computes on it or not at all.
-        rows: the blocks at each position of a net. One that stands in several has a signature of its own in each, or,
-            for ONNX, is loaded as often.
-        idle: files and signatures that compute next to nothing, for the cost of a call, taken in turns.
+        provider: of ONNX Runtime, which must not fall back to another.
+        rows: the blocks at each position of a net. A block in several rows has a separate signature in each or, for
+            ONNX, is loaded as often.
+        idle: files and signatures that compute almost nothing, for the overhead of a call, taken in turns.
         nets: whole nets.
-        samples, whole_samples: least number of samples a block and a net, in all sessions together.
-        least_s: how long a process times at least, in seconds; see `pnas_ops.time_walks`.
-        sessions: number of processes. Where a process finds its memory makes the same net up to some percent faster or
-            slower, for as long as it lives.
-        extra_sessions: how many more there may be where they do not agree.
+        samples, whole_samples: least number of samples for each block and each net, in all sessions together.
+        least_s: least duration of a process's timing in seconds; see `pnas_ops.time_walks`.
+        sessions: number of processes. Where in memory a process is makes the same net up to some percent faster or
+            slower, throughout its life.
+        extra_sessions: the most further processes if they do not agree.
     """
 
     module: str
@@ -69,26 +69,26 @@ class Plan:
 
 
 def probe_file(name: str) -> Path:
-    """The probe in the format of a runtime's module, or for a device that runs TFLite files in a dtype."""
+    """The probe's file for a runtime's module, or for a device that runs TFLite files in a dtype."""
     return Path(__file__).with_name(_PROBES.get(name, _PROBE))
 
 
 def measure_in_sessions(
     plan: Plan, folder: Path, *, kept: Path | None = None, progress: Progress | None = None
 ) -> dict[str, Measurement]:
-    """Times everything in `plan.sessions` processes, and in some more where they do not agree.
+    """Times everything in `plan.sessions` processes, and in some more if they do not agree.
 
     Args:
         plan: what to time.
         folder: of the plan's files.
-        kept: a folder that keeps what the sessions found until all are done, so that an interruption loses one at most.
+        kept: a folder for the sessions' results until all are done, so that an interruption loses at most one session.
         progress: told about "measuring".
 
     Returns:
-        For each name the median over the sessions.
+        For each name, the median over the sessions.
 
     Raises:
-        ValueError: in one line, where a session fails.
+        ValueError: in one line, if a session fails.
     """
     found: list[dict[str, Measurement]] = []
     digest = "" if kept is None else _digest(plan, folder)
@@ -113,7 +113,7 @@ def measure_in_sessions(
 
 
 def _kept(path: Path) -> dict[str, Measurement] | None:
-    """What an earlier session found; None where there is none, or its file is damaged."""
+    """The result of an earlier session; None if there is none, or its file is damaged."""
     try:
         return _measurements(json.loads(path.read_text()))
     except (FileNotFoundError, ValueError, TypeError, AttributeError):
@@ -136,14 +136,14 @@ def _digest(plan: Plan, folder: Path) -> str:
 
 
 class _Told:
-    """The progress of all sessions; its total grows where one goes through rounds again."""
+    """The progress of all sessions; its total grows if a session repeats rounds."""
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
         self._more = 0
 
     def of_session(self, number: int, sessions: int) -> Callable[[int, int], None]:
-        """Takes the rounds of one session that are done, and how many there are by now."""
+        """A callback for one session, with the rounds done and the present total."""
         first, before = 0, self._more
 
         def tell(done: int, total: int) -> None:

@@ -1,8 +1,8 @@
-"""A program of its own for `pnas_export.timing.sessions`: a walk through files in a process that has done nothing else.
+"""A separate program for `pnas_export.timing.sessions`: a walk through files in a fresh process.
 
-It is run by its path and imports the runtime, numpy and the file of `pnas_ops.timing.walk`, nothing else: a
-process that has converted or trained has its memory in pieces, in which the same net runs up to 6% slower, and
-importing PyTorch takes longer than a walk.
+It is run by its path and imports only the runtime, numpy and the file of `pnas_ops.timing.walk`. In a process that has
+converted or trained, memory is fragmented, and the same net runs up to 6% slower; and importing PyTorch takes longer
+than a walk.
 """
 
 import json
@@ -23,20 +23,20 @@ _CPU = "CPUExecutionProvider"
 _ROUNDS_BETWEEN_REPORTS = 20
 _OTHER_WORK_BYTES = 4 * 1024 * 1024
 _BETWEEN_BYTES = 100 * 1024 * 1024
-"""What a process goes through between two runs of the same weights: other nets, and other work before each of them. Few
-nets stand in several copies, which take turns too. A net timed alone found its weights in the last cache, where neither
-a net among others nor a block of a table finds its own, and was 14% faster on TFLite, 25% on ONNX Runtime. (As much
-other work between two runs would drive out the runtime's own code too, which is hot in a program: 15% slower.)
+"""The bytes that a process touches between two runs of the same weights: other nets, and other work before each. If
+there are few nets, copies of them take turns too. A net timed alone found its weights in the last-level cache, which
+neither a net among others nor a block of a table does; it was 14% faster on TFLite, 25% on ONNX Runtime. (As much
+other work alone would also evict the runtime's own code, which is hot in a program: 15% slower.)
 """
 _IN_A_ROW = 10
 _REST_S = 0.05
-"""How long the threads of an interpreter of TFLite keep a processor busy while they wait for its next run: up to a
-million turns of a loop. Timed meanwhile, a net of two threads on two processors took up to a hundred times as long.
+"""How long the threads of a TFLite interpreter keep a processor busy while they wait for its next run: up to a million
+iterations of a loop. During that time, a net with two threads on two processors took up to a hundred times as long.
 """
 
 
 class Files:
-    """Loads files for one runtime, each of them as often as it is asked for.
+    """Loads files for one runtime, each as often as requested.
 
     Args:
         walk: the module `pnas_ops.timing.walk`.
@@ -51,8 +51,8 @@ class Files:
     ) -> None:
         self._walk, self._runtime, self._threads, self._provider = walk, runtime, threads, provider
         if provider != _CPU and hasattr(runtime, "preload_dlls"):
-            runtime.preload_dlls()  # those of CUDA that pip has installed
-        # Older versions of ONNX Runtime have no threads in common.
+            runtime.preload_dlls()  # CUDA libraries installed by pip
+        # Older versions of ONNX Runtime cannot share threads.
         self._threads_are_shared = threads > 1 and hasattr(runtime, "set_global_thread_pool_sizes")
         if self._threads_are_shared:
             runtime.set_global_thread_pool_sizes(threads, 1)
@@ -74,13 +74,13 @@ class Files:
         if signature is None:
             return self._tflite_call(self._interpreter(file, self._threads))
         if file not in self._interpreters:
-            # All signatures in one interpreter share the scratch memory, as the blocks of a net do.
+            # All signatures of an interpreter share the scratch memory, like the blocks of a net.
             self._interpreters[file] = self._interpreter(file, self._threads)
         call = signature_call(self._interpreters[file], signature, self._walk.TimedCall)
         return self._alone(call, self._interpreters[file]) if self._threads_wait else call
 
     def net(self, file: str) -> Any:
-        """A call that runs a whole net after other work, such as a program does between two images."""
+        """A call that runs a whole net after other work, as a program would do between two images."""
         if self._threads_wait:
             return self._net_of_waiting_threads(file)
         copies = -(-_BETWEEN_BYTES // sum(map(_turn_bytes, self._nets)))
@@ -98,7 +98,7 @@ class Files:
         return self._walk.TimedCall(lambda: current.run(), prepare)
 
     def _net_of_waiting_threads(self, file: str) -> Any:
-        """A net timed several times in a row, with nets of one thread, which never waits, between two runs of it."""
+        """A net timed several times in a row, with single-threaded nets, whose threads never wait, between its runs."""
         timed = self.block(file, None)
         _warm_up([timed])
 
@@ -157,7 +157,7 @@ class Files:
         else:
             options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
         session = self._runtime.InferenceSession(file, options, providers=[self._provider])
-        if self._provider not in session.get_providers():  # it falls back without a word
+        if self._provider not in session.get_providers():  # it falls back silently
             raise RuntimeError(f"onnxruntime does not compute on {self._provider} here")
         binding = session.io_binding()
         writers = []
@@ -175,7 +175,7 @@ class Files:
         return self._walk.TimedCall(lambda: session.run_with_iobinding(binding), prepare)
 
     def _bound(self, binding: Any, name: str, values: Any) -> Callable[[], object]:
-        """Binds an input to memory of the provider; what is returned writes the values there."""
+        """Binds an input to memory of the provider; returns a function that writes the values there."""
         if self._provider != _CPU:
             there = self._runtime.OrtValue.ortvalue_from_numpy(values, "cuda", 0)
             binding.bind_ortvalue_input(name, there)
@@ -186,7 +186,7 @@ class Files:
 
 
 def _turn_bytes(net: str) -> int:
-    """What a run of a whole net goes through, and the other work before it."""
+    """The bytes that a run of a whole net touches, and the other work before it."""
     weights = Path(f"{net}.data")  # where PyTorch's exporter puts them
     files = [Path(net), *([weights] if weights.is_file() else [])]
     return _OTHER_WORK_BYTES + sum(file.stat().st_size for file in files)
@@ -201,13 +201,12 @@ def _warm_up(calls: Sequence[Any]) -> None:
 def signature_call(interpreter: Any, signature: str, make: Callable[..., Any]) -> Any:
     """A call that computes one signature.
 
-    The public `SignatureRunner` allocates, and copies its input and output, at every call. That would be timed as
-    well, so the input is set beforehand, untimed, and the subgraph invoked through the wrapper under the interpreter.
-    That one is private: where a version of the library lacks it, the runner stands in and the time of copying is part
-    of the measurement.
+    The public `SignatureRunner` allocates and copies its input and output at every call, which would be timed as well.
+    So the input is set beforehand, untimed, and the subgraph is invoked by the interpreter's wrapper. The wrapper is
+    private: if a version of the library lacks it, the runner is used instead, and the measurement includes copying.
 
     Args:
-        interpreter: of `ai-edge-litert` or `tflite-runtime`, its tensors allocated.
+        interpreter: of `ai-edge-litert` or `tflite-runtime`, with tensors allocated.
         signature: takes "args_0".
         make: `pnas_ops.TimedCall`.
     """
@@ -222,7 +221,7 @@ def signature_call(interpreter: Any, signature: str, make: Callable[..., Any]) -
     subgraph = wrapper.GetSubgraphIndexFromSignature(signature)
     wrapper.AllocateTensors(subgraph)
     place = wrapper.GetSignatureDefs()[signature]["inputs"]["args_0"]
-    # In a net the block before has just written the input.
+    # In a net, the previous block has just written the input.
     return make(lambda: wrapper.Invoke(subgraph), lambda: wrapper.SetTensor(place, values, subgraph))
 
 

@@ -37,7 +37,7 @@ class Budget:
         peak_activation_bytes: of the activations at their peak.
         file_bytes: of the file as a whole.
         columns: limits on columns of the table, see `LatencyTable.metric`: {"energy_mj": 3.5}.
-        metadata_bytes: size of what the file holds beside the net, for `file_bytes`.
+        metadata_bytes: size of what the file holds besides the net, for `file_bytes`.
     """
 
     latency_ms: float | None = field(default=None, validator=_TIME)

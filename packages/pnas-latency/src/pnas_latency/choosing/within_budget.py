@@ -54,8 +54,8 @@ def choose_within_budget(
     then as probable as possible. So a probability that underflowed makes no budget infeasible.
 
     Where several choices decide a cost together, as the widths of neighbouring blocks do, the net is found by a
-    resource-constrained shortest path. A choice that means nothing beside the others (`pnas_ops.Condition`) counts with
-    its most probable option, as in `pnas_supernet.derive`: a net is no more probable for having fewer blocks.
+    resource-constrained shortest path. A choice that does not matter (`pnas_ops.Condition`) counts with its most
+    probable option, as in `pnas_supernet.derive`: a net is no more probable for having fewer blocks.
 
     The limits are kept to the last bit of `Metric.of`, and no net that keeps them is more probable: logarithms are
     compared to forty digits. Ties are always broken alike.

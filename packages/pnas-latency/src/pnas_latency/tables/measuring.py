@@ -137,7 +137,7 @@ def _measured(
     if not any(isinstance(one, ModuleWorkload | ModuleArchitecture) for one in (*chain(*rows), *nets)):
         return measure(rows, nets=nets, progress=progress)
     if build is None:
-        raise NoBuilderError("a net of somebody's module is to be measured", "pass build=..., which makes its modules")
+        raise NoBuilderError("a net of a user's own module needs a builder", "pass build=..., which makes its modules")
     try:
         signature(measure).bind(rows, nets=nets, build=build, progress=progress)
     except TypeError:

@@ -155,7 +155,7 @@ class Account:
             AccountError: for a net without an operator.
         """
         if not self.lines:
-            raise AccountError("a net that computes nothing has no worst moment", "leave it out")
+            raise AccountError("a net that computes nothing has no peak", "leave it out")
         return max(range(len(self.lines)), key=lambda number: self.lines[number].alive_bytes)
 
     @property

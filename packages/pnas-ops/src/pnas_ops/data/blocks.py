@@ -14,7 +14,7 @@ class BlockSpec:
     """An operation at a place in a net: its output is `op(x)`, or `x + op(x)` where `residual`.
 
     Raises:
-        ValueError: where the operation cannot stand at this place.
+        ValueError: if the operation cannot be at this place.
     """
 
     op: OpSpec

@@ -72,7 +72,7 @@ def edge_block(op: CellOpSpec, *, channels: int, stride: int) -> BlockSpec:
 def misfit_of_cells(
     op: CellStackSpec, in_channels: int, out_channels: int, *, stride: int, residual: bool
 ) -> str | None:
-    """Why a stack of cells cannot stand at this place of a net; None where it can."""
+    """Why a stack of cells cannot be at this place of a net; None if it can."""
     if residual:
         return f"{op} has skip connections of its own"
     if (stride, out_channels) != (op.stride, op.out_channels):

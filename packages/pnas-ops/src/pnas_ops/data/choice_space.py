@@ -72,7 +72,7 @@ def foreign_net(net: object, space_name: str) -> ValueError:
 class ChoiceSpace(ABC, Generic[Net]):
     """A space whose choices are independent of one another: each combination of options is a net.
 
-    Where some choices do not matter beside others, several combinations give the same net. Such a space defines itself
+    Where some choices do not always matter, several combinations give the same net. Such a space defines itself
     how many nets it has (`size`), how to draw one of them (`sample_choices`), and which are `neighbours`.
     """
 

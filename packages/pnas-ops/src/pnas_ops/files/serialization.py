@@ -73,7 +73,7 @@ def _named_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"{shown(next(name for name in names if names.count(name) > 1))} stands there twice")
+        raise ValueError(f"{shown(next(name for name in names if names.count(name) > 1))} occurs twice")
     return found
 
 
@@ -147,7 +147,7 @@ def from_dict(document: Any, cls: type[T], *, converter: cattrs.Converter | None
         if unknown := list(dict.fromkeys(_unknown_kinds(error))):
             raise UnknownOperationError(
                 f"a {cls.__name__} with operations that are not known here: {', '.join(unknown[:_NAMED_FAULTS])}",
-                "if they are somebody's own, read it where these are known: see pnas_ops.own_operations",
+                "if they are user-defined, read it where they are known: see pnas_ops.own_operations",
             ) from None
         faults = cattrs.transform_error(error, cls.__name__, _explain)
         more = f"; and {len(faults) - _NAMED_FAULTS} more" if len(faults) > _NAMED_FAULTS else ""

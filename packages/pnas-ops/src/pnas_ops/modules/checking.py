@@ -57,7 +57,7 @@ def _check_data(block: BlockSpec, op: OwnOperation) -> None:
             f"{kind} cannot be written to a file and read: {type(error).__name__}: {in_one_line(error)}", way_out
         ) from error
     if back != block:
-        raise OperationError(f"{kind} is another one when it comes back from a file", way_out)
+        raise OperationError(f"{kind} is not the same after it was written to a file and read", way_out)
     size = answer(op, "kernel_size", lambda: op.kernel_size)
     if type(size) is not int or size < 1:
         raise OperationError(f"{kind}.kernel_size must be a whole number from 1, got {size!r}")

@@ -35,7 +35,7 @@ def build_timed(key: AnyWorkload | AnyNet, build: ModuleBuilder | None = None) -
         case Architecture():
             return build_network(key).eval()
     if build is None:
-        raise NoBuilderError(f"{key.name} is of somebody's module", "pass build=..., which makes that module")
+        raise NoBuilderError(f"{key.name} is of a user's own module", "pass build=..., which makes that module")
     return build(key).eval()
 
 

@@ -79,8 +79,8 @@ class OutputForm:
         other, tensors = OutputForm.of(candidate, output)
         if other.nest.spec != self.nest.spec or other.tensors != self.tensors:
             raise ValueError(
-                f"two candidates of a MixedOp give unlike outputs: {self} and {other}; one must be able to stand in "
-                "the place of the other"
+                f"two candidates of a MixedOp give incompatible outputs: {self} and {other}; each must be able to "
+                "replace the other"
             )
         return tensors
 

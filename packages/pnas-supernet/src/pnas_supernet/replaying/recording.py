@@ -179,8 +179,8 @@ def evaluation(candidate: nn.Module, active: Recording, gate: Tensor) -> Work:
             raise NotRecordableError("it changes its input in place")
         if not isinstance(out, Tensor) or out.shape != grad_output.shape:
             raise ValueError(
-                f"two candidates of a MixedOp give unlike outputs: {type(candidate).__name__} and one of the shape "
-                f"{tuple(grad_output.shape)}; one must be able to stand in the place of the other"
+                f"two candidates of a MixedOp give incompatible outputs: {type(candidate).__name__} and one of shape "
+                f"{tuple(grad_output.shape)}; each must be able to replace the other"
             )
         gate.copy_(inner_product(grad_output, out))
 

@@ -75,7 +75,7 @@ class Place:
         """
         if token is None:
             raise RuntimeError(
-                "the backward pass of a recorded candidate is there once: do it a second time outside of "
+                "a recorded candidate has only one backward pass for each forward pass: do a second one outside of "
                 "`with RecordedCandidates(network):`"
             )
         self._token = None
