@@ -60,7 +60,11 @@ METADATA = Metadata(
 @pytest.mark.parametrize(
     ("names", "labels", "line"),
     [
-        (("a", "b"), torch.tensor([0, 1]), "the net has 3 outputs, and the metadata 2 labels: give one name an output"),
+        (
+            ("a", "b"),
+            torch.tensor([0, 1]),
+            "the net has 3 outputs, and the metadata 2 labels: give one name per output",
+        ),
         (("a", "b", "c"), torch.tensor([1, 3]), "go from 1 to 3"),
     ],
 )

@@ -28,7 +28,9 @@ def random_nets(run: OwnRun) -> RandomNets:
         ),
         count=run.preset.judged_nets,
         generator=lambda *purpose: seeded_generator(run.seed, *purpose),
-        told=lambda least, most: f"have {run.given.score_name} {shown_score(least)} to {shown_score(most)} held out",
+        told=lambda least, most: (
+            f"have {run.given.score_name} {shown_score(least)} to {shown_score(most)} on held-out data"
+        ),
         folder=run.folder,
         processes=run.session.processes,
         reporter=run.session.reporter,
@@ -43,7 +45,7 @@ def _finite(given: Given) -> Score:
         found = given.call("score", lambda: float((given.score or accuracy)(outputs, targets)))
         if not math.isfinite(found):
             raise UserError(
-                f"{given.path}: score returned {found} for a random net of the search: let it be finite, or give "
+                f"{given.path}: score returned {found} for a random net of the search: return a finite number, or give "
                 "--judged-nets 0 and another --run-dir"
             )
         return found

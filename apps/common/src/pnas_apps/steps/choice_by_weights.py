@@ -65,7 +65,7 @@ class RandomNets:
         weights = weights_digest(self.supernet)
         known, saves = read_judged(self.folder, weights, self.reporter.warn), Saves()
         left = [choices for choices in nets if choices not in known]
-        with self.reporter.bar("judging nets by inherited weights", len(nets), "nets") as advance:
+        with self.reporter.bar("judging nets with inherited weights", len(nets), "nets") as advance:
             advance(len(nets) - len(left))
             for choices, value in zip(left, shared(left), strict=True):
                 known[choices] = value
@@ -79,7 +79,7 @@ def random_nets(run: Run, supernet: SuperNet) -> RandomNets:
     """Those of a run, judged on training images that the supernet's weights have not learnt on."""
 
     def told(least: float, most: float) -> str:
-        return f"put {least:.1%} to {most:.1%} of {counted(judged_by_weights(run), 'held-out image')} right"
+        return f"have {least:.1%} to {most:.1%} accuracy on {counted(judged_by_weights(run), 'held-out image')}"
 
     return RandomNets(
         space=run.task.space,

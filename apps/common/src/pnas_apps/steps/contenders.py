@@ -56,7 +56,7 @@ class Contenders:
         found = f"only {near} of {count} random nets are within {SAME_LATENCY:.0%} of the searched one's latency"
         if others := self.random[near:]:
             worst = max(apart(net, self.searched) for net in others)
-            found += f": {len(others)} that {'is' if len(others) == 1 else 'are'} up to {worst:.1%} off were taken"
+            found += f": {len(others)} more, up to {worst:.1%} off, {'was' if len(others) == 1 else 'were'} taken"
         if lacking := count - len(self.random):
             found += f"; {lacking} more {'was' if lacking == 1 else 'were'} not found"
         return (found, *self.left_out)

@@ -65,9 +65,9 @@ def _check_names(labels: Sequence[str], name: str, rows: Tensor) -> None:
         return
     if rows.ndim == 2:
         raise LabelError(
-            f"the net has {rows.shape[1]} outputs, and the metadata {len(labels)} labels", "give one name an output"
+            f"the net has {rows.shape[1]} outputs, and the metadata {len(labels)} labels", "give one name per output"
         )
     raise LabelError(
         f"output {name!r} of the net has {rows.shape[1]} channels, and the metadata {len(labels)} labels",
-        "give one name a channel, or no labels where these are no classes",
+        "give one name per channel, or no labels if these are not classes",
     )
