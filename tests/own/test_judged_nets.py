@@ -60,7 +60,7 @@ def test_nets_of_a_net_of_ones_own_are_judged_once_and_told(
         nets = judged_in(tmp_path / name)
         least, most = (f"{edge(net.value for net in nets):.1%}" for edge in (min, max))
         assert len({net.choices for net in nets}) == len(nets) == 5
-        line = f"{len(nets)} random nets near the limits have accuracy {least} to {most} held out"
+        line = f"{len(nets)} random nets near the limits have accuracy {least} to {most} on held-out data"
         assert line in told(capfd.readouterr().out)
     for name in ("judged.jsonl", "landing.json"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "often" / name).read_bytes()
@@ -142,9 +142,7 @@ def test_a_score_that_is_not_finite_is_told_in_one_line(
     monkeypatch.setattr(pnas_own.beginning, "check_net", lambda *_: None)
     nan = file.with_name("nan")
     nan.touch()
-    told = (
-        rf"{re.escape(str(file))}: score returned nan for a random net of the search: let it be finite, or give --judg"
-    )
+    told = rf"{re.escape(str(file))}: score returned nan for a random net of the search: return a finite number"
     assert_refused(run(file, *JUDGED, "--run-dir", tmp_path / "run"), told)
     file.with_name("nan").unlink()
     assert not (tmp_path / "run" / "judged.jsonl").exists()
@@ -154,7 +152,9 @@ def test_one_shot_lands_on_the_best_of_judged_nets(
     run: Run, write_file: WriteFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = (write_file(MANY), "--search-gate", "one-shot", "--run-dir", tmp_path / "run")
-    assert_refused(run(*command), "'one-shot' learns no probabilities to land by: give --judged-nets, such as 100")
+    assert_refused(
+        run(*command), "'one-shot' learns no probabilities to choose a net by: give --judged-nets, such as 100"
+    )
     ended = interrupted_before(monkeypatch, "train", run, *command, *JUDGED, "--max-parameters", "1500")
     assert ended.exit_code == 130, ended.stderr
     best = max(judged_in(tmp_path / "run"), key=lambda net: net.value)

@@ -89,7 +89,7 @@ def test_a_name_without_a_function_and_a_file_that_is_not_there(run: Run, tmp_pa
     ("text", "message"),
     [
         ("def other():\n    pass\n", r"has no make: name a function of it that returns your net"),
-        ("make = 3\n", r"make is a int, and has to be a function"),
+        ("make = 3\n", r"make is a int, not a function"),
         (
             "import nowhere_to_be_found\n",
             r"see to line 1 of .*: it raised ModuleNotFoundError: No module named 'nowh",
@@ -124,18 +124,18 @@ def test_a_name_without_a_function_and_a_file_that_is_not_there(run: Run, tmp_pa
         ),
         (
             TINY.replace("8, classes", "8, 5"),
-            r"gives \(2, 5\), not 2 logits an image, one for each class: let its forward return such, or give loss",
+            r"gives \(2, 5\), not 2 logits per image, one per class: let its forward return such, or define loss",
         ),
         (
             TINY.replace("make(classes)", "make()").replace("8, classes", "8, 5"),
-            r"gives \(2, 5\), not 2 logits an image, .*: let make take the number of classes, or give loss",
+            r"gives \(2, 5\), not 2 logits an image, .*: let make take the number of classes, or define loss",
         ),
         (
             EXTRA_STATE,
             r"keeps a dict as 2\._extra_state, where files of weights hold real numbers alone: let it keep tensors",
         ),
         (COMPLEX, r"keeps torch\.complex64 as turn, where files of weights hold real numbers alone"),
-        (TINY + "rule = 1\n", r"rule is a int, and has to be a function"),
+        (TINY + "rule = 1\n", r"rule is a int, not a function"),
         (TINY + "def rule(path, module, inputs):\n    return None\n", r"rule returned no candidate for any module"),
         (TINY + "def rule(path, module, inputs):\n    return 1 / 0\n", r"rule raised ZeroDivisionError"),
         (TINY + "def loss(outputs, targets):\n    return 0.0\n", r"loss returned no scalar with a gradient"),
@@ -187,7 +187,7 @@ def three(batches: str) -> list[str]:
             r"loaders give {which} labels from 2 to 2, .* has classes 0 to 1: let it have one for each",
         ),
         ("[batch(label=-1)]", r"loaders give {which} labels from -1 to -1"),
-        ("OnePass([batch()] * 2)", r"returned a OnePass {which}, which is used up after one pass: return a list"),
+        ("OnePass([batch()] * 2)", r"returned a OnePass {which}, which is exhausted after one pass: return a list"),
     ],
 )
 def test_each_of_the_loaders_is_looked_at(
@@ -209,7 +209,7 @@ def test_images_of_two_sizes(which: int, run: Run, write_file: WriteFile) -> Non
     [
         (
             TINY + "def loaders(folder):\n    pass\n",
-            r"make takes the number of classes, which nobody knows of loaders: let make take no argument",
+            r"make takes the number of classes, which is unknown with loaders: let make take no argument",
         ),
         (
             loading("Broken()") + "class Broken(list):\n    def __len__(self):\n        return 9\n"
@@ -246,13 +246,13 @@ def test_images_of_two_sizes(which: int, run: Run, write_file: WriteFile) -> Non
         ),
         (
             TINY.replace("nn.Linear(8", "nn.LazyLinear(").replace("(, ", "("),
-            r"8.weight .* has no shape yet, .*: run the net once",
+            r"8.weight .* has no shape yet .*: run the net once",
         ),
         (
             TINY.replace("nn.Flatten()", "Keeping()") + "import torch\nclass Keeping(nn.Flatten):\n"
             "    def __init__(self):\n        super().__init__()\n"
             "        self.kept = 2 * torch.ones(3, requires_grad=True)\n",
-            r"the net that make makes cannot be copied \(RuntimeError: .*\): let its modules keep nothing but",
+            r"the net that make makes cannot be copied \(RuntimeError: .*\): let its modules hold only",
         ),
         (
             TINY.replace("classes),", "classes, device='meta'),"),
@@ -323,12 +323,14 @@ def test_a_command_that_tells_no_cost_is_found_out_before_the_table(
     refused = run(write_file(TINY), *limit, "--metric", "energy_mj=true {model}")
     assert_refused(refused, "did not tell energy_mj of an empty call: run it by hand")
     assert asked == [("energy_mj", "true {model}")]
-    assert_refused(run(write_file(TINY), *limit), "has no energy_mj of all blocks: add --metric energy_mj=COMMAND")
+    assert_refused(
+        run(write_file(TINY), *limit), "does not have energy_mj for all blocks: add --metric energy_mj=COMMAND"
+    )
 
 
 def test_a_folder_without_a_run_is_not_gone_on_with(tmp_path: Path) -> None:
     refused = CliRunner().invoke(main, ["report", str(tmp_path / "none")])
-    assert_refused(refused, "none holds no run: name the folder that a run printed")
+    assert_refused(refused, "none holds no run: name a run's folder")
 
 
 def test_a_run_of_another_program_is_named(tmp_path: Path) -> None:
@@ -336,7 +338,7 @@ def test_a_run_of_another_program_is_named(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "settings.json").write_bytes(sample.read_bytes())
     refused = CliRunner().invoke(main, ["report", str(tmp_path / "run")])
-    assert_refused(refused, "is a run of pnas-cifar10 or pnas-imagenet, and of no use here: name another folder")
+    assert_refused(refused, "is a run of pnas-cifar10 or pnas-imagenet: name another folder")
 
 
 def test_a_dry_run_tells_every_step_and_leaves_nothing(
@@ -353,10 +355,10 @@ def test_a_dry_run_tells_every_step_and_leaves_nothing(
         assert f"\n {step} " in printed
     assert "2 nets for " in printed
     assert "; then up to 4 nets judged " in printed
-    assert re.search(r"^The original takes \d+\.\d{4} ms on torch-cpu now, 1e-06 ms are asked for\.$", printed, re.M)
+    assert re.search(r"^The original takes \d+\.\d{4} ms on torch-cpu now, 1e-06 ms are requested\.$", printed, re.M)
     assert "\nTo choose from: 4 candidates at 1 place.\n" in printed
     # What the run may be refused for is told before the slow steps are tried, and with what was found.
-    doubt = "The net of fewest multiply-accumulates takes"
+    doubt = "The net with the fewest multiply-accumulates takes"
     assert printed.count(doubt) == 2
     assert printed.index(doubt) < printed.index("imitating:")
 
@@ -379,7 +381,7 @@ def test_photos_that_are_too_few_are_told_before_they_are_read(
     run: Run, write_file: WriteFile, some: Callable[[int], Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     refused = run(write_file(TINY), data=some(8))
-    assert_refused(refused, "some has 12 training images, and int8 files need 16 to find their ranges on: add 4$")
+    assert_refused(refused, "some has 12 training images, but int8 files need 16 for calibration: add 4$")
     assert "checking photos" not in capfd.readouterr().out
 
 
@@ -400,4 +402,4 @@ def test_photos_of_which_too_few_can_be_read_are_told(
     for path in [*(folder / "dark").iterdir()][:3]:
         path.write_bytes(b"")
     refused = run(write_file(TINY), "--max-corrupt-share", "0.5", data=folder)
-    assert_refused(refused, "some has 1[3-5] training images, and int8 files need 16")
+    assert_refused(refused, "some has 1[3-5] training images, but int8 files need 16")

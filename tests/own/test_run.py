@@ -114,7 +114,7 @@ def test_a_run_goes_on_by_its_folder_where_its_file_was_named_before(
     interrupted_before(monkeypatch, "let_imitate", run, file, "--run-dir", folder)
     (file.parent / "ran").unlink()
     refused = reported(folder, elsewhere)
-    told = rf"goes on with the code in {file}, .* this --cache-dir: .* add --make {file}:make"
+    told = rf"would execute {file}, .* this --cache-dir: .* add --make {file}:make"
     assert_refused(refused, told)
     assert not (file.parent / "ran").exists()
     with monkeypatch.context() as patch:
@@ -136,7 +136,7 @@ def test_limits_without_a_target_are_kept_and_what_is_sought_is_told(
     command = (write_file(TINY), "--run-dir", tmp_path / "run", "--max-parameters", "600")
     assert interrupted_before(monkeypatch, "train", run, *command).exit_code == 130
     told = " ".join(capfd.readouterr().out.split())
-    assert "no --target-latency-ms: the search is after the least loss + 0.2 * (latency / 2.5 ms - 1)" in told
+    assert "no --target-latency-ms: the search seeks the lowest loss + 0.2 * (latency / 2.5 ms - 1)" in told
     assert "within parameters of 600; 2.5 ms is that of the average net" in told
     net = load_json(tmp_path / "run" / "architecture.json", ModuleArchitecture)
     assert sum(one.parameters for (one,) in workloads(net) if isinstance(one, ModuleWorkload)) <= 600
@@ -187,18 +187,18 @@ def test_a_target_that_the_original_meets_is_told(
     interrupted_before(monkeypatch, "search", run, *arguments)
     told = capfd.readouterr().out
     assert "the original takes 4 ms" in told
-    assert ("the original is within the 4 ms asked for already" in told) == met
+    assert ("the original already meets the 4 ms asked for" in told) == met
 
 
 def test_a_file_that_has_changed_is_told_of(
     run: Run, write_file: WriteFile, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interrupted_before(monkeypatch, "let_imitate", run, write_file(TINY), "--run-dir", tmp_path / "run")
-    assert "not as it was" not in capfd.readouterr().out
+    assert "has changed since the run began" not in capfd.readouterr().out
     other = write_file(TINY + "# Changed.\n")
     interrupted_before(monkeypatch, "let_imitate", run, other, "--run-dir", tmp_path / "run")
     told = " ".join(capfd.readouterr().out.split())
-    assert f"{other}:make is not as it was when the run began" in told
+    assert f"{other}:make has changed since the run began" in told
     wider = write_file(TINY.replace("nn.Conv2d(8, 8, 3, padding=1)", "nn.Conv2d(8, 8, 5, padding=2)"))
     assert_refused(run(wider, "--run-dir", tmp_path / "run"), r"unfinished run with other settings \(.*space")
 

@@ -66,7 +66,7 @@ def test_files_whose_runtime_is_not_here_are_left_out_and_told(
     here.remove("onnxruntime")
     assert CliRunner().invoke(main, ["bench", str(bundle)]).exit_code == 0
     printed = " ".join(capfd.readouterr().out.split())
-    assert "model.onnx left out: device 'onnxruntime' cannot be used: it is not installed" in printed
+    assert "model.onnx skipped: device 'onnxruntime' cannot be used: it is not installed" in printed
     assert "(tflite 1" in printed
     here.clear()
     assert_refused(CliRunner().invoke(main, ["bench", str(bundle)]), "device 'tflite' cannot be used: it is not inst")

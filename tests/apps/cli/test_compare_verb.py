@@ -59,7 +59,7 @@ def test_runs_are_put_on_one_page_those_of_other_devices_apart(runs: tuple[Path,
     out = tmp_path / "pages" / "compare.html"
     (runs[0] / "report.html").touch()  # the others are of a version that left none
     done = compare(*runs, "--out", out)
-    assert (done.exit_code, done.output) == (0, f"3 runs on one page: {out}\n")
+    assert (done.exit_code, done.output) == (0, f"3 runs compared: {out}\n")
     page = out.read_text()
     tags = Tags()
     tags.feed(page)
@@ -77,11 +77,11 @@ def test_runs_are_put_on_one_page_those_of_other_devices_apart(runs: tuple[Path,
     # What ships in the group of two, and what was trained anew there.
     assert [tag for tag, _ in tags.found].count("svg") == 2
     assert page.count("<h3>Block by block</h3>") == 2
-    assert "They are of 2 kinds" in page
-    assert "It compared its net with no others." in page
+    assert "grouped into 2 kinds" in page
+    assert "Its net was not compared with others." in page
     # The third run is alone, and has no verdict.
-    assert page.count("there is no chart of what ships, for want of another to compare with") == 1
-    assert page.count("No other nets were trained here: there is no chart of them") == 1
+    assert page.count("so there is no chart of the nets that ship") == 1
+    assert page.count("No other nets were trained, so there is no chart of them") == 1
     verdict = load_json(runs[1] / "results.json", RunResults).verdict
     assert verdict is not None
     assert html.escape(verdict.sentence) in page
@@ -94,18 +94,17 @@ def test_runs_are_put_on_one_page_those_of_other_devices_apart(runs: tuple[Path,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["first"], "first alone is compared with nothing: name two runs or more, or give it to report"),
+        (["first"], "first alone cannot be compared: name two or more runs, or use report"),
         (["first", "./first"], "first is named twice: name other runs"),
-        (["first", "nowhere"], "nowhere holds no run: name the folder that a run printed"),
-        (["first", "other", "--out", "there.html"], "there.html is there already: name another --out, or remove it"),
+        (["first", "nowhere"], "nowhere holds no run: name a run's folder"),
+        (["first", "other", "--out", "there.html"], "there.html exists already: name another --out, or remove it"),
         (["first", "other", "--out", "unfinished"], "unfinished is a folder: name a file in it"),
-        (["first", "unfinished"], "unfinished is not finished: finish it by the verb report"),
+        (["first", "unfinished"], "unfinished is not finished: finish it with the command report"),
         (
             ["first", "own"],
-            "own is a run of pnas-own, and of no use here: name another folder; what this one found is told in its "
-            "report.txt",
+            "own is a run of pnas-own: name another folder; its own results are in its report.txt",
         ),
-        (["first", "sweep"], "sweep is a sweep, of which each net has a run in it: name one of tflite-0.5ms"),
+        (["first", "sweep"], "sweep is a sweep, with a run for each net: name one of tflite-0.5ms"),
     ],
 )
 def test_what_cannot_be_compared_is_told(

@@ -66,7 +66,7 @@ def test_an_exploration_ends_with_a_trained_net_and_goes_on_with_more(
     found = found_in(folder / "run")
     assert [net.group for net in found.nets] == ["searched", "searched", "random"]
     assert f"trained: {found.test_accuracy:.2%} of 8 test images" in printed
-    assert "2 nets by evolution (the first 2 drawn at random) and 1 at random beside, judged by scratch" in printed
+    assert "2 nets by evolution (the first 2 at random) and 1 at random for comparison, judged by scratch" in printed
     assert "accuracy on 4 held-out training images" in " ".join(printed.split())
     assert found.images == 4
     # No latency is asked for, and no table is read: that is no step.
@@ -111,22 +111,22 @@ def test_a_dry_run_tells_what_would_be_judged_and_leaves_nothing(
     printed = " ".join(capfd.readouterr().out.split())
     assert "3 nets judged by synflow" in printed
     assert "to measure" in printed
-    assert "Nothing of it was written." in printed
+    assert "Nothing was written." in printed
     assert not (folder / "run").exists()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--judge", "table"], "--judge table needs something to judge by: name it with --accuracies"),
-        (["--judge", "predictor"], "--judge predictor needs something to judge by: name it with --accuracies"),
+        (["--judge", "table"], "--judge table needs --accuracies: add it"),
+        (["--judge", "predictor"], "--judge predictor needs --accuracies: add it"),
         (["--judge", "predictor", "--accuracies", __file__], r"test_explore.py is no exploration \(not JSON"),
-        (["--judge", "inherited"], "--judge inherited needs something to judge by: name it with --from"),
+        (["--judge", "inherited"], "--judge inherited needs --from: add it"),
         (["--train-warmup-epochs", "2"], "--train-warmup-epochs are the first of the .*: 2 of 1, give at most 1$"),
         (["--judge", "inherited", "--from", "nowhere"], "nowhere holds no run"),
         (["--accuracies", __file__], "--accuracies is for --judge table or predictor, not for scratch: leave it out"),
         (["--judge", "table", "--accuracies", "no.csv"], r"no.csv cannot be read \(No such file or directory\)"),
-        (["--aim", "macs"], "strategy evolution looks at one aim alone: for several take tpe or nsga2"),
+        (["--aim", "macs"], "strategy evolution takes one aim only: for several, use tpe or nsga2"),
         (["--strategy", "nsga2", "--aim", "macs", "--aim", "macs"], "--aim macs is given twice"),
         (["--workers", "0"], "--workers must be a whole number from 1 to 1,024, got 0"),
         (["--nets", "0"], "--nets must be a whole number from 1"),
@@ -168,21 +168,17 @@ def test_nets_are_judged_by_the_weights_of_a_search(folder: Path, monkeypatch: p
     assert [net.epochs for net in found.nets] == pytest.approx([1 / 3] * 3)
     assert (found.test_accuracy, found.images) == (None, 4)
     refused = explore(folder, "other", *TINY, *inherited, "--width-mult", "0.5")
-    assert_refused(refused, "search is a supernet of another space than this one")
+    assert_refused(refused, "search has a supernet of another space than")
 
 
 def test_nets_are_judged_by_a_predictor_of_another_exploration(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     known = folder / "first" / "explored.json"
     judged = ["--judge", "predictor", "--accuracies", known]
     assert explore(folder, "first", *TINY, "--judge", "synflow", "--nets", "3", "--random-nets", "3").exit_code == 0
-    assert_refused(
-        explore(folder, "run", *TINY, *judged), "has 6 nets, of which a predictor learns little: go on there"
-    )
+    assert_refused(explore(folder, "run", *TINY, *judged), "has 6 nets, too few for a predictor: continue")
     assert explore(folder, "first", *TINY, "--judge", "synflow", "--nets", "15", "--random-nets", "0").exit_code == 0
-    assert_refused(
-        explore(folder, "run", *TINY, *judged, "--width-mult", "0.5"), "json is of nets of another space than"
-    )
-    assert_refused(explore(folder, "run", *judged, "--blocks-per-stage", "2"), "json is of nets of another space than")
+    assert_refused(explore(folder, "run", *TINY, *judged, "--width-mult", "0.5"), "json is for another space than")
+    assert_refused(explore(folder, "run", *judged, "--blocks-per-stage", "2"), "json is for another space than")
     assert not (folder / "run").exists()
 
     capfd.readouterr()
@@ -191,12 +187,12 @@ def test_nets_are_judged_by_a_predictor_of_another_exploration(folder: Path, cap
     nets = {net.choices: Trial(choices=net.choices, value=net.value) for net in found_in(folder / "first").nets}
     space = cifar_mbconv_space(0.25, blocks_per_stage=1, classes=2, resolution=16)
     predictor = fit_predictor(space, [*nets.values()], seeded_generator(0, "predictor"))
-    rank = f"its rank correlation on {predictor.held_out} others, which it has not seen, is"
+    rank = f"its rank correlation on {predictor.held_out} held-out ones is"
     assert (
         f"the predictor has learned from {len(nets) - predictor.held_out} nets; {rank} {predictor.rank_correlation:.2f}"
         in printed
     )
-    assert "The best nets by what a predictor guesses" in printed
+    assert "The best nets by predicted accuracy" in printed
     found = found_in(folder / "run").nets
     assert [net.value for net in found] == pytest.approx(predictor.values([net.choices for net in found]).tolist())
     assert {net.epochs for net in found} == {0}
@@ -228,7 +224,7 @@ def test_a_worker_with_other_images_or_another_question_is_refused_before_anythi
     study = ["--study", folder / "study.db", *TINY, "--judge", "synflow"]
     assert explore(folder, "first", *study).exit_code == 0
     weights = ["--judge", "inherited", "--from", folder / "first"]
-    assert_refused(explore(folder, "other", *TINY, *weights), "first is an exploration that has no supernet: name")
+    assert_refused(explore(folder, "other", *TINY, *weights), "first is an exploration without a supernet: name")
     for arguments, what in (
         (["--seed", "1"], "seed"),
         (["--strategy", "random"], "strategy"),
@@ -238,7 +234,9 @@ def test_a_worker_with_other_images_or_another_question_is_refused_before_anythi
         (WITHIN, "limits and table"),
     ):
         refused = explore(folder, "other", *study, *arguments)
-        assert_refused(refused, rf"study.db holds a study that differs in {what}: give what it was begun with")
+        assert_refused(
+            refused, rf"study.db holds a study that differs in {what}: give the settings it was started with"
+        )
         assert not (folder / "other").exists()
     blue = folder / "data" / "train" / "blue" / "0.png"
     shutil.copy(folder / "data" / "train" / "red" / "0.png", blue)
@@ -284,8 +282,8 @@ def test_a_study_whose_table_is_not_here_is_joined_with_that_table_only(
         refused = explore(folder, "second", *study)
     assert_refused(
         refused,
-        r"study.db holds a study that differs in table: give what it was begun with \(as --table the table.json of the "
-        r"run that began it\), or name another --study",
+        r"study.db holds a study that differs in table: give the settings it was started with \(as --table, the "
+        r"table.json of the run that started it\), or name another --study",
     )
     own = folder / "first" / "table.json"
     assert explore(folder, "second", *study, "--table", own, "--foreign-table", "--nets", "3").exit_code == 0
@@ -303,7 +301,7 @@ def test_train_and_report_wait_for_the_end_of_an_exploration(folder: Path) -> No
     (folder / "run" / "explored.json").unlink()
     for verb in ("train", "report"):
         refused = CliRunner().invoke(main, [verb, str(folder / "run")])
-        assert_refused(refused, "run holds an unfinished exploration: give the very explore command again to go on")
+        assert_refused(refused, "run holds an unfinished exploration: give the same explore command again to resume it")
 
 
 @pytest.mark.slow

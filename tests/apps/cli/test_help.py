@@ -122,7 +122,7 @@ def test_the_help_of_a_flag_tells_what_the_preset_before_it_has() -> None:
     assert default_of("--search-epochs", help_of("pnas-cifar10", "demo")) == str(digits["search"]["epochs"])
     sweep = help_of("pnas-cifar10", "sweep")
     assert default_of("--compare", sweep) == "0"
-    assert "that of the preset, or more" in default_of("--search-arch-interval", sweep)
+    assert "the preset's, or more" in default_of("--search-arch-interval", sweep)
 
 
 def test_every_option_of_a_preset_has_its_help_and_its_choices() -> None:
@@ -175,7 +175,7 @@ def test_a_full_disk_is_told_in_one_line(flag: str) -> None:
         command = [sys.executable, "-m", "pnas_cifar10", flag]
         finished = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert finished.returncode == 1
-    assert re.fullmatch(r"error: \[Errno 28\] No space left on device: make room .*\n", finished.stderr)
+    assert re.fullmatch(r"error: \[Errno 28\] No space left on device: free some space .*\n", finished.stderr)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_the_presets_are_listed_with_what_they_cost_and_printed_as_they_are(
     own = tmp_path / "mine.toml"
     own.write_text((presets / f"{name}.toml").read_text())
     refused = CliRunner().invoke(PROGRAMS[program], ["presets", str(own)])
-    assert refused.stderr.startswith(f"error: {own} is no shipped preset: name one of ")
+    assert refused.stderr.startswith(f"error: {own} is not a shipped preset: name one of ")
 
 
 def completed(program: str, *words: str) -> list[str]:

@@ -200,7 +200,7 @@ def test_settings_that_were_edited_are_written_anew_by_the_command_that_wrote_th
     assert_refused(begin(given), BEGUN)
     whole = settings.read_text()
     settings.write_text(whole.replace('"seed": 0', '"seed": 1'))
-    changed = r"settings\.json has changed since it was written: give the very command that began the run"
+    changed = r"settings\.json has changed since it was written: give the command that started the run"
     assert_refused(begin(given, "--seed", 1), changed)
     assert_refused(begin(given), BEGUN)
     assert settings.read_text() == whole
@@ -258,10 +258,10 @@ def test_a_search_that_is_interrupted_within_an_epoch_ends_as_one_that_never_sto
     ("change", "message"),
     [
         (lambda folder: shutil.rmtree(folder / "val"), r"has no sub-folder val: expected train/CLASS/\* and val/CLASS"),
-        (lambda folder: shutil.rmtree(folder / "train" / "red"), r"train holds one class only \(blue\)"),
+        (lambda folder: shutil.rmtree(folder / "train" / "red"), r"train holds only one class \(blue\)"),
         (
             lambda folder: (folder / "val" / "red").rename(folder / "val" / "green"),
-            "val does not hold the classes of the training images: it lacks red and has green besides: give both the",
+            "val has other classes than the training images: it lacks red and also has green: give both the",
         ),
         (
             lambda folder: [(folder / "val" / f"c{number:02}").mkdir() for number in range(14)],
@@ -282,7 +282,7 @@ def test_a_folder_of_another_layout_is_refused_before_anything_is_written(
     ("size", "message"),
     [
         ("1.5", r"validation_size must be a share below 1 or a whole number of images, got 1\.5"),
-        ("40", "class 'blue' has 8 images, and 21 are needed to hold out 40 .*: add 13, or give --validation-size 14"),
+        ("40", "class 'blue' has 8 images, but 21 are needed to hold out 40 .*: add 13, or give --validation-size 14"),
     ],
 )
 def test_a_wrong_validation_size_is_named_before_photos_are_read(
@@ -298,7 +298,7 @@ def test_a_run_of_another_program_is_refused(tmp_path: Path, space: SearchSpace,
         task="photos", seed=0, preset=preset, space=space, train_images=3, test_images=2, data_dir=str(folder)
     )
     save_json(settings, tmp_path / "settings.json")
-    assert_refused(CliRunner().invoke(main, ["eval", str(tmp_path)]), "the run is one of another program")
+    assert_refused(CliRunner().invoke(main, ["eval", str(tmp_path)]), "this is a run of another program")
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in APP.presets.glob("*.toml")))
@@ -328,4 +328,4 @@ def test_help_answers_without_heavy_libraries() -> None:
 
 def test_a_run_on_images_of_a_library_is_one_of_another_program() -> None:
     run = Path(__file__).parents[2] / "samples" / "finished-run"
-    assert_refused(CliRunner().invoke(main, ["eval", str(run)]), "the run is one of another program, whose images")
+    assert_refused(CliRunner().invoke(main, ["eval", str(run)]), "this is a run of another program, whose images")

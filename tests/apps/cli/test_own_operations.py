@@ -75,7 +75,7 @@ def test_a_space_of_own_operations_is_read_with_their_file(space: Path, tmp_path
     assert (code, text) == (0, to_json(SPACE))
     code, text = said("space", space)
     assert code == 1
-    assert "not known here: 'Ghost': give the file of their classes with --ops" in text
+    assert "not known here: 'Ghost': give the file that defines them with --ops" in text
 
 
 def test_toml_says_the_same(tmp_path: Path) -> None:
@@ -93,14 +93,14 @@ def test_toml_says_the_same(tmp_path: Path) -> None:
     path.write_text("".join(f"{name} = {in_toml(value)}\n" for name, value in document.items()))
     assert read_space_file(path) == SMALL
     path.write_text("name = \n")
-    with pytest.raises(UserError, match=r"space\.toml is not a TOML file .*: mend it, or begin with what"):
+    with pytest.raises(UserError, match=r"space\.toml is not a TOML file .*: fix it, or start from what"):
         read_space_file(path)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"depth": 3}, r"mine\.json: extra fields found \(depth\) @ SearchSpace: mend it, or begin with what"),
+        ({"depth": 3}, r"mine\.json: extra fields found \(depth\) @ SearchSpace: fix it, or start from what"),
         ({"resolution": 1}, r"mine\.json: resolution 1 of 'mine' is used up"),
         ({"schema": "Table"}, r"holds Table version 1, expected SearchSpace version 1"),
     ],
@@ -138,7 +138,7 @@ def test_the_code_in_a_runs_folder_runs_only_where_its_user_has_named_it(tmp_pat
     with pytest.raises(UserError, match=r"is to run the code in .*operations\.py, .*add --ops"), opened(given=None):
         raise AssertionError
     assert not ran.exists()
-    with pytest.raises(UserError, match=r"is not what .* was begun with"), opened(given=OPS):
+    with pytest.raises(UserError, match=r"is not the file .* was started with"), opened(given=OPS):
         raise AssertionError
     for given in (kept, None):
         with opened(given=given):
@@ -148,10 +148,10 @@ def test_the_code_in_a_runs_folder_runs_only_where_its_user_has_named_it(tmp_pat
         from_json(text, type(SPACE))
 
     kept.write_text(kept.read_text() + "# changed\n")
-    with pytest.raises(UserError, match="never named with --ops here"), opened(given=None):
+    with pytest.raises(UserError, match="never given with --ops here"), opened(given=None):
         raise AssertionError
     kept.unlink()
-    with pytest.raises(UserError, match="was begun without a file of operations: leave out"), opened(given=OPS):
+    with pytest.raises(UserError, match="was started without --ops: leave it out"), opened(given=OPS):
         raise AssertionError
 
 
@@ -169,15 +169,18 @@ def test_other_code_has_another_table_in_the_cache(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--ops", OPS], "has no operation of .*: name them in a space of your own and give that with --space FILE"),
+        (["--ops", OPS], "uses no operation of .*: use them in a space of your own, given as --space FILE"),
         (["--ops", "none.py"], r"none\.py cannot be read \(No such file or directory\): name a Python file"),
         (["--space", "none.json"], r"there is no file none\.json: name a space's file"),
-        (["--max", "energy=3"], "--max energy=3: write a name that ends with its unit"),
+        (["--max", "energy=3"], "--max energy=3: write a name that ends in its unit"),
         (["--max", "energy_mj=0"], "--max energy_mj must be a number above 0"),
         (["--max", "latency_ms=3"], "that is --target-latency-ms"),
         (["--max", "energy_mj=3", "--max", "energy_mj=4"], "--max names energy_mj twice"),
-        (["--max", "energy_mj=3"], "the latency table has no energy_mj of all blocks: add --metric energy_mj=COMMAND"),
-        (["--metric", "energy_mj=true {model}"], "is of no use without a limit: add --max energy_mj=NUMBER"),
+        (
+            ["--max", "energy_mj=3"],
+            "the latency table does not have energy_mj for all blocks: add --metric energy_mj=COMMAND",
+        ),
+        (["--metric", "energy_mj=true {model}"], "has no effect without a limit: add --max energy_mj=NUMBER"),
         (["--metric", "energy_mj=true"], "lacks {model}: write it where"),
         (["--metric", "energy_mj=no-meter {model}"], "there is no program 'no-meter' here"),
     ],
@@ -222,4 +225,4 @@ def test_a_run_with_operations_of_ones_own_is_searched_and_trained(
     assert any(name.endswith(".scale") for name in weights)
     code, text = said("train", run, "--cache-dir", tmp_path / "another")
     assert code == 1
-    assert "which was never named with --ops here" in text
+    assert "which was never given with --ops here" in text

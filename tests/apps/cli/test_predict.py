@@ -240,7 +240,7 @@ def test_what_can_be_read_is_said_before_what_cannot(
     given = [tmp_path / "bad.jpg", photos / "ants" / "18.jpg", tmp_path / "pipe.jpg", tmp_path]
     result = CliRunner().invoke(imagenet, ["predict", *map(str, [colours.path, *given])])
     assert_refused(
-        result, r"not readable as an image: .*bad\.jpg \(.*\), .*pipe\.jpg \(it is no file\), .* \(it is no fi"
+        result, r"not readable as images: .*bad\.jpg \(.*\), .*pipe\.jpg \(it is not a file\), .* \(it is not a fi"
     )
     printed = capfd.readouterr().out
     assert str(given[1]) in printed.replace("\n", "")
@@ -251,7 +251,7 @@ def test_what_can_be_read_is_said_before_what_cannot(
     ("arguments", "message"),
     [
         (["RUN/networks", "PHOTO"], r"networks holds neither a run nor a bundle: name the folder of one$"),
-        (["RUN/bundle", "PHOTO", "--net", "fastest"], "bundle is a bundle, of one net: leave out --net"),
+        (["RUN/bundle", "PHOTO", "--net", "fastest"], "bundle is a bundle of one net: leave out --net"),
         (
             ["RUN", "PHOTO", "--net", "fastest"],
             "holds no bundle of the net 'fastest': make one with export --net fastest",
@@ -268,8 +268,8 @@ def test_what_can_be_read_is_said_before_what_cannot(
             ["RUN", "PHOTO", "--runtime", "onnxruntime"],
             r"onnxruntime does not run .*model\.tflite: installed are ai-edge",
         ),
-        (["RUN", "nowhere.png"], r"not readable as an image: nowhere\.png \(it is no file\): name other files"),
-        (["RUN", "LARGE", "--as-is"], r"\(it has 30 x 40 pixels, and what the net sees 16 x 16\)"),
+        (["RUN", "nowhere.png"], r"not readable as images: nowhere\.png \(it is not a file\): name other files"),
+        (["RUN", "LARGE", "--as-is"], r"\(it has 30 x 40 pixels, and the net's input 16 x 16\)"),
         (["RUN", "PHOTO", "PHOTO", "--save-input", "a.png"], r"a\.png can hold one picture only: name one photo"),
         (["RUN", "PHOTO", "--save-input", "a.jpg"], r"a\.jpg is no name for a picture that loses nothing"),
         (["RUN", "PHOTO", "--save-input", "PHOTO"], r"is the photo itself: name another file with --save-input"),

@@ -180,7 +180,7 @@ def test_a_missing_preset_and_a_broken_file_are_named(tmp_path: Path) -> None:
     path = tmp_path / "broken.toml"
     for content in (b"a = [", b"\xff\xfe\x00", b"a = " + b"[" * 9999, b"a = " + b"9" * 9999, b"\x00"):
         path.write_bytes(content)
-        with pytest.raises(UserError, match=r"broken\.toml is not a TOML file .*: mend it, or begin with") as caught:
+        with pytest.raises(UserError, match=r"broken\.toml is not a TOML file .*: fix it, or start from") as caught:
             read_preset(str(path), PRESETS)
         assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="search must be a section of the preset, got 3"):

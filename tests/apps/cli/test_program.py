@@ -118,7 +118,7 @@ def test_the_demo_leaves_everything_in_its_folder(demo: tuple[Path, Path, str]) 
     runtimes = {(one.parity.file, one.parity.runtime) for one in bundle.proof.files}
     assert {("model.onnx", "onnxruntime"), ("model.tflite", "ai-edge-litert")} <= runtimes
     assert "model-int8.tflite" in report
-    assert f"Look at {run / 'report.html'}: open it in a browser" in " ".join(printed.split())
+    assert f"Open {run / 'report.html'} in a browser" in " ".join(printed.split())
     # But for the table of the landing, and for what is told every half minute where this machine has much to do.
     landed = 2 * len(landing.attempts) + 6
     assert len([line for line in printed.splitlines() if " after " not in line]) - landed <= 40
@@ -215,20 +215,23 @@ def test_bench_times_the_files_of_a_folder_that_the_device_runs(
     [
         (["export", "RUN", "--format", "int4"], "there is no format 'int4': name some of onnx, onnx-int8, tflite"),
         (["export", "RUN", "--format", "onnx", "--net", "nope"], "no trained net 'nope': it has searched"),
-        (["export", "DATA", "--format", "onnx"], "DATA holds no run: name the folder that a run printed"),
+        (["export", "DATA", "--format", "onnx"], "DATA holds no run: name a run's folder"),
         (
             ["export", "RUN", "--format", "onnx", "--data-dir", "DATA"],
             "have other classes than RUN: they .*data-dir",
         ),
         (
             ["export", "RUN", "--format", "onnx", "--out", "."],
-            "is the folder that you are in, or holds it: name another",
+            "is the current folder or contains it: name another",
         ),
-        (["export", "RUN", "--format", "onnx", "--out", "RUN/networks"], "is in the run .*: name a folder outside of"),
+        (
+            ["export", "RUN", "--format", "onnx", "--out", "RUN/networks"],
+            "is inside the run .*: name a folder outside of",
+        ),
         (["export", "RUN", "--format", "onnx", "--out", "BAD"], "is a file: name another folder for --out"),
         (["eval", "RUN", "--file", "nope.onnx"], "there is no file nope.onnx, and none in "),
         (["eval", "RUN", "--file", "DATA"], "there is no file .*data, and none in "),
-        (["eval", "RUN", "--runtime", "onnxruntime"], "judged in PyTorch, not on onnxruntime: add --file"),
+        (["eval", "RUN", "--runtime", "onnxruntime"], "tested in PyTorch, not on onnxruntime: add --file"),
         (["eval", "RUN", "--file", "BAD"], r"bad\.tflite is no TFLite file, or damaged"),
         (["eval", "RUN", "--net", "nope"], "no trained net 'nope'"),
         (
@@ -236,7 +239,7 @@ def test_bench_times_the_files_of_a_folder_that_the_device_runs(
             "is judged by 2 random nets and 1 seed already: ask for",
         ),
         (["verdict", "RUN", "--epochs", "0"], "--epochs must be a whole number from 1 to 1,000,000, got 0"),
-        (["verdict", "DATA"], "DATA holds no run: name the folder that a run printed"),
+        (["verdict", "DATA"], "DATA holds no run: name a run's folder"),
         (["bench", "BAD"], r"ai-edge-litert cannot load bad\.tflite"),
         (["bench", "RUN/nope.tflite"], "there is no file"),
         (["bench", "DATA"], r"data holds no \.tflite or \.onnx file: export some, or name another path"),
@@ -280,7 +283,7 @@ def test_a_verdict_is_made_surer_with_what_is_there_and_written_down(
 
     (run / "compared" / "accuracies.jsonl").write_text("{}")
     refused = CliRunner().invoke(main, ["verdict", str(run), "--cache-dir", str(demo[1])])
-    assert_refused(refused, r"accuracies\.jsonl is damaged: report makes it anew")
+    assert_refused(refused, r"accuracies\.jsonl is damaged: report writes it again")
     (run / "results.json").unlink()
     refused = CliRunner().invoke(main, ["verdict", str(run), "--cache-dir", str(demo[1])])
     assert_refused(refused, "holds an unfinished run: finish it with report")
@@ -296,7 +299,7 @@ def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
 
     (tmp_path / "report.html").mkdir()
     result = CliRunner().invoke(program, ["work"])
-    assert_refused(result, r"report\.html is a folder, where a file is to be: move it, then go on")
+    assert_refused(result, r"report\.html is a folder where a file belongs: move it, then run the same")
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -315,7 +318,7 @@ def test_a_signal_that_ends_a_program_leaves_one_line(stop: signal.Signals) -> N
 
     before = signal.getsignal(stop)
     result = CliRunner().invoke(program, ["work"])
-    line = "error: interrupted: the same command, given again, goes on from what was kept\n"
+    line = "error: interrupted: the same command resumes from what was saved\n"
     assert (result.exit_code, result.stderr, left) == (128 + stop, line, ["a with block"])
     assert signal.getsignal(stop) is before
 
@@ -349,7 +352,7 @@ def test_ctrl_c_pressed_twice_leaves_one_line_too() -> None:
     """The second comes while the program ends what it holds, and while Python ends."""
     finished = subprocess.run([sys.executable, "-c", TWICE, "work"], capture_output=True, text=True, check=False)
     assert (finished.returncode, finished.stdout) == (130, "ended\n")
-    assert finished.stderr == "error: interrupted: the same command, given again, goes on from what was kept\n"
+    assert finished.stderr == "error: interrupted: the same command resumes from what was saved\n"
 
 
 def test_ctrl_c_while_the_command_line_is_read_is_one_line_too() -> None:
@@ -374,8 +377,8 @@ def test_an_interrupted_dry_run_says_that_it_begins_anew() -> None:
         raise KeyboardInterrupt
 
     dry = CliRunner().invoke(program, ["work", "--dry-run"])
-    assert (dry.exit_code, "goes on" in dry.stderr, "begins anew" in dry.stderr) == (130, False, True)
-    assert "goes on from what was kept" in CliRunner().invoke(program, ["work"]).stderr
+    assert (dry.exit_code, "resumes" in dry.stderr, "starts again" in dry.stderr) == (130, False, True)
+    assert "resumes from what was saved" in CliRunner().invoke(program, ["work"]).stderr
 
 
 def test_memory_that_does_not_suffice_anywhere_is_one_line_with_the_way_out() -> None:
@@ -390,8 +393,8 @@ def test_memory_that_does_not_suffice_anywhere_is_one_line_with_the_way_out() ->
     for error in ("PyTorch's", "cuDNN error: CUDNN_STATUS_ALLOC_FAILED"):
         ended = CliRunner().invoke(program, ["work", error])
         assert ended.exit_code == 1
-        assert ended.stderr.startswith("error: the GPU's memory does not suffice: take smaller batches, or cut them")
-        assert ended.stderr.endswith(": the same command, given again, goes on from what was kept\n")
+        assert ended.stderr.startswith("error: the GPU's memory is too small: use smaller batches, or more micro")
+        assert ended.stderr.endswith(": the same command resumes from what was saved\n")
     assert isinstance(CliRunner().invoke(program, ["work", "a fault"]).exception, RuntimeError)
 
 
@@ -400,7 +403,7 @@ def test_a_run_whose_hashes_are_gone_says_so(
 ) -> None:
     shutil.copytree(demo[0], tmp_path / "run", ignore=shutil.ignore_patterns("bundle*", "files.json"))
     printed = printed_by(capfd, "eval", tmp_path / "run", "--images", "8")
-    assert "files.json is missing: what is in the run's files is taken as it is, unchecked" in " ".join(printed.split())
+    assert "files.json is missing: the run's files are used unchecked" in " ".join(printed.split())
 
 
 def test_a_second_run_measures_nothing_and_ctrl_c_loses_nothing(demo: tuple[Path, Path, str], tmp_path: Path) -> None:
@@ -414,7 +417,7 @@ def test_a_second_run_measures_nothing_and_ctrl_c_loses_nothing(demo: tuple[Path
     printed, errors = process.communicate(timeout=60)
     assert "15 workloads: 0 measured now, 15 from" in printed
     assert process.returncode == 130
-    assert errors == "error: interrupted: the same command, given again, goes on from what was kept\n"
+    assert errors == "error: interrupted: the same command resumes from what was saved\n"
     kept = load_checkpoint(tmp_path / "run" / "search.pt", kind="search")
     assert len(kept["history"]) >= 1
     assert (tmp_path / "run" / "table.json").exists()
@@ -424,7 +427,7 @@ def test_a_finished_run_is_refused_and_left_alone(demo: tuple[Path, Path, str]) 
     run, cache, _ = demo
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     result = CliRunner().invoke(main, ["demo", "--run-dir", str(run), "--cache-dir", str(cache), *SHORT, *TARGET])
-    assert_refused(result, "already holds a finished run: read .*, or give a new run another --run-dir")
+    assert_refused(result, "already holds a finished run: read .*, or give another --run-dir")
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 
@@ -476,33 +479,36 @@ def test_a_table_of_another_space_is_refused_with_what_it_lacks(
     [
         (["--preset", "nope"], "there is no preset 'nope'"),
         (["--objective-weight", "-1"], "weight"),
-        (["--search-gate", "one-shot"], r"'one-shot' learns no probabilities to land by: give --judged-nets"),
+        (["--search-gate", "one-shot"], r"'one-shot' learns no probabilities to choose a net by: give --judged-nets"),
         (
             ["--search-gate", "darts", "--objective-form", "reinforce"],
-            r"'reinforce' draws nets by what alpha .* 'darts' does not: give --search-gate exact",
+            r"'reinforce' samples nets from alpha, .* 'darts' does not: give --search-gate exact",
         ),
         (["--resolution", "2"], "resolution 2 .* is used up"),
         (["--device", "abacus"], "there is no device 'abacus'"),
-        (["--device", "torch-cpu,batch=0"], "cannot be used: batch=0: it is a number of images, such as 8"),
+        (["--device", "torch-cpu,batch=0"], "cannot be used: batch=0: give a number of images, such as 8"),
         (["--device", "torch-cpu,mode=graph"], "cannot be used: there are no CUDA graphs on a CPU: measure there with"),
-        (["--device", "torch-cpu", "--dtype", "int8"], "torch-cpu measures no 'int8': it has float32, float16, bfloat"),
+        (
+            ["--device", "torch-cpu", "--dtype", "int8"],
+            "torch-cpu does not measure 'int8': it has float32, float16, bfloat",
+        ),
         (
             ["--device", "torch-cpu", "--max-file-bytes", "1e5"],
-            "--max-file-bytes is about a TFLite file, and none",
+            "--max-file-bytes limits a TFLite file, and none",
         ),
         (["--device", "onnxruntime,provider=npu"], "cannot be used: provider=npu: it is cpu or cuda"),
-        (["--device", "onnxruntime", "--dtype", "int8"], "measures no 'int8'"),
+        (["--device", "onnxruntime", "--dtype", "int8"], "does not measure 'int8'"),
         (["--data-dir", "nowhere"], "there is no folder nowhere: name another --data-dir, or fetch images there with"),
         (
             [],
-            "'blue' has 4 images, and 6 are needed to hold out 10% of them: add 2, or give --validation-share 0.5",
+            "'blue' has 4 images, but 6 are needed to hold out 10% of them: add 2, or give --validation-share 0.5",
         ),
         (
             FEW[:2],
-            "4 of the 8 training images are for the weights in the search, and 640 are needed: .* every 5 batches of "
-            "128: give --search-arch-interval 1 --batch-size 4, or add images",
+            "the search trains its weights on 4 of the 8 training images, but needs 640 .5 batches of 128 per "
+            "architecture step.: give --search-arch-interval 1 --batch-size 4, or add images",
         ),
-        (FEW, r"data has 8 training images, and int8 files need 16 .*: add 8; or .* --format onnx, tflite, "),
+        (FEW, r"data has 8 training images, but int8 files need 16 .*: add 8; or .* --format onnx, tflite, "),
         ([*FEW, "--max-macs", "9"], "int8 files need 16"),
     ],
 )
@@ -573,7 +579,7 @@ def test_search_stops_after_the_search_and_train_goes_on(
     printed = printed_by(capfd, "train", run)
     assert re.search(r"searched: \d+\.\d\d% of 8 test images", printed)
     assert [path.parent.name for path in run.glob("networks/*/weights.safetensors")] == ["searched"]
-    assert_refused(CliRunner().invoke(main, ["report", str(run)]), "8 training images, and int8 files need 16")
+    assert_refused(CliRunner().invoke(main, ["report", str(run)]), "8 training images, but int8 files need 16")
     assert not (run / "bundle").exists()
 
 
@@ -615,5 +621,5 @@ def test_a_folder_in_which_another_program_works_is_left_to_it(
         result = CliRunner().invoke(main, [*map(str, given)])
         assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
     assert_refused(
-        result, rf"^error: {run.parent}/(run|held) is in use by process {os.getpid()} on .*: wait for its end"
+        result, rf"^error: {run.parent}/(run|held) is in use by process {os.getpid()} on .*: wait until it ends"
     )

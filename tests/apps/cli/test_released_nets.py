@@ -100,7 +100,7 @@ def test_a_table_prices_a_net_by_its_name(
 def test_what_is_wrong_is_named_and_nothing_is_written(config: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert_refused(
-        show("proxyless_tpu", out), "no released net and no file 'proxyless_tpu': name one of proxyless_mobile, "
+        show("proxyless_tpu", out), "no released net or file 'proxyless_tpu': name one of proxyless_mobile, "
     )
     broken = tmp_path / "broken.config"
     broken.write_text("{}")

@@ -65,11 +65,14 @@ def leave_search(path: Path, *, kind: str = "search", missing: int = 0) -> None:
         (["--target-latency-ms", "1,two"], "must be a number above 0 .*, got two"),
         ([*BUDGETS, "--device", "abacus"], "there is no device 'abacus': name one of torch-cpu"),
         ([*BUDGETS, "--device", "torch-cpu"], "--device names torch-cpu twice: leave one of them out"),
-        ([*BUDGETS, "--device", "tflite", "--table", __file__], "--table is of one device: leave it out, or name one"),
-        ([*BUDGETS, "--device", "onnxruntime", "--dtype", "bfloat16"], "device onnxruntime measures no 'bfloat16'"),
+        ([*BUDGETS, "--device", "tflite", "--table", __file__], "--table is for one device: leave it out, or name one"),
+        (
+            [*BUDGETS, "--device", "onnxruntime", "--dtype", "bfloat16"],
+            "device onnxruntime does not measure 'bfloat16'",
+        ),
         (
             [*BUDGETS, "--max-file-bytes", "1000"],
-            "--max-file-bytes is about a TFLite file, and none ships for t",
+            "--max-file-bytes limits a TFLite file, and none ships for t",
         ),
     ],
 )
@@ -105,7 +108,7 @@ def test_the_architecture_steps_of_a_sweep_are_rarer_unless_a_flag_says_how_rare
     asked = ["--run-dir", tmp_path / "a", "--target-latency-ms", ",".join(map(str, range(1, 21)))]
     few = ["--validation-share", "0.25", "--batch-size", "2", "--device", "torch-cpu", "--resolution", "8"]
     result = program("sweep", *asked, few=few)
-    assert_refused(result, "the architecture learns after every 15 batches of 2: give --search-arch-interval 3, or add")
+    assert_refused(result, "(15 batches of 2 per architecture step): give --search-arch-interval 3, or add")
     assert program("sweep", *asked, "--search-arch-interval", "3", few=few).exit_code == 0
     assert begun[0].preset.search.arch_interval == 3
 
@@ -129,12 +132,14 @@ def test_the_folder_of_another_sweep_or_run_is_refused(begun: list[Run], program
     assert program("sweep", "--run-dir", path, "--target-latency-ms", "1,2").exit_code == 0
     leave_search(path, kind="sweep", missing=1)
     assert program("sweep", "--run-dir", path, "--target-latency-ms", "1,2").exit_code == 0
-    message = r"holds an unfinished run with other settings \(aims\): give the same ones to go on, or another --run-dir"
+    message = (
+        r"holds an unfinished run with other settings \(aims\): give the same ones to resume it, or another --run-dir"
+    )
     assert_refused(program("sweep", "--run-dir", path, *BUDGETS), message)
     assert_refused(program("search", "--run-dir", path), r"with other settings \(aims\)")
     assert_refused(
         CliRunner().invoke(main, ["report", str(path)]),
-        "is a sweep, of which each net has a run in it: name one of torch-cpu-1ms, torch-cpu-2ms",
+        "is a sweep, with a run for each net: name one of torch-cpu-1ms, torch-cpu-2ms",
     )
 
 
@@ -147,17 +152,17 @@ def test_a_search_begins_with_a_finished_one_of_the_same_images_and_space_alone(
         assert_refused(program(verb, "--run-dir", other, *arguments, **options), message)
         assert not other.exists()
 
-    refused("nothing holds no run: name the folder", "--from", tmp_path / "nothing")
+    refused("nothing holds no run: name a run's folder", "--from", tmp_path / "nothing")
     assert program("search", "--run-dir", path).exit_code == 0
     refused(f"--from {path} has not been searched yet: finish it with the command that began it", "--from", path)
     leave_search(path, missing=2)
     refused(f"--from {path} is in the middle of its search, 6 of 8 epochs: finish it with", "--from", path)
     leave_search(path)
-    refused("--from-alpha says where the alpha of --from RUN begins: add --from", "--from-alpha", "run")
-    refused("--from RUN has its space already: leave out --design", "--from", path, "--design", few=FEW)
-    refused("is a supernet of another space than this one of 'cifar-mbconv-0.5", "--from", path, "--width-mult", "0.5")
+    refused("--from-alpha has no effect without --from: add --from RUN", "--from-alpha", "run")
+    refused("--from RUN sets the space already: leave out --design", "--from", path, "--design", few=FEW)
+    refused("has a supernet of another space than 'cifar-mbconv-0.5", "--from", path, "--width-mult", "0.5")
     (image_folder / "train" / "red" / "0.png").unlink()
-    refused(r"has seen other images: 8 \+ 8 of them, and these are 7 \+ 8: give its --data-dir", "--from", path)
+    refused(r"was searched on other images: 8 \+ 8, not 7 \+ 8: give its --data-dir", "--from", path)
     (image_folder / "train" / "red").rename(image_folder / "train" / "rot")
     (image_folder / "test" / "red").rename(image_folder / "test" / "rot")
     refused("have other classes than .*first: they are blue, rot; the run's are blue, red", "--from", path)
@@ -186,7 +191,7 @@ def test_a_sweep_has_no_one_alpha_to_begin_with(begun: list[Run], program: Any, 
     leave_search(path, kind="sweep")
     assert program("search", "--run-dir", tmp_path / "a", "--from", path).exit_code == 0
     result = program("search", "--run-dir", tmp_path / "b", "--from", path, "--from-alpha", "run")
-    assert_refused(result, "is a sweep, which has an alpha for each aim: name one of the folders in it")
+    assert_refused(result, "is a sweep, with an alpha for each target: name one of the folders in it")
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_a_run_for_pytorch_ships_onnx_and_weights_and_says_whose_numbers_are_who
     words = " ".join(report.split())
     assert "(latency of the net, 4 images, measured now)" in words
     assert "ms are at the table's speed" in words[words.index("Limits") : words.index("Trained on")]
-    assert f"Milliseconds of the net are those of {table.device}." in " ".join(report.split())
+    assert f"The net's milliseconds are for {table.device}." in " ".join(report.split())
     assert "model.onnx and weights.safetensors ship" in " ".join(report.split())
     for net in load_json(finished / "results.json", RunResults).nets:
         assert re.search(rf"^ {net.name} .* {net.predicted_now_ms:.4f} +{net.measured.latency_ms:.4f} ", report, re.M)

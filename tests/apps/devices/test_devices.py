@@ -109,14 +109,14 @@ def test_a_command(tmp_path: Path) -> None:
             "torch-cpu,batch=4,batch=5",
             "device 'torch-cpu,batch=4,batch=5' has the option 'batch' twice: leave one of them",
         ),
-        ("adb,cpus=fast", "device 'adb,cpus=fast' cannot be used: cpus=fast: write them as 4-7, or 4+6"),
+        ("adb,cpus=fast", "device 'adb,cpus=fast' cannot be used: cpus=fast: write 4-7, or 4+6"),
         (
             "torch-cpu,mode=fast",
             "device 'torch-cpu,mode=fast' cannot be used: mode=fast: it is eager or graph or compile",
         ),
         (
             "torch-cpu,batch=0",
-            "device 'torch-cpu,batch=0' cannot be used: batch=0: it is a number of images, such as 8",
+            "device 'torch-cpu,batch=0' cannot be used: batch=0: give a number of images, such as 8",
         ),
         (
             "torch-cpu,batch=99999",
@@ -145,7 +145,7 @@ def test_mistakes_are_told_with_what_there_is(text: str, message: str) -> None:
     ],
 )
 def test_a_dtype_that_a_device_lacks(name: str, dtype: Dtype, known: str) -> None:
-    with pytest.raises(UserError, match=rf"^device {name} measures no '{dtype}': it has {known}$"):
+    with pytest.raises(UserError, match=rf"^device {name} does not measure '{dtype}': it has {known}$"):
         parse(name, dtype=dtype)
 
 
@@ -216,7 +216,7 @@ def test_doctor_prints_every_device_and_the_whole_way_out(
         expected = ["yes", status.version] if status.usable else ["no", status.reason]
         assert rows.pop(status.name) == expected
     assert rows == {}
-    assert "pip install 'pnas-export[tflite-runtime]', which" in " ".join(printed.split())
+    assert "pip install 'pnas-export[tflite-runtime]' (" in " ".join(printed.split())
     assert max(map(len, printed.splitlines())) <= 80
 
 

@@ -111,7 +111,9 @@ def test_looking_whether_a_study_can_be_used_makes_nothing_on_a_server(url: str)
     study_in(url).close()
     look_at_study(address_of(url), explorers.FINGERPRINT)
     look_at_study(address_of(url.replace("#nets", "#others")), evolve(explorers.FINGERPRINT, seed="1"))
-    with pytest.raises(UserError, match=r"postgres#nets holds a study that differs in seed: give what it was begun"):
+    with pytest.raises(
+        UserError, match=r"postgres#nets holds a study that differs in seed: give the settings it was started"
+    ):
         look_at_study(address_of(url), evolve(explorers.FINGERPRINT, seed="1"))
     with engine.connect() as database:
         assert database.execute(text("SELECT study_name FROM studies")).scalars().all() == ["nets"]

@@ -85,9 +85,9 @@ def test_every_net_takes_its_passes_and_the_best_one_its_training(run: Run, thre
     assert train.seconds == pytest.approx(0.2 * (4 * 7 + (7 + 8) / 3))
     assert (explore.memory_bytes, explore.disk_bytes, found.doubts) == (2e6, 2e6, ())
     assert found.notes[0].startswith(
-        "5 nets by evolution (the first 5 drawn at random) and 3 at random beside, judged by"
+        "5 nets by evolution (the first 5 at random) and 3 at random for comparison, judged by"
     )
-    assert found.notes[1].startswith("Nets of the space take ")
+    assert found.notes[1].startswith("Nets of the space have ")
     assert len(threads) == 1
 
 
@@ -116,7 +116,7 @@ def test_what_is_judged_is_not_reckoned_again_and_another_trains_the_best_of_its
     run.folder.path.mkdir()
     judged(known_exploration(run, SETTINGS, resources()), worker_name(explorer_name(run.folder), 1), 4)
     explore, train = reckoned(run, SETTINGS).steps
-    assert (explore.what, train.name) == ("4 nets judged by scratch, besides 4 that are", "train")
+    assert (explore.what, train.name) == ("4 nets judged by scratch, 4 done already", "train")
     (run.folder.path / "explorer.txt").write_text("another")
     assert [step.name for step in reckoned(run, SETTINGS).steps] == ["explore"]
 
@@ -138,7 +138,7 @@ def test_a_supernet_takes_its_search_before_its_first_net(run: Run) -> None:
     # Three epochs of 5 steps without a step of the architecture; 100 nets in 5 + 2 batches, forward alone.
     assert explore.seconds == pytest.approx(3 * 5 * 1.0 + 100 * (5 + 2) / 3, abs=5.0)  # and eight nets by synflow
     assert explore.what == (
-        "a supernet for 3 epochs of 5 steps, up to 100 nets judged by its weights; then 8 nets judged by synflow"
+        "a supernet for 3 epochs of 5 steps, up to 100 nets judged with its weights; then 8 nets judged by synflow"
     )
     assert (explore.memory_bytes, explore.disk_bytes) == (3e6, 5e6)
 

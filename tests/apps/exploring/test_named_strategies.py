@@ -100,7 +100,7 @@ def test_takes_costs_where_it_looks_at_them(name: str) -> None:
         strategy.tell(Trial(choices=(0, 0, 0, 0), value=0.5, costs=(1.0, 2.0)))
         assert strategy.ask(torch.Generator(), taken=[(0, 0, 0, 0)]) is not None
     else:
-        with pytest.raises(UserError, match=f"strategy {name} looks at one aim alone: for several take tpe or nsga2"):
+        with pytest.raises(UserError, match=f"strategy {name} takes one aim only: for several, use tpe or nsga2"):
             make_strategy(name, FeasibleNets(space=BLOCKS), costs=2)
 
 

@@ -83,16 +83,16 @@ def test_the_page_tells_what_it_took_and_claims_nothing_that_was_not_run() -> No
     assert "The best nets by accuracy, within macs of 60,000,000" in alone
     assert "evolution: 5 judged, 2.5 passes over the training images, best 90.0%" in alone
     assert "evolution: 2 judged, 1 pass over the training images" in printed(explored(*nets[:2]))
-    assert "no random nets were judged beside: whether the strategy was worth its effort is not shown" in alone
+    assert "no random nets were judged: whether the strategy was worth its effort is not shown" in alone
     beside = printed(explored(*nets, net(5, 0.2, group="random")))
-    assert "random nets beside: 1 judged, 0.5 passes over the training images, best 20.0%" in beside
-    assert "one exploration each: which of the two is better in general, it does not show" in beside
+    assert "random nets: 1 judged, 0.5 passes over the training images, best 20.0%" in beside
+    assert "one exploration of each: this does not show which is better in general" in beside
     assert "front" not in beside
     other = net(99, 0.2, group="random")
     for count, is_told in ((10, True), (11, False)):
         of_tpe = evolve(explored(*(net(number, 0.5) for number in range(count)), other), strategy="tpe")
         assert (
-            "tpe has drawn all its nets at random, to learn from: give more --nets" in " ".join(printed(of_tpe).split())
+            "tpe has drawn all its nets at random so far: give more --nets" in " ".join(printed(of_tpe).split())
         ) == is_told
     timed = evolve(explored(evolve(nets[0], costs={"latency": 0.25})), judge="naswot")
     limit = Limit(metric=evolve(MACS, name="latency", unit="ms"), at_most=0.3)
@@ -101,7 +101,7 @@ def test_the_page_tells_what_it_took_and_claims_nothing_that_was_not_run() -> No
     assert re.search(r" predicted ms *\n", told)
     looked_up = printed(evolve(explored(*nets), judge="table"))
     assert "evolution: 5 judged, worth 2.5 passes over the training images, best 90.00%" in looked_up
-    assert "The front: nets than which none is better in all aims" in printed(explored(*nets, aims=("macs",)))
+    assert "The Pareto front" in printed(explored(*nets, aims=("macs",)))
 
 
 def test_a_value_is_told_with_its_standard_error() -> None:
@@ -129,8 +129,11 @@ def test_a_value_is_told_with_its_standard_error() -> None:
 def test_what_judging_takes_is_told_as_finely_as_it_is_known() -> None:
     settings = ExplorationSettings(strategy="random", nets=40, random_nets=0)
     line = effort_line(settings, 1.1333, 900)
-    assert "on 900 held-out images, so that a value of 50% is +- 1.7%: 1.13 passes over the training images" in line
-    assert "each, 45 in all (a pass learns from each of them once" in line
+    assert (
+        "on 900 held-out images (a value of 50% has a standard error of 1.7%): 1.13 passes over the training images"
+        in line
+    )
+    assert "each, 45 in all (evaluating without training counts as a third of a pass)" in line
     few = evolve(settings, nets=5)
     for passes, told in ((1.2333, "1.23"), (1.24, "1.24"), (2.0, "2"), (1 / 3, "0.33"), (45.2, "45.2")):
         found = re.search(r": (\S+) passes over the training images each, (\S+) in all", effort_line(few, passes, 900))

@@ -22,4 +22,4 @@ def test_a_predictor_that_may_guess_by_chance_is_told(rank: float | None, held_o
         held_out=held_out,
         learned=4 * held_out,
     )
-    assert ("better than chance is not shown" in predictor_line(predictor)) == is_told
+    assert ("not shown to be better than chance" in predictor_line(predictor)) == is_told

@@ -129,4 +129,4 @@ def test_a_training_that_diverges_is_told_and_never_right(
     one = ScratchJudge(run=run, epochs=3, folder=tmp_path / "judge")
     assert one.judge(NET, torch.Generator().manual_seed(1)).value == 0
     assert isinstance(run.reporter.console.file, io.StringIO)
-    assert "the loss is nan at epoch 0, step 3: the net counts as never right" in run.reporter.console.file.getvalue()
+    assert "the loss is nan at epoch 0, step 3: the net counts as 0% accurate" in run.reporter.console.file.getvalue()

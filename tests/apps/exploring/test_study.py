@@ -24,7 +24,9 @@ def test_a_study_of_something_else_is_refused_by_what_differs(tmp_path: Path) ->
     file = tmp_path / "study.db"
     study_in(file)
     for name in (field.name for field in fields(Fingerprint)):
-        with pytest.raises(UserError, match=rf"study.db holds a study that differs in {name}: give what it was begun"):
+        with pytest.raises(
+            UserError, match=rf"study.db holds a study that differs in {name}: give the settings it was started"
+        ):
             study_in(file, fingerprint=evolve(FINGERPRINT, **{name: "other"}))
 
 
@@ -54,7 +56,7 @@ def test_looking_whether_a_study_can_be_used_makes_nothing(tmp_path: Path) -> No
     look_at_study(address_of(f"sqlite:///{file}#another"), evolve(FINGERPRINT, seed="1"))
     assert file.read_bytes() == before
     with pytest.raises(
-        UserError, match=r"study.db holds a study that differs in seed: give what it was begun with, or name"
+        UserError, match=r"study.db holds a study that differs in seed: give the settings it was started with, or name"
     ):
         look_at_study(address_of(str(file)), evolve(FINGERPRINT, seed="1"))
     optuna.create_study(storage=url, study_name="exploration").set_user_attr("of", "somebody else")
@@ -73,7 +75,7 @@ def test_a_study_in_what_is_no_folder_is_refused_and_a_name_too_long_with_it(tmp
 def test_a_study_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
     study_in(tmp_path / "study.db")
     url = f"sqlite:///file:{tmp_path / 'study.db'}?mode=ro&uri=true"
-    with pytest.raises(UserError, match=r"is read-only, and a study is written into: leave that option out"):
+    with pytest.raises(UserError, match=r"is read-only, but a study is written to: leave that option out"):
         address_of(url)
     read_only = Address(url=url, shown=url, name="another")
     with pytest.raises(UserError, match=r"cannot be used for a study \(.*readonly database\): permit access to it"):
@@ -84,9 +86,7 @@ def test_a_study_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
     ("query", "ignored"), [("mode=ro", "mode"), ("x=1", "x"), ("timeout=5&x=1", "x"), ("uri=no&a=1&b=2", "a, b")]
 )
 def test_options_that_sqlite_would_ignore_are_refused(query: str, ignored: str, tmp_path: Path) -> None:
-    with pytest.raises(
-        UserError, match=rf"has options that an SQLite file does not take \({ignored}\): leave them out"
-    ):
+    with pytest.raises(UserError, match=rf"has options that SQLite does not take \({ignored}\): leave them out"):
         address_of(f"sqlite:///{tmp_path / 'study.db'}?{query}")
 
 
@@ -99,13 +99,13 @@ def test_options_that_sqlite_takes_are_taken(rest: str, tmp_path: Path, monkeypa
 
 @pytest.mark.parametrize("query", ["timeout=soon", "uri=perhaps"])
 def test_options_of_a_wrong_value_are_refused(query: str) -> None:
-    with pytest.raises(UserError, match=r"has an option of a wrong value \(.*\): leave it out, or mend it"):
+    with pytest.raises(UserError, match=r"has an option with a wrong value \(.*\): leave it out, or fix it"):
         address_of(f"sqlite:///study.db?{query}")
 
 
 @pytest.mark.parametrize("rest", ["", ":memory:", "file::memory:?cache=shared&uri=true", "file:a?mode=memory&uri=1"])
 def test_a_study_in_memory_is_refused(rest: str) -> None:
-    with pytest.raises(UserError, match=r"is in the memory of one process, where no other finds it: name a file"):
+    with pytest.raises(UserError, match=r"exists only in the memory of one process: name a file"):
         address_of(f"sqlite:///{rest}")
 
 
@@ -113,7 +113,7 @@ def test_a_link_that_leads_nowhere_holds_no_study(tmp_path: Path) -> None:
     link, target = tmp_path / "study.db", tmp_path / "gone.db"
     link.symlink_to(target)
     for text in (str(link), f"sqlite:///{link}"):
-        with pytest.raises(UserError, match=rf"study.db is a link to {target}, which is not there: mend it"):
+        with pytest.raises(UserError, match=rf"study.db is a link to {target}, which does not exist: fix it"):
             address_of(text)
     target.touch()
     assert address_of(str(link)).file == link
@@ -134,7 +134,7 @@ def test_an_address_is_a_file_or_a_url_whose_password_nobody_sees(text: str, sho
 
 
 def test_what_is_no_address_is_refused() -> None:
-    with pytest.raises(UserError, match=r"--study ://... is no URL of a database: write DIALECT://"):
+    with pytest.raises(UserError, match=r"--study ://... is not a database URL: write DIALECT://"):
         address_of("://nothing")
     with pytest.raises(UserError, match=r"nosuch://host/db cannot be used for a study \(.*nosuch"):
         Study(address_of("nosuch://host/db"), FINGERPRINT, worker="host/run/1")
@@ -183,7 +183,7 @@ def test_what_another_program_has_put_into_a_study_is_told_in_one_line(tmp_path:
     study.put((0,) * 6, "searched")
     foreign = optuna.load_study(storage=f"sqlite:///{tmp_path / 'study.db'}", study_name="exploration")
     foreign.add_trial(optuna.trial.create_trial(value=1.0))
-    with pytest.raises(UserError, match=r"trial 1 in .*study.db is another program's, .*: give another --study"):
+    with pytest.raises(UserError, match=r"trial 1 in .*study.db was written by another program: name another --study"):
         study.entries()
 
 

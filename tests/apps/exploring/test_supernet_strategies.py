@@ -155,4 +155,4 @@ def test_several_workers_are_refused_before_anything_is_done(tmp_path: Path) -> 
     options = ["--data-dir", str(tmp_path), "--strategy", "gates", "--workers", "2"]
     result = CliRunner().invoke(main, ["explore", *options])
     assert result.exit_code == 1
-    assert "strategy gates trains one supernet, of which one process asks: give --workers 1" in result.output
+    assert "strategy gates trains one supernet in one process: give --workers 1" in result.output

@@ -18,7 +18,7 @@ FAILS = [sys.executable, "-c", "raise SystemExit(1)"]
 
 def test_a_driver_that_does_not_answer_is_told_with_the_ways_out() -> None:
     message = (
-        r"^the GPU's driver has not answered for 0\.2 s: restart it, .* again to go on; or give --accelerator cpu$"
+        r"^the GPU's driver has not answered for 0\.2 s: restart it, .* again to resume; or give --accelerator cpu$"
     )
     with pytest.raises(UserError, match=message):
         refuse_silent_driver(HANGS, patience_s=0.2)

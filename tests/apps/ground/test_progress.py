@@ -129,7 +129,7 @@ def test_a_total_that_is_not_known_at_first_is_taken_when_it_is() -> None:
 @pytest.mark.parametrize("columns", [20, 30, 40, 60])
 def test_a_narrow_terminal_tells_how_far_a_long_name_is(columns: int) -> None:
     one, drawn = reporter(force_terminal=True, width=columns)
-    with one.bar("judging nets by inherited weights, and a name that is longer than that", 2, "nets") as advance:
+    with one.bar("judging nets with inherited weights, and a name that is longer than that", 2, "nets") as advance:
         advance(2, text="75.0%")
     assert "100%" in drawn()
 

@@ -65,7 +65,7 @@ def test_heic_is_left_out_with_what_reads_it_where_the_library_is_missing(
     monkeypatch.setattr("pnas_apps.images.finding.image_suffixes", lambda: frozenset({".png", ".jpg"}))
     found = find_images(folder)
     assert len(found.names) == 3
-    assert skipped_line(found.skipped) == "2 other files (2 .heic, which can be read after uv pip install pillow-heif)"
+    assert skipped_line(found.skipped) == "2 other files (2 .heic, readable after uv pip install pillow-heif)"
 
 
 def test_a_pipe_and_a_socket_keep_nobody_waiting(folder: Path) -> None:

@@ -82,8 +82,11 @@ def break_class_without_images(folder: Path) -> None:
         (break_nothing_there, r"train is not a folder with sub-folders of images.*: name another$"),
         (break_archive, r"train is not a folder with sub-folders of images.*: unpack it, and name the folder$"),
         (break_empty, r"train is empty: expected sub-folders with images"),
-        (break_one_class, r"train holds one class only \(blue\): a classifier needs at least two"),
-        (break_one_level_too_high, r"train holds one class only \(photos\): if its folders .* name \S+/train/photos$"),
+        (break_one_class, r"train holds only one class \(blue\): a classifier needs at least two"),
+        (
+            break_one_level_too_high,
+            r"train holds only one class \(photos\): if the .* inside it, name \S+/train/photos$",
+        ),
         (
             break_class_without_images,
             r"red holds no images, but 1 other file \(1 \.txt\): add some or remove the folder",
@@ -104,7 +107,7 @@ def test_what_is_wrong_is_named_in_one_line(image_folder: Path, spoil, message: 
 def test_a_folder_that_no_line_of_labels_can_name_is_refused(image_folder: Path, name: bytes, printed: str) -> None:
     (image_folder / "train" / os.fsdecode(name)).mkdir()
     with pytest.raises(
-        UserError, match=rf"{printed} cannot name a class, being no line of UTF-8.*: rename the folder$"
+        UserError, match=rf"{printed} cannot name a class, since it is not a line of UTF-8.*: rename the folder$"
     ):
         find_classes(image_folder / "train", None)
 
@@ -148,7 +151,7 @@ def test_all_unreadable_images_are_told_at_once_with_the_share_that_leaves_them_
 def test_a_class_without_a_readable_image_is_named(image_folder: Path) -> None:
     for path in (image_folder / "test" / "red").iterdir():
         path.write_bytes(b"")
-    with pytest.raises(UserError, match="class 'red' has no image that can be read: add some, or remove its folder"):
+    with pytest.raises(UserError, match="class 'red' has no readable image: add some, or remove its folder"):
         read_images(image_folder, resolution=8, download=False, max_corrupt_share=1, reporter=QUIET)
 
 

@@ -110,11 +110,9 @@ def test_floating_point_grey_of_0_to_1_is_scaled_and_any_other_refused_by_name(t
     expected = channels_last(np.repeat(np.round(values * 255)[:, :, None], 3, axis=2))
     assert torch.equal(saved(Image.fromarray(values), suffix, tmp_path), expected.to(torch.uint8))
     for wrong in (values * 255, values - 0.5, np.where(values > 0.5, np.float32("nan"), values)):
-        with pytest.raises(
-            UnreadableImageError, match=r"^floating-point pixels from .* where only 0 to 1 has a meaning$"
-        ):
+        with pytest.raises(UnreadableImageError, match=r"^floating-point pixels from .* but only 0 to 1 are known$"):
             saved(Image.fromarray(wrong), suffix, tmp_path)
-    with pytest.raises(UnreadableImageError, match=r"^grey values from 0 to 100000, where only 0 to 65535 are known$"):
+    with pytest.raises(UnreadableImageError, match=r"^grey values from 0 to 100000, but only 0 to 65535 are known$"):
         saved(Image.fromarray(np.array([[0, 100000]], np.int32)), ".tif", tmp_path)
 
 

@@ -171,7 +171,7 @@ def test_the_parts_of_all_processes_join_to_the_batch_of_one(image_set: ImageSet
     for whole, joined in zip(batches(0, 1), parts, strict=True):
         for one, pieces in zip(whole, zip(*joined, strict=True), strict=True):
             assert torch.equal(one, torch.cat(pieces))
-    with pytest.raises(UserError, match="a batch of 16 images cannot be divided among 3 processes"):
+    with pytest.raises(UserError, match="3 processes cannot share a batch of 16 images"):
         batches(0, 3)
 
 
@@ -188,7 +188,7 @@ def test_a_split_holds_out_the_share_of_every_class_and_loses_nothing(image_set:
     both = torch.cat([rest.images, held_out.images]).flatten(1)
     assert torch.equal(both.unique(dim=0), image_set.images.flatten(1).unique(dim=0))
     assert len(both) == 60
-    with pytest.raises(UserError, match="class 'dark' has 20 images, and 51 are needed to hold out 1% of them: add 31"):
+    with pytest.raises(UserError, match="class 'dark' has 20 images, but 51 are needed to hold out 1% of them: add 31"):
         split_share(image_set, 0.01, seeded_generator(0, "split"))
 
 

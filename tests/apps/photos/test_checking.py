@@ -57,7 +57,7 @@ def test_all_unreadable_photos_are_found(folder: Path, reporter: Reporter) -> No
     alone = unreadable_of(folder, reporter)
     assert [(index, image.path.name) for index, image in alone] == [(3, "03.jpg"), (69, "69.jpg"), (71, "01.jpg")]
     assert [alone[0][1].reason, alone[2][1].reason] == [
-        "not an image, or of an unknown format",
+        "not an image, or an unknown format",
         "No such file or directory",
     ]
 

@@ -57,8 +57,8 @@ def test_other_names_and_another_order_are_refused_with_both_lists(
 def test_of_long_lists_what_differs_is_told() -> None:
     many = [f"n{number:03}" for number in range(200)]
     swapped = [*many[:7], many[8], many[7], *many[9:]]
-    assert class_difference(swapped, many) == "their order is another one, number 7 being n008, not n007"
-    assert class_difference([*many[:-1], "x"], many) == "they have x, which the run has not, and lack n199"
+    assert class_difference(swapped, many) == "their order differs: number 7 is n008, not n007"
+    assert class_difference([*many[:-1], "x"], many) == "they have x, unknown to the run, and lack n199"
     assert class_difference(many[:150], many).endswith("and lack " + ", ".join(many[150:162]) + ", 38 more")
 
 

@@ -63,8 +63,7 @@ def test_a_file_that_is_too_large_is_named_with_the_way_out() -> None:
     kept = LimitResult(name="weight_bytes_int8", unit="bytes", asked=100.0, predicted=90.0, shipped=100.0)
     over = LimitResult(name="file_bytes_int8", unit="bytes", asked=2000.0, predicted=1990.0, shipped=2010.0)
     assert excess_lines([kept, over], file="model-int8.tflite") == [
-        "model-int8.tflite has 2010 file_bytes_int8, 10 more than the 2000 that were asked for: "
-        "search again with a limit of 1990"
+        "model-int8.tflite has 2010 file_bytes_int8, 10 more than the 2000 requested: search again with a limit of 1990"
     ]
     unknown = evolve(over, shipped=None)
     assert (kept.excess, over.excess, unknown.excess) == (0.0, 10.0, 0.0)

@@ -64,7 +64,7 @@ def test_damaged_settings_are_written_anew_by_the_command_that_wrote_them(
     whole = folder.settings.read_bytes()
     for damaged in (whole.replace(b'"seed": 0', b'"seed": 1'), b"", b"{", whole[:100]):
         folder.settings.write_bytes(damaged)
-        changed = r"settings\.json has changed since it was written: give the very command that began the run"
+        changed = r"settings\.json has changed since it was written: give the command that started the run"
         with pytest.raises(UserError, match=changed):
             folder.read_settings()
         with pytest.raises(UserError, match=changed):

@@ -95,5 +95,5 @@ def test_where_there_is_no_tensorboard_that_is_told_at_once(
 ) -> None:
     monkeypatch.setattr(options, "find_spec", lambda name: None)
     done = CliRunner().invoke(main, [*command, "--tensorboard"])
-    message = "error: --tensorboard needs a package that is not here: pip install tensorboard\n"
+    message = "error: --tensorboard needs a package that is not installed: pip install tensorboard\n"
     assert (done.exit_code, done.stderr) == (1, message)

@@ -40,7 +40,7 @@ def test_the_page_says_what_the_run_found_and_loads_nothing(run: RunFolder) -> N
     for net in results.nets:
         assert f"{100 * net.test_accuracy:.2f}%" in page
         assert f"{net.measured.latency_ms:.4f}" in page
-    assert f"{landing.target_ms:.4f} asked for" in page
+    assert f"{landing.target_ms:.4f} requested" in page
     assert page.count("the one to believe, at the top too") == 1
     assert 'Under "What was asked": at the speed when the table was made' in page
     assert 'Under "The files": in turns with one another' in page
@@ -235,7 +235,7 @@ def test_what_somebody_has_edited_wrongly_is_told_in_one_line(
         at = at[key]
     at[place[-1]] = value
     (run.path / name).write_text(json.dumps(found))
-    way_out = "name another folder" if name == "settings.json" else "the verb report makes anew what is damaged"
+    way_out = "name another folder" if name == "settings.json" else "the command report writes it again"
     with pytest.raises(UserError, match=rf"{name}.*: {way_out}") as caught:
         kept_results(run)
     assert "\n" not in str(caught.value)
@@ -265,7 +265,7 @@ def test_a_net_that_took_no_time_is_off_by_nothing_that_can_be_told(run: RunFold
 
 def test_an_unfinished_run_has_no_page(run: RunFolder) -> None:
     run.results.unlink()
-    with pytest.raises(UserError, match="is not finished: finish it by the verb report"):
+    with pytest.raises(UserError, match="is not finished: finish it with the command report"):
         write_page(run)
 
 

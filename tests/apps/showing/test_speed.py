@@ -65,6 +65,6 @@ def test_nothing_is_said_of_a_speed_that_is_not_known_or_the_same(net: NetResult
     assert speed_line([None, None]) is None
     assert speed_line([1.02, None, 0.99]) is None
     assert speed_line([0.8]) == (
-        "Nets run 1.25 x faster now than when the table was made: predictions are told at the speed that they have now."
+        "Nets run 1.25 x faster now than when the table was made: predictions are for the current speed."
     )
     assert "slower" not in printed(evolve(net, slower=1.25), elsewhere=True)

@@ -70,12 +70,12 @@ def test_each_device_has_a_panel_with_a_line_through_its_nets() -> None:
         "asked for",
         "the same, 2 epochs from fresh weights",
         "others, 2 epochs from fresh weights",
-        "nets of others, not trained: latency alone",
+        "published nets, not trained: latency only",
     ]
 
 
 def test_no_net_is_no_picture() -> None:
-    with pytest.raises(ValueError, match="a sweep is drawn by its nets, got none"):
+    with pytest.raises(ValueError, match="a picture of a sweep needs nets, got none"):
         draw_sweep([])
 
 

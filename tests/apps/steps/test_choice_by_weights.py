@@ -136,8 +136,8 @@ def test_nets_are_judged_once_for_all_attempts_of_a_landing_and_told(
     assert len(judged) == len({*judged}) == 5
     _, held_out = split_search_images(run.task.train, run.preset, run.generator)
     values = sorted(map(_value, judged))
-    right = f"{values[0]:.1%} to {values[-1]:.1%} of {len(held_out)} held-out images right"
-    assert [line for line in lines if "random nets" in line] == [f"  5 random nets near the limits put {right}"]
+    right = f"{values[0]:.1%} to {values[-1]:.1%} accuracy on {len(held_out)} held-out images"
+    assert [line for line in lines if "random nets" in line] == [f"  5 random nets near the limits have {right}"]
 
 
 def test_judged_nets_that_differ_by_chance_are_said_to_leave_a_guess(
@@ -146,9 +146,9 @@ def test_judged_nets_that_differ_by_chance_are_said_to_leave_a_guess(
     run = make_run("run", preset=preset)
     told = random_nets(run, SuperNet(space, generator=run.generator("supernet"))).told
     assert told([0.4, 0.5, 0.6]).endswith(
-        "right, no further apart than equal nets may be: the choice is a guess until there are more images"
+        "held-out images, no further apart than equal nets by chance: the choice is a guess until there are more images"
     )
-    assert told([0.0, 0.5, 1.0]).endswith("right")
+    assert told([0.0, 0.5, 1.0]).endswith("held-out images")
 
 
 def test_a_single_net_is_better_than_none_and_leaves_the_most_probable_net(

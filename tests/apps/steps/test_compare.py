@@ -224,7 +224,7 @@ def test_a_space_with_too_few_nets_of_the_latency_says_what_was_taken(make_run: 
     found = contenders(make_run("run", space=space), tabled, space.architecture([0, 0], name="searched"), 5)
     assert [net.predicted_ms for net in found.random] == [5.0, 5.5, 5.5]
     assert found.remarks(5) == (
-        "only 1 of 5 random nets are within 2% of the searched one's latency: 2 that are up to 10.0% off were taken; "
+        "only 1 of 5 random nets are within 2% of the searched one's latency: 2 more, up to 10.0% off, were taken; "
         "2 more were not found",
     )
 
@@ -248,7 +248,7 @@ def test_what_is_damaged_is_told_and_made_again_as_it_was(make_run: MakeRun, tra
     assert run.folder.damages() == [path]
     assert find_verdict(run, TABLED, SEARCHED, once) == verdict
     assert path.read_bytes() == whole
-    assert f"{path} has changed since it was written: it is made again" in printed_by_run(run)
+    assert f"{path} has changed since it was written: it is written again" in printed_by_run(run)
     assert not trained
 
 
@@ -302,7 +302,7 @@ def test_a_net_that_diverges_is_named_with_a_way_on_that_works(
         Trained, SimpleNamespace(searched=SimpleNamespace(tabled=TABLED, architecture=SEARCHED), show=lambda to: None)
     )
     with pytest.raises(
-        UserError, match=r"^searched net, seed 0, trained anew: the loss is nan .*: go on with --compare 0"
+        UserError, match=r"^searched net, seed 0, trained from scratch: the loss is nan .*: resume with --compare 0"
     ):
         compare(run, before)
     off = evolve(run, preset=evolve(run.preset, compare=CompareConfig()))
@@ -361,7 +361,7 @@ def test_hand_made_nets_are_scaled_to_the_latency_and_those_that_cannot_be_are_n
     assert second.startswith("resnet18 is not compared")
     found, left_out = fitted(run, tabled_of(space), None)
     assert not found
-    assert all("is not compared: its latency can be measured on" in line for line in left_out)
+    assert all("is not compared: its latency can only be measured on" in line for line in left_out)
     (noisy,), (line,) = fitted(run, tabled_of(space, _Device(noisy=True)), 4.0)
     assert (net.noisy, noisy.noisy) == (False, True)
     assert line == "resnet18 is not compared: its measurements are too noisy to find a width by"

@@ -89,7 +89,7 @@ def test_what_there_is_in_the_space_is_told_to_who_names_limits(run: Run) -> Non
     nets = [space.architecture(one) for one in product(*map(range, space.options))]
     macs, parameters = (sorted(map(count, nets)) for count in (architecture_macs, architecture_parameters))
     assert dry_run(run, TableChoice()).notes == (
-        f"Nets of the space take {macs[0]:,} to {macs[-1]:,} MACs and {parameters[0]:,} to {parameters[-1]:,} "
+        f"Nets of the space have {macs[0]:,} to {macs[-1]:,} MACs and {parameters[0]:,} to {parameters[-1]:,} "
         "parameters.",
     )
 
@@ -207,7 +207,7 @@ def test_a_dry_run_leaves_nothing_and_is_refused_as_the_run_would_be(
     printed = capfd.readouterr().out
     for step in ("table", "search", "train", "compare", "export", "report"):
         assert f"\n {step} " in printed
-    assert "Nothing of it was written." in " ".join(printed.split())
+    assert "Nothing was written." in " ".join(printed.split())
     assert not [*(tmp_path / "here").iterdir()]
     (tmp_path / "here" / "foreign").mkdir()
     (tmp_path / "here" / "foreign" / "note.txt").touch()
@@ -233,7 +233,7 @@ def test_a_budget_below_the_lightest_net_is_doubted_where_there_is_no_table(
     assert dry_run(run, TableChoice()).doubts == ()
     below, above = (evolve(run, budget=Budget(latency_ms=ms)) for ms in (0.4, 0.6))
     (doubt,) = dry_run(below, TableChoice()).doubts
-    assert "fewest multiply-accumulates takes 0.5000 ms now, and 0.4 ms are asked for: unless another one" in doubt
+    assert "fewest multiply-accumulates takes 0.5000 ms now, but 0.4 ms are requested: unless another net" in doubt
     assert dry_run(above, TableChoice()).doubts == ()
     # Where another net is known to be within the budget, nothing more is measured.
     assert len(asked) == 2
@@ -254,6 +254,6 @@ def test_a_dry_run_downloads_nothing(
     result = CliRunner().invoke(main, ["run", "--data-dir", "data", *flags])
     assert result.exit_code == 0, result.output
     printed = " ".join(capfd.readouterr().out.split())
-    assert "CIFAR-10 is not in data and would be fetched, 170 MB" in printed
+    assert "CIFAR-10 is not in data and would be downloaded (170 MB)" in printed
     assert "data: 1280 training and 160 test images of 10 classes" in printed
     assert [path.name for path in tmp_path.iterdir()] == ["cache"]

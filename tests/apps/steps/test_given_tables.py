@@ -57,14 +57,14 @@ def test_before_the_search_any_table_of_the_space_will_do(folder: RunFolder, oth
 def test_a_search_goes_on_with_the_table_that_it_was_begun_with(folder: RunFolder, other: Path) -> None:
     folder.search_checkpoint.touch()
     check(folder, folder.table)
-    with pytest.raises(UserError, match=r"run was begun with another table than .*other\.json: leave out --table$"):
+    with pytest.raises(UserError, match=r"run was started with another table than .*other\.json: leave out --table$"):
         check(folder, other)
 
 
 def test_a_search_whose_table_is_damaged_goes_on_with_that_very_one(folder: RunFolder, other: Path) -> None:
     folder.search_checkpoint.touch()
     folder.table.write_text("damaged")
-    with pytest.raises(UserError, match=r"begun with the table that table\.json held before it was damaged"):
+    with pytest.raises(UserError, match=r"used the table in table\.json before it was damaged"):
         check(folder, other)
     TABLE.save(other)
     check(folder, other)

@@ -85,7 +85,7 @@ def test_a_bundle_is_kept_that_is_whole_and_of_the_nets_weights(run: Run) -> Non
     assert (formats_in(path), takes_raw_pixels(path)) == (["onnx", "tflite", "tflite-int8"], False)
     other = load_network(run.folder.network("fastest"))
     assert kept_bundle(other, path, run.reporter.warn) is None
-    assert "bundle is of other weights: it is made again" in printed_by_run(run)
+    assert "bundle is of other weights: it is exported again" in printed_by_run(run)
 
 
 @pytest.mark.parametrize("name", sorted(file.name for file in (SAMPLE / "bundle").iterdir()))
@@ -95,7 +95,7 @@ def test_a_damaged_bundle_is_made_again_and_forgets_no_format(name: str, run: Ru
     for count, damaged in enumerate([raw[:-10], b"", raw[:20] + b"?" + raw[21:], b"{}"], start=1):
         (path / name).write_bytes(damaged)
         assert kept_bundle(network, path, run.reporter.warn) is None
-        assert printed_by_run(run).count("it is made again\n") == count
+        assert printed_by_run(run).count("it is exported again\n") == count
         assert formats_in(path) == ["onnx", "tflite", "tflite-int8"]
     (path / name).unlink()
     assert kept_bundle(network, path, run.reporter.warn) is None

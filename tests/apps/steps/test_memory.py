@@ -89,7 +89,7 @@ def test_the_least_number_of_parts_that_suffices_is_told_and_the_search_goes_on_
     memory = Memory(2, calls_before=6)  # the warm-up has five steps
     with pytest.raises(
         UserError,
-        match=r"batches of 8 images in 1 part, and does in 4: give .* --search-micro-batches 4, and it goes on",
+        match=r"batches of 8 images in 1 part do not fit .*, but in 4 they do: add --search-micro-batches 4 .* resumes",
     ):
         run_search(make_run(1), TABLE, TABLE.predict_ms)
     folder = make_run(4).folder
@@ -113,7 +113,9 @@ def test_a_training_goes_on_in_more_parts_too(make_run: Callable[[int], Run], mo
     supernet = SuperNet(SPACE, generator=torch.Generator().manual_seed(0))
     net = SPACE.architecture([0] * len(SPACE.mixed), name="net")
     run = make_run(1)
-    with pytest.raises(UserError, match=r"in 1 part, and does in 2: give .* --train-micro-batches 2, and it goes on"):
+    with pytest.raises(
+        UserError, match=r"in 1 part do not fit .*, but in 2 they do: add --train-micro-batches 2 .*, and it resumes"
+    ):
         retrain(run, supernet, net, run.preset.train)
     folder = run.folder.network("net")
     begun = folder.history.read_text()
@@ -130,7 +132,9 @@ def test_what_fits_in_no_number_of_parts_is_told_with_another_way_out() -> None:
         tried.append(parts)
         raise torch.OutOfMemoryError
 
-    with pytest.raises(UserError, match="does not suffice for batches of 20 images in 3 parts, nor in more: begin ano"):
+    with pytest.raises(
+        UserError, match="batches of 20 images in 3 parts do not fit the GPU's memory, nor in more: start ano"
+    ):
         within_memory(lambda: attempt(3), flag="--parts", parts=3, images=20, attempt=attempt)
     assert tried == [3, 6]  # two images are the least that BatchNorm takes
 
@@ -147,7 +151,7 @@ def test_memory_that_does_not_suffice_is_known_whoever_says_so(said: str) -> Non
     def work() -> None:
         raise RuntimeError(said)
 
-    with pytest.raises(UserError, match=r"in 1 part, and does in 2: give .* --parts 2"):
+    with pytest.raises(UserError, match=r"in 1 part .*, but in 2 they do: add --parts 2"):
         within_memory(work, flag="--parts", parts=1, images=8, attempt=lambda parts: None)
 
 

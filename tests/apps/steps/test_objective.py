@@ -75,17 +75,17 @@ def test_the_form_of_the_latency(form: Any, target_ms: float | None, expected: o
             "constrained",
             r" \+ 0\.3 \* \(latency / {ms} - 1\), within macs of 5,000,000 and parameters of 9;",
         ),
-        ("linear", r"after the least loss \+ 0\.3 \* \(latency / {ms} - 1\), within"),
-        ("absolute", r"after the least loss \+ 0\.3 \* \|latency / {ms} - 1\|, within"),
-        ("mul-log", r"after the least loss times a power of log\(latency\) / log\({ms}\), within"),
-        ("reinforce", r"after the highest rewards for a good score at a low cost, within"),
+        ("linear", r"seeks the lowest loss \+ 0\.3 \* \(latency / {ms} - 1\), within"),
+        ("absolute", r"seeks the lowest loss \+ 0\.3 \* \|latency / {ms} - 1\|, within"),
+        ("mul-log", r"seeks the lowest loss times a power of log\(latency\) / log\({ms}\), within"),
+        ("reinforce", r"seeks the highest rewards for a good score at a low cost, within"),
     ],
 )
 def test_what_is_sought_without_a_target_is_said(form: Any, expected: str) -> None:
     told = objective_line(evolve(CONFIG, form=form), SPACE, TABLE, Budget(macs=5e6, parameters=9))
     average = f"{average_ms(SPACE, TABLE):.4g} ms"
     assert re.search(expected.replace("{ms}", re.escape(average)), told), told
-    assert told.endswith(f"; {average} is that of the average net")
+    assert told.endswith(f"; {average} is the latency of the average net")
 
 
 def test_every_other_limit_is_a_constraint_whatever_the_form() -> None:

@@ -71,7 +71,7 @@ def test_a_run_that_is_killed_while_it_judges_goes_on_with_the_next_net(
     assert judged == kept(whole[0])[7:]
     for name in ("judged", "landing"):
         assert getattr(run.folder, name).read_bytes() == getattr(whole[0].folder, name).read_bytes()
-    assert f"judging nets by inherited weights: {NETS} of {NETS} nets in" in printed_by_run(run)
+    assert f"judging nets with inherited weights: {NETS} of {NETS} nets in" in printed_by_run(run)
     assert not run.folder.damages()
 
 

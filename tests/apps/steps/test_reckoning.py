@@ -99,7 +99,7 @@ def test_a_slow_reader_is_found_out(run: Run, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("pace", "told"),
     [
-        (Pace(reading_s=0.004, weights_s=0.002, both_s=0.01), "500 photos a second are read here, 1,000 learnt from"),
+        (Pace(reading_s=0.004, weights_s=0.002, both_s=0.01), "reads 500 photos a second and trains on 1,000"),
         (Pace(reading_s=4.0, weights_s=2.0, both_s=9.0), "the search will take about 25 minutes, the trainings 69 min"),
         (Pace(reading_s=400.0, weights_s=2.0, both_s=9.0), "will take about 37.8 hours, the trainings 4.8 days"),
     ],

@@ -42,17 +42,15 @@ def test_gates_that_stayed_undecided_are_told_with_what_to_change(best: float, i
     assert bool(remarks) == is_told
     assert search_remarks(history, [9.0, 1.0], 1.0, by_gates=False) == ()
     if is_told:
-        assert remarks[0].startswith(
-            f"The gates stayed undecided (mean entropy {entropy_of(best):.2f} of the most there"
-        )
+        assert remarks[0].startswith(f"The gates stayed undecided (mean entropy {entropy_of(best):.2f} of the maximum)")
         assert all(flag in remarks[0] for flag in ("--search-epochs", "--search-alpha-lr", "--search-arch-interval"))
 
 
 @pytest.mark.parametrize(
     ("expected_ms", "said"),
     [
-        (1.2, "20% above its target: its nets are expected to take 1.2000 ms, so that it learned about slower nets"),
-        (0.8, "20% below its target: its nets are expected to take 0.8000 ms, so that it learned about faster nets"),
+        (1.2, "20% above its target: its expected latency is 1.2000 ms, so it learned about slower nets"),
+        (0.8, "20% below its target: its expected latency is 0.8000 ms, so it learned about faster nets"),
     ],
 )
 def test_an_expectation_far_from_the_target_is_told(expected_ms: float, said: str) -> None:
@@ -66,7 +64,7 @@ def test_an_expectation_far_from_the_target_is_told(expected_ms: float, said: st
 def test_a_search_that_began_with_another_does_not_pass_for_all_that_was_learnt() -> None:
     start = SearchStart(run="/somewhere/first", sha256="0")
     assert search_remarks([record(0.1)], [1.0], 1.0, by_gates=True, start=start) == (
-        "The search began with the supernet of first: what that took to learn comes on top of what searching took here",
+        "The search started from the supernet of first: its training time is not included in the search time here",
     )
 
 

@@ -232,7 +232,7 @@ def test_a_table_is_looked_for_once_a_device_with_its_smallest_budget(
 
 
 @pytest.mark.parametrize(
-    ("bar", "count"), [("searching", 1), ("judging nets by inherited weights", 2), ("searched net", 2)]
+    ("bar", "count"), [("searching", 1), ("judging nets with inherited weights", 2), ("searched net", 2)]
 )
 def test_a_sweep_that_is_interrupted_anywhere_ends_as_one_that_never_was(
     whole: Run, tmp_path: Path, bar: str, count: int
@@ -349,5 +349,5 @@ def test_a_search_that_began_with_another_goes_on_without_it(whole: Run, tmp_pat
     assert begun != search("fresh")
     (tmp_path / "first" / "search.pt").unlink()
     assert search("begun") == begun
-    with pytest.raises(UserError, match="which this search is to begin with, is gone or another one by now: bring"):
+    with pytest.raises(UserError, match="which this search starts from, is missing or has changed: restore"):
         search("another")

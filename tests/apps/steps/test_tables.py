@@ -89,7 +89,7 @@ def test_a_table_of_tflite_with_the_nets_that_judge_it(
     # Paths are not broken, so that they can be copied.
     assert max(len(line) for line in printed.splitlines() if str(tmp_path) not in line and "noisy" not in line) <= 80
     Image.open(path.with_suffix(".png")).verify()
-    assert f"predicted against measured: {path.with_suffix('.png')}" in printed
+    assert f"predicted and measured latency: {path.with_suffix('.png')}" in printed
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_what_was_measured_before_the_device_failed_is_kept(
     path = tmp_path / "digits.json"
     write_bench(calls.parent, "SIZE", runs=runs)
     result = make(path, "--device", board)
-    way_out = f"; what was measured is in {path}, and the same command goes on with it" if runs else ""
+    way_out = f"; the measurements so far are in {path}, and the same command resumes" if runs else ""
     assert_refused(
         result, f"did not time {what}.*it ended with code 3 .*: run it by hand to see why{re.escape(way_out)}\n"
     )
@@ -198,7 +198,7 @@ def test_tables_of_the_device_are_taken_over(board: str, calls: Path, tmp_path: 
             ["FIRST", "--device", "BOARD", "--dtype", "int8"],
             "FIRST is a table of command .*, float32, .*, int8, .* name",
         ),
-        (["FIRST"], "FIRST is a table of command .*, not of ai-edge-litert .*: name another file, or its device"),
+        (["FIRST"], "FIRST is a table of command .*, not of ai-edge-litert .*: name another file, or that device"),
         (
             ["FIRST", "--device", "BOARD --fast"],
             "FIRST is a table of command .* --fast: name another file, or its device",
@@ -213,13 +213,13 @@ def test_tables_of_the_device_are_taken_over(board: str, calls: Path, tmp_path: 
         (["NEW", "--merge", "DAMAGED"], "DAMAGED: not JSON.*: name another table, or move it away"),
         (
             ["NEW", "--merge", "OTHERS"],
-            "OTHERS is YAML, as tables of ProxylessNAS .*: read it with read_proxylessnas_yaml or",
+            "OTHERS is YAML, like the tables of ProxylessNAS .*: read it with read_proxylessnas_yaml or",
         ),
         (["FOREIGN"], "FOREIGN: .*: name another table, or move it away"),
         (["NEW", "--device", "abacus"], "there is no device 'abacus': name one of torch-cpu, torch-cuda, tflite, "),
         (
             ["NEW", "--device", "onnxruntime", "--dtype", "int8"],
-            "device onnxruntime measures no 'int8': it has float32",
+            "device onnxruntime does not measure 'int8': it has float32",
         ),
         (["NEW", "--device", "cmd:no-bench {model}"], "there is no program 'no-bench' here"),
         (["NEW", "--resolution", "2"], "resolution 2 of 'digits-mbconv-1' is used up before block"),
@@ -267,7 +267,7 @@ def test_noisy_measurements_are_named(
     assert make(path, "--device", board, nets=(0, 0)).exit_code == 0
     names = "; ".join(str(entry.workload) for entry in noisy[:5])
     printed = capfd.readouterr().out
-    assert f"  6 of them still noisy when measured again: {names} and 1 more. Measure a new table" in printed
+    assert f"  6 of them still noisy when remeasured: {names} and 1 more. Measure a new table" in printed
 
 
 class SlowNets:
@@ -321,7 +321,7 @@ class Failing(SlowNets):
 def test_a_run_that_is_interrupted_keeps_what_was_measured(
     error: BaseException, tmp_path: Path, reporter: Reporter
 ) -> None:
-    expected = "^$|board is gone: connect it; what was measured is kept, and the same command goes on with it$"
+    expected = "^$|board is gone: connect it; the measurements so far are kept, and the same command resumes$"
     with pytest.raises((KeyboardInterrupt, UserError), match=expected):
         cached_table(Failing(10, error), SPACE, Cache(tmp_path), reporter)
     assert whole_cached_table(DEVICE, SPACE, Cache(tmp_path)) is None

@@ -131,7 +131,7 @@ def test_damaged_files_of_a_net_are_made_again_or_named_with_a_way_out_that_work
 
     for damaged in (b"{", described.replace(b"resolution", b"resolutiom"), b""):
         folder.architecture.write_bytes(damaged)
-        with pytest.raises(FormatError, match=r"architecture\.json has changed .*: the command train writes it anew"):
+        with pytest.raises(FormatError, match=r"architecture\.json has changed .*: the command train writes it again"):
             load_network(folder)
         retrain(run, supernet, net, config)
         assert folder.architecture.read_bytes() == described
@@ -150,7 +150,7 @@ def test_damaged_files_of_a_net_are_made_again_or_named_with_a_way_out_that_work
     assert not folder.checkpoint.exists()
     assert isinstance(run.reporter.console.file, io.StringIO)
     told = " ".join(run.reporter.console.file.getvalue().split())
-    assert told.count("architecture.json has changed since it was written: it is made again") == 3
+    assert told.count("architecture.json has changed since it was written: it is written again") == 3
     assert "networks/net holds another net: it is trained again" in told
 
 

@@ -83,7 +83,7 @@ def test_the_presets_search_trees(name: str, edges: int, image_folder: Path, rep
     with pytest.raises(UserError, match="'digits' is for images of 1 channel, these have 3: name another --space"):
         check_task(images_task(image_folder, False, grey, None, reporter), grey)
     blocks = evolve(preset, space="cifar", train=evolve(preset.train, path_dropping=0.1))
-    with pytest.raises(UserError, match="'cifar' has no trees of which paths could be dropped: set path_dropping to 0"):
+    with pytest.raises(UserError, match="'cifar' has no trees, whose paths could be dropped: set path_dropping to 0"):
         check_task(images_task(image_folder, False, blocks, None, reporter), blocks)
 
 
@@ -91,7 +91,9 @@ def test_what_cannot_be_known_of_trees_is_refused_before_the_search(tmp_path: Pa
     with pytest.raises(ValueError, match="is not known edge by edge: leave out this limit, or search whole blocks"):
         check_budget(SPACE, TABLE, Budget(peak_activation_bytes=1e6))
     check_budget(SPACE, TABLE, Budget(latency_ms=1.0, macs=1e9, parameters=1e9, weight_bytes=1e9))
-    with pytest.raises(UserError, match="has too many blocks to know their files: name another reward cost"):
+    with pytest.raises(
+        UserError, match="has too many blocks to know their file sizes: give another --objective-reward-cost"
+    ):
         file_bytes(SPACE, conversions=None, log=None)
 
 
@@ -171,7 +173,7 @@ def test_the_paths_of_a_tree_are_dropped_for_whole_images() -> None:
         {"both": 0.75**2, "left": 0.75 * 0.25, "right": 0.75 * 0.25, "none": 0.25**2}, abs=0.06
     )
     assert torch.equal(view.eval()(x), tree(x))
-    with pytest.raises(ValueError, match="has no trees of which paths could be dropped"):
+    with pytest.raises(ValueError, match="has no trees, whose paths could be dropped"):
         training_view(nn.Conv2d(2, 2, 1), path_dropping=0.25)
 
 

@@ -136,7 +136,7 @@ def test_a_changed_or_missing_file_is_named(bundle: Bundle) -> None:
 
 
 def test_a_folder_without_a_bundle_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="holds no bundle, or one that was never finished"):
+    with pytest.raises(BundleError, match="holds no bundle, or an unfinished one"):
         Bundle.load(tmp_path)
 
 
@@ -146,7 +146,7 @@ def test_weights_of_another_architecture_and_files_of_one_name_are_refused(
     other = digits_mbconv_space().architecture([0] * 6)
     with pytest.raises(ValueError, match="the weights are not those of the architecture"):
         Bundle.save(tmp_path / "bundle", network, METADATA, files, architecture=other)
-    with pytest.raises(ValueError, match="two files of one name"):
+    with pytest.raises(ValueError, match="two files of the same name"):
         Bundle.save(tmp_path / "bundle", network, METADATA, [files[0], files[0]])
     assert not (tmp_path / "bundle").exists()
 

@@ -57,7 +57,7 @@ APP = App(
     name="cifar10",
     presets=PRESETS,
     preset="cpu",
-    data_help="CIFAR-10 as torchvision keeps it, or a folder with train/CLASS/* and test/CLASS/*.",
+    data_help="CIFAR-10 in torchvision's format, or a folder with train/CLASS/* and test/CLASS/*.",
     reads_photos=False,
     preset_type=_preset_type,
     read_task=_read_task,
@@ -86,7 +86,7 @@ def main() -> None:
 @verb(examples=("", "--run-dir digits --target-latency-ms 0.03", "--dry-run"), epilog=DEVICES)
 @run_options(APP, preset="digits")
 def demo(options: RunOptions, session: SessionOptions, flags: Flags) -> None:
-    """The whole road on handwritten digits that come with scikit-learn: a few minutes on two cores."""
+    """Run the whole pipeline on scikit-learn's handwritten digits. It takes a few minutes on two cores."""
     from pnas_apps.cli.beginning import begin_run
     from pnas_apps.cli.runs import go_on, tell_dry_run
     from pnas_apps.run.preset import ImagePreset

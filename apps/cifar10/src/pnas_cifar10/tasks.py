@@ -61,7 +61,7 @@ def pretended_task(folder: Path, preset: Preset, space: Space | None, reporter: 
     check_space(preset, SPACES, given=space)
     if (folder / "train").is_dir() or holds_cifar(folder):
         return images_task(folder, False, preset, space, reporter)
-    reporter.warn(f"CIFAR-10 is not in {folder} and would be fetched, 170 MB: reckoned with noise in its place")
+    reporter.warn(f"CIFAR-10 is not in {folder} and would be downloaded (170 MB): this estimate uses noise instead")
     return _task(folder.resolve().name, noise_like_cifar(preset.resolution), found, space, folder.resolve())
 
 

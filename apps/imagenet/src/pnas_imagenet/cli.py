@@ -30,9 +30,7 @@ def _read_task(
     from pnas_imagenet.tasks import photos_task
 
     if folder is None:  # photos never come with a library
-        raise UserError(
-            "the run is one of another program, whose images come with a library: give its folder to that one"
-        )
+        raise UserError("this is a run of another program, whose images come with a library: use that program")
     return photos_task(folder, preset, space, reporter)
 
 
@@ -46,7 +44,7 @@ APP = App(
     name="imagenet",
     presets=Path(__file__).parent / "presets",
     preset="small",
-    data_help="A folder with train/CLASS/* and val/CLASS/*, as ImageNet is kept.",
+    data_help="A folder with train/CLASS/* and val/CLASS/*, like ImageNet.",
     reads_photos=True,
     preset_type=_preset_type,
     read_task=_read_task,

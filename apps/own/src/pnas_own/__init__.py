@@ -1,1 +1,1 @@
-"""Take a pretrained net of your own, say how many milliseconds it may take, get the net that fits."""
+"""Give a pretrained net of your own and a latency in milliseconds; get a net that fits."""

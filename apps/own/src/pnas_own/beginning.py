@@ -50,7 +50,7 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
         UserError, PnasError: for anything that the user can mend.
     """
     if session.processes.size > 1:
-        raise UserError("pnas-own works in one process: start it without torchrun")
+        raise UserError("pnas-own runs in one process: start it without torchrun")
     check_precisions(session.processes.device, search=preset.search.precision, train=preset.train.precision)
     given, cache = read_given(make), find_cache(options.cache_dir)
     device = target_device(options.device, cache=cache, log=None)
@@ -99,7 +99,7 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
         images = "images" if given.loaders is None else "batches"
         session.reporter.line(
             f"{data.name}: {data.sizes[0]} training and {data.sizes[1]} test {images}; {len(supernet.space.places)} "
-            f"places; {'going on with' if goes_on else 'new run in'} {folder.path}, on {session.processes.device.type}"
+            f"places; {'resuming' if goes_on else 'new run in'} {folder.path}, on {session.processes.device.type}"
         )
         yield OwnRun(
             given=given,
@@ -135,9 +135,9 @@ def _read_data(
     data = read_loaders(given, data_dir, seed=options.seed, device=session.processes.device)
     if data.sizes[0] < preset.search.arch_interval:
         raise UserError(
-            f"{given.path}: loaders give fewer batches for the weights, {data.sizes[0]}, than after which the "
-            f"choice learns, {preset.search.arch_interval}: give --search-arch-interval {data.sizes[0]}, or let "
-            "loaders give more"
+            f"{given.path}: loaders give {data.sizes[0]} batches for the weights, fewer than one architecture step "
+            f"needs ({preset.search.arch_interval}): give --search-arch-interval {data.sizes[0]}, or let loaders give "
+            "more"
         )
     check_calibration(data.name, len(data.calibration(MIN_CALIBRATION_IMAGES)), formats, or_else="")
     return data
@@ -177,8 +177,8 @@ def _make_supernet(network: nn.Module, data: Data, given: Given, seed: int) -> M
             if given.rule is not None:
                 raise
             raise UserError(
-                f"{given.path} has no rule, and the default one does not fit the net that {given.name} makes "
-                f"({error.what}): add a function rule to it, which says what may stand where"
+                f"{given.path} has no rule, and the default rule does not fit the net that {given.name} makes "
+                f"({error.what}): add a function rule that returns the candidates for each module"
             ) from None
 
     return given.call("rule" if given.rule is not None else given.name, make)
@@ -189,5 +189,6 @@ def _tell_changes(folder: OwnFolder, settings: OwnSettings, session: Session) ->
         found = folder.read_settings()
         if (found.sha256, found.make) != (settings.sha256, settings.make):
             session.reporter.warn(
-                f"{settings.make} is not as it was when the run began: what is in {folder.path} is of the earlier one"
+                f"{settings.make} has changed since the run began: the results in {folder.path} are from the earlier "
+                "version"
             )

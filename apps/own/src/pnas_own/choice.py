@@ -29,7 +29,7 @@ def random_nets(run: OwnRun) -> RandomNets:
         count=run.preset.judged_nets,
         generator=lambda *purpose: seeded_generator(run.seed, *purpose),
         told=lambda values: (
-            f"have {run.given.score_name} {shown_score(min(values))} to {shown_score(max(values))} held out"
+            f"have {run.given.score_name} {shown_score(min(values))} to {shown_score(max(values))} on held-out data"
         ),
         folder=run.folder,
         processes=run.session.processes,
@@ -45,7 +45,7 @@ def _finite(given: Given) -> Score:
         found = given.call("score", lambda: float((given.score or accuracy)(outputs, targets)))
         if not math.isfinite(found):
             raise UserError(
-                f"{given.path}: score returned {found} for a random net of the search: let it be finite, or give "
+                f"{given.path}: score returned {found} for a random net of the search: return a finite number, or give "
                 "--judged-nets 0 and another --run-dir"
             )
         return found

@@ -37,21 +37,21 @@ DEFAULTS = Defaults(presets=Path(__file__).parent / "presets", preset="small", r
 FILE_HELP = """\
 \b
 FILE.py:FUNCTION returns the pretrained net, a torch.nn.Module. It gets the
-number of classes if it takes an argument. Beside it the file may have
-  rule(path, module, inputs)  what else may stand in the place of a module:
-                              {title: module}, or None; pnas_supernet ships
-                              rules for blocks and layers as they usually are
-  loss(outputs, targets)      a scalar to minimize; cross entropy without it
-  score(outputs, targets)     a number, larger is better; accuracy without it
+number of classes if it takes an argument. The file may also define
+  rule(path, module, inputs)  candidates to replace a module: {title: module},
+                              or None; pnas_supernet ships rules for common
+                              blocks and layers
+  loss(outputs, targets)      a scalar to minimize; default: cross-entropy
+  score(outputs, targets)     a number, larger is better; default: accuracy
   loaders(data_dir)           three sets of batches of uint8 RGB pixels
-                              (N, 3, H, W) and targets: for the weights, for
-                              the choice of candidates, for the test
+                              (N, 3, H, W) and targets: to train the weights,
+                              to choose candidates, and to test
 """
 
 
 @cloup.group(cls=Program)
 def main() -> None:
-    """Take a pretrained net of your own, say how many milliseconds it may take, get the net that fits."""
+    """Give a pretrained net of your own and a latency in milliseconds; get a net that fits."""
 
 
 @verb(
@@ -64,15 +64,17 @@ def main() -> None:
 @click.argument("make", metavar="FILE.py:FUNCTION", callback=lambda _, __, text: look_for_function(text))
 @option_group(
     "Images and preset",
-    "What is learnt from, and how long.",
+    "What to train on, and for how long.",
     images_option(
-        "Photos as train/CLASS/* with val/CLASS/* or test/CLASS/*, or as CLASS/*; or what loaders takes.", required=True
+        "Photos as train/CLASS/* with val/CLASS/* or test/CLASS/*, or as CLASS/*; or whatever your loaders function "
+        "reads.",
+        required=True,
     ),
     preset_option(DEFAULTS),
 )
 @run_options(DEFAULTS)
 def run(make: str, data_dir: Path, preset: str, options: RunOptions, session: SessionOptions, flags: Flags) -> None:
-    """Search among nets like yours, train the one that fits on, and ship it as ONNX and TFLite."""
+    """Search variants of your net, and fine-tune the one that fits. It ships as ONNX and TFLite."""
     from pnas_apps.run.preset import structure_preset
     from pnas_own.preset import OwnPreset
 
@@ -84,18 +86,18 @@ def run(make: str, data_dir: Path, preset: str, options: RunOptions, session: Se
 @click.argument("run_dir", metavar="RUN", type=RunThere())
 @option_group(
     "Run",
-    "What is needed beside its folder.",
+    "What is needed besides its folder.",
     click.option(
         "--make",
         metavar="FILE.py:FUNCTION",
         show_default="where it was",
-        help="Where the file that the run was begun with is now.",
+        help="The file that the run was started with, if it has moved.",
     ),
     images_option(MOVED, show_default="where they were"),
 )
 @option_group(
     "This machine",
-    "Where the work is done, which does not change what is found.",
+    "Where the work is done. This does not change the result.",
     CACHE_DIR,
     ACCELERATOR,
     DETERMINISTIC,
@@ -112,7 +114,7 @@ def report(
     workers: int | None,
     check: bool,
 ) -> None:
-    """Finish a run that was interrupted: whatever it lacks, up to the report."""
+    """Finish an interrupted run, up to the report."""
     from pnas_own.reopening import reopened
 
     settings, file, options = reopened(run_dir, make=make, cache_dir=cache_dir, check=check)
@@ -138,6 +140,6 @@ def _go(make: str, data_dir: Path, preset: "OwnPreset", options: RunOptions, ses
             go_all_the_way(begun, choice)
 
 
-main.section("Begin a run, or go on with one that was interrupted", run, report)
+main.section("Start a run, or resume one", run, report)
 main.section("Use files", *file_verbs(reads_photos=True))
 main.section("Devices, presets", doctor_verb(), presets_verb(DEFAULTS))

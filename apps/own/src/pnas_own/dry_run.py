@@ -53,7 +53,7 @@ def dry_run(run: OwnRun, choice: TableChoice) -> Reckoned:
         name="table",
         what=f"{counted(left.count, 'different candidate')} and {counted(len(left.nets), 'net')} to measure"
         if known is None
-        else "is there",
+        else "exists",
         seconds=trial.table_s(left),
         memory_bytes=trial.memory_bytes,
     )
@@ -80,7 +80,7 @@ def dry_run(run: OwnRun, choice: TableChoice) -> Reckoned:
 
 def _notes(run: OwnRun, device: DeviceInfo, original_ms: float) -> tuple[str, ...]:
     target_ms, space = run.budget.latency_ms, run.space
-    asked = "" if target_ms is None else f", {target_ms:g} ms are asked for"
+    asked = "" if target_ms is None else f", {target_ms:g} ms are requested"
     return (
         f"The original takes {original_ms:.4f} ms{of_batch(device)} on {run.target.name} now{asked}.",
         f"To choose from: {counted(sum(space.options), 'candidate')} at {counted(len(space.places), 'place')}.",
@@ -90,7 +90,7 @@ def _notes(run: OwnRun, device: DeviceInfo, original_ms: float) -> tuple[str, ..
 def _imitation(run: OwnRun) -> ReckonedStep:
     epochs, batches = run.preset.imitation_epochs, run.data.training("weights", "imitate")
     if not epochs or run.folder.imitated.exists() or has_checkpoint(run.folder.search_checkpoint):
-        return ReckonedStep(name="imitate", what="is done" if epochs else "nothing is imitated", seconds=0.0)
+        return ReckonedStep(name="imitate", what="is done" if epochs else "no imitation", seconds=0.0)
     began, few = time.perf_counter(), [*TimedBatches(batches, _IMITATION_S / (1 + _MEASURING))]
     with run.session.reporter.phases() as progress:
         imitate(run.supernet, few, epochs=1, progress=progress)

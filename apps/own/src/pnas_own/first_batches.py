@@ -44,7 +44,7 @@ def _image_size(batches: Any, given: Given, which: str, seed: int) -> tuple[int,
         raise UserError(f"{given.path}: loaders returned a {type(batches).__name__} without batches {which}: {_WANTED}")
     if isinstance(batches, Iterator):
         raise UserError(
-            f"{given.path}: loaders returned a {type(batches).__name__} {which}, which is used up after one pass: "
+            f"{given.path}: loaders returned a {type(batches).__name__} {which}, which is exhausted after one pass: "
             "return a list of batches, or a data loader"
         )
     with seeded(seed):
@@ -58,7 +58,7 @@ def _image_size(batches: Any, given: Given, which: str, seed: int) -> tuple[int,
         raise UserError(f"{where} images as {_looks(pixels)}: give uint8 RGB pixels (N, 3, H, W)")
     if not isinstance(targets, Tensor) or targets.shape[:1] != pixels.shape[:1]:
         raise UserError(
-            f"{where} targets as {_looks(targets)} of {len(pixels)} images: give a tensor with a row an image"
+            f"{where} targets as {_looks(targets)} of {len(pixels)} images: give a tensor with one row per image"
         )
     return pixels.shape[2], pixels.shape[3]
 

@@ -73,8 +73,8 @@ class Given:
         """
         if self.loaders is not None and takes_argument(self.make):
             raise UserError(
-                f"{self.path}: {self.name} takes the number of classes, which nobody knows of loaders: let {self.name} "
-                "take no argument and know the classes itself"
+                f"{self.path}: {self.name} takes the number of classes, which is unknown with loaders: let {self.name} "
+                "take no argument"
             )
 
 
@@ -89,10 +89,10 @@ def read_given(text: str) -> Given:
     module = run_file(path)
     functions = {key: getattr(module, key) for key in (name, *OPTIONAL) if hasattr(module, key)}
     if name not in functions:
-        raise UserError(f"{path} has no {name}: name a function of it that returns your net")
+        raise UserError(f"{path} has no {name}: name a function in it that returns your net")
     for key, value in functions.items():
         if not callable(value):
-            raise UserError(f"{path}: {key} is a {type(value).__name__}, and has to be a function: rename it")
+            raise UserError(f"{path}: {key} is a {type(value).__name__}, not a function: rename it")
     optional: dict[str, Any] = {key: functions.get(key) for key in OPTIONAL}
     given = Given(path=path, name=name, sha256=sha256_of(path), make=functions[name], **optional)
     given.refuse_unknown_classes()

@@ -106,8 +106,8 @@ class SeededBatches:
             yield tuple(batch) if self._prepare is None else self._prepare(*batch)
         if not came:
             raise UserError(
-                f"{self._given.path}: what loaders returned gave nothing in a later pass: an earlier one has used it "
-                "up: return what begins anew each time, such as a list of batches or a data loader"
+                f"{self._given.path}: what loaders returned is exhausted after an earlier pass: return something that "
+                "can be iterated again, such as a list of batches or a data loader"
             )
 
 

@@ -27,25 +27,25 @@ def check_made(made: Any, path: Path, name: str) -> nn.Module:
         raise UserError(f"{path}: {name} returned a {type(made).__name__}: let it return a torch.nn.Module")
     if isinstance(made, jit.ScriptModule):
         raise UserError(
-            f"{path}: {name} returned a scripted net, whose layers cannot be replaced: return the one that "
-            "torch.jit.script or torch.jit.trace was given"
+            f"{path}: {name} returned a scripted net, whose layers cannot be replaced: return the net before "
+            "torch.jit.script or torch.jit.trace"
         )
     if _is_compiled(made):
         raise UserError(
-            f"{path}: {name} returned a compiled net, which would be compiled anew for every net of the search: return "
-            "it without torch.compile"
+            f"{path}: {name} returned a compiled net, which would be compiled again for every net of the search: "
+            "return it without torch.compile"
         )
     quantized = [part_path for part_path, part in made.named_modules() if isinstance(part, WeightedQuantizedModule)]
     if quantized:
         raise UserError(
-            f"{path}: {quantized[0]} of the net that {name} makes is quantized, and its weights cannot learn: return "
-            "the net as it was before; it is quantized again at the end"
+            f"{path}: {quantized[0]} of the net that {name} makes is quantized, so its weights cannot be trained: "
+            "return the unquantized net; the result is quantized at the end"
         )
     for tensor_name, tensor in chain(made.named_parameters(), made.named_buffers()):
         if is_lazy(tensor):
             raise UserError(
-                f"{path}: {tensor_name} of the net that {name} makes has no shape yet, as in a lazy module: "
-                f"run the net once on some images in {name}"
+                f"{path}: {tensor_name} of the net that {name} makes has no shape yet (a lazy module): run the net "
+                f"once on some images in {name}"
             )
         if tensor.is_meta:
             raise UserError(
@@ -81,6 +81,6 @@ def _check_copies(made: nn.Module, path: Path, name: str) -> None:
     except Exception as error:  # whatever a module of somebody's raises
         raise UserError(
             f"{path}: the net that {name} makes cannot be copied ({type(error).__name__}: {in_one_line(error)}): let "
-            "its modules keep nothing but parameters and buffers, as torch.nn.utils.parametrizations do and the older "
-            "torch.nn.utils.weight_norm does not"
+            "its modules hold only parameters and buffers (torch.nn.utils.parametrizations do, the older "
+            "torch.nn.utils.weight_norm does not)"
         ) from None

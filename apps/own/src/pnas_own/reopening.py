@@ -28,8 +28,8 @@ def reopened(
     file = Path(settings.make.rpartition(":")[0])
     if make is None and file.is_file() and not is_trusted(file, find_cache(cache_dir)):
         raise UserError(
-            f"{path} goes on with the code in {file}, which in its present form was never run with this --cache-dir: "
-            f"name that of the run, or look at the code, and if you trust it, add --make {settings.make}"
+            f"{path} would execute {file}, which in its present form was never run with this --cache-dir: give the "
+            f"run's --cache-dir, or inspect the code, and if you trust it, add --make {settings.make}"
         )
     options = RunOptions(
         run_dir=path,

@@ -143,7 +143,7 @@ def _nets_title(run: OwnRun, results: OwnResults, device: DeviceInfo) -> str:
     if target_ms is not None:
         share = f"{found.measured_ms / target_ms:.0%}"
         asked = f"\n{found.name} takes {share} of the {target_ms:g} ms{of_batch(device)} asked for"
-    return f"Both nets, trained alike (the original as it was given: {shown_score(results.score_as_given)}){asked}"
+    return f"Both nets, trained in the same way (the original as given: {shown_score(results.score_as_given)}){asked}"
 
 
 def _nets_table(run: OwnRun, results: OwnResults) -> Table:
@@ -183,9 +183,9 @@ def _pictures(run: OwnRun) -> Table:
     folder = run.folder
     for path, what in (
         (folder.curves, f"{run.given.score_name}, latency and entropy of the search by epoch"),
-        (folder.choices, "how probable each candidate of a place was, by epoch"),
-        (folder.picture, "what stands at the places of both nets, and its milliseconds"),
-        (folder.predictions, "predicted against measured nets"),
+        (folder.choices, "probability of each candidate at each place, by epoch"),
+        (folder.picture, "operations at the places of both nets, with their milliseconds"),
+        (folder.predictions, "predicted and measured latency of nets"),
     ):
         if path.exists():
             table.add_row(path.name, what)

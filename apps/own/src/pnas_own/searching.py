@@ -63,7 +63,7 @@ def find_table(run: OwnRun, choice: TableChoice) -> Tabled:
     run.session.reporter.line(f"  predicted: the original takes {original:.4g} ms, the fastest net {fastest:.4g} ms")
     if run.budget.latency_ms is not None and original <= run.budget.latency_ms:
         asked = f"the {run.budget.latency_ms:g} ms asked for"
-        run.session.reporter.warn(f"  the original is within {asked} already: what is searched may become slower")
+        run.session.reporter.warn(f"  the original already meets {asked}: the search may choose slower nets")
     return Tabled(device=device, table=table)
 
 

@@ -78,7 +78,7 @@ def export(run: OwnRun, tabled: Tabled, trained: Mapping[str, nn.Module]) -> Bun
     bundle = kept_bundle(network, path, reporter.warn) or _exported(run, network, formats)
     if shipped != _INT8 and any(lossy.file == file_name(_INT8) for lossy in bundle.proof.lossy):
         reporter.console.print(proof_table(bundle.proof))
-        reporter.warn(f"  {file_name(_INT8)} loses too much, see above: it does not ship")
+        reporter.warn(f"  {file_name(_INT8)} loses too much accuracy, see above: it does not ship")
         bundle = _exported(run, network, [one for one in formats if one != _INT8])
     reporter.console.print(proof_table(bundle.proof))
     return bundle

@@ -48,7 +48,7 @@ def check_net(network: nn.Module, data: Data, given: Given, preset: OwnPreset) -
     if _structure(trained) != _structure(outputs):
         raise UserError(
             f"the net that {given.name} of {given.path} makes gives {_structure(trained)} in training and "
-            f"{_structure(outputs)} in evaluation: let it give the same in both, such as without auxiliary outputs"
+            f"{_structure(outputs)} in evaluation: let it give the same in both, for example without auxiliary outputs"
         )
     _check_loss(trained, targets, given)
     _check_score(outputs, targets, given)
@@ -79,8 +79,8 @@ def _outputs(net: nn.Module, images: Tensor, given: Given) -> Any:
         ) from None
     if not all(one.isfinite().all() for one in pytree.tree_leaves(outputs) if isinstance(one, Tensor)):
         raise UserError(
-            f"the net that {given.name} of {given.path} makes gives what is not finite for the first test images: look "
-            "at its weights"
+            f"the net that {given.name} of {given.path} makes gives values that are not finite for the first test "
+            "images: check its weights"
         )
     return outputs
 
@@ -90,8 +90,8 @@ def _check_state(network: nn.Module, given: Given) -> None:
         if not isinstance(kept, Tensor) or kept.is_complex():
             what = kept.dtype if isinstance(kept, Tensor) else f"a {type(kept).__name__}"
             raise UserError(
-                f"the net that {given.name} of {given.path} makes keeps {what} as {name}, where files of weights hold "
-                "real numbers alone: let it keep tensors of such, and no extra state"
+                f"the net that {given.name} of {given.path} makes keeps {what} as {name}, but weight files hold only "
+                "real tensors: let it keep those, and no extra state"
             )
 
 
@@ -110,7 +110,7 @@ def _check_loss(outputs: Any, targets: Tensor, given: Given) -> None:
     if not isinstance(value, Tensor) or value.ndim or not value.requires_grad:
         raise UserError(f"{given.path}: loss returned no scalar with a gradient: return a mean over the batch")
     if not value.isfinite():
-        raise UserError(f"{given.path}: loss returned {value.item()} for the first test images: let it be finite")
+        raise UserError(f"{given.path}: loss returned {value.item()} for the first test images: return a finite number")
 
 
 def _check_score(outputs: Any, targets: Tensor, given: Given) -> None:
@@ -119,7 +119,9 @@ def _check_score(outputs: Any, targets: Tensor, given: Given) -> None:
     if not hasattr(judged, "__float__") or getattr(judged, "ndim", 0) > 0:
         raise UserError(f"{given.path}: score returned a {type(judged).__name__}: return a number, larger is better")
     if not math.isfinite(judged):
-        raise UserError(f"{given.path}: score returned {float(judged)} for the first test images: let it be finite")
+        raise UserError(
+            f"{given.path}: score returned {float(judged)} for the first test images: return a finite number"
+        )
 
 
 def _check_logits(outputs: Any, data: Data, given: Given) -> None:
@@ -127,13 +129,13 @@ def _check_logits(outputs: Any, data: Data, given: Given) -> None:
     if isinstance(outputs, Tensor) and outputs.ndim == 2 and (not classes or outputs.shape[1] == classes):
         return
     what = f"{tuple(outputs.shape)}" if isinstance(outputs, Tensor) else f"something of type {type(outputs).__name__}"
-    wanted = f"{classes} logits an image, one for each class" if classes else "logits (N, classes)"
+    wanted = f"{classes} logits per image, one per class" if classes else "logits (N, classes)"
     way_out = f"let {given.name} take the number of classes"
     if given.loaders is not None or takes_argument(given.make):
         way_out = "let its forward return such"
     raise UserError(
-        f"the net that {given.name} of {given.path} makes gives {what}, not {wanted}: {way_out}, or give loss and "
-        "score for what it gives"
+        f"the net that {given.name} of {given.path} makes gives {what}, not {wanted}: {way_out}, or define loss and "
+        "score for its output"
     )
 
 
@@ -148,5 +150,5 @@ def _check_labels(classes: int, data: Data, given: Given) -> None:
         if labels.min() < 0 or labels.max() >= classes:
             raise UserError(
                 f"{where} labels from {int(labels.min())} to {int(labels.max())}, and the net that {given.name} makes "
-                f"has classes 0 to {classes - 1}: let it have one for each label"
+                f"has classes 0 to {classes - 1}: give it one class per label"
             )

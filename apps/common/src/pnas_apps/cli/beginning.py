@@ -267,7 +267,7 @@ class _Beginning:
         others = f", {processes.size} processes" if processes.size > 1 else ""
         self.session.reporter.console.print(
             f"{task.name}: {len(task.train)} training and {len(task.test)} test images of {len(task.train.classes)} "
-            f"classes; {'going on with' if goes_on else 'new run in'} {folder.path}, on {processes.device.type}{others}"
+            f"classes; {'resuming' if goes_on else 'new run in'} {folder.path}, on {processes.device.type}{others}"
         )
 
 

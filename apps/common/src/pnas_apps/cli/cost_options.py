@@ -25,7 +25,7 @@ METRIC = click.option(
     multiple=True,
     metavar="NAME_UNIT=COMMAND",
     show_default="none",
-    help="Fill that column of the table by a command that prints what one inference of the file {model} costs: "
+    help="Fill a column of the table with a command that prints its value for one inference of the file {model}: "
     "'energy_mj=meter {model}'.",
 )
 MAX = click.option(
@@ -34,7 +34,7 @@ MAX = click.option(
     multiple=True,
     metavar="NAME_UNIT=NUMBER",
     show_default="none",
-    help="A limit on a column of the table: energy_mj=3.5. --metric fills one that is not there.",
+    help="A limit on a column of the table: energy_mj=3.5. --metric measures a column that it lacks.",
 )
 
 
@@ -60,16 +60,16 @@ def read_metrics(texts: Sequence[str]) -> dict[str, str]:
         except ValueError as error:
             raise UserError(f"--metric {name}: {command!r} cannot be split: {str(error).lower()}") from None
         if not any("{model}" in word for word in words):
-            raise UserError(f"--metric {name}: {command!r} lacks {{model}}: write it where the file's path is to stand")
+            raise UserError(f"--metric {name}: {command!r} lacks {{model}}: write it where the file's path belongs")
         if shutil.which(words[0]) is None:
-            raise UserError(f"--metric {name}: there is no program {words[0]!r} here: name another one")
+            raise UserError(f"--metric {name}: there is no program {words[0]!r} here: name another")
     return found
 
 
 def check_needed(maxima: dict[str, float], metrics: dict[str, str]) -> None:
     """Raises a UserError for a command whose column nothing asks for."""
     for name in metrics.keys() - maxima.keys():
-        raise UserError(f"--metric {name} is of no use without a limit: add --max {name}=NUMBER, or leave it out")
+        raise UserError(f"--metric {name} has no effect without a limit: add --max {name}=NUMBER, or leave it out")
 
 
 def _pairs(texts: Sequence[str], flag: str) -> dict[str, str]:
@@ -77,7 +77,7 @@ def _pairs(texts: Sequence[str], flag: str) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not re.fullmatch(_NAME, name):
-            raise UserError(f"{flag} {text}: write a name that ends with its unit, and what it is: energy_mj=...")
+            raise UserError(f"{flag} {text}: write a name that ends in its unit, then its value: energy_mj=...")
         if name in _FLAGS:
             raise UserError(f"{flag} {text}: that is {_FLAGS[name]}")
         if found.setdefault(name, value) is not value:

@@ -15,24 +15,24 @@ from pnas_apps.run.asked_sizes import AskedSizes
 def design_options(command: Callable[..., None]) -> Callable[..., None]:
     """`--design` and what it compares; the command gets them as `sizes`, None where no space is to be chosen."""
     added = option_group(
-        "Space, chosen first",
-        "The width and the resolution of which random nets within the limits compute most.",
+        "Space design",
+        "Choose the width and resolution whose random nets, within the limits, compute most.",
         click.option(
             "--design",
             is_flag=True,
-            help="Choose them, in the place of --width-mult and --resolution.",
+            help="Choose them, instead of --width-mult and --resolution.",
         ),
         click.option(
             "--design-widths",
             type=Numbers(Number(0.01, 16.0)),
             show_default="0.5,0.75,1,1.25,1.5,2",
-            help="To choose from, in multiples of the channels.",
+            help="Width multipliers to choose from.",
         ),
         click.option(
             "--design-resolutions",
             type=Numbers(whole(1, 4096)),
             show_default="half, three quarters and all of --resolution",
-            help="To choose from, in pixels.",
+            help="Resolutions to choose from, in pixels.",
         ),
     )
 
@@ -45,7 +45,7 @@ def design_options(command: Callable[..., None]) -> Callable[..., None]:
         **others: object,
     ) -> None:
         if not design and (design_widths or design_resolutions):
-            raise UserError("--design-widths and --design-resolutions are what --design chooses from: add --design")
+            raise UserError("--design-widths and --design-resolutions have no effect without --design: add --design")
         if design:
             _refuse_sizes(flags)
         sizes = AskedSizes(widths=design_widths, resolutions=design_resolutions) if design else None
@@ -58,4 +58,4 @@ def _refuse_sizes(flags: Flags) -> None:
     for option in ("width_mult", "resolution"):
         if flag_of(flags, option) is not None:
             flag = f"--{option.replace('_', '-')}"
-            raise UserError(f"{flag} is what --design chooses: leave one of the two out")
+            raise UserError(f"{flag} is chosen by --design: leave out one of the two")

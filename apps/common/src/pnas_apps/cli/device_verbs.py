@@ -40,7 +40,7 @@ def doctor_verb() -> click.Command:
 
     @verb(examples=("",))
     def doctor() -> None:
-        """Say which devices can be measured on here, and what the others lack."""
+        """Show which devices can be measured on, and what the others lack."""
         from pnas_apps.devices.device_report import device_report
         from pnas_apps.ground.progress import reporter_on_stdout
         from pnas_apps.showing.device_tables import device_table
@@ -61,10 +61,10 @@ def _table(app: App) -> click.Command:
         ),
     )
     @click.argument("path", metavar="TABLE.json", type=NamedPath())
-    @option_group("Device", "What is measured on, and by what else.", device_options(), DTYPE, METRIC, CACHE_DIR)
+    @option_group("Device", "Where to measure, and what else.", device_options(), DTYPE, METRIC, CACHE_DIR)
     @option_group(
         "Table",
-        "What it holds beside blocks.",
+        "What it covers.",
         click.option(
             "--space",
             default=app.spaces[0],
@@ -74,17 +74,21 @@ def _table(app: App) -> click.Command:
             help=f"{', '.join(app.spaces)}, or a file that ends in .json or .toml.",
         ),
         click.option(
-            "--fit", type=whole(0, 10_000), default=6, show_default=True, help="Whole nets to calibrate with."
+            "--fit", type=whole(0, 10_000), default=6, show_default=True, help="Whole nets to calibrate the table with."
         ),
         click.option(
-            "--held-out", type=whole(0, 10_000), default=20, show_default=True, help="Whole nets to judge by."
+            "--held-out",
+            type=whole(0, 10_000),
+            default=20,
+            show_default=True,
+            help="Whole nets to validate its predictions on.",
         ),
         click.option(
             "--merge",
             multiple=True,
             type=TABLE,
             show_default="none",
-            help="A table of the same device to take over.",
+            help="A table of the same device whose entries are reused.",
         ),
     )
     @size_options(app)
@@ -105,9 +109,9 @@ def _table(app: App) -> click.Command:
         merge: tuple[Path, ...],
         cache_dir: Path | None,
     ) -> None:
-        """Measure the latency table of a space on a device, and say how far its predictions are off.
+        """Measure a space's latency table on a device, and its errors.
 
-        Goes on with TABLE.json where it is there.
+        Resumes TABLE.json if it exists.
         """
         from pnas_apps.cli.table_command import make_table
         from pnas_apps.devices.columns import command_metrics
@@ -137,12 +141,12 @@ def _bench() -> click.Command:
     @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=PathThere(way_out="name exported files"))
     @option_group(
         "Device",
-        "What is measured on.",
-        device_options(default=None, shown="each file on a runtime that is here"),
+        "Where to measure.",
+        device_options(default=None, shown="for each file, an installed runtime that runs it"),
         CACHE_DIR,
     )
     def bench(paths: tuple[Path, ...], device: str | None, threads: int, cache_dir: Path | None) -> None:
-        """Time exported files, or all in a folder, in turns on a device."""
+        """Time exported files, or a folder of them, in turns on a device."""
         from pnas_apps.cli.file_commands import bench_files
         from pnas_apps.ground.cache import find_cache
         from pnas_apps.ground.progress import reporter_on_stdout
@@ -165,22 +169,20 @@ def _predict(*, reads_photos: bool) -> click.Command:
     @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=NamedPath())
     @option_group(
         "File",
-        "Which of the shipped files is asked, and on what.",
-        click.option("--net", "name", show_default="the one that it found", help="Which of the run's nets."),
-        click.option(
-            "--file", show_default="that which the run's device takes", help="A file of the bundle by its name."
-        ),
+        "Which of the exported files to run, and how.",
+        click.option("--net", "name", show_default="the one it found", help="Name of one of the run's nets."),
+        click.option("--file", show_default="the one for the run's device", help="Name of a file in the bundle."),
         RUNTIME,
     )
     @option_group(
         "Photos",
-        "What is seen of them, and how the answer is told.",
-        click.option("--as-is", is_flag=True, help="Take images that are what the net sees already, as sample.png is."),
+        "How they are read, and how the result is shown.",
+        click.option("--as-is", is_flag=True, help="Take the images as the net's input unchanged, as for sample.png."),
         click.option(
             "--save-input",
             type=NamedPath(),
             show_default="none",
-            help="A PNG file for what the net sees of the photo.",
+            help="Save the net's input as this PNG file.",
         ),
         click.option("--json", "as_json", is_flag=True, help="Print JSON, with all logits."),
     )
@@ -194,7 +196,7 @@ def _predict(*, reads_photos: bool) -> click.Command:
         save_input: Path | None,
         as_json: bool,
     ) -> None:
-        """Say what a shipped file makes of photos: the most probable classes.
+        """Classify photos with an exported file. Prints the most probable classes.
 
         RUN is the folder of a run or a bundle, of which nothing else is needed: not the images that it was made with.
         """
@@ -224,18 +226,18 @@ def _released() -> click.Command:
         examples=("proxyless_cpu", "proxyless_mobile --device adb --out phone", "net.config --table phone.json"),
     )
     @click.argument("net", metavar="NET", shell_complete=begun_with(_RELEASED))
-    @option_group("Device", "What it is priced on.", device_options(), CACHE_DIR)
+    @option_group("Device", "Where to measure its cost.", device_options(), CACHE_DIR)
     @option_group(
         "Files",
-        "What is read, and where it goes.",
+        "What to read, and where to write.",
         click.option(
             "--weights",
             type=NamedPath(),
             show_default="none",
-            help="The original's checkpoint of the net, to export.",
+            help="The authors' checkpoint of the net, to export.",
         ),
         click.option("--table", type=TABLE, show_default="one is measured", help="A latency table to use."),
-        click.option("--out", type=NamedPath(), show_default="NET", help="Folder of what is written."),
+        click.option("--out", type=NamedPath(), show_default="NET", help="Output folder."),
     )
     def released(
         net: str,
@@ -246,7 +248,7 @@ def _released() -> click.Command:
         out: Path | None,
         cache_dir: Path | None,
     ) -> None:
-        """Draw and price a net that ProxylessNAS released, and ship its weights.
+        """Draw, measure and export a net that ProxylessNAS released.
 
         NET is proxyless_mobile, proxyless_cpu, proxyless_gpu, proxyless_mobile_14 or proxyless_cifar, or the path of a
         net.config that the original wrote.

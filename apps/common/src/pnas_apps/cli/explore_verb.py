@@ -29,28 +29,28 @@ _NETS = whole(1, 1_000_000)
 _OPTIONS = all_of(
     option_group(
         "Strategy",
-        "What asks for nets, and how long.",
+        "Which nets to try, and how many.",
         click.option(
             "--strategy",
             type=click.Choice((*STRATEGIES, *SUPERNET_STRATEGIES)),
             metavar="NAME",
             default="evolution",
             show_default=True,
-            help=f"What asks for nets: {', '.join(STRATEGIES)}; or {', '.join(SUPERNET_STRATEGIES)}, which train a "
-            "supernet first, as the options of the search say.",
+            help=f"How nets are proposed: {', '.join(STRATEGIES)}; or {', '.join(SUPERNET_STRATEGIES)}, which first "
+            "train a supernet as the search options say.",
         ),
-        click.option("--nets", type=_NETS, default=20, show_default=True, help="That the strategy asks for."),
+        click.option("--nets", type=_NETS, default=20, show_default=True, help="Nets that the strategy may propose."),
         click.option(
             "--random-nets",
             type=whole(0, 1_000_000),
             show_default="as many as --nets",
-            help="Judged beside, to compare with; 0 for none.",
+            help="Random nets to judge for comparison; 0 for none.",
         ),
         click.option(
             "--effort",
             type=Number(0, 1e9, above=True),
             show_default="no limit",
-            help="Passes over the training images after which the strategy, and random search, ask for no further net.",
+            help="Passes over the training images after which the strategy, and random search, propose no more nets.",
         ),
         click.option(
             "--aim",
@@ -58,27 +58,27 @@ _OPTIONS = all_of(
             type=click.Choice(get_args(Aim)),
             multiple=True,
             show_default="none",
-            help="What is to be small beside a good value, for a strategy of several aims, such as nsga2.",
+            help="A cost to minimize as well, for a multi-objective strategy such as nsga2.",
         ),
     ),
     option_group(
         "Judge",
-        "What says how good the nets are.",
+        "How nets are judged.",
         click.option(
             "--judge",
             type=click.Choice(get_args(JudgeName)),
             default="scratch",
             show_default=True,
-            help="A training from scratch, judged on training images held out; the weights of a search, on the same "
-            "images; a predictor, which has learned the values of another exploration; a table of accuracies; two "
-            "proxies that need no training.",
+            help="scratch trains each net and tests it on held-out training images; inherited takes the weights of a "
+            "search, on the same images; predictor learns from another exploration; table looks up accuracies; "
+            "naswot and synflow are proxies without training.",
         ),
         click.option(
             "--judge-epochs",
             type=whole(1, 100_000),
             default=1,
             show_default=True,
-            help="Passes of each training from scratch.",
+            help="Epochs per training from scratch.",
         ),
         click.option(
             "--from",
@@ -86,22 +86,22 @@ _OPTIONS = all_of(
             metavar="RUN",
             type=RunThere(),
             show_default="none",
-            help="A finished search on the same images and space, whose weights --judge inherited takes.",
+            help="A finished search on the same images and space, with the weights for --judge inherited.",
         ),
         click.option(
             "--accuracies",
             type=FileThere("a table", way_out="name a table with --accuracies"),
             show_default="none",
-            help="The table of --judge table; for --judge predictor the explored.json of another exploration.",
+            help="For --judge table, the table; for --judge predictor, the explored.json of another exploration.",
         ),
     ),
     option_group(
         "Study",
-        "Where the nets are kept, and who judges them.",
+        "Where results are stored, and how many processes judge.",
         click.option(
             "--study",
             show_default="a file in the run's folder",
-            help="An SQLite file, or URL#NAME of a study in a database, on which other processes may work too.",
+            help="An SQLite file, or URL#NAME of a study in a database; other processes may share it.",
         ),
         click.option(
             "--workers",
@@ -109,7 +109,7 @@ _OPTIONS = all_of(
             type=whole(1, 1024),
             default=1,
             show_default=True,
-            help="Processes that judge nets here.",
+            help="Processes that judge nets on this machine.",
         ),
     ),
 )
@@ -157,10 +157,12 @@ def explore_verb(app: App) -> click.Command:
         judging: int,
         download: bool = False,
     ) -> None:
-        """Judge nets one by one, asked for by a strategy, in as many processes and machines as there are.
+        """Search net by net: a strategy proposes nets, processes judge them.
 
-        The same command goes on where it was. Others that name the same --study, with the same seed, limits and
-        images, take nets from it and add to it.
+        The processes may run on several machines.
+
+        The same command resumes an interrupted search. Commands with the same --study, seed, limits and images share
+        their nets.
         """
         from pnas_apps.cli.beginning import begin_run
         from pnas_apps.exploring.addresses import address_of
@@ -175,7 +177,7 @@ def explore_verb(app: App) -> click.Command:
         _check_source(judge, ("inherited",), "--from", start_run)
         _check_source(judge, ("table", "predictor"), "--accuracies", accuracies)
         if strategy in SUPERNET_STRATEGIES and judging > 1:
-            raise UserError(f"strategy {strategy} trains one supernet, of which one process asks: give --workers 1")
+            raise UserError(f"strategy {strategy} trains one supernet in one process: give --workers 1")
         settings = ExplorationSettings(
             strategy=strategy,
             judge=judge,
@@ -200,7 +202,9 @@ def explore_verb(app: App) -> click.Command:
         document = read_preset(preset, app.presets)
         with session.started() as started:
             if started.processes.size > 1:
-                raise UserError("explore is started without torchrun: give --workers, or the same command elsewhere")
+                raise UserError(
+                    "explore runs without torchrun: give --workers, or run the same command on other machines"
+                )
             begun = begin_run(
                 app.name,
                 lambda: preset_and_space(document, flags, preset, app.preset_type(), started.processes.device),
@@ -230,7 +234,7 @@ def _check(strategy: str, aims: tuple[Aim, ...]) -> None:
 def _check_source(judge: JudgeName, needing: tuple[JudgeName, ...], flag: str, source: Path | None) -> None:
     """Raises a UserError where a judge lacks what it judges by, or another one is given it."""
     if judge in needing and source is None:
-        raise UserError(f"--judge {judge} needs something to judge by: name it with {flag}")
+        raise UserError(f"--judge {judge} needs {flag}: add it")
     if judge not in needing and source is not None:
         raise UserError(f"{flag} is for --judge {' or '.join(needing)}, not for {judge}: leave it out")
 
@@ -253,6 +257,6 @@ def _tell_end(run: "Run", explored: "Explored") -> None:
         count = len(run.task.test)
         tell(f"Net {explored.best.number}, trained: {explored.test_accuracy:.2%} of {count:,} test images")
     names = run.folder.architecture.name, run.folder.explored.name
-    tell(f"Everything is in {path}: the best net is in {names[0]}, what all are worth in {names[1]}")
+    tell(f"Everything is in {path}: the best net in {names[0]}, the values of all nets in {names[1]}")
     left = "export and measure it" if explored.test_accuracy is not None else "train, export and measure it"
-    tell(f"To {left}: {program} report {path}; to see what it costs: {lab} inspect {run.folder.architecture}")
+    tell(f"To {left}: {program} report {path}; to see its cost: {lab} inspect {run.folder.architecture}")

@@ -86,8 +86,8 @@ def export_run(
         if kept and takes_pixels != before:
             names = ", ".join(map(file_name, kept))
             run.reporter.console.print(
-                f"  {names} will take {'uint8 pixels' if takes_pixels else 'normalized floats'} after this, too: "
-                "a bundle's files take the same",
+                f"  {names} will now take {'uint8 pixels' if takes_pixels else 'normalized floats'} too: all files of "
+                "a bundle take the same input",
                 soft_wrap=True,
             )
         adjustments = kept_adjustments(folder, path, [name for name in kept if name not in wanted])
@@ -104,7 +104,7 @@ def export_run(
             calibration_images=calibration_images,
         )
     except TrainingDivergedError as error:
-        raise UserError(f"{error.what}: leave --fine-tune out") from None
+        raise UserError(f"{error.what}: leave out --fine-tune") from None
     except ValueError as error:
         raise UserError(str(error)) from error
     run.reporter.console.print(proof_table(bundle.proof))
@@ -125,7 +125,9 @@ def eval_run(run: Run, name: str, files: Sequence[Path], *, runtime: str | None,
         UserError: for anything that the user can mend.
     """
     if runtime is not None and not files:
-        raise UserError(f"without a file the net is judged in PyTorch, not on {runtime}: add --file, or leave it out")
+        raise UserError(
+            f"without --file the net is tested in PyTorch, not on {runtime}: add --file, or leave out --runtime"
+        )
     if (of_net := run.folder.network(name).architecture).exists():
         run = run.sized_for(load_json(of_net, Architecture))
     test = spread(run.task.test, images)
@@ -136,7 +138,7 @@ def eval_run(run: Run, name: str, files: Sequence[Path], *, runtime: str | None,
     for file in files:
         path = file if file.is_file() else run.folder.bundle(name) / file
         if not path.is_file():
-            raise UserError(f"there is no file {file}, and none in {path.parent}: name one, or export it first")
+            raise UserError(f"there is no file {file}, and none in {path.parent}: name another, or export it first")
         rows.extend((path.name, *row) for row in _file_accuracies(run, path, runtime, run.pixel_batches(test)))
     run.reporter.console.print(accuracy_table(rows, len(test)))
 
@@ -202,7 +204,7 @@ def _timed_here(
     if not timed:
         raise lacking[0][0]
     for reason, files in lacking:
-        reporter.warn(f"  {', '.join(file.name for file in files)} left out: {reason}")
+        reporter.warn(f"  {', '.join(file.name for file in files)} skipped: {reason}")
     return timed
 
 
@@ -225,10 +227,10 @@ def _refuse_as_bundle(path: Path) -> None:
     if place.exists() and not place.is_dir():
         raise UserError(f"{path} is a file: name another folder for --out")
     if Path.cwd().is_relative_to(place):
-        raise UserError(f"{path} is the folder that you are in, or holds it: name another one for --out")
+        raise UserError(f"{path} is the current folder or contains it: name another one for --out")
     runs = [one for one in (place, *place.parents) if RunFolder(one).settings.exists()]
     if runs:
-        raise UserError(f"{path} is in the run {runs[0]}: name a folder outside of runs, or leave out --out")
+        raise UserError(f"{path} is inside the run {runs[0]}: name a folder outside of runs, or leave out --out")
 
 
 def _trained(run: Run, name: str) -> NetworkFolder:
@@ -264,7 +266,7 @@ def _check_hash(run: Run, path: Path) -> None:
         try:
             run.folder.files.check(run.folder.path / path.resolve().relative_to(run.folder.path.resolve()))
         except FormatError as error:
-            raise FormatError(error.what, "the command report makes it again") from None
+            raise FormatError(error.what, "the command report writes it again") from None
 
 
 def _file_accuracies(run: Run, path: Path, only: str | None, test: Batches) -> list[tuple[str, float]]:
@@ -276,7 +278,7 @@ def _file_accuracies(run: Run, path: Path, only: str | None, test: Batches) -> l
         metadata = read_metadata(path)
         if metadata.labels != run.task.train.classes:
             raise UserError(
-                f"{path} tells other classes apart than {run.folder.path}: "
+                f"{path} has other classes than {run.folder.path}: "
                 f"{class_difference(metadata.labels, run.task.train.classes)}: name a file of this run"
             )
         prepare = metadata.preprocessing

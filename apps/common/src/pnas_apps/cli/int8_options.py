@@ -23,26 +23,26 @@ class _KeepFloat(click.IntRange):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter:
-            self.fail(f"{value!r} is neither auto nor a number of layers from 1 on.", param, ctx)
+            self.fail(f"{value!r} is neither auto nor a number of layers of at least 1.", param, ctx)
 
 
 int8_options = option_group(
     "Int8 files",
-    "What helps where they lose too much.",
+    "If they lose too much accuracy.",
     click.option(
         "--calibration-images",
         type=whole(16, 1_000_000),
         default=512,
         show_default=True,
-        help="Number of training images that show an int8 file the ranges of its activations.",
+        help="Training images to calibrate the ranges of int8 activations.",
     ),
     click.option(
         "--keep-float",
         type=_KeepFloat(),
         metavar="auto|N",
         show_default="none",
-        help="Layers of the int8 files that stay float32, which is larger and slower: the N that int8 harms most, or "
-        "the fewest with which at most a point of the test images is lost.",
+        help="Layers to keep in float32, which is larger and slower: the N with the largest int8 error, or the fewest "
+        "that keep the loss within one point of test accuracy.",
     ),
     click.option(
         "--fine-tune",
@@ -50,7 +50,7 @@ int8_options = option_group(
         type=click.IntRange(1, 1000),
         metavar="EPOCHS",
         show_default="none",
-        help="Train on with fake quantization, for the int8 files alone; the net of RUN stays as it is.",
+        help="Fine-tune with fake quantization, for the int8 files only; the net of RUN is unchanged.",
     ),
     ACCELERATOR,
 )

@@ -14,15 +14,14 @@ LATENCY = click.option(
     "latency_ms",
     type=MILLISECONDS,
     show_default="none",
-    help="Milliseconds that one image may take on the device, or its batch: the search lands on it.",
+    help="Target latency on the device, in milliseconds per image, or per batch if the device takes batches.",
 )
 LATENCIES = click.option(
     "--target-latency-ms",
     "latency_ms",
     type=Numbers(MILLISECONDS),
     required=True,
-    help="Milliseconds that one image may take on the device, or its batch: a number for each net, such as "
-    "0.1,0.2,0.4.",
+    help="Target latencies on the device, in milliseconds per image (or batch), one for each net, such as 0.1,0.2,0.4.",
 )
 
 
@@ -36,18 +35,18 @@ def limit_options(latency: Callable[[Callable[..., Any]], Callable[..., Any]]) -
         "Limits",
         "What the net may cost.",
         latency,
-        _limit("--max-macs", "macs", "Multiply-accumulates of one image; --dry-run says what there is in the space."),
-        _limit("--max-parameters", "parameters", "Values that are learnt; --dry-run as well."),
+        _limit("--max-macs", "macs", "Multiply-accumulates per image; --dry-run shows the range of the space."),
+        _limit("--max-parameters", "parameters", "Trainable parameters; --dry-run shows the range of the space."),
         _limit(
             "--max-weight-bytes",
             "weight_bytes",
-            "Constants of the TFLite file in --dtype: weights, biases, shapes and paddings.",
+            "Constants in the TFLite file in --dtype: weights, biases, shapes and paddings.",
         ),
         _limit(
             "--max-activation-bytes",
             "peak_activation_bytes",
-            "Tensors of that file that are alive at once, padded copies too, without kernels' scratch memory.",
+            "Peak memory of that file's tensors, including padded copies but not kernels' scratch memory.",
         ),
-        _limit("--max-file-bytes", "file_bytes", "That file as a whole: constants, names, scales, labels."),
+        _limit("--max-file-bytes", "file_bytes", "Size of that file: constants, names, scales, labels."),
         MAX,
     )

@@ -60,7 +60,7 @@ class RunThere(RunPath):
         """The path."""
         path = super().convert(value, param, ctx)
         if not (path / SETTINGS).exists():
-            raise UserError(f"{path} holds no run: name the folder that a run printed")
+            raise UserError(f"{path} holds no run: name a run's folder")
         return path
 
 
@@ -95,12 +95,12 @@ def look_for_images(context: click.Context, option: click.Parameter, folder: Pat
         if not folder.is_dir():
             raise UserError(f"{folder} is a file, not a folder of images: name another --data-dir, or unpack it")
     elif folder.is_symlink():
-        raise UserError(f"{folder} is a link to {folder.readlink()}, which is not there: name another --data-dir")
+        raise UserError(f"{folder} is a link to {folder.readlink()}, which does not exist: name another --data-dir")
     elif not context.params.get("download"):
         fetch = ", or fetch images there with --download" if "download" in context.params else ""
         raise UserError(f"there is no folder {folder}: name another --data-dir{fetch}")
     else:
         above = next(place for place in folder.parents if place.exists() or place.is_symlink())
         if not above.is_dir():
-            raise UserError(f"{folder} cannot be made, since {above} is no folder: name another --data-dir")
+            raise UserError(f"{folder} cannot be made, since {above} is not a folder: name another --data-dir")
     return folder

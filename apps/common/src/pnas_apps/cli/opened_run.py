@@ -46,24 +46,22 @@ def opened_run(app: App, *, judges: bool = True, writes: bool = True, watched: b
         "--device",
         show_default="the run's own",
         type=DeviceName(),
-        help="Where to measure the nets, if the run's own device is not here.",
+        help="Where to measure the nets, if the run's own device is not available.",
     )
-    net = click.option("--net", "name", default="searched", show_default=True, help="Which of the run's nets.")
-    images = click.option(
-        "--images", type=whole(1, 10**9), show_default="all", help="Number of test images to judge on."
-    )
+    net = click.option("--net", "name", default="searched", show_default=True, help="Name of one of the run's nets.")
+    images = click.option("--images", type=whole(1, 10**9), show_default="all", help="Number of test images to use.")
     asked = [net, images] if judges else [device, *([TENSORBOARD] if watched else [])]
     machine = [CACHE_DIR, worker_options(app), *([] if judges else [ACCELERATOR, DETERMINISTIC])]
     added = all_of(
         click.argument("run_dir", metavar="RUN", type=RunThere()),
         option_group(
             "Run",
-            "What is needed beside its folder.",
+            "What is needed besides its folder.",
             images_option(MOVED, show_default="where they were"),
             OPS,
             *asked,
         ),
-        option_group("This machine", "Where the work is done, which does not change what is found.", *machine),
+        option_group("This machine", "Where the work is done. This does not change the result.", *machine),
     )
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:

@@ -58,7 +58,7 @@ def open_run(
         folder = RunFolder(path)
         settings = folder.read_settings()
         if settings.exploration is not None and not folder.explored.exists():
-            raise UserError(f"{path} holds an unfinished exploration: give the very explore command again to go on")
+            raise UserError(f"{path} holds an unfinished exploration: give the same explore command again to resume it")
         refuse_sweep(path, settings.aims)
         tell_unchecked(folder, session.reporter)
         if writes:
@@ -67,8 +67,8 @@ def open_run(
         images = data_dir or (None if settings.data_dir is None else Path(settings.data_dir))
         if settings.operations != codes(settings.space):
             raise UserError(
-                f"{', '.join(settings.operations)} of {path} are not the operations that it was begun with: "
-                "install the package that it was begun with, or begin another run"
+                f"{', '.join(settings.operations)} of {path} are not the operations it was started with: install the "
+                "same package as then, or start another run"
             )
         # A file may be gone, or another one, since the run was begun.
         space = settings.space if is_space_file(settings.preset.space) else None
@@ -80,7 +80,7 @@ def open_run(
         if task.space != settings.space or found != begun_with:
             what, way_out = f"the images in {task.data_dir}", "name the right --data-dir"
             if task.data_dir is None:  # those of the demo, as its version makes them
-                what, way_out = "the demo's images", "begin another run, or take the version that began this one"
+                what, way_out = "the demo's images", "start another run, or use the version that started this one"
             raise UserError(
                 f"{what} are not those of {path}: {found[0]} + {found[1]} images of {task.space.classes} classes, "
                 f"not {begun_with[0]} + {begun_with[1]} of {settings.space.classes}: {way_out}"
@@ -117,7 +117,7 @@ def make_run(task: Task, settings: RunSettings, path: Path, cache: Cache, sessio
 def tell_unchecked(folder: RunFolder, reporter: Reporter) -> None:
     """Says so where no file of a run can be held against its hash."""
     if folder.is_unchecked:
-        reporter.line(f"{folder.files.path} is missing: what is in the run's files is taken as it is, unchecked")
+        reporter.line(f"{folder.files.path} is missing: the run's files are used unchecked")
 
 
 def sized_budget(budget: Budget, task: Task) -> Budget:

@@ -33,35 +33,35 @@ DTYPE = click.option(
     type=click.Choice(get_args(Dtype)),
     default="float32",
     show_default=True,
-    help="Of the device: int8 where it runs TFLite files, float16 and bfloat16 in PyTorch.",
+    help="Data type on the device: int8 on devices that run TFLite files, float16 and bfloat16 in PyTorch.",
 )
 CACHE_DIR = click.option(
     "--cache-dir",
     type=NamedPath(),
     show_default="the user's cache",
-    help="Where tables and conversions are kept for later.",
+    help="Folder for tables and conversions that later runs reuse.",
 )
 OPS = click.option(
     "--ops",
     type=FileThere("a file of operations", way_out="name a Python file"),
     show_default="none",
-    help="A Python file of your own operations, which is run: those that the space in --space FILE names.",
+    help="A Python file that defines the operations used by the space in --space FILE. It is executed.",
 )
 TABLE = FileThere("a table", way_out="name another table")
-MOVED = "Where the run's images are now."
+MOVED = "Folder of the run's images, if they have moved."
 """The help of `images_option` for a run that was begun."""
 ACCELERATOR = click.option(
     "--accelerator",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     show_default=True,
-    help="Where networks are trained; auto takes a GPU if there is one.",
+    help="Where nets are trained; auto takes a GPU if there is one.",
 )
 RUNTIME = click.option(
     "--runtime",
     show_default="what is installed",
     shell_complete=begun_with(("ai-edge-litert", "tflite-runtime", "onnxruntime")),
-    help="That runs the file: ai-edge-litert, tflite-runtime or onnxruntime.",
+    help="Runtime for the file: ai-edge-litert, tflite-runtime or onnxruntime.",
 )
 DRY = "pnas_apps.dry"
 """In a context's `meta`: whether the command is a dry run."""
@@ -76,20 +76,20 @@ DRY_RUN = click.option(
     "--dry-run",
     is_flag=True,
     callback=_note_dry,
-    help="Say what would be done, how long each step takes here and how much memory and disk, from some steps of "
-    "each kind: a minute on an idle machine, more on a busy one and where little is converted yet. Nothing is written.",
+    help="Only estimate what each step would do, its time, memory and disk, by trying a few steps of each kind. This "
+    "takes a minute on an idle machine, longer on a busy one or with an empty cache. Nothing is written.",
 )
 DETERMINISTIC = click.option(
     "--deterministic",
     is_flag=True,
-    help="On a GPU, too, the same seed gives the same bits, and an interrupted run ends as one that was not: it takes "
-    "longer. Without it, the same paths; a CPU repeats itself anyway.",
+    help="Make a GPU give the same bits for the same seed, even after an interruption; this is slower. Without it, "
+    "only the sampled paths repeat. A CPU always repeats itself.",
 )
 
 
 def _installed_tensorboard(context: click.Context, option: click.Parameter, asked: bool) -> bool:
     if asked and find_spec("tensorboard") is None:
-        raise UserError("--tensorboard needs a package that is not here: pip install tensorboard")
+        raise UserError("--tensorboard needs a package that is not installed: pip install tensorboard")
     return asked
 
 
@@ -97,7 +97,7 @@ TENSORBOARD = click.option(
     "--tensorboard",
     is_flag=True,
     callback=_installed_tensorboard,
-    help="Write losses, accuracies, latency, multipliers, probabilities and pictures for TensorBoard while it runs.",
+    help="Log losses, accuracies, latency, multipliers, probabilities and pictures for TensorBoard.",
 )
 
 
@@ -112,10 +112,10 @@ def known_operations(ops: Path | None, cache_dir: Path | None = None) -> Iterato
 
 
 def device_options(
-    *, default: str | None = "tflite", shown: str = "the preset's, or else tflite", several: bool = False
+    *, default: str | None = "tflite", shown: str = "the preset's, else tflite", several: bool = False
 ) -> Callable[[Command], Command]:
     """`--device` and `--threads`; without a `default` the device is what is `shown`."""
-    more = " Give it several times for several." if several else ""
+    more = " Repeat it for several." if several else ""
     return all_of(
         click.option(
             "--device",
@@ -123,23 +123,25 @@ def device_options(
             multiple=several,
             show_default=default or shown,
             type=DeviceName(),
-            help=f"Where to measure: one of those below; doctor tells which are usable here.{more}",
+            help=f"Where to measure: one of those below; doctor says which are available here.{more}",
         ),
-        click.option("--threads", type=whole(1, 1024), default=1, show_default=True, help="Of the device."),
+        click.option(
+            "--threads", type=whole(1, 1024), default=1, show_default=True, help="Threads of the device's runtime."
+        ),
     )
 
 
 def worker_options(app: Defaults) -> Callable[[Command], Command]:
     """`--workers`, for a program that reads photos."""
     workers = click.option(
-        "--workers", type=whole(0, 1024), show_default="one for each core", help="Processes that read photos."
+        "--workers", type=whole(0, 1024), show_default="one per core", help="Processes that read photos."
     )
     return all_of(*([workers] if app.reads_photos else []))
 
 
 def check_options(app: Defaults) -> Callable[[Command], Command]:
     """`--no-check`, for a program that reads photos."""
-    help_text = "Whether every photo is read once before the run begins; those that can be are remembered."
+    help_text = "Read every photo once before the run begins; the readable ones are remembered."
     check = click.option("--check/--no-check", default=True, show_default=True, help=help_text)
     return all_of(*([check] if app.reads_photos else []))
 
@@ -152,8 +154,8 @@ def preset_option(app: Defaults) -> Callable[[Command], Command]:
         show_default=True,
         is_eager=True,
         shell_complete=preset_or_file(app.presets),
-        help=f"{', '.join(preset_names(app.presets))}, or a TOML file: what the options of the preset are where no "
-        "flag says it. See the command presets; --preset NAME --help tells them below.",
+        help=f"{', '.join(preset_names(app.presets))}, or a TOML file: values of the options below that are not given. "
+        "The command presets describes them; --preset NAME --help shows the values.",
     )
 
 
@@ -164,12 +166,10 @@ def images_option(help_text: str, **options: Any) -> Callable[[Command], Command
 
 def data_options(app: App) -> Callable[[Command], Command]:
     """Where the images of a new run are, and its preset."""
-    download = click.option(
-        "--download", is_flag=True, is_eager=True, help="Fetch the images into the data folder first."
-    )
+    download = click.option("--download", is_flag=True, is_eager=True, help="Download the images into the data folder.")
     return option_group(
         "Images and preset",
-        "What is learnt from, and how long.",
+        "What to train on, and for how long.",
         images_option(app.data_help, required=True),
         *([download] if app.pretended_task is not None else []),
         preset_option(app),

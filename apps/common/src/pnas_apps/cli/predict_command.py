@@ -62,8 +62,8 @@ def predict_photos(asked: Asked, reporter: Reporter) -> None:
     metadata = bundle.metadata
     if not metadata.labels:
         raise UserError(
-            f"{bundle.path} is of a net without classes, and this command names the classes of photos: run {file.name} "
-            "as README.md beside it shows"
+            f"{bundle.path} holds a net without classes, and predict prints classes: run {file.name} as its README.md "
+            "shows"
         )
     runtime = runtimes_of(file, asked.runtime)[0]
     try:
@@ -101,14 +101,14 @@ def predict_photos(asked: Asked, reporter: Reporter) -> None:
     elif (doubt := _doubt(bundle)) is not None:
         reporter.warn(doubt)
     if unreadable:
-        raise UserError(f"not readable as an image: {', '.join(unreadable)}: name other files")
+        raise UserError(f"not readable as images: {', '.join(unreadable)}: name other files")
 
 
 def _find(asked: Asked) -> tuple[Bundle, Format]:
     """The bundle, and the format that one would ask first."""
     if holds_bundle(asked.where):
         if asked.name is not None:
-            raise UserError(f"{asked.where} is a bundle, of one net: leave out --net")
+            raise UserError(f"{asked.where} is a bundle of one net: leave out --net")
         return Bundle.load(asked.where), "tflite"
     folder = RunFolder(asked.where)
     if not folder.settings.exists():
@@ -150,6 +150,6 @@ def _check_picture(path: Path, photos: Sequence[Path]) -> None:
     if len(photos) > 1:
         raise UserError(f"{path} can hold one picture only: name one photo with --save-input")
     if path.suffix.lower() != ".png":
-        raise UserError(f"{path} is no name for a picture that loses nothing: let --save-input end in .png")
+        raise UserError(f"{path} is not a PNG file, which is lossless: give --save-input a name that ends in .png")
     if path.exists() and path.samefile(photos[0]):
-        raise UserError(f"{path} is the photo itself: name another file with --save-input")
+        raise UserError(f"{path} is the photo itself: give --save-input another name")

@@ -45,14 +45,14 @@ def read_preset(name: str, folder: Path) -> Document:
         raise UserError(
             f"there is no preset {name!r}: name one of {', '.join(preset_names(folder))}, or a file that ends in .toml"
         )
-    document = read_toml(path, way_out="mend it, or begin with a shipped preset")
+    document = read_toml(path, way_out="fix it, or start from a shipped preset")
     document.pop("about", None)  # for people, see `read_about`
     version = document.pop("version", VERSION)
     # A boolean is a number for Python, and 1.0 is 1.
     if type(version) is not int or version != VERSION:
         raise UserError(
-            f"{path} has version {version!r} of presets, this software {VERSION}: use the software that it was written "
-            "for, or begin with a shipped preset"
+            f"{path} is a preset of version {version!r}, and this software reads {VERSION}: use the software it was "
+            "written for, or start from a shipped preset"
         )
     return with_compare(document)
 
@@ -74,7 +74,7 @@ class About:
 
 def read_about(path: Path) -> About:
     """The description in the file of a shipped preset."""
-    about = read_toml(path, way_out="install the program anew")["about"]
+    about = read_toml(path, way_out="reinstall the program")["about"]
     assert isinstance(about, dict)
     return About(**about)
 

@@ -16,15 +16,17 @@ def presets_verb(app: Defaults) -> click.Command:
     @verb(examples=("", f"{app.preset} > mine.toml"))
     @click.argument("name", metavar="[PRESET]", required=False, shell_complete=begun_with(names))
     def presets(name: str | None) -> None:
-        """List the shipped presets, what they are for and what they cost; or print one, to begin one's own with.
+        """List the shipped presets, or print one as a start for your own.
 
-        A file of one's own is given back as --preset FILE.toml.
+        The list says what each is for and what it costs. Pass your own preset as --preset FILE.toml.
         """
         if name is not None:
             read_preset(name, app.presets)
             path = app.presets / f"{name}.toml"
             if name not in names:
-                raise UserError(f"{name} is no shipped preset: name one of {', '.join(names)}, or read the file itself")
+                raise UserError(
+                    f"{name} is not a shipped preset: name one of {', '.join(names)}, or read the file itself"
+                )
             click.echo(path.read_text(encoding="utf-8"), nl=False)
             return
         for one in names:

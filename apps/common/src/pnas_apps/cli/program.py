@@ -53,7 +53,7 @@ class Program(cloup.Group):
             with signals_raised():
                 return super().main(*args, **kwargs)
         except OSError as error:  # where help or versions cannot be written, which click does before `invoke`
-            _fail(f"{error}: make room or permit access, then run the same command again")
+            _fail(f"{error}: free some space or permit access, then run the same command again")
         except KeyboardInterrupt as error:  # where another exception was made of it, which `invoke` does not know
             _interrupted(error)
         finally:
@@ -64,10 +64,7 @@ class Program(cloup.Group):
         name = ctx.info_name or ""
         variable = f"_{name}_COMPLETE".replace("-", "_").upper()
         formatter.write_paragraph()
-        formatter.write_text(
-            f"In bash, where {name} is on the path, this completes commands, flags, names and runs (zsh_source, "
-            "fish_source alike):"
-        )
+        formatter.write_text(f"Shell completion for bash, if {name} is on the path (or zsh_source, fish_source):")
         formatter.write(f'  eval "$({variable}=bash_source {name})"\n')
         super().format_epilog(ctx, formatter)
 
@@ -102,9 +99,12 @@ class Program(cloup.Group):
             drop_unwritten()
             sys.exit(_READER_GONE)
         except IsADirectoryError as error:
-            _fail(f"{error.filename2 or error.filename} is a folder, where a file is to be: move it, then go on")
+            _fail(
+                f"{error.filename2 or error.filename} is a folder where a file belongs: move it, then run the same "
+                "command again"
+            )
         except OSError as error:
-            _fail(f"{error}: make room or permit access, then run the same command again to go on")
+            _fail(f"{error}: free some space or permit access, then run the same command again to go on")
         except KeyboardInterrupt as error:
             _interrupted(error, self._kept(ctx))
         except Exception as error:
@@ -113,7 +113,7 @@ class Program(cloup.Group):
 
             if isinstance(error, RuntimeError) and is_out_of_memory(error):
                 _fail(
-                    "the GPU's memory does not suffice: take smaller batches, or cut them into parts "
+                    "the GPU's memory is too small: use smaller batches, or more micro-batches "
                     f"(--search-micro-batches, --train-micro-batches){self._kept(ctx)}"
                 )
             if not isinstance(error, PnasError):
@@ -124,14 +124,14 @@ class Program(cloup.Group):
     def _kept(self, ctx: click.Context) -> str:
         """What is left of a command that was interrupted."""
         if ctx.meta.get(DRY):
-            return ": a dry run leaves nothing but what the cache has now: the same command, given again, begins anew"
-        return ": the same command, given again, goes on from what was kept" if self._goes_on else ""
+            return ": a dry run keeps only what is in the cache: the same command starts again"
+        return ": the same command resumes from what was saved" if self._goes_on else ""
 
 
 def add_verbs(main: Program, app: App, *own: click.Command) -> None:
     """Gives a program all commands that programs have, and its own ones that begin a run."""
-    main.section("Begin a run, or go on with one that was interrupted", *own, *begin_verbs(app))
-    main.section("Work on a run, or on several", *later_verbs(app), compare_verb())
+    main.section("Start a run, or resume one", *own, *begin_verbs(app))
+    main.section("Work on runs", *later_verbs(app), compare_verb())
     main.section("Use files", *file_verbs(reads_photos=app.reads_photos))
     main.section("Devices, tables, spaces, presets", *device_verbs(app))
 

@@ -86,9 +86,7 @@ def _find(name: str) -> Architecture:
             return released(known)
     path = Path(name)
     if not path.is_file():
-        raise UserError(
-            f"there is no released net and no file {name!r}: name one of {', '.join(RELEASED)}, or a config"
-        )
+        raise UserError(f"there is no released net or file {name!r}: name one of {', '.join(RELEASED)}, or a config")
     try:
         return read_original_config(path)
     except ValueError as error:
@@ -102,8 +100,8 @@ def _priced(
         found = read_table(table)
         if missing := found.missing(workloads(net)):
             raise UserError(
-                f"{table} lacks {len(missing)} blocks of {net.name}, such as {missing[0]}: "
-                "leave out --table to measure them, or name another"
+                f"{table} lacks {len(missing)} blocks of {net.name}, such as {missing[0]}: leave out --table to "
+                "measure them, or name another table"
             )
         return found
     one = parse_device(device, threads=threads, dtype="float32", cache=cache, log=None)

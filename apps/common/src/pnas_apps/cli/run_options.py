@@ -109,19 +109,19 @@ def run_options(
     added = all_of(
         option_group(
             "Run",
-            "Its folder, and what becomes of it.",
+            "Its folder, and how it is carried out.",
             click.option(
                 "--run-dir",
                 type=NamedPath(),
                 show_default=f"a new one in {RUNS}",
-                help="Folder of the run; an unfinished one goes on.",
+                help="Folder of the run; an unfinished run is resumed.",
             ),
             click.option(
                 "--seed",
                 type=whole(-(2**63), 2**63 - 1),
                 default=0,
                 show_default=True,
-                help="Fixes all that is random.",
+                help="Random seed.",
             ),
             *([OPS] if isinstance(app, App) else []),
             *([TENSORBOARD] if isinstance(app, App) and readers and not sweeps else []),
@@ -130,7 +130,7 @@ def run_options(
         limit_options(LATENCIES if sweeps else LATENCY),
         option_group(
             "Device and table",
-            "What the net is for, and how long its blocks take there.",
+            "What the net is for, and the latencies of its blocks there.",
             device_options(default=None, several=sweeps),
             DTYPE,
             click.option(
@@ -139,14 +139,12 @@ def run_options(
                 show_default="one is measured",
                 help="A latency table to use.",
             ),
-            click.option(
-                "--foreign-table", is_flag=True, help="Let the table be that of another device than --device."
-            ),
+            click.option("--foreign-table", is_flag=True, help="Accept a table of another device than --device."),
             METRIC,
         ),
         option_group(
             "This machine",
-            "Where the work is done, which does not change what is found.",
+            "Where the work is done. This does not change the result.",
             CACHE_DIR,
             ACCELERATOR,
             DETERMINISTIC,
@@ -197,7 +195,7 @@ def run_options(
             budgets = latency_ms if isinstance(latency_ms, tuple) else ()
             _refuse_repeated(names)
             if table is not None and len(names) > 1:
-                raise UserError("--table is of one device: leave it out, or name one --device")
+                raise UserError("--table is for one device: leave it out, or name one --device")
             from pnas_latency import Budget
 
             options = RunOptions(

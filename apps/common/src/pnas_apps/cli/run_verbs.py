@@ -48,7 +48,7 @@ def begin_verbs(app: App) -> tuple[click.Command, ...]:
         app,
         "run",
         "report",
-        "The whole road: table, search, train, compare, export, report.",
+        "Run all steps: table, search, train, compare, export, report.",
         (
             "--data-dir images --target-latency-ms 0.2",
             f"--data-dir images --preset {preset_names(app.presets)[0]} --max-macs 5e6 --dry-run",
@@ -59,7 +59,7 @@ def begin_verbs(app: App) -> tuple[click.Command, ...]:
         app,
         "search",
         "search",
-        "Search a net within a budget: table and search alone; train and report go on.",
+        "Search for a net within a budget: table and search only. Continue with train or report.",
         ("--data-dir images --target-latency-ms 0.2", "--data-dir images --max-macs 3e6 --from runs/first"),
     )
     return run, search, sweep_verb(app), explore_verb(app)
@@ -89,7 +89,7 @@ def _begin(app: App, name: str, until: "StepName", help_text: str, examples: tup
         download: bool = False,
     ) -> None:
         if start is not None and sizes is not None:
-            raise UserError("--from RUN has its space already: leave out --design")
+            raise UserError("--from RUN sets the space already: leave out --design")
         from pnas_apps.cli.beginning import begin_run
         from pnas_apps.cli.runs import go_on, tell_dry_run
         from pnas_apps.run.designing import Designer
@@ -122,7 +122,7 @@ def _train(app: App) -> click.Command:
     @verb(examples=("runs/search", "runs/search --data-dir images --accelerator cuda"))
     @opened_run(app, judges=False)
     def train(run: "Run") -> None:
-        """Train the net that a search found, to ship."""
+        """Train the net that a search found."""
         from pnas_apps.cli.runs import go_on
 
         go_on(run, "train")
@@ -133,11 +133,13 @@ def _train(app: App) -> click.Command:
 def _report(app: App) -> click.Command:
     @verb(examples=("runs/first", "runs/first --open", "runs/from-gpu --data-dir images --device tflite"))
     @opened_run(app, judges=False)
-    @option_group("Page", "Of the report.", click.option("--open", "opens", is_flag=True, help="Show it in a browser."))
+    @option_group(
+        "Page", "The report page.", click.option("--open", "opens", is_flag=True, help="Open it in a browser.")
+    )
     def report(run: "Run", opens: bool) -> None:
-        """Finish a run: whatever it lacks of training, comparison and export, then the report.
+        """Finish a run: missing training, comparison, export and report.
 
-        Of a run that is finished, write the page, report.html, anew.
+        For a finished run, this writes the page report.html again.
         """
         from pnas_apps.cli.runs import finish, show_page
 
@@ -155,13 +157,15 @@ def _verdict(app: App) -> click.Command:
     @opened_run(app, judges=False, watched=False)
     @option_group(
         "Comparison",
-        "How sure the verdict is; what is trained already is not trained again.",
+        "How much to train; nets already trained are not trained again.",
         click.option("--nets", type=whole(1, 1_000_000), show_default=before, help="Random nets to compare with."),
-        click.option("--epochs", type=whole(1, 1_000_000), show_default=before, help="Passes of each training."),
-        click.option("--seeds", type=whole(1, 1000), show_default=before, help="Trainings of each net."),
+        click.option("--epochs", type=whole(1, 1_000_000), show_default=before, help="Epochs per training."),
+        click.option(
+            "--seeds", type=whole(1, 1000), show_default=before, help="Trainings per net, each with its own seed."
+        ),
     )
     def verdict(run: "Run", nets: int | None, epochs: int | None, seeds: int | None) -> None:
-        """Say more surely whether the search of RUN paid: with more nets or seeds, or longer trainings."""
+        """Make RUN's verdict surer: more nets or seeds, longer training."""
         from pnas_apps.cli.verdict_command import judge_run
 
         judge_run(run, nets=nets, epochs=epochs, seeds=seeds)
@@ -187,14 +191,14 @@ def _export(app: App) -> click.Command:
             multiple=True,
             required=True,
             shell_complete=begun_with(_FORMATS),
-            help=f"{', '.join(_FORMATS)}; give it several times for several.",
+            help=f"{', '.join(_FORMATS)}; repeat it for several.",
         ),
-        click.option("--out", type=NamedPath(), show_default="inside RUN", help="Folder of the bundle."),
+        click.option("--out", type=NamedPath(), show_default="inside RUN", help="Output folder of the bundle."),
         click.option(
             "--raw-pixels/--normalized",
             default=None,
-            show_default="as those of the bundle",
-            help="Whether the files take uint8 pixels and normalize by themselves.",
+            show_default="as in the bundle",
+            help="Let the files take uint8 pixels and normalize them, or take normalized floats.",
         ),
     )
     @int8_options
@@ -209,13 +213,15 @@ def _export(app: App) -> click.Command:
         keep_float: Kept | None,
         fine_tune_epochs: int | None,
     ) -> None:
-        """Write a trained net of RUN in more formats, each with its proof."""
+        """Export a trained net of RUN to more formats, each with its proof."""
         from pnas_apps.cli.file_commands import export_run
         from pnas_apps.steps.export import missing_converters
         from pnas_export import FORMATS
 
         if lacking := missing_converters([one for one in FORMATS if one in formats]):
-            raise UserError(f"no files can be made here without {', '.join(lacking)}: pip install {' '.join(lacking)}")
+            raise UserError(
+                f"files cannot be exported here without {', '.join(lacking)}: pip install {' '.join(lacking)}"
+            )
         export_run(
             run,
             name,
@@ -239,7 +245,7 @@ def _evaluate(app: App) -> click.Command:
     @opened_run(app, writes=False)
     @option_group(
         "Files",
-        "What is judged, and by what.",
+        "What to test, and with which runtime.",
         click.option(
             "--file",
             "files",
@@ -251,7 +257,7 @@ def _evaluate(app: App) -> click.Command:
         RUNTIME,
     )
     def evaluate(run: "Run", name: str, images: int | None, files: tuple[Path, ...], runtime: str | None) -> None:
-        """Judge files on RUN's test images, or the trained net where no file is named."""
+        """Test exported files, or the trained net, on RUN's test images."""
         from pnas_apps.cli.file_commands import eval_run
 
         eval_run(run, name, files, runtime=runtime, images=images)

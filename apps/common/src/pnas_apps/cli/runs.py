@@ -43,7 +43,7 @@ def go_on(
 
     def check() -> tuple[str, ...]:
         if run.tensorboard:
-            run.reporter.line(f"  to watch it: tensorboard --logdir {run.folder.events}")
+            run.reporter.line(f"  to watch: tensorboard --logdir {run.folder.events}")
         device = target_device(run.target, cache=run.cache, log=None)
         check_export_images(run.task, device, until=until)
         tell_time(run)
@@ -84,7 +84,7 @@ def tell_dry_run(
     reckoned = dry_run(run, choice, until="compare" if lacking else until, aims=aims)
     run.reporter.console.print(reckoned_page(reckoned))
     if lacking:
-        run.reporter.warn(f"To make files this machine lacks {', '.join(lacking)}: the run would end without them")
+        run.reporter.warn(f"This machine lacks {', '.join(lacking)} to export files: the run would end without them")
 
 
 def finish(run: Run) -> None:
@@ -106,7 +106,7 @@ def finish(run: Run) -> None:
     page = run.processes.first(written)
     if page is not None:
         run.reporter.console.print(
-            f"{run.folder.path} is finished: {run.folder.report}, and anew {page}", soft_wrap=True
+            f"{run.folder.path} is finished: see {run.folder.report} and, written again, {page}", soft_wrap=True
         )
     else:
         go_on(run, "report")
@@ -121,7 +121,7 @@ def show_page(page: Path) -> None:
     try:
         browser = webbrowser.get()
     except webbrowser.Error:
-        raise UserError(f"no browser is here: copy {page} to where one is, it needs nothing else") from None
+        raise UserError(f"there is no browser here: copy {page}, a single file, to a machine that has one") from None
     browser.open(page.resolve().as_uri())
 
 
@@ -130,6 +130,6 @@ def _way_on(run: Run, lacking: Sequence[str]) -> str:
     program = as_started(click.get_current_context().find_root().info_name or "pnas")
     device = " --device tflite" if run.target.name.startswith("torch-cuda") else ""
     return (
-        f"The net is trained. To make its files this machine lacks {', '.join(lacking)}: copy {run.folder.path} to "
-        f"one that has them, and go on there with: {program} report {run.folder.path.name} --data-dir IMAGES{device}"
+        f"The net is trained. This machine lacks {', '.join(lacking)} to export it: copy {run.folder.path} to one that "
+        f"has them, and continue there with: {program} report {run.folder.path.name} --data-dir IMAGES{device}"
     )

@@ -40,11 +40,13 @@ def size_options(app: App) -> Callable[[Command], Command]:
     own = "the space's own"
     return option_group(
         "Size of the space",
-        "A space in a file has its size already.",
-        click.option("--classes", type=whole(2, 1_000_000), show_default=f"{app.classes}", help="Of the images."),
-        click.option("--resolution", type=whole(1, 4096), show_default=own, help="Of the images, in pixels."),
-        click.option("--blocks-per-stage", type=whole(1, 100), show_default=own, help="Blocks of each stage."),
-        click.option("--width-mult", type=Number(0.01, 16.0), show_default="1", help="Times its channels."),
+        "Not for a space in a file, which has its size already.",
+        click.option(
+            "--classes", type=whole(2, 1_000_000), show_default=f"{app.classes}", help="Classes of the images."
+        ),
+        click.option("--resolution", type=whole(1, 4096), show_default=own, help="Side of the images, in pixels."),
+        click.option("--blocks-per-stage", type=whole(1, 100), show_default=own, help="Blocks per stage."),
+        click.option("--width-mult", type=Number(0.01, 16.0), show_default="1", help="Multiplier of its channels."),
         OPS,
     )
 
@@ -106,8 +108,8 @@ def preset_and_space(
     preset: Preset = structure_preset(changed, name, kind, device=device)
     if preset.resolution != space.resolution:
         raise UserError(
-            f"preset {name!r} has the resolution {preset.resolution}, the space in {path} {space.resolution}: "
-            f"set resolution to {space.resolution}"
+            f"preset {name!r} has resolution {preset.resolution}, the space in {path} {space.resolution}: set "
+            f"resolution to {space.resolution}"
         )
     return preset, space
 
@@ -115,4 +117,4 @@ def preset_and_space(
 def _refuse_sizes(path: str, given: list[str]) -> None:
     if given:
         flags = ", ".join(f"--{one.replace('_', '-')}" for one in given)
-        raise UserError(f"the space in {path} has its own size: leave out {flags}, or change the file")
+        raise UserError(f"the space in {path} has its own size: leave out {flags}, or edit the file")

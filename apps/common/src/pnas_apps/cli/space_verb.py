@@ -16,8 +16,8 @@ def space_verb(app: App) -> click.Command:
 
     @verb(
         "space",
-        help="Print a search space as JSON, to change and to give back as --space FILE.\n\n"
-        f"SPACE is {', '.join(app.spaces)}, or a file that ends in .json or .toml, which is checked.",
+        help=f"Print a search space as JSON, to edit and pass as --space FILE.\n\nSPACE is {', '.join(app.spaces)}, or "
+        "a file that ends in .json or .toml, to check it.",
         examples=(f"{app.spaces[0]} > mine.json", f"{app.spaces[0]} --width-mult 0.5 --resolution 64", "mine.json"),
     )
     @click.argument("name", metavar="SPACE", shell_complete=begun_with(app.spaces))

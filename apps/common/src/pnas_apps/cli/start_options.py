@@ -34,28 +34,28 @@ class AskedStart:
 def start_options(command: Callable[..., None]) -> Callable[..., None]:
     """`--from` and `--from-alpha`; the command gets them as `start`, None where it begins with fresh weights."""
     added = option_group(
-        "Search, begun with another",
-        "For another budget or device: without warm-up, with a weight step for each architecture step.",
+        "Start from another search",
+        "For another budget or device: no warm-up, and one weight step per architecture step.",
         click.option(
             "--from",
             "start_run",
             metavar="RUN",
             type=RunThere(),
             show_default="fresh weights",
-            help="Begin with the supernet of this finished search on the same images and space.",
+            help="Start with the supernet of this finished search on the same images and space.",
         ),
         click.option(
             "--from-alpha",
             type=click.Choice(["uniform", "run"]),
             show_default="uniform",
-            help="Where the architecture begins then; that of RUN has given up what its budget forbade.",
+            help="Where the architecture starts; that of RUN has given up what its budget ruled out.",
         ),
     )
 
     @wraps(command)
     def asked(start_run: Path | None, from_alpha: str | None, **others: object) -> None:
         if start_run is None and from_alpha is not None:
-            raise UserError("--from-alpha says where the alpha of --from RUN begins: add --from")
+            raise UserError("--from-alpha has no effect without --from: add --from RUN")
         start = None if start_run is None else AskedStart(run=start_run, alpha=from_alpha == "run")
         command(**others, start=start)
 

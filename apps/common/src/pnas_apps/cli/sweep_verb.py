@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SAID = {
     "compare.nets": "0",
-    "search.arch_interval": "that of the preset, or more for many nets",
+    "search.arch_interval": "the preset's, or more for many nets",
 }
 """What a sweep takes where a preset says something else."""
 
@@ -46,10 +46,10 @@ def sweep_verb(app: App) -> click.Command:
         flags: Flags,
         download: bool = False,
     ) -> None:
-        """The whole road for several budgets and devices: one search, then each net trained, exported and measured.
+        """Search once for several budgets and devices, then train each net.
 
-        Leaves a folder of a run for every net, a table of them all, and a picture of accuracy over latency. With
-        --compare each of them is compared with random nets of its latency, too.
+        Each net is exported and measured, too, and gets the folder of a run. The sweep writes a table of all nets, and
+        a picture of accuracy over latency. With --compare, each net is compared with random nets of its latency.
         """
         from pnas_apps.cli.beginning import begin_run
         from pnas_apps.cli.runs import tell_dry_run

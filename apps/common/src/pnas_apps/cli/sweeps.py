@@ -42,8 +42,8 @@ def go_on_sweeping(run: Run, single: Preset, *, table: Path | None, foreign_tabl
     with announced("search", STEPS, run.folder, run.reporter, counts=is_first):
         times = preset_effort(run.preset, len(aims)) / preset_effort(single, 1)
         run.reporter.console.print(
-            f"  {len(aims)} nets from one search, reckoned at {times:.1f} times the steps of a search for one: an "
-            f"architecture step for each after every {run.preset.search.arch_interval} weight steps",
+            f"  {len(aims)} nets from one search, with an estimated {times:.1f} times the steps of a search for one: "
+            f"an architecture step for each net after every {run.preset.search.arch_interval} weight steps",
             soft_wrap=True,
         )
         sweep_search(run, aimed)

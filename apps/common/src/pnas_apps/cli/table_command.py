@@ -53,7 +53,9 @@ def make_table(
         UserError: naming a table that is damaged or of another device, or what the device could not measure.
     """
     if path.suffix != ".json":
-        raise UserError(f"{path} is no name for a table, beside which a picture and a log go: let it end in .json")
+        raise UserError(
+            f"{path} cannot name a table: give a name that ends in .json (a picture and a log go next to it)"
+        )
     info = device.info
     found = [read_table_of(info, one) for one in (*([path] if path.exists() else []), *merge)]
     known = reduce(LatencyTable.merge, found) if found else None
@@ -73,7 +75,7 @@ def make_table(
         table = with_columns(table, space, metrics, reporter, keep=lambda table: table.save(path))
         _report(table, known, path, reporter)
     except (ValueError, MissingWorkloadsError) as error:
-        kept = f"; what was measured is in {path}, and the same command goes on with it" if path.exists() else ""
+        kept = f"; the measurements so far are in {path}, and the same command resumes" if path.exists() else ""
         raise UserError(f"{error}{kept}") from error
     return table
 
@@ -88,8 +90,8 @@ def _report(table: LatencyTable, known: LatencyTable | None, path: Path, reporte
     if noisy := _noisy(table):
         more = f" and {len(noisy) - _NAMED_NOISY} more" if len(noisy) > _NAMED_NOISY else ""
         lines.append(
-            f"  {len(noisy)} of them still noisy when measured again: {'; '.join(noisy[:_NAMED_NOISY])}{more}. "
-            "Measure a new table while the machine does nothing else, if you can"
+            f"  {len(noisy)} of them still noisy when remeasured: {'; '.join(noisy[:_NAMED_NOISY])}{more}. If you can, "
+            "measure a new table while the machine is idle"
         )
     reporter.console.print("\n".join(lines), soft_wrap=True)
     if any(entry.held_out for entry in table.nets):
@@ -97,7 +99,7 @@ def _report(table: LatencyTable, known: LatencyTable | None, path: Path, reporte
     if table.nets:
         picture = path.with_suffix(".png")
         save_figure(draw_validation(table), picture)
-        reporter.console.print(f"  predicted against measured: {picture}", soft_wrap=True)
+        reporter.console.print(f"  predicted and measured latency: {picture}", soft_wrap=True)
 
 
 def _noisy(table: LatencyTable) -> list[str]:

@@ -40,7 +40,7 @@ def judge_run(run: Run, *, nets: int | None, epochs: int | None, seeds: int | No
         if not folder.is_finished:
             raise UserError(f"{folder.path} holds an unfinished run: finish it with report")
         if damaged := folder.damages():
-            raise UserError(f"{damaged[0]} is damaged: report makes it anew")
+            raise UserError(f"{damaged[0]} is damaged: report writes it again")
         kept = kept_results(folder)
         return kept.results, kept.landing
 
@@ -79,10 +79,10 @@ def _asked(
     nets, seeds = nets or before.nets, seeds or before.seeds
     epochs = epochs or before.epochs
     if not nets or not epochs:
-        raise UserError(f"{path} was begun without a comparison: give --nets N and --epochs E")
+        raise UserError(f"{path} was started without a comparison: give --nets N and --epochs E")
     if epochs == before.epochs and (nets < before.nets or seeds < before.seeds):
         raise UserError(
-            f"{path} is judged by {counted(before.nets, 'random net')} and {counted(before.seeds, 'seed')} already: "
-            "ask for at least as many, or for other --epochs"
+            f"{path} has a verdict with {counted(before.nets, 'random net')} and {counted(before.seeds, 'seed')} "
+            "already: give at least as many, or other --epochs"
         )
     return CompareConfig(nets=nets, epochs=epochs, seeds=seeds)

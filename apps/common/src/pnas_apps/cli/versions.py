@@ -39,7 +39,7 @@ def version_option() -> click.Option:
         expose_value=False,
         is_eager=True,
         callback=tell,
-        help="Tell versions, of the libraries too, and end.",
+        help="Show the versions, including the libraries', and exit.",
     )
 
 

@@ -123,7 +123,7 @@ def _measured(
                 progress=progress,
             )
     except ValueError as error:
-        way_on = "" if kept.table == kept.known else "; what was measured is kept, and the same command goes on with it"
+        way_on = "" if kept.table == kept.known else "; the measurements so far are kept, and the same command resumes"
         raise UserError(f"{error}{way_on}") from error
     finally:
         kept.save()

@@ -32,7 +32,9 @@ def command_metrics(
     """
     if dtype not in get_args(FileDtype):
         for name in commands:
-            raise UserError(f"--metric {name} is of TFLite files, and none are of {dtype}: leave it out, or --dtype")
+            raise UserError(
+                f"--metric {name} needs TFLite files, and there are none in {dtype}: leave it out, or leave out --dtype"
+            )
     of_files: FileDtype = "int8" if dtype == "int8" else "float32"
     try:
         return tuple(
@@ -102,7 +104,7 @@ def with_columns(
                             table = table.with_column(metric.name, {key.rest: rest})
                     keep(table)
         except ValueError as error:
-            raise UserError(f"{error}; what was measured is kept, and the same command goes on with it") from error
+            raise UserError(f"{error}; the measurements so far are kept, and the same command resumes") from error
         reporter.console.print(f"  {metric.name} of {len(missing)} workloads measured now, by {metric.template!r}")
     return table
 

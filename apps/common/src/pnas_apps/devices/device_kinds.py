@@ -23,7 +23,7 @@ ENTRY_POINTS = "pnas.devices"
 
 INSTALL = {
     "tflite": "pip install ai-edge-litert",
-    "tflite-runtime": "pip install 'pnas-export[tflite-runtime]', which exists for Python 3.11 only",
+    "tflite-runtime": "pip install 'pnas-export[tflite-runtime]' (Python 3.11 only)",
     "onnxruntime": "pip install onnxruntime",
     "adb": "install adb, of Android's platform tools",
 }
@@ -64,7 +64,7 @@ class DeviceRequest:
         """Number of images that a net gets at once."""
         text = self.options.get("batch", "1")
         if not re.fullmatch(r"[1-9]\d{0,4}", text):
-            raise ValueError(f"batch={text}: it is a number of images, such as 8")
+            raise ValueError(f"batch={text}: give a number of images, such as 8")
         return int(text)
 
     def one_of(self, name: str, known: Sequence[Choice]) -> Choice:
@@ -185,17 +185,17 @@ def _cpus(text: str) -> tuple[int, ...]:
     for part in text.split("+"):
         found = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
         if not found:
-            raise ValueError(f"cpus={text}: write them as 4-7, or 4+6")
+            raise ValueError(f"cpus={text}: write 4-7, or 4+6")
         first, last = int(found[1]), int(found[2] or found[1])
         if last < first or last > _LAST_CPU:
-            raise ValueError(f"cpus={text}: write them from the first to the last, at most {_LAST_CPU}")
+            raise ValueError(f"cpus={text}: write them in ascending order, up to {_LAST_CPU}")
         cpus += range(first, last + 1)
     return tuple(cpus)
 
 
 def without_program(program: str | None) -> str:
     """What is to be said of a device whose program is not here."""
-    way_out = INSTALL["adb"] if program == "adb" else "name another, by its path where it is not on yours"
+    way_out = INSTALL["adb"] if program == "adb" else "name another, or give its path"
     return f"there is no program {program!r} here: {way_out}"
 
 

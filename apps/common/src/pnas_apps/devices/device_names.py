@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from pnas_latency import Device
 
 DEVICES_HELP = """\
-torch-cpu, torch-cuda                PyTorch on this machine, in batches too
-tflite, tflite-runtime, onnxruntime  runs exported files on this machine
+torch-cpu, torch-cuda                PyTorch on this machine, also in batches
+tflite, tflite-runtime, onnxruntime  exported files on this machine
 adb, adb:SERIAL                      an Android phone
 cmd:COMMAND                          a command that times the file {model}:
                                      'cmd:ssh board bench {model}'
-NAME                                 a device of an installed package, which
-                                     names it in the group pnas.devices
-Options stand before the colon: adb,cpus=4-7:SERIAL, adb,statistic=avg,
-cmd,statistic=avg:COMMAND; cmd,probe=no:COMMAND (a simulator, whose speed
-never changes, and which then times half as many files);
+NAME                                 a device that an installed package
+                                     registers in the group pnas.devices
+Options go before the colon: adb,cpus=4-7:SERIAL, adb,statistic=avg,
+cmd,statistic=avg:COMMAND; cmd,probe=no:COMMAND (for a simulator, whose speed
+never changes; it then times half as many files);
 torch-cuda,mode=graph,batch=8 (8 images at once, as a CUDA graph; or
 mode=eager, mode=compile); onnxruntime,provider=cuda (needs
 onnxruntime-gpu)."""
@@ -64,7 +64,7 @@ def parse_device(text: str, *, threads: int, dtype: Dtype, cache: Cache, log: Pa
     kind, options, rest = _named(text)
     if dtype not in kind.dtypes:
         name = text.partition(":")[0].partition(",")[0]
-        raise UserError(f"device {name} measures no {dtype!r}: it has {', '.join(kind.dtypes)}")
+        raise UserError(f"device {name} does not measure {dtype!r}: it has {', '.join(kind.dtypes)}")
     from pnas_ops import PnasError
 
     request = DeviceRequest(threads=threads, dtype=dtype, cache=cache.conversions, log=log, rest=rest, options=options)

@@ -21,15 +21,15 @@ def read_table(path: Path) -> LatencyTable:
         raise UserError(f"{path} cannot be read ({error.strerror}): name another table") from None
     except UnknownOperationError as error:
         raise UserError(
-            f"{error.what}: give the file of their classes with --ops, or install the package that has them"
+            f"{error.what}: give the file that defines them with --ops, or install the package that has them"
         ) from None
     except FormatError as error:
         if path.suffix in (".yaml", ".yml"):
             raise UserError(
-                f"{path} is YAML, as tables of ProxylessNAS and Once-for-All are: read it with "
-                "read_proxylessnas_yaml or read_ofa_yaml of pnas_latency, and name the file that save writes of it"
+                f"{path} is YAML, like the tables of ProxylessNAS and Once-for-All: read it with "
+                "read_proxylessnas_yaml or read_ofa_yaml of pnas_latency, save it, and name that file"
             ) from None
-        raise UserError(f"{error.what}: name another table, or move it away to measure anew") from None
+        raise UserError(f"{error.what}: name another table, or move it away to measure again") from None
 
 
 def read_table_of(device: DeviceInfo, path: Path) -> LatencyTable:
@@ -40,5 +40,5 @@ def read_table_of(device: DeviceInfo, path: Path) -> LatencyTable:
     """
     table = read_table(path)
     if table.device != device:
-        raise UserError(f"{path} is a table of {table.device}, not of {device}: name another file, or its device")
+        raise UserError(f"{path} is a table of {table.device}, not of {device}: name another file, or that device")
     return table

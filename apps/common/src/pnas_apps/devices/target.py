@@ -70,6 +70,6 @@ def check_file_limits(device: Device, target: DeviceSettings, budget: Budget, me
     for flag, asked in limits.items():
         if asked is not None:
             raise UserError(
-                f"{flag} is about a TFLite file, and none ships for {target.name}, which runs nets of PyTorch: limit "
+                f"{flag} limits a TFLite file, and none ships for {target.name}, which runs PyTorch nets: use "
                 "--max-parameters or --max-macs instead"
             )

@@ -60,7 +60,7 @@ def address_of(text: str) -> Address:
         made = make_url(url)
     except (ArgumentError, ValueError):
         raise UserError(
-            f"--study {url.partition('://')[0]}://... is no URL of a database: write "
+            f"--study {url.partition('://')[0]}://... is not a database URL: write "
             "DIALECT://USER:PASSWORD@HOST/DATABASE, or name a file"
         ) from None
     is_sqlite = made.get_backend_name() == "sqlite"
@@ -76,7 +76,7 @@ def _refuse_dangling(file: Path, shown: str) -> None:
     with suppress(OSError):  # of a path that is none, which is told when it is opened
         if file.is_symlink() and not file.exists():
             raise UserError(
-                f"{shown} is a link to {file.readlink()}, which is not there: mend it, or name another --study"
+                f"{shown} is a link to {file.readlink()}, which does not exist: fix it, or name another --study"
             )
 
 
@@ -86,14 +86,14 @@ def _check_sqlite(url: "URL", shown: str) -> None:
     is_uri = str(options.get("uri", "")).lower() in _YES
     is_memory = is_uri and (options.get("mode") == "memory" or str(url.database).startswith("file::memory:"))
     if is_memory or url.database in (None, "", ":memory:"):
-        raise UserError(f"{shown} is in the memory of one process, where no other finds it: name a file")
+        raise UserError(f"{shown} exists only in the memory of one process: name a file")
     if url.get_driver_name() != "pysqlite":
         return
     if ignored := [] if is_uri else [name for name in options if name not in _OPTIONS]:
-        raise UserError(f"{shown} has options that an SQLite file does not take ({', '.join(ignored)}): leave them out")
+        raise UserError(f"{shown} has options that SQLite does not take ({', '.join(ignored)}): leave them out")
     try:
         url.get_dialect()().create_connect_args(url)
     except ValueError as error:
-        raise UserError(f"{shown} has an option of a wrong value ({error}): leave it out, or mend it") from None
+        raise UserError(f"{shown} has an option with a wrong value ({error}): leave it out, or fix it") from None
     if is_uri and (options.get("mode") == "ro" or options.get("immutable") in _YES):
-        raise UserError(f"{shown} is read-only, and a study is written into: leave that option out, or name another")
+        raise UserError(f"{shown} is read-only, but a study is written to: leave that option out, or name another")

@@ -163,7 +163,7 @@ def _asking(exploration: Exploration) -> _Asking | None:
     if done:
         what += f", {done} of them done"
     return _Asking(
-        what=f"{what}, up to {counted(judged, 'net')} judged by its weights" if judged else what,
+        what=f"{what}, up to {counted(judged, 'net')} judged with its weights" if judged else what,
         seconds=trial.pace.search_s(config, steps, done=done) + by_weights_s,
         passes=strategy.passes if search.epochs_left else 0.0,
         trial=trial,
@@ -177,7 +177,7 @@ def _explore_step(
     searched = _left(exploration, known, "searched", judging.passes, 0.0 if asking is None else asking.passes)
     left = searched + _left(exploration, known, "random", judging.passes, 0.0)
     done = sum(entry.judgement is not None for entry in known.entries)
-    what = f"{counted(left, 'net')} judged by {settings.judge}" + (f", besides {done} that are" if done else "")
+    what = f"{counted(left, 'net')} judged by {settings.judge}" + (f", {done} done already" if done else "")
     seconds = judging.seconds * math.ceil(left / _at_once(run, workers))
     memories = [] if judging.trial is None else [workers * judging.trial.memory_bytes]
     disk = PAGE_BYTES + (0.0 if judging.trial is None else workers * judging.trial.state_bytes)

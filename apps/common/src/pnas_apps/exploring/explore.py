@@ -112,7 +112,7 @@ def explore(run: Run, settings: ExplorationSettings, resources: Resources) -> Ex
             _judge_nets(exploration, study, name, resources)
             explored, was_begun_here = exploration.outcome(study.entries()), study.was_begun_here
         if not explored.nets:
-            raise UserError("no net was judged, since each has ended its worker: give it more memory, or smaller nets")
+            raise UserError("no net was judged, since each one killed its worker: give more memory, or smaller nets")
         leave(exploration, explored)
         rmtree(run.folder.path / WORKERS, ignore_errors=True)  # checkpoints of nets that are judged
     if trains and was_begun_here:

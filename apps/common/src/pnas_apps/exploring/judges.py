@@ -27,8 +27,8 @@ from pnas_ops import (
 
 VALUES: Mapping[JudgeName, str] = {
     "scratch": "accuracy on {images} held-out training images",
-    "inherited": "accuracy on {images} held-out training images, by inherited weights",
-    "predictor": "what a predictor guesses",
+    "inherited": "accuracy on {images} held-out training images, with inherited weights",
+    "predictor": "predicted accuracy",
     "table": "test accuracy in the table",
     "naswot": "NASWOT",
     "synflow": "synflow",
@@ -113,10 +113,10 @@ def table_judge(path: Path, space: Space) -> TableJudge:
     """
     table = _read_table(path)
     if (known := table.known(space)) < space.size():
-        way_out = "take the file as it was published" if known else "search the --space that it is of"
+        way_out = "use the file as published" if known else "search its --space"
         raise UserError(
-            f"{path} has {known:,} of the {space.size():,} nets of space {space.name!r}: {way_out}, or have the nets "
-            "judged by --judge scratch"
+            f"{path} has {known:,} of the {space.size():,} nets of space {space.name!r}: {way_out}, or use --judge "
+            "scratch"
         )
     _check_macs(path, table, space)
     return TableJudge(table=table, space=space)
@@ -141,6 +141,6 @@ def _check_macs(path: Path, table: AccuracyTable, space: Space) -> None:
     found, expected = MACS.of(space.architecture(choices)), table.nets[choices].macs
     if found != expected:
         raise UserError(
-            f"{path} is of nets with up to {expected:,} MACs, the space has {found:,.0f}: leave out --width-mult, "
+            f"{path} is for nets with up to {expected:,} MACs, the space has {found:,.0f}: leave out --width-mult, "
             "--resolution and --blocks-per-stage"
         )

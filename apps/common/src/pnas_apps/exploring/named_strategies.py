@@ -10,20 +10,20 @@ if TYPE_CHECKING:
 
 STRATEGIES: Mapping[str, str] = {
     "random": "random nets",
-    "grid": "all nets in their order",
+    "grid": "all nets in order",
     "evolution": "regularized evolution",
-    "local": "from net to better neighbour",
-    "predictor": "evolution that asks a predictor first",
-    "tpe": "Bayesian search by Optuna",
-    "nsga2": "evolution for several aims, by Optuna",
+    "local": "local search: from net to better neighbour",
+    "predictor": "evolution guided by a predictor",
+    "tpe": "Bayesian search (Optuna)",
+    "nsga2": "multi-objective evolution (Optuna)",
     "reinforce": "a recurrent controller",
 }
 """Those that need no supernet, each in a few words."""
 
 SUPERNET_STRATEGIES: Mapping[str, str] = {
-    "gates": "what the gates of a supernet hold for best",
-    "darts": "the same of a mixture",
-    "one-shot": "random nets, the best by the weights of a supernet first",
+    "gates": "the nets that a supernet's gates prefer",
+    "darts": "the same, from a mixture of all candidates",
+    "one-shot": "random nets, ranked with a supernet's weights",
 }
 """Those that train a supernet when they are first asked; `supernet_strategies` makes them."""
 
@@ -55,7 +55,7 @@ def check_strategy(name: str, *, costs: int) -> None:
     if name not in known:
         raise UserError(f"there is no strategy {name!r}: name one of {', '.join(known)}")
     if costs and name not in _OF_SEVERAL_AIMS:
-        raise UserError(f"strategy {name} looks at one aim alone: for several take {' or '.join(_OF_SEVERAL_AIMS[2:])}")
+        raise UserError(f"strategy {name} takes one aim only: for several, use {' or '.join(_OF_SEVERAL_AIMS[2:])}")
 
 
 def _makers(costs: int, seed: int) -> "Mapping[str, Callable[[FeasibleNets], Strategy]]":

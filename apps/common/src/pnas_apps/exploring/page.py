@@ -25,19 +25,21 @@ def effort_line(settings: ExplorationSettings, passes: float | None, images: int
         passes: over the training images, that judging a net takes; None where none is learned from.
         images: that a value is the accuracy on; None where it is no such thing.
     """
-    beside = f" and {settings.random_nets} at random beside" if settings.random_nets else ""
+    beside = f" and {settings.random_nets} at random for comparison" if settings.random_nets else ""
     first = min(RANDOM_AT_FIRST.get(settings.strategy, 0), settings.nets)
-    drawn = f" (the first {first} drawn at random)" if first else ""
+    drawn = f" (the first {first} at random)" if first else ""
     line = f"  {counted(settings.nets, 'net')} by {settings.strategy}{drawn}{beside}, judged by {settings.judge}"
     if images is not None:
-        line += f" on {images:,} held-out images, so that a value of 50% is +- {standard_error(0.5, images):.1%}"
+        line += (
+            f" on {images:,} held-out images (a value of 50% has a standard error of {standard_error(0.5, images):.1%})"
+        )
     if passes is None:
         return line
     nets = settings.nets + settings.random_nets
-    most = "" if settings.effort is None else f", no more of either after {settings.effort:g}"
+    most = "" if settings.effort is None else f", at most {settings.effort:g} for either"
     return (
         f"{line}: {_over_images(_passes_each(passes, nets))} each, {shown_passes(passes * nets)} in all{most}"
-        " (a pass learns from each of them once; to look without learning counts as a third)"
+        " (evaluating without training counts as a third of a pass)"
     )
 
 
@@ -54,7 +56,7 @@ def exploration_page(explored: Explored, *, value_name: str, limits: Sequence[Li
     best = explored.ranked[:SHOWN]
     parts: list[Table | str] = [f"The best nets by {value_name}{within}", _table(best, explored)]
     if explored.aims:
-        parts += ["The front: nets than which none is better in all aims", _table(explored.front, explored)]
+        parts += ["The Pareto front", _table(explored.front, explored)]
     parts.extend(_efforts(explored))
     return Group(*parts)
 
@@ -67,7 +69,7 @@ def _unit(limit: Limit) -> str:
 def _table(nets: Sequence[JudgedNet], explored: Explored) -> Table:
     table = Table(box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     table.add_column("net", justify="right")
-    table.add_column("asked for by")
+    table.add_column("proposed by")
     errors = [] if explored.images is None else ["+-"]
     costs = ["predicted ms" if name == "latency" else name for name in explored.nets[0].costs]
     for heading in ("value", *errors, *costs):
@@ -88,21 +90,21 @@ def _error(value: float, images: int | None) -> list[str]:
 
 def _efforts(explored: Explored) -> list[str]:
     lines = []
-    groups = ((explored.strategy, explored.of("searched")), ("random nets beside", explored.of("random")))
+    groups = ((explored.strategy, explored.of("searched")), ("random nets", explored.of("random")))
     for name, nets in groups:
         if nets:
             effort = sum(net.epochs for net in nets)
             # Of a table nothing is learned: it is what its trainings took.
-            done = ", worth" if explored.judge == "table" else ","
+            done = ", value" if explored.judge == "table" else ","
             spent = f"{done} {passes_over_images(effort)}" if effort else ""
             best = shown_value(max(net.value for net in nets), explored.judge)
             lines.append(f"{name}: {len(nets)} judged{spent}, best {best}")
     if not explored.of("random") and explored.strategy != "random":
-        lines.append("no random nets were judged beside: whether the strategy was worth its effort is not shown")
+        lines.append("no random nets were judged: whether the strategy was worth its effort is not shown")
     elif explored.of("random"):
-        lines.append("one exploration each: which of the two is better in general, it does not show")
+        lines.append("one exploration of each: this does not show which is better in general")
         if len(explored.of("searched")) <= RANDOM_AT_FIRST.get(explored.strategy, 0):
-            lines.append(f"{explored.strategy} has drawn all its nets at random, to learn from: give more --nets")
+            lines.append(f"{explored.strategy} has drawn all its nets at random so far: give more --nets")
     return lines
 
 

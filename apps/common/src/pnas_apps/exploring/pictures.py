@@ -54,7 +54,7 @@ def _draw_best(axes: "Axes", explored: Explored, value_name: str) -> None:
     title = f"best {value_name}; dots: each net"
     if below := sum(value < bottom for value in values):
         axes.set_ylim(bottom=bottom)
-        title += f" ({below} of {len(values)} nets {'lies' if below == 1 else 'lie'} below the picture)"
+        title += f" ({below} of {len(values)} nets {'is' if below == 1 else 'are'} below the picture)"
     axes.set_title(title, loc="left", fontsize=10)
     axes.set_xlabel("passes over the training images" if by_effort else "nets judged")
 

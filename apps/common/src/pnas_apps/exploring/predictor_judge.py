@@ -43,10 +43,11 @@ def read_nets(path: Path) -> dict[Choices, JudgedNet]:
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): {_WAY_OUT}") from None
     except PnasError as error:
-        raise UserError(f"{path} is no exploration ({error.what.removeprefix(f'{path}: ')}): {_WAY_OUT}") from None
+        raise UserError(f"{path} is not an exploration ({error.what.removeprefix(f'{path}: ')}): {_WAY_OUT}") from None
     if len(nets) < _LEAST_NETS:
         raise UserError(
-            f"{path} has {counted(len(nets), 'net')}, of which a predictor learns little: go on there with more --nets"
+            f"{path} has {counted(len(nets), 'net')}, too few for a predictor: continue that exploration with more "
+            "--nets"
         )
     return nets
 
@@ -54,14 +55,14 @@ def read_nets(path: Path) -> dict[Choices, JudgedNet]:
 def predictor_line(judge: AccuracyPredictor) -> str:
     """How much a predictor has learned from, how well it ranks what it has not, and whether that says anything."""
     known = judge.rank_correlation
-    told = "is not known, since they are all alike" if known is None else f"is {known:.2f}"
+    told = "is unknown, since they are all equal" if known is None else f"is {known:.2f}"
     line = (
-        f"  the predictor has learned from {judge.learned} nets; its rank correlation on {judge.held_out} others, "
-        f"which it has not seen, {told}"
+        f"  the predictor has learned from {judge.learned} nets; its rank correlation on {judge.held_out} held-out "
+        f"ones {told}"
     )
     # The standard error of a rank correlation where there is none.
     if known is None or known < 2 / sqrt(judge.held_out - 1):
-        line += ": that it guesses better than chance is not shown; let it learn from an exploration of more nets"
+        line += ": it is not shown to be better than chance; let it learn from an exploration of more nets"
     return line
 
 

@@ -81,7 +81,7 @@ class ScratchJudge:
                 )
                 value = accuracy(trained.eval(), run.ordered_batches(held_out))
             except TrainingDivergedError as error:
-                self.run.reporter.warn(f"  {error.what}: the net counts as never right")
+                self.run.reporter.warn(f"  {error.what}: the net counts as 0% accurate")
                 value = 0.0
         return Judgement(value=value, epochs=self.passes)
 

@@ -223,10 +223,10 @@ def _refuse_another(study: optuna.Study, address: Address, fingerprint: Fingerpr
     different = found.differences(fingerprint)
     if not different:
         return
-    table = " (as --table the table.json of the run that began it)" if "table" in different else ""
+    table = " (as --table, the table.json of the run that started it)" if "table" in different else ""
     raise UserError(
-        f"{address.shown} holds a study that differs in {' and '.join(different)}: give what it was begun with{table}, "
-        "or name another --study"
+        f"{address.shown} holds a study that differs in {' and '.join(different)}: give the settings it was started "
+        f"with{table}, or name another --study"
     )
 
 
@@ -240,6 +240,5 @@ def _entry(trial: FrozenTrial, address: Address) -> Entry:
         return read_entry(trial)
     except (LookupError, TypeError):
         raise UserError(
-            f"trial {trial.number} in {address.shown} is another program's, of which nothing is known here: "
-            "give another --study"
+            f"trial {trial.number} in {address.shown} was written by another program: name another --study"
         ) from None

@@ -134,11 +134,11 @@ def work_in_processes(
                     raise UserError(connection.recv())
                 if process.exitcode:
                     died += 1
-                    exploration.run.reporter.warn(f"  worker {number} has died; what it was judging is left to others")
+                    exploration.run.reporter.warn(f"  worker {number} has died; others will judge its net")
     finally:
         _end([process for process, _ in started.values()])
     if died == count:
-        raise UserError("all workers have died: run the same command again to go on, with fewer --workers if need be")
+        raise UserError("all workers have died: run the same command again to resume, with fewer --workers if needed")
 
 
 def _start(ops: Path | None, cache: Cache) -> tuple[BaseProcess, Connection]:

@@ -43,7 +43,7 @@ def find_cache(path: Path | None) -> Cache:
     """
     found = path or user_cache_path("pnas")
     if not found.is_absolute() and path is None:
-        raise UserError("this user has no home folder, where the cache would be: give --cache-dir, or set HOME")
+        raise UserError("this user has no home folder for the cache: give --cache-dir, or set HOME")
     try:
         found.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=found):

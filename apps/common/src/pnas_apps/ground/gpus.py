@@ -82,16 +82,14 @@ def refuse_silent_driver(knock: list[str], *, patience_s: float = PATIENCE_S) ->
             process.wait(_KILLED_S)  # and no longer: what hangs in the driver stays
         raise UserError(
             f"the GPU's driver has not answered for {patience_s:g} s: restart it, or the machine, and run the same "
-            "command again to go on; or give --accelerator cpu"
+            "command again to resume; or give --accelerator cpu"
         ) from None
 
 
 def unusable_gpu(reason: str) -> UserError:
     """The error for a GPU that is there."""
     said = reason.split("\n")[0].removeprefix("CUDA initialization: ").rstrip(". ")
-    return UserError(
-        f"the GPU cannot be used ({said}): run the same command again when it can, or give --accelerator cpu"
-    )
+    return UserError(f"the GPU cannot be used ({said}): run the same command again later, or give --accelerator cpu")
 
 
 def check_precisions(device: torch.device, *, search: Precision, train: Precision) -> None:

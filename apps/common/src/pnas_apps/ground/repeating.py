@@ -20,7 +20,7 @@ def prepare_cublas() -> None:
     setting = os.environ.setdefault(_VARIABLE, _REPEATABLE[0])
     if setting not in _REPEATABLE:
         raise UserError(
-            f"with {_VARIABLE}={setting} cuBLAS does not repeat itself: unset it, or leave out --deterministic"
+            f"cuBLAS is not deterministic with {_VARIABLE}={setting}: unset it, or leave out --deterministic"
         )
 
 
@@ -37,6 +37,4 @@ def named_where_impossible() -> Iterator[None]:
         operator, says_so, _ = str(error).partition(" does not have a deterministic implementation")
         if not says_so:
             raise
-        raise UserError(
-            f"{operator.split()[-1]} cannot be computed the same way twice on a GPU: leave out --deterministic"
-        ) from None
+        raise UserError(f"{operator.split()[-1]} is not deterministic on a GPU: leave out --deterministic") from None

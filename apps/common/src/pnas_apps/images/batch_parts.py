@@ -12,8 +12,8 @@ def whole_batch_size(batch_size: int, images: int, world_size: int) -> int:
     """
     if batch_size % world_size:
         raise UserError(
-            f"a batch of {batch_size} images cannot be divided among {world_size} processes: "
-            "make batch_size a multiple of their number"
+            f"{world_size} processes cannot share a batch of {batch_size} images: make batch_size a multiple of "
+            f"{world_size}"
         )
     return min(batch_size, max(1, images // world_size) * world_size)
 

@@ -101,7 +101,7 @@ def _why_skipped(entry: "os.DirEntry[str]", images: frozenset[str]) -> str | Non
         is_pipe = not _is(entry.is_file) and Path(entry.path).exists()
         return "pipes, sockets or devices" if is_pipe else None
     if suffix in HEIC_SUFFIXES:
-        return f"{suffix}, which can be read after {HEIC_WAY_OUT}"
+        return f"{suffix}, readable after {HEIC_WAY_OUT}"
     return suffix.encode("ascii", "backslashreplace").decode() if suffix else "without a suffix"
 
 

@@ -66,9 +66,9 @@ def find_class_images(
     skipped = sum((one.skipped for one in found), Counter[str]())
     beside = sum(not entry.is_dir() and not entry.name.startswith(".") for entry in folder.iterdir())
     if beside:
-        skipped["beside the folders of the classes"] = beside
+        skipped["next to the class folders"] = beside
     if skipped:
-        reporter.line(f"{shown(folder)}: left out {skipped_line(skipped)}")
+        reporter.line(f"{shown(folder)}: skipped {skipped_line(skipped)}")
     return classes, [one.names for one in found]
 
 
@@ -85,7 +85,7 @@ def find_classes(folder: Path, classes: tuple[str, ...] | None) -> tuple[str, ..
     """
     if not folder.is_dir():
         way_out = "unpack it, and name the folder" if folder.is_file() else "name another"
-        raise UserError(f"{folder} is not a folder with sub-folders of images, one for each class: {way_out}")
+        raise UserError(f"{folder} is not a folder with sub-folders of images, one per class: {way_out}")
     try:
         entries = list(folder.iterdir())
     except OSError as error:
@@ -94,23 +94,23 @@ def find_classes(folder: Path, classes: tuple[str, ...] | None) -> tuple[str, ..
     for name in found:
         if not _is_line(name):
             raise UserError(
-                f"{shown(folder / name)} cannot name a class, being no line of UTF-8, as labels are: rename the folder"
+                f"{shown(folder / name)} cannot name a class, since it is not a line of UTF-8: rename the folder"
             )
     if not found:
-        raise UserError(f"{folder} is empty: expected sub-folders with images, one for each class")
+        raise UserError(f"{folder} is empty: expected sub-folders with images, one per class")
     if len(found) == 1:
         within = folder / found[0]
         deeper = sum(entry.is_dir() for entry in within.iterdir()) > 1
-        way_out = f"if its folders are the images', name {within}" if deeper else "a classifier needs at least two"
-        raise UserError(f"{folder} holds one class only ({found[0]}): {way_out}")
+        way_out = f"if the classes are inside it, name {within}" if deeper else "a classifier needs at least two"
+        raise UserError(f"{folder} holds only one class ({found[0]}): {way_out}")
     classes = classes or found
     if set(found) != set(classes):
         missing, more = sorted({*classes} - {*found}), sorted({*found} - {*classes})
         differences = [f"lacks {_listed(missing)}"] if missing else []
-        differences += [f"has {_listed(more)} besides"] if more else []
+        differences += [f"also has {_listed(more)}"] if more else []
         raise UserError(
-            f"{folder} does not hold the classes of the training images: it {' and '.join(differences)}: give both the "
-            "same sub-folders"
+            f"{folder} has other classes than the training images: it {' and '.join(differences)}: give both the same "
+            "sub-folders"
         )
     return classes
 

@@ -142,7 +142,7 @@ def _decoder_errors_named() -> Iterator[None]:
         except (UnreadableImageError, MemoryError):
             raise
         except UnidentifiedImageError:
-            raise UnreadableImageError("not an image, or of an unknown format") from None
+            raise UnreadableImageError("not an image, or an unknown format") from None
         # Some forty decoders, which meet anything: of a damaged file each raises something else.
         except Exception as error:
             reason = error.strerror if isinstance(error, OSError) else None
@@ -162,7 +162,7 @@ def _of_8_bits(image: Image.Image) -> Image.Image:
         values = np.asarray(image)
         if not (values.min() >= 0 and values.max() <= 1):  # nor where one is no number
             raise UnreadableImageError(
-                f"floating-point pixels from {values.min():g} to {values.max():g}, where only 0 to 1 has a meaning"
+                f"floating-point pixels from {values.min():g} to {values.max():g}, but only 0 to 1 are known"
             )
         return Image.fromarray((values * 255).round().astype(np.uint8))
     if not image.mode.startswith("I"):
@@ -171,7 +171,7 @@ def _of_8_bits(image: Image.Image) -> Image.Image:
     tags = image.tag_v2 if image.format == "TIFF" else {}  # type: ignore[attr-defined]
     white = 4095 if tags.get(_BITS) == (12,) else 65535
     if grey.min() < 0 or grey.max() > white:
-        raise UnreadableImageError(f"grey values from {grey.min()} to {grey.max()}, where only 0 to {white} are known")
+        raise UnreadableImageError(f"grey values from {grey.min()} to {grey.max()}, but only 0 to {white} are known")
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         grey = white - grey
     return Image.fromarray(((grey * 255 + white // 2) // white).astype(np.uint8))

@@ -40,10 +40,10 @@ class UnreadablePhotos:
             count = len(self.paths)
             allowing = share_flag(count, self._photos)
             raise UserError(
-                f"{shown(path)} is not a readable image ({reason}); with it {count} of {self._photos} are not: replace "
-                f"it, or allow a larger share than {self._max_share:g} with --no-check {allowing}"
+                f"{shown(path)} is not a readable image ({reason}); now {count} of {self._photos} are unreadable: "
+                f"replace it, or allow a larger share than {self._max_share:g} with --no-check {allowing}"
             )
-        self._tell(f"{shown(path)} is not a readable image ({reason}): another one of its batch is taken twice")
+        self._tell(f"{shown(path)} is not a readable image ({reason}): another image of its batch is used twice")
 
 
 @frozen(kw_only=True, eq=False)

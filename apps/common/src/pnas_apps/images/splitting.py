@@ -71,7 +71,7 @@ def split_count(
     classes = len(images.classes)
     if number < classes:
         raise UserError(
-            f"{number} images are too few to hold out of {classes} classes, at least one of each: give "
+            f"{number} images are too few to hold out at least one from each of {classes} classes: give "
             f"{flag or 'a number'} from {classes} on"
         )
     each, more = divmod(number, classes)
@@ -100,7 +100,7 @@ def _split(
         members = (images.labels == label).nonzero().squeeze(1)
         if not 0 < wanted < len(members):
             raise UserError(
-                f"class {name!r} has {counted(len(members), 'image')}, and {needed()} are needed to hold out {what}: "
+                f"class {name!r} has {counted(len(members), 'image')}, but {needed()} are needed to hold out {what}: "
                 f"add {needed() - len(members)}{way_out if len(members) > 1 else ''}"
             )
         held_out.append(members[torch.randperm(len(members), generator=generator)[:wanted]])

@@ -53,13 +53,12 @@ def judge_unreadable(
         tell(f"  unreadable: {one}")
     counted = f"{len(unreadable)} of {images} images cannot be read"
     if len(unreadable) <= max_share * images:
-        tell(f"{counted} and are left out")
+        tell(f"{counted} and are skipped")
         return
     named = "; ".join(map(str, unreadable[:_NAMED]))
     others = "; all are listed above" if len(unreadable) > _NAMED else ""
     raise UserError(
-        f"{counted} ({named}{others}): remove or replace them, or have them left out with "
-        f"{share_flag(len(unreadable), images)}"
+        f"{counted} ({named}{others}): remove or replace them, or skip them with {share_flag(len(unreadable), images)}"
     )
 
 
@@ -67,4 +66,4 @@ def check_every_class(labels: Tensor, classes: Sequence[str]) -> None:
     """Raises a UserError for a class of which no image is left; `labels` are int64, (N,), indices into `classes`."""
     for name, count in zip(classes, labels.bincount(minlength=len(classes)).tolist(), strict=True):
         if not count:
-            raise UserError(f"class {name!r} has no image that can be read: add some, or remove its folder")
+            raise UserError(f"class {name!r} has no readable image: add some, or remove its folder")

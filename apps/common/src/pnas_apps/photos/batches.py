@@ -114,7 +114,9 @@ class PhotoBatches:
             for index, reason in batch.failures:
                 self._loading.unreadable.note(self._photos.path(index), reason)
             if not batch.is_complete:
-                raise UserError(f"{self._photos.folder} has a batch without a readable image: replace those named")
+                raise UserError(
+                    f"{self._photos.folder} has a batch without a readable image: replace the unreadable ones"
+                )
             yield self._prepare(batch)
 
     def _part(self, batch: int) -> range:

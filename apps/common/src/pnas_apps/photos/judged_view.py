@@ -36,13 +36,13 @@ class JudgedView:
             UnreadableImageError: for a file that is missing, not an image, or `as_is` of another size.
         """
         if not path.is_file():  # a pipe would be waited for
-            raise UnreadableImageError("it is no file")
+            raise UnreadableImageError("it is not a file")
         with open_image(path) as photo:
             if self.as_is:
                 pixels = photo.decode()
                 if tuple(pixels.shape[1:]) != self._size:
                     found = f"{pixels.shape[1]} x {pixels.shape[2]}"
-                    raise UnreadableImageError(f"it has {found} pixels, and what the net sees {self._shown_size}")
+                    raise UnreadableImageError(f"it has {found} pixels, and the net's input {self._shown_size}")
             else:
                 pixels = middle(photo, self._size, self._shorter_side, shrinks=self.of_photos)
         return pixels if self.preprocessing.channels == "RGB" else _grey(pixels)

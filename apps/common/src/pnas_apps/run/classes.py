@@ -38,10 +38,10 @@ def class_difference(found: Sequence[str], expected: Sequence[str]) -> str:
         return f"they are {', '.join(found)}; the run's are {', '.join(expected)}"
     if set(found) == set(expected):
         number = next(number for number, (one, other) in enumerate(zip(found, expected, strict=True)) if one != other)
-        return f"their order is another one, number {number} being {found[number]}, not {expected[number]}"
+        return f"their order differs: number {number} is {found[number]}, not {expected[number]}"
     known, there = set(expected), set(found)
     more, missing = [name for name in found if name not in known], [name for name in expected if name not in there]
-    return f"they have {_shortened(more)}, which the run has not, and lack {_shortened(missing)}"
+    return f"they have {_shortened(more)}, unknown to the run, and lack {_shortened(missing)}"
 
 
 def with_labels(settings: RunSettings, labels: Path) -> RunSettings:

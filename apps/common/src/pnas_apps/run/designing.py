@@ -39,8 +39,9 @@ class Designer:
             raise UserError(f"the space in {preset.space} has its own size: leave out --design, or name a space")
         if budget == Budget(latency_ms=budget.latency_ms, columns=budget.columns):
             raise UserError(
-                "--design compares spaces by limits that need no table, and without one the largest is the best: give "
-                "--max-activation-bytes, --max-weight-bytes, --max-file-bytes, --max-parameters or --max-macs"
+                "--design compares spaces within limits that need no table, and without one the largest would be "
+                "best: give --max-activation-bytes, --max-weight-bytes, --max-file-bytes, --max-parameters or "
+                "--max-macs"
             )
         known_space(self.spaces, preset.space)
         # Neither the number of classes nor the size decides on what is known of a cost.

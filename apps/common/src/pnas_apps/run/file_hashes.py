@@ -89,7 +89,7 @@ class FileHashes:
             self.check(path)
             return read(path)
         except PnasError as error:
-            tell(f"  {error.what}: it is made again")
+            tell(f"  {error.what}: it is written again")
             return None
 
     def has_changed(self, path: Path) -> bool:
@@ -120,4 +120,4 @@ class FileHashes:
             return dict(load_json(self.path, KnownFiles).sha256)
         except FormatError as error:
             # No `FormatError`: what is damaged is not the file that somebody asked about.
-            raise UserError(f"{error.what}: delete it, and the run's files are taken as they are") from None
+            raise UserError(f"{error.what}: delete it, and the run's files are used unchecked") from None

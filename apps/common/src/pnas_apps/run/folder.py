@@ -120,9 +120,7 @@ class KeptRun(ABC, Generic[AnySettings]):
     def refuse_finished(self) -> None:
         """Raises a UserError where the run is finished, and nothing of it is damaged that could be made again."""
         if self.is_finished and not self.damages():
-            raise UserError(
-                f"{self.path} already holds a finished run: read {self.report}, or give a new run another --run-dir"
-            )
+            raise UserError(f"{self.path} already holds a finished run: read {self.report}, or give another --run-dir")
 
     def refuse_foreign(self) -> None:
         """Raises a UserError where the folder holds something that is not a run."""
@@ -150,8 +148,8 @@ class KeptRun(ABC, Generic[AnySettings]):
         if found != settings:
             names = ", ".join(_differences(_compared(found), _compared(settings)))
             raise UserError(
-                f"{self.path} holds an unfinished run with other settings ({names}): "
-                "give the same ones to go on, or another --run-dir"
+                f"{self.path} holds an unfinished run with other settings ({names}): give the same ones to resume it, "
+                "or another --run-dir"
             )
 
     def takes(self, settings: AnySettings) -> bool:
@@ -194,12 +192,12 @@ class KeptRun(ABC, Generic[AnySettings]):
             UserError: for a folder that holds no run.
         """
         if not self.settings.exists():
-            raise UserError(f"{self.path} holds no run: name the folder that a run printed")
+            raise UserError(f"{self.path} holds no run: name a run's folder")
         try:
             self.files.check(self.settings)
         except FormatError as error:
             raise UserError(
-                f"{error.what}: give the very command that began the run, which writes it anew, or another --run-dir"
+                f"{error.what}: give the command that started the run, which writes it again, or another --run-dir"
             ) from None
         try:
             return self._load_settings()
@@ -214,8 +212,7 @@ class KeptRun(ABC, Generic[AnySettings]):
             return
         if isinstance(document, dict) and document.get("schema") == schema:
             raise UserError(
-                f"{self.path} is a run of {program}, and of no use here: name another folder; what this one found is "
-                f"told in its {self.report.name}"
+                f"{self.path} is a run of {program}: name another folder; its own results are in its {self.report.name}"
             )
 
     @abstractmethod

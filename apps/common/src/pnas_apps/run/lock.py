@@ -51,11 +51,11 @@ def _hold(path: Path, file: Path, lock: FileLock) -> None:
         file.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
     except Timeout:
         raise FolderInUseError(
-            f"{path} is in use by {holder or 'another program'}: wait for its end, or give another --run-dir"
+            f"{path} is in use by {holder or 'another program'}: wait until it ends, or give another --run-dir"
         ) from None
     except OSError as error:
         raise UserError(
-            f"{path} cannot be written ({error.strerror}): make room or permit access, or give another --run-dir"
+            f"{path} cannot be written ({error.strerror}): free some space or permit access, or give another --run-dir"
         ) from None
 
 

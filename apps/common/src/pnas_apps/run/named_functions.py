@@ -62,7 +62,7 @@ def call_user_code(path: Path, what: str, function: Callable[[], Result]) -> Res
             if Path(frame.filename) == path.resolve()
         ]
         where = f"line {lines[-1]} of {path}" if lines else f"{path}"
-        raise UserError(f"see to {where}: {what} {type(error).__name__}: {in_one_line(error)}") from None
+        raise UserError(f"check {where}: {what} {type(error).__name__}: {in_one_line(error)}") from None
 
 
 def takes_argument(function: Callable[..., object]) -> bool:
@@ -76,7 +76,7 @@ def _imported(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError("its name does not end in .py")
     if getattr(sys.modules.get(path.stem), "__file__", str(path)) != str(path):
-        raise ImportError(f"another module is called {path.stem} already, which it would hide: give it another name")
+        raise ImportError(f"it would hide another module called {path.stem}: give it another name")
     module = module_from_spec(spec)
     # As when Python runs the file: it may import what lies beside it, and what it defines can be pickled.
     sys.path.insert(0, str(path.parent))

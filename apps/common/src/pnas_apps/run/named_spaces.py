@@ -75,7 +75,7 @@ def space_of(preset: Preset, spaces: Mapping[str, NamedSpace], *, classes: int, 
     if given is not None:
         if given.classes != classes:
             raise UserError(
-                f"space {preset.space!r} is for {given.classes} classes, the images have {classes}: let its head have "
+                f"space {preset.space!r} is for {given.classes} classes, the images have {classes}: give its head "
                 f"{classes} out_channels"
             )
         return given

@@ -62,13 +62,13 @@ def operations_of_run(run: Path, given: Path | None, cache: Cache) -> Iterator[N
     kept = run / FILE_NAME
     if not kept.is_file():
         if given is not None:
-            raise UserError(f"{run} was begun without a file of operations: leave out --ops")
+            raise UserError(f"{run} was started without --ops: leave it out")
     elif given is not None and sha256_of(given) != sha256_of(kept):
-        raise UserError(f"{given} is not what {run} was begun with: give --ops {kept}, or begin another run")
+        raise UserError(f"{given} is not the file {run} was started with: give --ops {kept}, or start another run")
     elif given is None and not is_trusted(kept, cache):
         raise UserError(
-            f"{run} has operations of its own, and to read them is to run the code in {kept}, which was never named "
-            f"with --ops here: look at it, and if you trust it, add --ops {kept}"
+            f"{run} has its own operations, and reading them executes {kept}, which was never given with --ops here: "
+            f"inspect it, and if you trust it, add --ops {kept}"
         )
     with given_operations(given or (kept if kept.is_file() else None), cache):
         yield
@@ -84,6 +84,6 @@ def check_used(path: Path, space: Space) -> None:
     ours = {code_of(spec) for spec in load_operations(path)}
     if not ours & set(codes(space).values()):
         raise UserError(
-            f"space {space.name!r} has no operation of {path}: name them in a space of your own and give that with "
-            "--space FILE; the command space prints one to begin with"
+            f"space {space.name!r} uses no operation of {path}: use them in a space of your own, given as --space "
+            "FILE; the command space prints one to start from"
         )

@@ -34,13 +34,15 @@ def _of_baselines(instance: object, attribute: "Attribute[str]", value: str) -> 
         if name not in BASELINES:
             near = get_close_matches(name, BASELINES, n=1)
             hint = f"did you mean {near[0]}?" if near else f"name some of {', '.join(BASELINES)}"
-            raise ValueError(f"{attribute.name} names {name!r}, which is no net to compare with: {hint}")
+            raise ValueError(f"{attribute.name} names {name!r}, which is not one of the published nets: {hint}")
 
 
 def check_judged_nets(gate: str, judged_nets: int) -> None:
     """Raises a ValueError for a gate whose search cannot land by itself, where no net is judged."""
     if gate == "one-shot" and not judged_nets:
-        raise ValueError("search.gate 'one-shot' learns no probabilities to land by: give --judged-nets, such as 100")
+        raise ValueError(
+            "search.gate 'one-shot' learns no probabilities to choose a net by: give --judged-nets, such as 100"
+        )
 
 
 @frozen(kw_only=True)
@@ -90,8 +92,8 @@ class CommonPreset:
         check_judged_nets(gate, self.judged_nets)
         if gate in ("darts", "one-shot") and self.objective.form == "reinforce":
             raise ValueError(
-                f"objective.form 'reinforce' draws nets by what alpha has learnt, which search.gate {gate!r} does not: "
-                "give --search-gate exact, or another --objective-form"
+                f"objective.form 'reinforce' samples nets from alpha, which search.gate {gate!r} does not: give "
+                "--search-gate exact, or another --objective-form"
             )
 
     @property
@@ -207,4 +209,4 @@ def preset_of(preset: Preset, kind: type[AnyPreset]) -> AnyPreset:
     """
     if isinstance(preset, kind):
         return preset
-    raise UserError("the run is one of another program, for images of another kind: give its folder to that one")
+    raise UserError("this is a run of another program, for another kind of images: use that program")

@@ -17,7 +17,7 @@ class RunFolder(KeptRun[RunSettings]):
             settings = with_labels(load_settings(self.settings), self.labels)
         except UnknownOperationError as error:
             raise UserError(
-                f"{error.what}: give the --ops that the run was begun with, or install the package that has them"
+                f"{error.what}: give the --ops that the run was started with, or install the package that has them"
             ) from None
         if settings.classes and len(settings.classes) != settings.space.classes:
             raise FormatError(

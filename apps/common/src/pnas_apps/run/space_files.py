@@ -19,17 +19,17 @@ def read_space_file(path: Path) -> Space:
     check_space_there(str(path))
     try:
         if path.suffix == ".toml":
-            document = read_toml(path, way_out="mend it, or begin with what the command space prints")
+            document = read_toml(path, way_out="fix it, or start from what the command space prints")
             space = _read(document, path)
         else:
             space = load_space(path)
         workloads(space)
     except UnknownOperationError as error:
         raise UserError(
-            f"{error.what}: give the file of their classes with --ops, or install the package that has them"
+            f"{error.what}: give the file that defines them with --ops, or install the package that has them"
         ) from None
     except FormatError as error:
-        raise UserError(f"{error.what}: mend it, or begin with what the command space prints") from None
+        raise UserError(f"{error.what}: fix it, or start from what the command space prints") from None
     except ValueError as error:
         raise UserError(f"{path}: {error}") from None
     check_operations(space)

@@ -59,7 +59,7 @@ def refuse_sweep(path: Path, aims: Sequence[SweepAim]) -> None:
     """Raises a UserError for the folder of a sweep, where that of one net is wanted."""
     if aims:
         names = ", ".join(folder_name(aim, aims) for aim in aims)
-        raise UserError(f"{path} is a sweep, of which each net has a run in it: name one of {names}")
+        raise UserError(f"{path} is a sweep, with a run for each net: name one of {names}")
 
 
 @contextmanager

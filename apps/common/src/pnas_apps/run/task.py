@@ -52,7 +52,7 @@ def check_task(task: Task, preset: Preset) -> None:
             f"{channels}: name another --space"
         )
     if preset.train.path_dropping and not isinstance(task.space, TreeSpace):
-        raise UserError(f"space {preset.space!r} has no trees of which paths could be dropped: set path_dropping to 0")
+        raise UserError(f"space {preset.space!r} has no trees, whose paths could be dropped: set path_dropping to 0")
 
 
 def without_unreadable(task: Task, *, workers: int, cache: Cache, reporter: Reporter) -> Task:

@@ -13,7 +13,7 @@ from pnas_latency import LatencyTable
 def device_table(report: Sequence[DeviceStatus]) -> Table:
     """Which devices can be measured on here, and what the others lack."""
     table = Table(title="Devices", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("--device", "usable", "version, or what it lacks"):
+    for heading in ("--device", "usable", "version, or what is missing"):
         table.add_column(heading)
     for one in report:
         table.add_row(one.name, "yes" if one.usable else "no", one.version if one.usable else one.reason)
@@ -25,7 +25,7 @@ def validation_table(table: LatencyTable) -> Table:
     # 0 is what is left of reports without samples.
     floor = f"{table.noise_floor:.2%}" if table.noise_floor else "not measured"
     drawing = Table(
-        title=f"Predicted against measured whole nets (noise floor {floor})",
+        title=f"Predicted and measured latency of whole nets (noise floor {floor})",
         title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
@@ -36,7 +36,7 @@ def validation_table(table: LatencyTable) -> Table:
     drawing.add_column("prediction", no_wrap=True)
     for heading in ("nets", "MAPE", "RMSE,\nms", "bias", "worst", "within\n5%", "within\n10%", "Spearman"):
         drawing.add_column(heading, justify="right")
-    predictions = {"as summed": evolve(table, calibration=None)}
+    predictions = {"sum of blocks": evolve(table, calibration=None)}
     if table.calibration is not None:
         predictions["calibrated"] = table
     for name, one in predictions.items():

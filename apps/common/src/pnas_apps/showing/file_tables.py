@@ -26,11 +26,11 @@ _FILE_WIDTH = max(len(name) for name in BUNDLE_FILES)
 def parity_table(proofs: Sequence[Parity]) -> Table:
     """Files compared with PyTorch, on unlabelled images."""
     table = Table(
-        title=f"Files beside PyTorch on {proofs[0].images} random images", title_justify="left", box=SIMPLE_HEAD
+        title=f"Files compared with PyTorch on {proofs[0].images} random images", title_justify="left", box=SIMPLE_HEAD
     )
     table.add_column("file")
     table.add_column("runtime")
-    table.add_column("differs, of the largest logit", justify="right")
+    table.add_column("difference, relative to the largest logit", justify="right")
     for proof in proofs:
         table.add_row(proof.file, f"{proof.runtime} {proof.runtime_version}", f"{proof.max_relative_difference:.1e}")
     return table
@@ -42,8 +42,8 @@ def proof_table(proof: Proof) -> Table:
     judged = "accuracy" if proof.net_accuracy is not None else "score"
     said = f"{proof.net_quality} right" if proof.net_accuracy is not None else f"score {proof.net_quality or 'unknown'}"
     table = Table(
-        title=f"Files beside PyTorch, {said}, on {proof.images} test images\n"
-        "(differs: of the largest logit; memory: beside the runtime)",
+        title=f"Files compared with PyTorch ({said}) on {proof.images} test images\n(differs: relative to the largest "
+        "logit; memory: without the runtime)",
         title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
@@ -107,7 +107,7 @@ def _speed(measured: Iterable[Measurement]) -> str | None:
     known = [one.probe_ms for one in measured if one.probe_ms is not None]
     if not known:
         return None
-    return f"At a speed of this machine at which the probe takes {statistics.median(known):.4f} ms."
+    return f"At the machine speed at which the probe takes {statistics.median(known):.4f} ms."
 
 
 def _lossy_lines(proof: Proof) -> list[str]:
@@ -115,11 +115,11 @@ def _lossy_lines(proof: Proof) -> list[str]:
     lines = []
     for lossy in proof.lossy:
         layers = ", ".join(f"layer {layer.layer} ({layer.relative_error:.0%} off)" for layer in lossy.layers)
-        lines.append(f"{lossy.file} loses more than {MAX_ACCURACY_LOSS:.0%}; it computes worst: {layers}")
+        lines.append(f"{lossy.file} loses more than {MAX_ACCURACY_LOSS:.0%}; layers with the largest errors: {layers}")
         format_ = format_of(lossy.file)
         if format_ in CALIBRATED_FORMATS:
             lines.append(
-                f"Less is lost by export RUN --format {format_} with --fine-tune 5 (weights trained for int8), "
-                "--keep-float auto (layers in float32: larger, slower), or both"
+                f"To lose less, export RUN --format {format_} with --fine-tune 5 (trains the weights for int8), "
+                "--keep-float auto (some layers in float32: larger, slower), or both"
             )
     return lines

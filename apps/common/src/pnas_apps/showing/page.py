@@ -58,9 +58,9 @@ def _whole_net(table: LatencyTable, net: Architecture) -> str:
     priced = table.priced(net)
     together_ms = fsum(priced.block_ms)
     others = sum(not entry.held_out for entry in table.nets)
-    by = f", as {counted(others, 'other net')} showed" if table.calibration is not None else ""
+    by = f", calibrated with {counted(others, 'other net')}" if table.calibration is not None else ""
     return (
-        f"Together {together_ms:.4f} ms, and {priced.total_ms - together_ms:+.4f} ms for a net as a whole{by}: "
+        f"Blocks {together_ms:.4f} ms, whole-net correction {priced.total_ms - together_ms:+.4f} ms{by}: "
         f"{priced.total_ms:.4f} ms predicted."
     )
 

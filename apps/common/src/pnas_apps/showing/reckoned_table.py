@@ -18,17 +18,17 @@ def reckoned_page(reckoned: Reckoned) -> Group:
         table.add_column(heading, justify="right", no_wrap=True)
     for step in reckoned.steps:
         memory = "-" if step.memory_bytes is None else _bytes(step.memory_bytes)
-        seconds = "not known" if step.seconds is None else shown_duration(step.seconds) if step.seconds else "-"
+        seconds = "unknown" if step.seconds is None else shown_duration(step.seconds) if step.seconds else "-"
         table.add_row(step.name, step.what, seconds, memory, _bytes(step.disk_bytes) if step.disk_bytes else "-")
     low, high = (shown_duration(seconds) for seconds in (reckoned.seconds / WITHIN, reckoned.seconds * WITHIN))
     unknown = [step.name for step in reckoned.steps if step.seconds is None]
-    besides = f", and {', '.join(unknown)} besides" if unknown else ""
+    besides = f", plus {', '.join(unknown)}" if unknown else ""
     return Group(
         table,
         *reckoned.notes,
-        f"In all about {shown_duration(reckoned.seconds)}, as a rule between {low} and {high}{besides}, and "
-        f"{_bytes(reckoned.disk_bytes)} on disk: reckoned from {shown_duration(reckoned.measured_s)} of measuring, at "
-        "the speed that this machine had meanwhile. Nothing of it was written.",
+        f"In total about {shown_duration(reckoned.seconds)}, usually between {low} and {high}{besides}, and "
+        f"{_bytes(reckoned.disk_bytes)} on disk: estimated from {shown_duration(reckoned.measured_s)} of trials, at "
+        "this machine's speed during them. Nothing was written.",
         *(Text(doubt, style="yellow") for doubt in reckoned.doubts),
     )
 

@@ -22,7 +22,7 @@ def _accuracy(kept: KeptResults) -> str:
     results = kept.results
     trained_anew = () if results.verdict is None else results.verdict.nets
     compared = _compared([net for net in trained_anew if net.kind != "random"])
-    told = "trained anew, measured or else predicted" if compared else "measured"
+    told = "trained from scratch, measured or else predicted" if compared else "measured"
     points = compared or [
         Point(name=one.name, x=one.measured.latency_ms, y=one.test_accuracy, is_marked=one is results.nets[0])
         for one in results.nets
@@ -81,7 +81,7 @@ def _search_charts(kept: KeptResults) -> dict[str, str]:
         ),
         "entropy": chart(
             [("entropy", [one.entropy for one in history])],
-            title="how undecided the gates are: 1 wholly, 0 not at all",
+            title="entropy of the gates: 1 undecided, 0 decided",
         ),
     }
 

@@ -59,7 +59,7 @@ def landing_table(landing: Landing, device: DeviceInfo) -> Table:
     """What was asked for on a device, and the nets that were tried for it."""
     title = f"Landing on {landing.target_ms:.4f} ms{of_batch(device)}, at the table's speed"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("net", "predicted ms", "measured ms", "of the target", ""):
+    for heading in ("net", "predicted ms", "measured ms", "of target", ""):
         table.add_column(heading, justify="right")
     for index, attempt in enumerate(landing.attempts):
         found = attempt.predicted_ms if attempt.measured_ms is None else attempt.measured_ms
@@ -105,8 +105,8 @@ def limits_table(limits: Sequence[LimitResult], *, file: str | None, device: Dev
 def excess_lines(limits: Sequence[LimitResult], *, file: str) -> list[str]:
     """A line for every limit on bytes that what ships does not keep, with the way out."""
     return [
-        f"{file} has {limit.shipped:.0f} {limit.name}, {limit.excess:.0f} more than the {limit.asked:.0f} that were "
-        f"asked for: search again with a limit of {limit.asked - limit.excess:.0f}"
+        f"{file} has {limit.shipped:.0f} {limit.name}, {limit.excess:.0f} more than the {limit.asked:.0f} requested: "
+        f"search again with a limit of {limit.asked - limit.excess:.0f}"
         for limit in limits
         if limit.excess and limit.unit == "bytes"
     ]
@@ -123,7 +123,7 @@ def results_table(
         device: where.
         measured_elsewhere: whether the table that predicts is that of another device, so that nothing is off.
     """
-    title = f"Trained on from the supernet, to ship (latency of {measured}, {device.images}, measured now)"
+    title = f"Trained from the supernet's weights, to ship (latency of {measured}, {device.images}, measured now)"
     caption = None if measured_elsewhere else speed_line([net.slower for net in nets])
     table = Table(
         title=title,
@@ -174,7 +174,7 @@ def speed_line(slower: Sequence[float | None]) -> str | None:
         return None
     how = f"{times:.2f} x slower" if times > 1 else f"{1 / times:.2f} x faster"
     # Not "the machine": whole nets by themselves may run faster than among a table's blocks.
-    return f"Nets run {how} now than when the table was made: predictions are told at the speed that they have now."
+    return f"Nets run {how} now than when the table was made: predictions are for the current speed."
 
 
 def baselines_table(baselines: Sequence[BaselineResult], searched: NetResult, *, device: DeviceInfo) -> Table:
@@ -186,12 +186,12 @@ def baselines_table(baselines: Sequence[BaselineResult], searched: NetResult, *,
         device: where they were measured.
     """
     table = Table(
-        title=f"Nets of others, and times the {searched.name} one (latency of {device.images})",
+        title=f"Published nets, relative to {searched.name} (latency of {device.images})",
         title_justify="left",
         box=SIMPLE_HEAD,
         collapse_padding=True,
         pad_edge=False,
-        caption="Not trained: no accuracy. - is not known here: name it in --baselines",
+        caption="Not trained: no accuracy. - is unknown: name the net in --baselines",
         caption_justify="left",
     )
     table.add_column("net", no_wrap=True)

@@ -22,16 +22,16 @@ def story(kept: KeptResults, page: Path) -> Group:
     """
     results = kept.results
     net, milliseconds = results.nets[0], f"ms{of_batch(kept.table.device)}"
-    off_by = "the measurement is too noisy to tell how far off" if net.off_by is None else f"off by {net.off_by:+.1%}"
+    off_by = "the measurement is too noisy to give an error" if net.off_by is None else f"off by {net.off_by:+.1%}"
     speed = speed_line([net.slower])
     return Group(
         *([] if results.verdict is None else [_accuracies(results.verdict), *results.verdict.remarks]),
         *([] if results.verdict is None else [Text(f"{results.verdict.sentence}.", style="bold")]),
         *([] if speed is None else [speed]),
-        f"What ships: {net.test_accuracy:.2%} of the test images right, {net.measured.latency_ms:.4f} {milliseconds}, "
-        f"predicted {net.predicted_now_ms:.4f}, {off_by}; proven files in {page.parent / kept.bundle}",
+        f"The net that ships: {net.test_accuracy:.2%} test accuracy, {net.measured.latency_ms:.4f} {milliseconds}, "
+        f"predicted {net.predicted_now_ms:.4f}, {off_by}; verified files in {page.parent / kept.bundle}",
         *([] if results.doubt is None else [results.doubt]),
-        Text(printable(f"Look at {page}: open it in a browser"), style="bold"),
+        Text(printable(f"Open {page} in a browser"), style="bold"),
     )
 
 
@@ -43,4 +43,4 @@ def _accuracies(verdict: Verdict) -> str:
     searched, *ends = others
     found = ", ".join([searched, *drawn, *ends])
     trained = f"{counted(verdict.epochs, 'epoch')}, {counted(verdict.seeds, 'seed')}"
-    return f"Trained anew ({trained}) and judged on {verdict.test_images} images: {found}"
+    return f"Trained from scratch ({trained}) and tested on {verdict.test_images} images: {found}"

@@ -122,7 +122,7 @@ def predictions_chart(
         told = f"noise floor, {noise_floor:.1%}"
         axes.annotate(told, top, xycoords=("axes fraction", "data"), ha="right", **beside(-4, 3, SOFT))
     axes.axhline(0, color=SOFT, linewidth=1)
-    for points, marker, label in ((judges, "x", "nets that judge the table"), (compared, "+", "nets compared")):
+    for points, marker, label in ((judges, "x", "nets that validate the table"), (compared, "+", "nets compared")):
         if points:
             axes.plot([one.x for one in points], [100 * one.y for one in points], marker, color=OTHER, label=label)
     for point in nets:

@@ -30,7 +30,7 @@ def draw_sweep(aims: Sequence[AimResult]) -> "Figure":
         ModuleNotFoundError: where matplotlib is not installed.
     """
     if not aims:
-        raise ValueError("a sweep is drawn by its nets, got none")
+        raise ValueError("a picture of a sweep needs nets, got none")
     devices = list(dict.fromkeys(aim.device for aim in aims))
     figure = new_figure(max(5.5, 4.2 * len(devices)), 4.5)
     panels = figure.subplots(1, len(devices), sharey=True, squeeze=False)[0]
@@ -63,7 +63,7 @@ def _draw_device(axes: "Axes", aims: Sequence[AimResult]) -> None:
     measured = {net.name: net.measured.latency_ms for aim in aims for net in aim.baselines if net.measured is not None}
     measured = {name: ms for name, ms in measured.items() if name not in compared}
     for name, ms in measured.items():
-        axes.plot(ms, 0, "|", color=_GREY, transform=edge, label="nets of others, not trained: latency alone")
+        axes.plot(ms, 0, "|", color=_GREY, transform=edge, label="published nets, not trained: latency only")
         axes.annotate(name, (ms, 0.02), xycoords=edge, rotation=90, fontsize="small", color=_GREY, ha="right")
     axes.set_xscale("log")
     # Powers of ten, which a logarithmic axis has, may all be elsewhere.

@@ -12,7 +12,7 @@ from pnas_apps.showing.run_tables import measured_text, off_by_text
 def sweep_table(aims: Sequence[AimResult]) -> Table:
     """A line for each budget on each device. Predictions are told at the speed that the machine has now."""
     table = Table(
-        title="The nets of one search (asked, predicted for now, and measured in ms)",
+        title="The nets of one search (ms requested, predicted for now, measured)",
         title_justify="left",
         box=SIMPLE_HEAD,
         collapse_padding=True,

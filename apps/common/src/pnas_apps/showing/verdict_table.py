@@ -36,13 +36,13 @@ class VerdictTable:
 def _table(verdict: Verdict, width: int) -> Table:
     trained = f"{counted(verdict.epochs, 'epoch')}, {counted(verdict.seeds, 'seed')}"
     table = Table(
-        title=f"Did it pay? Nets trained anew ({trained}, judged on {verdict.test_images} images)",
+        title=f"Did it pay? Nets trained from scratch ({trained}, tested on {verdict.test_images} images)",
         title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
-        caption=f"{AT_TABLE_SPEED}; +- is the standard deviation over seeds, of the mean of random nets over "
-        "nets; of the difference its standard error",
+        caption=f"{AT_TABLE_SPEED}; +- is the standard deviation over seeds, for the mean over nets; for the "
+        "difference its standard error",
         caption_justify="left",
     )
     headings = ("net", "accuracy", "params", "MACs", "predicted\nms", "measured\nms", "off\nby")

@@ -34,8 +34,8 @@ def budget_doubt(
     if found_ms <= asked_ms:
         return None
     doubt = (
-        f"The net of fewest multiply-accumulates takes {found_ms:.4f} ms now, and {asked_ms:g} ms are asked for: "
-        "unless another one is faster, the run will be refused when its table is measured: ask for more, or take a "
+        f"The net with the fewest multiply-accumulates takes {found_ms:.4f} ms now, but {asked_ms:g} ms are requested: "
+        "unless another net is faster, the run will be refused once its table is measured: request more, or use a "
         "smaller space"
     )
     reporter.warn(doubt)

@@ -66,7 +66,7 @@ class RandomNets:
         weights = weights_digest(self.supernet)
         known, saves = read_judged(self.folder, weights, self.reporter.warn), Saves()
         left = [choices for choices in nets if choices not in known]
-        with self.reporter.bar("judging nets by inherited weights", len(nets), "nets") as advance:
+        with self.reporter.bar("judging nets with inherited weights", len(nets), "nets") as advance:
             advance(len(nets) - len(left))
             for choices, value in zip(left, shared(left), strict=True):
                 known[choices] = value
@@ -81,10 +81,10 @@ def random_nets(run: Run, supernet: SuperNet) -> RandomNets:
 
     def told(values: Sequence[float]) -> str:
         images = judged_by_weights(run)
-        line = f"put {min(values):.1%} to {max(values):.1%} of {counted(images, 'held-out image')} right"
+        line = f"have {min(values):.1%} to {max(values):.1%} accuracy on {counted(images, 'held-out image')}"
         if differ_beyond_chance(values, images):
             return line
-        return f"{line}, no further apart than equal nets may be: the choice is a guess until there are more images"
+        return f"{line}, no further apart than equal nets by chance: the choice is a guess until there are more images"
 
     return RandomNets(
         space=run.task.space,

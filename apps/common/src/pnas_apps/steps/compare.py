@@ -57,7 +57,7 @@ def compare(run: Run, trained: Trained) -> Compared:
         try:
             verdict = find_verdict(run, searched.tabled, searched.architecture, run.preset.compare)
         except TrainingDivergedError as error:
-            raise UserError(f"{error.what}: go on with --compare 0, or begin anew with a lower --train-lr") from None
+            raise UserError(f"{error.what}: resume with --compare 0, or start again with a lower --train-lr") from None
     return Compared(trained=trained, verdict=verdict)
 
 
@@ -87,7 +87,7 @@ def find_verdict(run: Run, tabled: Tabled, searched: Architecture, config: Compa
         passes = f"{left * config.epochs} pass{'' if left * config.epochs == 1 else 'es'} over the training images"
         run.reporter.line(f"  {left} of {len(places)} trainings are left: {passes}")
     batches = left * config.epochs * len(run.training_batches(run.task.train, "anew"))
-    bar = run.reporter.bar_of_parts("training them anew", batches, "steps") if left else nullcontext(run.reporter)
+    bar = run.reporter.bar_of_parts("training from scratch", batches, "steps") if left else nullcontext(run.reporter)
     with bar as reporter:
         part = evolve(run, reporter=reporter)
         # All nets with one seed, then with the next: whoever loses patience has something to compare.
@@ -168,7 +168,7 @@ def trained_anew(run: Run, net: Contender, *, seed: int, epochs: int) -> float:
             purpose=("anew", seed),
         )
     except TrainingDivergedError as error:
-        raise TrainingDivergedError(f"{name}, trained anew: {error.what}", error.way_out) from None
+        raise TrainingDivergedError(f"{name}, trained from scratch: {error.what}", error.way_out) from None
     return accuracy(trained.eval(), sized.ordered_batches(sized.task.test), processes=run.processes)
 
 

@@ -56,7 +56,7 @@ class Contenders:
             return self.left_out
         found = f"only {near} of {count} random nets are within {SAME_LATENCY:.0%} of the searched one's latency"
         if far:
-            found += f": {len(far)} that {'is' if len(far) == 1 else 'are'} up to {max(far):.1%} off were taken"
+            found += f": {len(far)} more, up to {max(far):.1%} off, {'was' if len(far) == 1 else 'were'} taken"
         if lacking := count - len(self.random):
             found += f"; {lacking} more {'was' if lacking == 1 else 'were'} not found"
         return (found, *self.left_out)

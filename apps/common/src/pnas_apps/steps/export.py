@@ -85,7 +85,7 @@ def missing_converters(formats: Sequence[Format]) -> tuple[str, ...]:
 
 
 _WITHOUT_INT8 = (
-    "; or do without them: search, train, and export --format onnx, tflite, tflite-float16 or tflite-dynamic-int8"
+    "; or avoid int8: search, train, and export --format onnx, tflite, tflite-float16 or tflite-dynamic-int8"
 )
 
 
@@ -100,8 +100,8 @@ def check_calibration(name: str, found: int, formats: Sequence[Format], *, or_el
     """
     if found < MIN_CALIBRATION_IMAGES and set(formats) & set(CALIBRATED_FORMATS):
         raise UserError(
-            f"{name} has {found} training images, and int8 files need {MIN_CALIBRATION_IMAGES} to find their "
-            f"ranges on: add {MIN_CALIBRATION_IMAGES - found}{or_else}"
+            f"{name} has {found} training images, but int8 files need {MIN_CALIBRATION_IMAGES} for calibration: add "
+            f"{MIN_CALIBRATION_IMAGES - found}{or_else}"
         )
 
 

@@ -56,7 +56,7 @@ def fitted(run: Run, tabled: Tabled, target_ms: float | None) -> tuple[tuple[Con
     left_out: list[str] = []
     for name in (one for one in BASELINES if one in run.preset.measured_baselines):
         if target_ms is None:
-            left_out.append(f"{name} is not compared: its latency can be measured on {tabled.table.device} alone")
+            left_out.append(f"{name} is not compared: its latency can only be measured on {tabled.table.device}")
             continue
         try:
             net, latency_ms = nearest(partial(of_width, run, name), measure, target_ms)

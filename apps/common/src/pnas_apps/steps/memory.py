@@ -37,16 +37,16 @@ def within_memory(
     done = _tried(work)
     if done is not None:
         return done[0]
-    told = f"the GPU's memory does not suffice for batches of {images} images in {counted(parts, 'part')}"
+    told = f"batches of {images} images in {counted(parts, 'part')} do not fit the GPU's memory"
     more = 2 * parts
     while more <= images // _LEAST_IMAGES:
         if _tried(partial(attempt, more)) is not None:
             raise UserError(
-                f"{told}, and does in {more}: give the command that began the run {flag} {more}, and it goes on from "
-                "its last checkpoint"
+                f"{told}, but in {more} they do: add {flag} {more} to the command that started the run, and it resumes "
+                "from its last checkpoint"
             )
         more *= 2
-    raise UserError(f"{told}, nor in more: begin another run with a smaller --batch-size, --resolution or --width-mult")
+    raise UserError(f"{told}, nor in more: start another run with a smaller --batch-size, --resolution or --width-mult")
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

@@ -35,6 +35,6 @@ def mixture_memory_line(supernet: SuperNet, images: Tensor) -> str:
     mixture, path = kept(take_mixture), kept(sample_uniform)
     of_batch = mixture * len(images) / len(few) / 1e6
     return (
-        f"  darts runs all candidates at every step: of a batch of {len(images)} images it keeps {of_batch:,.0f} MB "
-        f"for the backward pass, {mixture / path:.1f} times what a single path does"
+        f"  darts runs all candidates at every step: for a batch of {len(images)} images it keeps {of_batch:,.0f} MB "
+        f"for the backward pass, {mixture / path:.1f} times as much as a single path"
     )

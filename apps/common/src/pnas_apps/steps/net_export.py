@@ -90,7 +90,7 @@ def kept_bundle(network: nn.Module, path: Path, tell: Callable[[str], None]) -> 
         if now.keys() == found.keys() and all(torch.equal(now[name].cpu(), found[name]) for name in now):
             return bundle
         what = f"{path} is of other weights"
-    tell(f"  {what}: it is made again")
+    tell(f"  {what}: it is exported again")
     return None
 
 

@@ -210,7 +210,7 @@ def load_network(folder: NetworkFolder) -> nn.Module:
         folder.files.check(folder.architecture)
         network = build_network(load_json(folder.architecture, Architecture))
     except FormatError as error:
-        raise FormatError(error.what, "the command train writes it anew") from None
+        raise FormatError(error.what, "the command train writes it again") from None
     try:
         folder.files.check(folder.weights)
         load_weights(network, folder.weights)

@@ -94,8 +94,8 @@ def check_objective(config: ObjectiveConfig, space: AnySpace, table: LatencyTabl
         least_ms = min(fastest_ms, budget.latency_ms or fastest_ms)
         if least_ms <= config.log_unit_ms:
             raise UserError(
-                f"objective.log_unit_ms of {config.log_unit_ms:g} is not below what is to be divided by it, "
-                f"{least_ms:.4g} ms: give a smaller --objective-log-unit-ms"
+                f"objective.log_unit_ms of {config.log_unit_ms:g} is not below {least_ms:.4g} ms, the smallest latency "
+                "it divides: give a smaller --objective-log-unit-ms"
             )
 
 
@@ -106,14 +106,14 @@ def objective_line(config: ObjectiveConfig, space: AnySpace, table: LatencyTable
         case "reinforce":
             what = "the highest rewards for a good score at a low cost"
         case "mul-log":
-            what = f"the least loss times a power of log(latency) / log({reference})"
+            what = f"the lowest loss times a power of log(latency) / log({reference})"
         case "absolute":
-            what = f"the least loss + {config.weight:g} * |latency / {reference} - 1|"
+            what = f"the lowest loss + {config.weight:g} * |latency / {reference} - 1|"
         case _:
-            what = f"the least loss + {config.weight:g} * (latency / {reference} - 1)"
+            what = f"the lowest loss + {config.weight:g} * (latency / {reference} - 1)"
     limits = [f"{limit.metric.name} of {limit.at_most:,.10g}" for limit in budget.counts(table)]
     within = f", within {' and '.join(limits)}" if limits else ""
-    return f"  no --target-latency-ms: the search is after {what}{within}; {reference} is that of the average net"
+    return f"  no --target-latency-ms: the search seeks {what}{within}; {reference} is the latency of the average net"
 
 
 def average_ms(space: AnySpace, table: LatencyTable) -> float:

@@ -47,7 +47,7 @@ def kept_results(folder: RunFolder) -> KeptResults:
     settings = folder.read_settings()
     refuse_sweep(folder.path, settings.aims)
     if not folder.is_finished:
-        raise UserError(f"{folder.path} is not finished: finish it by the verb report")
+        raise UserError(f"{folder.path} is not finished: finish it with the command report")
     bundle = folder.bundle(SEARCHED)
     try:
         for path in (folder.table, folder.landing, folder.results):
@@ -72,9 +72,9 @@ def kept_results(folder: RunFolder) -> KeptResults:
             ),
         )
     except FileNotFoundError as error:
-        raise UserError(f"{error.filename} is missing, without which there is no page: begin the run anew") from None
+        raise UserError(f"{error.filename} is missing, which the page needs: start the run again") from None
     except PnasError as error:
-        raise DamagedRunError(f"{error.what}: the verb report makes anew what is damaged") from None
+        raise DamagedRunError(f"{error.what}: the command report writes it again") from None
 
 
 def _read_mistakes(path: Path, classes: int) -> Mistakes:

@@ -86,7 +86,7 @@ def table_step(targets: Sequence[Target]) -> ReckonedStep:
     blocks = sum(target.lacking.count for target in targets)
     nets = sum(len(target.lacking.nets) for target in targets)
     on = f" on {counted(len(targets), 'device')}" if len(targets) > 1 else ""
-    what = f"{counted(blocks, 'block')} and {counted(nets, 'net')} to measure{on}" if blocks or nets else "is there"
+    what = f"{counted(blocks, 'block')} and {counted(nets, 'net')} to measure{on}" if blocks or nets else "exists"
     return ReckonedStep(
         name="table",
         what=what,
@@ -148,7 +148,7 @@ def compare_step(goals: Sequence[Goal]) -> ReckonedStep:
     preset = goals[0].run.preset
     compare, count = preset.compare, most_compared(preset)
     if not count:
-        return ReckonedStep(name="compare", what="nothing to compare with", seconds=0.0)
+        return ReckonedStep(name="compare", what="no comparison", seconds=0.0)
     trainings, seconds = 0, 0.0
     for goal in goals:
         left = max(0, count * compare.seeds - _finished(goal.run.folder.accuracies, compare.epochs))
@@ -196,7 +196,7 @@ def report_step(goals: Sequence[Goal]) -> ReckonedStep:
     for goal in goals:
         trial, blocks = goal.target.trial, [*_hand_made_blocks(goal.run)]
         seconds += trial.measuring_s + sum(map(trial.blocks_s, blocks)) + (trial.measuring_s if blocks else 0.0)
-    others = f", and {counted(len(blocks), 'net')} of others" if blocks else ""
+    others = f", and {counted(len(blocks), 'published net')}" if blocks else ""
     return ReckonedStep(
         name="report",
         what=f"the file measured{others}",

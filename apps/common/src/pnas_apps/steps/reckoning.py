@@ -31,8 +31,9 @@ def tell_time(run: Run) -> None:
         search_s = pace.search_s(preset.search, len(weights) // size)
         training_s = pace.training_s(trained, len(train) // size)
         run.reporter.console.print(
-            f"  {size / pace.reading_s:,.0f} photos a second are read here, {size / pace.weights_s:,.0f} learnt from: "
-            f"the search will take about {shown_duration(search_s)}, the trainings {shown_duration(training_s)}",
+            f"  this machine reads {size / pace.reading_s:,.0f} photos a second and trains on "
+            f"{size / pace.weights_s:,.0f}: the search will take about {shown_duration(search_s)}, the trainings "
+            f"{shown_duration(training_s)}",
             soft_wrap=True,
         )
 
@@ -42,13 +43,13 @@ def tell_comparison(run: Run) -> None:
     preset, train = run.preset, run.task.train
     count, compare = most_compared(preset), preset.compare
     if not count:
-        run.reporter.line("  whether the search paid will not be said: --compare N --compare-epochs E would")
+        run.reporter.line("  there will be no verdict on the search: --compare N --compare-epochs E adds one")
     if not count or run.folder.contenders.exists():
         return
     weights, _ = split_search_images(train, preset, run.generator)
     others = search_passes(preset, images=len(train), weights=len(weights)) + preset.train.epochs
     run.reporter.line(
-        f"  to say whether the search paid, up to {count} nets x {counted(compare.seeds, 'seed')} will be trained for "
+        f"  for the verdict, up to {count} nets x {counted(compare.seeds, 'seed')} will be trained for "
         f"{counted(compare.epochs, 'epoch')}: {compare_passes(preset)} passes over the training images; search and "
-        f"training take {others:.0f} (a run that is begun with --compare 0 leaves it out)"
+        f"training take {others:.0f} (start a run with --compare 0 to skip it)"
     )

@@ -37,4 +37,4 @@ def range_line(space: Space) -> str:
         f"{metric.of(metric.cheapest(space)):,.0f} to {metric.of(metric.dearest(space)):,.0f} {name}"
         for metric, name in ((MACS, "MACs"), (PARAMETERS, "parameters"))
     )
-    return f"Nets of the space take {' and '.join(ranges)}."
+    return f"Nets of the space have {' and '.join(ranges)}."

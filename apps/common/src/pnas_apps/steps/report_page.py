@@ -57,12 +57,12 @@ def _design(run: Run) -> SpaceDesign | None:
         run.folder.files.check(path)
         return load_json(path, SpaceDesign)
     except FormatError as error:
-        run.reporter.warn(f"  {error.what}: the report does not say what the space was chosen from")
+        run.reporter.warn(f"  {error.what}: the report omits what the space was chosen from")
         return None
 
 
 def _whose(tabled: Tabled, shipped: str) -> str:
     return (
-        f"Milliseconds of the net are those of {tabled.device.info}. {shipped} and weights.safetensors ship; the "
-        "file's own, further up, are of one image in float32 on this machine's CPU."
+        f"The net's milliseconds are for {tabled.device.info}. {shipped} and weights.safetensors ship; the file's own "
+        "milliseconds, above, are for one image in float32 on this machine's CPU."
     )

@@ -25,7 +25,9 @@ def measured_ms(device: Device, table: LatencyTable, build: ModuleBuilder | None
 def check_file_bytes(space: AnySpace) -> None:
     """Raises a UserError for a space of edges, whose blocks are too many to be converted beforehand, and of modules."""
     if not space.of_whole_blocks:
-        raise UserError(f"space {space.name!r} has too many blocks to know their files: name another reward cost")
+        raise UserError(
+            f"space {space.name!r} has too many blocks to know their file sizes: give another --objective-reward-cost"
+        )
 
 
 def file_bytes(space: Space, *, conversions: Path | None, log: Path | None) -> Cost:

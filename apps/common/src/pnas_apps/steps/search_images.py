@@ -44,8 +44,8 @@ def check_search_images(task: Task, preset: Preset, world_size: int) -> None:
     count = len(weights.labels)
     if min(count, len(alpha.labels)) < world_size:
         raise UserError(
-            f"the {count} and {len(alpha.labels)} images that a search's weights and architecture learn on cannot be "
-            f"divided among {world_size} processes: start fewer"
+            f"{world_size} processes cannot share the {count} and {len(alpha.labels)} images that train the search's "
+            "weights and architecture: start fewer"
         )
     check_interval(count, len(task.train), preset.batch_size, preset.search.arch_interval, world_size)
 
@@ -74,8 +74,8 @@ def check_interval(count: int, images: int, batch_size: int, interval: int, worl
     ways.append(f"--search-arch-interval {shorter}" + ("" if size == batch_size else f" --batch-size {size}"))
     flags = " or ".join(ways)
     raise UserError(
-        f"{count} of the {images} training images are for the weights in the search, and {interval * batch_size} are "
-        f"needed: the architecture learns after every {interval} batches of {batch_size}: give {flags}, or add images"
+        f"the search trains its weights on {count} of the {images} training images, but needs {interval * batch_size} "
+        f"({interval} batches of {batch_size} per architecture step): give {flags}, or add images"
     )
 
 

@@ -35,21 +35,21 @@ def search_remarks(
     remarks = []
     if by_gates and entropy >= _UNDECIDED:
         remarks.append(
-            f"The gates stayed undecided (mean entropy {entropy:.2f} of the most there is): chance had a part in which "
-            "net was taken. Search longer (--search-epochs), let the architecture learn faster (--search-alpha-lr), or "
-            "more often (a lower --search-arch-interval)"
+            f"The gates stayed undecided (mean entropy {entropy:.2f} of the maximum), so the choice of net was partly "
+            "chance. Search longer (--search-epochs), or train the architecture faster (--search-alpha-lr) or more "
+            "often (a lower --search-arch-interval)"
         )
     if target_ms is not None and abs(last_ms / target_ms - 1) > _FAR:
         side, others = ("above", "slower") if last_ms > target_ms else ("below", "faster")
         remarks.append(
-            f"The search ended {abs(last_ms / target_ms - 1):.0%} {side} its target: its nets are expected to take "
-            f"{last_ms:.4f} ms, so that it learned about {others} nets than the one that was taken for "
-            f"{target_ms:.4f} ms. Search longer (--search-epochs), let the "
-            "multiplier adapt faster (--objective-multiplier-rate), or ask for a latency nearer to that"
+            f"The search ended {abs(last_ms / target_ms - 1):.0%} {side} its target: its expected latency is "
+            f"{last_ms:.4f} ms, so it learned about {others} nets than the one taken for {target_ms:.4f} ms. Search "
+            "longer (--search-epochs), adapt the multiplier faster (--objective-multiplier-rate), or request a latency "
+            "closer to that"
         )
     if start is not None:
         remarks.append(
-            f"The search began with the supernet of {Path(start.run).name}: what that took to learn comes on top of "
-            "what searching took here"
+            f"The search started from the supernet of {Path(start.run).name}: its training time is not included in the "
+            "search time here"
         )
     return tuple(remarks)

@@ -41,13 +41,13 @@ class Start:
         found, searched = (len(task.train), len(task.test)), (settings.train_images, settings.test_images)
         if found != searched:
             raise UserError(
-                f"--from {path} has seen other images: {searched[0]} + {searched[1]} of them, and these are {found[0]} "
-                f"+ {found[1]}: give its --data-dir, or leave out --from"
+                f"--from {path} was searched on other images: {searched[0]} + {searched[1]}, not {found[0]} + "
+                f"{found[1]}: give its --data-dir, or leave out --from"
             )
         if task.space != settings.space:
             raise UserError(
-                f"--from {path} is a supernet of another space than this one of {task.space.name!r}: give the --preset "
-                "and the flags that it was begun with, or leave out --from"
+                f"--from {path} has a supernet of another space than {task.space.name!r}: give the --preset and flags "
+                "it was started with, or leave out --from"
             )
 
     def doubt(self, preset: Preset, seed: int) -> str | None:
@@ -65,8 +65,8 @@ class Start:
             if getattr(found.preset, name, None) is not None
         )
         return (
-            f"--from {self.start.run} has learnt on some of the images that nets are judged on here: begin "
-            f"as it was begun, with --seed {found.seed} {flags}"
+            f"--from {self.start.run} was trained on some of the images that judge nets here: start as it was started, "
+            f"with --seed {found.seed} {flags}"
         )
 
 
@@ -84,12 +84,12 @@ def find_start(path: Path, *, alpha: bool) -> Start:
     folder = RunFolder(path)
     settings = folder.read_settings()
     if alpha and settings.aims:
-        raise UserError(f"--from {path} is a sweep, which has an alpha for each aim: name one of the folders in it")
+        raise UserError(f"--from {path} is a sweep, with an alpha for each target: name one of the folders in it")
     try:
         state = _state(folder.search_checkpoint, is_sweep=bool(settings.aims))
     except FileNotFoundError:
         if settings.exploration is not None:
-            raise UserError(f"--from {path} is an exploration that has no supernet: name a run of search") from None
+            raise UserError(f"--from {path} is an exploration without a supernet: name a run of search") from None
         raise UserError(f"--from {path} has not been searched yet: {_way_out(path)}") from None
     done, epochs = len(state["history"]), state["config"]["warmup_epochs"] + state["config"]["epochs"]
     if done < epochs:
@@ -108,8 +108,8 @@ def begin_with(supernet: SuperNet, start: SearchStart) -> None:
     checkpoint = folder.search_checkpoint
     if not checkpoint.exists() or sha256_of(checkpoint) != start.sha256:
         raise UserError(
-            f"{checkpoint}, which this search is to begin with, is gone or another one by now: bring it back, or give "
-            "another --run-dir"
+            f"{checkpoint}, which this search starts from, is missing or has changed: restore it, or give another "
+            "--run-dir"
         )
     of_network: Mapping[str, Tensor] = _state(checkpoint, is_sweep=bool(folder.read_settings().aims))["network"]
     alphas = set(alpha_parameters(supernet))

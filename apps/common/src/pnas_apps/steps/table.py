@@ -178,8 +178,8 @@ def _check_columns(table: LatencyTable | None, space: AnySpace, budget: Budget, 
     for name in budget.columns.keys() - metrics:
         if table is None or table.missing_column(name, workloads(space)):
             raise UserError(
-                f"the latency table has no {name} of all blocks: add --metric {name}=COMMAND, which measures it, or "
-                "give a --table that has it"
+                f"the latency table does not have {name} for all blocks: add --metric {name}=COMMAND, which measures "
+                "it, or give a --table that has it"
             )
 
 
@@ -207,7 +207,7 @@ def _given_table(
         if before is None:
             _refuse_unlike_the_damaged(folder, table)
         elif table != before:
-            raise UserError(f"{folder.path} was begun with another table than {path}: leave out --table")
+            raise UserError(f"{folder.path} was started with another table than {path}: leave out --table")
     if table is None:
         return None
     try:
@@ -231,6 +231,6 @@ def _refuse_unlike_the_damaged(folder: KeptRun[Any], table: LatencyTable | None)
     same = table is not None and folder.files.was(folder.table, to_json(table))
     if same is False:
         raise UserError(
-            f"the search in {folder.path} was begun with the table that {folder.table.name} held before it was "
-            "damaged, which is not measured the same again: name that table with --table, or give another --run-dir"
+            f"the search in {folder.path} used the table in {folder.table.name} before it was damaged, and a new "
+            "measurement would differ: give that table with --table, or another --run-dir"
         )

@@ -53,8 +53,8 @@ class TrainConfig:
     def __attrs_post_init__(self) -> None:
         if self.warmup_epochs > self.epochs:
             raise ValueError(
-                f"'warmup_epochs' are the first of the 'epochs', and there cannot be more of them: "
-                f"{self.warmup_epochs} of {self.epochs}, give at most {self.epochs}"
+                f"'warmup_epochs' are the first of the 'epochs' and cannot outnumber them: {self.warmup_epochs} of "
+                f"{self.epochs}, give at most {self.epochs}"
             )
 
     def lr_at(self, epoch: float) -> float:

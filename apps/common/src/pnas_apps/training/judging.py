@@ -90,7 +90,7 @@ def no_better_line(found: float, labels: Tensor) -> str | None:
     if found - most > error:
         return None
     return (
-        f"The net that ships is not shown to be better than always naming the most frequent class, which is right for "
-        f"{most:.1%} of the {images} test images: the net is for {found:.1%}, with a standard error of {error:.1%}. "
-        "Train longer, or on more images"
+        "The net that ships is not shown to be better than always predicting the most frequent class, which is right "
+        f"for {most:.1%} of the {images} test images: the net is right for {found:.1%}, with a standard error of "
+        f"{error:.1%}. Train longer, or on more images"
     )

@@ -57,7 +57,7 @@ def training_view(
     if dropout:
         heads = [module for module in network.modules() if isinstance(module, Classifier)]
         if not heads:
-            raise ValueError("the network has no pnas_ops.Classifier that dropout could stand before")
+            raise ValueError("the network has no pnas_ops.Classifier for dropout")
         for flatten in (module for head in heads for module in head if isinstance(module, nn.Flatten)):
             # In the place of Flatten, which has no weights, it moves no name in the state_dict.
             memo[id(flatten)] = nn.Sequential(nn.Flatten(), nn.Dropout(dropout))
@@ -85,7 +85,7 @@ def training_view(
 def _drop_paths(view: nn.Module, rate: float) -> None:
     trees = [module for module in view.modules() if isinstance(module, Tree)]
     if not trees:
-        raise ValueError("the network has no trees of which paths could be dropped")
+        raise ValueError("the network has no trees, whose paths could be dropped")
 
     def drop(edge: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         kept: Tensor = stochastic_depth_of(output, rate, "row", edge.training)

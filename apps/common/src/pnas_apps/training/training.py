@@ -218,7 +218,7 @@ class Training:
         refuse_other_optimizer(self.optimizer, state["optimizer"])
         history = [from_dict(record, TrainRecord) for record in state["history"]]
         if [record.epoch for record in history] != list(range(len(history))) or len(history) > self.config.epochs:
-            raise ValueError(f"its history is not one of at most {self.config.epochs} epochs")
+            raise ValueError(f"its history does not have at most {self.config.epochs} epochs")
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.history = history

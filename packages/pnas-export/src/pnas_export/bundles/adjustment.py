@@ -31,7 +31,9 @@ def check_adjustments(adjustments: Mapping[Format, Adjustment], formats: Collect
     """Raises ValueError for a format that is not exported or not int8, and for "auto" without a score."""
     for name, adjustment in adjustments.items():
         if adjustment.keep_float == "auto" and not scored:
-            raise ValueError("keep_float='auto' goes by accuracy or a score, and there is none: pass score=, or layers")
+            raise ValueError(
+                "keep_float='auto' needs an accuracy or a score, and there is none: pass score=, or layers"
+            )
         if name not in formats or name not in CALIBRATED_FORMATS:
             raise ValueError(f"{name!r} cannot be adjusted: export one of {', '.join(CALIBRATED_FORMATS)}")
 

@@ -103,7 +103,7 @@ class Bundle:
         sources = [Path(file) for file in files]
         names = [source.name for source in sources]
         if len(set(names)) != len(names):
-            raise ValueError(f"two files of one name cannot stand in one bundle: {', '.join(sorted(names))}")
+            raise ValueError(f"a bundle cannot hold two files of the same name: {', '.join(sorted(names))}")
         with staged_bundle(path) as staged:
             for source in sources:
                 shutil.copyfile(source, staged / source.name)
@@ -193,7 +193,7 @@ class Bundle:
     @property
     def _contents(self) -> Contents:
         if not (self.path / _CONTENTS).is_file():
-            raise BundleError(f"{self.path} holds no bundle, or one that was never finished", "export the net again")
+            raise BundleError(f"{self.path} holds no bundle, or an unfinished one", "export the net again")
         try:
             return load_json(self.path / _CONTENTS, Contents)
         except FormatError as error:

@@ -69,5 +69,5 @@ def _check_names(labels: Sequence[str], name: str, rows: Tensor) -> None:
         )
     raise LabelError(
         f"output {name!r} of the net has {rows.shape[1]} channels, and the metadata {len(labels)} labels",
-        "give one name per channel, or no labels where these are no classes",
+        "give one name per channel, or no labels if these are not classes",
     )

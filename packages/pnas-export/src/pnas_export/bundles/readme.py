@@ -15,13 +15,13 @@ from pnas_export.proving.proof import FileProof, Proof
 from pnas_export.quantizing.formats import FORMATS, Format, file_name
 
 _WHEN: dict[Format, str] = {
-    "tflite": "first: it computes what the net does",
-    "tflite-float16": "where half the download counts: weights in half precision, computed in float32",
-    "tflite-dynamic-int8": "where the download counts: weights in int8; not on tflite-runtime, which runs it wrongly",
-    "tflite-int8": "where size counts, where it is faster, and for accelerators that know integers only",
-    "tflite-int8-float-io": "as model-int8.tflite, where floats are handier: it converts them itself",
-    "onnx": "first with ONNX Runtime: it computes what the net does",
-    "onnx-int8": "where size counts with ONNX Runtime: int8 inside",
+    "tflite": "first: it computes the same as the net",
+    "tflite-float16": "for half the download: weights in half precision, computed in float32",
+    "tflite-dynamic-int8": "for a small download: weights in int8; not on tflite-runtime, which runs it wrongly",
+    "tflite-int8": "for small size, where it is faster, and for integer-only accelerators",
+    "tflite-int8-float-io": "like model-int8.tflite, with float input and output: it converts them itself",
+    "onnx": "first with ONNX Runtime: it computes the same as the net",
+    "onnx-int8": "for small size with ONNX Runtime: int8 inside",
 }
 _NAMED_LABELS = 10
 
