@@ -109,7 +109,7 @@ def test_a_name_without_a_function_and_a_file_that_is_not_there(run: Run, tmp_pa
             "from torch import nn\ndef make(classes):\n"
             "    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, classes))\n",
             r"has no rule, and the default rule does not fit the net that make makes \(the rule returned no "
-            r"candidate for any module\): add a function rule to it",
+            r"candidate for any module\): add a function rule",
         ),
         (
             "from torch import nn\ndef make():\n    return nn.Conv3d(3, 2, 1)\n",

@@ -43,7 +43,7 @@ def test_the_page_says_what_the_run_found_and_loads_nothing(run: RunFolder) -> N
     assert f"{landing.target_ms:.4f} requested" in page
     assert page.count("this is the figure to trust, also at the top") == 1
     assert 'Under "What was asked": at the speed when the table was made' in page
-    assert 'Under "The files": in turns with one another' in page
+    assert 'Under "The files": in turns, on the processor' in page
     tags = Tags()
     tags.feed(page)
     assert tags.open == []
