@@ -88,16 +88,16 @@ def test_a_name_without_a_function_and_a_file_that_is_not_there(run: Run, tmp_pa
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("def other():\n    pass\n", r"has no make: name a function of it that returns your net"),
+        ("def other():\n    pass\n", r"has no make: name a function in it that returns your net"),
         ("make = 3\n", r"make is a int, not a function"),
         (
             "import nowhere_to_be_found\n",
-            r"see to line 1 of .*: it raised ModuleNotFoundError: No module named 'nowh",
+            r"check line 1 of .*: it raised ModuleNotFoundError: No module named 'nowh",
         ),
         ("def make(:\n", r"raised SyntaxError"),
         (
             "def make():\n    raise OSError('no network')\n",
-            r"see to line 2 of .*\.py: make raised OSError: no network\n",
+            r"check line 2 of .*\.py: make raised OSError: no network\n",
         ),
         ("def make():\n    return 3\n", r"make returned a int: let it return a torch.nn.Module"),
         ("from torch import nn\ndef make():\n    return nn.Flatten()\n", r"has no weights: there is nothing to train"),
@@ -108,8 +108,8 @@ def test_a_name_without_a_function_and_a_file_that_is_not_there(run: Run, tmp_pa
         (
             "from torch import nn\ndef make(classes):\n"
             "    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, classes))\n",
-            r"has no rule, and the default one does not fit the net that make makes \(the rule returned no "
-            r"candidate for any module\): add a function rule to it",
+            r"has no rule, and the default rule does not fit the net that make makes \(the rule returned no "
+            r"candidate for any module\): add a function rule",
         ),
         (
             "from torch import nn\ndef make():\n    return nn.Conv3d(3, 2, 1)\n",
@@ -128,13 +128,13 @@ def test_a_name_without_a_function_and_a_file_that_is_not_there(run: Run, tmp_pa
         ),
         (
             TINY.replace("make(classes)", "make()").replace("8, classes", "8, 5"),
-            r"gives \(2, 5\), not 2 logits an image, .*: let make take the number of classes, or define loss",
+            r"gives \(2, 5\), not 2 logits per image, .*: let make take the number of classes, or define loss",
         ),
         (
             EXTRA_STATE,
-            r"keeps a dict as 2\._extra_state, where files of weights hold real numbers alone: let it keep tensors",
+            r"keeps a dict as 2\._extra_state, but weight files hold only real tensors: let it keep those",
         ),
-        (COMPLEX, r"keeps torch\.complex64 as turn, where files of weights hold real numbers alone"),
+        (COMPLEX, r"keeps torch\.complex64 as turn, but weight files hold only real tensors"),
         (TINY + "rule = 1\n", r"rule is a int, not a function"),
         (TINY + "def rule(path, module, inputs):\n    return None\n", r"rule returned no candidate for any module"),
         (TINY + "def rule(path, module, inputs):\n    return 1 / 0\n", r"rule raised ZeroDivisionError"),
@@ -171,9 +171,9 @@ def three(batches: str) -> list[str]:
         ("[{'images': 1, 'labels': 2}]", r"loaders give {which} a dict: let each batch be a pair"),
         (
             "[batch(8)[:1] + ([1] * 64,)]",
-            r"loaders give {which} targets as list of 64 images: give a tensor with a row",
+            r"loaders give {which} targets as list of 64 images: give a tensor with one row",
         ),
-        ("[batch(8)[:1] + ({},)]", r"loaders give {which} targets as dict of 64 images: give a tensor with a row"),
+        ("[batch(8)[:1] + ({},)]", r"loaders give {which} targets as dict of 64 images: give a tensor with one row"),
         (
             "[(batch()[0].float(), batch()[1])]",
             r"loaders give {which} images as torch.float32 \(64, 3, 8, 8\): give uint8",
@@ -184,7 +184,7 @@ def three(batches: str) -> list[str]:
         ),
         (
             "[batch(label=2)]",
-            r"loaders give {which} labels from 2 to 2, .* has classes 0 to 1: let it have one for each",
+            r"loaders give {which} labels from 2 to 2, .* has classes 0 to 1: give it one class per",
         ),
         ("[batch(label=-1)]", r"loaders give {which} labels from -1 to -1"),
         ("OnePass([batch()] * 2)", r"returned a OnePass {which}, which is exhausted after one pass: return a list"),
@@ -217,12 +217,12 @@ def test_images_of_two_sizes(which: int, run: Run, write_file: WriteFile) -> Non
             "        raise OSError('disk is gone')\n",
             r"line \d+ of .*: loaders raised OSError: disk is gone\n",
         ),
-        (loading(choice="Wrapper([batch()])"), r"loaders returned gave nothing in a later pass: .* used it up: return"),
+        (loading(choice="Wrapper([batch()])"), r"loaders returned is exhausted after an earlier pass: return"),
         ("import sys\ndef make():\n    sys.exit(3)\n", r"line 3 of .*: make raised SystemExit: 3\n"),
         pytest.param(
             TINY.replace("return nn", "return torch.jit.script(nn").replace("classes),\n    )", "classes),\n    ))")
             + "import torch\n",
-            r"make returned a scripted net, .*: return the one that torch.jit.script",
+            r"make returned a scripted net, .*: return the net before torch.jit.script",
             marks=pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:FutureWarning"),
         ),
         (
@@ -241,7 +241,7 @@ def test_images_of_two_sizes(which: int, run: Run, write_file: WriteFile) -> Non
         ),
         pytest.param(
             TINY.replace("nn.Linear(8", "nnq.Linear(8") + "import torch.ao.nn.quantized as nnq\n",
-            r"8 of the net that make makes is quantized, .*: return the net as it was before",
+            r"8 of the net that make makes is quantized, .*: return the unquantized net",
             marks=pytest.mark.filterwarnings("ignore:.*quantize.*deprecated"),
         ),
         (
@@ -273,7 +273,7 @@ def test_images_of_two_sizes(which: int, run: Run, write_file: WriteFile) -> Non
         (
             TINY.replace("nn.Flatten()", "Nan(), nn.Flatten()")
             + "class Nan(nn.Module):\n    def forward(self, x):\n        return x * float('nan')\n",
-            r"gives what is not finite for the first test images",
+            r"gives values that are not finite for the first test images",
         ),
         (
             TINY.replace("return nn.Sequential(", "return Two(")
@@ -306,7 +306,7 @@ def test_dropout_is_for_other_nets(run: Run, write_file: WriteFile, tmp_path: Pa
     text = (Path(__file__).resolve().parents[2] / preset).read_text().replace("[train]", "[train]\ndropout = 0.2")
     (tmp_path / "dropout.toml").write_text(text)
     refused = run(write_file(TINY), "--preset", tmp_path / "dropout.toml")
-    assert_refused(refused, r"no pnas_ops.Classifier that dropout could stand before: .* for this net")
+    assert_refused(refused, r"no pnas_ops.Classifier for dropout: .* for this net")
 
 
 def test_a_command_that_tells_no_cost_is_found_out_before_the_table(

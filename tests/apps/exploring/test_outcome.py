@@ -163,7 +163,7 @@ def test_the_picture_has_a_curve_of_each_and_the_front() -> None:
     assert [float(number) for number in np.asarray(untrained.lines[0].get_xdata())] == [1, 2, 3, 4, 5]
     (alone,) = draw_exploration(explored(*nets[:5]), value_name="accuracy").axes
     assert len(alone.lines) == 1
-    assert alone.get_title(loc="left") == "best accuracy; dots: each net (1 of 5 nets lies below the picture)"
+    assert alone.get_title(loc="left") == "best accuracy; dots: each net (1 of 5 nets is below the picture)"
     assert sum(net.value < alone.get_ylim()[0] for net in nets[:5]) == 1
     poor = [net(number, 0.1 * number, group="random") for number in range(3)]
     (beside,) = draw_exploration(

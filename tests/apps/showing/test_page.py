@@ -41,9 +41,9 @@ def test_the_page_says_what_the_run_found_and_loads_nothing(run: RunFolder) -> N
         assert f"{100 * net.test_accuracy:.2f}%" in page
         assert f"{net.measured.latency_ms:.4f}" in page
     assert f"{landing.target_ms:.4f} requested" in page
-    assert page.count("the one to believe, at the top too") == 1
+    assert page.count("this is the figure to trust, also at the top") == 1
     assert 'Under "What was asked": at the speed when the table was made' in page
-    assert 'Under "The files": in turns with one another' in page
+    assert 'Under "The files": in turns, on the processor' in page
     tags = Tags()
     tags.feed(page)
     assert tags.open == []
@@ -93,9 +93,7 @@ def test_epochs_are_counted_from_1_in_charts_as_beside_the_handle(run: RunFolder
 def test_the_prediction_follows_from_the_milliseconds_of_the_blocks(run: RunFolder) -> None:
     page, kept = write_page(run).read_text(), kept_results(run)
     blocks = [float(ms) for ms in re.findall(r'<td class="n">([\d.]+)</td><td class="bar">', page)]
-    told = re.search(
-        r"Together ([\d.]+) ms, and ([+-][\d.]+) ms for a net as a whole[^:]*: ([\d.]+) ms predicted", page
-    )
+    told = re.search(r"Blocks ([\d.]+) ms, whole-net correction ([+-][\d.]+) ms[^:]*: ([\d.]+) ms predicted", page)
     assert told is not None
     together, more, predicted = map(float, told.groups())
     assert len(blocks) == len(kept.net.blocks)
@@ -126,11 +124,11 @@ def test_the_choices_are_those_of_the_history(run: RunFolder) -> None:
     assert kept["names"][0][0] == "mb3-3x3"
     searched = [index for index, row in enumerate(workloads(load_settings(run.settings).space)) if len(row) > 1]
     assert kept["numbers"] == searched != [0, 1]
-    assert "Rows have the numbers of the blocks, as the table above has them" in page
+    assert "Rows have the block numbers of the table above" in page
 
 
 def test_that_a_net_was_chosen_by_judged_nets_and_not_by_the_gates_is_told(run: RunFolder) -> None:
-    said = "The net was not chosen by these, but by how good random nets were"
+    said = "The net was not chosen by these probabilities, but from random nets"
     assert said not in write_page(run).read_text()
     document = json.loads(run.settings.read_text())
     document["preset"]["judged_nets"] = 30

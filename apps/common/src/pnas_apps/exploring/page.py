@@ -95,7 +95,7 @@ def _efforts(explored: Explored) -> list[str]:
         if nets:
             effort = sum(net.epochs for net in nets)
             # Of a table nothing is learned: it is what its trainings took.
-            done = ", value" if explored.judge == "table" else ","
+            done = ", worth" if explored.judge == "table" else ","
             spent = f"{done} {passes_over_images(effort)}" if effort else ""
             best = shown_value(max(net.value for net in nets), explored.judge)
             lines.append(f"{name}: {len(nets)} judged{spent}, best {best}")
