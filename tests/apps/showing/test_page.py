@@ -270,6 +270,24 @@ def test_an_unfinished_run_has_no_page(run: RunFolder) -> None:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is here")
+def test_bold_is_what_ships_however_probable_it_was(run: RunFolder) -> None:
+    lines = [json.loads(line) for line in run.history.read_text().splitlines()]
+    kept = kept_results(run)
+    choices = kept.settings.space.choices(kept.net)
+    for number, taken in enumerate(choices):
+        # Two others are the most probable, and equally so.
+        shares = [0.0 if option == taken else 0.5 for option in range(len(lines[-1]["probs"][number]))]
+        lines[-1]["probs"][number] = [share / sum(shares) for share in shares]
+    run.history.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    more = """{ bold: [...inside.querySelectorAll("#heat tr")].map(row =>
+        [...row.querySelectorAll("td:not(.name)")].flatMap((one, option) =>
+            one.style.fontWeight === "bold" ? [option] : [])) }"""
+    page = write_page(run)
+    assert "Bold is what ships" in page.read_text()
+    assert looked_at(page, 1400, more)["bold"] == [[taken] for taken in choices]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is here")
 @pytest.mark.parametrize("width", [400, 1400])
 def test_a_browser_draws_all_of_it_without_an_error(width: int, run: RunFolder) -> None:
     more = """{

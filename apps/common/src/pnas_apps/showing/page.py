@@ -84,13 +84,15 @@ def _blocks(table: LatencyTable, net: Architecture) -> list[dict[str, Any]]:
 
 
 def _choices(kept: KeptResults) -> dict[str, Any]:
-    """The probabilities of every mixture after each epoch, and what there is to choose from."""
+    """The probabilities of every mixture after each epoch, what there is to choose from, and what the net has."""
     counts = [len(probs) for probs in kept.history[-1].probs] if kept.history else []
     space = kept.settings.space
+    chosen = space.choices(kept.net)
     return {
         "names": option_names(space, counts),
         "numbers": place_numbers(space, len(counts)),
         "of_blocks": of_blocks(space, len(counts)),
+        "ships": [chosen[number] for number in space.mixtures],
         "judged": kept.settings.preset.judged_nets,
         "epochs": [
             {"phase": record.phase, "probs": [[round(one, 4) for one in probs] for probs in record.probs]}
