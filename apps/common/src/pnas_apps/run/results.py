@@ -79,7 +79,8 @@ class BaselineResult:
     Attributes:
         name: of `pnas_ops.BASELINES`.
         parameters, macs: counted.
-        predicted_ms: of the net, as those of the run are; None where its table lacks a block of it.
+        predicted_ms: only in runs of earlier versions, and told nowhere: their blocks had been measured by themselves,
+            without whole nets among them, and a net of many weights takes up to twice as long.
         measured: of the net itself on the run's device, the cost of a call included; None where it was not asked for,
             or could not be.
     """

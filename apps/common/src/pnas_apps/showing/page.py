@@ -8,7 +8,15 @@ from pnas_apps.run.mistakes import Mistakes
 from pnas_apps.showing.choices import of_blocks, option_names, place_numbers
 from pnas_apps.showing.kept_results import KeptResults
 from pnas_apps.showing.run_charts import run_charts
-from pnas_apps.showing.run_tables import amount, measured_text, of_batch, off_by_text, operation_lines, speed_line
+from pnas_apps.showing.run_tables import (
+    amount,
+    measured_text,
+    of_batch,
+    off_by_text,
+    operation_lines,
+    speed_line,
+    words_line,
+)
 from pnas_apps.showing.templates import page_of
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, counted, kernel_color, workloads
@@ -30,6 +38,7 @@ def report_page(kept: KeptResults) -> str:
         verdict=results.verdict,
         amount=amount,
         measured_text=measured_text,
+        disturbed=words_line([*(one.measured for one in results.nets), *(one.measured for one in results.baselines)]),
         off_by_text=off_by_text,
         whole_net=_whole_net(kept.table, kept.net),
         counted=counted,

@@ -1,7 +1,7 @@
 """What a run found, as tables for the terminal."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import JustifyMethod
@@ -25,6 +25,11 @@ from pnas_ops import (
 )
 
 AT_TABLE_SPEED = "ms are at the table's speed"
+_WORDS = {
+    "noisy": "it did not come out alike when it was measured again",
+    "disturbed": "a quarter of the runs took more than twice as long as the quickest quarter, since something else ran "
+    "at that time; milliseconds are the 10th percentile, which feels that least",
+}
 _SAME_SPEED = 0.03
 """So much a machine that is measured twice at the same speed differs by."""
 
@@ -158,10 +163,19 @@ def off_by_text(off_by: float | None, *, noisy: bool) -> str:
 
 
 def measured_text(measured: Measurement | None) -> str:
-    """The milliseconds, with a word where they did not come out alike when they were measured again."""
-    if measured is None:
-        return "-"
-    return f"{measured.latency_ms:.4f}{' noisy' if measured.noisy else ''}"
+    """The milliseconds, with a word of `words_line` where there is one to say."""
+    return "-" if measured is None else f"{measured.latency_ms:.4f} {word(measured)}".rstrip()
+
+
+def word(measured: Measurement) -> str:
+    """What is to be said of a measurement: "noisy" or "disturbed"; empty as a rule."""
+    return "noisy" if measured.noisy else "disturbed" if measured.disturbed else ""
+
+
+def words_line(measured: Iterable[Measurement | None]) -> str:
+    """What the words beside some measurements mean; empty where none has one."""
+    there = {word(one) for one in measured if one is not None}
+    return " ".join(f"{name.capitalize()}: {meaning}." for name, meaning in _WORDS.items() if name in there)
 
 
 def speed_line(slower: Sequence[float | None]) -> str | None:
@@ -186,16 +200,21 @@ def baselines_table(baselines: Sequence[BaselineResult], searched: NetResult, *,
         device: where they were measured.
     """
     table = Table(
-        title=f"Nets of others, and times the {searched.name} one (latency of {device.images})",
+        title=f"Nets of others, and times the {searched.name} one (latency of {device.images}, measured now)",
         title_justify="left",
         box=SIMPLE_HEAD,
         collapse_padding=True,
         pad_edge=False,
-        caption="Not trained: no accuracy. - is not known here: name it in --baselines",
+        caption=" ".join(
+            [
+                "Not trained: no accuracy. - was not measured: name it in --baselines.",
+                words_line(net.measured for net in baselines),
+            ]
+        ).rstrip(),
         caption_justify="left",
     )
     table.add_column("net", no_wrap=True)
-    for heading in ("params", "", "MACs", "", "predicted ms", "measured ms", ""):
+    for heading in ("params", "", "MACs", "", "measured ms", ""):
         table.add_column(heading, justify="right")
     for net in baselines:
         table.add_row(
@@ -204,7 +223,6 @@ def baselines_table(baselines: Sequence[BaselineResult], searched: NetResult, *,
             _ratio(net.parameters / searched.parameters),
             f"{net.macs / 1e6:.1f} M",
             _ratio(net.macs / searched.macs),
-            "-" if net.predicted_ms is None else f"{net.predicted_ms:.4f}",
             measured_text(net.measured),
             "" if net.measured is None else _ratio(net.measured.latency_ms / searched.measured.latency_ms),
         )
