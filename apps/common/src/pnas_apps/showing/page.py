@@ -10,10 +10,13 @@ from pnas_apps.showing.kept_results import KeptResults
 from pnas_apps.showing.run_charts import run_charts
 from pnas_apps.showing.run_tables import (
     amount,
+    landing_line,
+    latency_limit,
     measured_text,
     of_batch,
     off_by_text,
     operation_lines,
+    over_text,
     speed_line,
     words_line,
 )
@@ -34,6 +37,9 @@ def report_page(kept: KeptResults) -> str:
         device=kept.table.device,
         searched=results.nets[0],
         results=results,
+        asked=latency_limit(results.limits),
+        landed=landing_line(kept.landing, results.limits, kept.table.noise_floor),
+        over_text=over_text,
         speed=speed_line([one.slower for one in results.nets]),
         verdict=results.verdict,
         amount=amount,
