@@ -161,7 +161,9 @@ def epochs_chart(
     if asked is not None:
         axes.axhline(asked, color=SOFT, linestyle="--", linewidth=1)
         axes.annotate("asked for", (1, asked), xycoords=("axes fraction", "data"), ha="right", **beside(-4, 3, SOFT))
-    axes.locator_params(axis="x", integer=True)
+    axes.locator_params(axis="x", integer=True, min_n_ticks=1)
+    # An epoch is as wide as 1: the axis of one alone would be all fractions.
+    axes.set_xlim(0.5, max(len(values) for _, values in lines) + 0.5)
     axes.set_xlabel("epoch of the search")
     axes.set_title(title, loc="left")
     if len(lines) > 1:

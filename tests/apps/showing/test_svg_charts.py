@@ -1,10 +1,10 @@
-"""The chart of accuracy over latency."""
+"""The charts of a page, by what is written in them."""
 
 import re
 
 import pytest
 
-from pnas_apps.showing.svg_charts import Point, accuracy_chart
+from pnas_apps.showing.svg_charts import Point, accuracy_chart, epochs_chart
 
 
 def chart(*xs: float, target_ms: float | None = None, y_error: float = 0.0) -> str:
@@ -32,3 +32,8 @@ def test_a_net_beside_what_was_asked_for_does_not_look_far_from_it() -> None:
 @pytest.mark.parametrize(("y_error", "bars"), [(0.0, 0), (0.03, 1)])
 def test_an_accuracy_has_a_bar_of_its_error(y_error: float, bars: int) -> None:
     assert chart(0.4, y_error=y_error).count('<g id="LineCollection') == bars
+
+
+def test_the_axis_of_a_single_epoch_has_no_fractions_of_one() -> None:
+    shown = epochs_chart([("entropy", [40.0])], title="entropy", warm_up=0)
+    assert [one for one in labels(shown) if one < 2] == [1.0]
