@@ -1,20 +1,26 @@
 """What files are timed on where no device is named."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from click.testing import CliRunner
 
 from command_line import assert_refused
 from pnas_apps.cli import file_commands
 from pnas_apps.ground.errors import UserError
 from pnas_cifar10.cli import main
-from pnas_ops import DeviceInfo, FormatError, Measurement
+from pnas_latency import LatencyTable
+from pnas_ops import DeviceInfo, FormatError, Measurement, digits_mbconv_space
+from tables import uniform_table
 
 
 class OneMillisecond:
     """A device on which every file takes a millisecond."""
+
+    p75_ms = 1.4
 
     def __init__(self, name: str, suffix: str) -> None:
         self.info = DeviceInfo(device="d", runtime=name, runtime_version="1", threads=1, dtype="float32")
@@ -24,7 +30,7 @@ class OneMillisecond:
         raise NotImplementedError
 
     def measure_files(self, paths: list[Path], *, progress: object) -> dict[Path, Measurement]:
-        one = Measurement(latency_ms=1.0, p25_ms=1.0, median_ms=1.0, p75_ms=1.0, count=2)
+        one = Measurement(latency_ms=1.0, p25_ms=1.0, median_ms=1.3, p75_ms=self.p75_ms, count=2, probe_ms=0.3)
         return dict.fromkeys(paths, one)
 
 
@@ -70,6 +76,42 @@ def test_files_whose_runtime_is_not_here_are_left_out_and_told(
     assert "(tflite 1" in printed
     here.clear()
     assert_refused(CliRunner().invoke(main, ["bench", str(bundle)]), "device 'tflite' cannot be used: it is not inst")
+
+
+@pytest.mark.usefixtures("here")
+def test_figures_that_other_work_disturbed_have_a_word_that_is_explained(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert CliRunner().invoke(main, ["bench", str(bundle / "model.onnx")]).exit_code == 0
+    assert "isturbed" not in capfd.readouterr().out
+    monkeypatch.setattr(OneMillisecond, "p75_ms", 5.4)
+    assert CliRunner().invoke(main, ["bench", str(bundle / "model.onnx")]).exit_code == 0
+    printed = capfd.readouterr().out
+    assert re.search(r"model\.onnx .* 2 +disturbed", printed)
+    assert "Disturbed: a quarter of the runs" in " ".join(printed.split())
+
+
+@pytest.mark.usefixtures("here")
+def test_how_slow_the_machine_is_is_told_beside_the_table_of_the_run(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def table(name: str) -> LatencyTable:
+        found = uniform_table(digits_mbconv_space())
+        entries = (evolve(one, measurement=evolve(one.measurement, probe_ms=0.2)) for one in found.entries)
+        return evolve(found, device=OneMillisecond(name, "").info, entries=tuple(entries), nets=())
+
+    (tmp_path / "bundle").mkdir()
+    file = tmp_path / "bundle" / "model.onnx"
+    file.touch()
+    for made, said in (
+        (None, "0.3000 ms."),
+        ("tflite", "0.3000 ms."),
+        ("onnxruntime", "0.3000 ms, 1.50 times the 0.2"),
+    ):
+        if made is not None:
+            table(made).save(tmp_path / "table.json")
+        assert CliRunner().invoke(main, ["bench", str(file)]).exit_code == 0
+        assert f"the probe takes {said}" in " ".join(capfd.readouterr().out.split())
 
 
 @pytest.mark.usefixtures("here")

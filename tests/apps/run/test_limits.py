@@ -7,9 +7,9 @@ import pytest
 from attrs import evolve
 
 from pnas_apps.run.results import LimitResult, limit_results
-from pnas_apps.showing.run_tables import excess_lines
+from pnas_apps.showing.run_tables import excess_lines, landing_line
 from pnas_export import FileSizes, tflite_sizes
-from pnas_latency import Budget, LatencyTable, file_bytes, peak_activation_bytes, weight_bytes
+from pnas_latency import Attempt, Budget, Landing, LatencyTable, file_bytes, peak_activation_bytes, weight_bytes
 from pnas_ops import Architecture, architecture_macs, architecture_parameters, load_json
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "finished-run"
@@ -57,6 +57,24 @@ def test_every_limit_stands_beside_what_ships() -> None:
     ]
     assert [limit.predicted for limit in limits] == [limit.metric.of(NET) for limit in budget.limits(table)]
     assert limit_results(Budget(), table, NET, sizes, measured_ms=None, columns={}) == ()
+
+
+def landed(measured_ms: float | None, shipped: float | None, noise_floor: float | None) -> str | None:
+    attempt = Attempt(architecture=NET, predicted_ms=0.37, measured_ms=measured_ms)
+    limit = LimitResult(name="latency_ms", unit="ms", asked=0.4, predicted=0.37, shipped=shipped)
+    return landing_line(Landing(target_ms=0.4, attempts=(attempt,), chosen=0), [limit], noise_floor)
+
+
+def test_a_net_that_keeps_its_limit_when_it_is_taken_and_not_in_the_end_is_told() -> None:
+    said = "The net took 0.3880 ms when it was taken and takes 0.4004 in the end (at the table's speed, 3.2% apart"
+    floor = "; the table's noise floor is 1.9%)"
+    assert landed(0.388, 0.4004, 0.019) == f"{said}{floor}: over by 0.10%, which is within the noise"
+    assert landed(0.388, 0.4004, None) == f"{said}): over by 0.10%; ask for 0.3996 ms to be within"
+    # What takes 0.5 where 0.4 was asked for takes 0.4 where 0.32 is.
+    assert (landed(0.388, 0.5, 0.019) or "").endswith(f"{floor}: over by 25.00%; ask for 0.32 ms to be within")
+    assert (landed(0.388, 0.39, 0.019) or "").endswith(f"0.5% apart{floor}")
+    assert (landed(None, 0.39, None) or "").startswith("The net was predicted to take 0.3700 ms when it was taken and")
+    assert landed(0.388, None, 0.019) is None
 
 
 def test_a_file_that_is_too_large_is_named_with_the_way_out() -> None:

@@ -142,6 +142,20 @@ def test_the_sentence_claims_what_the_interval_shows(searched: list[float], said
     assert found.difference.is_shown == ("not shown" not in said)
 
 
+@pytest.mark.parametrize(
+    ("low", "shown"),
+    # In points. A rounding error of floats is no side of 0.
+    [(-0.04, "-0.04 to "), (0.04, "0.04 to "), (-0.0003, "-0.0003 to "), (0.3, "0.3 to "), (-1e-12, "0.0 to ")],
+)
+def test_on_which_side_of_0_an_end_of_the_interval_is_can_be_read(low: float, shown: str) -> None:
+    before = verdict([0.7, 0.71], *RANDOM).difference
+    assert before is not None
+    moved = low / 100 - before.low
+    found = verdict([0.7 + moved, 0.71 + moved], *RANDOM)
+    assert f"95%: {shown}" in found.sentence
+    assert ("not shown" in found.sentence) == (low < 0)
+
+
 def test_one_net_and_one_seed_give_no_verdict() -> None:
     assert verdict([0.9], [0.1]).sentence == "No verdict: 1 net, 1 seed do not tell chance from choice"
 

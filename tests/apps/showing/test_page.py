@@ -16,7 +16,7 @@ from attrs import evolve
 from browsers import CHROMIUM, looked_at
 from pages import Tags
 from pnas_apps.ground.errors import UserError
-from pnas_apps.run.results import RunResults
+from pnas_apps.run.results import LimitResult, RunResults
 from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.settings import load_settings
 from pnas_apps.steps.page import kept_results, write_page
@@ -239,6 +239,27 @@ def test_what_somebody_has_edited_wrongly_is_told_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_a_limit_is_told_once_and_so_is_what_ships_over_it(run: RunFolder) -> None:
+    results, landing = load_json(run.results, RunResults), load_json(run.landing, Landing)
+    assert landing.target_ms is not None
+    asked = landing.target_ms
+    limits = tuple(
+        LimitResult(name=name, unit=unit, asked=one, predicted=one, shipped=1.1 * one)
+        for name, unit, one in (("latency_ms", "ms", asked), ("macs", "MACs", 2e6))
+    )
+    searched = evolve(results.nets[0], slower=1.25, measured=evolve(results.nets[0].measured, probe_ms=1.0))
+    save_json(evolve(results, limits=limits, nets=(searched,)), run.results)
+    page = write_page(run).read_text()
+    assert page.count(f"at most {asked:.4f} ms") == 1
+    assert "<dt>latency_ms</dt>" not in page
+    assert f"; predicted {asked:.4f}, shipped {1.1 * asked:.4f}. The net " in page
+    assert page.count("over by 10.00%") == 2
+    assert "predicted 2,000,000, shipped 2,200,000, over by 10.00%</dd>" in page
+    # What was asked is at the table's speed.
+    now = searched.measured.latency_ms
+    assert f"{now:.4f} ms</b>measured now, {now / 1.25:.4f} at the table's speed; {asked:.4f} asked for" in page
+
+
 def test_what_is_too_noisy_is_told_beside_its_milliseconds(run: RunFolder) -> None:
     shutil.copytree(SAMPLE.parent / "compared-run" / "compared", run.path / "compared")
     judged = load_json(SAMPLE.parent / "compared-run" / "results.json", RunResults).verdict
@@ -265,6 +286,24 @@ def test_an_unfinished_run_has_no_page(run: RunFolder) -> None:
     run.results.unlink()
     with pytest.raises(UserError, match="is not finished: finish it with the command report"):
         write_page(run)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is here")
+def test_bold_is_what_ships_however_probable_it_was(run: RunFolder) -> None:
+    lines = [json.loads(line) for line in run.history.read_text().splitlines()]
+    kept = kept_results(run)
+    choices = kept.settings.space.choices(kept.net)
+    for number, taken in enumerate(choices):
+        # Two others are the most probable, and equally so.
+        shares = [0.0 if option == taken else 0.5 for option in range(len(lines[-1]["probs"][number]))]
+        lines[-1]["probs"][number] = [share / sum(shares) for share in shares]
+    run.history.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    more = """{ bold: [...inside.querySelectorAll("#heat tr")].map(row =>
+        [...row.querySelectorAll("td:not(.name)")].flatMap((one, option) =>
+            one.style.fontWeight === "bold" ? [option] : [])) }"""
+    page = write_page(run)
+    assert "Bold is what ships" in page.read_text()
+    assert looked_at(page, 1400, more)["bold"] == [[taken] for taken in choices]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is here")

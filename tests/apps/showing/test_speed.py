@@ -9,7 +9,7 @@ from rich.console import Console
 
 from pnas_apps.run.results import NetResult, RunResults
 from pnas_apps.showing.file_tables import proof_table
-from pnas_apps.showing.run_tables import measured_text, results_table, speed_line
+from pnas_apps.showing.run_tables import measured_text, results_table, speed_line, words_line
 from pnas_export import Bundle
 from pnas_ops import DeviceInfo, load_json
 
@@ -59,6 +59,12 @@ def test_files_and_nets_of_others_that_are_too_noisy_have_a_word(net: NetResult)
     assert "MB" in text.getvalue()
     assert measured_text(net.measured) == "0.5000"
     assert measured_text(evolve(net.measured, noisy=True)) == "0.5000 noisy"
+    disturbed = evolve(net.measured, p25_ms=0.88, p75_ms=8.7)
+    assert measured_text(disturbed) == "0.5000 disturbed"
+    assert words_line([net.measured, None]) == ""
+    assert words_line([net.measured, disturbed, None]).startswith(
+        "Disturbed: a quarter of the runs took more than twice"
+    )
 
 
 def test_nothing_is_said_of_a_speed_that_is_not_known_or_the_same(net: NetResult) -> None:

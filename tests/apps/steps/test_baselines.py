@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from attrs import evolve
 from rich.console import Console
 
 from pnas_apps.cli.presets import read_preset
@@ -23,7 +22,7 @@ from pnas_apps.showing.run_tables import baselines_table
 from pnas_apps.steps import baselines
 from pnas_apps.steps.baselines import compare_with_baselines
 from pnas_apps.steps.table import Tabled
-from pnas_latency import Calibration, Device, LatencyTable, TableEntry
+from pnas_latency import Device, LatencyTable
 from pnas_ops import (
     Architecture,
     DeviceInfo,
@@ -32,13 +31,10 @@ from pnas_ops import (
     Workload,
     architecture_macs,
     architecture_parameters,
-    baseline,
     cifar_mbconv_space,
     digits_mbconv_space,
     load_json,
-    workloads,
 )
-from tables import uniform_table
 
 ROOT = Path(__file__).parents[3]
 PRESETS = ROOT / "apps" / "cifar10" / "src" / "pnas_cifar10" / "presets"
@@ -91,14 +87,9 @@ def run_of(space: object, names: str, cache: Path) -> Run:
     )
 
 
-def compared(run: Run, device: _Device, table: LatencyTable = NOTHING) -> tuple[tuple[BaselineResult, ...], str]:
-    found = compare_with_baselines(run, Tabled(device=cast(Device, device), table=table))
+def compared(run: Run, device: _Device) -> tuple[tuple[BaselineResult, ...], str]:
+    found = compare_with_baselines(run, Tabled(device=cast(Device, device), table=NOTHING))
     return found, cast(io.StringIO, run.reporter.console.file).getvalue()
-
-
-def computing(net: Architecture) -> list[Workload]:
-    """Its blocks that compute something."""
-    return [workload for (workload,) in workloads(net) if not workload.computes_nothing]
 
 
 def test_all_are_counted_at_the_images_of_the_run_and_those_asked_for_measured(tmp_path: Path) -> None:
@@ -114,34 +105,10 @@ def test_all_are_counted_at_the_images_of_the_run_and_those_asked_for_measured(t
         # The cost of the call is in both, as in those of the run's own nets.
         assert one.measured is not None
         assert one.measured.latency_ms == 2.5
-        assert one.predicted_ms == 2.0 * len(computing(net)) + 0.5
-    assert [one.name for one in found if one.measured is not None] == ["mobilenet_v2", "resnet18"]
-    assert [one.name for one in found if one.predicted_ms is not None] == ["mobilenet_v2", "resnet18"]
-
-
-def test_they_are_predicted_as_the_nets_of_the_run_are_and_blocks_are_measured_once(tmp_path: Path) -> None:
-    run, net = run_of(cifar_mbconv_space(), "resnet18", tmp_path), baseline("resnet18", resolution=32, classes=10)
-    known, *others = dict.fromkeys(computing(net))
-    entry = TableEntry(workload=known, measurement=evolve(MEASUREMENT, latency_ms=100.0))
-    table = evolve(NOTHING, entries=(entry,), calibration=Calibration(scale=3.0, offset_ms=0.25))
-    device = _Device()
-    found, _ = compared(run, device, table)
-    of_others = sum(2.0 for one in computing(net) if one != known)
-    assert found[FEW.index("resnet18")].predicted_ms == 3 * (100 + of_others + 0.5) + 0.25
-    assert {*others} <= {*device.blocks}
-
-    again = _Device()
-    assert compared(run, again, table)[0] == found
-    assert not again.blocks
-
-
-def test_a_table_of_another_device_predicts_what_it_has(tmp_path: Path) -> None:
-    net = baseline("resnet18", resolution=32, classes=10)
-    elsewhere, device = uniform_table(net, 3.0), _Device()
-    found, _ = compared(run_of(cifar_mbconv_space(), "resnet18, mobilenet_v2", tmp_path), device, elsewhere)
+    # A table has none of their blocks, and blocks that are measured by themselves are too fast.
     assert not device.blocks
-    assert {one.name: one.predicted_ms for one in found if one.predicted_ms} == {"resnet18": 3.0 * len(computing(net))}
-    assert [one.name for one in found if one.measured] == ["mobilenet_v2", "resnet18"]
+    assert all(one.predicted_ms is None for one in found)
+    assert [one.name for one in found if one.measured is not None] == ["mobilenet_v2", "resnet18"]
 
 
 def test_images_that_are_too_small_for_all_are_told_where_somebody_asked(tmp_path: Path) -> None:
@@ -157,7 +124,7 @@ def test_images_that_are_too_small_for_all_are_told_where_somebody_asked(tmp_pat
 def test_a_device_that_fails_ends_no_run(error: Exception, tmp_path: Path) -> None:
     found, told = compared(run_of(cifar_mbconv_space(), "mobilenet_v2", tmp_path), _Device(error))
     assert len(found) == len(FEW)
-    assert all(one.measured is None and one.predicted_ms is None for one in found)
+    assert all(one.measured is None for one in found)
     assert "mobilenet_v2 are not measured: no room: make some" in told
 
 
@@ -185,7 +152,7 @@ def test_the_table_says_what_was_measured_and_what_not() -> None:
             name="mobilenet_v2",
             parameters=searched.parameters,
             macs=searched.macs,
-            predicted_ms=1.5,
+            predicted_ms=1.5,  # as runs of earlier versions did
             measured=searched.measured,
         ),
     )
@@ -195,5 +162,8 @@ def test_the_table_says_what_was_measured_and_what_not() -> None:
     assert rows["resnet18"].endswith("-")
     assert " 2.0x " in rows["resnet18"]
     assert " 3.0x " in rows["resnet18"]
-    assert rows["mobilenet_v2"].endswith(f" 1.5000 {searched.measured.latency_ms:.4f} noisy 1.0x")
+    assert rows["mobilenet_v2"].endswith(f" {searched.measured.latency_ms:.4f} noisy 1.0x")
+    assert "predicted" not in file.getvalue()
+    assert "1.5000" not in file.getvalue()
     assert "no accuracy" in file.getvalue()
+    assert "Noisy: it did not come out alike" in file.getvalue()

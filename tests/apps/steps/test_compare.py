@@ -307,6 +307,9 @@ def test_a_net_that_diverges_is_named_with_a_way_on_that_works(
         compare(run, before)
     off = evolve(run, preset=evolve(run.preset, compare=CompareConfig()))
     assert compare(off, before).verdict is None
+    # A step with nothing in it says so.
+    assert isinstance(run.reporter.console.file, io.StringIO)
+    assert "nothing is compared (--compare 0)" in run.reporter.console.file.getvalue()
 
 
 def test_a_net_of_another_width_is_found_for_a_latency_in_a_few_tries() -> None:

@@ -16,9 +16,9 @@ from tables import measurement, uniform_table
 
 SPACE = digits_mbconv_space()
 ROLES = {
-    (False, False): "to calibrate with",
-    (True, False): "held out, any",
-    (True, True): "held out, narrow band",
+    (False, False): "nets that calibrated the table",
+    (True, False): "other nets",
+    (True, True): "other nets, nearly alike in cost",
 }
 
 
@@ -86,7 +86,7 @@ def test_what_is_predicted_without_the_calibration_is_a_ring() -> None:
     rings, dots, *_ = figure.axes[0].collections
     assert (positions(rings)[0][1], len(colors_of(rings))) == (9.0, 0)
     assert (positions(dots)[0][1], len(colors_of(dots))) == (18.5, 1)
-    assert "as summed" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "not calibrated: the sum of blocks" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_a_floor_that_was_not_measured_is_not_drawn() -> None:

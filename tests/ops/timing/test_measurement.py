@@ -61,6 +61,13 @@ def test_summary_agrees_with_numpy(samples_ms: list[float], overhead_ms: float) 
     assert (measurement.overhead_ms, measurement.count) == (overhead_ms, len(samples_ms))
 
 
+def test_other_work_shows_in_the_quartiles() -> None:
+    calm, alone = summarize_samples([1.0] * 60 + [2.0] * 40), summarize_samples([1.0] * 80 + [9.0] * 20)
+    assert not calm.disturbed
+    assert not alone.disturbed
+    assert summarize_samples([1.0] * 60 + [2.1] * 40).disturbed
+
+
 @given(rows=row_lists, samples=st.integers(2, 5), seed=st.integers(0, 3))
 def test_walks_through_random_nets_in_their_order(rows: list[list[int]], samples: int, seed: int) -> None:
     calls: list[int] = []

@@ -95,6 +95,10 @@ def test_a_search_without_warm_up_latencies_or_target_has_none_in_the_picture() 
     assert legend(figure) == ["weights, training split", "architecture, validation split"]
     # One point makes no line.
     assert {line.get_marker() for axes in figure.axes for line in axes.lines} == {"."}
+    # Its axis counts epochs, and no fractions of one.
+    ticks = [tick for axes in figure.axes for tick in axes.get_xticks() if 0.5 <= tick <= 1.5]
+    assert ticks == [1, 1]
+    assert {axes.get_xlim() for axes in figure.axes} == {(0.5, 1.5)}
     _, latency, _ = draw_search(make_history("s"), expected_ms=[3.0]).axes
     assert lines(latency) == [[(1, 3.0)]]
     assert legend(draw_search(make_history("w"))) == ["weights, training split", "warm-up"]

@@ -96,7 +96,7 @@ def _imitation(run: OwnRun) -> ReckonedStep:
         imitate(run.supernet, few, epochs=1, progress=progress)
     passes_s = (time.perf_counter() - began) * len(batches) / len(few)
     seconds = passes_s * (epochs + _MEASURING) / (1 + _MEASURING)
-    return ReckonedStep(name="imitate", what=f"{counted(epochs, 'epoch')} of {len(batches)} batches", seconds=seconds)
+    return ReckonedStep(name="imitate", what=_passes(epochs, len(batches)), seconds=seconds)
 
 
 def _search(run: OwnRun, *, landing_s: float) -> ReckonedStep:
@@ -114,7 +114,7 @@ def _search(run: OwnRun, *, landing_s: float) -> ReckonedStep:
     epochs = config.warmup_epochs + config.epochs
     done = min(epochs, epochs_done(run.folder.history))
     has_landed = run.folder.landing.exists()
-    what = f"{counted(epochs, 'epoch')} of {counted(len(batches), 'step')}" + (f", {done} of them done" if done else "")
+    what = _passes(epochs, len(batches)) + (f", {done} of them done" if done else "")
     seconds = trial.pace.search_s(config, len(batches), done=done)
     if run.preset.judged_nets and not has_landed:
         judged = min(run.preset.judged_nets, run.space.size())
@@ -150,8 +150,12 @@ def _training(run: OwnRun) -> ReckonedStep:
             seconds += trial.training_s(epochs, len(batches), len(run.data.test()))
     return ReckonedStep(
         name="train",
-        what=f"{counted(left, 'net')} for {config.epochs} epochs of {len(batches)} steps" if left else "is done",
+        what=f"{counted(left, 'net')} for {_passes(config.epochs, len(batches))}" if left else "is done",
         seconds=seconds,
         memory_bytes=trial.memory_bytes,
         disk_bytes=2 * trial.state_bytes,
     )
+
+
+def _passes(epochs: int, steps: int) -> str:
+    return f"{counted(epochs, 'epoch')} of {counted(steps, 'step')}"

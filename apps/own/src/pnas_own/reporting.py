@@ -13,7 +13,7 @@ from pnas_apps.devices.target import sized_format
 from pnas_apps.ground.console import page_text
 from pnas_apps.run.folder import SEARCHED
 from pnas_apps.run.results import LimitResult, limit_results
-from pnas_apps.showing.run_tables import AT_TABLE_SPEED, limits_table, of_batch
+from pnas_apps.showing.run_tables import AT_TABLE_SPEED, landing_line, limits_table, of_batch
 from pnas_apps.steps.metrics import costs_of_file
 from pnas_apps.steps.rewards import measured_ms
 from pnas_apps.training.judging import no_better_line, shown_score
@@ -113,11 +113,13 @@ def report(
     draw_nets(run, table, list(nets.values()))
     if is_here:
         draw_predictions(run, table, found.landing, measured)
+    landed = landing_line(found.landing, results.limits, table.noise_floor)
     page = Group(
         _nets_title(run, results, table.device),
         _nets_table(run, results),
         *([] if results.doubt is None else [results.doubt]),
         *([_limits(results, sized, table.device)] if results.limits else []),
+        *([] if landed is None else [landed]),
         _changes_title(results),
         _changes_table(results),
         _pictures(run),

@@ -1,6 +1,7 @@
 """What one does with a run's nets once they are trained: export, evaluate and time their files."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from pnas_apps.devices.device_names import parse_device
+from pnas_apps.devices.known_tables import read_table_of
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
@@ -35,7 +37,7 @@ from pnas_export import (
     installed_runtimes,
     read_metadata,
 )
-from pnas_ops import Architecture, Batches, FormatError, load_json
+from pnas_ops import Architecture, Batches, DeviceInfo, FormatError, load_json
 
 _DEVICES_OF = {".tflite": "tflite", ".onnx": "onnxruntime"}
 """The device of this machine that files are timed on where none is named, by their suffix."""
@@ -169,9 +171,17 @@ def bench_files(paths: Sequence[Path], device: str | None, *, threads: int, cach
         for one, files in timed:
             with reporter.phases() as progress:
                 measured = one.measure_files(files, progress=progress)
-            reporter.console.print(timing_table(measured, one.info))
+            reporter.console.print(timing_table(measured, one.info, table_probe_ms=_table_probe_ms(files, one.info)))
     except ValueError as error:
         raise UserError(str(error)) from error
+
+
+def _table_probe_ms(files: Sequence[Path], device: DeviceInfo) -> float | None:
+    """What the probe took when the table of the files' run was made; None where they are of none on this device."""
+    for folder in dict.fromkeys(file.resolve().parent.parent for file in files):
+        with suppress(UserError):
+            return read_table_of(device, RunFolder(folder).table).probe_ms
+    return None
 
 
 def _file_device(name: str, *, threads: int, cache: Cache) -> FileDevice:

@@ -95,7 +95,7 @@ def _result(one: Aimed) -> AimResult:
 def _report(run: Run, aims: Sequence[AimResult]) -> None:
     folder = run.folder
     with folder.files.writing(folder.curve) as staged:
-        save_figure(draw_sweep(aims), staged)
+        save_figure(draw_sweep(aims, test_images=len(run.task.test)), staged)
     table = sweep_table(aims)
     folder.files.write(folder.report, page_text(table))
     folder.files.save(SweepResults(aims=tuple(aims), seconds=folder.read_seconds()), folder.results)

@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-from collections.abc import Sequence
 
 from attrs import evolve, frozen
 from filelock import FileLock
@@ -17,7 +16,6 @@ from pnas_ops import (
     AnyNet,
     AnySpace,
     AnyWorkload,
-    Architecture,
     DeviceInfo,
     ModuleBuilder,
     own_operations_of,
@@ -42,8 +40,8 @@ class _KeptTable:
         table: what is to be in it; what other programs have added comes in when it is saved.
     """
 
-    def __init__(self, info: DeviceInfo, net: AnySpace | Architecture, cache: Cache) -> None:
-        self.path = cache.tables / _file_name(info, net)
+    def __init__(self, info: DeviceInfo, space: AnySpace, cache: Cache) -> None:
+        self.path = cache.tables / _file_name(info, space)
         self.known = self.table = self._read(info)
         self._info = info
         self._saved_at = 0.0
@@ -90,35 +88,15 @@ def cached_table(
     Raises:
         UserError: naming a table in the cache that is damaged or of another device, or what could not be measured.
     """
-    return _calibrated(_measured(device, space, cache, reporter, validation=_judges(space), build=build), space)
-
-
-def cached_blocks(device: Device, net: Architecture, cache: Cache, reporter: Reporter) -> LatencyTable:
-    """The table of `device` with every block of a net, of which only those that the cache lacks are measured.
-
-    It is not calibrated. Args and errors as those of `cached_table`.
-    """
-    return _measured(device, net, cache, reporter)
-
-
-def _measured(
-    device: Device,
-    net: AnySpace | Architecture,
-    cache: Cache,
-    reporter: Reporter,
-    *,
-    validation: Sequence[ValidationNet] = (),
-    build: ModuleBuilder | None = None,
-) -> LatencyTable:
-    kept = _KeptTable(device.info, net, cache)
+    kept = _KeptTable(device.info, space, cache)
     try:
         with reporter.phases() as progress:
             table = measure_table(
                 device,
-                net,
+                space,
                 build=build,
                 known=kept.known,
-                validation=validation,
+                validation=_judges(space),
                 keep=kept.keep,
                 progress=progress,
             )
@@ -127,13 +105,12 @@ def _measured(
         raise UserError(f"{error}{way_on}") from error
     finally:
         kept.save()
-    wanted = {workload for row in workloads(net) for workload in row if not workload.computes_nothing}
+    wanted = {workload for row in workloads(space) for workload in row if not workload.computes_nothing}
     measured = len(table.entries) - (0 if kept.known is None else len(kept.known.entries))
-    of_net = f" of {net.name}" if isinstance(net, Architecture) else ""
     reporter.console.print(
-        f"  {len(wanted)} workloads{of_net}: {measured} measured now, {len(wanted) - measured} from {kept.path}"
+        f"  {len(wanted)} workloads: {measured} measured now, {len(wanted) - measured} from {kept.path}"
     )
-    return table
+    return _calibrated(table, space)
 
 
 @frozen(kw_only=True)
@@ -196,9 +173,9 @@ def _holds(table: LatencyTable, other: LatencyTable) -> bool:
     return table.measurements.keys() >= other.measurements.keys() and nets >= {one.architecture for one in other.nets}
 
 
-def _file_name(info: DeviceInfo, net: AnySpace | Architecture) -> str:
+def _file_name(info: DeviceInfo, space: AnySpace) -> str:
     # Operations of somebody's own have tables of their own: others cannot read them, and other code takes other times.
-    own = f" {sorted(codes(net).items())}" if own_operations_of(net) else ""
+    own = f" {sorted(codes(space).items())}" if own_operations_of(space) else ""
     # So that tables of one image are found that were kept before there were batches.
     described = repr(info).replace(", batch=1)", ")")
     digest = hashlib.sha256(f"{described} {_PROTOCOL}{own}".encode()).hexdigest()[:8]

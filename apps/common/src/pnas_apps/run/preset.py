@@ -67,8 +67,8 @@ class CommonPreset:
         judged_nets: how many random nets within the budget are judged by the weights that the supernet has learnt for
             them, before the search lands on the best by a linear fit of what they got (with the gate "one-shot", on the
             best of them); 0 to land on the most probable net.
-        baselines: names of nets of others (`pnas_ops.BASELINES`) whose latency is predicted and measured beside, with
-            commas between; the parameters and MACs of all of them are counted. Those that can be as fast as the net
+        baselines: names of nets of others (`pnas_ops.BASELINES`) whose latency is measured beside, with commas
+            between; the parameters and MACs of all of them are counted. Those that can be as fast as the net
             that was found are compared with it.
     """
 

@@ -39,6 +39,16 @@ class NetResult:
         return self.predicted_ms * (self.slower or 1)
 
     @property
+    def table_probe_ms(self) -> float | None:
+        """What the probe took when the table was made; None where it is not known."""
+        return None if self.slower is None or self.measured.probe_ms is None else self.measured.probe_ms / self.slower
+
+    @property
+    def at_table_speed_ms(self) -> float:
+        """What was measured, at the speed of the table, at which latencies are asked for."""
+        return self.measured.at(self.table_probe_ms).latency_ms
+
+    @property
     def off_by(self) -> float | None:
         """The relative error of the prediction; None where the measurement is too noisy, or zero."""
         return (
@@ -79,7 +89,8 @@ class BaselineResult:
     Attributes:
         name: of `pnas_ops.BASELINES`.
         parameters, macs: counted.
-        predicted_ms: of the net, as those of the run are; None where its table lacks a block of it.
+        predicted_ms: only in runs of earlier versions, and told nowhere: their blocks had been measured by themselves,
+            without whole nets among them, and a net of many weights takes up to twice as long.
         measured: of the net itself on the run's device, the cost of a call included; None where it was not asked for,
             or could not be.
     """

@@ -124,12 +124,24 @@ class Verdict:
         what = f"random nets of {_latency(self.of_kind('searched')[0], random)}"
         digits = 1 if 100 * found.standard_error >= 0.1 else 2
         sign = -1 if found.high < 0 else 1
-        low, high = sorted((sign * found.low, sign * found.high))
         shown = f"{100 * sign * found.mean:.{digits}f} +- {100 * found.standard_error:.{digits}f} points"
-        sure = f"({counts}; 95%: {100 * low:.{digits}f} to {100 * high:.{digits}f})"
+        low, high = _ends(sorted((100 * sign * found.low, 100 * sign * found.high)), digits)
+        sure = f"({counts}; 95%: {low} to {high})"
         if not found.is_shown:
             return f"The searched net is not shown to be better than {what}: {shown} {sure}"
         return f"The searched net is {'better' if sign > 0 else 'worse'} than {what} by {shown} {sure}"
+
+
+_MOST_DIGITS = 9
+"""Of an end of an interval: one that is still nothing then is 0."""
+
+
+def _ends(values: Sequence[float], digits: int) -> list[str]:
+    """The ends of an interval, with as many digits as show on which side of 0 each of them is."""
+    while digits < _MOST_DIGITS and any(round(one, _MOST_DIGITS) and not round(one, digits) for one in values):
+        digits += 1
+    # Never "-0.0".
+    return [f"{round(one, digits) + 0.0:.{digits}f}" for one in values]
 
 
 def _latency(searched: ComparedNet, random: Sequence[ComparedNet]) -> str:

@@ -11,7 +11,7 @@ from pnas_apps.showing.kept_results import KeptResults
 from pnas_apps.showing.run_tables import of_batch, operation_lines
 from pnas_apps.showing.svg_charts import Point, RunPoints, runs_chart
 from pnas_apps.showing.templates import page_of
-from pnas_ops import kernel_color, workloads
+from pnas_ops import counted, kernel_color, workloads
 
 
 @frozen(kw_only=True)
@@ -43,7 +43,7 @@ def compare_page(runs: Sequence[ShownRun]) -> str:
     groups: dict[object, list[ShownRun]] = {}
     for run in runs:
         groups.setdefault(run.comparable_by, []).append(run)
-    return page_of("compare.html.jinja", runs=runs, groups=[_group(one) for one in groups.values()])
+    return page_of("compare.html.jinja", runs=runs, groups=[_group(one) for one in groups.values()], counted=counted)
 
 
 def _group(runs: Sequence[ShownRun]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pnas_apps.ground.terminal import printable
+from pnas_apps.showing.run_tables import word, words_line
 from pnas_export import (
     BUNDLE_FILES,
     CALIBRATED_FORMATS,
@@ -83,31 +84,47 @@ def accuracy_table(rows: Sequence[tuple[str, str, float]], images: int) -> Table
     return table
 
 
-def timing_table(measured: Mapping[Path, Measurement], device: DeviceInfo) -> Table:
-    """Files timed on a device."""
+def timing_table(
+    measured: Mapping[Path, Measurement], device: DeviceInfo, *, table_probe_ms: float | None = None
+) -> Table:
+    """Files timed on a device.
+
+    Args:
+        measured: what each of them took.
+        device: where.
+        table_probe_ms: what the probe took when the table of their run was made; None where that is not known.
+    """
     table = Table(
         title=f"Latency of {device.images}, ms, on {device.device}\n"
         f"({device.runtime} {device.runtime_version}, threads: {device.threads})",
         title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
-        caption=_speed(measured.values()),
+        padding=(0, 1, 0, 0),
+        caption="\n".join(filter(None, (_speed(measured.values(), table_probe_ms), words_line(measured.values())))),
         caption_justify="left",
     )
     table.add_column("file", min_width=_FILE_WIDTH)
     for heading in ("p10", "p25", "median", "p75", "samples"):
         table.add_column(heading, justify="right")
+    table.add_column("")
     for path, one in measured.items():
         times = (one.latency_ms, one.p25_ms, one.median_ms, one.p75_ms)
-        table.add_row(path.name, *(f"{value:.4f}" for value in times), f"{one.count}")
+        table.add_row(path.name, *(f"{value:.4f}" for value in times), f"{one.count}", word(one))
     return table
 
 
-def _speed(measured: Iterable[Measurement]) -> str | None:
+def _speed(measured: Iterable[Measurement], table_probe_ms: float | None) -> str | None:
     known = [one.probe_ms for one in measured if one.probe_ms is not None]
     if not known:
         return None
-    return f"At the machine speed at which the probe takes {statistics.median(known):.4f} ms."
+    now_ms = statistics.median(known)
+    before = (
+        ""
+        if table_probe_ms is None
+        else f", {now_ms / table_probe_ms:.2f} times the {table_probe_ms:.4f} ms of the run's table"
+    )
+    return f"At the machine speed at which the probe takes {now_ms:.4f} ms{before}."
 
 
 def _lossy_lines(proof: Proof) -> list[str]:

@@ -8,7 +8,18 @@ from pnas_apps.run.mistakes import Mistakes
 from pnas_apps.showing.choices import of_blocks, option_names, place_numbers
 from pnas_apps.showing.kept_results import KeptResults
 from pnas_apps.showing.run_charts import run_charts
-from pnas_apps.showing.run_tables import amount, measured_text, of_batch, off_by_text, operation_lines, speed_line
+from pnas_apps.showing.run_tables import (
+    amount,
+    landing_line,
+    latency_limit,
+    measured_text,
+    of_batch,
+    off_by_text,
+    operation_lines,
+    over_text,
+    speed_line,
+    words_line,
+)
 from pnas_apps.showing.templates import page_of
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, counted, kernel_color, workloads
@@ -26,10 +37,14 @@ def report_page(kept: KeptResults) -> str:
         device=kept.table.device,
         searched=results.nets[0],
         results=results,
+        asked=latency_limit(results.limits),
+        landed=landing_line(kept.landing, results.limits, kept.table.noise_floor),
+        over_text=over_text,
         speed=speed_line([one.slower for one in results.nets]),
         verdict=results.verdict,
         amount=amount,
         measured_text=measured_text,
+        disturbed=words_line([*(one.measured for one in results.nets), *(one.measured for one in results.baselines)]),
         off_by_text=off_by_text,
         whole_net=_whole_net(kept.table, kept.net),
         counted=counted,
@@ -84,13 +99,15 @@ def _blocks(table: LatencyTable, net: Architecture) -> list[dict[str, Any]]:
 
 
 def _choices(kept: KeptResults) -> dict[str, Any]:
-    """The probabilities of every mixture after each epoch, and what there is to choose from."""
+    """The probabilities of every mixture after each epoch, what there is to choose from, and what the net has."""
     counts = [len(probs) for probs in kept.history[-1].probs] if kept.history else []
     space = kept.settings.space
+    chosen = space.choices(kept.net)
     return {
         "names": option_names(space, counts),
         "numbers": place_numbers(space, len(counts)),
         "of_blocks": of_blocks(space, len(counts)),
+        "ships": [chosen[number] for number in space.mixtures],
         "judged": kept.settings.preset.judged_nets,
         "epochs": [
             {"phase": record.phase, "probs": [[round(one, 4) for one in probs] for probs in record.probs]}

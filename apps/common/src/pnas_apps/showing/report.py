@@ -9,6 +9,7 @@ from pnas_apps.showing.run_tables import (
     architecture_table,
     baselines_table,
     excess_lines,
+    landing_line,
     landing_table,
     limits_table,
     results_table,
@@ -30,6 +31,7 @@ def report_of(
     sized: str | None,
     whose: str,
     measured_elsewhere: bool,
+    noise_floor: float | None = None,
     design: SpaceDesign | None = None,
 ) -> Group:
     """The page.
@@ -44,14 +46,17 @@ def report_of(
         sized: the name of the searched net's file that bytes are those of; None where none ships.
         whose: a line that says which numbers are whose, where the files have others than the nets; may be empty.
         measured_elsewhere: whether the table that predicts is that of another device.
+        noise_floor: of that table; None where it is not known.
         design: what the space was chosen from; None where it was given.
     """
+    landed = landing_line(landing, results.limits, noise_floor)
     return Group(
         "" if design is None else design_page(design),
         architecture_table(searched),
         "",
         "" if landing.target_ms is None else landing_table(landing, device),
         *([limits_table(results.limits, file=sized, device=device)] if results.limits else []),
+        *([] if landed is None else [landed]),
         *excess_lines(results.limits, file=sized or ""),
         proof_table(proof),
         "",

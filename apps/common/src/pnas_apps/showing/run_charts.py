@@ -5,11 +5,13 @@ from functools import partial
 from statistics import fmean
 
 import torch
+from attrs import evolve
 
 from pnas_apps.run.verdict import ComparedNet
 from pnas_apps.showing.kept_results import KeptResults
 from pnas_apps.showing.run_tables import of_batch
 from pnas_apps.showing.svg_charts import Point, accuracy_chart, epochs_chart, predictions_chart
+from pnas_apps.training.judging import standard_error
 
 
 def run_charts(kept: KeptResults) -> dict[str, str]:
@@ -19,16 +21,16 @@ def run_charts(kept: KeptResults) -> dict[str, str]:
 
 
 def _accuracy(kept: KeptResults) -> str:
-    results = kept.results
+    results, images = kept.results, kept.settings.test_images
     trained_anew = () if results.verdict is None else results.verdict.nets
     compared = _compared([net for net in trained_anew if net.kind != "random"])
-    told = "trained from scratch, measured or else predicted" if compared else "measured"
+    told = "measured or else predicted" if compared else "measured"
     points = compared or [
-        Point(name=one.name, x=one.measured.latency_ms, y=one.test_accuracy, is_marked=one is results.nets[0])
+        Point(name=one.name, x=one.at_table_speed_ms, y=one.test_accuracy, is_marked=one is results.nets[0])
         for one in results.nets
     ]
     return accuracy_chart(
-        points,
+        [evolve(point, y_error=standard_error(point.y, images)) for point in points],
         _compared([net for net in trained_anew if net.kind == "random"]),
         target_ms=kept.landing.target_ms,
         milliseconds=f"{told}, ms{of_batch(kept.table.device) or ' of one image'}",
@@ -38,7 +40,7 @@ def _accuracy(kept: KeptResults) -> str:
 def _predictions(kept: KeptResults) -> str:
     results, table = kept.results, kept.table
     off = [
-        Point(name=one.name, x=one.measured.latency_ms, y=one.off_by, is_marked=one is results.nets[0])
+        Point(name=one.name, x=one.at_table_speed_ms, y=one.off_by, is_marked=one is results.nets[0])
         for one in results.nets
         if one.off_by is not None
     ]

@@ -1,7 +1,7 @@
 """What a run found, as tables for the terminal."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import JustifyMethod
@@ -25,6 +25,11 @@ from pnas_ops import (
 )
 
 AT_TABLE_SPEED = "ms are at the table's speed"
+_WORDS = {
+    "noisy": "it did not come out alike when it was measured again",
+    "disturbed": "a quarter of the runs took more than twice as long as the quickest quarter, since something else ran "
+    "at that time; milliseconds are the 10th percentile, which feels that least",
+}
 _SAME_SPEED = 0.03
 """So much a machine that is measured twice at the same speed differs by."""
 
@@ -95,11 +100,50 @@ def limits_table(limits: Sequence[LimitResult], *, file: str | None, device: Dev
         table.add_column(heading, justify="right")
     for limit in limits:
         shown = [amount(value, limit.unit) for value in (limit.asked, limit.predicted, limit.shipped)]
-        digits = 0 if limit.unit == "ms" else 2  # milliseconds are measured
         if limit.unit == "ms":
             table.caption, table.caption_justify = AT_TABLE_SPEED, "left"
-        table.add_row(limit.name, *shown, f"over by {limit.excess / limit.asked:.{digits}%}" if limit.excess else "")
+        table.add_row(limit.name, *shown, over_text(limit))
     return table
+
+
+def over_text(limit: LimitResult) -> str:
+    """How much more ships than was asked for; empty where nothing is."""
+    return f"over by {limit.excess / limit.asked:.2%}" if limit.excess else ""
+
+
+def latency_limit(limits: Iterable[LimitResult]) -> LimitResult | None:
+    """The limit on latency; None where there is none."""
+    return next((limit for limit in limits if limit.name == "latency_ms"), None)
+
+
+def landing_line(landing: Landing, limits: Iterable[LimitResult], noise_floor: float | None) -> str | None:
+    """Why a net has one latency when it is taken and another one in the end, and whether it keeps its limit in both.
+
+    Args:
+        landing: how the net was taken.
+        limits: what was asked of it, and what ships.
+        noise_floor: of the table, a share; None where it is not known.
+
+    Returns:
+        A sentence without its stop; None where the net was not measured in the end, or nothing was asked.
+    """
+    limit, taken = latency_limit(limits), landing.result
+    if limit is None or limit.shipped is None:
+        return None
+    when, before_ms = "was predicted to take", taken.predicted_ms
+    if taken.measured_ms is not None:
+        when, before_ms = "took", taken.measured_ms
+    apart = abs(limit.shipped / before_ms - 1) if before_ms else 0.0
+    floor = f"; the table's noise floor is {noise_floor:.1%}" if noise_floor else ""
+    said = (
+        f"The net {when} {before_ms:.4f} ms when it was taken and takes {limit.shipped:.4f} in the end "
+        f"(at the table's speed, {apart:.1%} apart{floor})"
+    )
+    if not limit.excess:
+        return said
+    if limit.excess <= (noise_floor or 0) * limit.asked:
+        return f"{said}: {over_text(limit)}, which is within the noise"
+    return f"{said}: {over_text(limit)}; ask for {limit.asked**2 / limit.shipped:.4g} ms to be within"
 
 
 def excess_lines(limits: Sequence[LimitResult], *, file: str) -> list[str]:
@@ -158,10 +202,19 @@ def off_by_text(off_by: float | None, *, noisy: bool) -> str:
 
 
 def measured_text(measured: Measurement | None) -> str:
-    """The milliseconds, with a word where they did not come out alike when they were measured again."""
-    if measured is None:
-        return "-"
-    return f"{measured.latency_ms:.4f}{' noisy' if measured.noisy else ''}"
+    """The milliseconds, with a word of `words_line` where there is one to say."""
+    return "-" if measured is None else f"{measured.latency_ms:.4f} {word(measured)}".rstrip()
+
+
+def word(measured: Measurement) -> str:
+    """What is to be said of a measurement: "noisy" or "disturbed"; empty as a rule."""
+    return "noisy" if measured.noisy else "disturbed" if measured.disturbed else ""
+
+
+def words_line(measured: Iterable[Measurement | None]) -> str:
+    """What the words beside some measurements mean; empty where none has one."""
+    there = {word(one) for one in measured if one is not None}
+    return " ".join(f"{name.capitalize()}: {meaning}." for name, meaning in _WORDS.items() if name in there)
 
 
 def speed_line(slower: Sequence[float | None]) -> str | None:
@@ -186,16 +239,21 @@ def baselines_table(baselines: Sequence[BaselineResult], searched: NetResult, *,
         device: where they were measured.
     """
     table = Table(
-        title=f"Published nets, relative to {searched.name} (latency of {device.images})",
+        title=f"Published nets, relative to {searched.name} (latency of {device.images}, measured now)",
         title_justify="left",
         box=SIMPLE_HEAD,
         collapse_padding=True,
         pad_edge=False,
-        caption="Not trained: no accuracy. - is unknown: name the net in --baselines",
+        caption=" ".join(
+            [
+                "Not trained: no accuracy. - was not measured: name it in --baselines.",
+                words_line(net.measured for net in baselines),
+            ]
+        ).rstrip(),
         caption_justify="left",
     )
     table.add_column("net", no_wrap=True)
-    for heading in ("params", "", "MACs", "", "predicted ms", "measured ms", ""):
+    for heading in ("params", "", "MACs", "", "measured ms", ""):
         table.add_column(heading, justify="right")
     for net in baselines:
         table.add_row(
@@ -204,7 +262,6 @@ def baselines_table(baselines: Sequence[BaselineResult], searched: NetResult, *,
             _ratio(net.parameters / searched.parameters),
             f"{net.macs / 1e6:.1f} M",
             _ratio(net.macs / searched.macs),
-            "-" if net.predicted_ms is None else f"{net.predicted_ms:.4f}",
             measured_text(net.measured),
             "" if net.measured is None else _ratio(net.measured.latency_ms / searched.measured.latency_ms),
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from pnas_apps.showing.svg import INK, LINE, MARK, OTHER, SOFT, beside, new_chart, svg_of
 
@@ -21,6 +21,9 @@ _MARKERS = (("D", MARK), ("o", OTHER), ("s", INK), ("^", SOFT), ("v", MARK), ("P
 _WIDE = 5.0
 """Times the least that an axis reaches to before it is logarithmic."""
 
+_NARROW = 1.2
+"""Times the least that it reaches to at least, or noise would fill it."""
+
 
 @frozen(kw_only=True)
 class Point:
@@ -29,12 +32,14 @@ class Point:
     Attributes:
         name: stands beside it.
         x, y: where it is.
+        y_error: one standard error of y; 0 where none is drawn.
         is_marked: whether it is the one that the page is about.
     """
 
     name: str
     x: float
     y: float
+    y_error: float = 0.0
     is_marked: bool = False
 
 
@@ -59,7 +64,7 @@ def accuracy_chart(
     """Accuracy over measured latency.
 
     Args:
-        points: the nets, x in milliseconds and y a share.
+        points: the nets, x in milliseconds, y and its error a share.
         random: nets whose names say nothing, likewise.
         target_ms: what was asked for, if anything.
         milliseconds: of what they are: "measured, ms of one image".
@@ -69,13 +74,13 @@ def accuracy_chart(
         axes.plot([one.x for one in random], [100 * one.y for one in random], "x", color=OTHER, label="random nets")
         axes.legend(frameon=False, labelcolor=INK)
     for point in points:
-        _draw(axes, Point(name=point.name, x=point.x, y=100 * point.y, is_marked=point.is_marked))
-    _scale(axes, [one.x for one in (*points, *random)])
+        _draw(axes, evolve(point, y=100 * point.y, y_error=100 * point.y_error))
+    axes.set_xlabel(milliseconds)
+    _scale(axes, [*(one.x for one in (*points, *random)), *([] if target_ms is None else [target_ms])])
     if target_ms is not None:
         axes.axvline(target_ms, color=SOFT, linestyle="--", linewidth=1)
         axes.annotate("asked for", (target_ms, 0), xycoords=("data", "axes fraction"), **beside(4, 6, SOFT))
     axes.margins(x=0.15, y=0.15)
-    axes.set_xlabel(milliseconds)
     axes.set_title("accuracy, %", loc="left")
     return svg_of(figure, "Accuracy of each net over its measured latency")
 
@@ -94,9 +99,9 @@ def runs_chart(runs: Sequence[RunPoints], *, milliseconds: str) -> str:
             axes.plot([point.x], [100 * point.y], marker, color=color, ms=size, mfc=fill)
         axes.plot([one.x for one in run.random], [100 * one.y for one in run.random], "x", color=color, ms=5)
         axes.plot([], [], marker, color=color, label=run.name)
+    axes.set_xlabel(milliseconds)
     _scale(axes, [one.x for run in runs for one in (*run.nets, *run.random)])
     axes.margins(x=0.1, y=0.1)
-    axes.set_xlabel(milliseconds)
     axes.set_title("accuracy, %", loc="left")
     legend = axes.legend(frameon=False, labelcolor=INK)
     for text in legend.get_texts():
@@ -126,9 +131,9 @@ def predictions_chart(
         if points:
             axes.plot([one.x for one in points], [100 * one.y for one in points], marker, color=OTHER, label=label)
     for point in nets:
-        _draw(axes, Point(name=point.name, x=point.x, y=100 * point.y, is_marked=point.is_marked))
+        _draw(axes, evolve(point, y=100 * point.y))
     axes.margins(x=0.15, y=0.15)
-    axes.set_xlabel("measured, ms")
+    axes.set_xlabel("measured at the table's speed, ms")
     axes.set_title("predicted too high by, %", loc="left")
     if judges or compared:
         axes.legend(frameon=False, labelcolor=INK)
@@ -156,7 +161,9 @@ def epochs_chart(
     if asked is not None:
         axes.axhline(asked, color=SOFT, linestyle="--", linewidth=1)
         axes.annotate("asked for", (1, asked), xycoords=("axes fraction", "data"), ha="right", **beside(-4, 3, SOFT))
-    axes.locator_params(axis="x", integer=True)
+    axes.locator_params(axis="x", integer=True, min_n_ticks=1)
+    # An epoch is as wide as 1: the axis of one alone would be all fractions.
+    axes.set_xlim(0.5, max(len(values) for _, values in lines) + 0.5)
     axes.set_xlabel("epoch of the search")
     axes.set_title(title, loc="left")
     if len(lines) > 1:
@@ -165,7 +172,7 @@ def epochs_chart(
 
 
 def _scale(axes: "Axes", everywhere: Sequence[float]) -> None:
-    """Makes a wide axis of latencies logarithmic."""
+    """Makes a wide axis of latencies logarithmic, and says so; a narrow one reaches beyond what lies together."""
     from matplotlib.ticker import LogLocator
 
     if min(everywhere) > 0 and max(everywhere) > _WIDE * min(everywhere):
@@ -173,9 +180,14 @@ def _scale(axes: "Axes", everywhere: Sequence[float]) -> None:
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.minorticks_off()
+        axes.set_xlabel(f"{axes.get_xlabel()}, logarithmic")
+    elif max(everywhere) < _NARROW * min(everywhere):
+        axes.set_xlim(min(everywhere) / _NARROW, max(everywhere) * _NARROW)
 
 
 def _draw(axes: "Axes", point: Point) -> None:
     color, marker, size = (MARK, "D", 9) if point.is_marked else (OTHER, "o", 6)
+    if point.y_error:
+        axes.errorbar([point.x], [point.y], [point.y_error], fmt="none", ecolor=color, elinewidth=1, capsize=3)
     axes.plot([point.x], [point.y], marker, color=color, ms=size)
     axes.annotate(point.name, (point.x, point.y), parse_math=False, **beside(8, 4, INK))

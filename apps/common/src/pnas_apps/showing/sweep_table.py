@@ -10,9 +10,9 @@ from pnas_apps.showing.run_tables import measured_text, off_by_text
 
 
 def sweep_table(aims: Sequence[AimResult]) -> Table:
-    """A line for each budget on each device. Predictions are told at the speed that the machine has now."""
+    """A line for each budget on each device, all at the speed of its table, at which it was asked for."""
     table = Table(
-        title="The nets of one search (ms requested, predicted for now, measured)",
+        title="The nets of one search (requested, predicted, measured: ms at the speed of the device's table)",
         title_justify="left",
         box=SIMPLE_HEAD,
         collapse_padding=True,
@@ -26,8 +26,8 @@ def sweep_table(aims: Sequence[AimResult]) -> Table:
         table.add_row(
             aim.device,
             f"{aim.asked_ms:.4f}",
-            f"{net.predicted_now_ms:.4f}",
-            measured_text(net.measured),
+            f"{net.predicted_ms:.4f}",
+            measured_text(net.measured.at(net.table_probe_ms)),
             off_by_text(net.off_by, noisy=net.measured.noisy),
             f"{net.test_accuracy:.2%}",
             f"{net.parameters / 1e3:.0f} k",

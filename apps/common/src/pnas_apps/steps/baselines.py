@@ -1,15 +1,13 @@
-"""Nets of others, for the images and classes of a run: counted, and some of them priced and measured on its device."""
+"""Nets of others, for the images and classes of a run: counted, and some of them measured on its device."""
 
 from collections.abc import Sequence
 
 from attrs import evolve
 
-from pnas_apps.devices.cached_tables import cached_blocks
-from pnas_apps.ground.errors import UserError
 from pnas_apps.run.results import BaselineResult
 from pnas_apps.run.run import Run
 from pnas_apps.steps.table import Tabled
-from pnas_latency import Device, LatencyTable
+from pnas_latency import Device
 from pnas_ops import (
     BASELINES,
     AnyNet,
@@ -21,32 +19,27 @@ from pnas_ops import (
     architecture_macs,
     architecture_parameters,
     baseline,
-    workloads,
 )
 
 
 def compare_with_baselines(run: Run, tabled: Tabled) -> tuple[BaselineResult, ...]:
     """All baselines that take images as small as the run's; those that its preset names with their latency.
 
-    They are predicted as the run's own nets are, by its table; what this lacks of their blocks is measured where the
-    table's device is here, and kept in the cache. What the device refuses is told, and they stay without a latency: a
-    run does not end for it.
+    Measured, not predicted: the table has none of their blocks. What the device refuses is told, and they stay without
+    a latency: a run does not end for it.
     """
     nets = {net.name: net for net in _fitting(run)}
     asked = [nets[name] for name in run.preset.measured_baselines if name in nets]
-    table, measured = tabled.table, dict[AnyWorkload | AnyNet, Measurement]()
+    measured = dict[AnyWorkload | AnyNet, Measurement]()
     try:
-        if tabled.table.device == tabled.device.info:
-            table = _with_blocks(run, tabled, asked)
         measured = _measured(run, tabled.device, asked)
-    except (PnasError, UserError) as error:
+    except (PnasError, ValueError) as error:
         run.reporter.warn(f"  {', '.join(net.name for net in asked)} are not measured: {error}")
     return tuple(
         BaselineResult(
             name=name,
             parameters=architecture_parameters(net),
             macs=architecture_macs(net),
-            predicted_ms=None if table.missing(workloads(net)) else table.predict_ms(net),
             measured=measured.get(net),
         )
         for name, net in nets.items()
@@ -65,17 +58,6 @@ def _fitting(run: Run) -> list[Architecture]:
             if name in run.preset.measured_baselines:
                 run.reporter.line(f"  not compared with {name}: {error}")
     return nets
-
-
-def _with_blocks(run: Run, tabled: Tabled, nets: Sequence[Architecture]) -> LatencyTable:
-    """The run's table, with all blocks of these nets."""
-    table = tabled.table
-    for net in nets:
-        if table.missing(workloads(net)):
-            found = cached_blocks(tabled.device, net, run.cache, run.reporter)
-            added = (entry for entry in found.entries if entry.workload not in table.measurements)
-            table = evolve(table, entries=(*table.entries, *added))
-    return table
 
 
 def _measured(run: Run, device: Device, nets: Sequence[Architecture]) -> dict[AnyWorkload | AnyNet, Measurement]:

@@ -58,6 +58,8 @@ def compare(run: Run, trained: Trained) -> Compared:
             verdict = find_verdict(run, searched.tabled, searched.architecture, run.preset.compare)
         except TrainingDivergedError as error:
             raise UserError(f"{error.what}: resume with --compare 0, or start again with a lower --train-lr") from None
+    else:
+        run.reporter.line("  nothing is compared (--compare 0)")
     return Compared(trained=trained, verdict=verdict)
 
 

@@ -195,7 +195,7 @@ def report_step(goals: Sequence[Goal]) -> ReckonedStep:
     seconds = 0.0
     for goal in goals:
         trial, blocks = goal.target.trial, [*_hand_made_blocks(goal.run)]
-        seconds += trial.measuring_s + sum(map(trial.blocks_s, blocks)) + (trial.measuring_s if blocks else 0.0)
+        seconds += trial.measuring_s + sum(map(trial.blocks_s, blocks))
     others = f", and {counted(len(blocks), 'published net')}" if blocks else ""
     return ReckonedStep(
         name="report",

@@ -41,6 +41,7 @@ def write_report(run: Run, tabled: Tabled, landing: Landing, bundle: Bundle, res
         sized=None if sized is None else file_name(sized),
         whose="" if isinstance(device, FileDevice) else _whose(tabled, shipped),
         measured_elsewhere=table.device != device.info,
+        noise_floor=table.noise_floor,
         design=_design(run),
     )
     run.folder.files.write(run.folder.report, page_text(report))

@@ -28,10 +28,11 @@ def draw_validation(table: LatencyTable) -> "Figure":
     figure = new_figure(10, 5)
     latency, error = figure.subplots(1, 2)
     summed = evolve(table, calibration=None)
+    others = [entry for entry in table.nets if entry.held_out]
     groups = {
-        "to calibrate with": ([entry for entry in table.nets if not entry.held_out], "#9e9e9e"),
-        "held out, any": ([entry for entry in table.nets if entry.held_out and not entry.band], KERNEL_COLORS[3]),
-        "held out, narrow band": ([entry for entry in table.nets if entry.held_out and entry.band], KERNEL_COLORS[7]),
+        "nets that calibrated the table": ([entry for entry in table.nets if not entry.held_out], "#9e9e9e"),
+        "other nets": ([entry for entry in others if not entry.band], KERNEL_COLORS[3]),
+        "other nets, nearly alike in cost": ([entry for entry in others if entry.band], KERNEL_COLORS[7]),
     }
     for name, (entries, color) in groups.items():
         if not entries:
@@ -49,12 +50,14 @@ def draw_validation(table: LatencyTable) -> "Figure":
         floor = 100 * table.noise_floor
         error.axhspan(-floor, floor, color="#dddddd", label=f"noise floor, {floor:.2g}%", zorder=0)
     if table.calibration is not None:
-        latency.scatter([], [], edgecolors="#444444", facecolors="none", label="as summed", s=18)
+        latency.scatter(
+            [], [], edgecolors="#444444", facecolors="none", label="not calibrated: the sum of blocks", s=18
+        )
     error.axhline(0, color="#444444", linewidth=0.8, zorder=0)
     for axes, title in ((latency, "predicted, ms"), (error, "error of the prediction, %")):
         axes.set_title(title, loc="left")
         axes.set_xlabel("measured, ms")
-    figure.legend(loc="outside lower center", ncols=6, frameon=False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     # A device's name may hold a command, with characters that look like formulas.
     figure.suptitle(textwrap.fill(str(table.device), 130), fontsize=9, parse_math=False)
     return figure

@@ -84,6 +84,14 @@ class Measurement:
         """The latency of a net, including the overhead of a call."""
         return self.latency_ms + self.overhead_ms
 
+    @property
+    def disturbed(self) -> bool:
+        """Whether a quarter of the samples took over twice as long as the quickest quarter: other work was in the way.
+
+        The latency itself, a 10th percentile, may be right all the same.
+        """
+        return self.p75_ms > _DISTURBED * self.p25_ms
+
     def at(self, probe_ms: float | None) -> "Measurement":
         """The measurement converted to the machine speed at which the probe takes `probe_ms`; unchanged if unknown.
 
@@ -96,6 +104,7 @@ class Measurement:
         return evolve(self, **times, probe_ms=probe_ms)
 
 
+_DISTURBED = 2.0
 _TIMES = ("latency_ms", "overhead_ms", "p25_ms", "median_ms", "p75_ms")
 
 

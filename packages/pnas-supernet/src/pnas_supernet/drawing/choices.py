@@ -58,7 +58,7 @@ def draw_choices(history: Sequence[EpochRecord], candidates: Mapping[str, Sequen
         axes.tick_params(labelsize=6, labelbottom=is_lowest)
         axes.set_xlabel("epoch" if is_lowest else "", fontsize=6)
     grid[0].set(xlim=(0.5, len(history) + 0.5), ylim=(0, 1))
-    grid[0].xaxis.get_major_locator().set_params(integer=True)
+    grid[0].xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     handles = _handles(colors)
     figure.legend(handles=handles, loc="outside lower center", ncols=min(8, len(handles)), fontsize=8, frameon=False)
     return figure

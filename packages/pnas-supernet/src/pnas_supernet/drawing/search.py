@@ -59,7 +59,9 @@ def draw_search(
     warm_up = sum(record.phase == "warm-up" for record in history)
     for axes in (accuracy, *middle, entropy):
         axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        # An epoch is as wide as 1: the axis of one alone would be all fractions.
+        axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         if warm_up:
             axes.axvspan(0.5, warm_up + 0.5, color="#eeeeee", label="warm-up" if axes is accuracy else None)
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
