@@ -227,6 +227,6 @@ def test_a_preset_of_a_later_version_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(f"version = {VERSION + 1}\n" + (SAMPLES / "preset.toml").read_text())
     with pytest.raises(
-        UserError, match=rf"mine\.toml has version {VERSION + 1} of presets, this software {VERSION}: use"
+        UserError, match=rf"mine\.toml is a preset of version {VERSION + 1}, and this software reads {VERSION}: use"
     ):
         read_preset(str(path), PRESETS)

@@ -82,7 +82,7 @@ def test_a_function_of_the_users_own(lab: Lab, tmp_path: Path) -> None:
     assert_refused(lab("inspect", f"{file}:make"), "make takes the number of classes: give it with --classes")
     assert_refused(lab("inspect", f"{file}:number", "--classes", 5), "number takes no number of classes: leave out")
     assert_refused(lab("inspect", f"{file}:number"), "number returned a int: let it return a torch.nn.Module")
-    assert_refused(lab("inspect", f"{file}:broken"), f"see to line 7 of {file}: broken raised ValueError: not today")
+    assert_refused(lab("inspect", f"{file}:broken"), f"check line 7 of {file}: broken raised ValueError: not today")
     assert_refused(lab("inspect", f"{file}:other"), "has no function other: name one that returns a torch.nn.Module")
     assert_refused(
         lab("inspect", f"{file}:make", "--classes", 5, "--resolution", 33),

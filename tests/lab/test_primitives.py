@@ -100,7 +100,10 @@ def test_a_device_measures_them(lab: Lab, tmp_path: Path) -> None:
         (("--channels", 0), r"--channels must be a whole number from 1 to 65,536, got 0: give another number"),
         (("--resolution", 0), r"--resolution must be a whole number from 1 to 8,192, got 0: give another number"),
         (("--device", "toaster"), r"there is no device 'toaster': name one of torch-cpu"),
-        (("--device", "torch-cpu", "--dtype", "int8"), r"device torch-cpu measures no 'int8': it has float32, float16"),
+        (
+            ("--device", "torch-cpu", "--dtype", "int8"),
+            r"device torch-cpu does not measure 'int8': it has float32, float16",
+        ),
         (("--picture", "lab.pdf"), r"lab.pdf is no name for a picture: let --picture end in .png"),
         (("--picture", "nowhere/lab.png"), r"nowhere/lab.png cannot be written: let --picture name a file in a folder"),
     ],

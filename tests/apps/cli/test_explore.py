@@ -93,7 +93,7 @@ def test_a_proxy_judges_two_aims_without_training_anything(folder: Path, capfd: 
     result = explore(folder, "run", *TINY, "--judge", "synflow", "--strategy", "nsga2", "--aim", "macs")
     assert result.exit_code == 0, result.stderr
     printed = capfd.readouterr().out
-    assert "The front" in printed
+    assert "The Pareto front" in printed
     assert "report" in printed
     found = found_in(folder / "run")
     assert found.test_accuracy is None
@@ -120,7 +120,7 @@ def test_a_dry_run_tells_what_would_be_judged_and_leaves_nothing(
     [
         (["--judge", "table"], "--judge table needs --accuracies: add it"),
         (["--judge", "predictor"], "--judge predictor needs --accuracies: add it"),
-        (["--judge", "predictor", "--accuracies", __file__], r"test_explore.py is no exploration \(not JSON"),
+        (["--judge", "predictor", "--accuracies", __file__], r"test_explore.py is not an exploration \(not JSON"),
         (["--judge", "inherited"], "--judge inherited needs --from: add it"),
         (["--train-warmup-epochs", "2"], "--train-warmup-epochs are the first of the .*: 2 of 1, give at most 1$"),
         (["--judge", "inherited", "--from", "nowhere"], "nowhere holds no run"),
@@ -131,7 +131,7 @@ def test_a_dry_run_tells_what_would_be_judged_and_leaves_nothing(
         (["--workers", "0"], "--workers must be a whole number from 1 to 1,024, got 0"),
         (["--nets", "0"], "--nets must be a whole number from 1"),
         (["--effort", "0"], "--effort must be a number above 0 and at most 1,000,000,000, got 0: give another number"),
-        (["--study", "://x"], "is no URL of a database"),
+        (["--study", "://x"], "is not a database URL"),
         (["--max-macs", "1"], r"no net of .* takes at most 1 MACs"),
     ],
 )
@@ -177,8 +177,10 @@ def test_nets_are_judged_by_a_predictor_of_another_exploration(folder: Path, cap
     assert explore(folder, "first", *TINY, "--judge", "synflow", "--nets", "3", "--random-nets", "3").exit_code == 0
     assert_refused(explore(folder, "run", *TINY, *judged), "has 6 nets, too few for a predictor: continue")
     assert explore(folder, "first", *TINY, "--judge", "synflow", "--nets", "15", "--random-nets", "0").exit_code == 0
-    assert_refused(explore(folder, "run", *TINY, *judged, "--width-mult", "0.5"), "json is for another space than")
-    assert_refused(explore(folder, "run", *judged, "--blocks-per-stage", "2"), "json is for another space than")
+    assert_refused(
+        explore(folder, "run", *TINY, *judged, "--width-mult", "0.5"), "json is of nets of another space than"
+    )
+    assert_refused(explore(folder, "run", *judged, "--blocks-per-stage", "2"), "json is of nets of another space than")
     assert not (folder / "run").exists()
 
     capfd.readouterr()
@@ -213,9 +215,11 @@ def test_unknown_names_are_refused_with_those_that_are_known(folder: Path, optio
 @pytest.mark.usefixtures("unmeasured")
 def test_a_table_without_the_nets_of_the_space_is_refused(folder: Path, accuracies: Path) -> None:
     few = explore(folder, "run", *MACRO, "--accuracies", accuracies, *WITHIN)
-    assert_refused(few, r"accuracies.csv has 2 of the 6,561 nets of space 'nas-bench-macro-1': take the file as it was")
+    assert_refused(
+        few, r"accuracies.csv has 2 of the 6,561 nets of space 'nas-bench-macro-1': use the file as published"
+    )
     others = explore(folder, "run", *TINY, "--judge", "table", "--accuracies", accuracies)
-    assert_refused(others, r"has 0 of the [\d,]+ nets of space 'cifar.*': search the --space that it is of, or have")
+    assert_refused(others, r"has 0 of the [\d,]+ nets of space 'cifar.*': search its --space, or use --judge scratch")
     assert not (folder / "run").exists()
 
 
@@ -240,7 +244,7 @@ def test_a_worker_with_other_images_or_another_question_is_refused_before_anythi
         assert not (folder / "other").exists()
     blue = folder / "data" / "train" / "blue" / "0.png"
     shutil.copy(folder / "data" / "train" / "red" / "0.png", blue)
-    assert_refused(explore(folder, "other", *study), "study.db holds a study that differs in data: give what")
+    assert_refused(explore(folder, "other", *study), "study.db holds a study that differs in data: give the settings")
 
 
 @pytest.mark.usefixtures("unmeasured")

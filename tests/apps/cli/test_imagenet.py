@@ -179,7 +179,7 @@ def test_unreadable_photos_are_all_named_before_anything_is_written_and_the_run_
     for path in bad:
         path.unlink()
     assert_refused(begin(given), BEGUN)
-    assert "going on with" in capfd.readouterr().out
+    assert "resuming" in capfd.readouterr().out
     assert (settings().train_images, settings().preset.max_corrupt_share) == (14, 0.0)
     shutil.rmtree(tmp_path / "run")
     assert_refused(begin(given), BEGUN)
@@ -265,7 +265,7 @@ def test_a_search_that_is_interrupted_within_an_epoch_ends_as_one_that_never_sto
         ),
         (
             lambda folder: [(folder / "val" / f"c{number:02}").mkdir() for number in range(14)],
-            "it has c00, c01, c02, c03, c04, c05, c06, c07, c08, c09, c10, c11, 2 more besides: give both",
+            "it also has c00, c01, c02, c03, c04, c05, c06, c07, c08, c09, c10, c11, 2 more: give both",
         ),
         (lambda folder: [one.unlink() for one in (folder / "val" / "red").iterdir()], "red holds no images"),
     ],

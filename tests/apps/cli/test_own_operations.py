@@ -118,10 +118,10 @@ def test_a_space_in_a_file_brings_its_size(space: Path) -> None:
     with own_operations(GhostSpec):
         preset, found = preset_and_space(plain, {"preset__space": str(space)}, "cpu", ImagePreset, CPU)
         assert (found, preset.resolution, preset.space) == (SPACE, SPACE.resolution, str(space))
-        with pytest.raises(UserError, match="has its own size: leave out --resolution, --width-mult, or change"):
+        with pytest.raises(UserError, match="has its own size: leave out --resolution, --width-mult, or edit"):
             flags = {"preset__space": str(space), "preset__resolution": 16, "preset__width_mult": 0.5}
             preset_and_space(plain, flags, "cpu", ImagePreset, CPU)
-        with pytest.raises(UserError, match=r"has the resolution 32, the space in .* 16: set resolution to 16"):
+        with pytest.raises(UserError, match=r"has resolution 32, the space in .* 16: set resolution to 16"):
             preset_and_space(plain | {"space": str(space)}, {}, "cpu", ImagePreset, CPU)
     assert preset_and_space(plain, {}, "cpu", ImagePreset, CPU)[1] is None
 
@@ -135,7 +135,7 @@ def test_the_code_in_a_runs_folder_runs_only_where_its_user_has_named_it(tmp_pat
     kept.write_text(kept.read_text() + f"\nfrom pathlib import Path\nPath({str(ran)!r}).touch()\n")
 
     opened = partial(operations_of_run, run, cache=cache)
-    with pytest.raises(UserError, match=r"is to run the code in .*operations\.py, .*add --ops"), opened(given=None):
+    with pytest.raises(UserError, match=r"reading them executes .*operations\.py, .*add --ops"), opened(given=None):
         raise AssertionError
     assert not ran.exists()
     with pytest.raises(UserError, match=r"is not the file .* was started with"), opened(given=OPS):

@@ -271,8 +271,8 @@ def test_what_can_be_read_is_said_before_what_cannot(
         (["RUN", "nowhere.png"], r"not readable as images: nowhere\.png \(it is not a file\): name other files"),
         (["RUN", "LARGE", "--as-is"], r"\(it has 30 x 40 pixels, and the net's input 16 x 16\)"),
         (["RUN", "PHOTO", "PHOTO", "--save-input", "a.png"], r"a\.png can hold one picture only: name one photo"),
-        (["RUN", "PHOTO", "--save-input", "a.jpg"], r"a\.jpg is no name for a picture that loses nothing"),
-        (["RUN", "PHOTO", "--save-input", "PHOTO"], r"is the photo itself: name another file with --save-input"),
+        (["RUN", "PHOTO", "--save-input", "a.jpg"], r"a\.jpg is not a PNG file, which is lossless"),
+        (["RUN", "PHOTO", "--save-input", "PHOTO"], r"is the photo itself: give --save-input another name"),
     ],
 )
 def test_bad_input_is_named(
@@ -298,7 +298,7 @@ def test_a_net_without_classes_has_none_to_name(colours: Bundle, photos: Path, t
         tmp_path / "masks", nn.Sequential(nn.Flatten()), evolve(colours.metadata, labels=()), colours.files
     )
     result = CliRunner().invoke(own, ["predict", str(bundle.path), str(photos / "ants" / "18.jpg")])
-    assert_refused(result, r"masks is of a net without classes, .* run model\.onnx as README\.md beside it shows")
+    assert_refused(result, r"masks holds a net without classes, .* run model\.onnx as its README\.md shows")
 
 
 def test_a_changed_file_is_not_asked(digits: tuple[list[Path], Tensor, Tensor], tmp_path: Path) -> None:

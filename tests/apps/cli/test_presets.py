@@ -111,7 +111,7 @@ def test_a_byte_order_mark_and_an_empty_file_are_read(tmp_path: Path) -> None:
     [
         (
             ["--train-epochs", "5", "--train-warmup-epochs", "6"],
-            "--train-warmup-epochs are the first of the --train-epochs, .*: 6 of 5",
+            "--train-warmup-epochs are the first of the --train-epochs .*: 6 of 5",
         ),
         (["--compare", "-1"], "'nets' must be a whole number from 0 to 1,000,000, got -1 in .compare.$"),
         (["--compare", "3", "--compare-epochs", "0"], "'epochs' must be at least 1 to compare with 3 nets, got 0"),

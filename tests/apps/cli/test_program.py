@@ -143,7 +143,7 @@ def test_the_page_shows_what_the_int8_file_gets_wrong(demo: tuple[Path, Path, st
     assert len(mistakes.examples) == min(24, mistakes.wrong)
     assert all(one.label != one.answer for one in mistakes.examples)
     assert page.count("data:image/png;base64,") == len(mistakes.examples)
-    assert f"puts {mistakes.wrong} of {mistakes.images} test images into another class" in page
+    assert f"it misclassifies {mistakes.wrong} of {mistakes.images} test images" in page
     assert "demo --run-dir" in page
 
 
@@ -236,7 +236,7 @@ def test_bench_times_the_files_of_a_folder_that_the_device_runs(
         (["eval", "RUN", "--net", "nope"], "no trained net 'nope'"),
         (
             ["verdict", "RUN", "--nets", "1"],
-            "is judged by 2 random nets and 1 seed already: ask for",
+            "has a verdict with 2 random nets and 1 seed already: give",
         ),
         (["verdict", "RUN", "--epochs", "0"], "--epochs must be a whole number from 1 to 1,000,000, got 0"),
         (["verdict", "DATA"], "DATA holds no run: name a run's folder"),

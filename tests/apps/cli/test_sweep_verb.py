@@ -108,7 +108,7 @@ def test_the_architecture_steps_of_a_sweep_are_rarer_unless_a_flag_says_how_rare
     asked = ["--run-dir", tmp_path / "a", "--target-latency-ms", ",".join(map(str, range(1, 21)))]
     few = ["--validation-share", "0.25", "--batch-size", "2", "--device", "torch-cpu", "--resolution", "8"]
     result = program("sweep", *asked, few=few)
-    assert_refused(result, "(15 batches of 2 per architecture step): give --search-arch-interval 3, or add")
+    assert_refused(result, r"\(15 batches of 2 per architecture step\): give --search-arch-interval 3, or add")
     assert program("sweep", *asked, "--search-arch-interval", "3", few=few).exit_code == 0
     assert begun[0].preset.search.arch_interval == 3
 

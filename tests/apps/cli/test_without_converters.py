@@ -55,7 +55,7 @@ def test_the_preset_for_a_gpu_searches_and_trains_without_converters_and_says_ho
     )
     assert finished.returncode == 0, finished.stderr
     assert "searched: " in finished.stdout
-    assert "lacks onnx, onnxscript, onnxruntime: copy" in finished.stdout
+    assert "lacks onnx, onnxscript, onnxruntime to export it: copy" in " ".join(finished.stdout.split())
     assert "continue there with: " in finished.stdout
     assert " report run --data-dir IMAGES\n" in finished.stdout
     run = RunFolder(tmp_path / "run")

@@ -60,4 +60,4 @@ def test_a_worker_that_is_killed_before_it_reads_its_order_leaves_the_others_to_
     exploration: Any = SimpleNamespace(run=SimpleNamespace(cache=None, reporter=SimpleNamespace(warn=told.append)))
     study: Any = SimpleNamespace(entries=list)
     work_in_processes(exploration, study, "name", 2, None, lambda entries: None)
-    assert told == ["  worker 1 has died; what it was judging is left to others"]
+    assert told == ["  worker 1 has died; others will judge its net"]

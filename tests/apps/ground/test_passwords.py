@@ -32,7 +32,7 @@ def test_a_study_shows_no_password() -> None:
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
 def test_a_study_in_the_memory_of_a_process_is_refused(url: str) -> None:
-    with pytest.raises(UserError, match=r"^sqlite:.* is in the memory of one process, .*: name a file$"):
+    with pytest.raises(UserError, match=r"^sqlite:.* exists only in the memory of one process: name a file$"):
         address_of(url)
 
 

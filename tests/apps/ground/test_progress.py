@@ -246,5 +246,5 @@ def test_a_cache_that_cannot_be_used_is_told_with_the_way_out(tmp_path: Path) ->
 
 def test_a_user_without_a_home_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pnas_apps.ground.cache.user_cache_path", lambda name: Path("~/.cache", name))
-    with pytest.raises(UserError, match=r"this user has no home folder, .*: give --cache-dir, or set HOME"):
+    with pytest.raises(UserError, match=r"this user has no home folder for the cache: give --cache-dir, or set HOME"):
         find_cache(None)

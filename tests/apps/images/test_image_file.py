@@ -216,7 +216,7 @@ def test_what_is_no_image_is_said(tmp_path: Path) -> None:
     drawing = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"
     for name, content in (("empty.jpg", b""), ("text.jpg", b"not a picture"), ("drawing.png", drawing)):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(UnreadableImageError, match=r"^not an image, or of an unknown format$"):
+        with pytest.raises(UnreadableImageError, match=r"^not an image, or an unknown format$"):
             read_image(tmp_path / name)
     with pytest.raises(UnreadableImageError, match=r"^No such file or directory$"):
         read_image(tmp_path / "nowhere.png")

@@ -198,12 +198,12 @@ def test_a_class_needs_as_many_images_as_the_refusal_says_and_no_fewer(share: fl
         images = ImageSet(images=random_images(count), labels=torch.zeros(count).long(), classes=("one",))
         return len(split_share(images, share, seeded_generator(0, "split"))[1])
 
-    with pytest.raises(UserError, match="class 'one' has 1 image, and ") as refused:
+    with pytest.raises(UserError, match="class 'one' has 1 image, but ") as refused:
         held_out(1)
-    needed = int(re.findall(r"and (\d+) are needed", str(refused.value))[0])
+    needed = int(re.findall(r"but (\d+) are needed", str(refused.value))[0])
     assert 0 < held_out(needed) < needed
     for fewer in range(1, needed):
-        with pytest.raises(UserError, match=f"and {needed} are needed"):
+        with pytest.raises(UserError, match=f"but {needed} are needed"):
             held_out(fewer)
 
 

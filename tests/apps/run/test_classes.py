@@ -94,5 +94,5 @@ def test_the_digits_of_another_version_are_no_images_of_the_run(tmp_path: Path) 
     assert_refused(
         CliRunner().invoke(main, ["eval", str(tmp_path / "run")]),
         r"the demo's images are not those of .*run: 718 \+ 1079 images of 10 classes, not 1437 \+ 360 of 10: "
-        "begin another run, or take the version that began this one$",
+        "start another run, or use the version that started this one$",
     )

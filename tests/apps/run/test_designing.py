@@ -72,10 +72,10 @@ def pictures(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--design"], r"--design compares spaces by limits that need no table, .*: give --max-activation-bytes, "),
-        (["--design", "--target-latency-ms", "1"], r"--design compares spaces by limits that need no table"),
-        ([*DESIGN, "--width-mult", "1"], r"--width-mult is what --design chooses: leave one of the two out"),
-        (DESIGN[1:], r"are what --design chooses from: add --design"),
+        (["--design"], r"--design compares spaces within limits that need no table, .*: give --max-activation-bytes, "),
+        (["--design", "--target-latency-ms", "1"], r"--design compares spaces within limits that need no table"),
+        ([*DESIGN, "--width-mult", "1"], r"--width-mult is chosen by --design: leave out one of the two"),
+        (DESIGN[1:], r"have no effect without --design: add --design"),
         (["--design", *LIMIT, "--space", "SPACE"], r"has its own size: leave out --design, or name a"),
         (["--design", *LIMIT, "--space", "cifr"], r"there is no space 'cifr': name one of cifar, "),
         (["--design", *LIMIT, "--design-resolutions", "2"], r"2 of .* is used up .*: name other --design-resolutions"),

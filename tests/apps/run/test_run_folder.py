@@ -47,7 +47,7 @@ def test_a_finished_run_and_a_foreign_folder_are_left_alone(tmp_path: Path, sett
     folder = RunFolder(tmp_path / "run")
     folder.begin(settings)
     folder.results.write_text("{}")
-    with pytest.raises(UserError, match=r"already holds a finished run: read .*report\.txt, or give a new run"):
+    with pytest.raises(UserError, match=r"already holds a finished run: read .*report\.txt, or give another"):
         folder.begin(settings)
     foreign = RunFolder(tmp_path / "photos")
     foreign.path.mkdir()

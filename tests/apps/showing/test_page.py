@@ -257,7 +257,7 @@ def test_a_limit_is_told_once_and_so_is_what_ships_over_it(run: RunFolder) -> No
     assert "predicted 2,000,000, shipped 2,200,000, over by 10.00%</dd>" in page
     # What was asked is at the table's speed.
     now = searched.measured.latency_ms
-    assert f"{now:.4f} ms</b>measured now, {now / 1.25:.4f} at the table's speed; {asked:.4f} asked for" in page
+    assert f"{now:.4f} ms</b>measured now, {now / 1.25:.4f} at the table's speed; {asked:.4f} requested" in page
 
 
 def test_what_is_too_noisy_is_told_beside_its_milliseconds(run: RunFolder) -> None:

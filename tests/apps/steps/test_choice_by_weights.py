@@ -255,7 +255,7 @@ def test_the_mixture_tells_what_it_keeps_in_memory(space: SearchSpace) -> None:
     images = torch.randn(8, 1, 8, 8)
     told = mixture_memory_line(supernet, images)
     assert bits(supernet.state_dict()) == before
-    found = re.search(r"of a batch of 8 images it keeps (\d+) MB for the backward pass, (\d+\.\d) times", told)
+    found = re.search(r"for a batch of 8 images it keeps (\d+) MB for the backward pass, (\d+\.\d) times", told)
     assert found is not None
     counts = [len(op.candidates) for op in mixed_ops(supernet)]
     assert 1.2 < float(found[2]) < max(counts) + 1

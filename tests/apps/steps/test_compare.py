@@ -233,7 +233,7 @@ def test_a_near_net_that_was_drawn_after_a_far_one_is_not_called_far() -> None:
     random = [Contender(architecture=SEARCHED, kind="random", predicted_ms=ms) for ms in (1.0, 1.05, 1.01)]
     searched = Contender(architecture=SEARCHED, kind="searched", predicted_ms=1.0)
     assert Contenders(nets=(searched, *random)).remarks(3) == (
-        "only 2 of 3 random nets are within 2% of the searched one's latency: 1 that is up to 5.0% off were taken",
+        "only 2 of 3 random nets are within 2% of the searched one's latency: 1 more, up to 5.0% off, was taken",
     )
 
 

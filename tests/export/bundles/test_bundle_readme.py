@@ -138,7 +138,7 @@ def test_what_nobody_has_said_of_the_photos_is_not_made_up(digits: Digits, tmp_p
     bundle = Bundle.save(tmp_path / "bundle", digits.net, unsaid, [digits.onnx])
     text = (bundle.path / "README.md").read_text(encoding="utf-8")
     assert "these files do not say how" in text
-    assert "There is no TFLite file here" in text
+    assert "needs a TFLite file, and there is none here: export one" in text
     assert not (bundle.path / "sample.png").exists()
     assert "sample" not in text
 

@@ -140,7 +140,10 @@ def _once(test: list[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
             {"tolerance": {"depth": 0.1}},
             r"^the tolerance names 'depth', no output of the net: name some of out, height$",
         ),
-        ({"adjustments": {"tflite-int8": Adjustment(keep_float="auto")}}, r"^keep_float='auto' goes by accuracy or a "),
+        (
+            {"adjustments": {"tflite-int8": Adjustment(keep_float="auto")}},
+            r"^keep_float='auto' needs an accuracy or a score",
+        ),
     ],
 )
 def test_what_cannot_be_proven_is_refused_before_anything_is_converted(

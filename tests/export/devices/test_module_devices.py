@@ -102,7 +102,7 @@ def test_files_are_timed_one_by_one(conversions: Path) -> None:
 def test_without_what_builds_them_modules_are_refused_before_anything_is_converted(
     device: TFLiteDevice | OnnxDevice | Scales,
 ) -> None:
-    with pytest.raises(NoBuilderError, match=r"^original @1x4x8x6 #\w+ is of somebody's module: pass build="):
+    with pytest.raises(NoBuilderError, match=r"^original @1x4x8x6 #\w+ is of a user's own module: pass build="):
         device.measure(ROWS)
 
 
