@@ -102,7 +102,7 @@ def test_a_device_measures_them(lab: Lab, tmp_path: Path) -> None:
         (("--device", "toaster"), r"there is no device 'toaster': name one of torch-cpu"),
         (
             ("--device", "torch-cpu", "--dtype", "int8"),
-            r"device torch-cpu does not measure 'int8': it has float32, float16",
+            r"torch-cpu does not measure 'int8': it has float32, float16",
         ),
         (("--picture", "lab.pdf"), r"lab.pdf is no name for a picture: let --picture end in .png"),
         (("--picture", "nowhere/lab.png"), r"nowhere/lab.png cannot be written: let --picture name a file in a folder"),
