@@ -177,9 +177,7 @@ def test_nets_are_judged_by_a_predictor_of_another_exploration(folder: Path, cap
     assert explore(folder, "first", *TINY, "--judge", "synflow", "--nets", "3", "--random-nets", "3").exit_code == 0
     assert_refused(explore(folder, "run", *TINY, *judged), "has 6 nets, too few for a predictor: continue")
     assert explore(folder, "first", *TINY, "--judge", "synflow", "--nets", "15", "--random-nets", "0").exit_code == 0
-    assert_refused(
-        explore(folder, "run", *TINY, *judged, "--width-mult", "0.5"), "of nets of another space than"
-    )
+    assert_refused(explore(folder, "run", *TINY, *judged, "--width-mult", "0.5"), "of nets of another space than")
     assert_refused(explore(folder, "run", *judged, "--blocks-per-stage", "2"), "of nets of another space than")
     assert not (folder / "run").exists()
 
@@ -215,9 +213,7 @@ def test_unknown_names_are_refused_with_those_that_are_known(folder: Path, optio
 @pytest.mark.usefixtures("unmeasured")
 def test_a_table_without_the_nets_of_the_space_is_refused(folder: Path, accuracies: Path) -> None:
     few = explore(folder, "run", *MACRO, "--accuracies", accuracies, *WITHIN)
-    assert_refused(
-        few, r"csv has 2 of the 6,561 nets of space 'nas-bench-macro-1': use the file as published"
-    )
+    assert_refused(few, r"csv has 2 of the 6,561 nets of space 'nas-bench-macro-1': use the file as published")
     others = explore(folder, "run", *TINY, "--judge", "table", "--accuracies", accuracies)
     assert_refused(others, r"has 0 of the [\d,]+ nets of space 'cifar.*': search its --space, or use --judge scratch")
     assert not (folder / "run").exists()

@@ -42,9 +42,7 @@ def test_training_and_test_images_have_the_same_classes_in_the_same_order(image_
     train, test = read_images(image_folder, resolution=8, download=False, reporter=QUIET)
     assert train.classes == test.classes
     (image_folder / "test" / "red").rename(image_folder / "test" / "green")
-    with pytest.raises(
-        UserError, match=r"has other classes than .*: it lacks red and also has green: give"
-    ):
+    with pytest.raises(UserError, match=r"has other classes than .*: it lacks red and also has green: give"):
         read(image_folder / "test", train.classes)
 
 

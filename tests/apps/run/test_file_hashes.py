@@ -41,9 +41,7 @@ def test_a_file_of_which_nothing_is_known_is_taken_as_it_is(files: FileHashes, t
 
 def test_damaged_hashes_are_told_with_a_way_out_that_works(files: FileHashes, tmp_path: Path) -> None:
     (tmp_path / "files.json").write_text("{")
-    with pytest.raises(
-        UserError, match=r"files\.json: not JSON: .*: delete it, and .* are used unchecked"
-    ):
+    with pytest.raises(UserError, match=r"files\.json: not JSON: .*: delete it, and .* are used unchecked"):
         files.check(tmp_path / "table.json")
     (tmp_path / "files.json").unlink()
     files.check(tmp_path / "table.json")

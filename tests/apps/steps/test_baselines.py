@@ -132,9 +132,7 @@ def test_names_of_nets_are_checked_before_anything_is_done() -> None:
     assert preset(baselines="resnet18, efficientnet_b0").measured_baselines == ("resnet18", "efficientnet_b0")
     with pytest.raises(UserError, match=r"baselines names 'resnet', which .* did you mean resnet50\?$"):
         preset(baselines="mobilenet_v2,resnet")
-    with pytest.raises(
-        UserError, match=r"baselines names 'x', which is not .*: name some of mobilenet_v2, "
-    ):
+    with pytest.raises(UserError, match=r"baselines names 'x', which is not .*: name some of mobilenet_v2, "):
         preset(baselines="x")
 
 

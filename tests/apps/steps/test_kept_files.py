@@ -129,9 +129,7 @@ def test_damaged_hashes_have_one_way_out_which_works(run: Run) -> None:
         lambda: _check_hash(run, folder.network("fastest").file("model.tflite")),
     ]
     for one in ask:
-        with pytest.raises(
-            UserError, match=r"files\.json: not JSON: .*: delete it, and .* are used unchecked"
-        ):
+        with pytest.raises(UserError, match=r"files\.json: not JSON: .*: delete it, and .* are used unchecked"):
             one()
     assert printed_by_run(run) == ""
     folder.files.path.unlink()
