@@ -91,15 +91,16 @@ def test_figures_that_other_work_disturbed_have_a_word_that_is_explained(
     assert "Disturbed: a quarter of the runs" in " ".join(printed.split())
 
 
+def table_of(name: str, *, probe_ms: float = 0.2) -> LatencyTable:
+    found = uniform_table(digits_mbconv_space())
+    entries = (evolve(one, measurement=evolve(one.measurement, probe_ms=probe_ms)) for one in found.entries)
+    return evolve(found, device=OneMillisecond(name, "").info, entries=tuple(entries), nets=())
+
+
 @pytest.mark.usefixtures("here")
 def test_how_slow_the_machine_is_is_told_beside_the_table_of_the_run(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def table(name: str) -> LatencyTable:
-        found = uniform_table(digits_mbconv_space())
-        entries = (evolve(one, measurement=evolve(one.measurement, probe_ms=0.2)) for one in found.entries)
-        return evolve(found, device=OneMillisecond(name, "").info, entries=tuple(entries), nets=())
-
     (tmp_path / "bundle").mkdir()
     file = tmp_path / "bundle" / "model.onnx"
     file.touch()
@@ -109,9 +110,20 @@ def test_how_slow_the_machine_is_is_told_beside_the_table_of_the_run(
         ("onnxruntime", "0.3000 ms, 1.50 times the 0.2"),
     ):
         if made is not None:
-            table(made).save(tmp_path / "table.json")
+            table_of(made).save(tmp_path / "table.json")
         assert CliRunner().invoke(main, ["bench", str(file)]).exit_code == 0
         assert f"the probe takes {said}" in " ".join(capfd.readouterr().out.split())
+
+
+@pytest.mark.usefixtures("here")
+def test_files_of_several_runs_are_beside_the_table_of_none(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    files = [tmp_path / name / "bundle" / "model.onnx" for name in ("first", "second")]
+    for file, probe_ms in zip(files, (0.2, 0.4), strict=True):
+        file.parent.mkdir(parents=True)
+        file.touch()
+        table_of("onnxruntime", probe_ms=probe_ms).save(file.parent.parent / "table.json")
+    assert CliRunner().invoke(main, ["bench", *map(str, files)]).exit_code == 0
+    assert "the probe takes 0.3000 ms." in " ".join(capfd.readouterr().out.split())
 
 
 @pytest.mark.usefixtures("here")

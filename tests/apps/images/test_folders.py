@@ -3,6 +3,8 @@
 import io
 import os
 import shutil
+from collections.abc import Iterator
+from errno import EACCES
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +72,12 @@ def break_one_level_too_high(folder: Path) -> None:
     folder.with_name("unpacked").rename(folder / "photos")
 
 
+def break_one_class_beside_thumbnails(folder: Path) -> None:
+    shutil.rmtree(folder / "red")
+    for name in (".thumbnails", "@eaDir"):
+        (folder / "blue" / name).mkdir()
+
+
 def break_class_without_images(folder: Path) -> None:
     shutil.rmtree(folder / "red")
     (folder / "red").mkdir()
@@ -83,6 +91,7 @@ def break_class_without_images(folder: Path) -> None:
         (break_archive, r"train is not a folder with sub-folders of images.*: unpack it, and name the folder$"),
         (break_empty, r"train is empty: expected sub-folders with images"),
         (break_one_class, r"train holds only one class \(blue\): a classifier needs at least two"),
+        (break_one_class_beside_thumbnails, r"train holds only one class \(blue\): a classifier needs at least two"),
         (
             break_one_level_too_high,
             r"train holds only one class \(photos\): if the .* inside it, name \S+/train/photos$",
@@ -98,6 +107,20 @@ def test_what_is_wrong_is_named_in_one_line(image_folder: Path, spoil, message: 
     with pytest.raises(UserError, match=message) as caught:
         read(image_folder / "train")
     assert "\n" not in str(caught.value)
+
+
+def test_a_single_folder_that_cannot_be_read_is_named(image_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    break_one_class(image_folder / "train")
+    iterdir = Path.iterdir
+
+    def refuse(path: Path) -> Iterator[Path]:
+        if path.name == "blue":
+            raise PermissionError(EACCES, "Permission denied")
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(UserError, match=r"train/blue cannot be read \(Permission denied\): allow it, or name another"):
+        read(image_folder / "train")
 
 
 @pytest.mark.parametrize(

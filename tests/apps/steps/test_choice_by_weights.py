@@ -152,9 +152,15 @@ def test_judged_nets_that_differ_by_chance_are_said_to_leave_a_guess(
 
 
 def test_a_single_net_is_better_than_none_and_leaves_the_most_probable_net(
-    make_run: MakeRun, space: SearchSpace, preset: ImagePreset, judged: list[Choices]
+    make_run: MakeRun,
+    space: SearchSpace,
+    preset: ImagePreset,
+    judged: list[Choices],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = make_run("run", preset=evolve(preset, judged_nets=1))
+    lines: list[str] = []
+    monkeypatch.setattr(Reporter, "line", lambda self, text: lines.append(text))
     choose = chooser(run, SuperNet(space, generator=run.generator("supernet")))
     for number in (0, 1):
         wanted = [number % count for count in space.options]
@@ -163,6 +169,9 @@ def test_a_single_net_is_better_than_none_and_leaves_the_most_probable_net(
         ]
         assert space.choices(choose(probs, [])) == tuple(wanted)
     assert len(judged) == 1
+    _, held_out = split_search_images(run.task.train, run.preset, run.generator)
+    said = f"  1 random net near the limits has {_value(judged[0]):.1%} accuracy on {len(held_out)} held-out images"
+    assert {line for line in lines if "random net" in line} == {said}
 
 
 @pytest.mark.parametrize("deterministic", [True, False])

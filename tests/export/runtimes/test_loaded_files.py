@@ -1,5 +1,6 @@
 """What a runtime gets of images and of options."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,18 @@ def test_a_uint8_file_of_a_scale_takes_floats_through_it_and_pixels_as_they_are(
     assert interpreter.fed[4:] == [7, 250]
 
 
+@pytest.mark.parametrize("shape", [(), (2, 3)])
+def test_a_tflite_file_of_no_row_for_each_image_is_refused(
+    shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interpreter = IntegerCopy()
+    monkeypatch.setattr(interpreter, "get_tensor", lambda index: np.zeros(shape, np.int8))
+    with pytest.raises(
+        ModelFileError, match=rf"gives an output of shape {re.escape(str(shape))} for a batch of 1: expo"
+    ):
+        TFLiteFile(interpreter, "copy.tflite")(torch.zeros(2, 1, 1, 1))
+
+
 @pytest.mark.parametrize(
     ("sizes", "said"), [(["n", 3, "side", 8], r"\(n, 3, side, 8\)"), ([4, 3, 8, 8], r"\(4, 3, 8, 8\)")]
 )
@@ -66,6 +79,73 @@ def test_a_file_of_no_single_image_is_not_timed(sizes: list[int | str], said: st
     onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 13)]), path)
     with pytest.raises(ModelFileError, match=rf"copy\.onnx takes {said}, not one image of a fixed size: export it for"):
         measure_files({"copy": (OnnxRuntime(), path)})
+
+
+def onnx_file(
+    path: Path, operation: str, sizes: Any, *, result: Any = None, kind: int = TensorProto.FLOAT, **more: Any
+) -> Path:
+    """An ONNX file of one operation, which need not tell the shape of what it gives."""
+    source = helper.make_tensor_value_info("in", TensorProto.FLOAT, sizes)
+    target = helper.make_tensor_value_info("out", kind, result)
+    graph = helper.make_graph([helper.make_node(operation, ["in"], ["out"], **more)], "net", [source], [target])
+    onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 13)]), path)
+    return path
+
+
+def test_a_file_that_does_not_tell_its_output_s_shape_is_run(tmp_path: Path) -> None:
+    graph = helper.make_graph(
+        [helper.make_node("Shape", ["in"], ["sizes"]), helper.make_node("Reshape", ["in", "sizes"], ["out"])],
+        "net",
+        [helper.make_tensor_value_info("in", TensorProto.FLOAT, ["n", "c", "h", "w"])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, None)],
+    )
+    path = tmp_path / "net.onnx"
+    onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 13)]), path)
+    images = torch.rand(2, 3, 4, 4)
+    assert torch.equal(OnnxRuntime().load(path)(images), images)
+
+
+@pytest.mark.parametrize(("keepdims", "shown"), [(0, r"\(3, 4, 4\)"), (1, r"\(1, 3, 4, 4\)")])
+def test_a_file_of_no_row_for_each_image_is_refused(keepdims: int, shown: str, tmp_path: Path) -> None:
+    path = onnx_file(tmp_path / "net.onnx", "ReduceMean", ["n", 3, 4, 4], axes=[0], keepdims=keepdims)
+    file = OnnxRuntime().load(path)
+    with pytest.raises(
+        ModelFileError, match=rf"gives an output of shape {shown} for a batch of 2: export a net that gives"
+    ):
+        file(torch.rand(2, 3, 4, 4))
+
+
+@pytest.mark.parametrize("sizes", [None, [0, 3, 4, 4]])
+def test_a_file_of_no_images_is_refused(sizes: list[int] | None, tmp_path: Path) -> None:
+    path = onnx_file(tmp_path / "net.onnx", "Identity", sizes, result=sizes)
+    with pytest.raises(ModelFileError, match=r"takes \[.*\], not images \(N, C, H, W\): export a net of images"):
+        OnnxRuntime().load(path)
+
+
+def test_a_file_that_takes_nothing_is_refused(tmp_path: Path) -> None:
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["weights"], ["out"])],
+        "net",
+        [],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, [1])],
+        [helper.make_tensor("weights", TensorProto.FLOAT, [1], [1.0])],
+    )
+    onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 13)]), tmp_path / "n.onnx")
+    with pytest.raises(ModelFileError, match=r"n\.onnx takes 0 inputs, not images alone"):
+        OnnxRuntime().load(tmp_path / "n.onnx")
+
+
+def test_a_file_that_gives_texts_is_refused(tmp_path: Path) -> None:
+    path = onnx_file(
+        tmp_path / "net.onnx",
+        "Cast",
+        ["n", 3, 4, 4],
+        result=["n", 3, 4, 4],
+        kind=TensorProto.STRING,
+        to=TensorProto.STRING,
+    )
+    with pytest.raises(ModelFileError, match=r"gives a tensor\(string\), not numbers"):
+        OnnxRuntime().load(path)
 
 
 def test_threads_reach_onnxruntime(onnx_path: Path) -> None:

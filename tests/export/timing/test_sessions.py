@@ -320,3 +320,12 @@ def test_every_session_times_the_probe(module: str, suffix: str, folder: Path) -
     assert found.probe_ms is not None
     # A small net on any machine that runs these tests.
     assert 0.01 < found.probe_ms < 50
+
+
+def test_weights_beside_a_file_count_as_what_its_run_goes_through(tmp_path: Path) -> None:
+    net = tmp_path / "model.onnx"
+    net.write_bytes(bytes(10))
+    alone = walk_session.turn_bytes(str(net))
+    for name, size, more in (("model.onnx.data", 100, 100), ("model.onnx_data", 1000, 1100), ("other.onnx", 7, 1100)):
+        (tmp_path / name).write_bytes(bytes(size))
+        assert walk_session.turn_bytes(str(net)) - alone == more

@@ -6,7 +6,7 @@ from typing import Any
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.steps.choice_by_weights import RandomNets
-from pnas_apps.training.judging import shown_score
+from pnas_apps.training.judging import shown_scores
 from pnas_ops import Score
 from pnas_own.given import Given
 from pnas_own.run import OwnRun
@@ -28,9 +28,7 @@ def random_nets(run: OwnRun) -> RandomNets:
         ),
         count=run.preset.judged_nets,
         generator=lambda *purpose: seeded_generator(run.seed, *purpose),
-        told=lambda values: (
-            f"have {run.given.score_name} {shown_score(min(values))} to {shown_score(max(values))} on held-out data"
-        ),
+        told=lambda values: f"{run.given.score_name} {shown_scores(values)} on held-out data",
         folder=run.folder,
         processes=run.session.processes,
         reporter=run.session.reporter,

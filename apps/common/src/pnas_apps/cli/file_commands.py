@@ -177,11 +177,12 @@ def bench_files(paths: Sequence[Path], device: str | None, *, threads: int, cach
 
 
 def _table_probe_ms(files: Sequence[Path], device: DeviceInfo) -> float | None:
-    """What the probe took when the table of the files' run was made; None where they are of none on this device."""
-    for folder in dict.fromkeys(file.resolve().parent.parent for file in files):
+    """What the probe took when the table of the files' run was made; None where they are not of one on this device."""
+    known = set()
+    for folder in {file.resolve().parent.parent for file in files}:
         with suppress(UserError):
-            return read_table_of(device, RunFolder(folder).table).probe_ms
-    return None
+            known.add(read_table_of(device, RunFolder(folder).table).probe_ms)
+    return known.pop() if len(known) == 1 else None
 
 
 def _file_device(name: str, *, threads: int, cache: Cache) -> FileDevice:

@@ -86,11 +86,7 @@ def find_classes(folder: Path, classes: tuple[str, ...] | None) -> tuple[str, ..
     if not folder.is_dir():
         way_out = "unpack it, and name the folder" if folder.is_file() else "name another"
         raise UserError(f"{folder} is not a folder with sub-folders of images, one per class: {way_out}")
-    try:
-        entries = list(folder.iterdir())
-    except OSError as error:
-        raise UserError(f"{folder} cannot be read ({error.strerror}): allow it, or name another folder") from None
-    found = tuple(sorted(entry.name for entry in entries if entry.is_dir() and not is_junk_folder(entry.name)))
+    found = _folders_in(folder)
     for name in found:
         if not _is_line(name):
             raise UserError(
@@ -100,8 +96,11 @@ def find_classes(folder: Path, classes: tuple[str, ...] | None) -> tuple[str, ..
         raise UserError(f"{folder} is empty: expected sub-folders with images, one per class")
     if len(found) == 1:
         within = folder / found[0]
-        deeper = sum(entry.is_dir() for entry in within.iterdir()) > 1
-        way_out = f"if the classes are inside it, name {within}" if deeper else "a classifier needs at least two"
+        way_out = (
+            f"if the classes are inside it, name {within}"
+            if len(_folders_in(within)) > 1
+            else "a classifier needs at least two"
+        )
         raise UserError(f"{folder} holds only one class ({found[0]}): {way_out}")
     classes = classes or found
     if set(found) != set(classes):
@@ -113,6 +112,15 @@ def find_classes(folder: Path, classes: tuple[str, ...] | None) -> tuple[str, ..
             "sub-folders"
         )
     return classes
+
+
+def _folders_in(folder: Path) -> tuple[str, ...]:
+    """The names of the sub-folders that are the user's, in order."""
+    try:
+        entries = list(folder.iterdir())
+    except OSError as error:
+        raise UserError(f"{folder} cannot be read ({error.strerror}): allow it, or name another folder") from None
+    return tuple(sorted(entry.name for entry in entries if entry.is_dir() and not is_junk_folder(entry.name)))
 
 
 def _listed(names: Sequence[str]) -> str:

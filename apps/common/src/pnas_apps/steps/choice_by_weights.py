@@ -14,7 +14,7 @@ from pnas_apps.run.judged_nets import keep_judged, read_judged, weights_digest
 from pnas_apps.run.run import Run
 from pnas_apps.steps.saving import Saves
 from pnas_apps.steps.weights_judge import WeightsJudge, judged_by_weights
-from pnas_apps.training.judging import differ_beyond_chance
+from pnas_apps.training.judging import differ_beyond_chance, shown_scores
 from pnas_latency import Limit, choose_within_budget, feasible_nets, fitted_probs
 from pnas_ops import AnyNet, AnySpace, Choices, Judge, Trial, counted
 from pnas_supernet import SuperNet, tuned
@@ -81,8 +81,8 @@ def random_nets(run: Run, supernet: SuperNet) -> RandomNets:
 
     def told(values: Sequence[float]) -> str:
         images = judged_by_weights(run)
-        line = f"have {min(values):.1%} to {max(values):.1%} accuracy on {counted(images, 'held-out image')}"
-        if differ_beyond_chance(values, images):
+        line = f"{shown_scores(values)} accuracy on {counted(images, 'held-out image')}"
+        if len(values) == 1 or differ_beyond_chance(values, images):
             return line
         return f"{line}, no further apart than equal nets by chance: the choice is a guess until there are more images"
 
@@ -138,7 +138,8 @@ class ChoiceByWeights:
         trials = self.nets.trials(limits, self.shared)
         if trials:
             told = self.nets.told([trial.value for trial in trials])
-            self.nets.reporter.line(f"  {counted(len(trials), 'random net')} near the limits {told}")
+            has = "has" if len(trials) == 1 else "have"
+            self.nets.reporter.line(f"  {counted(len(trials), 'random net')} near the limits {has} {told}")
         return trials
 
 

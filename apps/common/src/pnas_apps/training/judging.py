@@ -39,6 +39,11 @@ def shown_score(score: float) -> str:
     return f"{score:.1%}" if is_share(score) else f"{score:.4g}"
 
 
+def shown_scores(scores: Sequence[float]) -> str:
+    """The least and the greatest of some scores, or the only one, as people read them."""
+    return " to ".join(map(shown_score, (min(scores), max(scores))[: len(scores)]))
+
+
 def is_share(score: float) -> bool:
     """Whether a score may be a share, such as an accuracy, which people read in per cent."""
     return 0 <= score <= 1

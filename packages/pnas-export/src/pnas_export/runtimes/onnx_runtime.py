@@ -13,7 +13,7 @@ from torch import Tensor
 from pnas_export.ground.programs import DeviceError
 from pnas_export.ground.silence import redirect_output
 from pnas_export.runtimes.model_files import ModelFileError, check_file
-from pnas_export.runtimes.runtime import check_images
+from pnas_export.runtimes.runtime import check_images, check_rows
 from pnas_ops import FilePath
 
 _BATCH = 64
@@ -34,17 +34,23 @@ class OnnxFile:
     def __init__(self, session: Any, name: str) -> None:
         self._session = session
         self._name = name
-        self._source, *others = session.get_inputs()
-        if others:
-            raise ModelFileError(
-                f"{name} takes {1 + len(others)} inputs, not images alone", "export a net of one input"
-            )
+        sources = session.get_inputs()
+        if len(sources) != 1:
+            raise ModelFileError(f"{name} takes {len(sources)} inputs, not images alone", "export a net of one input")
+        (self._source,) = sources
         if self._source.type not in _TYPES:
             raise ModelFileError(
                 f"{name} takes {self._source.type}, not float32 or uint8 images", "export a net of images"
             )
-        if not all(one.shape for one in session.get_outputs()):
-            raise ModelFileError(f"{name} gives a number for all images together", "export a net that gives one a row")
+        if not self._source.shape or 0 in self._source.shape:
+            raise ModelFileError(
+                f"{name} takes {self._source.shape}, not images (N, C, H, W)", "export a net of images"
+            )
+        for one in session.get_outputs():
+            if not one.type.startswith("tensor(") or one.type == "tensor(string)":
+                raise ModelFileError(
+                    f"{name} gives a {one.type}, not numbers", "export a net that gives tensors of them"
+                )
 
     def __call__(self, images: Tensor) -> Tensor:
         """The first output, usually logits (N, classes), for images (N, C, H, W) on the CPU."""
@@ -62,6 +68,8 @@ class OnnxFile:
                 results = self._session.run(None, {self._source.name: feed.contiguous().numpy()})
             except Exception as error:  # the library's errors have no base class of their own
                 raise ModelFileError(f"{self._name} does not run: {' '.join(str(error).split())}") from error
+            for result in results:
+                check_rows(self._name, result.shape, len(feed))
             parts.append([torch.from_numpy(result)[: len(part)] for result in results])
         return tuple(map(torch.cat, zip(*parts, strict=True)))
 

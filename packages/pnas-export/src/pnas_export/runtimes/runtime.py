@@ -98,3 +98,12 @@ def check_images(file: str, images: Tensor, shape: Sequence[int | str | None], *
     if (images.dtype == torch.uint8) != pixels:
         takes, got = ("uint8 pixels", "preprocessed floats")[:: 1 if pixels else -1]
         raise ModelFileError(f"{file} takes {takes}, got {got}", "say so in its metadata, by raw_pixels")
+
+
+def check_rows(file: str, shape: Sequence[int], images: int) -> None:
+    """Raises ModelFileError unless an output has a row for each of the images; a file need not say what it gives."""
+    if tuple(shape[:1]) != (images,):
+        raise ModelFileError(
+            f"{file} gives an output of shape {tuple(shape)} for a batch of {images}",
+            "export a net that gives a row for each image",
+        )

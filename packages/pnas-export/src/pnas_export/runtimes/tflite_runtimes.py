@@ -14,7 +14,7 @@ from torch import Tensor
 from pnas_export.ground.first_line import first_line
 from pnas_export.ground.silence import redirect_output
 from pnas_export.runtimes.model_files import ModelFileError, check_file, check_flatbuffer, read_bytes
-from pnas_export.runtimes.runtime import check_images
+from pnas_export.runtimes.runtime import check_images, check_rows
 from pnas_ops import FilePath
 
 
@@ -60,6 +60,8 @@ class TFLiteFile:
             except (ValueError, RuntimeError) as error:
                 raise ModelFileError(f"{self._name} does not run: {' '.join(str(error).split())}") from error
             rows.append([torch.from_numpy(self._interpreter.get_tensor(one["index"])) for one in self._results])
+            for result in rows[-1]:
+                check_rows(self._name, result.shape, 1)
         return tuple(
             _channel_first(_dequantized(torch.cat(column), details))
             for column, details in zip(zip(*rows, strict=True), self._results, strict=True)

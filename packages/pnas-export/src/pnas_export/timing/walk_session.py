@@ -83,7 +83,7 @@ class Files:
         """A call that runs a whole net after other work, as a program would do between two images."""
         if self._threads_wait:
             return self._net_of_waiting_threads(file)
-        copies = -(-_BETWEEN_BYTES // sum(map(_turn_bytes, self._nets)))
+        copies = -(-_BETWEEN_BYTES // sum(map(turn_bytes, self._nets)))
         calls = [self.block(file, None) for _ in range(copies)]
         _warm_up(calls)
         turns = cycle(calls)
@@ -118,7 +118,7 @@ class Files:
         while size < _BETWEEN_BYTES:
             net = next(nets)
             calls.append(self._tflite_call(self._interpreter(net, 1)))
-            size += _turn_bytes(net)
+            size += turn_bytes(net)
         _warm_up(calls)
         return calls
 
@@ -185,11 +185,11 @@ class Files:
         return lambda: np.copyto(here, values)
 
 
-def _turn_bytes(net: str) -> int:
+def turn_bytes(net: str) -> int:
     """The bytes that a run of a whole net touches, and the other work before it."""
-    weights = Path(f"{net}.data")  # where PyTorch's exporter puts them
-    files = [Path(net), *([weights] if weights.is_file() else [])]
-    return _OTHER_WORK_BYTES + sum(file.stat().st_size for file in files)
+    # The weights are beside the file where PyTorch's exporter, or Hugging Face's, puts them.
+    files = [Path(f"{net}{ending}") for ending in ("", ".data", "_data")]
+    return _OTHER_WORK_BYTES + sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _warm_up(calls: Sequence[Any]) -> None:
