@@ -83,7 +83,7 @@ def main() -> None:
     """Search a convolutional network for your images and your device, and ship it as ONNX and TFLite."""
 
 
-@verb(examples=("", "--run-dir digits --target-latency-ms 0.03", "--dry-run"), epilog=DEVICES)
+@verb(examples=("", "--run-dir digits --target-latency-ms 0.1", "--dry-run"), epilog=DEVICES)
 @run_options(APP, preset="digits")
 def demo(options: RunOptions, session: SessionOptions, flags: Flags) -> None:
     """Run the whole pipeline on scikit-learn's handwritten digits. It takes a few minutes on two cores."""

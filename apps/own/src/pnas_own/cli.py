@@ -97,7 +97,7 @@ def run(make: str, data_dir: Path, preset: str, options: RunOptions, session: Se
 )
 @option_group(
     "This machine",
-    "Where the work is done. This does not change the result.",
+    "Where the work is done; results may differ in their last bits.",
     CACHE_DIR,
     ACCELERATOR,
     DETERMINISTIC,

@@ -61,7 +61,7 @@ def opened_run(app: App, *, judges: bool = True, writes: bool = True, watched: b
             OPS,
             *asked,
         ),
-        option_group("This machine", "Where the work is done. This does not change the result.", *machine),
+        option_group("This machine", "Where the work is done; results may differ in their last bits.", *machine),
     )
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:

@@ -45,7 +45,7 @@ OPS = click.option(
     "--ops",
     type=FileThere("a file of operations", way_out="name a Python file"),
     show_default="none",
-    help="A Python file that defines the operations used by the space in --space FILE. It is executed.",
+    help="A Python file that defines the operations of the user's own search space. It is executed.",
 )
 TABLE = FileThere("a table", way_out="name another table")
 MOVED = "Folder of the run's images, if they have moved."

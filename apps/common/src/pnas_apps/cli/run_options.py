@@ -144,7 +144,7 @@ def run_options(
         ),
         option_group(
             "This machine",
-            "Where the work is done. This does not change the result.",
+            "Where the work is done; results may differ in their last bits.",
             CACHE_DIR,
             ACCELERATOR,
             DETERMINISTIC,

@@ -51,7 +51,7 @@ def _hold(path: Path, file: Path, lock: FileLock) -> None:
         file.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
     except Timeout:
         raise FolderInUseError(
-            f"{path} is in use by {holder or 'another program'}: wait until it ends, or give another --run-dir"
+            f"{path} is in use by {holder or 'another program'}: wait until it ends, or use another folder"
         ) from None
     except OSError as error:
         raise UserError(

@@ -18,7 +18,7 @@ _WHEN: dict[Format, str] = {
     "tflite": "first: it computes the same as the net",
     "tflite-float16": "for half the download: weights in half precision, computed in float32",
     "tflite-dynamic-int8": "for a small download: weights in int8; not on tflite-runtime, which runs it wrongly",
-    "tflite-int8": "for small size, where it is faster, and for integer-only accelerators",
+    "tflite-int8": "for small size, for devices on which it is faster, and for integer-only accelerators",
     "tflite-int8-float-io": "like model-int8.tflite, with float input and output: it converts them itself",
     "onnx": "first with ONNX Runtime: it computes the same as the net",
     "onnx-int8": "for small size with ONNX Runtime: int8 inside",
