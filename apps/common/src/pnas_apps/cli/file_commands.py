@@ -228,7 +228,9 @@ def runtimes_of(path: Path, only: str | None) -> list[Runtime]:
     suitable = [one for one in installed_runtimes() if one.supports(path) and only in (None, one.name)]
     if not suitable:
         names = ", ".join(one.name for one in installed_runtimes())
-        raise UserError(f"{f'{only} does not run' if only else 'no installed runtime runs'} {path}: installed are {names}")
+        raise UserError(
+            f"{f'{only} does not run' if only else 'no installed runtime runs'} {path}: installed are {names}"
+        )
     return suitable
 
 
