@@ -21,7 +21,7 @@ from pnas_apps.ground.cache import Cache, find_cache
 from pnas_apps.ground.gpus import check_precisions
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.session import Session
-from pnas_apps.images.batch_parts import whole_batch_size
+from pnas_apps.images.batch_parts import check_shared
 from pnas_apps.run.classes import check_classes
 from pnas_apps.run.designing import Designer
 from pnas_apps.run.device_settings import DeviceSettings
@@ -122,6 +122,7 @@ class _Beginning:
         """The images, the settings and the folder, all of which one process finds for all."""
         options, reporter = self.options, self.session.reporter
         preset, space = self.make_preset()
+        check_shared(preset.batch_size, self.session.processes.size)
         check_precisions(self.session.processes.device, search=preset.search.precision, train=preset.train.precision)
         # What needs no images is told before they are read.
         devices = self._devices()
@@ -211,7 +212,6 @@ class _Beginning:
     def _check_count(self, task: Task, preset: Preset, devices: Collection[Device]) -> None:
         """Refuses images that are too few for all that is to be done: before they are read, which takes a while."""
         size = self.session.processes.size
-        whole_batch_size(preset.batch_size, len(task.train), size)
         if self.exploration is None or self.exploration.strategy in SUPERNET_STRATEGIES:
             check_search_images(task, preset, size)
         for device in devices:
