@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 from pnas_apps.cli.opening import make_run, read_checked, readable_task, sized_budget, tell_unchecked
 from pnas_apps.cli.options import RUNS
 from pnas_apps.cli.program import COMMAND
+from pnas_apps.cli.resuming import resumes_from
 from pnas_apps.cli.run_options import RunOptions
 from pnas_apps.cli.start_options import AskedStart
 from pnas_apps.devices.columns import command_metrics, try_metrics
@@ -136,6 +137,7 @@ class _Beginning:
         task = self._checked(task, preset, given, start, devices.values())
         settings = self._settings(task, preset, start)
         folder = given or self.held.enter_context(held_unfinished_folder(RUNS, self.name, settings, RunFolder))
+        resumes_from(folder.settings)
         folder.check(settings)
         self._check_limits(task, preset, folder, devices)
         if self.check is not None:
@@ -165,6 +167,7 @@ class _Beginning:
         folder.refuse_finished()
         folder.refuse_foreign()
         self.held.enter_context(held_folder(path))
+        resumes_from(folder.settings)
         return folder
 
     def _designed(self, preset: Preset, space: Space | None, device: Device) -> tuple[Preset, Task, SpaceDesign | None]:
