@@ -6,7 +6,7 @@ import time
 from attrs import evolve, frozen
 from filelock import FileLock
 
-from pnas_apps.devices.known_tables import read_table_of
+from pnas_apps.devices.known_tables import MEASURE_AGAIN, read_table_of
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
@@ -65,7 +65,7 @@ class _KeptTable:
         self._saved_at = time.monotonic()
 
     def _read(self, info: DeviceInfo) -> LatencyTable | None:
-        return read_table_of(info, self.path) if self.path.exists() else None
+        return read_table_of(info, self.path, way_out=MEASURE_AGAIN) if self.path.exists() else None
 
 
 def cached_table(
