@@ -62,7 +62,7 @@ def find_table(run: OwnRun, choice: TableChoice) -> Tabled:
     original, fastest = (table.predict_ms(net) for net in (run.space.original, table.metric().cheapest(run.space)))
     run.session.reporter.line(f"  predicted: the original takes {original:.4g} ms, the fastest net {fastest:.4g} ms")
     if run.budget.latency_ms is not None and original <= run.budget.latency_ms:
-        asked = f"the {run.budget.latency_ms:g} ms asked for"
+        asked = f"the requested {run.budget.latency_ms:g} ms"
         run.session.reporter.warn(f"  the original already meets {asked}: the search may choose slower nets")
     return Tabled(device=device, table=table)
 

@@ -59,7 +59,7 @@ def begin_verbs(app: App) -> tuple[click.Command, ...]:
         app,
         "search",
         "search",
-        "Search for a net within a budget: table and search only. Continue with train or report.",
+        "Search for a net within limits: table and search only. Continue with train or report.",
         ("--data-dir images --target-latency-ms 0.2", "--data-dir images --max-macs 3e6 --from runs/first"),
     )
     return run, search, sweep_verb(app), explore_verb(app)

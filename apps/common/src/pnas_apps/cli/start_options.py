@@ -35,7 +35,7 @@ def start_options(command: Callable[..., None]) -> Callable[..., None]:
     """`--from` and `--from-alpha`; the command gets them as `start`, None where it begins with fresh weights."""
     added = option_group(
         "Start from another search",
-        "For another budget or device: no warm-up, and one weight step per architecture step.",
+        "For another latency or device: no warm-up, and one weight step per architecture step.",
         click.option(
             "--from",
             "start_run",
@@ -48,7 +48,7 @@ def start_options(command: Callable[..., None]) -> Callable[..., None]:
             "--from-alpha",
             type=click.Choice(["uniform", "run"]),
             show_default="uniform",
-            help="Where the architecture starts; that of RUN has given up what its budget ruled out.",
+            help="Where the architecture starts; that of RUN has given up what its limits ruled out.",
         ),
     )
 

@@ -1,4 +1,4 @@
-"""The command that finds a net for each of several budgets and devices in one search."""
+"""The command that finds a net for each of several latencies and devices in one search."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -124,7 +124,7 @@ class Verdict:
         what = f"random nets of {_latency(self.of_kind('searched')[0], random)}"
         digits = 1 if 100 * found.standard_error >= 0.1 else 2
         sign = -1 if found.high < 0 else 1
-        shown = f"{100 * sign * found.mean:.{digits}f} +- {100 * found.standard_error:.{digits}f} points"
+        shown = f"{100 * sign * found.mean:.{digits}f} ± {100 * found.standard_error:.{digits}f} points"
         low, high = _ends(sorted((100 * sign * found.low, 100 * sign * found.high)), digits)
         sure = f"({counts}; 95%: {low} to {high})"
         if not found.is_shown:

@@ -84,7 +84,7 @@ def find_start(path: Path, *, alpha: bool) -> Start:
     folder = RunFolder(path)
     settings = folder.read_settings()
     if alpha and settings.aims:
-        raise UserError(f"--from {path} is a sweep, with an alpha for each target: name one of the folders in it")
+        raise UserError(f"--from {path} is a sweep, with an alpha for each net: name one of the folders in it")
     try:
         state = _state(folder.search_checkpoint, is_sweep=bool(settings.aims))
     except FileNotFoundError:

@@ -95,7 +95,7 @@ def no_better_line(found: float, labels: Tensor) -> str | None:
     if found - most > error:
         return None
     return (
-        "The net that ships is not shown to be better than always predicting the most frequent class, which is right "
-        f"for {most:.1%} of the {images} test images: the net is right for {found:.1%}, with a standard error of "
-        f"{error:.1%}. Train longer, or on more images"
+        "The net that ships is not shown to be better than always predicting the most frequent class, whose accuracy "
+        f"is {most:.1%} on the {images} test images: the net's is {found:.1%}, with a standard error of {error:.1%}. "
+        "Train longer, or on more images"
     )
