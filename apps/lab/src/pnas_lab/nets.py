@@ -77,7 +77,7 @@ def read_model(
         text: a name, a path that ends in .json, or FILE.py:FUNCTION, whose function returns a module.
         classes: of a net of torchvision, its own if None; for a function that takes their number.
         resolution: of the images, square ones of RGB; the net's own if None, and 224 for a function.
-        input_shape: of one input, in the place of a resolution.
+        input_shape: of one input, in place of a resolution.
 
     Raises:
         UserError: for anything else, naming what is near; for a resolution and a shape; for images that a net of ours

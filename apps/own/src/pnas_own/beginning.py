@@ -38,7 +38,7 @@ from pnas_supernet import ModuleSuperNet, PlaceError, search_space_of, seeded
 
 @contextmanager
 def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions, session: Session) -> Iterator[OwnRun]:
-    """A new run, or one that was interrupted and goes on; its folder is held to the end.
+    """A new run, or one that was interrupted and resumes; its folder is held to the end.
 
     Args:
         make: FILE.py:FUNCTION.
@@ -48,7 +48,7 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
         session: what to work with.
 
     Raises:
-        UserError, PnasError: for anything that the user can mend.
+        UserError, PnasError: for anything that the user can fix.
     """
     if session.processes.size > 1:
         raise UserError("pnas-own runs in one process: start it without torchrun")

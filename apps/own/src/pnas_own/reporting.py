@@ -49,7 +49,7 @@ class OwnResults:
 
     Attributes:
         score_as_given: of the original before it was trained.
-        nets: the original and the found one, trained alike.
+        nets: the original and the found one, trained in the same way.
         changes: from the one to the other.
         places: where there could have been one.
         limits: what was requested of the found net, and what ships.

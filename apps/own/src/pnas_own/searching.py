@@ -44,7 +44,7 @@ def find_table(run: OwnRun, choice: TableChoice) -> Tabled:
 
     Raises:
         UserError: for a table that cannot be used, and a device that cannot measure one.
-        InfeasibleBudgetError: for a budget that no net of the space is within.
+        InfeasibleBudgetError: for limits that no net of the space keeps.
     """
     device = target_device(run.target, cache=run.cache, log=run.folder.converter_log)
     table = table_for(
@@ -115,8 +115,8 @@ def search(run: OwnRun, tabled: Tabled) -> Found:
     """The net that a search lands on; goes on where an interrupted one was. Leaves pictures of the search.
 
     Raises:
-        CheckpointError: for a checkpoint that cannot be gone on from.
-        InfeasibleBudgetError: for a budget that no net is within.
+        CheckpointError: for a checkpoint that cannot be resumed from.
+        InfeasibleBudgetError: for limits that no net keeps.
         DivergenceError: where a loss or a weight is not finite.
     """
     table, space = tabled.table, run.space

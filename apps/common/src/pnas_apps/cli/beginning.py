@@ -64,10 +64,10 @@ def begin_run(
     start: AskedStart | None = None,
     check: Callable[[Run], None] | None = None,
 ) -> Iterator[Run]:
-    """A new run, or one that was interrupted and goes on: its images read, its folder found and held to the end.
+    """A new run, or one that was interrupted and resumes: its images read, its folder found and held to the end.
 
     All that can be refused before the table is measured is refused before anything is written. A run that is only
-    reckoned is refused for the same, in the same way, and leaves nothing in its folder.
+    estimated is refused for the same, in the same way, and leaves nothing in its folder.
 
     Args:
         name: begins the name of its folder, where it is given none.
@@ -78,11 +78,11 @@ def begin_run(
         until: the step that it is to go to.
         designer: chooses the size of the preset's space; None where the preset says it.
         exploration: how nets are to be judged one by one; None for a search by gates.
-        start: the search that its own is to begin with; None for fresh weights.
+        start: the search that its own is to start from; None to start from scratch.
         check: refuses what the command alone knows of, by the run as it is to be.
 
     Raises:
-        UserError, PnasError: for anything that the user can mend.
+        UserError, PnasError: for anything that the user can fix.
     """
     with ExitStack() as held:
         beginning = _Beginning(
@@ -124,7 +124,7 @@ class _Beginning:
         options, reporter = self.options, self.session.reporter
         preset, space = self.make_preset()
         check_precisions(self.session.processes.device, search=preset.search.precision, train=preset.train.precision)
-        # What needs no images is told before they are read.
+        # What needs no images is refused before they are read.
         devices = self._devices()
         start = None if self.start is None else find_start(self.start.run, alpha=self.start.alpha)
         if options.table is not None:

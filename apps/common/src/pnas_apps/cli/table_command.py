@@ -36,7 +36,7 @@ def make_table(
     held_out: int,
     reporter: Reporter,
 ) -> LatencyTable:
-    """Measures a table and the nets that judge it, goes on with one that is there, and says how good it is.
+    """Measures a table and the nets that judge it, resumes one that is there, and says how good it is.
 
     Where whole nets to calibrate with are in it, the table that is written is calibrated.
 
@@ -64,7 +64,7 @@ def make_table(
     known = reduce(LatencyTable.merge, found) if found else None
     judges = validation_nets(space, cost=MACS, fit=fit, held_out=held_out) if fit + held_out else ()
     reporter.console.print(f"{space.name} at {space.resolution} pixels on\n  {info}", soft_wrap=True)
-    # Now, not after the measuring, is when a folder that cannot be is told.
+    # Now, not after the measuring, is when to refuse a folder that cannot be made.
     path.parent.mkdir(parents=True, exist_ok=True)
     try_metrics(metrics, reporter)
     try:

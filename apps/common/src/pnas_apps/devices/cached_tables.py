@@ -174,7 +174,7 @@ def _holds(table: LatencyTable, other: LatencyTable) -> bool:
 
 
 def _file_name(info: DeviceInfo, space: AnySpace) -> str:
-    # Operations of somebody's own have tables of their own: others cannot read them, and other code takes other times.
+    # Operations of someone's own have tables of their own: others cannot read them, and other code takes other times.
     own = f" {sorted(codes(space).items())}" if own_operations_of(space) else ""
     # So that tables of one image are found that were kept before there were batches.
     described = repr(info).replace(", batch=1)", ")")

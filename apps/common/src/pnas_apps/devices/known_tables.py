@@ -7,7 +7,7 @@ from pnas_latency import LatencyTable
 from pnas_ops import DeviceInfo, FormatError, UnknownOperationError
 
 MEASURE_AGAIN = "move it away to measure again"
-"""What to do about a damaged file in the place of a table that is measured where it is missing."""
+"""What to do about a damaged table that would be measured if it were missing."""
 
 _NAME_ANOTHER = "name another table"
 

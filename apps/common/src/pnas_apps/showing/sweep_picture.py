@@ -20,8 +20,8 @@ def draw_sweep(aims: Sequence[AimResult], *, test_images: int) -> "Figure":
     """Accuracy over measured latency at the speed of the tables, a panel for each device.
 
     A line leads through the nets that were found, with bars of one standard error; what was requested is dotted. Where
-    they were compared, a ring is such a net trained anew, grey points are random ones and others trained alike. Nets of
-    others that were not trained are marks at the edge.
+    they were compared, a ring is such a net trained from scratch; grey points are random nets and others trained in the
+    same way. Published nets that were not trained are marks at the edge.
 
     Args:
         aims: what the run of each found; at least one.

@@ -21,15 +21,15 @@ def search_remarks(
     by_gates: bool,
     start: SearchStart | None = None,
 ) -> tuple[str, ...]:
-    """Lines for a search whose gates stayed undecided, whose expected latency is far from its target, or which began
-    with what another one had learnt.
+    """Lines for a search whose gates stayed undecided, whose expected latency is far from the requested one, or which
+    started from another search.
 
     Args:
         history: of the search.
         expected_ms: the expected latency of a sampled net after each epoch.
         target_ms: what was requested; None for nothing.
         by_gates: whether the net was chosen by the gates' probabilities.
-        start: the search that it began with; None for fresh weights.
+        start: the search that it started from; None to start from scratch.
     """
     entropy, last_ms = history[-1].entropy, expected_ms[-1]
     remarks = []

@@ -1,4 +1,4 @@
-"""A search that begins with the supernet of another one, which is finished."""
+"""A search that starts from the supernet of another, finished one."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +24,7 @@ _HELD_OUT = ("search_share", "validation_share", "validation_size")
 
 @frozen(kw_only=True)
 class Start:
-    """A search that is there to begin another one with.
+    """A search that another one can start from.
 
     Attributes:
         start: as the other one keeps it.
