@@ -100,7 +100,7 @@ def test_a_run_that_was_compared_has_its_verdict_and_all_that_it_is_made_of() ->
     assert verdict is not None
     assert verdict.sentence == (
         "The searched net is not shown to be better than random nets of a latency within 4.2% of its own: "
-        "1.0 +- 5.2 points (3 nets, 2 seeds; 95%: -18.1 to 20.1)"
+        "1.0 ± 5.2 points (3 nets, 2 seeds; 95%: -18.1 to 20.1)"
     )
     lines = {(one.net, one.seed): one for one in read_lines(folder.accuracies, Finished, unchanged=True)[0]}
     assert {(net.name, seed) for net in verdict.nets for seed in range(2)} == lines.keys()

@@ -503,7 +503,7 @@ def shown_difference(pairs: Sequence[tuple[float, float]]) -> str:
     found = paired_difference(pairs)
     if found is None:
         return ""
-    return f"{found.mean:.1f} +- {found.standard_error:.1f} ({found.low:.1f} to {found.high:.1f}; {len(pairs)} pairs)"
+    return f"{found.mean:.1f} ± {found.standard_error:.1f} ({found.low:.1f} to {found.high:.1f}; {len(pairs)} pairs)"
 
 
 def draw(lines: Sequence[Line]) -> "Figure":

@@ -181,6 +181,6 @@ def test_the_table_has_a_row_for_each_kind_of_net() -> None:
         "| nets | 0.5 ms | 1 ms | gates are better by (95%), points |",
         "|---|---|---|---|",
         "| gates | 61.0 | 70.0 |  |",
-        "| random | 59.0 | 47.3 | 2.3 +- 0.9 (-1.5 to 6.1; 3 pairs) |",
+        "| random | 59.0 | 47.3 | 2.3 ± 0.9 (-1.5 to 6.1; 3 pairs) |",
         "| evolution |  | 66.0 |  |",
     ]

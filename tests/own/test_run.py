@@ -64,7 +64,7 @@ def test_a_net_becomes_one_that_fits(
     assert bundle.metadata.labels == ("dark", "light")
     weights = read_weights(folder / "networks" / "searched" / "weights.safetensors")
     assert weights["3.weight"].shape == (8, 4, 3, 3)
-    for line in ("Changed: 1 of 1 places", "ms are at the table's speed", "of the 3.1 ms asked for", *PICTURES):
+    for line in ("Changed: 1 of 1 places", "Latencies are at the table's speed", "of the requested 3.1 ms", *PICTURES):
         assert line in (folder / "report.txt").read_text()
     for picture in PICTURES:
         Image.open(folder / picture).verify()
@@ -187,7 +187,7 @@ def test_a_target_that_the_original_meets_is_told(
     interrupted_before(monkeypatch, "search", run, *arguments)
     told = capfd.readouterr().out
     assert "the original takes 4 ms" in told
-    assert ("the original already meets the 4 ms asked for" in told) == met
+    assert ("the original already meets the requested 4 ms" in told) == met
 
 
 def test_a_file_that_has_changed_is_told_of(

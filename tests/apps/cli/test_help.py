@@ -69,6 +69,11 @@ def test_every_option_stands_in_a_group_with_a_sentence_and_says_what_it_begins_
 
 
 @pytest.mark.parametrize(("program", "verb"), VERBS)
+def test_every_default_is_told_without_parentheses(program: str, verb: str) -> None:
+    assert "[default: (" not in " ".join(help_of(program, verb).split())
+
+
+@pytest.mark.parametrize(("program", "verb"), VERBS)
 def test_the_examples_are_command_lines_that_the_program_takes(
     program: str, verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

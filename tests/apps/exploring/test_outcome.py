@@ -107,7 +107,7 @@ def test_the_page_tells_what_it_took_and_claims_nothing_that_was_not_run() -> No
 def test_a_value_is_told_with_its_standard_error() -> None:
     nets = [net(number, value) for number, value in enumerate((0.5, 0.9))]
     told = printed(explored(*nets, images=400))
-    assert "+- is the standard error of a value" in told
+    assert "± is the standard error of a value" in told
     assert re.search(r" 50\.0% +2\.5% ", told)
     assert re.search(r" 90\.0% +1\.5% ", told)
     assert ", best 90.0%" in told
@@ -123,7 +123,7 @@ def test_a_value_is_told_with_its_standard_error() -> None:
     )
     Shown(lambda *_, text, unit: said.append(text), 2, "scratch").entries([entry])
     assert said == ["best 39.2%, net 3"]
-    assert "+-" not in printed(explored(*nets))
+    assert "±" not in printed(explored(*nets))
 
 
 def test_what_judging_takes_is_told_as_finely_as_it_is_known() -> None:

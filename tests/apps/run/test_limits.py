@@ -68,10 +68,10 @@ def landed(measured_ms: float | None, shipped: float | None, noise_floor: float 
 def test_a_net_that_keeps_its_limit_when_it_is_taken_and_not_in_the_end_is_told() -> None:
     said = "The net took 0.3880 ms when it was taken and takes 0.4004 in the end (at the table's speed, 3.2% apart"
     floor = "; the table's noise floor is 1.9%)"
-    assert landed(0.388, 0.4004, 0.019) == f"{said}{floor}: over by 0.10%, which is within the noise"
-    assert landed(0.388, 0.4004, None) == f"{said}): over by 0.10%; ask for 0.3996 ms to be within"
+    assert landed(0.388, 0.4004, 0.019) == f"{said}{floor}: over by 0.1%, which is within the noise"
+    assert landed(0.388, 0.4004, None) == f"{said}): over by 0.1%; request 0.399 ms to stay within it"
     # What takes 0.5 where 0.4 was asked for takes 0.4 where 0.32 is.
-    assert (landed(0.388, 0.5, 0.019) or "").endswith(f"{floor}: over by 25.00%; ask for 0.32 ms to be within")
+    assert (landed(0.388, 0.5, 0.019) or "").endswith(f"{floor}: over by 25.0%; request 0.32 ms to stay within it")
     assert (landed(0.388, 0.39, 0.019) or "").endswith(f"0.5% apart{floor}")
     assert (landed(None, 0.39, None) or "").startswith("The net was predicted to take 0.3700 ms when it was taken and")
     assert landed(0.388, None, 0.019) is None

@@ -125,12 +125,12 @@ RANDOM = ([0.50, 0.52], [0.51, 0.50], [0.52, 0.53])
 @pytest.mark.parametrize(
     ("searched", "said", "shown", "ends"),
     [
-        ([0.70, 0.71], "better than random nets of the same latency by", "19.2 +- 0.9 points", "15.9 to 22.4"),
-        ([0.30, 0.31], "worse than random nets of the same latency by", "20.8 +- 0.9 points", "17.6 to 24.1"),
+        ([0.70, 0.71], "better than random nets of the same latency by", "19.2 ± 0.9 points", "15.9 to 22.4"),
+        ([0.30, 0.31], "worse than random nets of the same latency by", "20.8 ± 0.9 points", "17.6 to 24.1"),
         (
             [0.52, 0.53],
             "not shown to be better than random nets of the same latency:",
-            "1.2 +- 0.9 points",
+            "1.2 ± 0.9 points",
             "-2.1 to 4.4",
         ),
     ],
@@ -198,10 +198,10 @@ def test_a_narrow_terminal_has_fewer_columns_of_the_table_but_breaks_no_number(w
     told = printed(Verdict(epochs=3, seeds=2, test_images=100, nets=(searched, *nets)), width)
     assert headings in [line.split() for line in told.splitlines()]
     (row,) = [line for line in told.splitlines() if line.startswith(" searched ")]
-    assert "70.50 +- 0.71%" in row
+    assert "70.50 ± 0.71%" in row
     assert " 0.0352 " in row
     assert "\N{HORIZONTAL ELLIPSIS}" not in told
-    assert "ms are at the table's speed" in " ".join(told.split())
+    assert "Latencies are at the table's speed" in " ".join(told.split())
 
 
 def test_no_prediction_stands_beside_a_measurement_without_a_word() -> None:

@@ -15,10 +15,12 @@ from attrs import evolve
 
 from browsers import CHROMIUM, looked_at
 from pages import Tags
+from pnas_apps.ground.console import page_text
 from pnas_apps.ground.errors import UserError
 from pnas_apps.run.results import LimitResult, RunResults
 from pnas_apps.run.run_folder import RunFolder
 from pnas_apps.run.settings import load_settings
+from pnas_apps.showing.verdict_table import SPREADS, verdict_page
 from pnas_apps.steps.page import kept_results, write_page
 from pnas_latency import Landing
 from pnas_ops import load_json, save_json, workloads
@@ -41,9 +43,8 @@ def test_the_page_says_what_the_run_found_and_loads_nothing(run: RunFolder) -> N
         assert f"{100 * net.test_accuracy:.2f}%" in page
         assert f"{net.measured.latency_ms:.4f}" in page
     assert f"{landing.target_ms:.4f} requested" in page
-    assert page.count("this is the figure to trust, also at the top") == 1
-    assert 'Under "What was asked": at the speed when the table was made' in page
-    assert 'Under "The files": in turns, on the processor' in page
+    assert page.count("The latency above is the one to trust: measured alone on the device, at the end of the run") == 1
+    assert "Timed in turns on " in page
     tags = Tags()
     tags.feed(page)
     assert tags.open == []
@@ -58,26 +59,28 @@ def test_the_page_says_what_the_run_found_and_loads_nothing(run: RunFolder) -> N
     assert len(page) < 3_000_000
 
 
-@pytest.mark.parametrize(
-    ("asked", "judged", "said"),
-    [
-        (True, True, 'Under "What was asked" and "Did it pay?": at the speed when the table was made'),
-        (False, True, 'Under "Did it pay?": at the speed when the table was made'),
-        (False, False, None),
-    ],
-)
-def test_only_where_milliseconds_stand_their_speed_is_told(
-    asked: bool, judged: bool, said: str | None, run: RunFolder
-) -> None:
+@pytest.mark.parametrize(("requested", "judged"), [(True, True), (False, True), (False, False)])
+def test_only_where_milliseconds_stand_their_speed_is_told(requested: bool, judged: bool, run: RunFolder) -> None:
     landing, results = load_json(run.landing, Landing), load_json(run.results, RunResults)
-    if not asked:
+    if not requested:
         save_json(evolve(landing, target_ms=None, attempts=landing.attempts[:1], chosen=0), run.landing)
     if judged:
         verdict = load_json(SAMPLE.parent / "compared-run" / "results.json", RunResults).verdict
         save_json(evolve(results, verdict=verdict), run.results)
-    page = write_page(run).read_text()
-    assert page.count("at the speed when the table was made") == (said is not None)
-    assert said is None or said in page
+    page = html.unescape(write_page(run).read_text())
+    assert bool(re.search("<dt>latency</dt><dd>[^<]*at the table's speed", page)) == requested
+    assert ("Latencies are at the table's speed; ± is the standard deviation over seeds" in page) == judged
+
+
+def test_the_page_and_the_text_show_the_same_accuracies(run: RunFolder) -> None:
+    verdict = load_json(SAMPLE.parent / "compared-run" / "results.json", RunResults).verdict
+    assert verdict is not None
+    save_json(evolve(load_json(run.results, RunResults), verdict=verdict), run.results)
+    page, text = write_page(run).read_text(), page_text(verdict_page(verdict))
+    shown = re.findall(r"[\d.]+(?: ± [\d.]+)?%(?=  )", text)
+    assert len(shown) == len(verdict.nets) + (len(verdict.of_kind("random")) > 1)
+    assert all(f'<td class="n">{one}</td>' in page for one in shown)
+    assert all(SPREADS in " ".join(told.split()) for told in (page, text))
 
 
 def test_epochs_are_counted_from_1_in_charts_as_beside_the_handle(run: RunFolder) -> None:
@@ -253,8 +256,8 @@ def test_a_limit_is_told_once_and_so_is_what_ships_over_it(run: RunFolder) -> No
     assert page.count(f"at most {asked:.4f} ms") == 1
     assert "<dt>latency_ms</dt>" not in page
     assert f"; predicted {asked:.4f}, shipped {1.1 * asked:.4f}. The net " in page
-    assert page.count("over by 10.00%") == 2
-    assert "predicted 2,000,000, shipped 2,200,000, over by 10.00%</dd>" in page
+    assert page.count("over by 10.0%") == 2
+    assert "predicted 2,000,000, shipped 2,200,000, over by 10.0%</dd>" in page
     # What was asked is at the table's speed.
     now = searched.measured.latency_ms
     assert f"{now:.4f} ms</b>measured now, {now / 1.25:.4f} at the table's speed; {asked:.4f} requested" in page

@@ -71,7 +71,7 @@ def test_each_device_has_a_panel_with_a_line_through_its_nets() -> None:
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == [
         "found by the sweep, 3 epochs of training",
-        "asked for",
+        "requested",
         "the same, 2 epochs from fresh weights",
         "others, 2 epochs from fresh weights",
         "published nets, not trained: latency only",

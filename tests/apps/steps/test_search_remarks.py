@@ -49,8 +49,8 @@ def test_gates_that_stayed_undecided_are_told_with_what_to_change(best: float, i
 @pytest.mark.parametrize(
     ("expected_ms", "said"),
     [
-        (1.2, "20% above its target: its expected latency is 1.2000 ms, so it learned about slower nets"),
-        (0.8, "20% below its target: its expected latency is 0.8000 ms, so it learned about faster nets"),
+        (1.2, "20% above the requested latency: its expected latency is 1.2000 ms, so it learned about slower nets"),
+        (0.8, "20% below the requested latency: its expected latency is 0.8000 ms, so it learned about faster nets"),
     ],
 )
 def test_an_expectation_far_from_the_target_is_told(expected_ms: float, said: str) -> None:

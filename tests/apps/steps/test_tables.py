@@ -209,13 +209,13 @@ def test_tables_of_the_device_are_taken_over(board: str, calls: Path, tmp_path: 
             ["NEW", "--merge", "FOLDER"],
             "FOLDER is a folder, not a table: name another table",
         ),
-        (["DAMAGED"], "DAMAGED: not JSON.*: name another table, or move it away"),
-        (["NEW", "--merge", "DAMAGED"], "DAMAGED: not JSON.*: name another table, or move it away"),
+        (["DAMAGED"], "DAMAGED: not JSON.*: move it away to measure again, or name another table$"),
+        (["NEW", "--merge", "DAMAGED"], "DAMAGED: not JSON.*: name another table$"),
         (
             ["NEW", "--merge", "OTHERS"],
             "OTHERS is YAML, like the tables of ProxylessNAS .*: read it with read_proxylessnas_yaml or",
         ),
-        (["FOREIGN"], "FOREIGN: .*: name another table, or move it away"),
+        (["FOREIGN"], "FOREIGN: .*: move it away to measure again, or name another table$"),
         (["NEW", "--device", "abacus"], "there is no device 'abacus': name one of torch-cpu, torch-cuda, tflite, "),
         (
             ["NEW", "--device", "onnxruntime", "--dtype", "int8"],

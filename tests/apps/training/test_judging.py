@@ -29,7 +29,7 @@ def test_a_net_is_doubted_up_to_a_standard_error_above_the_most_frequent_class(r
 def test_a_doubted_net_is_told_with_its_shares() -> None:
     line = no_better_line(0.54, torch.tensor([0, 1] * 50))
     assert line is not None
-    assert "right for 50.0% of the 100 test images: the net is right for 54.0%, with a standard error of 4.9%" in line
+    assert "accuracy is 50.0% on the 100 test images: the net's is 54.0%, with a standard error of 4.9%" in line
     assert no_better_line(0.55, torch.tensor([0, 1] * 50)) is None
     assert no_better_line(1.0, torch.zeros(7, dtype=torch.int64)) is not None
 
@@ -40,7 +40,7 @@ def test_images_without_a_class_are_left_out() -> None:
     assert no_better_line(0.45, torch.cat([ignored, torch.tensor([0, 1] * 5)])) is None
     line = no_better_line(0.25, torch.cat([torch.tensor([0, 1] * 5), ignored]))
     assert line is not None
-    assert "right for 50.0% of the 10 test images: the net is right for 50.0%" in line
+    assert "accuracy is 50.0% on the 10 test images: the net's is 50.0%" in line
     assert no_better_line(0.0, ignored) is None
 
 

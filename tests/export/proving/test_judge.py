@@ -97,7 +97,7 @@ def test_without_a_score_only_parity_is_known_of_maps(proven: Callable[..., Proo
     flipped = torch.cat([IMAGES[:1].flip(1), IMAGES[1:]])
     assert rough[0].max_abs_difference == pytest.approx(float((flipped - IMAGES).abs().max()))
     assert rough[0].rms_relative_difference == pytest.approx(float((flipped - IMAGES).norm() / IMAGES.norm()))
-    assert "right" not in repr(found)
+    assert "accuracy" not in repr(found)
 
 
 def test_each_output_has_a_tolerance_of_its_own(proven: Callable[..., Proof]) -> None:

@@ -53,16 +53,16 @@ def proof() -> Proof:
 
 def test_a_proof_is_one_short_line_and_its_files_are(proof: Proof) -> None:
     # The accuracy of the net; two files, three runs.
-    assert repr(proof) == "Proof(2 files on 40 images, the net 75.00% right, A <fast> processor)"
+    assert repr(proof) == "Proof(2 files on 40 images, accuracy 75.00%, A <fast> processor)"
     assert repr(proof.files[0]) == (
-        "FileProof(model.tflite on ai-edge-litert 2.0: 72.50% right, 1.2e-03 off, 5.91/3.1 ms, 1.23 MB)"
+        "FileProof(model.tflite on ai-edge-litert 2.0: accuracy 72.50%, 1.2e-03 off, 5.91/3.1 ms, 1.23 MB)"
     )
     assert all(len(repr(one)) <= 120 and "\n" not in repr(one) for one in (proof, *proof.files))
 
 
 def test_a_printed_proof_is_a_table(proof: Proof) -> None:
     assert str(proof).splitlines() == [
-        "The net in PyTorch: 75.00% of 40 test images right; A <fast> processor",
+        "The net in PyTorch: accuracy 75.00% on 40 test images; A <fast> processor",
         "file               runtime             differs  same class  accuracy  ms, 1/2 threads  size     memory",
         "model.tflite       ai-edge-litert 2.0  1.2e-03  97.50%      72.50%    5.91/3.1         1.23 MB  8.9 MB",
         "model-int8.tflite  ai-edge-litert 2.0  1.2e-03  97.50%      72.50%    2.5/1.75         1.23 MB  8.9 MB",

@@ -305,8 +305,8 @@ def test_an_empty_window_is_reported_with_the_costs_on_both_sides(data: st.DataO
         choose_within_budget(data.draw(probabilities(space)), space, [limit])
     nearest = str(caught.value).split("the nearest take ")[1].removesuffix(": widen the window")
     below, above = (float(cost.removesuffix(" ms")) for cost in nearest.split(" and "))
-    assert below <= costs[at - 1] == pytest.approx(below, rel=1e-5)
-    assert above >= costs[at] == pytest.approx(above, rel=1e-5)
+    assert below <= costs[at - 1] == pytest.approx(below, rel=1e-2)
+    assert above >= costs[at] == pytest.approx(above, rel=1e-2)
 
 
 def test_messages() -> None:

@@ -167,7 +167,7 @@ def test_where_no_net_is_near_the_target_the_next_nearest_are_looked_at_step_by_
     assert landing.result.predicted_ms == pytest.approx(fast if aimed_below == 1 else slow, rel=1e-4)
     assert landing.result.aimed_below == aimed_below
     assert landing.remark == (
-        "" if remark is None else f"no net within the limits uses {remark} of the target, as predicted"
+        "" if remark is None else f"no net within the limits uses {remark} of the requested latency, as predicted"
     )
     assert landing.remark in repr(landing)
     assert landing.remark in landing._repr_html_()
@@ -180,8 +180,9 @@ def test_a_budget_that_no_net_is_within_is_told_with_the_cheapest(table: Latency
         check_budget(SPACE, table, Budget(latency_ms=0.2))
     named = re.search(r"the cheapest takes ([\d.]+) ms", str(refused.value))
     assert named is not None
-    assert float(named[1]) == pytest.approx(cheapest, rel=1e-5)
-    check_budget(SPACE, table, Budget(latency_ms=1.001 * cheapest))
+    assert len(named[1].replace(".", "").lstrip("0")) <= 3
+    check_budget(SPACE, table, Budget(latency_ms=float(named[1])))
+    assert float(named[1]) == pytest.approx(cheapest, rel=1e-2)
 
 
 def test_the_nearest_may_be_the_first_that_was_tried(probs: list[Tensor], table: LatencyTable) -> None:
@@ -250,7 +251,7 @@ def test_a_landing_says_in_a_line_and_in_a_table_what_was_tried() -> None:
         *("&lt;net&gt;", "3.5000", "3.9000", "97.5%", "taken"),
     ]
     free = Landing(target_ms=None, attempts=(Attempt(architecture=net, predicted_ms=3.5),), chosen=0)
-    assert repr(free) == "<Landing without a target: net 1 of 1, '<net>': 3.5 ms predicted, not measured>"
+    assert repr(free) == "<Landing without a requested latency: net 1 of 1, '<net>': 3.5 ms predicted, not measured>"
     assert re.findall("<td>(.*?)</td>", free._repr_html_()) == ["&lt;net&gt;", "3.5000", "", "", "taken"]
 
 

@@ -56,7 +56,7 @@ def images_task(folder: Path, download: bool, preset: Preset, space: Space | Non
 
 
 def pretended_task(folder: Path, preset: Preset, space: Space | None, reporter: Reporter) -> Task:
-    """The task of `images_task`, with noise in the place of CIFAR-10 where that is not downloaded yet."""
+    """The task of `images_task`, with noise in place of CIFAR-10 where that is not downloaded yet."""
     found = preset_of(preset, ImagePreset)
     check_space(preset, SPACES, given=space)
     if (folder / "train").is_dir() or holds_cifar(folder):

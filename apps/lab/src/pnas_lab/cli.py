@@ -11,7 +11,7 @@ from pnas_lab.sizes_command import sizes
 from pnas_lab.taste_command import taste
 
 
-@cloup.group(cls=Program, goes_on=False)
+@cloup.group(cls=Program)
 def main() -> None:
     """Look at operations, nets and search spaces: every command prints a table, draws a picture, and trains nothing."""
 

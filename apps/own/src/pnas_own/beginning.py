@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from pnas_apps.cli.options import RUNS
+from pnas_apps.cli.resuming import resumes_from
 from pnas_apps.cli.run_options import RunOptions
 from pnas_apps.devices.columns import command_metrics, try_metrics
 from pnas_apps.devices.known_tables import read_table
@@ -37,7 +38,7 @@ from pnas_supernet import ModuleSuperNet, PlaceError, search_space_of, seeded
 
 @contextmanager
 def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions, session: Session) -> Iterator[OwnRun]:
-    """A new run, or one that was interrupted and goes on; its folder is held to the end.
+    """A new run, or one that was interrupted and resumes; its folder is held to the end.
 
     Args:
         make: FILE.py:FUNCTION.
@@ -47,7 +48,7 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
         session: what to work with.
 
     Raises:
-        UserError, PnasError: for anything that the user can mend.
+        UserError, PnasError: for anything that the user can fix.
     """
     if session.processes.size > 1:
         raise UserError("pnas-own runs in one process: start it without torchrun")
@@ -64,6 +65,7 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
             folder.refuse_finished()
             folder.refuse_foreign()
             held.enter_context(held_folder(folder.path))
+            resumes_from(folder.settings)
         data = _read_data(given, data_dir, preset, options, bundle_formats(device), cache, session)
         with seeded(seed_of(options.seed, "make")):
             network = given.network(len(data.classes))
@@ -77,6 +79,7 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
         settings = _settings(given, data, supernet.space, data_dir, preset, options)
         if options.run_dir is None:
             folder = held.enter_context(held_unfinished_folder(RUNS, "own", settings, OwnFolder))
+        resumes_from(folder.settings)
         folder.check(settings)
         check_limits(
             supernet.space,

@@ -31,7 +31,7 @@ def dry_run(run: OwnRun, choice: TableChoice) -> Reckoned:
     """What the steps would do and take. The nets of the run have learnt a little then: no step may come after.
 
     Raises:
-        UserError, PnasError: for anything that the user can mend.
+        UserError, PnasError: for anything that the user can fix.
     """
     began = time.perf_counter()
     device, space, reporter = target_device(run.target, cache=run.cache, log=None), run.space, run.session.reporter

@@ -27,7 +27,7 @@ class Given:
         name: of the function that makes the net.
         sha256: of the file.
         make: the pretrained net; takes the number of classes, or nothing.
-        rule: which candidates may stand in the place of a module, see `pnas_supernet.search_space_of`.
+        rule: which candidates may stand in place of a module, see `pnas_supernet.search_space_of`.
         loss: of the net's output for a batch, and the targets.
         score: of the same: how good the output is, larger is better.
         loaders: batches of uint8 RGB pixels (N, 3, H, W) and targets from a folder: for the weights, for the choice

@@ -78,7 +78,7 @@ def _is_compiled(made: nn.Module) -> bool:
 def _check_copies(made: nn.Module, path: Path, name: str) -> None:
     try:
         copy.deepcopy(made)
-    except Exception as error:  # whatever a module of somebody's raises
+    except Exception as error:  # whatever a module of someone's raises
         raise UserError(
             f"{path}: the net that {name} makes cannot be copied ({type(error).__name__}: {in_one_line(error)}): let "
             "its modules hold only parameters and buffers (torch.nn.utils.parametrizations do, the older "

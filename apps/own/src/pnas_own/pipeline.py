@@ -1,4 +1,4 @@
-"""The whole road of a run. What is in its folder already is not done again: each step sees to that itself."""
+"""All steps of a run. What is in its folder already is not done again: each step sees to that itself."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -24,7 +24,7 @@ def go_all_the_way(run: OwnRun, choice: TableChoice) -> None:
     """Goes through the steps, and says where everything is.
 
     Raises:
-        UserError, PnasError: for anything that the user can mend.
+        UserError, PnasError: for anything that the user can fix.
     """
     reporter, device = run.session.reporter, run.session.processes.device
 

@@ -49,10 +49,10 @@ class OwnResults:
 
     Attributes:
         score_as_given: of the original before it was trained.
-        nets: the original and the found one, trained alike.
+        nets: the original and the found one, trained in the same way.
         changes: from the one to the other.
         places: where there could have been one.
-        limits: what was asked of the found net, and what ships.
+        limits: what was requested of the found net, and what ships.
         doubt: a line where that is not shown to be better than to name the most frequent class; None elsewhere.
     """
 
@@ -144,7 +144,7 @@ def _nets_title(run: OwnRun, results: OwnResults, device: DeviceInfo) -> str:
     target_ms, found, asked = run.budget.latency_ms, results.nets[-1], ""
     if target_ms is not None:
         share = f"{found.measured_ms / target_ms:.0%}"
-        asked = f"\n{found.name} takes {share} of the {target_ms:g} ms{of_batch(device)} asked for"
+        asked = f"\n{found.name} takes {share} of the requested {target_ms:g} ms{of_batch(device)}"
     return f"Both nets, trained in the same way (the original as given: {shown_score(results.score_as_given)}){asked}"
 
 

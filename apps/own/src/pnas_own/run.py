@@ -25,7 +25,7 @@ ORIGINAL = "original"
 
 @frozen(kw_only=True)
 class OwnSettings:
-    """What must be equal for an unfinished run to go on, and what it was begun with.
+    """What must be equal for an unfinished run to resume, and what it was begun with.
 
     Attributes:
         task: name of the images.

@@ -44,7 +44,7 @@ def find_table(run: OwnRun, choice: TableChoice) -> Tabled:
 
     Raises:
         UserError: for a table that cannot be used, and a device that cannot measure one.
-        InfeasibleBudgetError: for a budget that no net of the space is within.
+        InfeasibleBudgetError: for limits that no net of the space keeps.
     """
     device = target_device(run.target, cache=run.cache, log=run.folder.converter_log)
     table = table_for(
@@ -62,7 +62,7 @@ def find_table(run: OwnRun, choice: TableChoice) -> Tabled:
     original, fastest = (table.predict_ms(net) for net in (run.space.original, table.metric().cheapest(run.space)))
     run.session.reporter.line(f"  predicted: the original takes {original:.4g} ms, the fastest net {fastest:.4g} ms")
     if run.budget.latency_ms is not None and original <= run.budget.latency_ms:
-        asked = f"the {run.budget.latency_ms:g} ms asked for"
+        asked = f"the requested {run.budget.latency_ms:g} ms"
         run.session.reporter.warn(f"  the original already meets {asked}: the search may choose slower nets")
     return Tabled(device=device, table=table)
 
@@ -115,8 +115,8 @@ def search(run: OwnRun, tabled: Tabled) -> Found:
     """The net that a search lands on; goes on where an interrupted one was. Leaves pictures of the search.
 
     Raises:
-        CheckpointError: for a checkpoint that cannot be gone on from.
-        InfeasibleBudgetError: for a budget that no net is within.
+        CheckpointError: for a checkpoint that cannot be resumed from.
+        InfeasibleBudgetError: for limits that no net keeps.
         DivergenceError: where a loss or a weight is not finite.
     """
     table, space = tabled.table, run.space

@@ -22,10 +22,10 @@ _INT8: Format = "tflite-int8"
 
 
 def train(run: OwnRun, found: ModuleArchitecture) -> dict[str, nn.Module]:
-    """The found net, from the weights of the search, and the original from its own, trained alike.
+    """The found net, from the weights of the search, and the original from its own, trained in the same way.
 
     Raises:
-        CheckpointError: for a checkpoint that cannot be gone on from.
+        CheckpointError: for a checkpoint that cannot be resumed from.
         UserError: where a loss is not finite.
     """
     nets = {

@@ -59,7 +59,7 @@ class App(Defaults):
     def task_reader(
         self, folder: Path, *, download: bool, dry: bool
     ) -> "Callable[[Preset, Space | None, Reporter], Task]":
-        """What reads images and space of a new run; one that is only reckoned downloads nothing."""
+        """What reads images and space of a new run; one that is only estimated downloads nothing."""
         if download and dry and self.pretended_task is not None:
             return partial(self.pretended_task, folder)
         return partial(self.read_task, folder, download)

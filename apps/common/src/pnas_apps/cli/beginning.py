@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 from pnas_apps.cli.opening import make_run, read_checked, readable_task, sized_budget, tell_unchecked
 from pnas_apps.cli.options import RUNS
 from pnas_apps.cli.program import COMMAND
+from pnas_apps.cli.resuming import resumes_from
 from pnas_apps.cli.run_options import RunOptions
 from pnas_apps.cli.start_options import AskedStart
 from pnas_apps.devices.columns import command_metrics, try_metrics
@@ -63,10 +64,10 @@ def begin_run(
     start: AskedStart | None = None,
     check: Callable[[Run], None] | None = None,
 ) -> Iterator[Run]:
-    """A new run, or one that was interrupted and goes on: its images read, its folder found and held to the end.
+    """A new run, or one that was interrupted and resumes: its images read, its folder found and held to the end.
 
     All that can be refused before the table is measured is refused before anything is written. A run that is only
-    reckoned is refused for the same, in the same way, and leaves nothing in its folder.
+    estimated is refused for the same, in the same way, and leaves nothing in its folder.
 
     Args:
         name: begins the name of its folder, where it is given none.
@@ -77,11 +78,11 @@ def begin_run(
         until: the step that it is to go to.
         designer: chooses the size of the preset's space; None where the preset says it.
         exploration: how nets are to be judged one by one; None for a search by gates.
-        start: the search that its own is to begin with; None for fresh weights.
+        start: the search that its own is to start from; None to start from scratch.
         check: refuses what the command alone knows of, by the run as it is to be.
 
     Raises:
-        UserError, PnasError: for anything that the user can mend.
+        UserError, PnasError: for anything that the user can fix.
     """
     with ExitStack() as held:
         beginning = _Beginning(
@@ -124,7 +125,7 @@ class _Beginning:
         preset, space = self.make_preset()
         check_shared(preset.batch_size, self.session.processes.size)
         check_precisions(self.session.processes.device, search=preset.search.precision, train=preset.train.precision)
-        # What needs no images is told before they are read.
+        # What needs no images is refused before they are read.
         devices = self._devices()
         start = None if self.start is None else find_start(self.start.run, alpha=self.start.alpha)
         if options.table is not None:
@@ -137,6 +138,7 @@ class _Beginning:
         task = self._checked(task, preset, given, start, devices.values())
         settings = self._settings(task, preset, start)
         folder = given or self.held.enter_context(held_unfinished_folder(RUNS, self.name, settings, RunFolder))
+        resumes_from(folder.settings)
         folder.check(settings)
         self._check_limits(task, preset, folder, devices)
         if self.check is not None:
@@ -166,6 +168,7 @@ class _Beginning:
         folder.refuse_finished()
         folder.refuse_foreign()
         self.held.enter_context(held_folder(path))
+        resumes_from(folder.settings)
         return folder
 
     def _designed(self, preset: Preset, space: Space | None, device: Device) -> tuple[Preset, Task, SpaceDesign | None]:

@@ -1,4 +1,4 @@
-"""Costs of the user's own on a command line: a column of the table, and the command that fills it."""
+"""The user's own costs on a command line: a column of the table, and the command that fills it."""
 
 import re
 import shlex

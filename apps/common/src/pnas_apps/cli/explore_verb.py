@@ -249,7 +249,7 @@ def _hash_of(path: Path) -> str:
 
 
 def _tell_end(run: "Run", explored: "Explored") -> None:
-    """Says what is where, and how it goes on."""
+    """Says what is where, and what to do next."""
     program, lab = as_started(click.get_current_context().find_root().info_name or "pnas"), as_started("pnas-lab")
     path = run.folder.path
     tell = run.reporter.line

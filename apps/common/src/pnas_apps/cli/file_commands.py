@@ -69,7 +69,7 @@ def export_run(
         fine_tune_epochs: of fake quantization, for the same files; none if None.
 
     Raises:
-        UserError: for anything that the user can mend.
+        UserError: for anything that the user can fix.
     """
     folder = _trained(run, name)
     path = run.folder.bundle(name)
@@ -124,7 +124,7 @@ def eval_run(run: Run, name: str, files: Sequence[Path], *, runtime: str | None,
         images: number of test images; all if None.
 
     Raises:
-        UserError: for anything that the user can mend.
+        UserError: for anything that the user can fix.
     """
     if runtime is not None and not files:
         raise UserError(
@@ -151,13 +151,13 @@ def bench_files(paths: Sequence[Path], device: str | None, *, threads: int, cach
     Args:
         paths: files, or folders of which all files that the device runs are timed.
         device: see `pnas_apps.devices.device_names.parse_device`; for None, each file on a runtime of this machine,
-            and none of those whose runtime is not here, which is told.
+            and none of those whose runtime is missing, which is reported.
         threads: of the device.
         cache: of conversions.
         reporter: shows progress.
 
     Raises:
-        UserError: for anything that the user can mend.
+        UserError: for anything that the user can fix.
     """
     parse = partial(_file_device, threads=threads, cache=cache)
     if device is not None:

@@ -14,14 +14,15 @@ LATENCY = click.option(
     "latency_ms",
     type=MILLISECONDS,
     show_default="none",
-    help="Target latency on the device, in milliseconds per image, or per batch if the device takes batches.",
+    help="Requested latency on the device, in milliseconds per image, or per batch if the device takes batches.",
 )
 LATENCIES = click.option(
     "--target-latency-ms",
     "latency_ms",
     type=Numbers(MILLISECONDS),
     required=True,
-    help="Target latencies on the device, in milliseconds per image (or batch), one for each net, such as 0.1,0.2,0.4.",
+    help="Requested latencies on the device, in milliseconds per image (or batch): one for each net, "
+    "such as 0.1,0.2,0.4.",
 )
 
 

@@ -9,6 +9,7 @@ import click
 from cloup import option_group
 
 from pnas_apps.cli.app import App
+from pnas_apps.cli.completing import SETTINGS
 from pnas_apps.cli.named_things import DeviceName, RunThere
 from pnas_apps.cli.option_types import all_of, whole
 from pnas_apps.cli.options import (
@@ -22,6 +23,7 @@ from pnas_apps.cli.options import (
     images_option,
     worker_options,
 )
+from pnas_apps.cli.resuming import resumes_from
 from pnas_apps.cli.session_options import SessionOptions
 
 if TYPE_CHECKING:
@@ -81,6 +83,9 @@ def opened_run(app: App, *, judges: bool = True, writes: bool = True, watched: b
             from pnas_apps.cli.opening import open_run
             from pnas_apps.ground.cache import find_cache
             from pnas_apps.run.operations import operations_of_run
+
+            if not judges:
+                resumes_from(run_dir / SETTINGS)
 
             asked = SessionOptions(
                 accelerator=accelerator, workers=workers, deterministic=deterministic, tensorboard=tensorboard

@@ -37,7 +37,7 @@ def open_run(
     writes: bool = True,
     device: str | None = None,
 ) -> Iterator[Run]:
-    """A run that was begun, with its images, to work on what it left.
+    """A run that was begun, with its images, to work on its results.
 
     Args:
         path: its folder.

@@ -53,7 +53,7 @@ def predict_photos(asked: Asked, reporter: Reporter) -> None:
     """Prints the most probable classes of every photo that can be read.
 
     Raises:
-        UserError, PnasError: for anything that the user can mend; for photos that cannot be read, after the others.
+        UserError, PnasError: for anything that the user can fix; for photos that cannot be read, after the others.
     """
     if asked.save_input is not None:
         _check_picture(asked.save_input, asked.photos)

@@ -73,13 +73,13 @@ GROUPS = (
         text="How costs enter the search.",
         options={
             "objective.form": OptionHelp(
-                "constrained lands on the target latency; the others weigh latency against accuracy, and so does "
-                "constrained without a target.",
+                "constrained lands on the requested latency; the others weigh latency against accuracy, and so does "
+                "constrained if none is requested.",
                 ("constrained", "linear", "absolute", "mul-log", "reinforce"),
             ),
             "objective.weight": OptionHelp(
-                "Penalty for twice the target latency, or twice that of the average net; for linear, absolute, and "
-                "constrained without a target."
+                "Penalty for twice the requested latency, or twice that of the average net; for linear, absolute, and "
+                "constrained if none is requested."
             ),
             "objective.log_unit_ms": OptionHelp("Unit of latency for mul-log, in ms; all nets must be slower."),
             "objective.multiplier_rate": OptionHelp("Learning rate of a limit's Lagrange multiplier."),

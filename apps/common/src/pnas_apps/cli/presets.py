@@ -100,7 +100,7 @@ def preset_flags(
         app: whose presets they are.
         preset: whose options these are; that which the program takes by default if None.
         spaces: the spaces that the program has.
-        said: in the place of what the preset has, where the command takes something else.
+        said: in place of what the preset has, where the command takes something else.
         left_out: options that do not concern the command, or sections of them.
     """
     name = preset or app.preset
@@ -192,7 +192,7 @@ def with_flags(options: Document, flags: Flags) -> Document:
     """The options, changed where a flag was given.
 
     Raises:
-        UserError: where a file has a value in the place of a section.
+        UserError: where a file has a value in place of a section.
     """
     changed = copy.deepcopy(options)
     for name, value in flags.items():

@@ -15,6 +15,7 @@ from pnas_apps.cli.app import App
 from pnas_apps.cli.compare_verb import compare_verb
 from pnas_apps.cli.device_verbs import device_verbs, file_verbs
 from pnas_apps.cli.options import DRY
+from pnas_apps.cli.resuming import can_resume
 from pnas_apps.cli.run_verbs import begin_verbs, later_verbs
 from pnas_apps.cli.started import as_started
 from pnas_apps.cli.versions import version_option
@@ -37,13 +38,11 @@ class Program(cloup.Group):
     It tells its version, and how a shell completes its command lines.
 
     Args:
-        goes_on: whether a command that was interrupted goes on where it was when it is given again.
         options: as click has them.
     """
 
-    def __init__(self, *, goes_on: bool = True, params: Sequence[click.Parameter] = (), **options: Any) -> None:
+    def __init__(self, *, params: Sequence[click.Parameter] = (), **options: Any) -> None:
         super().__init__(params=[*params, version_option()], **options)
-        self._goes_on = goes_on
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """As click has it, with the three streams open, and with threads that leave their cores to others."""
@@ -104,9 +103,9 @@ class Program(cloup.Group):
                 "command again"
             )
         except OSError as error:
-            _fail(f"{error}: free some space or permit access, then run the same command again to go on")
+            _fail(f"{error}: free some space or permit access, then run the same command again")
         except KeyboardInterrupt as error:
-            _interrupted(error, self._kept(ctx))
+            _interrupted(error, _what_is_left(ctx))
         except Exception as error:
             from pnas_apps.steps.memory import is_out_of_memory
             from pnas_ops import PnasError
@@ -114,18 +113,12 @@ class Program(cloup.Group):
             if isinstance(error, RuntimeError) and is_out_of_memory(error):
                 _fail(
                     "the GPU's memory is too small: use smaller batches, or more micro-batches "
-                    f"(--search-micro-batches, --train-micro-batches){self._kept(ctx)}"
+                    f"(--search-micro-batches, --train-micro-batches){_what_is_left(ctx)}"
                 )
             if not isinstance(error, PnasError):
                 raise
             _fail(str(error))
         return None
-
-    def _kept(self, ctx: click.Context) -> str:
-        """What is left of a command that was interrupted."""
-        if ctx.meta.get(DRY):
-            return ": a dry run keeps only what is in the cache: the same command starts again"
-        return ": the same command resumes from what was saved" if self._goes_on else ""
 
 
 def add_verbs(main: Program, app: App, *own: click.Command) -> None:
@@ -134,6 +127,13 @@ def add_verbs(main: Program, app: App, *own: click.Command) -> None:
     main.section("Work on runs", *later_verbs(app), compare_verb())
     main.section("Use files", *file_verbs(reads_photos=app.reads_photos))
     main.section("Devices, tables, spaces, presets", *device_verbs(app))
+
+
+def _what_is_left(ctx: click.Context) -> str:
+    """Of a command that was interrupted."""
+    if ctx.meta.get(DRY):
+        return ": a dry run saves no results, so the same command starts again"
+    return ": the same command resumes from what was saved" if can_resume(ctx) else ""
 
 
 def _interrupted(error: KeyboardInterrupt, kept: str = "") -> NoReturn:

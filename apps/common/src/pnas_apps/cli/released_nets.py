@@ -57,7 +57,7 @@ def show_released(
         reporter: shows progress.
 
     Raises:
-        UserError: for anything that the user can mend.
+        UserError: for anything that the user can fix.
     """
     net = _find(name)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

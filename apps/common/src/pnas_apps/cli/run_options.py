@@ -60,7 +60,7 @@ class RunOptions:
         foreign_table: whether that may be of another device.
         cache_dir: folder of what can be made again; the user's own one if None.
         check: whether every photo is read before the run begins.
-        dry: whether the run is only reckoned.
+        dry: whether the run is only estimated.
     """
 
     run_dir: Path | None
@@ -101,7 +101,7 @@ def run_options(
     Args:
         app: the program.
         readers: whether the command line says how many processes read photos; else as many as there are cores do.
-        sweeps: whether it is for several budgets, and perhaps several devices.
+        sweeps: whether it is for several latencies, and perhaps several devices.
         preset: the preset that the command takes, where the user cannot name one.
         said, left_out: see `preset_flags`.
     """

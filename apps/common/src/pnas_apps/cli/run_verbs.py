@@ -1,4 +1,4 @@
-"""The commands that begin a run, go on with one, or work on what it left."""
+"""The commands that start a run, resume one, or work on its results."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,19 +59,19 @@ def begin_verbs(app: App) -> tuple[click.Command, ...]:
         app,
         "search",
         "search",
-        "Search for a net within a budget: table and search only. Continue with train or report.",
+        "Search for a net within limits: table and search only. Continue with train or report.",
         ("--data-dir images --target-latency-ms 0.2", "--data-dir images --max-macs 3e6 --from runs/first"),
     )
     return run, search, sweep_verb(app), explore_verb(app)
 
 
 def later_verbs(app: App) -> tuple[click.Command, ...]:
-    """The verbs of one program that go on with a run, or work on what it left."""
+    """The verbs of one program that resume a run, or work on its results."""
     return _train(app), _report(app), _verdict(app), _export(app), _evaluate(app)
 
 
 def _begin(app: App, name: str, until: "StepName", help_text: str, examples: tuple[str, ...]) -> click.Command:
-    """A command that begins a run, or goes on with one that was interrupted, up to a step."""
+    """A command that starts a run, or resumes one that was interrupted, up to a step."""
 
     @verb(name, help=help_text, epilog=DEVICES, examples=examples)
     @data_options(app)
@@ -165,7 +165,7 @@ def _verdict(app: App) -> click.Command:
         ),
     )
     def verdict(run: "Run", nets: int | None, epochs: int | None, seeds: int | None) -> None:
-        """Make RUN's verdict surer: more nets or seeds, longer training."""
+        """Make RUN's verdict more certain: more nets, seeds or epochs."""
         from pnas_apps.cli.verdict_command import judge_run
 
         judge_run(run, nets=nets, epochs=epochs, seeds=seeds)

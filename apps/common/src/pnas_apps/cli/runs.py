@@ -1,4 +1,4 @@
-"""Along the road of a run."""
+"""The steps of a run."""
 
 import webbrowser
 from collections.abc import Sequence
@@ -26,19 +26,19 @@ from pnas_apps.training.training import TrainingDivergedError
 def go_on(
     run: Run, until: StepName, *, table: Path | None = None, foreign_table: bool = False, briefly: bool = False
 ) -> None:
-    """Goes the road of a run up to a step, shows what that made, and says where everything is.
+    """Takes a run up to a step, shows what that made, and says where everything is.
 
-    Where there are no converters it ends with the comparison, and says how it goes on where there are.
+    Where there are no converters it ends with the comparison, and says how to continue where there are some.
 
     Args:
-        run: the run that goes on.
+        run: the run to continue.
         until: the last step.
         table: a latency table to search with; one is measured if None.
         foreign_table: whether that may be of another device.
-        briefly: whether a finished run is told in a few lines, and not all that its report says.
+        briefly: whether a finished run is summarized in a few lines instead of its whole report.
 
     Raises:
-        UserError, PnasError: for anything that the user can mend.
+        UserError, PnasError: for anything that the user can fix.
     """
 
     def check() -> tuple[str, ...]:
@@ -74,7 +74,7 @@ def tell_dry_run(
     """Says what a run up to a step, or a sweep, would do and take.
 
     Raises:
-        UserError, PnasError: for anything that the user can mend.
+        UserError, PnasError: for anything that the user can fix.
     """
     if run.processes.size > 1:
         raise UserError("a dry run measures one process: start it without torchrun")
@@ -91,7 +91,7 @@ def finish(run: Run) -> None:
     """Goes through all steps of a run; of a finished one, writes the page again.
 
     Raises:
-        UserError, PnasError: for anything that the user can mend.
+        UserError, PnasError: for anything that the user can fix.
     """
 
     def written() -> Path | None:
@@ -126,7 +126,7 @@ def show_page(page: Path) -> None:
 
 
 def _way_on(run: Run, lacking: Sequence[str]) -> str:
-    """Where and by which command a run goes on that no files can be made for here."""
+    """Where and by which command a run continues if no files can be made for it here."""
     program = as_started(click.get_current_context().find_root().info_name or "pnas")
     device = " --device tflite" if run.target.name.startswith("torch-cuda") else ""
     return (

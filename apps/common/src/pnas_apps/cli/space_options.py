@@ -55,7 +55,7 @@ def asked_space(app: App, name: str, size: SpaceSize) -> "Space":
     """A space of the program's, or that of a file, which has its size already.
 
     Raises:
-        UserError, PnasError: for anything that the user can mend.
+        UserError, PnasError: for anything that the user can fix.
     """
     from pnas_apps.run.named_spaces import named_space
     from pnas_apps.run.space_files import read_space_file
@@ -91,7 +91,7 @@ def preset_and_space(
         device: where networks are trained.
 
     Raises:
-        UserError, PnasError: for anything that the user can mend.
+        UserError, PnasError: for anything that the user can fix.
     """
     from pnas_apps.run.preset import structure_preset
     from pnas_apps.run.space_files import read_space_file

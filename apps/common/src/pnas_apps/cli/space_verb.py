@@ -1,4 +1,4 @@
-"""The command that prints a search space, to begin one's own with."""
+"""The command that prints a search space, to start one's own from."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A search that begins with another one's supernet, on a command line. Imports nothing heavy, for `--help` needs it."""
+"""A search that starts from another one's supernet, on a command line. Imports nothing heavy, for `--help` needs it."""
 
 import math
 from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class AskedStart:
-    """The search that another one is to begin with.
+    """The search that another one is to start from.
 
     Attributes:
         run: folder of its run.
@@ -32,10 +32,10 @@ class AskedStart:
 
 
 def start_options(command: Callable[..., None]) -> Callable[..., None]:
-    """`--from` and `--from-alpha`; the command gets them as `start`, None where it begins with fresh weights."""
+    """`--from` and `--from-alpha`; the command gets them as `start`, None where it starts from scratch."""
     added = option_group(
         "Start from another search",
-        "For another budget or device: no warm-up, and one weight step per architecture step.",
+        "For another latency or device: no warm-up, and one weight step per architecture step.",
         click.option(
             "--from",
             "start_run",
@@ -48,7 +48,7 @@ def start_options(command: Callable[..., None]) -> Callable[..., None]:
             "--from-alpha",
             type=click.Choice(["uniform", "run"]),
             show_default="uniform",
-            help="Where the architecture starts; that of RUN has given up what its budget ruled out.",
+            help="Where the architecture starts; that of RUN has given up what its limits ruled out.",
         ),
     )
 
@@ -63,9 +63,9 @@ def start_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def started_preset(preset: "Preset", flags: Flags) -> "Preset":
-    """The preset of a search that begins with another's supernet, whose weights have learnt already.
+    """The preset of a search that starts from another's supernet, whose weights have learnt already.
 
-    It has no warm-up, and as many architecture steps as a search with fresh weights, but one weight step for each: they
+    It has no warm-up, and as many architecture steps as a search from scratch, but one weight step for each: they
     only follow what alpha comes to prefer. What a flag says is left as it is.
     """
     search = preset.search

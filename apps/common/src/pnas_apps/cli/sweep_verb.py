@@ -1,4 +1,4 @@
-"""The command that finds a net for each of several budgets and devices in one search."""
+"""The command that finds a net for each of several latencies and devices in one search."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,7 +46,7 @@ def sweep_verb(app: App) -> click.Command:
         flags: Flags,
         download: bool = False,
     ) -> None:
-        """Search once for several budgets and devices, then train each net.
+        """Search once for several latencies and devices, then train each net.
 
         Each net is exported and measured, too, and gets the folder of a run. The sweep writes a table of all nets, and
         a picture of accuracy over latency. With --compare, each net is compared with random nets of its latency.

@@ -1,4 +1,4 @@
-"""Along the road of a sweep: one search, then that of a run for every aim."""
+"""The steps of a sweep: one search, then that of a run for every aim."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -25,7 +25,7 @@ STEPS = ("table", "search", "nets")
 
 
 def go_on_sweeping(run: Run, single: Preset, *, table: Path | None, foreign_table: bool) -> None:
-    """Goes the road of a sweep to its end; what is in its folder already is not done again.
+    """Takes a sweep to its end; what is in its folder already is not done again.
 
     Args:
         run: the run of the sweep.
@@ -34,7 +34,7 @@ def go_on_sweeping(run: Run, single: Preset, *, table: Path | None, foreign_tabl
         foreign_table: whether it may be of another device.
 
     Raises:
-        UserError, PnasError: for anything that the user can mend.
+        UserError, PnasError: for anything that the user can fix.
     """
     aims, is_first = run.processes.first(run.folder.read_settings).aims, run.processes.is_first
     with announced("table", STEPS, run.folder, run.reporter, counts=is_first):

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
 
+from pnas_apps.cli.resuming import resumes_from
 from pnas_apps.devices.columns import try_metrics, with_columns
-from pnas_apps.devices.known_tables import read_table_of
+from pnas_apps.devices.known_tables import MEASURE_AGAIN, read_table_of
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.showing.device_tables import validation_table
@@ -35,7 +36,7 @@ def make_table(
     held_out: int,
     reporter: Reporter,
 ) -> LatencyTable:
-    """Measures a table and the nets that judge it, goes on with one that is there, and says how good it is.
+    """Measures a table and the nets that judge it, resumes one that is there, and says how good it is.
 
     Where whole nets to calibrate with are in it, the table that is written is calibrated.
 
@@ -56,12 +57,14 @@ def make_table(
         raise UserError(
             f"{path} cannot name a table: give a name that ends in .json (a picture and a log go next to it)"
         )
+    resumes_from(path)
     info = device.info
-    found = [read_table_of(info, one) for one in (*([path] if path.exists() else []), *merge)]
+    before = [read_table_of(info, path, way_out=f"{MEASURE_AGAIN}, or name another table")] if path.exists() else []
+    found = [*before, *(read_table_of(info, one) for one in merge)]
     known = reduce(LatencyTable.merge, found) if found else None
     judges = validation_nets(space, cost=MACS, fit=fit, held_out=held_out) if fit + held_out else ()
     reporter.console.print(f"{space.name} at {space.resolution} pixels on\n  {info}", soft_wrap=True)
-    # Now, not after the measuring, is when a folder that cannot be is told.
+    # Now, not after the measuring, is when to refuse a folder that cannot be made.
     path.parent.mkdir(parents=True, exist_ok=True)
     try_metrics(metrics, reporter)
     try:

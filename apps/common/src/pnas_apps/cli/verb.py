@@ -1,11 +1,15 @@
 """A command as all programs have it: options in groups, examples at the end. Imports nothing heavy, for `--help`."""
 
+import re
 import textwrap
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
 import cloup
+
+_WORDS = re.compile(r"(?<=\[default: )\(([^()]*)\)")
 
 
 class Verb(cloup.Command):
@@ -19,6 +23,11 @@ class Verb(cloup.Command):
     def __init__(self, *args: Any, examples: Sequence[str], **options: Any) -> None:
         super().__init__(*args, **options)
         self.examples = tuple(examples)
+
+    def make_option_group_help_section(self, group: cloup.OptionGroup, ctx: click.Context) -> cloup.HelpSection:
+        """As cloup has it, with all defaults alike: click puts parentheses around those that are told in words."""
+        rows = [(flags, _WORDS.sub(r"\1", text)) for flags, text in group.get_help_records(ctx)]
+        return replace(super().make_option_group_help_section(group, ctx), definitions=rows)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """As cloup has it, after the examples."""

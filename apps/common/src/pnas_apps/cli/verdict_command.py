@@ -1,4 +1,4 @@
-"""Makes the verdict on a finished run surer, or for longer trainings."""
+"""Makes the verdict on a finished run more certain, or bases it on longer trainings."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from pnas_ops import Architecture, counted
 
 
 def judge_run(run: Run, *, nets: int | None, epochs: int | None, seeds: int | None) -> None:
-    """Trains what the verdict asks for and is not done yet, and writes it into the report and the results.
+    """Trains what the verdict needs and is not trained yet, and writes it into the report and the results.
 
     Args:
         run: which is finished.
@@ -32,7 +32,7 @@ def judge_run(run: Run, *, nets: int | None, epochs: int | None, seeds: int | No
 
     Raises:
         UserError: for a run that is not finished or is damaged, and for less than was compared before.
-        CheckpointError: for a training that cannot be gone on with.
+        CheckpointError: for a training that cannot be resumed.
     """
     folder = run.folder
 
@@ -72,9 +72,9 @@ def _asked_before(verdict: Verdict) -> CompareConfig:
 def _asked(
     before: CompareConfig, path: Path, *, nets: int | None, epochs: int | None, seeds: int | None
 ) -> CompareConfig:
-    """The comparison that is asked for now.
+    """The comparison that is requested now.
 
-    A verdict that could be had with less than is known would be one that was chosen.
+    A verdict from less than is known would be a chosen one.
     """
     nets, seeds = nets or before.nets, seeds or before.seeds
     epochs = epochs or before.epochs

@@ -6,7 +6,7 @@ import time
 from attrs import evolve, frozen
 from filelock import FileLock
 
-from pnas_apps.devices.known_tables import read_table_of
+from pnas_apps.devices.known_tables import MEASURE_AGAIN, read_table_of
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
@@ -65,7 +65,7 @@ class _KeptTable:
         self._saved_at = time.monotonic()
 
     def _read(self, info: DeviceInfo) -> LatencyTable | None:
-        return read_table_of(info, self.path) if self.path.exists() else None
+        return read_table_of(info, self.path, way_out=MEASURE_AGAIN) if self.path.exists() else None
 
 
 def cached_table(
@@ -174,7 +174,7 @@ def _holds(table: LatencyTable, other: LatencyTable) -> bool:
 
 
 def _file_name(info: DeviceInfo, space: AnySpace) -> str:
-    # Operations of somebody's own have tables of their own: others cannot read them, and other code takes other times.
+    # Operations of someone's own have tables of their own: others cannot read them, and other code takes other times.
     own = f" {sorted(codes(space).items())}" if own_operations_of(space) else ""
     # So that tables of one image are found that were kept before there were batches.
     described = repr(info).replace(", batch=1)", ")")

@@ -1,4 +1,4 @@
-"""Columns of a table that commands of the user's own fill."""
+"""Columns of a table that the user's own commands fill."""
 
 from collections.abc import Callable, Mapping, Sequence
 from math import fsum

@@ -207,7 +207,7 @@ def installed_kind(name: str) -> DeviceKind | None:
             try:
                 device = entry.load()(threads=request.threads, dtype=request.dtype)
                 _ = device.info, device.measure
-            except Exception as error:  # the code of somebody else
+            except Exception as error:  # the code of someone else
                 from pnas_ops import in_one_line
 
                 raise ValueError(f"{entry.value} fails: {type(error).__name__}: {in_one_line(error)}") from error

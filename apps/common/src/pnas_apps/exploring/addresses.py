@@ -1,4 +1,4 @@
-"""Where a study is kept: in an SQLite file, or in a database of which the URL is known."""
+"""Where a study is kept: in an SQLite file, or in a database whose URL is known."""
 
 from contextlib import suppress
 from pathlib import Path

@@ -25,8 +25,8 @@ class Asked:
 class UpToDateStrategy:
     """A strategy that knows exactly the trials that it should, in the order of the entries.
 
-    One that was told other nets before, because several workers finish in any order, is made anew: its state is what it
-    was told.
+    Several workers finish in any order. A strategy that was told other nets before is made again, since its state is
+    what it was told.
     """
 
     def __init__(self, make: Callable[[], Strategy]) -> None:

@@ -41,10 +41,10 @@ def dry_run(run: Run, settings: ExplorationSettings, resources: Resources) -> Re
     """What the steps of an exploration would do and take.
 
     Random nets within the limits take some steps of their training, or are judged where that takes moments; a supernet
-    takes some steps, and a net is measured where latencies are asked for.
+    takes some steps, and a net is measured where latencies are requested.
 
     Raises:
-        UserError, PnasError: for anything that the user can mend.
+        UserError, PnasError: for anything that the user can fix.
     """
     began = time.perf_counter()
     exploration = known_exploration(run, settings, resources)

@@ -26,12 +26,12 @@ class Entry:
     """A net in a study.
 
     Attributes:
-        number: in the order in which the nets were asked for.
-        group: who asked for it.
+        number: in the order in which they were proposed.
+        group: who proposed it.
         choices: of the net.
         state: "lost" is what nobody judges any more: another entry has the net, or it has killed its workers.
         worker: who judges or has judged it; empty where it waits.
-        asking_epochs: passes over the training images that it took to ask for it.
+        asking_epochs: passes over the training images that it took to propose it.
         judgement: None where it is not judged.
     """
 

@@ -28,7 +28,7 @@ class Exploration:
     Attributes:
         run: has images, space, limits and seed.
         settings: strategy, judge, and how far it goes.
-        table: predicts latencies; one without entries where none are asked for.
+        table: predicts latencies; one without entries where none are requested.
         address: of the study, where it is not a file in the run's folder.
         accuracies: the file of a judge that looks them up.
     """

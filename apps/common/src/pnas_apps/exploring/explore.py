@@ -1,4 +1,4 @@
-"""The whole way of an exploration, from its table to its best net."""
+"""All steps of an exploration, from its table to its best net."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -87,12 +87,12 @@ def steps_of(run: Run, settings: ExplorationSettings) -> list[str]:
 
 
 def explore(run: Run, settings: ExplorationSettings, resources: Resources) -> Explored:
-    """Judges nets until there are as many as were asked for; what the study has already is not judged again.
+    """Judges nets until there are as many as were requested; what the study has already is not judged again.
 
     The best one is trained where the study was begun, if judging trains, and only then the test images are looked at.
 
     Raises:
-        UserError, PnasError: for anything that the user can mend, before any net is judged.
+        UserError, PnasError: for anything that the user can fix, before any net is judged.
     """
     trains = settings.judge == "scratch"
     steps = steps_of(run, settings)

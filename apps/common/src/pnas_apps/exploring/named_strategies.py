@@ -38,7 +38,7 @@ def make_strategy(name: str, nets: "FeasibleNets", *, costs: int = 0, seed: int 
 
     Args:
         name: one of `STRATEGIES`.
-        nets: the nets that it may ask for, see `pnas_latency.feasible_nets`.
+        nets: the nets that it may propose, see `pnas_latency.feasible_nets`.
         costs: how many costs each trial has beside its value.
         seed: of what does not come from the generator that it is asked with.
 

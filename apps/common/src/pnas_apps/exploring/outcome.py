@@ -14,11 +14,11 @@ class JudgedNet:
     """A net of an exploration.
 
     Attributes:
-        number: in the order in which the nets were asked for.
-        group: who asked for it.
+        number: in the order in which they were proposed.
+        group: who proposed it.
         choices: of the net.
         value: how good it is, the larger the better.
-        epochs: passes over the training images that it took to ask for it and to judge it.
+        epochs: passes over the training images that it took to propose it and to judge it.
         costs: by the names of their metrics.
     """
 
@@ -32,15 +32,15 @@ class JudgedNet:
 
 @frozen(kw_only=True)
 class Explored:
-    """All nets that were judged, in the order in which they were asked for.
+    """All nets that were judged, in the order in which they were proposed.
 
     Attributes:
-        strategy: what asked for the nets that are not random.
+        strategy: what proposed the nets that are not random.
         judge: what said how good they are.
         aims: names of the metrics that were to be small besides.
         images: that a value is the accuracy on; None where it is no such thing, or not known.
         nets: them.
-        test_accuracy: share of the test images that the best one, trained, puts into their class; None where it was not
+        test_accuracy: share of the test images that the best one, trained, classifies correctly; None where it was not
             trained here.
     """
 
@@ -52,7 +52,7 @@ class Explored:
     test_accuracy: float | None = None
 
     def of(self, group: Group) -> tuple[JudgedNet, ...]:
-        """The nets that one of the two groups asked for."""
+        """The nets that one of the two groups proposed."""
         return tuple(net for net in self.nets if net.group == group)
 
     @property
@@ -62,7 +62,7 @@ class Explored:
 
     @property
     def best(self) -> JudgedNet:
-        """The net of the highest value, whoever asked for it."""
+        """The net of the highest value, whoever proposed it."""
         return self.ranked[0]
 
     @property

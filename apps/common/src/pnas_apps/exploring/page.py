@@ -70,7 +70,7 @@ def _table(nets: Sequence[JudgedNet], explored: Explored) -> Table:
     table = Table(box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     table.add_column("net", justify="right")
     table.add_column("proposed by")
-    errors = [] if explored.images is None else ["+-"]
+    errors = [] if explored.images is None else ["±"]
     costs = ["predicted ms" if name == "latency" else name for name in explored.nets[0].costs]
     for heading in ("value", *errors, *costs):
         table.add_column(heading, justify="right")
@@ -80,7 +80,7 @@ def _table(nets: Sequence[JudgedNet], explored: Explored) -> Table:
         value = shown_value(net.value, explored.judge), *_error(net.value, explored.images)
         table.add_row(f"{net.number}", asked_by, *value, *of_net)
     if explored.images is not None:
-        table.caption, table.caption_justify = "+- is the standard error of a value", "left"
+        table.caption, table.caption_justify = "± is the standard error of a value", "left"
     return table
 
 

@@ -9,7 +9,7 @@ _WHAT = "judging"
 
 
 class Shown:
-    """Tells how many nets are judged, and each net that is better than all before.
+    """Shows how many nets are judged, and each net that is better than all before.
 
     Args:
         update: of `Reporter.phases`.

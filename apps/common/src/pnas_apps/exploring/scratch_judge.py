@@ -25,7 +25,7 @@ from pnas_supernet import tuned
 
 @frozen(kw_only=True, eq=False)
 class ScratchJudge:
-    """A `Judge` that trains each net from fresh weights, and judges it on training images that none of them learns.
+    """A `Judge` that trains each net from scratch, and judges it on training images that none of them learns.
 
     All nets learn the same images, those that the weights of a search would learn, and are judged on the same others,
     those of its architecture. No test image is looked at.
@@ -33,7 +33,7 @@ class ScratchJudge:
     Attributes:
         run: with its images and its way of training.
         epochs: of each net's training.
-        folder: for the checkpoint of the net that is being judged, of which it goes on after a kill.
+        folder: for the checkpoint of the net that is being judged, from which it resumes after a kill.
         on_step: called after every step.
         held_out: the images that nets are judged on.
     """
@@ -66,7 +66,7 @@ class ScratchJudge:
         """The accuracy on the held-out images, from 0 to 1; 0, with a warning, for a net whose training diverges.
 
         Raises:
-            CheckpointError: for a checkpoint that cannot be gone on from.
+            CheckpointError: for a checkpoint that cannot be resumed from.
             UserError: where the memory of a GPU does not suffice, with the way on.
         """
         folder, seed = self._folder_for(architecture), int(torch.randint(2**62, (), generator=generator))

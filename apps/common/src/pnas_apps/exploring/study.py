@@ -31,7 +31,7 @@ _TRIES = 3
 class Study:
     """The nets of an exploration, which any number of processes, on any number of machines, judge.
 
-    A net is asked for, waits, and is taken by a worker, which shows by a heartbeat that it lives. Where that stops, the
+    A net is proposed, waits, and is taken by a worker, which shows by a heartbeat that it lives. Where that stops, the
     net waits again. All of this is Optuna's; that no net is judged twice is ours: an entry of a net that an earlier
     entry has is dropped as soon as it is taken. (Numbers are given one after another: the earlier one can be seen.)
 
@@ -118,7 +118,7 @@ class Study:
         return False
 
     def drop(self, number: int) -> None:
-        """Gives a net up that this worker has taken."""
+        """Gives up a net that this worker has taken."""
         with suppress(UpdateFinishedTrialError):
             self._storage.set_trial_state_values(self._trial_id(number), state=TrialState.FAIL)
 

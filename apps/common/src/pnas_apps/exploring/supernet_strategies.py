@@ -1,4 +1,4 @@
-"""Strategies that train a supernet when they are first asked, and then give the nets that it holds for best."""
+"""Strategies that train a supernet when they are first asked, and then give the nets that it considers best."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ _JUDGED_NETS = 100
 
 
 def supernet_strategy(name: str, run: Run, limits: Sequence[Limit]) -> SupernetStrategy[Architecture]:
-    """A strategy of `SUPERNET_STRATEGIES`, which goes on with a search in the run's folder.
+    """A strategy of `SUPERNET_STRATEGIES`, which resumes a search in the run's folder.
 
     The supernet learns as the preset's [search] says. Gates learn with each limit as a constraint, and give the most
     probable nets that keep all of them, first those that make use of the limit that held them back. Where `judged_nets`

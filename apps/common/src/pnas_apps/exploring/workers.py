@@ -103,7 +103,7 @@ def work_in_processes(
 ) -> None:
     """Has a study worked on by several processes, until they have ended.
 
-    One that dies is told, and the others go on with its net; those that are left end with this process.
+    If one dies, that is reported, and the others take its net; those left end with this process.
 
     Args:
         exploration: what is explored.

@@ -1,4 +1,4 @@
-"""What every program stands on: errors that a user can mend, processes, progress, randomness, signals, the
+"""What every program stands on: errors that a user can fix, processes, progress, randomness, signals, the
 session.
 
 A *session* is what a program works with while it runs: its terminal, its processes, its workers. *Processes* are those

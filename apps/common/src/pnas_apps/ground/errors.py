@@ -1,4 +1,4 @@
-"""Mistakes that a user of a program can mend."""
+"""Mistakes that a user of a program can fix."""
 
 
 class UserError(Exception):

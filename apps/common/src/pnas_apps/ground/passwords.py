@@ -7,5 +7,5 @@ _BEHIND = re.compile(r"(password=)[^&#\s'\"]*", re.IGNORECASE)
 
 
 def without_passwords(text: str) -> str:
-    """A text with *** in the place of every password in a URL."""
+    """A text with *** in place of every password in a URL."""
     return _BEHIND.sub(r"\1***", _IN_FRONT.sub(r"\1:***@", text))

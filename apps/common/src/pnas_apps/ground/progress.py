@@ -32,8 +32,8 @@ Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES = 30.0
 """A log file says at least so often that something is going on."""
 
-MORE = "more than planned"
-"""The remark where work turns out to be more than was told."""
+MORE = "repeating noisy measurements"
+"""The remark where work turns out to be more than was told: so far, only measuring does."""
 _BEGINNING = 1
 """Steps done of a phase, at most, when it is told of for the first time."""
 _PERCENT = 100
@@ -234,7 +234,8 @@ class _Lines:
             text = MORE if done < total else ""
         if text is not None:
             self._remarks[phase] = text
-        if now - self._said_at >= SECONDS_BETWEEN_LINES:
+        # What is complete is said once, at the end.
+        if done < total and now - self._said_at >= SECONDS_BETWEEN_LINES:
             self._say(phase, "after", now)
 
     def finish(self) -> None:

@@ -10,7 +10,7 @@ _SEEDS = 1000
 
 @frozen(kw_only=True)
 class CompareConfig:
-    """What the searched net is compared with; each net is trained from fresh weights.
+    """What the searched net is compared with; each net is trained from scratch.
 
     Attributes:
         nets: random nets of the same latency; 0 where nothing is compared.

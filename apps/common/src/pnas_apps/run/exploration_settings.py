@@ -17,19 +17,19 @@ Aim = Literal["latency", "macs"]
 
 @frozen(kw_only=True)
 class ExplorationSettings:
-    """What is explored how; equal for an exploration to go on, but for how far it is to go.
+    """What is explored how; equal for an exploration to resume, except how far it goes.
 
     Attributes:
-        strategy: name of what asks for nets.
+        strategy: name of what proposes nets.
         judge: name of what says how good they are.
         judge_epochs: of the training of each net that is trained to judge it.
         accuracies: hash of the file of a judge that looks them up, or learns from them; None of another.
         weights: the search whose weights nets are judged with; None of another judge.
         aims: what is to be small besides.
         study: where the nets are kept, as people may see it; None for a file in the run's folder.
-        nets: how many nets the strategy may ask for.
+        nets: how many nets the strategy may propose.
         random_nets: how many nets are drawn at random, to compare with.
-        effort: passes over the training images after which neither asks for a further net; None for no such limit.
+        effort: passes over the training images after which neither proposes a further net; None for no such limit.
     """
 
     strategy: str

@@ -119,5 +119,5 @@ class FileHashes:
         try:
             return dict(load_json(self.path, KnownFiles).sha256)
         except FormatError as error:
-            # No `FormatError`: what is damaged is not the file that somebody asked about.
+            # No `FormatError`: what is damaged is not the file that someone asked about.
             raise UserError(f"{error.what}: delete it, and the run's files are used unchecked") from None

@@ -38,7 +38,7 @@ LOCK_NAME = ".lock"
 
 
 class Settings(AttrsInstance, Protocol):
-    """What a run was asked to do; equal for an unfinished one to go on."""
+    """What a run was asked to do; equal for an unfinished one to resume."""
 
     def with_limits_of(self, other: Self) -> Self:
         """These, with whatever of others may be taken as long as no search has begun."""
@@ -166,7 +166,7 @@ class KeptRun(ABC, Generic[AnySettings]):
         Removes what a program that was killed has left of a file: only one that holds the folder may call it.
 
         Returns:
-            Whether there is something to go on from.
+            Whether there is something to resume from.
 
         Raises:
             UserError: as `check`.

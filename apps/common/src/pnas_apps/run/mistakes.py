@@ -37,7 +37,7 @@ class Mistakes:
         file, runtime: which file, and what ran it.
         images: how many test images it was given.
         confusions: every pair of classes that occurs.
-        examples: some images that it gets wrong, the surest answer first.
+        examples: some images that it gets wrong, the most confident answer first.
     """
 
     file: str
@@ -48,5 +48,5 @@ class Mistakes:
 
     @property
     def wrong(self) -> int:
-        """How many images are not put into their class."""
+        """How many images are misclassified."""
         return sum(one.count for one in self.confusions if one.label != one.answer)

@@ -18,13 +18,13 @@ class ObjectiveConfig:
     Attributes:
         form: of the latency. "constrained" finds by itself what a millisecond is worth for the target; the others are
             given it, by `weight` ("linear", "absolute") or by the values of the original ("mul-log") or of MnasNet
-            ("reinforce"). Every other limit of the budget is a constraint.
-        weight: what a latency of twice the reference adds to the loss. The reference is the target latency, or that of
-            the space's average net; without a target "constrained" is "linear", having nothing to land on.
+            ("reinforce"). Every other limit is a constraint.
+        weight: what a latency of twice the reference adds to the loss. The reference is the requested latency. If none
+            is requested, it is that of the space's average net, and "constrained" is "linear".
         log_unit_ms: of "mul-log": nets must be slower than this.
         multiplier_rate: of a constraint's multiplier, see `pnas_latency.Constraint`.
         damping: of a constraint.
-        tightening: share of the search over which a constraint's limit falls to what is asked for.
+        tightening: share of the search over which a constraint's limit falls to what is requested.
         samples: of "reinforce": nets of one architecture step.
         reward_cost: of "reinforce": the table's latency, that of the whole net as measured on the device, or the size
             of its file in bytes, for which `file_bytes` is the reference.

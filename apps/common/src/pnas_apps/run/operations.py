@@ -1,4 +1,4 @@
-"""Operations of the user's own: the Python file of `--ops`, and its copy in a run's folder.
+"""The user's own operations: the Python file of `--ops`, and its copy in a run's folder.
 
 To read such an operation is to run the code of its file, which may be anything. So that happens where the user has
 named the file with `--ops`, and for a copy in a run's folder only where a file of that very content was named here

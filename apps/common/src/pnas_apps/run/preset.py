@@ -63,11 +63,11 @@ class CommonPreset:
         objective: how latency and other costs enter the search.
         search: of the architecture.
         train: of the net that the search found.
-        compare: the net that the search found with others, trained anew.
-        judged_nets: how many random nets within the budget are judged by the weights that the supernet has learnt for
+        compare: the net that the search found with others, trained from scratch.
+        judged_nets: how many random nets within the limits are judged by the weights that the supernet has learnt for
             them, before the search lands on the best by a linear fit of what they got (with the gate "one-shot", on the
             best of them); 0 to land on the most probable net.
-        baselines: names of nets of others (`pnas_ops.BASELINES`) whose latency is measured beside, with commas
+        baselines: names of published nets (`pnas_ops.BASELINES`) whose latency is measured beside, with commas
             between; the parameters and MACs of all of them are counted. Those that can be as fast as the net
             that was found are compared with it.
     """
@@ -193,7 +193,7 @@ def _said(fault: str, place: str, options: Mapping[str, object]) -> str:
 
 
 def _decided(options: Mapping[str, object], device: torch.device) -> Iterator[tuple[str, object]]:
-    """The options, with a precision in the place of every "auto"."""
+    """The options, with a precision in place of every "auto"."""
     for key, section in options.items():
         if isinstance(section, dict) and section.get("precision") == AUTO:
             yield key, {**section, "precision": default_precision(device)}

@@ -3,7 +3,7 @@
 from attrs import frozen
 
 WITHIN = 1.5
-"""A step took at most so many times what was reckoned, and no less than that divided by it: see
+"""A step took at most so many times what was estimated, and no less than that divided by it: see
 `tests/benchmarks/dry_run.py`."""
 
 
@@ -32,7 +32,7 @@ class Reckoned:
 
     Attributes:
         steps: in their order.
-        on_gpu: whether networks are trained on one, whose memory is told.
+        on_gpu: whether networks are trained on one, whose memory is given.
         measured_s: how long it was measured for.
         notes: lines on what it is about.
         doubts: lines on what the run may yet be refused for.

@@ -4,10 +4,10 @@ from typing import Any
 
 
 def with_compare(options: dict[str, Any]) -> dict[str, Any]:
-    """The options of a preset, with a section `compare` in the place of the `reference_epochs` of earlier versions.
+    """The options of a preset, with a section `compare` in place of the `reference_epochs` of earlier versions.
 
     Those trained the fastest and the biggest net on from the supernet, which says nothing of the search: nothing is
-    compared until somebody asks for it, and then for as many epochs.
+    compared until someone asks for it, and then for as many epochs.
     """
     if "reference_epochs" not in options:
         return options

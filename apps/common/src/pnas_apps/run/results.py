@@ -45,7 +45,7 @@ class NetResult:
 
     @property
     def at_table_speed_ms(self) -> float:
-        """What was measured, at the speed of the table, at which latencies are asked for."""
+        """What was measured, at the speed of the table, which requested latencies refer to."""
         return self.measured.at(self.table_probe_ms).latency_ms
 
     @property
@@ -78,18 +78,18 @@ class LimitResult:
 
     @property
     def excess(self) -> float:
-        """How much more than what was asked is known to ship; 0 where nothing is."""
+        """How much more than was requested is known to ship; 0 where nothing is."""
         return 0.0 if self.shipped is None else max(0.0, self.shipped - self.asked)
 
 
 @frozen(kw_only=True)
 class BaselineResult:
-    """A net of others, for the images and classes of the run; it is not trained, and has no accuracy.
+    """A published net, for the images and classes of the run; it is not trained, and has no accuracy.
 
     Attributes:
         name: of `pnas_ops.BASELINES`.
         parameters, macs: counted.
-        predicted_ms: only in runs of earlier versions, and told nowhere: their blocks had been measured by themselves,
+        predicted_ms: only in runs of earlier versions, and shown nowhere: their blocks had been measured by themselves,
             without whole nets among them, and a net of many weights takes up to twice as long.
         measured: of the net itself on the run's device, the cost of a call included; None where it was not asked for,
             or could not be.
@@ -109,8 +109,8 @@ class RunResults:
     Attributes:
         nets: the one that was searched; in runs of earlier versions also the fastest and the biggest.
         seconds: the time that each of its steps took; of a net of a sweep, "sweep" is that of the search for all nets.
-        limits: what was asked of the net, and what ships.
-        baselines: nets of others, which are not trained.
+        limits: what was requested of the net, and what ships.
+        baselines: published nets, which are not trained.
         verdict: whether the search paid; None where nothing was compared.
         remarks: what the search said of itself.
         doubt: a line where the net that ships is not shown to be better than to name the most frequent class; None
@@ -173,10 +173,10 @@ def limit_results(
     measured_ms: float | None,
     columns: Mapping[str, float],
 ) -> tuple[LimitResult, ...]:
-    """Every limit of a budget, with what ships.
+    """Every limit, with what ships.
 
     Args:
-        budget: the budget that the net was chosen within.
+        budget: the limits that the net was chosen within.
         table: the table that predicted its latency.
         architecture: the net.
         sizes: of its TFLite file in the dtype of the table's device; None where none ships, or no limit is on bytes.

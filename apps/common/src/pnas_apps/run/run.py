@@ -40,7 +40,7 @@ class Run:
         budget: what the net may cost.
         metrics: commands that fill columns of the table, by their names.
         target: the device that it is searched for.
-        start: the search that its own begins with; None for one that begins with fresh weights.
+        start: the search that its own starts from; None for one that starts from scratch.
         processes: the processes that work on it, and where networks are trained.
         workers: processes that read photos for this one.
         deterministic: whether a GPU is to give the same bits every time.

@@ -1,4 +1,4 @@
-"""The search that another one begins with, as data."""
+"""The search that another one starts from, as data."""
 
 from attrs import field, frozen
 

@@ -17,20 +17,20 @@ from pnas_ops import FormatError, Range, Space, from_json, parse_json
 
 @frozen(kw_only=True)
 class RunSettings:
-    """What must be equal for an unfinished run to go on, and where its images are.
+    """What must be equal for an unfinished run to resume, and where its images are.
 
     Attributes:
         train_images, test_images: how many there are; without those that cannot be read, where they were checked.
         classes: names, in the order of the labels; empty in files of earlier versions.
         checks_images: whether every photo is read before it is worked with.
-        operations: of the space, those that are somebody's own, each with the hash of its code.
+        operations: of the space, those that are someone's own, each with the hash of its code.
         budget: what the net may cost.
         metrics: commands that fill columns of the table, by their names.
         device: what it is searched for.
         aims: of a sweep, which has none of its own latency and names its first device; empty of a run for one aim.
-        start: the search that this one begins with; None for one that begins with fresh weights.
+        start: the search that this one starts from; None for one that starts from scratch.
         data_dir: folder of the images, which may have moved since; None where they come with a library.
-        command: the command that the run was begun or gone on with, as a shell takes it.
+        command: the command that the run was started or resumed with, as a shell takes it.
         exploration: how nets are judged one by one; None for a search by gates.
     """
 

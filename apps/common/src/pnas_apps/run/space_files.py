@@ -11,10 +11,10 @@ from pnas_ops import FormatError, Space, UnknownOperationError, check_operations
 def read_space_file(path: Path) -> Space:
     """The space in a JSON file, as the verb `space` prints one, or in a TOML file of the same fields.
 
-    Operations of somebody's own that it names are tried at every place where they can stand.
+    Someone's own operations that it names are tried at every place where they can stand.
 
     Raises:
-        UserError, OperationError: for anything that the user can mend, before anything takes long.
+        UserError, OperationError: for anything that the user can fix, before anything takes long.
     """
     check_space_there(str(path))
     try:

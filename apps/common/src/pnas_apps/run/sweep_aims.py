@@ -29,12 +29,12 @@ class SweepAim:
 
 
 def sweep_aims(devices: Sequence[DeviceSettings], latencies_ms: Sequence[float]) -> tuple[SweepAim, ...]:
-    """Every budget on every device; those of one device are neighbours."""
+    """Every latency on every device; those of one device are neighbours."""
     return tuple(SweepAim(device=device, latency_ms=ms) for device, ms in product(devices, latencies_ms))
 
 
 def least_of_each_device(aims: Sequence[SweepAim]) -> tuple[SweepAim, ...]:
-    """The smallest budget on each device: where it can be kept, so can the others."""
+    """The smallest latency on each device: where it can be met, so can the others."""
     least = {aim.device: aim for aim in sorted(aims, key=lambda aim: -aim.latency_ms)}
     return tuple(least[device] for device in dict.fromkeys(aim.device for aim in aims))
 
@@ -64,7 +64,7 @@ def refuse_sweep(path: Path, aims: Sequence[SweepAim]) -> None:
 
 @contextmanager
 def naming_device(aims: Sequence[SweepAim], device: DeviceSettings) -> Iterator[None]:
-    """Adds its device to the error of a budget that no net is within, where a sweep has several.
+    """Adds its device to the error of limits that no net keeps, where a sweep has several.
 
     Raises:
         UserError: for an InfeasibleBudgetError of the `with` block.

@@ -15,8 +15,8 @@ class AimResult:
         device: as the command line names it.
         asked_ms: what the net may take there.
         searched: the net that was found, trained to ship and measured.
-        verdict: on it, and the nets that were trained anew beside; None where nothing was compared.
-        baselines: nets of others, which were not trained.
+        verdict: on it, and the nets that were trained from scratch beside; None where nothing was compared.
+        baselines: published nets, which were not trained.
     """
 
     folder: str

@@ -39,7 +39,7 @@ class Task:
         return evolve(self, train=self.train.resized(resolution), test=self.test.resized(resolution))
 
     def on(self, device: torch.device) -> "Task":
-        """The same, its images in the memory of a device if they are in memory and fit there."""
+        """The same, with its images in a device's memory if they are in memory and fit there."""
         return evolve(self, train=self.train.on(device), test=self.test.on(device))
 
 
@@ -63,7 +63,7 @@ def without_unreadable(task: Task, *, workers: int, cache: Cache, reporter: Repo
         task: what a run works on.
         workers: processes that read the images.
         cache: remembers those that can be read.
-        reporter: shows progress, and is told of each one that cannot.
+        reporter: shows progress, and reports each one that cannot.
 
     Raises:
         UserError: for a larger share of them than the task allows, and a class without any other.

@@ -1,4 +1,4 @@
-"""The verdict on a search, as data: the nets that were trained from fresh weights, and how they compare."""
+"""The verdict on a search, as data: the nets that were trained from scratch, and how they compare."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -19,7 +19,7 @@ SAME_LATENCY = 0.02
 
 @frozen(kw_only=True)
 class Contender:
-    """A net that is trained from fresh weights, to be compared.
+    """A net that is trained from scratch, to be compared.
 
     Attributes:
         architecture: what it is.
@@ -48,13 +48,13 @@ class Contender:
 
 @frozen(kw_only=True)
 class ComparedNet:
-    """A net that was trained from fresh weights.
+    """A net that was trained from scratch.
 
     Attributes:
         name: of the net.
         kind, predicted_ms, measured_ms, noisy: as `Contender` has them.
         parameters, macs: counted.
-        accuracies: shares of the test images that it puts into their class after its trainings, one for each seed.
+        accuracies: shares of the test images that it classifies correctly after its trainings, one for each seed.
     """
 
     name: str
@@ -81,7 +81,7 @@ class ComparedNet:
 
 @frozen(kw_only=True)
 class Verdict:
-    """Nets trained alike from fresh weights, each judged once on the test images, which no choice has seen.
+    """Nets trained in the same way, from scratch, each judged once on the test images, which no choice has seen.
 
     Attributes:
         epochs: of each training.
@@ -124,7 +124,7 @@ class Verdict:
         what = f"random nets of {_latency(self.of_kind('searched')[0], random)}"
         digits = 1 if 100 * found.standard_error >= 0.1 else 2
         sign = -1 if found.high < 0 else 1
-        shown = f"{100 * sign * found.mean:.{digits}f} +- {100 * found.standard_error:.{digits}f} points"
+        shown = f"{100 * sign * found.mean:.{digits}f} ± {100 * found.standard_error:.{digits}f} points"
         low, high = _ends(sorted((100 * sign * found.low, 100 * sign * found.high)), digits)
         sure = f"({counts}; 95%: {low} to {high})"
         if not found.is_shown:

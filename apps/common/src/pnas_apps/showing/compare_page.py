@@ -32,7 +32,7 @@ class ShownRun:
 
     @property
     def comparable_by(self) -> object:
-        """What runs must share for one to be called better or faster than another: images and device."""
+        """What runs must share before one can be called better or faster than another: images and device."""
         settings = self.kept.settings
         images = (settings.task, settings.classes, settings.train_images, settings.test_images)
         return images, settings.device, self.kept.table.device
@@ -77,7 +77,7 @@ def _shipped(run: ShownRun, speed: float | None) -> RunPoints:
 
 
 def _anew(run: ShownRun, epochs: int, speed: float | None) -> RunPoints | None:
-    """The nets that a run trained anew for so many epochs; None where it did not."""
+    """The nets that a run trained from scratch for so many epochs; None where it did not."""
     verdict, probe_ms = run.kept.results.verdict, run.kept.table.probe_ms
     if verdict is None or verdict.epochs != epochs:
         return None

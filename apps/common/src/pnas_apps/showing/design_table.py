@@ -18,7 +18,7 @@ def design_page(design: SpaceDesign, *, published: Mapping[str, float] | None = 
 
     Args:
         design: of the spaces.
-        published: what somebody else has found for some of them, mean MACs by the label of the space.
+        published: what someone else has found for some of them, mean MACs by the label of the space.
     """
     lines = [f"Best space: {design.reason}."]
     if published:

@@ -1,6 +1,6 @@
 """What a run writes for TensorBoard while it learns.
 
-Everything that is known of a step is written anew when the step begins or goes on, after a mark that makes TensorBoard
+Everything that is known of a step is rewritten when the step begins or resumes, after a mark that makes TensorBoard
 forget what was there: so no kill loses an epoch, and none is shown twice.
 """
 

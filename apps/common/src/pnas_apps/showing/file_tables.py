@@ -41,7 +41,9 @@ def proof_table(proof: Proof) -> Table:
     """Every file on every runtime, compared with PyTorch; it fits 80 columns."""
     threads = "/".join(f"{timing.threads}" for timing in proof.files[0].timings)
     judged = "accuracy" if proof.net_accuracy is not None else "score"
-    said = f"{proof.net_quality} right" if proof.net_accuracy is not None else f"score {proof.net_quality or 'unknown'}"
+    said = (
+        f"accuracy {proof.net_quality}" if proof.net_accuracy is not None else f"score {proof.net_quality or 'unknown'}"
+    )
     table = Table(
         title=f"Files compared with PyTorch ({said}) on {proof.images} test images\n(differs: relative to the largest "
         "logit; memory: without the runtime)",

@@ -19,7 +19,7 @@ class KeptResults:
 
     Attributes:
         name: of the run.
-        settings: what was asked.
+        settings: what was requested.
         table: the table that predicted.
         history: of the search, epoch by epoch.
         landing: how the net was taken.

@@ -1,7 +1,7 @@
 """A run on one page for a browser."""
 
 from math import fsum
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 from pnas_apps.run.mistakes import Mistakes
@@ -9,6 +9,7 @@ from pnas_apps.showing.choices import of_blocks, option_names, place_numbers
 from pnas_apps.showing.kept_results import KeptResults
 from pnas_apps.showing.run_charts import run_charts
 from pnas_apps.showing.run_tables import (
+    AT_TABLE_SPEED,
     amount,
     landing_line,
     latency_limit,
@@ -21,6 +22,7 @@ from pnas_apps.showing.run_tables import (
     words_line,
 )
 from pnas_apps.showing.templates import page_of
+from pnas_apps.showing.verdict_table import SPREADS, accuracy_text
 from pnas_latency import LatencyTable
 from pnas_ops import Architecture, counted, kernel_color, workloads
 
@@ -30,6 +32,7 @@ _MOST_CLASSES = 20
 def report_page(kept: KeptResults) -> str:
     """The page, as HTML."""
     settings, results = kept.settings, kept.results
+    random = () if results.verdict is None else results.verdict.of_kind("random")
     return page_of(
         "report.html.jinja",
         kept=kept,
@@ -37,7 +40,7 @@ def report_page(kept: KeptResults) -> str:
         device=kept.table.device,
         searched=results.nets[0],
         results=results,
-        asked=latency_limit(results.limits),
+        requested=latency_limit(results.limits),
         landed=landing_line(kept.landing, results.limits, kept.table.noise_floor),
         over_text=over_text,
         speed=speed_line([one.slower for one in results.nets]),
@@ -48,9 +51,10 @@ def report_page(kept: KeptResults) -> str:
         off_by_text=off_by_text,
         whole_net=_whole_net(kept.table, kept.net),
         counted=counted,
-        mean=fmean,
-        spread=stdev,
-        at_table_speed=_at_table_speed(kept),
+        accuracy_text=accuracy_text,
+        spreads=SPREADS,
+        at_table_speed=AT_TABLE_SPEED,
+        means=[fmean(net.accuracies) for net in random] if len(random) > 1 else [],
         milliseconds=f"ms{of_batch(kept.table.device)}",
         blocks=_blocks(kept.table, kept.net),
         choices=_choices(kept),
@@ -59,13 +63,6 @@ def report_page(kept: KeptResults) -> str:
         classes=settings.classes or [f"{number}" for number in range(settings.space.classes)],
         charts=run_charts(kept),
     )
-
-
-def _at_table_speed(kept: KeptResults) -> list[str]:
-    """The headings under which milliseconds are told at the speed that the machine had when the table was made."""
-    asks_latency = kept.landing.target_ms is not None
-    headings = (("What was asked", asks_latency), ("Did it pay?", kept.results.verdict is not None))
-    return [heading for heading, has_any in headings if has_any]
 
 
 def _whole_net(table: LatencyTable, net: Architecture) -> str:

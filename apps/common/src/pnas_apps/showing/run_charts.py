@@ -89,7 +89,7 @@ def _search_charts(kept: KeptResults) -> dict[str, str]:
 
 
 def _compared(nets: Sequence[ComparedNet]) -> list[Point]:
-    """Nets that were trained alike; those that were not measured, where they are predicted."""
+    """Nets that were trained in the same way; those that were not measured, where they are predicted."""
     return [
         Point(name=net.name, x=net.latency_ms, y=fmean(net.accuracies), is_marked=net.kind == "searched")
         for net in nets

@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Iterable, Sequence
+from decimal import ROUND_FLOOR, Context
 
 from rich.box import SIMPLE_HEAD
 from rich.console import JustifyMethod
@@ -24,11 +25,11 @@ from pnas_ops import (
     workloads,
 )
 
-AT_TABLE_SPEED = "ms are at the table's speed"
+AT_TABLE_SPEED = "Latencies are at the table's speed"
 _WORDS = {
-    "noisy": "it did not come out alike when it was measured again",
+    "noisy": "it came out differently when it was measured again",
     "disturbed": "a quarter of the runs took more than twice as long as the quickest quarter, since something else ran "
-    "at that time; milliseconds are the 10th percentile, which feels that least",
+    "at that time; milliseconds are the 10th percentile, which this affects least",
 }
 _SAME_SPEED = 0.03
 """So much a machine that is measured twice at the same speed differs by."""
@@ -61,10 +62,10 @@ def architecture_table(net: PricedNet) -> Table:
 
 
 def landing_table(landing: Landing, device: DeviceInfo) -> Table:
-    """What was asked for on a device, and the nets that were tried for it."""
+    """What was requested on a device, and the nets that were tried for it."""
     title = f"Landing on {landing.target_ms:.4f} ms{of_batch(device)}, at the table's speed"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("net", "predicted ms", "measured ms", "of target", ""):
+    for heading in ("net", "predicted ms", "measured ms", "of requested", ""):
         table.add_column(heading, justify="right")
     for index, attempt in enumerate(landing.attempts):
         found = attempt.predicted_ms if attempt.measured_ms is None else attempt.measured_ms
@@ -86,7 +87,7 @@ def of_batch(device: DeviceInfo) -> str:
 
 
 def limits_table(limits: Sequence[LimitResult], *, file: str | None, device: DeviceInfo) -> Table:
-    """What was asked of the net, what it was believed to cost, and what ships.
+    """What was requested of the net, what it was believed to cost, and what ships.
 
     Args:
         limits: one line each.
@@ -96,7 +97,7 @@ def limits_table(limits: Sequence[LimitResult], *, file: str | None, device: Dev
     title = f"Limits (bytes: of {file})" if file is not None else f"Limits (milliseconds: of {device.images})"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     table.add_column("limit")
-    for heading in ("asked", "predicted", "shipped", ""):
+    for heading in ("requested", "predicted", "shipped", ""):
         table.add_column(heading, justify="right")
     for limit in limits:
         shown = [amount(value, limit.unit) for value in (limit.asked, limit.predicted, limit.shipped)]
@@ -107,8 +108,11 @@ def limits_table(limits: Sequence[LimitResult], *, file: str | None, device: Dev
 
 
 def over_text(limit: LimitResult) -> str:
-    """How much more ships than was asked for; empty where nothing is."""
-    return f"over by {limit.excess / limit.asked:.2%}" if limit.excess else ""
+    """How much more ships than was requested; empty where nothing is."""
+    if not limit.excess:
+        return ""
+    share = f"{limit.excess / limit.asked:.1%}"
+    return f"over by {'less than 0.1%' if share == '0.0%' else share}"
 
 
 def latency_limit(limits: Iterable[LimitResult]) -> LimitResult | None:
@@ -121,11 +125,11 @@ def landing_line(landing: Landing, limits: Iterable[LimitResult], noise_floor: f
 
     Args:
         landing: how the net was taken.
-        limits: what was asked of it, and what ships.
+        limits: what was requested of it, and what ships.
         noise_floor: of the table, a share; None where it is not known.
 
     Returns:
-        A sentence without its stop; None where the net was not measured in the end, or nothing was asked.
+        A sentence without its stop; None where the net was not measured in the end, or nothing was requested.
     """
     limit, taken = latency_limit(limits), landing.result
     if limit is None or limit.shipped is None:
@@ -143,7 +147,12 @@ def landing_line(landing: Landing, limits: Iterable[LimitResult], noise_floor: f
         return said
     if limit.excess <= (noise_floor or 0) * limit.asked:
         return f"{said}: {over_text(limit)}, which is within the noise"
-    return f"{said}: {over_text(limit)}; ask for {limit.asked**2 / limit.shipped:.4g} ms to be within"
+    return f"{said}: {over_text(limit)}; request {_rounded_down(limit.asked**2 / limit.shipped)} ms to stay within it"
+
+
+def _rounded_down(value: float) -> str:
+    """With three figures: what is requested may be less than what would do, and not more."""
+    return f"{Context(prec=3, rounding=ROUND_FLOOR).create_decimal(repr(value)).normalize():f}"
 
 
 def excess_lines(limits: Sequence[LimitResult], *, file: str) -> list[str]:

@@ -29,7 +29,7 @@ def story(kept: KeptResults, page: Path) -> Group:
         *([] if results.verdict is None else [Text(f"{results.verdict.sentence}.", style="bold")]),
         *([] if speed is None else [speed]),
         f"The net that ships: {net.test_accuracy:.2%} test accuracy, {net.measured.latency_ms:.4f} {milliseconds}, "
-        f"predicted {net.predicted_now_ms:.4f}, {off_by}; verified files in {page.parent / kept.bundle}",
+        f"predicted {net.predicted_now_ms:.4f}, {off_by}; proven files in {page.parent / kept.bundle}",
         *([] if results.doubt is None else [results.doubt]),
         Text(printable(f"Open {page} in a browser"), style="bold"),
     )

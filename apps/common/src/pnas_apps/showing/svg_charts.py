@@ -66,7 +66,7 @@ def accuracy_chart(
     Args:
         points: the nets, x in milliseconds, y and its error a share.
         random: nets whose names say nothing, likewise.
-        target_ms: what was asked for, if anything.
+        target_ms: what was requested, if anything.
         milliseconds: of what they are: "measured, ms of one image".
     """
     figure, axes = new_chart()
@@ -79,7 +79,7 @@ def accuracy_chart(
     _scale(axes, [*(one.x for one in (*points, *random)), *([] if target_ms is None else [target_ms])])
     if target_ms is not None:
         axes.axvline(target_ms, color=SOFT, linestyle="--", linewidth=1)
-        axes.annotate("asked for", (target_ms, 0), xycoords=("data", "axes fraction"), **beside(4, 6, SOFT))
+        axes.annotate("requested", (target_ms, 0), xycoords=("data", "axes fraction"), **beside(4, 6, SOFT))
     axes.margins(x=0.15, y=0.15)
     axes.set_title("accuracy, %", loc="left")
     return svg_of(figure, "Accuracy of each net over its measured latency")
@@ -160,7 +160,7 @@ def epochs_chart(
         axes.plot([epoch for epoch, _ in known], [value for _, value in known], style, color=color, ms=4, label=name)
     if asked is not None:
         axes.axhline(asked, color=SOFT, linestyle="--", linewidth=1)
-        axes.annotate("asked for", (1, asked), xycoords=("axes fraction", "data"), ha="right", **beside(-4, 3, SOFT))
+        axes.annotate("requested", (1, asked), xycoords=("axes fraction", "data"), ha="right", **beside(-4, 3, SOFT))
     axes.locator_params(axis="x", integer=True, min_n_ticks=1)
     # An epoch is as wide as 1: the axis of one alone would be all fractions.
     axes.set_xlim(0.5, max(len(values) for _, values in lines) + 0.5)

@@ -19,9 +19,9 @@ _BLUE, _GREY = KERNEL_COLORS[3], KERNEL_COLORS[1]
 def draw_sweep(aims: Sequence[AimResult], *, test_images: int) -> "Figure":
     """Accuracy over measured latency at the speed of the tables, a panel for each device.
 
-    A line leads through the nets that were found, with bars of one standard error; what was asked for is dotted. Where
-    they were compared, a ring is such a net trained anew, grey points are random ones and others trained alike. Nets of
-    others that were not trained are marks at the edge.
+    A line leads through the nets that were found, with bars of one standard error; what was requested is dotted. Where
+    they were compared, a ring is such a net trained from scratch; grey points are random nets and others trained in the
+    same way. Published nets that were not trained are marks at the edge.
 
     Args:
         aims: what the run of each found; at least one.
@@ -55,7 +55,7 @@ def _draw_device(axes: "Axes", aims: Sequence[AimResult], test_images: int) -> N
     of = f"standard error of {counted(test_images, 'test image')}"
     axes.errorbar(at_ms, accuracies, errors, fmt="none", ecolor=_BLUE, elinewidth=0.8, capsize=3, label=of)
     for aim in aims:
-        axes.axvline(aim.asked_ms, color=_BLUE, linewidth=0.8, linestyle=":", label="asked for")
+        axes.axvline(aim.asked_ms, color=_BLUE, linewidth=0.8, linestyle=":", label="requested")
     for verdict in [aim.verdict for aim in aims if aim.verdict is not None]:
         for net in verdict.nets:
             _draw_compared(axes, net, verdict.epochs)

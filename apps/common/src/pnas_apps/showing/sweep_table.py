@@ -10,7 +10,7 @@ from pnas_apps.showing.run_tables import measured_text, off_by_text
 
 
 def sweep_table(aims: Sequence[AimResult]) -> Table:
-    """A line for each budget on each device, all at the speed of its table, at which it was asked for."""
+    """A line for each requested latency on each device, all at the speed of its table."""
     table = Table(
         title="The nets of one search (requested, predicted, measured: ms at the speed of the device's table)",
         title_justify="left",
@@ -19,7 +19,7 @@ def sweep_table(aims: Sequence[AimResult]) -> Table:
         pad_edge=False,
     )
     table.add_column("device", overflow="fold")
-    for heading in ("asked", "predicted", "measured", "off by", "accuracy", "params", "MACs"):
+    for heading in ("requested", "predicted", "measured", "off by", "accuracy", "params", "MACs"):
         table.add_column(heading, justify="right")
     for aim in aims:
         net = aim.searched

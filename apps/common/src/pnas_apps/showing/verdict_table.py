@@ -19,6 +19,12 @@ def verdict_page(verdict: Verdict) -> Group:
     return Group(VerdictTable(verdict), "", *verdict.remarks, verdict.sentence)
 
 
+SPREADS = (
+    "± is the standard deviation over seeds, for the mean over nets; in the verdict it is the standard error of the "
+    "difference"
+)
+"""What the table and the sentence mean by it."""
+
 _NEEDED = {"params": 75, "MACs": 75, "predicted\nms": 56, "off\nby": 56}
 """The columns of a terminal from which a column of the table is there: a narrower one has no room for its numbers."""
 
@@ -41,8 +47,7 @@ def _table(verdict: Verdict, width: int) -> Table:
         box=SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
-        caption=f"{AT_TABLE_SPEED}; +- is the standard deviation over seeds, for the mean over nets; for the "
-        "difference its standard error",
+        caption=f"{AT_TABLE_SPEED}; {SPREADS}",
         caption_justify="left",
     )
     headings = ("net", "accuracy", "params", "MACs", "predicted\nms", "measured\nms", "off\nby")
@@ -56,7 +61,7 @@ def _table(verdict: Verdict, width: int) -> Table:
     for net in verdict.nets:
         table.add_row(*compress(_row(net), there))
         if len(random) > 1 and net is random[-1]:
-            mean = _accuracy([fmean(one.accuracies) for one in random])
+            mean = accuracy_text([fmean(one.accuracies) for one in random])
             table.add_row(f"mean of {len(random)}", mean, end_section=True)
     return table
 
@@ -64,7 +69,7 @@ def _table(verdict: Verdict, width: int) -> Table:
 def _row(net: ComparedNet) -> tuple[str, ...]:
     return (
         net.name,
-        _accuracy(net.accuracies),
+        accuracy_text(net.accuracies),
         f"{net.parameters / 1e3:.0f} k",
         f"{net.macs / 1e6:.1f} M",
         *("-" if one is None else f"{one:.4f}" for one in (net.predicted_ms, net.measured_ms)),
@@ -72,6 +77,7 @@ def _row(net: ComparedNet) -> tuple[str, ...]:
     )
 
 
-def _accuracy(values: Sequence[float]) -> str:
-    spread = f" +- {100 * stdev(values):.2f}" if len(values) > 1 else ""
+def accuracy_text(values: Sequence[float]) -> str:
+    """The mean of some accuracies and, of several, their standard deviation."""
+    spread = f" ± {100 * stdev(values):.2f}" if len(values) > 1 else ""
     return f"{100 * fmean(values):.2f}{spread}%"

@@ -1,4 +1,4 @@
-"""Nets of others, for the images and classes of a run: counted, and some of them measured on its device."""
+"""Published nets, for the images and classes of a run: counted, and some of them measured on its device."""
 
 from collections.abc import Sequence
 
@@ -25,8 +25,8 @@ from pnas_ops import (
 def compare_with_baselines(run: Run, tabled: Tabled) -> tuple[BaselineResult, ...]:
     """All baselines that take images as small as the run's; those that its preset names with their latency.
 
-    Measured, not predicted: the table has none of their blocks. What the device refuses is told, and they stay without
-    a latency: a run does not end for it.
+    They are measured, not predicted: the table has none of their blocks. If the device refuses one, this is reported,
+    and the run continues without a latency for it.
     """
     nets = {net.name: net for net in _fitting(run)}
     asked = [nets[name] for name in run.preset.measured_baselines if name in nets]

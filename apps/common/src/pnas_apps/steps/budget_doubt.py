@@ -14,16 +14,16 @@ def budget_doubt(
     reporter: Reporter,
     build: ModuleBuilder | None = None,
 ) -> str | None:
-    """A line where even the lightest net takes longer than requested, told at once; None where some net does not.
+    """A line where even the lightest net takes longer than requested, reported at once; None where some net does not.
 
     Nothing is refused for it: a net of more multiply-accumulates may be faster, which nobody knows before the table.
 
     Args:
-        device: measures the lightest net, unless another one is within the budget.
+        device: measures the lightest net, unless another one is within the limits.
         lightest: the net of fewest multiply-accumulates.
-        asked_ms: what a net may take; None where nothing is asked.
+        asked_ms: what a net may take; None where nothing is requested.
         likely_ms: what another net of the space took.
-        reporter: shows progress, and tells the line: what is tried after it takes a while.
+        reporter: shows progress, and prints the line: what is tried after it takes a while.
         build: makes the modules of a net of a `ModuleSpace`.
     """
     if asked_ms is None or likely_ms <= asked_ms:

@@ -1,4 +1,4 @@
-"""The fourth step: the searched net and others are trained alike from fresh weights, to say whether the search paid.
+"""The fourth step: the searched net and others are trained in the same way, from scratch: did the search pay?
 
 Weights from the supernet favour the net that was visited most: here all nets begin with fresh ones, the searched net
 too. They are trained on all training images and judged once, after their last epoch, on the test images; nothing is
@@ -46,10 +46,10 @@ class Compared:
 
 
 def compare(run: Run, trained: Trained) -> Compared:
-    """Trains the searched net and others from fresh weights, as the preset says; finished trainings are read.
+    """Trains the searched net and others from scratch, as the preset says; finished trainings are read.
 
     Raises:
-        CheckpointError: for a checkpoint that cannot be gone on from.
+        CheckpointError: for a checkpoint that cannot be resumed from.
         UserError: where a loss is not finite.
     """
     verdict, searched = None, trained.searched
@@ -73,7 +73,7 @@ def find_verdict(run: Run, tabled: Tabled, searched: Architecture, config: Compa
         config: with how many nets it is compared, how often and how long each is trained.
 
     Raises:
-        CheckpointError: for a checkpoint that cannot be gone on from.
+        CheckpointError: for a checkpoint that cannot be resumed from.
         TrainingDivergedError: where a loss is not finite, naming the net.
     """
     folder, first = run.folder, run.processes.first
@@ -142,7 +142,7 @@ def _finished(run: Run) -> tuple[Finished, ...]:
 
 
 def trained_anew(run: Run, net: Contender, *, seed: int, epochs: int) -> float:
-    """The share of the test images that a net puts into their class after its training; goes on with it.
+    """The share of the test images that a net classifies correctly after its training, which is resumed if need be.
 
     Args:
         run: whose images, training and seed these are.
@@ -151,7 +151,7 @@ def trained_anew(run: Run, net: Contender, *, seed: int, epochs: int) -> float:
         epochs: of the training.
 
     Raises:
-        CheckpointError: for a checkpoint that cannot be gone on from.
+        CheckpointError: for a checkpoint that cannot be resumed from.
         TrainingDivergedError: where the loss is not finite, naming the net.
     """
     architecture, folder = net.architecture, run.folder.anew(net.name, epochs=epochs, seed=seed)

@@ -45,10 +45,10 @@ class Contenders:
         return evolve(self, nets=(searched, *self.random[:count], *others))
 
     def remarks(self, count: int) -> tuple[str, ...]:
-        """Lines about nets that were asked for and could not be found: random ones of the same latency, hand-made ones.
+        """Lines about nets that were requested and could not be found: random ones of the same latency, hand-made ones.
 
         Args:
-            count: of random nets that were asked for.
+            count: of random nets that were requested.
         """
         far = [off for net in self.random if (off := apart(net, self.searched)) > SAME_LATENCY]
         near = len(self.random) - len(far)

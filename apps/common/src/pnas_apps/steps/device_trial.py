@@ -71,7 +71,7 @@ def try_device(
 
     Args:
         device: of the run.
-        net: of blocks, or of somebody's modules.
+        net: of blocks, or of a user's modules.
         name: of the device, for the progress.
         build: makes those modules.
         progress: told about "trying", the name, and what is done there.

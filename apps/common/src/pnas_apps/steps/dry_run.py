@@ -41,7 +41,7 @@ def dry_run(run: Run, choice: TableChoice, *, until: StepName = "report", aims: 
         aims: of a sweep; none of a run for one aim.
 
     Raises:
-        UserError, PnasError: for anything that the user can mend.
+        UserError, PnasError: for anything that the user can fix.
     """
     began = time.perf_counter()
     targets = [tried_target(one, choice) for one in _of_devices(run, aims)]

@@ -1,4 +1,4 @@
-"""Nets of others, made as fast as the net that a run found: wider, or narrower."""
+"""Published nets, made as fast as the net that a run found: wider, or narrower."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -21,8 +21,8 @@ _NARROWEST, _WIDEST = 0.05, 8.0
 def measured_nets(run: Run, tabled: Tabled, nets: Sequence[Architecture]) -> Mapping[Architecture, Measurement]:
     """Latencies of nets on the table's device; none where it is not here.
 
-    At the table's speed, since they stand beside what the table predicts of others. What the device refuses is told: a
-    run does not end for it.
+    At the table's speed, since they stand beside the table's predictions for others. If the device refuses a net, this
+    is reported, and the run continues.
     """
     if tabled.table.device != tabled.device.info:
         return {}

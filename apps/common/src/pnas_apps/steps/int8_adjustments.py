@@ -1,4 +1,4 @@
-"""Which int8 files of a net get more than rounding: those that are asked for, and those that got it before."""
+"""Which int8 files of a net get more than rounding: those that are requested, and those that got it before."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from pnas_ops import PnasError
 
 
 def check_int8(formats: Sequence[Format], keep_float: KeepFloat | None, fine_tune_epochs: int | None) -> None:
-    """Raises a UserError for the options of int8 files where none is asked for."""
+    """Raises a UserError for the options of int8 files where none is requested."""
     if (keep_float or fine_tune_epochs) and not set(formats) & set(CALIBRATED_FORMATS):
         flag = "--keep-float" if keep_float else "--fine-tune"
         raise UserError(f"{flag} is for int8 files: name a --format of {', '.join(CALIBRATED_FORMATS)}")
@@ -35,7 +35,7 @@ def new_adjustments(
 
 
 def kept_adjustments(folder: NetworkFolder, bundle: Path, formats: Sequence[Format]) -> dict[Format, Adjustment]:
-    """What the files of a bundle that are made anew as they were have had, as far as a damaged one says it.
+    """What the files of a bundle that are made again as they were have had, as far as a damaged one says it.
 
     Raises:
         FormatError: where the weights of a fine-tuned one are gone or damaged.

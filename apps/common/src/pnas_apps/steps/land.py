@@ -1,4 +1,4 @@
-"""How the search of a run comes down on its budget."""
+"""How the search of a run lands within its limits."""
 
 from collections.abc import Callable
 from functools import partial
@@ -65,14 +65,14 @@ def land(
         supernet: at the end of its search.
         space: of its nets.
         table: predicts them.
-        budget: what is asked for.
+        budget: what is requested.
         measure: the latency of a net in milliseconds, where it can be measured.
         folder: of the run.
         reporter: shows progress.
         choose: takes a net within limits; the most probable one if None.
 
     Raises:
-        InfeasibleBudgetError: for a budget that no net is within.
+        InfeasibleBudgetError: for limits that no net keeps.
     """
     kept = partial(folder.files.kept, tell=reporter.warn)
     landing = kept(folder.landing, lambda path: _read_landing(path, space, budget))

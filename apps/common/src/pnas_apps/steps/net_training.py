@@ -38,10 +38,10 @@ Watch = Callable[[TrainRecord], None]
 def retrain(run: Run, supernet: SuperNet | None, architecture: Architecture, config: TrainConfig) -> nn.Module:
     """A net of the supernet, trained as `train_network` does; its weights are read where they are in its folder.
 
-    Without a supernet, as after an exploration, it begins with fresh weights.
+    Without a supernet, as after an exploration, it starts from scratch.
 
     Raises:
-        CheckpointError: for a checkpoint that cannot be gone on from.
+        CheckpointError: for a checkpoint that cannot be resumed from.
         FormatError: for weights that are damaged, with the way out.
         UserError: where the memory of a GPU does not suffice, with the way on.
     """
@@ -79,7 +79,7 @@ def train_network(
 ) -> nn.Module:
     """A net trained on all training images, with the BatchNorm statistics of unchanged images.
 
-    Goes on from the checkpoint in the net's folder where there is one.
+    Resumes from the checkpoint in the net's folder where there is one.
 
     Args:
         run: with images of the size that the net takes.
@@ -92,7 +92,7 @@ def train_network(
         events: folder of what is written for TensorBoard; nothing is if None.
 
     Raises:
-        CheckpointError: for a checkpoint that cannot be gone on from.
+        CheckpointError: for a checkpoint that cannot be resumed from.
         TrainingDivergedError: where the loss is not finite.
         UserError: where the memory of a GPU does not suffice, with the way on.
     """
@@ -134,7 +134,7 @@ def go_on_training(
     reporter: Reporter,
     watch: Watch | None = None,
 ) -> nn.Module:
-    """What a training ends with, which goes on from the checkpoint in the net's folder where there is one.
+    """What a training ends with, which resumes from the checkpoint in the net's folder where there is one.
 
     Args:
         training: a training that has not begun.
@@ -146,7 +146,7 @@ def go_on_training(
         watch: is given the record of every epoch, of those before an interruption first.
 
     Raises:
-        CheckpointError: for a checkpoint that cannot be gone on from.
+        CheckpointError: for a checkpoint that cannot be resumed from.
         TrainingDivergedError: where the loss is not finite.
     """
     if processes.first(lambda: has_checkpoint(folder.checkpoint)):

@@ -44,7 +44,7 @@ def make_arch_step(
         table: with all of the space's workloads.
         search: names the gates.
         config: how costs enter.
-        budget: what is asked for.
+        budget: what is requested.
         cost: of a net, for the rewards of "reinforce".
         steps: of alpha, in the whole search.
         score: of outputs and targets, for the same rewards.
@@ -100,7 +100,7 @@ def check_objective(config: ObjectiveConfig, space: AnySpace, table: LatencyTabl
 
 
 def objective_line(config: ObjectiveConfig, space: AnySpace, table: LatencyTable, budget: Budget) -> str:
-    """What a search without a target latency is after, in a line."""
+    """What a search without a requested latency aims at, in a line."""
     reference = f"{average_ms(space, table):.4g} ms"
     match config.form:
         case "reinforce":

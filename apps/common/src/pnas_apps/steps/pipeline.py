@@ -1,4 +1,4 @@
-"""The whole road of a run. What is in its folder already is not done again: each step sees to that itself."""
+"""All steps of a run. What is in its folder already is not done again: each step sees to that itself."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -60,7 +60,7 @@ def run_pipeline(run: Run, choice: TableChoice, *, until: StepName = "report") -
         What the last step made; None in a process that leaves it to another.
 
     Raises:
-        UserError, PnasError: for anything that the user can mend.
+        UserError, PnasError: for anything that the user can fix.
     """
     before: Made | TableChoice = choice
     for name, step in STEPS.items():
@@ -80,7 +80,7 @@ def run_pipeline(run: Run, choice: TableChoice, *, until: StepName = "report") -
 def announced(
     name: str, steps: Sequence[str], folder: KeptRun[Any], reporter: Reporter, *, counts: bool = True
 ) -> Iterator[None]:
-    """Says which of the steps begins, and takes down how long it is under way.
+    """Says which step begins, and records how long it takes.
 
     Args:
         name: of the step.

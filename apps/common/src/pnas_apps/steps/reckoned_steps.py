@@ -144,7 +144,7 @@ def train_step(goals: Sequence[Learner]) -> ReckonedStep:
 
 
 def compare_step(goals: Sequence[Goal]) -> ReckonedStep:
-    """The trainings that are not done, and the nets of others that are made as fast."""
+    """The trainings that are not done, and the published nets that are made as fast."""
     preset = goals[0].run.preset
     compare, count = preset.compare, most_compared(preset)
     if not count:
@@ -206,7 +206,7 @@ def report_step(goals: Sequence[Goal]) -> ReckonedStep:
 
 
 def _hand_made_blocks(run: Run) -> Iterator[int]:
-    """The number of blocks of each net of others that is measured."""
+    """The number of blocks of each published net that is measured."""
     space = run.task.space
     for name in (one for one in BASELINES if one in run.preset.measured_baselines):
         with suppress(ArchitectureError):

@@ -18,7 +18,7 @@ WORTH_RECKONING = 1_000_000
 
 
 def tell_time(run: Run) -> None:
-    """Tells before a long run on photos how many a second are read and learnt from here, and how long it will take."""
+    """States before a long run how many photos are read and learnt from per second here, and how long it will take."""
     preset, train = run.preset, run.task.train
     weights, _ = split_search_images(train, preset, run.generator)
     trained = preset.train.epochs + compare_passes(preset)
@@ -39,7 +39,7 @@ def tell_time(run: Run) -> None:
 
 
 def tell_comparison(run: Run) -> None:
-    """Tells before a run what its comparison will take, and what the run takes without it."""
+    """States before a run what its comparison will take, and what the run takes without it."""
     preset, train = run.preset, run.task.train
     count, compare = most_compared(preset), preset.compare
     if not count:

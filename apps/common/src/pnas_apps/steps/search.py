@@ -1,4 +1,4 @@
-"""The second step: a supernet is searched, and a net of it taken that is within the budget."""
+"""The second step: a supernet is searched, and a net within the limits is taken from it."""
 
 from functools import partial
 
@@ -47,14 +47,14 @@ class Searched:
 
 
 def search(run: Run, tabled: Tabled) -> Searched:
-    """Goes on with the search where the run's folder has a checkpoint, and with its landing where that is there.
+    """Resumes the search if the run's folder has a checkpoint, and takes its landing if there is one.
 
     Leaves in the folder the history, the landing, the net that was taken, and pictures of both. Where nets were
     explored, the best of them is taken.
 
     Raises:
-        CheckpointError: for a checkpoint that cannot be gone on from.
-        InfeasibleBudgetError: for a budget that no net is within.
+        CheckpointError: for a checkpoint that cannot be resumed from.
+        InfeasibleBudgetError: for limits that no net keeps.
         DivergenceError: where a loss or a weight is not finite.
     """
     if run.folder.explored.exists():

@@ -21,15 +21,15 @@ def search_remarks(
     by_gates: bool,
     start: SearchStart | None = None,
 ) -> tuple[str, ...]:
-    """Lines for a search whose gates stayed undecided, whose expected latency is far from its target, or which began
-    with what another one had learnt.
+    """Lines for a search whose gates stayed undecided, whose expected latency is far from the requested one, or which
+    started from another search.
 
     Args:
         history: of the search.
         expected_ms: the expected latency of a sampled net after each epoch.
-        target_ms: what was asked for; None for nothing.
+        target_ms: what was requested; None for nothing.
         by_gates: whether the net was chosen by the gates' probabilities.
-        start: the search that it began with; None for fresh weights.
+        start: the search that it started from; None to start from scratch.
     """
     entropy, last_ms = history[-1].entropy, expected_ms[-1]
     remarks = []
@@ -42,8 +42,8 @@ def search_remarks(
     if target_ms is not None and abs(last_ms / target_ms - 1) > _FAR:
         side, others = ("above", "slower") if last_ms > target_ms else ("below", "faster")
         remarks.append(
-            f"The search ended {abs(last_ms / target_ms - 1):.0%} {side} its target: its expected latency is "
-            f"{last_ms:.4f} ms, so it learned about {others} nets than the one taken for {target_ms:.4f} ms. Search "
+            f"The search ended {abs(last_ms / target_ms - 1):.0%} {side} the requested latency: its expected latency "
+            f"is {last_ms:.4f} ms, so it learned about {others} nets than the one taken for {target_ms:.4f} ms. Search "
             "longer (--search-epochs), adapt the multiplier faster (--objective-multiplier-rate), or request a latency "
             "closer to that"
         )

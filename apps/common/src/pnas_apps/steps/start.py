@@ -1,4 +1,4 @@
-"""A search that begins with the supernet of another one, which is finished."""
+"""A search that starts from the supernet of another, finished one."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +24,7 @@ _HELD_OUT = ("search_share", "validation_share", "validation_size")
 
 @frozen(kw_only=True)
 class Start:
-    """A search that is there to begin another one with.
+    """A search that another one can start from.
 
     Attributes:
         start: as the other one keeps it.
@@ -84,7 +84,7 @@ def find_start(path: Path, *, alpha: bool) -> Start:
     folder = RunFolder(path)
     settings = folder.read_settings()
     if alpha and settings.aims:
-        raise UserError(f"--from {path} is a sweep, with an alpha for each target: name one of the folders in it")
+        raise UserError(f"--from {path} is a sweep, with an alpha for each net: name one of the folders in it")
     try:
         state = _state(folder.search_checkpoint, is_sweep=bool(settings.aims))
     except FileNotFoundError:

@@ -33,7 +33,7 @@ _TRIED_STEPS = 3
 
 
 def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, list[EpochRecord]]:
-    """The supernet at the end of its search, and the history; goes on from the run folder's checkpoint, if any.
+    """The supernet at the end of its search, and the history; resumes from the run folder's checkpoint, if any.
 
     Args:
         run: images, space, options, folder.
@@ -41,7 +41,7 @@ def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, lis
         cost: of a net, for rewards; see `ObjectiveConfig.form`.
 
     Raises:
-        CheckpointError: for a checkpoint that cannot be gone on from.
+        CheckpointError: for a checkpoint that cannot be resumed from.
         UserError: where the memory of a GPU does not suffice, with the way on.
     """
     config, space = run.preset.search, run.task.space
@@ -62,7 +62,7 @@ def run_search(run: Run, table: LatencyTable, cost: Cost) -> tuple[SuperNet, lis
 def searched_supernet(
     run: Run, make: Callable[[SuperNet, int], AnySearch], *, expected_ms: Callable[[Sequence[Tensor]], Tensor]
 ) -> tuple[SuperNet, AnySearch]:
-    """The supernet of a run at the end of a search of any kind; goes on from the run folder's checkpoint, if any.
+    """The supernet of a run at the end of a search of any kind; resumes from the run folder's checkpoint, if any.
 
     Args:
         run: images, space, options, folder.
@@ -121,7 +121,7 @@ def searched_supernet(
 def _watching(
     run: Run, expected_ms: Callable[[Sequence[Tensor]], Tensor]
 ) -> AbstractContextManager[Callable[[EpochRecord], None] | None]:
-    """A function that writes the search's epochs for TensorBoard; None where that is not asked for."""
+    """A function that writes the search's epochs for TensorBoard; None where that is not requested."""
     if not run.tensorboard or not run.processes.is_first:
         return nullcontext()
     return search_events(run.folder.events / "search", run.task.space, expected_ms)
@@ -151,7 +151,7 @@ def go_on_searching(
         watch: is given the record of every epoch, of those before an interruption first.
 
     Raises:
-        CheckpointError: for a checkpoint that cannot be gone on from.
+        CheckpointError: for a checkpoint that cannot be resumed from.
         DivergenceError: where a loss or a weight is not finite.
     """
     config, checkpoint = search.config, folder.search_checkpoint

@@ -27,7 +27,7 @@ class Aimed:
 
 
 def find_tables(run: Run, aims: tuple[SweepAim, ...], choice: TableChoice) -> tuple[Aimed, ...]:
-    """The run of each aim; a table is found, or measured, for every device, with the smallest of its budgets.
+    """The run of each aim; a table is found, or measured, for every device, with the smallest of its latencies.
 
     Args:
         run: the run of the sweep.
@@ -49,10 +49,10 @@ def find_tables(run: Run, aims: tuple[SweepAim, ...], choice: TableChoice) -> tu
 def sweep_search(run: Run, aimed: Sequence[Aimed]) -> None:
     """Searches for all aims at once, and leaves in the folder of each one's run what a search of its own would leave.
 
-    Goes on where the sweep's folder has a checkpoint; does nothing where every aim has its own already.
+    Resumes where the sweep's folder has a checkpoint; does nothing where every aim has its own already.
 
     Raises:
-        CheckpointError: for a checkpoint that cannot be gone on from.
+        CheckpointError: for a checkpoint that cannot be resumed from.
         UserError: for a folder of an aim that holds something else.
         DivergenceError: where a loss or a weight is not finite.
     """

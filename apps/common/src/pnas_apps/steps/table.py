@@ -58,7 +58,7 @@ def find_table(run: Run, choice: TableChoice) -> Tabled:
 
     Raises:
         UserError: for a table that cannot be used, and a device that cannot measure one.
-        InfeasibleBudgetError: for a budget that no net of the space is within.
+        InfeasibleBudgetError: for limits that no net of the space keeps.
     """
     device = target_device(run.target, cache=run.cache, log=run.folder.converter_log)
 
@@ -142,7 +142,7 @@ def check_limits(
 
     Raises:
         UserError: for a table that cannot be used, and an objective that does not fit it or the space.
-        InfeasibleBudgetError: for a budget that no net of the space is within.
+        InfeasibleBudgetError: for limits that no net of the space keeps.
     """
     if objective.form == "reinforce" and objective.reward_cost == "file-bytes":
         check_file_bytes(space)
@@ -211,7 +211,7 @@ def _given_table(
     if table is None:
         return None
     try:
-        # A run that goes on with its own table has been told already.
+        # A run that resumes with its own table was checked before.
         table.check_fits(space, None if choice.foreign or choice.path is None else info)
     except MissingWorkloadsError as error:
         raise UserError(

@@ -20,7 +20,7 @@ class TrainedNet:
         architecture: what it is.
         network: the module, in evaluation mode, on the CPU, where files are made of it.
         epochs: of its training.
-        accuracy: share of the test images that it puts into their class.
+        accuracy: share of the test images that it classifies correctly.
     """
 
     architecture: Architecture
@@ -46,7 +46,7 @@ def train(run: Run, searched: Searched) -> Trained:
     """Trains the searched net on from the weights that it has in the supernet; where it is trained, they are read.
 
     Raises:
-        CheckpointError: for a checkpoint that cannot be gone on from.
+        CheckpointError: for a checkpoint that cannot be resumed from.
         TrainingDivergedError: where the loss is not finite.
     """
     net, config = searched.architecture, run.preset.train

@@ -54,7 +54,7 @@ def target_doubt(target: Target) -> str | None:
 
 
 def tried_search(run: Run, make_search: Callable[[SuperNet], ProxylessNAS]) -> SearchTrial:
-    """A search on the run's images, from fresh weights.
+    """A search on the run's images, from scratch.
 
     Args:
         run: with its images and its space.

@@ -25,7 +25,7 @@ class WeightsJudge:
     _of_sizes: dict[int, InheritedWeights[Architecture]] = field(factory=dict, init=False)
 
     def judge(self, architecture: Architecture, generator: torch.Generator) -> Judgement:
-        """The share of the images that a net puts into their class; see `InheritedWeights.judge`."""
+        """The share of the images that a net classifies correctly; see `InheritedWeights.judge`."""
         size = architecture.resolution
         if size not in self._of_sizes:
             self._of_sizes[size] = _inherited(self.run.sized_for(architecture), self.supernet)

@@ -50,7 +50,7 @@ def is_share(score: float) -> bool:
 
 
 def standard_error(share: float, images: int) -> float:
-    """Of a share of n images: sqrt(p (1 - p) / n), with two more of either kind, since all right of few is not certain.
+    """Of a share of n images: sqrt(p (1 - p) / n), with two more of either kind: a few correct images prove little.
 
     See A. Agresti and B. A. Coull, "Approximate is better than 'exact'", The American Statistician, 1998.
     """
@@ -65,7 +65,7 @@ def differ_beyond_chance(shares: Sequence[float], images: int) -> bool:
     That all were judged on the same images is left out of account, which makes nets alike rather more alike.
 
     Args:
-        shares: of images that each net is right for.
+        shares: of images that each net classifies correctly.
         images: that each was judged on.
     """
     from scipy.stats import chi2_contingency  # heavy
@@ -95,7 +95,7 @@ def no_better_line(found: float, labels: Tensor) -> str | None:
     if found - most > error:
         return None
     return (
-        "The net that ships is not shown to be better than always predicting the most frequent class, which is right "
-        f"for {most:.1%} of the {images} test images: the net is right for {found:.1%}, with a standard error of "
-        f"{error:.1%}. Train longer, or on more images"
+        "The net that ships is not shown to be better than always predicting the most frequent class, whose accuracy "
+        f"is {most:.1%} on the {images} test images: the net's is {found:.1%}, with a standard error of {error:.1%}. "
+        "Train longer, or on more images"
     )

@@ -209,7 +209,7 @@ class Training:
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from what `state_dict` returned.
+        """Resumes from what `state_dict` returned.
 
         Raises:
             ValueError, LookupError, TypeError, RuntimeError: for the state of something else.

@@ -42,8 +42,9 @@ class FileProof:
 
     def __repr__(self) -> str:
         file, runtime, difference, _, accuracy, latencies, size, _ = file_cells(self)
-        right = f"{accuracy} right, " if self.accuracy is not None else f"score {accuracy}, " if accuracy else ""
-        return f"FileProof({file} on {runtime}: {right}{difference} off, {latencies} ms, {size})"
+        name = "accuracy" if self.accuracy is not None else "score"
+        quality = f"{name} {accuracy}, " if accuracy else ""
+        return f"FileProof({file} on {runtime}: {quality}{difference} off, {latencies} ms, {size})"
 
     @property
     def quality(self) -> str:
@@ -117,9 +118,7 @@ class Proof:
     def __repr__(self) -> str:
         files = len({one.parity.file for one in self.files})
         quality = self.net_quality
-        said = (
-            f"the net {quality} right, " if self.net_accuracy is not None else f"score {quality}, " if quality else ""
-        )
+        said = f"{'accuracy' if self.net_accuracy is not None else 'score'} {quality}, " if quality else ""
         return f"Proof({files} files on {self.images} images, {said}{self.processor})"
 
     def __str__(self) -> str:

@@ -43,14 +43,10 @@ def proof_as_html(proof: "Proof") -> str:
 
 
 def _title(proof: "Proof") -> str:
-    if proof.net_accuracy is not None:
-        said = f"{proof.net_quality} of {proof.images} test images right"
-    else:
-        said = (
-            f"score {proof.net_quality} on {proof.images} test images"
-            if proof.net_quality
-            else f"{proof.images} images"
-        )
+    name = "accuracy" if proof.net_accuracy is not None else "score"
+    said = (
+        f"{name} {proof.net_quality} on {proof.images} test images" if proof.net_quality else f"{proof.images} images"
+    )
     return f"The net in PyTorch: {said}; {proof.processor}"
 
 

@@ -8,7 +8,7 @@ from pnas_latency.choosing.limit import Limit
 from pnas_latency.metrics.metric import Metric
 from pnas_ops import AnyNet, AnySpace, PnasError
 
-_SHOWN_DIGITS = 6
+_SHOWN_DIGITS = 3
 _ALL_DIGITS = 17
 
 

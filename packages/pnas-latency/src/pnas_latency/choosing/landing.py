@@ -54,7 +54,7 @@ class Landing:
     """How a search came down on its budget.
 
     Attributes:
-        target_ms: the latency that was asked for, if any.
+        target_ms: the requested latency, if any.
         attempts: the nets that were chosen, in order.
         chosen: which of them it is.
         by_probs: whether the nets are the most probable ones, and were not chosen in another way.
@@ -71,7 +71,7 @@ class Landing:
             raise ValueError(f"chosen must be one of {len(self.attempts)} attempts, counted from 0, got {chosen}")
 
     def __repr__(self) -> str:
-        asked = "without a target" if self.target_ms is None else f"on {self.target_ms:.4g} ms"
+        asked = "without a requested latency" if self.target_ms is None else f"on {self.target_ms:.4g} ms"
         remark = f"; {self.remark}" if self.remark else ""
         return f"<Landing {asked}: net {self.chosen + 1} of {len(self.attempts)}, {_described(self.result)}{remark}>"
 
@@ -87,7 +87,7 @@ class Landing:
             ]
             for index, attempt in enumerate(self.attempts)
         ]
-        caption = "Landing without a target" if target_ms is None else f"Landing on {target_ms:.4f} ms"
+        caption = "Landing without a requested latency" if target_ms is None else f"Landing on {target_ms:.4f} ms"
         if self.remark:
             caption = f"{caption}: {self.remark}"
         return html_table(caption, ["net", "predicted ms", "measured ms", "of the target", ""], rows)
@@ -104,7 +104,7 @@ class Landing:
         if below is None or below <= MOST_BELOW:
             return ""
         nearer = max(aim for aim in AIMS_BELOW if aim < below)
-        return f"no net within the limits uses {1 - nearer:.0%} of the target, as predicted"
+        return f"no net within the limits uses {1 - nearer:.0%} of the requested latency, as predicted"
 
 
 def check_budget(space: AnySpace, table: LatencyTable, budget: Budget) -> None:

@@ -52,7 +52,7 @@ def draw_search(
         latency.plot(epochs, expected_ms, ".-")
         latency.set_title("expected latency, ms", loc="left")
         if target_ms is not None:
-            latency.axhline(target_ms, color=KERNEL_COLORS[7], linewidth=0.8, label=f"target, {target_ms:g} ms")
+            latency.axhline(target_ms, color=KERNEL_COLORS[7], linewidth=0.8, label=f"requested, {target_ms:g} ms")
     entropy.plot(epochs, [record.entropy for record in history], ".-")
     accuracy.set_title(f"{score} of sampled paths", loc="left")
     entropy.set_title("relative entropy of the gates", loc="left")
