@@ -202,9 +202,10 @@ def test_a_dry_run_leaves_nothing_and_is_refused_as_the_run_would_be(
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     few = ["demo", "--dry-run", "--cache-dir", str(tmp_path / "cache"), "--device", "torch-cpu"]
-    result = CliRunner().invoke(main, few)
+    result = CliRunner().invoke(main, [*few, "--max-macs", "1e12"])
     assert result.exit_code == 0, result.output
     printed = capfd.readouterr().out
+    assert printed.count(" macs: the limit of 1,000,000,000,000 excludes none\n") == 1
     for step in ("table", "search", "train", "compare", "export", "report"):
         assert f"\n {step} " in printed
     assert "Nothing was written." in " ".join(printed.split())
@@ -243,6 +244,8 @@ def test_a_budget_below_the_lightest_net_is_doubted_where_there_is_no_table(
     below.folder.path.mkdir()
     small_table(small_space()).save(below.folder.table)
     assert dry_run(below, TableChoice()).doubts == ()
+    (needless,) = dry_run(evolve(below, budget=Budget(latency_ms=1e6)), TableChoice()).doubts
+    assert needless.endswith(" latency_ms: the limit of 1000000.0000 excludes none")
 
 
 def test_a_dry_run_downloads_nothing(

@@ -36,10 +36,11 @@ from pnas_apps.run.sweep_aims import naming_device
 from pnas_apps.run.sweep_folder import of_device
 from pnas_apps.run.task import Task, check_task
 from pnas_apps.showing.design_table import design_page
+from pnas_apps.steps.needless_limits import needless_counts
 from pnas_apps.steps.pipeline import StepName, check_export_images
 from pnas_apps.steps.search_images import check_search_images
 from pnas_apps.steps.start import Start, find_start
-from pnas_apps.steps.table import TableChoice, check_limits
+from pnas_apps.steps.table import TableChoice, check_limits, empty_table
 from pnas_latency import Device, SpaceDesign
 from pnas_ops import Space
 
@@ -242,18 +243,23 @@ class _Beginning:
     def _check_limits(self, task: Task, preset: Preset, folder: RunFolder, devices: Devices) -> None:
         options = self.options
         choice = TableChoice(path=options.table, foreign=options.foreign_table)
+        needless: dict[str, None] = {}
         for target, budget in options.targets:
+            info, sized = devices[target].info, sized_budget(budget, task)
             with naming_device(options.aims, target):
                 check_limits(
                     task.space,
-                    devices[target].info,
+                    info,
                     of_device(folder, options.aims, target),
                     self.cache,
                     choice,
-                    budget=sized_budget(budget, task),
+                    budget=sized,
                     metrics=options.metrics,
                     objective=preset.objective,
                 )
+            needless |= dict.fromkeys(needless_counts(task.space, empty_table(info), sized))
+        for line in needless:
+            self.session.reporter.warn(line)
 
     def _write(self, folder: RunFolder, settings: RunSettings, design: SpaceDesign | None) -> None:
         folder.begin(settings)

@@ -27,7 +27,14 @@ from pnas_apps.run.run import Run
 from pnas_apps.steps.learning_trial import FORWARD, SearchTrial, TrainingTrial, to_try
 from pnas_apps.steps.reckoned_steps import PAGE_BYTES, Learner, table_step, train_step
 from pnas_apps.steps.reference_nets import range_line
-from pnas_apps.steps.trials import known_limits, target_doubt, tried_search, tried_target, tried_trainings
+from pnas_apps.steps.trials import (
+    known_limits,
+    needless_latency,
+    target_doubt,
+    tried_search,
+    tried_target,
+    tried_trainings,
+)
 from pnas_apps.steps.weights_judge import batches_by_weights
 from pnas_latency import feasible_nets
 from pnas_ops import Architecture, counted
@@ -73,7 +80,10 @@ def dry_run(run: Run, settings: ExplorationSettings, resources: Resources) -> Re
             effort_line(settings, told, exploration.images).strip(),
             range_line(run.task.space),
         ),
-        doubts=tuple(filter(None, map(target_doubt, targets))),
+        doubts=(
+            *filter(None, map(target_doubt, targets)),
+            *(line for target in targets for line in needless_latency(target.run, target.table)),
+        ),
     )
 
 
