@@ -1,7 +1,7 @@
 """What a run is reckoned to take, beside clocks that are made up; and that reckoning leaves nothing."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pnas_apps.run.accuracies import Finished
 from pnas_apps.run.checked_lines import as_lines
 from pnas_apps.run.compare_config import CompareConfig
 from pnas_apps.run.device_settings import DeviceSettings
+from pnas_apps.run.judged_nets import keep_judged
 from pnas_apps.run.lock import held_folder
 from pnas_apps.run.reckoned import Reckoned, ReckonedStep
 from pnas_apps.run.run import Run
@@ -103,6 +104,12 @@ def test_nets_that_are_judged_before_the_search_lands_take_time(run: Run) -> Non
     assert [step.what for step in dry_run(judging, TableChoice()).steps][1].endswith(
         "; then up to 9 nets judged; then about 3 nets measured"
     )
+    # Of an interrupted landing those that are left.
+    run.folder.path.mkdir()
+    few = islice(product(*map(range, run.task.space.options)), 4)
+    keep_judged(run.folder, "weights", dict.fromkeys(few, 0.5))
+    assert seconds_of(judging)["search"] == pytest.approx(before + 5 * (5 + 2) / 3)
+    assert "; then up to 5 nets judged; " in [step.what for step in dry_run(judging, TableChoice()).steps][1]
 
 
 def test_no_more_nets_are_judged_than_there_are(run: Run) -> None:

@@ -6,6 +6,7 @@ from pnas_apps.devices.cached_tables import Lacking, lacking
 from pnas_apps.devices.target import bundle_formats, target_device
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.run.folder import SEARCHED, holds_bundle
+from pnas_apps.run.judged_nets import left_to_judge
 from pnas_apps.run.reckoned import Reckoned, ReckonedStep
 from pnas_apps.showing.run_tables import of_batch
 from pnas_apps.steps.budget_doubt import budget_doubt
@@ -119,8 +120,8 @@ def _search(run: OwnRun, *, landing_s: float) -> ReckonedStep:
     has_landed = run.folder.landing.exists()
     what = _passes(epochs, len(batches)) + (f", {done} of them done" if done else "")
     seconds = trial.pace.search_s(config, len(batches), done=done)
-    if run.preset.judged_nets and not has_landed:
-        judged = min(run.preset.judged_nets, run.space.size())
+    judged = 0 if has_landed else left_to_judge(run.folder, min(run.preset.judged_nets, run.space.size()))
+    if judged:
         seconds += judged * sum(map(len, run.data.judging())) * trial.pace.weights_s / FORWARD
         what += f"; then up to {counted(judged, 'net')} judged"
     if run.budget.latency_ms is not None and not has_landed:
