@@ -22,6 +22,8 @@ from pnas_apps.ground.gpus import check_precisions
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.session import Session
 from pnas_apps.images.batch_parts import whole_batch_size
+from pnas_apps.images.image_hash import image_hash
+from pnas_apps.images.loading import Loading
 from pnas_apps.run.classes import check_classes
 from pnas_apps.run.designing import Designer
 from pnas_apps.run.device_settings import DeviceSettings
@@ -207,6 +209,8 @@ class _Beginning:
         if options.check:
             task = readable_task(task, self.cache, self.session)
             self._check_count(task, preset, devices)
+        if start is not None:
+            start.check_images(task, _quiet_loading(task))
         return task
 
     def _check_count(self, task: Task, preset: Preset, devices: Collection[Device]) -> None:
@@ -228,6 +232,7 @@ class _Beginning:
             train_images=len(task.train),
             test_images=len(task.test),
             classes=task.train.classes,
+            images=image_hash(task.train, _quiet_loading(task)),
             checks_images=options.check,
             operations=codes(task.space),
             budget=options.budget,
@@ -275,6 +280,11 @@ class _Beginning:
             f"{task.name}: {len(task.train)} training and {len(task.test)} test images of {len(task.train.classes)} "
             f"classes; {'resuming' if goes_on else 'new run in'} {folder.path}, on {processes.device.type}{others}"
         )
+
+
+def _quiet_loading(task: Task) -> Loading:
+    # What it finds to be unreadable is told when the run comes to it.
+    return task.loading(lambda _: None)
 
 
 def _command() -> str:
