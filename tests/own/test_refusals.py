@@ -347,6 +347,7 @@ def test_a_dry_run_tells_every_step_and_leaves_nothing(
     for name in ("SEARCH_S", "TRAININGS_S", "_IMITATION_S"):
         monkeypatch.setattr(dry_run, name, 0.1)
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(dry_run, "left_to_judge", lambda folder, count: count - 1)
     flags = ("--device", "torch-cpu", "--target-latency-ms", "1e-6", "--judged-nets", "9", "--train-epochs", "1")
     result = run(write_file(TINY), "--dry-run", *flags)
     assert result.exit_code == 0, result.output
@@ -354,7 +355,7 @@ def test_a_dry_run_tells_every_step_and_leaves_nothing(
     for step in ("table", "imitate", "search", "train", "export", "report"):
         assert f"\n {step} " in printed
     assert "2 nets for 1 epoch of " in printed
-    assert "; then up to 4 nets judged " in printed
+    assert "; then up to 3 nets judged " in printed
     assert re.search(r"^The original takes \d+\.\d{4} ms on torch-cpu now, 1e-06 ms are requested\.$", printed, re.M)
     assert "\nTo choose from: 4 candidates at 1 place.\n" in printed
     # What the run may be refused for is told before the slow steps are tried, and with what was found.

@@ -133,11 +133,12 @@ def test_limits_without_a_target_are_kept_and_what_is_sought_is_told(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    command = (write_file(TINY), "--run-dir", tmp_path / "run", "--max-parameters", "600")
+    command = (write_file(TINY), "--run-dir", tmp_path / "run", "--max-parameters", "600", "--max-macs", "1e9")
     assert interrupted_before(monkeypatch, "train", run, *command).exit_code == 130
     told = " ".join(capfd.readouterr().out.split())
     assert "no --target-latency-ms: the search seeks the lowest loss + 0.2 * (latency / 2.5 ms - 1)" in told
-    assert "within parameters of 600; 2.5 ms is the latency of the average net" in told
+    assert told.count(" macs: the limit of 1,000,000,000 excludes none") == 1
+    assert "within macs of 1,000,000,000 and parameters of 600; 2.5 ms is the latency of the average net" in told
     net = load_json(tmp_path / "run" / "architecture.json", ModuleArchitecture)
     assert sum(one.parameters for (one,) in workloads(net) if isinstance(one, ModuleWorkload)) <= 600
     assert tables.nets_measured == 0

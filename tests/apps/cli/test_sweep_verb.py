@@ -1,11 +1,13 @@
 """What a sweep, or a search that begins with another one, refuses before anything slow."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import asdict, evolve
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from command_line import assert_refused
 from pnas_apps.cli import runs, sweeps
@@ -161,7 +163,19 @@ def test_a_search_begins_with_a_finished_one_of_the_same_images_and_space_alone(
     refused("--from-alpha has no effect without --from: add --from RUN", "--from-alpha", "run")
     refused("--from RUN sets the space already: leave out --design", "--from", path, "--design", few=FEW)
     refused("has a supernet of another space than 'cifar-mbconv-0.5", "--from", path, "--width-mult", "0.5")
-    (image_folder / "train" / "red" / "0.png").unlink()
+    photo = image_folder / "train" / "red" / "0.png"
+    content = photo.read_bytes()
+    Image.new("RGB", (10, 12), "green").save(photo)
+    refused(
+        "was searched on other images, though as many as these: give its --data-dir, or leave out --from$",
+        *("--from", path),
+    )
+    weights = ("--judge", "inherited", "--from", path)
+    refused("was searched on other images, though as many", *weights, verb="explore")
+    photo.write_bytes(content)
+    assert program("search", "--run-dir", other, "--from", path).exit_code == 0
+    shutil.rmtree(other)
+    photo.unlink()
     refused(r"was searched on other images: 8 \+ 8, not 7 \+ 8: give its --data-dir", "--from", path)
     (image_folder / "train" / "red").rename(image_folder / "train" / "rot")
     (image_folder / "test" / "red").rename(image_folder / "test" / "rot")

@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 
 from pnas_apps.run.results import LimitResult, limit_results
-from pnas_apps.showing.run_tables import excess_lines, landing_line
+from pnas_apps.showing.limit_lines import excess_lines, landing_line
 from pnas_export import FileSizes, tflite_sizes
 from pnas_latency import Attempt, Budget, Landing, LatencyTable, file_bytes, peak_activation_bytes, weight_bytes
 from pnas_ops import Architecture, architecture_macs, architecture_parameters, load_json

@@ -1,7 +1,7 @@
 """What a run is reckoned to take, beside clocks that are made up; and that reckoning leaves nothing."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pnas_apps.run.accuracies import Finished
 from pnas_apps.run.checked_lines import as_lines
 from pnas_apps.run.compare_config import CompareConfig
 from pnas_apps.run.device_settings import DeviceSettings
+from pnas_apps.run.judged_nets import keep_judged
 from pnas_apps.run.lock import held_folder
 from pnas_apps.run.reckoned import Reckoned, ReckonedStep
 from pnas_apps.run.run import Run
@@ -103,6 +104,12 @@ def test_nets_that_are_judged_before_the_search_lands_take_time(run: Run) -> Non
     assert [step.what for step in dry_run(judging, TableChoice()).steps][1].endswith(
         "; then up to 9 nets judged; then about 3 nets measured"
     )
+    # Of an interrupted landing those that are left.
+    run.folder.path.mkdir()
+    few = islice(product(*map(range, run.task.space.options)), 4)
+    keep_judged(run.folder, "weights", dict.fromkeys(few, 0.5))
+    assert seconds_of(judging)["search"] == pytest.approx(before + 5 * (5 + 2) / 3)
+    assert "; then up to 5 nets judged; " in [step.what for step in dry_run(judging, TableChoice()).steps][1]
 
 
 def test_no_more_nets_are_judged_than_there_are(run: Run) -> None:
@@ -202,9 +209,10 @@ def test_a_dry_run_leaves_nothing_and_is_refused_as_the_run_would_be(
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     few = ["demo", "--dry-run", "--cache-dir", str(tmp_path / "cache"), "--device", "torch-cpu"]
-    result = CliRunner().invoke(main, few)
+    result = CliRunner().invoke(main, [*few, "--max-macs", "1e12"])
     assert result.exit_code == 0, result.output
     printed = capfd.readouterr().out
+    assert printed.count(" macs: the limit of 1,000,000,000,000 excludes none\n") == 1
     for step in ("table", "search", "train", "compare", "export", "report"):
         assert f"\n {step} " in printed
     assert "Nothing was written." in " ".join(printed.split())
@@ -243,6 +251,8 @@ def test_a_budget_below_the_lightest_net_is_doubted_where_there_is_no_table(
     below.folder.path.mkdir()
     small_table(small_space()).save(below.folder.table)
     assert dry_run(below, TableChoice()).doubts == ()
+    (needless,) = dry_run(evolve(below, budget=Budget(latency_ms=1e6)), TableChoice()).doubts
+    assert needless.endswith(" latency_ms: the limit of 1000000.0000 excludes none")
 
 
 def test_a_dry_run_downloads_nothing(

@@ -1,17 +1,20 @@
 """Which table a run takes: the one it was begun with, whatever a command line names later."""
 
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
+from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.objective_config import ObjectiveConfig
 from pnas_apps.run.run_folder import RunFolder
-from pnas_apps.steps.table import TableChoice, check_limits
+from pnas_apps.steps.table import TableChoice, check_limits, table_for
 from pnas_latency import Budget, LatencyTable
 from pnas_ops import digits_mbconv_space, from_json, to_json
-from tables import DEVICE, uniform_table
+from tables import DEVICE, RowsDevice, uniform_table
 
 SPACE = digits_mbconv_space()
 # As a file gives it: with 1.0 for 1.
@@ -68,3 +71,18 @@ def test_a_search_whose_table_is_damaged_goes_on_with_that_very_one(folder: RunF
         check(folder, other)
     TABLE.save(other)
     check(folder, other)
+
+
+def test_a_latency_that_no_net_exceeds_is_told_as_soon_as_there_is_a_table(folder: RunFolder) -> None:
+    file, cache = io.StringIO(), Cache(folder.path.parent / "cache")
+    reporter = Reporter(Console(file=file, width=80))
+    slowest = TABLE.predict_ms(TABLE.metric().dearest(SPACE))
+    for latency_ms in (slowest, slowest - 0.5):
+        budget = Budget(latency_ms=latency_ms)
+        table_for(
+            SPACE, RowsDevice(), folder, cache, TableChoice(), budget=budget, objective=OBJECTIVE, reporter=reporter
+        )
+    told = [line for line in file.getvalue().splitlines() if "excludes" in line]
+    assert told == [
+        f"  No net of {SPACE.name!r} exceeds {slowest:.4f} latency_ms: the limit of {slowest:.4f} excludes none"
+    ]

@@ -222,13 +222,17 @@ def test_a_table_is_looked_for_once_a_device_with_its_smallest_budget(
         return find_table(run, choice)
 
     monkeypatch.setattr(sweep, "find_table", watched)
-    aims = sweep_aims(DEVICES, [9.0, 7.0, 8.0])
-    aimed = sweep.find_tables(make_sweep(tmp_path / "run", aims), aims, TableChoice())
+    aims = sweep_aims(DEVICES, [9.0, 7.0, 800.0])
+    aimed = sweep.find_tables(run := make_sweep(tmp_path / "run", aims), aims, TableChoice())
     assert asked == [("table-torch-cpu.json", 7.0), ("table-onnxruntime.json", 7.0)]
     assert [(one.run.folder.path.name, one.run.budget.latency_ms) for one in aimed[:2]] == [
         ("torch-cpu-9ms", 9.0),
         ("torch-cpu-7ms", 7.0),
     ]
+    assert isinstance(run.reporter.console.file, io.StringIO)
+    told = run.reporter.console.file.getvalue().splitlines()
+    needless = [f"the limit of {limit} excludes none" for limit in ("9.0000", "800.0000")]
+    assert [line.rpartition(": ")[2] for line in told] == needless * 2
 
 
 @pytest.mark.parametrize(

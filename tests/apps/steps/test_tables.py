@@ -288,6 +288,17 @@ class SlowNets:
             yield net, measurement(1.1 * sum(not block.computes_nothing for block in net.blocks))
 
 
+def test_a_table_that_was_measured_in_an_earlier_way_is_not_used(
+    tmp_path: Path, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = SlowNets()
+    monkeypatch.setattr(cached_tables, "_PROTOCOL", 3)
+    cached_table(device, SPACE, Cache(tmp_path), reporter)
+    assert whole_cached_table(device.info, SPACE, Cache(tmp_path)) is not None
+    monkeypatch.undo()
+    assert whole_cached_table(device.info, SPACE, Cache(tmp_path)) is None
+
+
 def test_a_cached_table_is_calibrated_with_nets_of_its_own_space(tmp_path: Path, reporter: Reporter) -> None:
     device = SlowNets()
     first = cached_table(device, SPACE, Cache(tmp_path), reporter)

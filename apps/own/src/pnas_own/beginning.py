@@ -22,7 +22,8 @@ from pnas_apps.ground.session import Session
 from pnas_apps.run.lock import held_folder, held_unfinished_folder
 from pnas_apps.run.trusted_code import trust
 from pnas_apps.steps.export import check_calibration
-from pnas_apps.steps.table import TableChoice, check_limits
+from pnas_apps.steps.needless_limits import needless_counts
+from pnas_apps.steps.table import TableChoice, check_limits, empty_table
 from pnas_export import MIN_CALIBRATION_IMAGES, Format
 from pnas_ops import ModuleSpace
 from pnas_own.data import Data
@@ -91,6 +92,8 @@ def begin_run(make: str, data_dir: Path, preset: OwnPreset, options: RunOptions,
             metrics=options.metrics,
             objective=preset.objective,
         )
+        for line in needless_counts(supernet.space, empty_table(device.info), options.budget):
+            session.reporter.warn(line)
         metrics = partial(
             command_metrics, options.metrics, threads=options.device.threads, dtype=options.device.dtype, cache=cache
         )

@@ -6,11 +6,13 @@ from pnas_apps.devices.cached_tables import Lacking, lacking
 from pnas_apps.devices.target import bundle_formats, target_device
 from pnas_apps.ground.randomness import seeded_generator
 from pnas_apps.run.folder import SEARCHED, holds_bundle
+from pnas_apps.run.judged_nets import left_to_judge
 from pnas_apps.run.reckoned import Reckoned, ReckonedStep
 from pnas_apps.showing.run_tables import of_batch
 from pnas_apps.steps.budget_doubt import budget_doubt
 from pnas_apps.steps.device_trial import try_device
 from pnas_apps.steps.learning_trial import FORWARD, TimedBatches, to_try, try_search, try_training
+from pnas_apps.steps.needless_limits import needless_by_table
 from pnas_apps.steps.reckoned_steps import LANDINGS, epochs_done, export_s
 from pnas_apps.steps.table import TableChoice, known_table
 from pnas_apps.steps.trials import SEARCH_S, TRAININGS_S
@@ -39,7 +41,6 @@ def dry_run(run: OwnRun, choice: TableChoice) -> Reckoned:
     left = Lacking(blocks=(), nets=()) if known is not None else lacking(device.info, space, run.cache)
     with reporter.phases() as progress:
         trial = try_device(device, space.original, name=run.target.name, build=run.supernet.build, progress=progress)
-    doubt = None
     if known is None:
         doubt = budget_doubt(
             device,
@@ -49,6 +50,9 @@ def dry_run(run: OwnRun, choice: TableChoice) -> Reckoned:
             reporter=reporter,
             build=run.supernet.build,
         )
+        doubts = [] if doubt is None else [doubt]
+    else:
+        doubts = [*needless_by_table(space, known, run.budget)]
     table = ReckonedStep(
         name="table",
         what=f"{counted(left.count, 'different candidate')} and {counted(len(left.nets), 'net')} to measure"
@@ -74,7 +78,7 @@ def dry_run(run: OwnRun, choice: TableChoice) -> Reckoned:
         on_gpu=run.session.processes.device.type == "cuda",
         measured_s=time.perf_counter() - began,
         notes=_notes(run, device.info, trial.net_ms),
-        doubts=() if doubt is None else (doubt,),
+        doubts=tuple(doubts),
     )
 
 
@@ -116,8 +120,8 @@ def _search(run: OwnRun, *, landing_s: float) -> ReckonedStep:
     has_landed = run.folder.landing.exists()
     what = _passes(epochs, len(batches)) + (f", {done} of them done" if done else "")
     seconds = trial.pace.search_s(config, len(batches), done=done)
-    if run.preset.judged_nets and not has_landed:
-        judged = min(run.preset.judged_nets, run.space.size())
+    judged = 0 if has_landed else left_to_judge(run.folder, min(run.preset.judged_nets, run.space.size()))
+    if judged:
         seconds += judged * sum(map(len, run.data.judging())) * trial.pace.weights_s / FORWARD
         what += f"; then up to {counted(judged, 'net')} judged"
     if run.budget.latency_ms is not None and not has_landed:

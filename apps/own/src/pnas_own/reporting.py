@@ -13,7 +13,8 @@ from pnas_apps.devices.target import sized_format
 from pnas_apps.ground.console import page_text
 from pnas_apps.run.folder import SEARCHED
 from pnas_apps.run.results import LimitResult, limit_results
-from pnas_apps.showing.run_tables import AT_TABLE_SPEED, landing_line, limits_table, of_batch
+from pnas_apps.showing.limit_lines import landing_line
+from pnas_apps.showing.run_tables import AT_TABLE_SPEED, limits_table, of_batch
 from pnas_apps.steps.metrics import costs_of_file
 from pnas_apps.steps.rewards import measured_ms
 from pnas_apps.training.judging import no_better_line, shown_score

@@ -23,6 +23,8 @@ from pnas_apps.ground.gpus import check_precisions
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.session import Session
 from pnas_apps.images.batch_parts import check_shared
+from pnas_apps.images.image_hash import image_hash
+from pnas_apps.images.loading import Loading
 from pnas_apps.run.classes import check_classes
 from pnas_apps.run.designing import Designer
 from pnas_apps.run.device_settings import DeviceSettings
@@ -37,10 +39,11 @@ from pnas_apps.run.sweep_aims import naming_device
 from pnas_apps.run.sweep_folder import of_device
 from pnas_apps.run.task import Task, check_task
 from pnas_apps.showing.design_table import design_page
+from pnas_apps.steps.needless_limits import needless_counts
 from pnas_apps.steps.pipeline import StepName, check_export_images
 from pnas_apps.steps.search_images import check_search_images
 from pnas_apps.steps.start import Start, find_start
-from pnas_apps.steps.table import TableChoice, check_limits
+from pnas_apps.steps.table import TableChoice, check_limits, empty_table
 from pnas_latency import Device, SpaceDesign
 from pnas_ops import Space
 
@@ -210,6 +213,8 @@ class _Beginning:
         if options.check:
             task = readable_task(task, self.cache, self.session)
             self._check_count(task, preset, devices)
+        if start is not None:
+            start.check_images(task, _quiet_loading(task))
         return task
 
     def _check_count(self, task: Task, preset: Preset, devices: Collection[Device]) -> None:
@@ -230,6 +235,7 @@ class _Beginning:
             train_images=len(task.train),
             test_images=len(task.test),
             classes=task.train.classes,
+            images=image_hash(task.train, _quiet_loading(task)),
             checks_images=options.check,
             operations=codes(task.space),
             budget=options.budget,
@@ -245,18 +251,23 @@ class _Beginning:
     def _check_limits(self, task: Task, preset: Preset, folder: RunFolder, devices: Devices) -> None:
         options = self.options
         choice = TableChoice(path=options.table, foreign=options.foreign_table)
+        needless: dict[str, None] = {}
         for target, budget in options.targets:
+            info, sized = devices[target].info, sized_budget(budget, task)
             with naming_device(options.aims, target):
                 check_limits(
                     task.space,
-                    devices[target].info,
+                    info,
                     of_device(folder, options.aims, target),
                     self.cache,
                     choice,
-                    budget=sized_budget(budget, task),
+                    budget=sized,
                     metrics=options.metrics,
                     objective=preset.objective,
                 )
+            needless |= dict.fromkeys(needless_counts(task.space, empty_table(info), sized))
+        for line in needless:
+            self.session.reporter.warn(line)
 
     def _write(self, folder: RunFolder, settings: RunSettings, design: SpaceDesign | None) -> None:
         folder.begin(settings)
@@ -272,6 +283,11 @@ class _Beginning:
             f"{task.name}: {len(task.train)} training and {len(task.test)} test images of {len(task.train.classes)} "
             f"classes; {'resuming' if goes_on else 'new run in'} {folder.path}, on {processes.device.type}{others}"
         )
+
+
+def _quiet_loading(task: Task) -> Loading:
+    # What it finds to be unreadable is told when the run comes to it.
+    return task.loading(lambda _: None)
 
 
 def _command() -> str:

@@ -24,8 +24,9 @@ from pnas_ops import (
 
 _CALIBRATION_NETS = 6
 
-_PROTOCOL = 3
-"""Of measuring. Tables of an earlier one would be mixed with those of today, and nets predicted from both."""
+_PROTOCOL = 4
+"""Of measuring. Tables of an earlier one would be mixed with those of today, and nets predicted from both. Those of 3
+may hold blocks of published nets that were measured without others between them, up to twice too fast."""
 
 SECONDS_BETWEEN_SAVES = 1.0
 """Of a table that is being measured: a kill loses what was measured in the last of them, anything else nothing."""
@@ -176,7 +177,5 @@ def _holds(table: LatencyTable, other: LatencyTable) -> bool:
 def _file_name(info: DeviceInfo, space: AnySpace) -> str:
     # Operations of someone's own have tables of their own: others cannot read them, and other code takes other times.
     own = f" {sorted(codes(space).items())}" if own_operations_of(space) else ""
-    # So that tables of one image are found that were kept before there were batches.
-    described = repr(info).replace(", batch=1)", ")")
-    digest = hashlib.sha256(f"{described} {_PROTOCOL}{own}".encode()).hexdigest()[:8]
+    digest = hashlib.sha256(f"{info!r} {_PROTOCOL}{own}".encode()).hexdigest()[:8]
     return f"{info.runtime}-{info.runtime_version}-{info.dtype}-{info.threads}-{digest}.json"

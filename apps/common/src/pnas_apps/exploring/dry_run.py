@@ -27,7 +27,14 @@ from pnas_apps.run.run import Run
 from pnas_apps.steps.learning_trial import FORWARD, SearchTrial, TrainingTrial, to_try
 from pnas_apps.steps.reckoned_steps import PAGE_BYTES, Learner, table_step, train_step
 from pnas_apps.steps.reference_nets import range_line
-from pnas_apps.steps.trials import known_limits, target_doubt, tried_search, tried_target, tried_trainings
+from pnas_apps.steps.trials import (
+    known_limits,
+    needless_latency,
+    target_doubt,
+    tried_search,
+    tried_target,
+    tried_trainings,
+)
 from pnas_apps.steps.weights_judge import batches_by_weights
 from pnas_latency import feasible_nets
 from pnas_ops import Architecture, counted
@@ -53,12 +60,19 @@ def dry_run(run: Run, settings: ExplorationSettings, resources: Resources) -> Re
     nets = _some_nets(exploration)
     steps = [table_step(targets)] if targets else []
     passes, trial = _passes(exploration), None
-    if any(_left(exploration, known, group, passes, 0.0) for group in get_args(Group)):
+    rooms = {group: _room(exploration, known, group) for group in get_args(Group)}
+    if any(room.is_left for room in rooms.values()):
         asking = _asking(exploration) if settings.strategy in SUPERNET_STRATEGIES else None
         with _threads_of_each(resources.workers):
             judging = _judging(exploration, nets, passes)
         trial = judging.trial if resources.workers == 1 else None
-        steps.append(_explore_step(exploration, known, judging, asking, resources.workers))
+        searched = rooms["searched"].nets_left(passes, asking=0.0 if asking is None else asking.passes)
+        left = searched + rooms["random"].nets_left(passes)
+        steps.append(
+            _explore_step(
+                exploration, known, judging, asking if searched else None, left=left, workers=resources.workers
+            )
+        )
     else:
         steps.append(ReckonedStep(name="explore", what="is done", seconds=0.0))
     if "train" in names and _trains_here(run, known):
@@ -73,7 +87,10 @@ def dry_run(run: Run, settings: ExplorationSettings, resources: Resources) -> Re
             effort_line(settings, told, exploration.images).strip(),
             range_line(run.task.space),
         ),
-        doubts=tuple(filter(None, map(target_doubt, targets))),
+        doubts=(
+            *filter(None, map(target_doubt, targets)),
+            *(line for target in targets for line in needless_latency(target.run, target.table)),
+        ),
     )
 
 
@@ -94,6 +111,31 @@ class _Asking:
     seconds: float
     passes: float
     trial: SearchTrial
+
+
+@frozen(kw_only=True)
+class _Room:
+    """What a group may still judge.
+
+    Attributes:
+        nets: how many.
+        effort: passes over the training images, in all.
+    """
+
+    nets: int
+    effort: float
+
+    @property
+    def is_left(self) -> bool:
+        return self.nets > 0 and self.effort > 0
+
+    def nets_left(self, passes: float, *, asking: float = 0.0) -> int:
+        """The nets that are yet to be judged, each by so many passes, of which the first takes more to ask for."""
+        spent, left = 0.0, 0
+        while left < self.nets and spent < self.effort:
+            spent += passes + (0.0 if left else asking)
+            left += 1
+        return left
 
 
 def _some_nets(exploration: Exploration) -> list[Architecture]:
@@ -171,17 +213,15 @@ def _asking(exploration: Exploration) -> _Asking | None:
 
 
 def _explore_step(
-    exploration: Exploration, known: KnownStudy, judging: _Judging, asking: _Asking | None, workers: int
+    exploration: Exploration, known: KnownStudy, judging: _Judging, asking: _Asking | None, *, left: int, workers: int
 ) -> ReckonedStep:
     run, settings = exploration.run, exploration.settings
-    searched = _left(exploration, known, "searched", judging.passes, 0.0 if asking is None else asking.passes)
-    left = searched + _left(exploration, known, "random", judging.passes, 0.0)
     done = sum(entry.judgement is not None for entry in known.entries)
     what = f"{counted(left, 'net')} judged by {settings.judge}" + (f", {done} done already" if done else "")
     seconds = judging.seconds * math.ceil(left / _at_once(run, workers))
     memories = [] if judging.trial is None else [workers * judging.trial.memory_bytes]
     disk = PAGE_BYTES + (0.0 if judging.trial is None else workers * judging.trial.state_bytes)
-    if asking is not None and searched:
+    if asking is not None:
         what, seconds = f"{asking.what}; then {what}", seconds + asking.seconds
         memories, disk = [*memories, asking.trial.memory_bytes], disk + asking.trial.state_bytes
     return ReckonedStep(
@@ -193,17 +233,14 @@ def _explore_step(
     )
 
 
-def _left(exploration: Exploration, known: KnownStudy, group: Group, passes: float, asking: float) -> int:
-    """The nets of a group that are yet to be judged, of which the first takes so many passes to ask for."""
+def _room(exploration: Exploration, known: KnownStudy, group: Group) -> _Room:
     settings, judged = exploration.settings, [one for one in known.entries if one.group == group and one.judgement]
     at_most = settings.nets if group == "searched" else settings.random_nets
-    at_most = min(at_most, exploration.run.task.space.size()) - len(judged)
     effort = math.inf if settings.effort is None else settings.effort
-    spent, left = sum(one.epochs for one in judged), 0
-    while left < at_most and spent < effort:
-        spent += passes + (0.0 if left else asking)
-        left += 1
-    return left
+    return _Room(
+        nets=min(at_most, exploration.run.task.space.size()) - len(judged),
+        effort=effort - sum(one.epochs for one in judged),
+    )
 
 
 def _trains_here(run: Run, known: KnownStudy) -> bool:

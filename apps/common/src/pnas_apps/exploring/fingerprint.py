@@ -3,18 +3,15 @@
 from collections.abc import Sequence
 from hashlib import sha256
 
-import torch
 from attrs import asdict, evolve, frozen
 
 from pnas_apps.exploring.named_strategies import SUPERNET_STRATEGIES
+from pnas_apps.images.image_hash import image_hash
 from pnas_apps.run.exploration_settings import ExplorationSettings
 from pnas_apps.run.preset import ImagePreset
 from pnas_apps.run.run import Run
 from pnas_latency import LatencyTable, Limit
 from pnas_ops import to_json
-
-_PIXELS_OF = 64
-"""Images: to look at all of a large set would take minutes."""
 
 
 @frozen(kw_only=True)
@@ -61,20 +58,10 @@ def fingerprint_of(
         aims=", ".join(settings.aims),
         judge=f"{settings.judge} {settings.accuracies} {settings.weights and settings.weights.sha256}",
         seed=f"{run.seed}",
-        data=_data_hash(run),
+        data=image_hash(run.task.train, run.loading),
         training=_hash(repr((training, preset.search_share, held_out, settings.judge_epochs))),
         table="" if table is None else _hash(to_json(table)),
     )
-
-
-def _data_hash(run: Run) -> str:
-    """A hash of the training images: their classes, their labels, and the pixels of some."""
-    images = run.task.train
-    some = torch.linspace(0, len(images) - 1, min(_PIXELS_OF, len(images))).round().long()
-    digest = sha256(repr(images.classes).encode())
-    digest.update(images.labels.cpu().numpy().tobytes())
-    digest.update(run.pixels(images.subset(some)).cpu().numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _hash(text: str) -> str:

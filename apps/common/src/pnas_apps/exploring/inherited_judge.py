@@ -37,5 +37,7 @@ def as_searched(run: Run, weights: SearchStart) -> Run:
         UserError: as `inherited_judge`.
     """
     settings = RunFolder(Path(weights.run)).read_settings()
-    Start(start=weights, settings=settings).check(run.task)
+    start = Start(start=weights, settings=settings)
+    start.check(run.task)
+    start.check_images(run.task, run.loading)
     return evolve(run, seed=settings.seed, preset=settings.preset)

@@ -47,6 +47,14 @@ def read_judged(folder: KeptRun[Any], weights: str, tell: Callable[[str], None])
     return {one.choices: one.value for one in found if one.weights == weights}
 
 
+def left_to_judge(folder: KeptRun[Any], count: int) -> int:
+    """How many of so many nets are yet to be judged by the weights of a search that is over."""
+    if not folder.judged.exists():
+        return count
+    found, _ = read_lines(folder.judged, JudgedNet)
+    return max(0, count - len(found))
+
+
 def keep_judged(folder: KeptRun[Any], weights: str, values: Mapping[Choices, float]) -> None:
     """The inverse of `read_judged`."""
     nets = (JudgedNet(choices=choices, value=value, weights=weights) for choices, value in values.items())

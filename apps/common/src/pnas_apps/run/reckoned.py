@@ -35,7 +35,7 @@ class Reckoned:
         on_gpu: whether networks are trained on one, whose memory is given.
         measured_s: how long it was measured for.
         notes: lines on what it is about.
-        doubts: lines on what the run may yet be refused for.
+        doubts: lines on what the run may yet be refused for, and on limits that exclude no net.
     """
 
     steps: tuple[ReckonedStep, ...]

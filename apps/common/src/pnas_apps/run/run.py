@@ -12,7 +12,7 @@ from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.processes import Processes
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.randomness import seeded_generator
-from pnas_apps.images.loading import Loading, UnreadablePhotos
+from pnas_apps.images.loading import Loading
 from pnas_apps.images.source import ImageSource
 from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.preset import Preset
@@ -68,13 +68,8 @@ class Run:
 
     @loading.default
     def _make_loading(self) -> Loading:
-        unreadable = UnreadablePhotos(
-            len(self.task.train) + len(self.task.test),
-            max_share=self.task.max_unreadable_share,
-            tell=self.reporter.line,
-        )
-        return Loading(
-            unreadable=unreadable, workers=self.workers, rank=self.processes.rank, world_size=self.processes.size
+        return self.task.loading(
+            self.reporter.line, workers=self.workers, rank=self.processes.rank, world_size=self.processes.size
         )
 
     @property

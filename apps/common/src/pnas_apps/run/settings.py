@@ -22,6 +22,7 @@ class RunSettings:
     Attributes:
         train_images, test_images: how many there are; without those that cannot be read, where they were checked.
         classes: names, in the order of the labels; empty in files of earlier versions.
+        images: hash of the training images, see `image_hash`; empty in files of earlier versions.
         checks_images: whether every photo is read before it is worked with.
         operations: of the space, those that are someone's own, each with the hash of its code.
         budget: what the net may cost.
@@ -41,6 +42,7 @@ class RunSettings:
     train_images: int = field(validator=Range(0, 10**12, whole=True))
     test_images: int = field(validator=Range(0, 10**12, whole=True))
     classes: tuple[str, ...] = ()
+    images: str = field(default="", eq=False)
     operations: dict[str, str] = field(factory=dict)
     checks_images: bool = field(default=False, eq=False)
     budget: Budget = field(factory=Budget)

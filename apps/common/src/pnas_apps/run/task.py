@@ -1,6 +1,6 @@
 """What a run works on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
+from pnas_apps.images.loading import Loading, UnreadablePhotos
 from pnas_apps.images.source import ImageSource
 from pnas_apps.images.unreadable import check_every_class, judge_unreadable
 from pnas_apps.run.preset import Preset
@@ -41,6 +42,12 @@ class Task:
     def on(self, device: torch.device) -> "Task":
         """The same, with its images in a device's memory if they are in memory and fit there."""
         return evolve(self, train=self.train.on(device), test=self.test.on(device))
+
+    def loading(self, tell: Callable[[str], None], *, workers: int = 0, rank: int = 0, world_size: int = 1) -> Loading:
+        """How its images are read; `tell` is given a line for each that is then found to be unreadable."""
+        count = len(self.train) + len(self.test)
+        unreadable = UnreadablePhotos(count, max_share=self.max_unreadable_share, tell=tell)
+        return Loading(unreadable=unreadable, workers=workers, rank=rank, world_size=world_size)
 
 
 def check_task(task: Task, preset: Preset) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 from pnas_apps.run.mistakes import Mistakes
 from pnas_apps.showing.choices import of_blocks, option_names, place_numbers
 from pnas_apps.showing.kept_results import KeptResults
+from pnas_apps.showing.limit_lines import landing_line
 from pnas_apps.showing.run_charts import run_charts
 from pnas_apps.showing.run_tables import (
     AT_TABLE_SPEED,
     amount,
-    landing_line,
     latency_limit,
     measured_text,
     of_batch,

@@ -5,11 +5,10 @@ from rich.console import Group
 from pnas_apps.run.results import RunResults
 from pnas_apps.showing.design_table import design_page
 from pnas_apps.showing.file_tables import proof_table
+from pnas_apps.showing.limit_lines import excess_lines, landing_line
 from pnas_apps.showing.run_tables import (
     architecture_table,
     baselines_table,
-    excess_lines,
-    landing_line,
     landing_table,
     limits_table,
     results_table,

@@ -24,7 +24,15 @@ from pnas_apps.steps.reckoned_steps import (
 )
 from pnas_apps.steps.reference_nets import biggest, fastest, range_line
 from pnas_apps.steps.table import TableChoice
-from pnas_apps.steps.trials import likely_net, stand_in, target_doubt, tried_search, tried_target, tried_trainings
+from pnas_apps.steps.trials import (
+    likely_net,
+    needless_latency,
+    stand_in,
+    target_doubt,
+    tried_search,
+    tried_target,
+    tried_trainings,
+)
 from pnas_supernet import ProxylessNAS, SuperNet
 
 
@@ -47,6 +55,7 @@ def dry_run(run: Run, choice: TableChoice, *, until: StepName = "report", aims: 
     targets = [tried_target(one, choice) for one in _of_devices(run, aims)]
     doubts = [*filter(None, map(target_doubt, targets))]
     goals = _goals(run, aims, targets)
+    doubts += [line for goal in goals for line in needless_latency(goal.run, goal.target.table)]
     search = _search_trial(run, targets[0])
     steps = {
         "table": table_step(targets),
@@ -62,7 +71,7 @@ def dry_run(run: Run, choice: TableChoice, *, until: StepName = "report", aims: 
         on_gpu=run.device.type == "cuda",
         measured_s=time.perf_counter() - began,
         notes=(range_line(run.task.space),),
-        doubts=tuple(doubts),
+        doubts=tuple(dict.fromkeys(doubts)),
     )
 
 

@@ -12,7 +12,7 @@ from pnas_apps.ground.errors import UserError
 from pnas_apps.run.results import LimitResult, limit_results
 from pnas_apps.run.run import Run
 from pnas_apps.showing.file_tables import proof_table
-from pnas_apps.showing.run_tables import excess_lines
+from pnas_apps.showing.limit_lines import excess_lines
 from pnas_apps.steps.compare import Compared
 from pnas_apps.steps.int8_adjustments import kept_adjustments
 from pnas_apps.steps.net_export import export_network, formats_in, kept_bundle, takes_raw_pixels

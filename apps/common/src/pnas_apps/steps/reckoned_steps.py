@@ -11,6 +11,7 @@ from pnas_apps.devices.target import bundle_formats
 from pnas_apps.run.accuracies import Finished
 from pnas_apps.run.checked_lines import read_lines
 from pnas_apps.run.folder import SEARCHED, holds_bundle
+from pnas_apps.run.judged_nets import left_to_judge
 from pnas_apps.run.reckoned import ReckonedStep
 from pnas_apps.run.run import Run
 from pnas_apps.steps.device_trial import DeviceTrial
@@ -104,7 +105,8 @@ def search_step(run: Run, goals: Sequence[Goal], trial: SearchTrial) -> Reckoned
     seconds = trial.pace.search_s(config, batches, done=done, aims=len(goals))
     what = f"{counted(epochs, 'epoch')} of {counted(batches, 'step')}" + (f", {done} of them done" if done else "")
     landing = [goal for goal in goals if not goal.run.folder.landing.exists()]
-    if judged := min(run.preset.judged_nets, run.task.space.size()) * len(landing):
+    each = min(run.preset.judged_nets, run.task.space.size())
+    if judged := sum(left_to_judge(goal.run.folder, each) for goal in landing):
         seconds += judged * batches_by_weights(run) * trial.pace.weights_s / FORWARD
         what += f"; then up to {counted(judged, 'net')} judged"
     measured = [goal for goal in landing if goal.run.budget.latency_ms]

@@ -47,10 +47,20 @@ def check_search_images(task: Task, preset: Preset, world_size: int) -> None:
             f"{world_size} processes cannot share the {count} and {len(alpha.labels)} images that train the search's "
             "weights and architecture: start fewer"
         )
-    check_interval(count, len(task.train), preset.batch_size, preset.search.arch_interval, world_size)
+    every, _ = preset.hold_out(labels, seeded_generator(0, "split"))
+    check_interval(
+        count,
+        len(task.train),
+        preset.batch_size,
+        preset.search.arch_interval,
+        world_size,
+        of_all=len(every.labels),
+    )
 
 
-def check_interval(count: int, images: int, batch_size: int, interval: int, world_size: int = 1) -> None:
+def check_interval(
+    count: int, images: int, batch_size: int, interval: int, world_size: int = 1, *, of_all: int = 0
+) -> None:
     """Refuses a search whose epochs are too short for a step of the architecture.
 
     Args:
@@ -59,24 +69,34 @@ def check_interval(count: int, images: int, batch_size: int, interval: int, worl
         batch_size: of the preset.
         interval: batches of the weights after which the architecture learns.
         world_size: processes.
+        of_all: images that the weights would learn on if the search saw all; no more than `count` where it does.
 
     Raises:
         UserError: naming how many images there are, how many would do, and flags with which these do.
     """
-    size = whole_batch_size(batch_size, count, world_size)
-    if count // size >= interval:
+    if _suffices(count, batch_size, interval, world_size):
         return
+    size = whole_batch_size(batch_size, count, world_size)
     smaller = count // interval // world_size * world_size
-    # A batch of one image has no statistics.
-    ways = [f"--batch-size {smaller}"] if smaller > 1 else []
-    shorter = max(1, count // size)
-    # With one batch an epoch the interval is 1, and the batch has to be what is there.
-    ways.append(f"--search-arch-interval {shorter}" + ("" if size == batch_size else f" --batch-size {size}"))
-    flags = " or ".join(ways)
+    ways = [f"--batch-size {smaller}"] if smaller > world_size else []
+    if size == batch_size:
+        ways.append(f"--search-arch-interval {count // size}")
+    elif size > world_size:
+        # With one batch an epoch the interval is 1, and the batch has to be what is there.
+        ways.append(f"--search-arch-interval 1 --batch-size {size}")
+    if _suffices(of_all, batch_size, interval, world_size):
+        ways.append("--search-share 1")
+    give = f"give {' or '.join(ways)}, or add images" if ways else "add images"
     raise UserError(
         f"the search trains its weights on {count} of the {images} training images, but needs {interval * batch_size} "
-        f"({interval} batches of {batch_size} per architecture step): give {flags}, or add images"
+        f"({interval} batches of {batch_size} per architecture step): {give}"
     )
+
+
+def _suffices(count: int, batch_size: int, interval: int, world_size: int) -> bool:
+    """Whether so many images are enough for a step of the architecture. A batch of one image has no statistics."""
+    size = whole_batch_size(batch_size, count, world_size)
+    return count // size >= interval and (size > world_size or size == batch_size)
 
 
 @frozen(kw_only=True, eq=False)

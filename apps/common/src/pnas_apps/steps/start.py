@@ -9,6 +9,8 @@ from attrs import field, frozen
 from torch import Tensor
 
 from pnas_apps.ground.errors import UserError
+from pnas_apps.images.image_hash import image_hash
+from pnas_apps.images.loading import Loading
 from pnas_apps.run.classes import check_classes
 from pnas_apps.run.preset import Preset
 from pnas_apps.run.run_folder import RunFolder
@@ -35,20 +37,32 @@ class Start:
     settings: RunSettings = field(repr=False)
 
     def check(self, task: Task) -> None:
-        """Raises a UserError for images or a space that are not those of the search."""
+        """Raises a UserError for classes or a space that are not those of the search."""
         settings, path = self.settings, Path(self.start.run)
         check_classes(task, settings, path)
-        found, searched = (len(task.train), len(task.test)), (settings.train_images, settings.test_images)
-        if found != searched:
-            raise UserError(
-                f"--from {path} was searched on other images: {searched[0]} + {searched[1]}, not {found[0]} + "
-                f"{found[1]}: give its --data-dir, or leave out --from"
-            )
         if task.space != settings.space:
             raise UserError(
                 f"--from {path} has a supernet of another space than {task.space.name!r}: give the --preset and flags "
                 "it was started with, or leave out --from"
             )
+
+    def check_images(self, task: Task, loading: Loading) -> None:
+        """Raises a UserError for images that are not those of the search.
+
+        Args:
+            task: without images that cannot be read, where these were looked for.
+            loading: how to read a few of its images.
+        """
+        settings, path = self.settings, Path(self.start.run)
+        found, searched = (len(task.train), len(task.test)), (settings.train_images, settings.test_images)
+        way_out = "give its --data-dir, or leave out --from"
+        if found != searched:
+            raise UserError(
+                f"--from {path} was searched on other images: {searched[0]} + {searched[1]}, not {found[0]} + "
+                f"{found[1]}: {way_out}"
+            )
+        if settings.images and image_hash(task.train, loading) != settings.images:
+            raise UserError(f"--from {path} was searched on other images, though as many as these: {way_out}")
 
     def doubt(self, preset: Preset, seed: int) -> str | None:
         """A line where nets are to be judged on images that the weights of the search have learnt on; else None."""

@@ -5,14 +5,17 @@ from pathlib import Path
 
 from attrs import frozen
 
+from pnas_apps.run.device_settings import DeviceSettings
 from pnas_apps.run.folder import history_lines
 from pnas_apps.run.run import Run
 from pnas_apps.run.sweep_aims import SweepAim, least_of_each_device, naming_device
 from pnas_apps.run.sweep_folder import of_aim, of_device, settings_of_aim
+from pnas_apps.steps.needless_limits import needless_by_table
 from pnas_apps.steps.objective import make_arch_step
 from pnas_apps.steps.rewards import make_cost
 from pnas_apps.steps.supernet_search import expected_ms_of, searched_supernet
 from pnas_apps.steps.table import TableChoice, Tabled, find_table
+from pnas_latency import Budget
 from pnas_ops import AnyNet
 from pnas_supernet import ArchStep, ProxylessSweep, SuperNet, has_checkpoint, tuned
 
@@ -37,10 +40,14 @@ def find_tables(run: Run, aims: tuple[SweepAim, ...], choice: TableChoice) -> tu
     Raises:
         UserError, InfeasibleBudgetError: as `find_table`.
     """
-    tables = {}
-    for aim in least_of_each_device(aims):
+    tables, least = dict[DeviceSettings, Tabled](), least_of_each_device(aims)
+    for aim in least:
         with naming_device(aims, aim.device):
             tables[aim.device] = find_table(run.aimed(aim, of_device(run.folder, aims, aim.device)), choice)
+    for aim in aims:
+        if aim not in least:
+            for line in needless_by_table(run.task.space, tables[aim.device].table, Budget(latency_ms=aim.latency_ms)):
+                run.reporter.warn(f"  {line}")
     return tuple(
         Aimed(aim=aim, run=run.aimed(aim, of_aim(run.folder, aims, aim)), tabled=tables[aim.device]) for aim in aims
     )

@@ -19,6 +19,7 @@ from pnas_apps.run.folder import KeptRun
 from pnas_apps.run.objective_config import ObjectiveConfig
 from pnas_apps.run.run import Run
 from pnas_apps.steps.metrics import run_metrics
+from pnas_apps.steps.needless_limits import needless_by_table
 from pnas_apps.steps.objective import check_objective
 from pnas_apps.steps.rewards import check_file_bytes
 from pnas_export import CommandMetric
@@ -121,6 +122,8 @@ def table_for(
     folder.files.save(table, folder.table)
     _check_limits(space, table, budget, objective)
     reporter.console.print(f"  {table.device}, measured on {table.measured_on}")
+    for line in needless_by_table(space, table, budget):
+        reporter.warn(f"  {line}")
     return table
 
 

@@ -1,6 +1,6 @@
 """The devices, searches and trainings of a run, tried for some seconds to see how long they take."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date
 from functools import partial
@@ -14,6 +14,7 @@ from pnas_apps.run.run import Run
 from pnas_apps.steps.budget_doubt import budget_doubt
 from pnas_apps.steps.device_trial import try_device
 from pnas_apps.steps.learning_trial import SearchTrial, TrainingTrial, try_search, try_training
+from pnas_apps.steps.needless_limits import needless_by_table
 from pnas_apps.steps.net_training import fresh_network
 from pnas_apps.steps.reckoned_steps import Target
 from pnas_apps.steps.reference_nets import lightest
@@ -51,6 +52,11 @@ def target_doubt(target: Target) -> str | None:
         likely_ms=target.trial.net_ms,
         reporter=run.reporter,
     )
+
+
+def needless_latency(run: Run, table: LatencyTable | None) -> Iterator[str]:
+    """A line where every net of the run's space keeps a limit that its table tells."""
+    return iter(()) if table is None else needless_by_table(run.task.space, table, run.budget)
 
 
 def tried_search(run: Run, make_search: Callable[[SuperNet], ProxylessNAS]) -> SearchTrial:
