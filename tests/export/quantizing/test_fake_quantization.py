@@ -174,3 +174,12 @@ def test_batch_norm_over_another_dimension_than_the_weights_is_not_folded(sizes:
     exact = net.eval()(images)
     with torch.no_grad():
         assert (FakeQuantized(net, images).eval()(images) - exact).norm() < 0.05 * exact.norm()
+
+
+def test_batch_norm_with_the_statistics_of_each_batch_is_not_folded() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8, track_running_stats=False)).eval()
+    images = torch.randn(16, 3, 8, 8)
+    with torch.no_grad():
+        exact = net(images)
+        assert (FakeQuantized(net, images).eval()(images) - exact).norm() < 0.05 * exact.norm()
