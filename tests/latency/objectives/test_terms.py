@@ -214,6 +214,8 @@ def test_a_limit_falls_by_equal_factors_from_the_first_cost_to_the_budget() -> N
     for _ in range(6):
         term.adapt(16.0)
         limits.append(term.limit)
+        pull = term.multiplier + 2.0 * (16.0 / term.limit - 1)
+        assert apply(term, 0.5, 16.0)[2] == pytest.approx(pull / term.limit)
     assert limits == pytest.approx([8.0, 4.0, 2.0, 1.0, 1.0, 1.0])
     assert term.multiplier == pytest.approx(0.05 * sum(16 / limit - 1 for limit in (16, 8, 4, 2, 1, 1)))
 
