@@ -1,5 +1,6 @@
 """Fake quantization: what it rounds, what passes it, and that it computes what the int8 file does."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from digits_net import Digits
 from pnas_export import AiEdgeLitert, FakeQuantized, Scheme
+from pnas_export.quantizing import fake_quantization
 from pnas_export.quantizing.fake_steps import FakeSteps, round_weight
 
 
@@ -134,6 +136,15 @@ def test_wrappers_are_left_out_as_in_exports(wrap: Callable[[nn.Module], nn.Modu
     fake = FakeQuantized(wrap(net), images)
     assert torch.equal(fake(images), FakeQuantized(net, images)(images))
     assert fake.trained.state_dict().keys() == net.state_dict().keys()
+
+
+def test_everything_is_on_the_device_of_the_net(monkeypatch: pytest.MonkeyPatch) -> None:
+    # In place of a GPU: the meta device, which nets to be exported may not be on.
+    monkeypatch.setattr(fake_quantization, "unwrapped_copy", copy.deepcopy)
+    monkeypatch.setattr(fake_quantization, "check_input", lambda *_: None)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()).to("meta")
+    fake = FakeQuantized(net, torch.randn(8, 3, 6, 6))
+    assert {name: tensor.device.type for name, tensor in fake.state_dict().items() if not tensor.is_meta} == {}
 
 
 def test_it_gives_its_outputs_as_the_net_does() -> None:

@@ -66,6 +66,7 @@ class FakeQuantized(nn.Module):
         self._graph = _exported(self._trained, batches[0][:2])
         weighted = _fold_batch_norms(self._graph.graph)
         steps = _add_steps(self._graph)
+        self._graph.to(device)
         with torch.no_grad():
             for batch in batches:
                 self._graph(batch)
