@@ -330,6 +330,18 @@ def test_a_net_of_another_width_is_found_for_a_latency_in_a_few_tries() -> None:
         assert len(measured) <= 5
 
 
+def test_where_another_width_cannot_be_measured_one_that_could_be_is_found() -> None:
+    def of_width(width: float) -> Architecture:
+        return evolve(SEARCHED, name=f"{width:.4f}")
+
+    def measure_up_to(most: float) -> Callable[[Architecture], float | None]:
+        return lambda net: float(net.name) if float(net.name) <= most else None
+
+    net, latency_ms = nearest(of_width, measure_up_to(1.0), 1.08)
+    assert (net.name, latency_ms) == ("1.0000", pytest.approx(1.0))
+    assert nearest(of_width, measure_up_to(0.5), 1.08)[1] is None
+
+
 class _Device:
     """Takes a millisecond for every 10,000 weights of a dense net, and one at least."""
 

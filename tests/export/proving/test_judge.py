@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pnas_export import LabelError, ParityError, Proof, prove
 from pnas_export.proving import prove as prove_module
+from pnas_export.proving.judge import chosen_judge
 from pnas_ops import FilePath
 
 IMAGES = torch.rand(6, 3, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -135,6 +136,15 @@ def test_a_score_that_is_no_number_is_refused(
 def test_a_score_is_any_number(number: Any, proven: Callable[..., Proof]) -> None:
     found = proven(Runtime(), [(IMAGES, IMAGES.argmax(1))], score=lambda outputs, masks: number)
     assert found.net_score == 0.5
+
+
+def test_accuracy_is_that_of_the_first_output() -> None:
+    logits, maps = torch.tensor([[3.0, 1.0], [0.0, 2.0], [5.0, 4.0], [1.0, 0.0]]), torch.rand(4, 2, 8, 8)
+    targets = torch.tensor([0, 1, 1, 0])
+    judge = chosen_judge("auto", targets, (logits, maps))
+    assert judge is not None
+    assert judge(None, (logits, maps), targets) == 0.75
+    assert chosen_judge("auto", targets, (maps, logits)) is None
 
 
 def test_targets_without_a_row_an_image_are_refused(proven: Callable[..., Proof]) -> None:

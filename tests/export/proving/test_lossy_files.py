@@ -43,7 +43,7 @@ class WrongRuntime:
 
 
 @pytest.mark.usefixtures("unmeasured_proofs")
-@pytest.mark.parametrize(("wrong", "lossy"), [(0, False), (2, False), (6, True), (400, True)])
+@pytest.mark.parametrize(("wrong", "lossy"), [(0, False), (4, False), (5, True), (400, True)])
 def test_a_file_that_loses_more_than_a_point_is_lossy(
     wrong: int, lossy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,19 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from pnas_export import AdjustedFile, Bundle, FileProof, LayerError, LossyFile, Metadata, Parity, Proof, Refusal, Timing
+from pnas_export import (
+    AdjustedFile,
+    Bundle,
+    FileProof,
+    LayerError,
+    LossyFile,
+    Metadata,
+    OutputParity,
+    Parity,
+    Proof,
+    Refusal,
+    Timing,
+)
 from pnas_ops import Measurement, Preprocessing
 
 
@@ -71,6 +83,35 @@ def test_a_printed_proof_is_a_table(proof: Proof) -> None:
         "model-int8.tflite keeps 3.op, 4 in float32, and has weights fine-tuned for int8",
         "it cannot load model.tflite",
     ]
+
+
+def test_where_there_is_no_accuracy_a_score_or_nothing_is_in_its_place(proof: Proof) -> None:
+    scored = [evolve(one, accuracy=None, score=12.34567) for one in proof.files]
+    told = evolve(proof, net_accuracy=None, net_score=0.5, files=tuple(scored))
+    title, headings, first, *_ = str(told).splitlines()
+    assert title == "The net in PyTorch: score 0.5 on 40 test images; A <fast> processor"
+    assert "  same class  score  " in headings
+    assert "  12.35  " in first
+    neither = evolve(told, net_score=None, files=tuple(evolve(one, score=None) for one in scored))
+    assert str(neither).startswith("The net in PyTorch: 40 images; A <fast> processor\n")
+    assert repr(neither) == "Proof(2 files on 40 images, A <fast> processor)"
+    assert (
+        repr(neither.files[1])
+        == "FileProof(model-int8.tflite on ai-edge-litert 2.0: 1.2e-03 off, 2.5/1.75 ms, 1.23 MB)"
+    )
+
+
+def test_each_of_several_outputs_has_its_difference_in_a_note(proof: Proof) -> None:
+    outputs = tuple(
+        OutputParity(output=name, max_abs_difference=9.0, max_relative_difference=far, rms_relative_difference=8.0)
+        for name, far in (("boxes", 0.012), ("classes", 0.5))
+    )
+    first, second, _ = proof.files
+    several = evolve(first, parity=evolve(first.parity, outputs=outputs))
+    single = evolve(second, parity=evolve(second.parity, outputs=outputs[:1]))
+    notes = str(evolve(proof, files=(several, single))).splitlines()[4:]
+    assert notes[0] == "model.tflite on ai-edge-litert differs in boxes by 1.2e-02, classes by 5.0e-01"
+    assert not any("differs in" in note for note in notes[1:])
 
 
 def test_a_latency_that_did_not_come_out_alike_again_has_a_word(proof: Proof) -> None:

@@ -1,5 +1,6 @@
 """Fake quantization: what it rounds, what passes it, and that it computes what the int8 file does."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from digits_net import Digits
 from pnas_export import AiEdgeLitert, FakeQuantized, Scheme
+from pnas_export.quantizing import fake_quantization
 from pnas_export.quantizing.fake_steps import FakeSteps, round_weight
 
 
@@ -136,6 +138,15 @@ def test_wrappers_are_left_out_as_in_exports(wrap: Callable[[nn.Module], nn.Modu
     assert fake.trained.state_dict().keys() == net.state_dict().keys()
 
 
+def test_everything_is_on_the_device_of_the_net(monkeypatch: pytest.MonkeyPatch) -> None:
+    # In place of a GPU: the meta device, which nets to be exported may not be on.
+    monkeypatch.setattr(fake_quantization, "unwrapped_copy", copy.deepcopy)
+    monkeypatch.setattr(fake_quantization, "check_input", lambda *_: None)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()).to("meta")
+    fake = FakeQuantized(net, torch.randn(8, 3, 6, 6))
+    assert {name: tensor.device.type for name, tensor in fake.state_dict().items() if not tensor.is_meta} == {}
+
+
 def test_it_gives_its_outputs_as_the_net_does() -> None:
     class Maps(nn.Module):
         def __init__(self) -> None:
@@ -173,4 +184,13 @@ def test_batch_norm_over_another_dimension_than_the_weights_is_not_folded(sizes:
     net(images)
     exact = net.eval()(images)
     with torch.no_grad():
+        assert (FakeQuantized(net, images).eval()(images) - exact).norm() < 0.05 * exact.norm()
+
+
+def test_batch_norm_with_the_statistics_of_each_batch_is_not_folded() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8, track_running_stats=False)).eval()
+    images = torch.randn(16, 3, 8, 8)
+    with torch.no_grad():
+        exact = net(images)
         assert (FakeQuantized(net, images).eval()(images) - exact).norm() < 0.05 * exact.norm()

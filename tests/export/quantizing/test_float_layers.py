@@ -9,7 +9,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from digits_net import Digits
-from pnas_export import Format, choose_float_layers, export_file, quantize_onnx, quantize_tflite
+from pnas_export import Format, LayerError, choose_float_layers, export_file, quantize_onnx, quantize_tflite
 from pnas_export.quantizing.float_layers import _fewest
 
 KEPT = {"1.op.1.1", "3.op.3"}
@@ -68,6 +68,22 @@ def test_a_file_that_loses_little_keeps_nothing(digits: Digits, monkeypatch: pyt
     monkeypatch.setattr("pnas_export.quantizing.float_layers.single_layer_errors", lambda *_, **__: ())
     test = [(digits.images, digits.labels)]
     assert choose_float_layers(digits.tflite, "tflite-int8", calibration=digits.calibration, test=test) == ()
+
+
+@pytest.mark.parametrize(("accuracy", "kept"), [(0.06, ()), (0.059, ("3.op.3",))])
+def test_a_file_that_loses_exactly_a_point_is_good_enough(
+    accuracy: float, kept: tuple[str, ...], digits: Digits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = "pnas_export.quantizing.float_layers"
+    assert 0.06 < 0.07 - 0.01  # in binary
+    accuracies = iter([0.07, accuracy])
+    monkeypatch.setattr(f"{module}.mean_score", lambda *_: next(accuracies))
+    monkeypatch.setattr(f"{module}.write_int8_file", lambda *_, **__: None)
+    monkeypatch.setattr(f"{module}._load", lambda _: None)
+    worst = (LayerError(layer="3.op.3", relative_error=0.5),)
+    monkeypatch.setattr(f"{module}.single_layer_errors", lambda *_, **__: worst)
+    test = [(digits.images, digits.labels)]
+    assert choose_float_layers(digits.tflite, "tflite-int8", calibration=digits.calibration, test=test) == kept
 
 
 def test_the_fewest_that_are_enough_are_found() -> None:

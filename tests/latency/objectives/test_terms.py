@@ -57,10 +57,13 @@ def test_the_multiplicative_form_with_the_values_of_the_original(loss: float, co
 
 
 def test_the_multiplicative_form_asks_for_a_unit_that_costs_are_above() -> None:
-    with pytest.raises(ValueError, match=r"the reference 0.3 must be above the unit 1: take a smaller unit"):
-        MultiplicativeLog(reference=0.3)
-    with pytest.raises(ValueError, match=r"a cost of 0.5 has no positive logarithm in units of 1"):
-        MultiplicativeLog(reference=2.0)(torch.tensor(1.0), torch.tensor(0.5))
+    for small in (0.3, 1.0):
+        with pytest.raises(
+            ValueError, match=rf"^the reference {small:g} must be above the unit 1: take a smaller unit$"
+        ):
+            MultiplicativeLog(reference=small)
+        with pytest.raises(ValueError, match=rf"^a cost of {small:g} has no positive logarithm in units of 1: "):
+            MultiplicativeLog(reference=2.0)(torch.tensor(1.0), torch.tensor(small))
     value, _, _ = apply(MultiplicativeLog(reference=0.3, unit=0.001), 1.0, 0.09)
     assert value == pytest.approx(0.2 * (math.log(90) / math.log(300)) ** 0.3)
 
@@ -214,6 +217,8 @@ def test_a_limit_falls_by_equal_factors_from_the_first_cost_to_the_budget() -> N
     for _ in range(6):
         term.adapt(16.0)
         limits.append(term.limit)
+        pull = term.multiplier + 2.0 * (16.0 / term.limit - 1)
+        assert apply(term, 0.5, 16.0)[2] == pytest.approx(pull / term.limit)
     assert limits == pytest.approx([8.0, 4.0, 2.0, 1.0, 1.0, 1.0])
     assert term.multiplier == pytest.approx(0.05 * sum(16 / limit - 1 for limit in (16, 8, 4, 2, 1, 1)))
 

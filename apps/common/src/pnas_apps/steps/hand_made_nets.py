@@ -97,11 +97,13 @@ def nearest(
             break
         latency_ms = measure(net)
         if latency_ms is None:
-            return net, None
+            break
         tried[net] = (log(width), log(latency_ms / target_ms))
         if abs(latency_ms / target_ms - 1) <= _CLOSE:
             break
         width = min(max(exp(_next(list(tried.values()))), _NARROWEST), _WIDEST)
+    if not tried:
+        return net, None
     best = min(tried, key=lambda net: abs(tried[net][1]))
     return best, target_ms * exp(tried[best][1])
 

@@ -16,7 +16,7 @@ from pnas_export.proving.judge import Judge
 from pnas_export.proving.proof import FileProof, LossyFile, Proof, Refusal, Timing
 from pnas_export.quantizing.float_layers import MAX_ACCURACY_LOSS
 from pnas_export.quantizing.formats import Format, base_format, is_float32
-from pnas_export.quantizing.judging import check_batches
+from pnas_export.quantizing.judging import check_batches, lost
 from pnas_export.quantizing.layer_errors import layer_errors
 from pnas_export.runtimes.comparison import FLOAT_TOLERANCE, Tolerance, check_tolerance
 from pnas_export.runtimes.parity import load_on_runtimes
@@ -154,7 +154,7 @@ def _proven(
     losers = {
         proof.parity.file
         for proof, found in zip(proofs, answers.scores, strict=True)
-        if answers.net_score - found > MAX_ACCURACY_LOSS  # both are 0 if nothing was judged
+        if lost(answers.net_score, found) > MAX_ACCURACY_LOSS  # both are 0 if nothing was judged
     }
     net_accuracy, net_score = _judged(answers.judge, answers.net_score)
     return Proof(

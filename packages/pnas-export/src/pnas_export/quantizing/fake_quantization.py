@@ -66,6 +66,7 @@ class FakeQuantized(nn.Module):
         self._graph = _exported(self._trained, batches[0][:2])
         weighted = _fold_batch_norms(self._graph.graph)
         steps = _add_steps(self._graph)
+        self._graph.to(device)
         with torch.no_grad():
             for batch in batches:
                 self._graph(batch)
@@ -105,7 +106,7 @@ def _fold_batch_norms(graph: fx.Graph) -> list[fx.Node]:
     weighted = [node for node in graph.nodes if node.op == "call_function" and _name(node) in _WEIGHTED]
     for node in weighted:
         norm = _only_user(node)
-        if norm is None or _name(norm) != "batch_norm" or not _has_channels_where_batch_norm_has(node):
+        if norm is None or not _has_statistics(norm) or not _has_channels_where_batch_norm_has(node):
             continue
         values, weight, bias, *rest = [*node.args, None][: max(3, len(node.args))]
         with graph.inserting_before(node):
@@ -148,6 +149,11 @@ def _round_weights(module: fx.GraphModule, weighted: list[fx.Node]) -> None:
 
 def _only_user(node: fx.Node) -> fx.Node | None:
     return next(iter(node.users)) if len(node.users) == 1 else None
+
+
+def _has_statistics(node: fx.Node) -> bool:
+    """Whether it is a BatchNorm that does not take its statistics from each batch."""
+    return _name(node) == "batch_norm" and not node.args[5]
 
 
 def _has_channels_where_batch_norm_has(node: fx.Node) -> bool:

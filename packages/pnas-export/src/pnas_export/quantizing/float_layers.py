@@ -9,7 +9,7 @@ from torch import Tensor
 from pnas_export.ground.scratch import scratch_folder
 from pnas_export.quantizing.formats import Format
 from pnas_export.quantizing.int8_file import write_int8_file
-from pnas_export.quantizing.judging import accuracy, check_batches, mean_score
+from pnas_export.quantizing.judging import accuracy, check_batches, lost, mean_score
 from pnas_export.quantizing.layer_errors import LayerError, relative_error
 from pnas_export.quantizing.layers_in_files import layers_in_file
 from pnas_export.runtimes.parity import suitable_runtimes
@@ -93,7 +93,7 @@ def choose_float_layers(
     """
     exact = Path(exact)
     check_batches(test)
-    wanted = mean_score(_load(Path(original or exact)), test, score) - max_loss
+    wanted = mean_score(_load(Path(original or exact)), test, score)
     errors = single_layer_errors(exact, calibration, log=log, progress=progress)
     worst = tuple(error.layer for error in errors)
     tried, most_tried = 0, 1 + 2 * len(worst).bit_length()
@@ -107,7 +107,7 @@ def choose_float_layers(
         with scratch_folder() as folder:
             file = Path(folder, f"int8{exact.suffix}")
             write_int8_file(exact, file, format_, calibration=calibration, keep_float=worst[:count], log=log)
-            return mean_score(_load(file), test, score) >= wanted
+            return lost(wanted, mean_score(_load(file), test, score)) <= max_loss
 
     count = _fewest(is_enough, len(worst))
     report_progress(progress, "trying layers in float32", most_tried, most_tried)

@@ -24,6 +24,11 @@ def mean_score(file: LoadedFile, test: Batches, score: Score) -> float:
     return total / images
 
 
+def lost(exact: float, found: float) -> float:
+    """How much lower a mean score is than that of the net."""
+    return round(exact - found, 9)  # a point is a point, however the two are rounded
+
+
 def check_batches(test: Batches) -> None:
     """Raises ValueError for batches that can be iterated only once, for no batches, and for those not of tensors."""
     if isinstance(test, Iterator):
