@@ -92,6 +92,48 @@ def test_other_nets_have_no_inverted_residual(make: Callable[[], nn.Module]) -> 
     assert look(make, inverted_residuals())[2] == {}
 
 
+class NormWithActivation(nn.BatchNorm2d):
+    """A norm that holds the activation after it, as timm's nets have them."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.activation = nn.Sequential(nn.Identity(), nn.ReLU6())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(super().forward(x))
+
+
+class Universal(nn.Module):
+    """MobileNetV4's inverted residual: a depthwise convolution stands before the first 1x1 convolution too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.start = nn.Conv2d(8, 8, 3, padding=1, groups=8, bias=False)
+        self.start_norm = nn.BatchNorm2d(8)
+        self.expand = nn.Conv2d(8, 24, 1, bias=False)
+        self.norm = NormWithActivation(24)
+        self.middle = nn.Conv2d(24, 24, 5, padding=2, groups=24, bias=False)
+        self.middle_norm = NormWithActivation(24)
+        self.project = nn.Conv2d(24, 8, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.middle_norm(self.middle(self.norm(self.expand(self.start_norm(self.start(x))))))
+        return self.project(hidden) + x
+
+
+def test_a_norm_may_hold_its_activation_and_an_inverted_residual_begin_with_a_depthwise_convolution() -> None:
+    torch.manual_seed(0)
+    block = settled(Universal()).double()
+    x = torch.randn(2, 8, 6, 6, dtype=torch.float64)
+    wanted = wanted_by(inverted_residuals(kernel_sizes=(3, 5), expansions=(2, 3, 4)), block, x)
+    assert [*wanted] == [f"{kernel} e{factor}" for kernel in ("3x3", "5x5") for factor in (2, 3, 4)]
+    narrow, wide = wanted["3x3 e2"], wanted["5x5 e4"]
+    assert (narrow.start.kernel_size, narrow.middle.kernel_size) == ((3, 3), (3, 3))
+    assert narrow.middle.weight.shape == (16, 1, 3, 3)
+    assert narrow.norm.num_features == len(narrow.norm.running_mean) == 16
+    assert_equal(output(wide, x), output(block, x))
+
+
 def test_inner_widths_are_those_of_blocks_and_not_of_stages() -> None:
     rule = with_skip(inner_widths(ratios=(0.5,)))
     blocks = {"layer1.0": ["w0.5", "skip"], "layer1.1": ["w0.5", "skip"], "layer2": ["w0.5"]}
