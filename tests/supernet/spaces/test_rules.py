@@ -281,9 +281,79 @@ def test_groups_keep_the_weights_that_join_channels_of_a_group() -> None:
     assert [*both] == ["5x5", "g2", "5x5 g2"]
 
 
+class Sugared(nn.Conv2d):
+    """A convolution with defaults of somebody's."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, channels, 3, padding=1, groups=channels)
+
+
+class PadsItself(nn.Conv2d):
+    """A convolution with TensorFlow's padding, as nets from there have it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        for dim in (2, 3):
+            size, kernel, stride, dilation = (
+                x.shape[dim],
+                *(value[dim - 2] for value in (self.kernel_size, self.stride, self.dilation)),
+            )
+            last = (-(-size // stride) - 1) * stride
+            lacking = max(last + dilation * (kernel - 1) + 1 - size, 0)
+            before, after = lacking // 2, lacking - lacking // 2
+            x = nn.functional.pad(x, (0, 0, before, after) if dim == 2 else (before, after))
+        return nn.functional.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+
+
+class Standardized(nn.Conv2d):
+    """A convolution that uses its weights in another way."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.weight - self.weight.mean(dim=(1, 2, 3), keepdim=True)
+        return self._conv_forward(x, weight, self.bias)
+
+
+class PaddedForOneSize(PadsItself):
+    """As `PadsItself` pads an image of even size, whatever it is given."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._conv_forward(nn.functional.pad(x, (0, 1, 0, 1)), self.weight, self.bias)
+
+
+class Routed(nn.Conv2d):
+    """Takes more than an image."""
+
+    def forward(self, x: Tensor, routing: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x) * routing
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("size", [8, 9, 11])
+def test_a_convolution_that_pads_like_tensorflow_gets_other_kernels(stride: int, size: int) -> None:
+    torch.manual_seed(0)
+    conv = PadsItself(4, 4, 3, stride=stride, groups=4).double()
+    x = torch.randn(2, 4, size, size, dtype=torch.float64)
+    found = wanted_by(convolutions(kernel_sizes=(5, 7)), conv, x)
+    assert [*found] == ["5x5", "7x7"]
+    for larger in found.values():
+        assert_equal(output(larger, x), output(conv, x))
+
+
+def test_blocks_of_subclasses_are_blocks() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 4, 8, 8, dtype=torch.float64)
+    for middle in (Sugared(12), PadsItself(12, 12, 3, stride=2, groups=12)):
+        block = nn.Sequential(nn.Conv2d(4, 12, 1), nn.ReLU6(), middle, nn.ReLU6(), nn.Conv2d(12, 6, 1)).double()
+        wanted = wanted_by(inverted_residuals(kernel_sizes=(3, 5), expansions=(2, 4)), block, x)
+        assert [*wanted] == ["3x3 e2", "3x3 e4", "5x5 e2", "5x5 e4"]
+        assert_equal(output(wanted["5x5 e4"], x), output(block, x))
+
+
 @pytest.mark.parametrize(
     "module",
     [
+        Standardized(4, 4, 3, padding=1),
+        PaddedForOneSize(4, 4, 3, stride=2),
+        Routed(4, 4, 3, padding=1),
         nn.Conv2d(4, 4, 3),
         nn.Conv2d(4, 4, 4, padding=2),
         nn.Conv2d(4, 4, (3, 5), padding=(1, 2)),
