@@ -57,13 +57,16 @@ NETS = (
 
 
 def trained_alike(name: str, size: int) -> nn.Module:
-    """The net, whose BatchNorm has seen something, in evaluation mode."""
+    """The net, whose BatchNorm has seen something and whose every branch counts, in evaluation mode."""
     torch.manual_seed(0)
     net: nn.Module = get_model(name, weights=None, num_classes=10, **OPTIONS.get(name, {}))
     with torch.no_grad():
         for part in net.modules():
             if isinstance(part, nn.Linear) and not part.weight.any():
                 nn.init.xavier_uniform_(part.weight)  # of a transformer's head, which would give zeros alone
+        for parameter in net.parameters():
+            if len(parameter.unique()) == 1 and 0 < parameter.abs().max() < 1e-3:
+                parameter.fill_(1)  # the scale of a block that a training lets in: none of it would be seen
         for _ in range(3):
             net(torch.randn(4, 3, size, size))
     return net.eval()

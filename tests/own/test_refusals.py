@@ -358,6 +358,11 @@ def test_a_dry_run_tells_every_step_and_leaves_nothing(
     assert "; then up to 3 nets judged " in printed
     assert re.search(r"^The original takes \d+\.\d{4} ms on torch-cpu now, 1e-06 ms are requested\.$", printed, re.M)
     assert "\nTo choose from: 4 candidates at 1 place.\n" in printed
+    first, second, last = (8 * 8 * 3 * 8 * 9, 3 * 8 * 9 + 8), (8 * 8 * 8 * 8 * 9, 8 * 8 * 9 + 8), (8 * 2, 8 * 2 + 2)
+    least, most = ([sum(one) for one in zip(*parts, strict=True)] for parts in ((first, last), (first, second, last)))
+    norms = 2 * (8 + 8)
+    macs, parameters = f"{least[0]:,} to {most[0]:,} MACs", f"{least[1] + norms:,} to {most[1] + norms:,} parameters"
+    assert f"\nNets of the space have {macs} and {parameters}.\n" in printed
     # What the run may be refused for is told before the slow steps are tried, and with what was found.
     doubt = "The net with the fewest multiply-accumulates takes"
     assert printed.count(doubt) == 2

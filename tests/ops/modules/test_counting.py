@@ -103,3 +103,31 @@ def test_counts_a_module_without_parameters() -> None:
 def test_counting_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert count_macs(nn.Conv2d(1, 1, 3), (1, 1, 3, 3)) == 9
     assert capsys.readouterr() == ("", "")
+
+
+class OwnAttention(nn.Module):
+    """Attention of 2 heads over 7 positions of 8 channels, by PyTorch's function for it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        heads = x.view(-1, 7, 2, 4).transpose(1, 2)
+        return nn.functional.scaled_dot_product_attention(heads, heads, heads)
+
+
+_POSITIONS = 3 * 7
+_PRODUCTS_OF_ATTENTION = 2 * _POSITIONS * 7 * 8
+_PROJECTIONS = _POSITIONS * 8 * (3 * 8 + 8)
+
+
+@pytest.mark.parametrize(
+    ("layer", "macs"),
+    [
+        (OwnAttention(), _PRODUCTS_OF_ATTENTION),
+        (
+            nn.TransformerEncoderLayer(8, 2, dim_feedforward=16, batch_first=True),
+            _PROJECTIONS + _PRODUCTS_OF_ATTENTION + 2 * _POSITIONS * 8 * 16,
+        ),
+    ],
+)
+def test_attention_counts_in_whatever_kernel_it_runs(layer: nn.Module, macs: int) -> None:
+    assert count_macs(layer, (3, 7, 8)) == macs == account_of(layer, [(3, 7, 8)]).macs
+    assert torch.backends.mha.get_fastpath_enabled()

@@ -92,6 +92,48 @@ def test_other_nets_have_no_inverted_residual(make: Callable[[], nn.Module]) -> 
     assert look(make, inverted_residuals())[2] == {}
 
 
+class NormWithActivation(nn.BatchNorm2d):
+    """A norm that holds the activation after it, as timm's nets have them."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.activation = nn.Sequential(nn.Identity(), nn.ReLU6())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(super().forward(x))
+
+
+class Universal(nn.Module):
+    """MobileNetV4's inverted residual: a depthwise convolution stands before the first 1x1 convolution too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.start = nn.Conv2d(8, 8, 3, padding=1, groups=8, bias=False)
+        self.start_norm = nn.BatchNorm2d(8)
+        self.expand = nn.Conv2d(8, 24, 1, bias=False)
+        self.norm = NormWithActivation(24)
+        self.middle = nn.Conv2d(24, 24, 5, padding=2, groups=24, bias=False)
+        self.middle_norm = NormWithActivation(24)
+        self.project = nn.Conv2d(24, 8, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.middle_norm(self.middle(self.norm(self.expand(self.start_norm(self.start(x))))))
+        return self.project(hidden) + x
+
+
+def test_a_norm_may_hold_its_activation_and_an_inverted_residual_begin_with_a_depthwise_convolution() -> None:
+    torch.manual_seed(0)
+    block = settled(Universal()).double()
+    x = torch.randn(2, 8, 6, 6, dtype=torch.float64)
+    wanted = wanted_by(inverted_residuals(kernel_sizes=(3, 5), expansions=(2, 3, 4)), block, x)
+    assert [*wanted] == [f"{kernel} e{factor}" for kernel in ("3x3", "5x5") for factor in (2, 3, 4)]
+    narrow, wide = wanted["3x3 e2"], wanted["5x5 e4"]
+    assert (narrow.start.kernel_size, narrow.middle.kernel_size) == ((3, 3), (3, 3))
+    assert narrow.middle.weight.shape == (16, 1, 3, 3)
+    assert narrow.norm.num_features == len(narrow.norm.running_mean) == 16
+    assert_equal(output(wide, x), output(block, x))
+
+
 def test_inner_widths_are_those_of_blocks_and_not_of_stages() -> None:
     rule = with_skip(inner_widths(ratios=(0.5,)))
     blocks = {"layer1.0": ["w0.5", "skip"], "layer1.1": ["w0.5", "skip"], "layer2": ["w0.5"]}
@@ -239,9 +281,79 @@ def test_groups_keep_the_weights_that_join_channels_of_a_group() -> None:
     assert [*both] == ["5x5", "g2", "5x5 g2"]
 
 
+class Sugared(nn.Conv2d):
+    """A convolution with defaults of somebody's."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, channels, 3, padding=1, groups=channels)
+
+
+class PadsItself(nn.Conv2d):
+    """A convolution with TensorFlow's padding, as nets from there have it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        for dim in (2, 3):
+            size, kernel, stride, dilation = (
+                x.shape[dim],
+                *(value[dim - 2] for value in (self.kernel_size, self.stride, self.dilation)),
+            )
+            last = (-(-size // stride) - 1) * stride
+            lacking = max(last + dilation * (kernel - 1) + 1 - size, 0)
+            before, after = lacking // 2, lacking - lacking // 2
+            x = nn.functional.pad(x, (0, 0, before, after) if dim == 2 else (before, after))
+        return nn.functional.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+
+
+class Standardized(nn.Conv2d):
+    """A convolution that uses its weights in another way."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.weight - self.weight.mean(dim=(1, 2, 3), keepdim=True)
+        return self._conv_forward(x, weight, self.bias)
+
+
+class PaddedForOneSize(PadsItself):
+    """As `PadsItself` pads an image of even size, whatever it is given."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._conv_forward(nn.functional.pad(x, (0, 1, 0, 1)), self.weight, self.bias)
+
+
+class Routed(nn.Conv2d):
+    """Takes more than an image."""
+
+    def forward(self, x: Tensor, routing: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x) * routing
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("size", [8, 9, 11])
+def test_a_convolution_that_pads_like_tensorflow_gets_other_kernels(stride: int, size: int) -> None:
+    torch.manual_seed(0)
+    conv = PadsItself(4, 4, 3, stride=stride, groups=4).double()
+    x = torch.randn(2, 4, size, size, dtype=torch.float64)
+    found = wanted_by(convolutions(kernel_sizes=(5, 7)), conv, x)
+    assert [*found] == ["5x5", "7x7"]
+    for larger in found.values():
+        assert_equal(output(larger, x), output(conv, x))
+
+
+def test_blocks_of_subclasses_are_blocks() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 4, 8, 8, dtype=torch.float64)
+    for middle in (Sugared(12), PadsItself(12, 12, 3, stride=2, groups=12)):
+        block = nn.Sequential(nn.Conv2d(4, 12, 1), nn.ReLU6(), middle, nn.ReLU6(), nn.Conv2d(12, 6, 1)).double()
+        wanted = wanted_by(inverted_residuals(kernel_sizes=(3, 5), expansions=(2, 4)), block, x)
+        assert [*wanted] == ["3x3 e2", "3x3 e4", "5x5 e2", "5x5 e4"]
+        assert_equal(output(wanted["5x5 e4"], x), output(block, x))
+
+
 @pytest.mark.parametrize(
     "module",
     [
+        Standardized(4, 4, 3, padding=1),
+        PaddedForOneSize(4, 4, 3, stride=2),
+        Routed(4, 4, 3, padding=1),
         nn.Conv2d(4, 4, 3),
         nn.Conv2d(4, 4, 4, padding=2),
         nn.Conv2d(4, 4, (3, 5), padding=(1, 2)),

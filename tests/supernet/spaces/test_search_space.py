@@ -130,7 +130,7 @@ def test_the_rest_is_that_of_every_net(case: tuple[nn.Module, ModuleSuperNet]) -
 
 
 def test_the_kernel_of_the_rest_is_that_of_no_place() -> None:
-    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 5, padding=2), nn.Conv2d(4, 4, 1))
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 5, padding=2), nn.Conv2d(4, 4, 1))
     assert space_of(network, convolutions(kernel_sizes=(3,))).space.rest.kernel_size == 3
 
 
@@ -369,6 +369,17 @@ class Asking(Looking):
         return self.b(self.a(x).view(-1, self.a.out_channels, *x.shape[2:])) + self.b.weight.mean()
 
 
+class Indexing(Looking):
+    """Takes a layer out of a block that it calls as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Sequential(self.a)  # type: ignore[assignment]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b(self.a(x)) + self.a[0].weight.mean()
+
+
 class Noisy(Looking):
     """Draws in evaluation mode too, changes its input, and gives what is no number."""
 
@@ -381,8 +392,13 @@ class Noisy(Looking):
     [
         (Looking(), "b", "the net gives another output with a MixedOp at 'b', even along the originals: let forward"),
         (Listed(), "b", "calls the MixedOp at 'b' 0 times, .*: keep modules in an nn.ModuleList"),
-        (Asking(), "a", "does not run with a MixedOp at 'a': .* no attribute 'out_channels': let forward only call"),
-        (Asking(), "b", "does not run with a MixedOp at 'b': .* no attribute 'weight': let forward only call"),
+        (Asking(), "a", "'a' is asked for its out_channels by the net: let the rule return None for it"),
+        (Asking(), "b", "'b' is asked for its weight by the net: let the rule return None for it"),
+        (
+            Indexing(),
+            "a",
+            "does not run with a MixedOp at 'a': 'MixedOp' object is not subscriptable: let forward only",
+        ),
     ],
 )
 def test_a_net_that_is_another_with_mixed_ops_is_refused(network: nn.Module, path: str, message: str) -> None:
@@ -390,9 +406,23 @@ def test_a_net_that_is_another_with_mixed_ops_is_refused(network: nn.Module, pat
         search_space_of(network, image(), only(path, new=nn.Conv2d(3, 3, 1)))
 
 
-def test_of_several_places_the_one_that_the_net_looks_into_is_named() -> None:
-    with pytest.raises(PlaceError, match="with a MixedOp at 'a': "):
-        search_space_of(Asking(), image(), lambda path, module, inputs: {"new": nn.Conv2d(3, 3, 1)} if path else None)
+def test_rules_are_told_by_no_inputs_which_modules_the_net_looks_into() -> None:
+    class Embedding(nn.Module):
+        """Looks at a layer that it calls, as positional encodings do."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.b(self.a(x.to(self.a.weight.dtype)))
+
+    network = Embedding()
+    supernet = space_of(network, convolutions(kernel_sizes=(1,)))
+    assert [place.path for place in supernet.space.places] == ["b"]
+    # `b` alone may change, and nothing is left of the watching.
+    assert output(supernet.build(supernet.space.original), image()).equal(output(network, image()))
+    assert {type(part) for part in supernet.network.a.modules()} == {nn.Conv2d}
 
 
 def test_a_net_that_draws_is_still_itself() -> None:

@@ -14,6 +14,7 @@ from pnas_apps.steps.device_trial import try_device
 from pnas_apps.steps.learning_trial import FORWARD, TimedBatches, to_try, try_search, try_training
 from pnas_apps.steps.needless_limits import needless_by_table
 from pnas_apps.steps.reckoned_steps import LANDINGS, epochs_done, export_s
+from pnas_apps.steps.reference_nets import range_line
 from pnas_apps.steps.table import TableChoice, known_table
 from pnas_apps.steps.trials import SEARCH_S, TRAININGS_S
 from pnas_apps.training.training import Training
@@ -88,6 +89,7 @@ def _notes(run: OwnRun, device: DeviceInfo, original_ms: float) -> tuple[str, ..
     return (
         f"The original takes {original_ms:.4f} ms{of_batch(device)} on {run.target.name} now{asked}.",
         f"To choose from: {counted(sum(space.options), 'candidate')} at {counted(len(space.places), 'place')}.",
+        range_line(space),
     )
 
 

@@ -3,7 +3,7 @@
 from attrs import evolve
 
 from pnas_latency import MACS, PARAMETERS, LatencyTable
-from pnas_ops import Architecture, CellSpace, NoneSpec, Space
+from pnas_ops import Architecture, CellSpace, ModuleSpace, NoneSpec, Space
 
 
 def biggest(space: Space) -> Architecture:
@@ -31,7 +31,7 @@ def _with_all_edges(space: Space) -> Space:
     return evolve(space, candidates=there or space.candidates)
 
 
-def range_line(space: Space) -> str:
+def range_line(space: Space | ModuleSpace) -> str:
     """What the nets of a space take that needs no device, for those who are to name limits."""
     ranges = (
         f"{metric.of(metric.cheapest(space)):,.0f} to {metric.of(metric.dearest(space)):,.0f} {name}"

@@ -1,6 +1,7 @@
 """Parameters and MACs of a net, counted by PyTorch on shapes alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -32,9 +33,9 @@ def flop_counter() -> "FlopCounterMode":
 
 
 def forward_macs(forward: Callable[[], object]) -> int:
-    """Multiply-accumulates of the convolutions and matrix products that `forward` computes."""
+    """Multiply-accumulates of the convolutions and matrix products that `forward` computes, those of attention too."""
     counter = flop_counter()
-    with torch.no_grad(), counter:
+    with torch.no_grad(), _attention_in_parts(), counter:
         forward()
     return int(counter.get_total_flops()) // 2
 
@@ -67,6 +68,20 @@ def architecture_macs(architecture: Architecture) -> int:
         ValueError: for images that are too small for the net.
     """
     return sum(workload_macs(workload) for (workload,) in workloads(architecture))
+
+
+@contextmanager
+def _attention_in_parts() -> Iterator[None]:
+    """Attention is computed as separate matrix products: the counter knows no fused kernel of a CPU."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
 
 
 def _bilinear_flops(first: Shape, weight: Shape, second: Shape, *others: object, **named: object) -> int:

@@ -24,10 +24,15 @@ def is_depthwise(module: nn.Module) -> TypeGuard[nn.Conv2d]:
     return is_plain_convolution(module) and 1 < module.groups == module.in_channels == module.out_channels
 
 
+def holds_layers(module: nn.Module) -> bool:
+    """Whether any of its parts has values of its own, unlike an activation."""
+    return any([*child.parameters(), *child.buffers()] for child in module.children())
+
+
 def is_per_channel(module: nn.Module, channels: int) -> bool:
-    """Whether a leaf has one value of each kind per channel, like BatchNorm and PReLU, or none at all."""
+    """Whether a layer has one value of each kind per channel, like BatchNorm and PReLU, or none at all."""
     values = [*module.parameters(), *module.buffers()]
-    return not list(module.children()) and all(tuple(value.shape) in ((channels,), (1,), ()) for value in values)
+    return not holds_layers(module) and all(tuple(value.shape) in ((channels,), (1,), ()) for value in values)
 
 
 def in_channels(layer: Dense) -> int:
@@ -68,7 +73,7 @@ def taking(layer: Dense, chosen: Tensor) -> Dense:
 
 
 def carrying(module: nn.Module, chosen: Tensor) -> nn.Module:
-    """A depthwise convolution, or a leaf that `is_per_channel`, with only the chosen channels."""
+    """A depthwise convolution, or a layer that `is_per_channel`, with only the chosen channels."""
     if isinstance(module, nn.Conv2d):
         bias = None if module.bias is None else module.bias[chosen]
         return rebuilt(module, module.weight.detach()[chosen], bias, groups=len(chosen))

@@ -12,6 +12,7 @@ from pnas_supernet.spaces.channels import (
     carrying,
     chosen_channels,
     giving,
+    holds_layers,
     in_channels,
     is_dense,
     is_depthwise,
@@ -108,10 +109,13 @@ def copy_with(block: nn.Module, changes: Mapping[nn.Module, nn.Module]) -> nn.Mo
 
 
 def parts_of(block: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """The leaves of a block in the order of their registration, and whole squeeze-excitations."""
+    """The layers of a block in the order of their registration, and whole squeeze-excitations.
+
+    A norm that holds its activation is one layer.
+    """
     for name, child in block.named_children():
         path = f"{prefix}{name}"
-        if gate_of(child) or not list(child.children()):
+        if gate_of(child) or not holds_layers(child):
             yield path, child
         else:
             yield from parts_of(child, f"{path}.")

@@ -11,10 +11,9 @@ from pnas_supernet.spaces.kernels import checked_sizes
 from pnas_supernet.spaces.rules import Rule
 
 _PATTERNS = {
-    ("dense", "depthwise", "dense"),
-    ("dense", "depthwise", "gate", "dense"),
-    ("depthwise", "dense"),
-    ("depthwise", "gate", "dense"),
+    (*first, "depthwise", *gate, "dense")
+    for first in ((), ("dense",), ("depthwise", "dense"))
+    for gate in ((), ("gate",))
 }
 
 
@@ -22,19 +21,21 @@ def inverted_residuals(*, kernel_sizes: Iterable[int] = (3, 5, 7), expansions: I
     """Every kernel size with every expansion at each inverted residual: "5x5 e3".
 
     An inverted residual has, in this order, a 1x1 convolution, a depthwise one, squeeze-excitation and a 1x1
-    convolution; norms and activations between them are kept. If the first is missing, only the kernel changes. A block
-    and its shortcut are one place. Kernels are cropped or padded with zeros, and the most important channels are kept.
+    convolution; norms and activations between them are kept. If the first is missing, only the kernel changes. With
+    another depthwise convolution before all these (MobileNetV4), both get the same kernel. A block and its shortcut are
+    one place. Kernels are cropped or padded with zeros, and the most important channels are kept.
 
     Args:
-        kernel_sizes: of the depthwise convolution, odd.
+        kernel_sizes: of the depthwise convolutions, odd.
         expansions: hidden channels per input channel.
     """
     sizes, factors = checked_sizes(kernel_sizes), tuple(expansions)
 
     def rule(path: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> Mapping[str, nn.Module] | None:
-        if len(inputs) != 1 or _pattern(module) not in _PATTERNS or not changing_convolutions(module):
+        pattern = _pattern(module)
+        if len(inputs) != 1 or pattern not in _PATTERNS or not changing_convolutions(module):
             return None
-        widths = hidden_widths(module, inputs) if _pattern(module)[0] == "dense" else []
+        widths = hidden_widths(module, inputs) if pattern.count("dense") > 1 else []
         choices = {}
         for width in widths:
             giver = module.get_submodule(width.giver)

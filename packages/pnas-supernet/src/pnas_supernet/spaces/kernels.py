@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pnas_supernet.spaces.same_padding import kind_of, made_like
+
 
 def checked_sizes(kernel_sizes: Iterable[int]) -> tuple[int, ...]:
     """The kernel sizes given to a rule; refuses even ones, which have no center."""
@@ -17,21 +19,20 @@ def checked_sizes(kernel_sizes: Iterable[int]) -> tuple[int, ...]:
 
 
 def is_plain_convolution(module: nn.Module) -> TypeGuard[nn.Conv2d]:
-    """Whether it is a two-dimensional convolution as PyTorch has it, without a parametrization."""
-    # Not a subclass, which may use its weights in any way.
-    return type(module) is nn.Conv2d and {name for name, _ in module.named_parameters()} <= {"weight", "bias"}
+    """Whether it is a two-dimensional convolution with weights of its own, padded as PyTorch or TensorFlow does."""
+    return kind_of(module) is not None
 
 
 def same_kernel(module: nn.Module) -> int | None:
     """The kernel size of a convolution with a square, odd kernel and half of it as padding; None for anything else.
 
-    Any other such kernel size gives outputs of the same shape, whatever the stride.
+    Any other such kernel size gives outputs of the same shape, whatever the stride. So does any that pads by itself.
     """
     if not is_plain_convolution(module):
         return None
     height, width = module.kernel_size
-    half = tuple(dilation * (height // 2) for dilation in module.dilation)
-    return height if height == width and height % 2 and module.padding in (half, "same") else None
+    keeps = _pads_itself(module) or module.padding == _half(module, height)
+    return height if height == width and height % 2 and keeps else None
 
 
 def with_kernel(conv: nn.Conv2d, kernel_size: int) -> nn.Conv2d:
@@ -42,8 +43,15 @@ def with_kernel(conv: nn.Conv2d, kernel_size: int) -> nn.Conv2d:
     frame = (kernel_size - conv.kernel_size[0]) // 2
     # A negative frame crops.
     weight = functional.pad(conv.weight.detach(), (frame, frame, frame, frame))
-    half = (conv.dilation[0] * (kernel_size // 2), conv.dilation[1] * (kernel_size // 2))
-    return rebuilt(conv, weight, padding="same" if conv.padding == "same" else half)
+    return rebuilt(conv, weight, padding=None if _pads_itself(conv) else _half(conv, kernel_size))
+
+
+def _half(conv: nn.Conv2d, kernel_size: int) -> tuple[int, int]:
+    return conv.dilation[0] * (kernel_size // 2), conv.dilation[1] * (kernel_size // 2)
+
+
+def _pads_itself(conv: nn.Conv2d) -> bool:
+    return conv.padding == "same" or kind_of(conv) is not nn.Conv2d
 
 
 def with_groups(conv: nn.Conv2d, groups: int) -> nn.Conv2d:
@@ -59,7 +67,7 @@ def rebuilt(
     bias: Tensor | None = None,
     *,
     groups: int | None = None,
-    padding: str | tuple[int, int] | None = None,
+    padding: tuple[int, int] | None = None,
 ) -> nn.Conv2d:
     """The convolution with another weight, whose shape gives its channels and its kernel.
 
@@ -72,18 +80,15 @@ def rebuilt(
     """
     groups = conv.groups if groups is None else groups
     bias = conv.bias if bias is None else bias
-    # On the meta device, so that no weights are drawn in vain.
-    made = nn.Conv2d(
-        weight.shape[1] * groups,
-        weight.shape[0],
-        (weight.shape[2], weight.shape[3]),
-        (conv.stride[0], conv.stride[1]),
-        padding=conv.padding if padding is None else padding,  # type: ignore[arg-type]
-        dilation=(conv.dilation[0], conv.dilation[1]),
+    # Without values at first, so that no weights are drawn in vain.
+    made = made_like(
+        conv,
+        kind_of(conv) or nn.Conv2d,
+        in_channels=weight.shape[1] * groups,
+        out_channels=weight.shape[0],
+        kernel_size=tuple(weight.shape[2:]),
         groups=groups,
-        bias=bias is not None,
-        padding_mode=conv.padding_mode,
-        device="meta",
+        padding=conv.padding if padding is None else padding,
     )
     made.weight = nn.Parameter(weight.detach().clone(), requires_grad=conv.weight.requires_grad)
     if bias is not None and conv.bias is not None:

@@ -36,9 +36,8 @@ def check_originals(network: nn.Module, before: Trace, paths: Sequence[str], arg
         with active_paths(network, [SinglePath(0)] * len(ops)):
             now = trace(network, arguments)
     except Exception as error:  # any error will do, since the net has run without MixedOps
-        seen = [path for op, path in ops.items() if isinstance(error, AttributeError) and error.obj is op]
         raise PlaceError(
-            f"the net does not run with a MixedOp at {_listed(seen or paths)}: {in_one_line(error)}", _ONLY_CALL
+            f"the net does not run with a MixedOp at {_listed(paths)}: {in_one_line(error)}", _ONLY_CALL
         ) from error
     for op, path in ops.items():
         if (times := len(now.calls.get(op, []))) != 1:

@@ -18,6 +18,7 @@ from pnas_supernet.spaces.place_error import PlaceError
 from pnas_supernet.spaces.recording import dtype_of, shapes_of
 from pnas_supernet.spaces.rules import Rule
 from pnas_supernet.spaces.tracing import Trace, trace
+from pnas_supernet.spaces.watching import asked_of
 
 
 def search_space_of(
@@ -31,9 +32,9 @@ def search_space_of(
     """A copy of a net with a `MixedOp` wherever the rule returns candidates, and its space as plain data.
 
     The original module remains the first candidate of its place, with its weights. Shapes come from one forward pass in
-    evaluation mode. A place must be called once in a pass, with tensors, and return one. Places are never nested: the
-    rule is called from the outermost modules inwards. In the copy, activations no longer work in place, since those
-    after a place would change the outputs of its candidates.
+    evaluation mode. A place must be called once in a pass, with tensors, and return one, and the net may not read its
+    attributes, such as its weight. Places are never nested: the rule is called from the outermost modules inwards. In
+    the copy, activations no longer work in place, since those after a place would change the outputs of its candidates.
 
     Args:
         module: any net, in any mode, precision and layout, on any device; it is not changed.
@@ -54,7 +55,11 @@ def search_space_of(
     network = copy.deepcopy(module)
     _leave_inputs_alone(network)
     traced = trace(network, arguments)
-    found = _found(network, traced, replace)
+    asked: dict[str, str] = {}
+    found = _found(network, traced, replace, asked)
+    while more := asked_of(network, found, arguments):
+        asked |= more
+        found = _found(network, traced, replace, asked)
     if not found:
         raise PlaceError(
             "the rule returned no candidate for any module", "print the net, and let the rule look for what is in it"
@@ -78,8 +83,17 @@ def _leave_inputs_alone(network: nn.Module) -> None:
             part.inplace = False  # type: ignore[assignment]
 
 
-def _found(network: nn.Module, traced: Trace, replace: Rule) -> dict[str, dict[str, nn.Module]]:
-    """The candidates of every place by its path, in the order of the net's `MixedOp`s."""
+def _found(
+    network: nn.Module, traced: Trace, replace: Rule, asked: Mapping[str, str]
+) -> dict[str, dict[str, nn.Module]]:
+    """The candidates of every place by its path, in the order of the net's `MixedOp`s.
+
+    Args:
+        network: the net.
+        traced: a pass of it.
+        replace: the rule.
+        asked: attributes that the net reads, by the path of their module; see `asked_of`.
+    """
     stands = Counter(id(part) for _, part in network.named_modules(remove_duplicate=False))
     owners = Counter(value for _, value in network.named_parameters(remove_duplicate=False))
     found: dict[str, dict[str, nn.Module]] = {}
@@ -87,7 +101,9 @@ def _found(network: nn.Module, traced: Trace, replace: Rule) -> dict[str, dict[s
     for path, part in network.named_modules():
         if not path or any(path.startswith(f"{outer}.") for outer in found):
             continue
-        misfit = _misfit(part, traced, stands, owners)
+        misfit = (
+            f"is asked for its {asked[path]} by the net" if path in asked else _misfit(part, traced, stands, owners)
+        )
         wanted = replace(path, part, () if misfit else traced.inputs(part))
         if not wanted:
             continue
