@@ -22,8 +22,8 @@ from pnas_apps.run.judged_nets import keep_judged
 from pnas_apps.run.lock import held_folder
 from pnas_apps.run.reckoned import Reckoned, ReckonedStep
 from pnas_apps.run.run import Run
-from pnas_apps.steps import budget_doubt, trials
-from pnas_apps.steps.device_trial import DeviceTrial
+from pnas_apps.steps import budget_doubt, device_trial, trials
+from pnas_apps.steps.device_trial import DeviceTrial, try_device
 from pnas_apps.steps.dry_run import dry_run
 from pnas_apps.steps.learning_trial import SearchTrial, TrainingTrial
 from pnas_apps.steps.pace import Pace
@@ -35,7 +35,14 @@ from pnas_ops import Architecture, DeviceInfo, Measurement, architecture_macs, a
 from small_runs import small_preset, small_run, small_space, small_table
 
 TRIAL = DeviceTrial(
-    begin_s=7.0, converting_s=4.0, measuring_s=3.0, net_ms=2.0, blocks=8, in_turns=True, memory_bytes=1e9
+    begin_s=7.0,
+    converting_s=4.0,
+    net_converting_s=0.0,
+    measuring_s=3.0,
+    net_ms=2.0,
+    blocks=8,
+    in_turns=True,
+    memory_bytes=1e9,
 )
 STEP_S = {"biggest": 0.5, "fastest": 0.125}
 
@@ -162,6 +169,32 @@ def test_a_table_takes_what_it_lacks() -> None:
     assert TRIAL.table_s(left) == 7.0 + 4.0 / 2 + 3.0 + 1.5 * (200 * 9 + 100) * 2.0 / 1000
     assert TRIAL.table_s(Lacking(blocks=((), ()), nets=())) == 0.0
     assert evolve(TRIAL, in_turns=False, begin_s=0.0).table_s(left) == 14 * 7.0
+    # Nets of somebody's module are converted one by one.
+    assert evolve(TRIAL, net_converting_s=5.0).table_s(left) == TRIAL.table_s(left) + 2 * 5.0
+
+
+def test_what_a_net_takes_to_convert_is_told_from_its_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a device that takes a second for each block, a minute for each net, and an hour to measure."""
+    now = [0.0]
+
+    class Slow(Instant):
+        def measure(
+            self, rows: Sequence[Sequence[Any]], *, nets: Sequence[Any] = (), progress: Any = None
+        ) -> Iterator[tuple[Any, Measurement]]:
+            for done, seconds in enumerate((len(rows), *(60 for _ in nets))):
+                progress("converting", done, 1 + len(nets))
+                now[0] += seconds
+            progress("converting", 1 + len(nets), 1 + len(nets))
+            progress("measuring", 0, 1)
+            now[0] += 3600
+            return super().measure(rows, nets=nets)
+
+    monkeypatch.setattr(device_trial, "_IN_TURNS", (Slow,))
+    monkeypatch.setattr(device_trial.time, "perf_counter", lambda: now[0])
+    net = small_space().architecture([0] * len(small_space().options))
+    trial = try_device(Slow(), net, name="slow", progress=lambda *_: None)
+    assert (trial.converting_s, trial.net_converting_s, trial.measuring_s) == (len(net.blocks), 60, 3600)
+    assert trial.begin_s == 0.0
 
 
 class Instant:

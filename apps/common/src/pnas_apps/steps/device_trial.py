@@ -27,6 +27,8 @@ class DeviceTrial:
     Attributes:
         begin_s: once, to load converters.
         converting_s: for its blocks.
+        net_converting_s: for the net itself: much where it is somebody's module, which is converted whole; a moment
+            where it is chained of its blocks, and 0 where the device does not tell it from them.
         measuring_s: for them and for itself, or for itself alone where one file is taken after another.
         net_ms: its latency.
         blocks: it has.
@@ -36,6 +38,7 @@ class DeviceTrial:
 
     begin_s: float
     converting_s: float
+    net_converting_s: float
     measuring_s: float
     net_ms: float
     blocks: int
@@ -43,9 +46,14 @@ class DeviceTrial:
     memory_bytes: float
 
     @property
+    def file_s(self) -> float:
+        """To convert another net."""
+        return self.converting_s + self.net_converting_s
+
+    @property
     def net_s(self) -> float:
         """To measure another net."""
-        return self.converting_s + self.measuring_s
+        return self.file_s + self.measuring_s
 
     def blocks_s(self, count: int) -> float:
         """To convert so many blocks and measure a net of them."""
@@ -61,7 +69,8 @@ class DeviceTrial:
         more = _SAMPLES * max(0, widest - 1) + _WHOLE_SAMPLES * max(0, len(lacking.nets) - 1)
         # Those that were tried are converted now.
         left = max(0, lacking.count - self.blocks)
-        return self.begin_s + self.blocks_s(left) + _BETWEEN * more * self.net_ms / 1000
+        nets_s = len(lacking.nets) * self.net_converting_s
+        return self.begin_s + self.blocks_s(left) + nets_s + _BETWEEN * more * self.net_ms / 1000
 
 
 def try_device(
@@ -82,15 +91,16 @@ def try_device(
     blocks = [block for (block,) in workloads(net)[_rest(net) :] if not block.computes_nothing]
     in_turns = isinstance(device, _IN_TURNS)
 
-    def measured(rows: Sequence[AnyWorkload], nets: Sequence[AnyNet]) -> tuple[float, float, float]:
+    def measured(rows: Sequence[AnyWorkload], nets: Sequence[AnyNet]) -> tuple[float, float, float, float]:
         in_rows = [[row] for row in rows] if in_turns else []
         return _measured(device, in_rows, nets, build, lambda what, *count: progress(f"trying {name}, {what}", *count))
 
     first_s = measured(blocks[:1], [])[0] if in_turns else 0.0
-    converting_s, measuring_s, net_ms = measured(blocks, [net])
+    converting_s, net_converting_s, measuring_s, net_ms = measured(blocks, [net])
     return DeviceTrial(
         begin_s=max(0.0, first_s - converting_s / len(blocks)),
         converting_s=converting_s,
+        net_converting_s=net_converting_s,
         measuring_s=measuring_s,
         net_ms=net_ms,
         blocks=len(blocks),
@@ -110,18 +120,21 @@ def _measured(
     nets: Sequence[AnyNet],
     build: ModuleBuilder | None,
     tell: Progress,
-) -> tuple[float, float, float]:
-    """Seconds of converting and of measuring, and the milliseconds of the net, if there is one."""
+) -> tuple[float, float, float, float]:
+    """Seconds to convert the blocks, to convert the net, and to measure; milliseconds of the net, if there is one."""
     began = time.perf_counter()
-    ticks = dict[str, float]()
+    converted = list[float]()
 
     def progress(phase: str, done: int, total: int) -> None:
-        ticks.setdefault(phase, time.perf_counter())
+        if phase == "converting":
+            converted.append(time.perf_counter())
         tell(phase, done, total)
 
     options: dict[str, Any] = {} if build is None else {"build": build}
     measure: Callable[..., Iterator[tuple[AnyWorkload | AnyNet, Measurement]]] = device.measure
     found = dict(measure(rows, nets=nets, progress=progress, **options))
     ended = time.perf_counter()
-    begun = ticks.get("measuring", ended) if "converting" in ticks else began
-    return begun - began, ended - begun, sum(found[net].total_ms for net in nets)
+    # Told when it begins, after all blocks, and after each net.
+    told = converted if len(converted) > 1 else [began, began]
+    blocks_at, nets_at = told[1], told[-1]
+    return blocks_at - began, nets_at - blocks_at, ended - nets_at, sum(found[net].total_ms for net in nets)

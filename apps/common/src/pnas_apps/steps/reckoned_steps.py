@@ -189,7 +189,7 @@ def export_s(trial: DeviceTrial, formats: Sequence[Format], *, images: int) -> f
     """To make files of a net and to prove each of them on every runtime that is here."""
     proofs = sum(one.suffix == Path(file_name(name)).suffix for name in formats for one in installed_runtimes())
     judging_s = images * (trial.net_ms + _CALL_MS) / 1000
-    return len(formats) * trial.converting_s + proofs * (_FILE_S + judging_s)
+    return len(formats) * trial.file_s + proofs * (_FILE_S + judging_s)
 
 
 def report_step(goals: Sequence[Goal]) -> ReckonedStep:
