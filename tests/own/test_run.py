@@ -64,7 +64,7 @@ def test_a_net_becomes_one_that_fits(
     assert bundle.metadata.labels == ("dark", "light")
     weights = read_weights(folder / "networks" / "searched" / "weights.safetensors")
     assert weights["3.weight"].shape == (8, 4, 3, 3)
-    for line in ("Changed: 1 of 1 places", "ms are at the table's speed", "of the requested 3.1 ms", *PICTURES):
+    for line in ("Changed: 1 of 1 places", "Latencies are at the table's speed", "of the requested 3.1 ms", *PICTURES):
         assert line in (folder / "report.txt").read_text()
     for picture in PICTURES:
         Image.open(folder / picture).verify()

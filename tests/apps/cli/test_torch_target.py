@@ -51,7 +51,7 @@ def test_a_run_for_pytorch_ships_onnx_and_weights_and_says_whose_numbers_are_who
     assert f"Landing on {TARGET_MS:.4f} ms of 4 images, at the table's speed" in " ".join(report.split())
     words = " ".join(report.split())
     assert "(latency of the net, 4 images, measured now)" in words
-    assert "ms are at the table's speed" in words[words.index("Limits") : words.index("Trained from")]
+    assert "Latencies are at the table's speed" in words[words.index("Limits") : words.index("Trained from")]
     assert f"The net's milliseconds are for {table.device}." in " ".join(report.split())
     assert "model.onnx and weights.safetensors ship" in " ".join(report.split())
     for net in load_json(finished / "results.json", RunResults).nets:

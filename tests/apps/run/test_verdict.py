@@ -201,7 +201,7 @@ def test_a_narrow_terminal_has_fewer_columns_of_the_table_but_breaks_no_number(w
     assert "70.50 ± 0.71%" in row
     assert " 0.0352 " in row
     assert "\N{HORIZONTAL ELLIPSIS}" not in told
-    assert "ms are at the table's speed" in " ".join(told.split())
+    assert "Latencies are at the table's speed" in " ".join(told.split())
 
 
 def test_no_prediction_stands_beside_a_measurement_without_a_word() -> None:

@@ -69,7 +69,7 @@ def test_only_where_milliseconds_stand_their_speed_is_told(requested: bool, judg
         save_json(evolve(results, verdict=verdict), run.results)
     page = html.unescape(write_page(run).read_text())
     assert bool(re.search("<dt>latency</dt><dd>[^<]*at the table's speed", page)) == requested
-    assert ("ms are at the table's speed; ± is the standard deviation over seeds" in page) == judged
+    assert ("Latencies are at the table's speed; ± is the standard deviation over seeds" in page) == judged
 
 
 def test_the_page_and_the_text_show_the_same_accuracies(run: RunFolder) -> None:

@@ -53,7 +53,7 @@ def report_page(kept: KeptResults) -> str:
         counted=counted,
         accuracy_text=accuracy_text,
         spreads=SPREADS,
-        at_table_speed_ms=AT_TABLE_SPEED,
+        at_table_speed=AT_TABLE_SPEED,
         means=[fmean(net.accuracies) for net in random] if len(random) > 1 else [],
         milliseconds=f"ms{of_batch(kept.table.device)}",
         blocks=_blocks(kept.table, kept.net),

@@ -25,7 +25,7 @@ from pnas_ops import (
     workloads,
 )
 
-AT_TABLE_SPEED = "ms are at the table's speed"
+AT_TABLE_SPEED = "Latencies are at the table's speed"
 _WORDS = {
     "noisy": "it did not come out alike when it was measured again",
     "disturbed": "a quarter of the runs took more than twice as long as the quickest quarter, since something else ran "
