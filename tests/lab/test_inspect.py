@@ -128,25 +128,25 @@ def test_parameters_for_training_are_told_apart(lab: Lab) -> None:
         (("qqq",), r"there is no net 'qqq': name one like"),
         (("none.json",), r"there is no file none.json: name a net's file"),
         (("none.py:make",), r"there is no file none.py"),
-        (("mnasnet_a1", "--classes", "5"), r"mnasnet_a1 has a number of classes of its own: leave out --classes"),
+        (("mnasnet_a1", "--classes", "5"), r"mnasnet_a1 has its own number of classes: leave out --classes"),
         (("resnet18", "--classes", "0"), r"--classes must be a whole number from 1 to 1,000,000, got 0"),
         (("alexnet", "--input-shape", "1,64,64"), r"AlexNet does not run on 1x1x64x64: RuntimeError: .*: give shapes"),
         (("alexnet", "--input-shape", "3,x"), r"each size of --input-shape must be a whole number from 1 to .*, got x"),
         (
             ("alexnet", "--input-shape", "3,64,64", "--resolution", "64"),
-            r"--input-shape says the resolution, too: leave out --resolution",
+            r"--input-shape sets the resolution, too: leave out --resolution",
         ),
         (
             ("mnasnet_a1", "--input-shape", "1,64,64"),
-            r"mnasnet_a1 takes square images of 3 channels: give --resolution in the place of --input-shape",
+            r"mnasnet_a1 takes square images of 3 channels: give --resolution instead of --input-shape",
         ),
         (("alexnet", "--resolution", "20"), r"AlexNet does not run on 1x3x20x20: RuntimeError: .*: give shapes"),
         (("proxyless_cpu", "--resolution", "1"), r"resolution 1 of 'proxyless_cpu' is used up before block 0: give a"),
         (
             ("vit_b_16", "--resolution", "100"),
-            r"torchvision makes no vit_b_16 of .* this --resolution \(.*\): give others",
+            r"torchvision cannot make vit_b_16 with .* --resolution \(.*\): give others",
         ),
-        (("resnet18", "--picture", "lab.jpg"), r"lab.jpg is no name for a picture"),
+        (("resnet18", "--picture", "lab.jpg"), r"lab.jpg cannot name a picture"),
     ],
 )
 def test_what_cannot_be_looked_at(lab: Lab, arguments: tuple[str, ...], message: str) -> None:

@@ -104,8 +104,11 @@ def test_a_device_measures_them(lab: Lab, tmp_path: Path) -> None:
             ("--device", "torch-cpu", "--dtype", "int8"),
             r"torch-cpu does not measure 'int8': it has float32, float16",
         ),
-        (("--picture", "lab.pdf"), r"lab.pdf is no name for a picture: let --picture end in .png"),
-        (("--picture", "nowhere/lab.png"), r"nowhere/lab.png cannot be written: let --picture name a file in a folder"),
+        (("--picture", "lab.pdf"), r"lab.pdf cannot name a picture: give --picture a name that ends in .png"),
+        (
+            ("--picture", "nowhere/lab.png"),
+            r"nowhere/lab.png cannot be written: give --picture a file in an existing folder",
+        ),
     ],
 )
 def test_what_cannot_be_asked(lab: Lab, arguments: tuple[object, ...], message: str, tmp_path: Path) -> None:

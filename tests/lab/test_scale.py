@@ -77,7 +77,7 @@ def test_a_baseline_goes_by_its_name(lab: Lab) -> None:
         (["mobilenet_v2", "--phi", "nan"], "phi must be a number from -100 to 100, got nan"),
         (["mobilenet_v2", "--phi", -20], "mobilenet_v2 d.* needs images of at least 17 pixels, got 14"),
         (["mobilenet_v2", "--grid", "--alpha", 1.2, "--phi", 1], "--grid tries all .*: leave out --phi and --alpha"),
-        (["mobilenet_v2", "--step", 0.1], "--step is that of --grid: give both, or neither"),
+        (["mobilenet_v2", "--step", 0.1], "--step belongs to --grid: give both, or neither"),
         (["mobilenet_v2", "--grid", "--step", 0], "step must be from 0.01 to 1"),
         (["mobilenet_v2", "--resolution", 16], "16.*--resolution"),
         (["mobilenetv2"], "there is no net 'mobilenetv2': .*mobilenet_v2"),

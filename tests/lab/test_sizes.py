@@ -36,4 +36,4 @@ def test_draws_the_recurrent_cell(lab: Lab, tmp_path: Path) -> None:
 
 def test_refuses_nothing_of_something(lab: Lab) -> None:
     assert_refused(lab("sizes", "--blocks", 0), "--blocks must be a whole number from 1 to 100, got 0")
-    assert_refused(lab("sizes", "--picture", "cell.jpg"), r"let --picture end in \.png")
+    assert_refused(lab("sizes", "--picture", "cell.jpg"), r"give --picture a name that ends in \.png")

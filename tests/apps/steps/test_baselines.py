@@ -166,4 +166,4 @@ def test_the_table_says_what_was_measured_and_what_not() -> None:
     assert "predicted" not in file.getvalue()
     assert "1.5000" not in file.getvalue()
     assert "no accuracy" in file.getvalue()
-    assert "Noisy: it did not come out alike" in file.getvalue()
+    assert "Noisy: it came out differently" in file.getvalue()

@@ -35,7 +35,7 @@ _SPACES = (_MCUNET, "imagenet", "cifar", "digits")
 @option_group(
     "Spaces",
     "What is compared.",
-    click.option("--space", type=click.Choice(_SPACES), default=_MCUNET, show_default=True, help="What is scaled."),
+    click.option("--space", type=click.Choice(_SPACES), default=_MCUNET, show_default=True, help="The space to scale."),
     click.option(
         "--widths",
         type=Numbers(Number(0.01, 16.0)),
@@ -46,9 +46,9 @@ _SPACES = (_MCUNET, "imagenet", "cifar", "digits")
         "--resolutions",
         type=Numbers(whole(1, 4096)),
         show_default="those of MCUNet",
-        help="Sides of the images, in pixels: 96,128,160.",
+        help="Sides of the images, in pixels, such as 96,128,160.",
     ),
-    click.option("--classes", type=whole(2, 1_000_000), default=100, show_default=True, help="Of the images."),
+    click.option("--classes", type=whole(2, 1_000_000), default=100, show_default=True, help="Classes of the images."),
 )
 @option_group(
     "Limits",
@@ -57,10 +57,12 @@ _SPACES = (_MCUNET, "imagenet", "cifar", "digits")
         "--max-activation-bytes",
         type=COUNT,
         show_default="none",
-        help="Tensors of the file that are alive at once: SRAM.",
+        help="Peak memory of the file's tensors (SRAM).",
     ),
-    click.option("--max-weight-bytes", type=COUNT, show_default="none", help="Constants of the file: flash memory."),
-    click.option("--max-latency-ms", type=MILLISECONDS, show_default="none", help="Milliseconds of a net by --table."),
+    click.option("--max-weight-bytes", type=COUNT, show_default="none", help="Constants in the file (flash memory)."),
+    click.option(
+        "--max-latency-ms", type=MILLISECONDS, show_default="none", help="Latency of a net by --table, in milliseconds."
+    ),
     click.option(
         "--table",
         type=NamedPath(),
@@ -68,22 +70,28 @@ _SPACES = (_MCUNET, "imagenet", "cifar", "digits")
         help="A latency table with all blocks of all spaces.",
     ),
     click.option(
-        "--dtype", type=click.Choice(["int8", "float32"]), default="int8", show_default=True, help="Of the file."
+        "--dtype",
+        type=click.Choice(["int8", "float32"]),
+        default="int8",
+        show_default=True,
+        help="Data type of the file.",
     ),
     click.option(
         "--engine",
         type=click.Choice(["tflite", "in-place"]),
         default="tflite",
         show_default=True,
-        help="What memory activations need: as TFLite runs a file; or with depthwise convolutions that write over "
-        "their input, and without padded copies, as MCUNet's engine has them.",
+        help="How activation memory is counted: as TFLite runs a file; or as MCUNet's engine does, with depthwise "
+        "convolutions that overwrite their input and without padded copies.",
     ),
 )
 @option_group(
     "Random nets",
-    "By which a space is judged.",
-    click.option("--nets", type=whole(1, 1_000_000), default=1000, show_default=True, help="Of each space."),
-    click.option("--seed", type=whole(0, 2**63 - 1), default=0, show_default=True, help="Fixes them."),
+    "Random nets by which each space is judged.",
+    click.option(
+        "--nets", type=whole(1, 1_000_000), default=1000, show_default=True, help="Nets drawn from each space."
+    ),
+    click.option("--seed", type=whole(0, 2**63 - 1), default=0, show_default=True, help="Fixes these nets."),
 )
 @output_options
 def design(
@@ -139,7 +147,7 @@ def _limits(
     from pnas_ops import IN_PLACE_RULES, TFLITE_RULES
 
     if (latency_ms is None) != (table is None):
-        raise UserError("--max-latency-ms is a latency by --table: give both, or neither")
+        raise UserError("--max-latency-ms and --table belong together: give both, or neither")
     rules = IN_PLACE_RULES if engine == "in-place" else TFLITE_RULES
     limits = []
     if activation_bytes is not None:
@@ -169,7 +177,7 @@ def _spaces(
     )
 
     if (widths is None) != (resolutions is None):
-        raise UserError("spaces are of every width at every resolution: give both --widths and --resolutions")
+        raise UserError("each width is combined with each resolution: give both --widths and --resolutions")
     if widths is None or resolutions is None:
         if name != _MCUNET:
             raise UserError(f"which spaces of {name!r}: give --widths and --resolutions")

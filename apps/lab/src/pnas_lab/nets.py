@@ -84,7 +84,7 @@ def read_model(
             does not take.
     """
     if input_shape is not None and resolution is not None:
-        raise UserError("--input-shape says the resolution, too: leave out --resolution")
+        raise UserError("--input-shape sets the resolution, too: leave out --resolution")
     if ":" in text:
         module = _of_function(text, classes)
         return Model(name=text, module=module, input_shape=(1, *_shape(input_shape, resolution or _DEFAULT_RESOLUTION)))
@@ -93,11 +93,11 @@ def read_model(
     if not text.endswith(".json") and text not in OURS:
         raise UserError(_unknown(text, [*OURS, *torchvision_names()], "a file that ends in .json, or FILE.py:FUNCTION"))
     if classes is not None:
-        raise UserError(f"{text} has a number of classes of its own: leave out --classes")
+        raise UserError(f"{text} has its own number of classes: leave out --classes")
     net = read_architecture(text, resolution=resolution if input_shape is None else input_shape[-1])
     if input_shape is not None and net.input_shape[1:] != input_shape:
         channels = counted(net.in_channels, "channel")
-        raise UserError(f"{text} takes square images of {channels}: give --resolution in the place of --input-shape")
+        raise UserError(f"{text} takes square images of {channels}: give --resolution instead of --input-shape")
     with torch.device("meta"):
         module = build_network(net)
     return Model(name=net.name, module=module, input_shape=net.input_shape)

@@ -43,9 +43,9 @@ class PictureFile(click.ParamType):  # type: ignore[type-arg]
         """The path."""
         path = Path(value)
         if path.suffix.lower() != ".png":
-            raise UserError(f"{path} is no name for a picture: let --picture end in .png")
+            raise UserError(f"{path} cannot name a picture: give --picture a name that ends in .png")
         if path.is_dir() or not path.parent.is_dir():
-            raise UserError(f"{path} cannot be written: let --picture name a file in a folder that is there")
+            raise UserError(f"{path} cannot be written: give --picture a file in an existing folder")
         return path
 
 
@@ -67,14 +67,16 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
 
 DEVICE = option_group(
     "Device",
-    "What is measured on; nothing is where none is named.",
+    "Where to measure; by default, nothing is measured.",
     click.option(
         "--device",
         show_default="none",
         shell_complete=begun_with(DEVICE_KINDS),
-        help="Where to measure it, too: one of those below.",
+        help="Measure on this device as well: one of those below.",
     ),
-    click.option("--threads", type=whole(1, 1024), default=1, show_default=True, help="Of the device."),
+    click.option(
+        "--threads", type=whole(1, 1024), default=1, show_default=True, help="Threads of the device's runtime."
+    ),
     CACHE_DIR,
 )
 """What is measured is measured here; with nothing named, nothing is."""
@@ -104,7 +106,7 @@ input_shape_option = click.option(
     "--input-shape",
     type=InputShape(),
     show_default="an image",
-    help="Of one input, C,H,W as a rule: 1,28,28; instead of --resolution.",
+    help="Shape of one input, usually C,H,W, such as 1,28,28; instead of --resolution.",
 )
 
 architecture_argument = click.argument("architecture", metavar="ARCHITECTURE")
@@ -119,7 +121,7 @@ model_argument: Decorator = all_of(
             "--classes",
             type=whole(1, 10**6),
             show_default="the net's own",
-            help="Of a net of torchvision, or for a FUNCTION that takes their number.",
+            help="Number of classes, for a torchvision net or a FUNCTION that takes it.",
         ),
     ),
 )

@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 @verb(epilog=DEVICES, examples=("", "--channels 32 --resolution 28 --device tflite", "--dtype int8 --json"))
 @option_group(
     "Shape",
-    "That all of them have.",
+    "The input and output that all of them share.",
     click.option(
-        "--channels", type=whole(1, 2**16), default=64, show_default=True, help="Of the input and of the output."
+        "--channels",
+        type=whole(1, 2**16),
+        default=64,
+        show_default=True,
+        help="Channels of the input and of the output.",
     ),
     resolution_option(default=56),
     STORED_DTYPE,

@@ -16,13 +16,15 @@ _OF_ONE_NET = ("phi", "alpha", "beta", "gamma")
 @architecture_argument
 @option_group(
     "Coefficients",
-    "Times what depth, width and resolution grow.",
+    "How much depth, width and resolution grow.",
     click.option("--phi", type=float, default=1.0, show_default=True, help="The exponent of the other three."),
-    click.option("--alpha", type=float, default=1.2, show_default=True, help="Of the depth, at least 1."),
-    click.option("--beta", type=float, default=1.1, show_default=True, help="Of the width, at least 1."),
-    click.option("--gamma", type=float, default=1.15, show_default=True, help="Of the resolution, at least 1."),
-    click.option("--grid", is_flag=True, help="All coefficients that come to about twice the MACs at phi = 1."),
-    click.option("--step", type=float, default=0.05, show_default=True, help="Between the coefficients of --grid."),
+    click.option("--alpha", type=float, default=1.2, show_default=True, help="Growth of the depth, at least 1."),
+    click.option("--beta", type=float, default=1.1, show_default=True, help="Growth of the width, at least 1."),
+    click.option("--gamma", type=float, default=1.15, show_default=True, help="Growth of the resolution, at least 1."),
+    click.option("--grid", is_flag=True, help="Try all coefficients that about double the MACs at phi = 1."),
+    click.option(
+        "--step", type=float, default=0.05, show_default=True, help="Step between the coefficients of --grid."
+    ),
     resolution_option(shown="the net's own"),
 )
 @output_options
@@ -66,4 +68,4 @@ def _check_options(grid: bool) -> None:
     if wrong and grid:
         raise UserError(f"--grid tries all coefficients, at phi = 1: leave out {' and '.join(wrong)}")
     if wrong:
-        raise UserError("--step is that of --grid: give both, or neither")
+        raise UserError("--step belongs to --grid: give both, or neither")

@@ -146,7 +146,7 @@ def show_grid(net: Architecture, grid: Sequence[CompoundScaling], output: Output
         document={"net": net.name, "phi": 1, "macs": round(base), "candidates": list(map(asdict, candidates))},
         shown=lambda: [
             _grid_table(net.name, candidates),
-            "Which of them is best, training finds out: no accuracy follows from these numbers.",
+            "Only training shows which of them is best: these numbers say nothing about accuracy.",
         ],
         figure=lambda: draw_compound_grid(net.name, grid, [one.macs_ratio for one in candidates]),
     )

@@ -49,16 +49,24 @@ class SpaceSize:
     click.option(
         "--inputs", type=whole(1, _LARGEST), default=2, show_default=True, help="States to choose an input from."
     ),
-    click.option("--operations", type=whole(1, _LARGEST), default=5, show_default=True, help="Of an input of a block."),
-    click.option("--joins", type=whole(1, _LARGEST), default=2, show_default=True, help="Ways to join both."),
-    click.option("--blocks", type=whole(1, _MOST_BLOCKS), default=5, show_default=True, help="Of a recurrent cell."),
+    click.option(
+        "--operations",
+        type=whole(1, _LARGEST),
+        default=5,
+        show_default=True,
+        help="Operations for each input of a block.",
+    ),
+    click.option("--joins", type=whole(1, _LARGEST), default=2, show_default=True, help="Ways to join the two inputs."),
+    click.option(
+        "--blocks", type=whole(1, _MOST_BLOCKS), default=5, show_default=True, help="Blocks of a recurrent cell."
+    ),
 )
 @option_group(
     "Trellis",
     "Paths through resolutions.",
-    click.option("--layers", type=whole(1, _LARGEST), default=12, show_default=True, help="Of a trellis."),
+    click.option("--layers", type=whole(1, _LARGEST), default=12, show_default=True, help="Layers of a trellis."),
     click.option(
-        "--levels", type=whole(1, _LARGEST), default=4, show_default=True, help="Of resolution, in a trellis."
+        "--levels", type=whole(1, _LARGEST), default=4, show_default=True, help="Resolution levels of a trellis."
     ),
 )
 @output_options

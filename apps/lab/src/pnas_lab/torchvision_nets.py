@@ -57,7 +57,7 @@ def torchvision_net(name: str, *, classes: int | None, resolution: int) -> nn.Mo
         return _made(name, options)
     except (AssertionError, TypeError, ValueError) as error:
         raise UserError(
-            f"torchvision makes no {name} of these --classes and this --resolution ({in_one_line(error)}): give others"
+            f"torchvision cannot make {name} with these --classes and --resolution ({in_one_line(error)}): give others"
         ) from None
 
 

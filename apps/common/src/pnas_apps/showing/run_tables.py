@@ -27,9 +27,9 @@ from pnas_ops import (
 
 AT_TABLE_SPEED = "Latencies are at the table's speed"
 _WORDS = {
-    "noisy": "it did not come out alike when it was measured again",
+    "noisy": "it came out differently when it was measured again",
     "disturbed": "a quarter of the runs took more than twice as long as the quickest quarter, since something else ran "
-    "at that time; milliseconds are the 10th percentile, which feels that least",
+    "at that time; milliseconds are the 10th percentile, which this affects least",
 }
 _SAME_SPEED = 0.03
 """So much a machine that is measured twice at the same speed differs by."""
