@@ -134,6 +134,15 @@ def test_a_norm_may_hold_its_activation_and_an_inverted_residual_begin_with_a_de
     assert_equal(output(wide, x), output(block, x))
 
 
+def test_two_separable_convolutions_in_a_row_are_two_places() -> None:
+    def separable() -> nn.Module:
+        return nn.Sequential(nn.Conv2d(8, 8, 3, padding=1, groups=8), nn.ReLU(), nn.Conv2d(8, 8, 1), nn.ReLU())
+
+    stage, x = nn.Sequential(separable(), separable()), torch.zeros(1, 8, 6, 6)
+    assert not inverted_residuals()("0", stage, (x,))
+    assert [*wanted_by(inverted_residuals(kernel_sizes=(5,)), stage[0], x)] == ["5x5"]
+
+
 def test_inner_widths_are_those_of_blocks_and_not_of_stages() -> None:
     rule = with_skip(inner_widths(ratios=(0.5,)))
     blocks = {"layer1.0": ["w0.5", "skip"], "layer1.1": ["w0.5", "skip"], "layer2": ["w0.5"]}

@@ -33,7 +33,7 @@ def inverted_residuals(*, kernel_sizes: Iterable[int] = (3, 5, 7), expansions: I
 
     def rule(path: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> Mapping[str, nn.Module] | None:
         pattern = _pattern(module)
-        if len(inputs) != 1 or pattern not in _PATTERNS or not changing_convolutions(module):
+        if len(inputs) != 1 or pattern not in _PATTERNS or not changing_convolutions(module) or _is_two(module):
             return None
         widths = hidden_widths(module, inputs) if pattern.count("dense") > 1 else []
         choices = {}
@@ -44,6 +44,13 @@ def inverted_residuals(*, kernel_sizes: Iterable[int] = (3, 5, 7), expansions: I
         return variants(module, kernel_sizes=sizes, widths=choices)
 
     return rule
+
+
+def _is_two(module: nn.Module) -> bool:
+    """Whether both depthwise convolutions belong to blocks of their own."""
+    if _pattern(module).count("depthwise") < 2:
+        return False
+    return any(_pattern(part).count("depthwise") == 1 and _pattern(part) in _PATTERNS for part in module.modules())
 
 
 def _pattern(module: nn.Module) -> tuple[str, ...]:
