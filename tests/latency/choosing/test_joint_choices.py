@@ -252,6 +252,19 @@ def test_each_term_is_known_just_once_and_with_its_last_choice(space: JointSpace
     assert sorted(known) == [*range(len(joint.scopes))]
 
 
+def test_what_every_net_costs_counts_in_bounds_on_terms_of_several_choices() -> None:
+    macs = evolve(MACS, constant=1000.0)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(5):
+        choices = NETWORKS.sample_choices(generator)
+        cost = macs.of(NETWORKS.architecture(choices))
+        assert cost == MACS.of(NETWORKS.architecture(choices)) + 1000
+        for at_most in (cost, cost - 1):
+            (bound,) = Limit(metric=macs, at_most=at_most).bounds(NETWORKS)
+            assert bound.joint is not None
+            assert bound.holds(choices) == (cost <= at_most)
+
+
 def test_shared_blocks_are_no_matter_of_such_a_space() -> None:
     bound = Bound(costs=[[0.0] * 4], joint=Joint((2, 2), ((0, 1),)), at_most=1.0)
     with pytest.raises(ValueError, match="the space itself says which blocks share one"):

@@ -156,5 +156,8 @@ def test_refuses_what_has_no_meaning() -> None:
         mnasnet_reward(0.5, 1.0, target=0.0)
     with pytest.raises(ValueError, match="costs must be positive, got 0"):
         absolute_reward(0.5, 0.0, target=1.0)
-    with pytest.raises(ValueError, match=r"beta must be negative, got 0\.1"):
-        absolute_reward(0.5, 1.0, target=1.0, beta=0.1)
+    with pytest.raises(ValueError, match="costs must be positive, got "):
+        mnasnet_reward(torch.ones(2), torch.tensor([1.0, 0.0]), target=1.0)
+    for beta in (0.0, 0.1):
+        with pytest.raises(ValueError, match=rf"beta must be negative, got {beta}"):
+            absolute_reward(0.5, 1.0, target=1.0, beta=beta)

@@ -50,6 +50,11 @@ def test_every_figure_is_its_definition(pairs: list[tuple[float, float]]) -> Non
     assert from_json(to_json(found), Validation) == found
 
 
+def test_an_error_of_exactly_five_or_ten_percent_is_within_it() -> None:
+    found = compare_predictions([21.0, 11.0, 8.9, 112.0], [20.0, 10.0, 10.0, 100.0], noise_floor=None)
+    assert (found.within_5_percent, found.within_10_percent) == (0.25, 0.5)
+
+
 @given(st.lists(latencies, min_size=2, max_size=8, unique=True), st.permutations(range(8)))
 def test_spearman_without_ties_is_one_less_the_squared_differences(values: list[float], order: list[int]) -> None:
     count = len(values)
