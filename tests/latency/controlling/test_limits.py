@@ -2,16 +2,21 @@
 
 from collections.abc import Sequence
 from itertools import product
+from math import nextafter
 from typing import Any
 
 import pytest
 import torch
 
 from pnas_latency import InfeasibleBudgetError, Limit, Metric, feasible_nets
-from pnas_ops import Choices
+from pnas_ops import Choices, ModuleSpace, ModuleWorkload, Place
 from tiny_spaces import BLOCKS, TINY, every_net, random_costs
 
 METRICS = [random_costs(seed) for seed in (0, 1)]
+
+
+def _work(title: str) -> ModuleWorkload:
+    return ModuleWorkload(title=title, operators=(title,), input_shapes=((1, 3, 8, 8),))
 
 
 def _costs(space: Any, metric: Metric) -> dict[Choices, float]:
@@ -40,6 +45,17 @@ def test_a_net_fits_just_where_its_costs_do(space: Any, shares: list[float]) -> 
     assert list(nets.every()) == kept
     assert [choices for choices in every_net(space) if nets.fits(choices)] == kept
     assert nets.sample(torch.Generator().manual_seed(0)) in kept
+
+
+def test_a_cost_one_double_above_its_limit_does_not_fit() -> None:
+    above = nextafter(1.0, 2.0)
+    costs = {_work("just"): 1.0, _work("above"): above}
+    space = ModuleSpace(name="two nets", rest=_work("rest"), places=(Place(path="body", candidates=tuple(costs)),))
+    metric = Metric(
+        name="cost", unit="ms", rows=lambda of: tuple(tuple(costs.get(work, 0.0) for work in row) for row in of)
+    )
+    nets = feasible_nets(space, [Limit(metric=metric, at_most=1.0)])
+    assert [nets.fits((choice,)) for choice in (0, 1)] == [True, False]
 
 
 @pytest.mark.parametrize("space", TINY.values(), ids=TINY)
