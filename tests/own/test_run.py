@@ -42,6 +42,7 @@ def test_a_net_becomes_one_that_fits(
     monkeypatch.setattr(
         pnas_own.reporting, "no_better_line", lambda found, labels: f"Doubted: {found} of {labels.bincount().tolist()}."
     )
+    monkeypatch.setattr(pnas_own.reporting, "noise_line", lambda table: f"Noisy on {table.measured_on}.")
     finished = reported(folder, tmp_path / "cache")
     assert finished.exit_code == 0, finished.stderr
     assert tables.measured == 1
@@ -58,6 +59,7 @@ def test_a_net_becomes_one_that_fits(
 
     assert results.doubt == f"Doubted: {found.score} of [5, 5]."
     assert results.doubt in (folder / "report.txt").read_text()
+    assert "Noisy on 2025-01-02." in (folder / "report.txt").read_text()
     bundle = Bundle.load(folder / "bundle")
     assert {one.parity.file for one in bundle.proof.files} >= {"model.onnx", "model.tflite"}
     assert bundle.proof.net_accuracy == found.score

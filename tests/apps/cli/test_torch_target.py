@@ -37,6 +37,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = ["--target-latency-ms", f"{TARGET_MS}"]
     with timed_once(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(steps_report, "no_better_line", lambda found, labels: f"Doubted: {found} of {len(labels)}.")
+        patch.setattr(steps_report, "noise_line", lambda table: f"Noisy on {table.measured_on}")
         places = ["--run-dir", str(folder / "run"), "--cache-dir", str(folder / "cache")]
         result = CliRunner().invoke(main, ["demo", *places, *DEVICE, *SMALL, *SHORT, *target])
     assert result.exit_code == 0, result.output
@@ -60,6 +61,9 @@ def test_a_run_for_pytorch_ships_onnx_and_weights_and_says_whose_numbers_are_who
     assert results.doubt == f"Doubted: {results.nets[0].test_accuracy} of 1079."
     assert results.doubt in " ".join(report.split())
     assert results.doubt in (finished / "report.html").read_text()
+    assert results.remarks[-1] == f"Noisy on {table.measured_on}."
+    assert results.remarks[-1] in " ".join(report.split())
+    assert results.remarks[-1] in (finished / "report.html").read_text()
     told = io.StringIO()
     Console(file=told, width=200).print(story(kept_results(RunFolder(finished)), finished / "report.html"))
     assert results.doubt in told.getvalue()

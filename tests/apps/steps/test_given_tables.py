@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from rich.console import Console
 
 from pnas_apps.ground.cache import Cache
@@ -86,3 +87,22 @@ def test_a_latency_that_no_net_exceeds_is_told_as_soon_as_there_is_a_table(folde
     assert told == [
         f"  No net of {SPACE.name!r} exceeds {slowest:.4f} latency_ms: the limit of {slowest:.4f} excludes none"
     ]
+
+
+@pytest.mark.parametrize("is_given", [False, True])
+def test_predictions_from_noisy_measurements_are_doubted(folder: RunFolder, is_given: bool) -> None:
+    entry = TABLE.entries[2]
+    noisy = evolve(entry, measurement=evolve(entry.measurement, noisy=True))
+    table = evolve(TABLE, entries=(*TABLE.entries[:2], noisy, *TABLE.entries[3:]))
+    given = folder.path.parent / "noisy.json"
+    table.save(given)
+    folder.files.save(TABLE if is_given else table, folder.table)
+    file, cache = io.StringIO(), Cache(folder.path.parent / "cache")
+    choice = TableChoice(path=given if is_given else None)
+    reporter = Reporter(Console(file=file, width=1000))
+    table_for(SPACE, RowsDevice(), folder, cache, choice, budget=Budget(), objective=OBJECTIVE, reporter=reporter)
+    said = (
+        f"  1 of the table's {len(TABLE.entries)} measurements stayed noisy when they were repeated, so predictions "
+        f"may be far off: {entry.workload}. If you can, start while the machine is idle: "
+    )
+    assert said + ("measure a new table" if is_given else "a new run measures these again") in file.getvalue()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from command_line import assert_refused
 from pnas_apps.devices import cached_tables
-from pnas_apps.devices.cached_tables import cached_table, whole_cached_table
+from pnas_apps.devices.cached_tables import cached_table, lacking, whole_cached_table
 from pnas_apps.ground.cache import Cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
@@ -267,7 +267,11 @@ def test_noisy_measurements_are_named(
     assert make(path, "--device", board, nets=(0, 0)).exit_code == 0
     names = "; ".join(str(entry.workload) for entry in noisy[:5])
     printed = capfd.readouterr().out
-    assert f"  6 of them still noisy when remeasured: {names} and 1 more. If you can, " in printed
+    count = len(whole.entries) + len(whole.nets)
+    said = (
+        f"  6 of the table's {count} measurements stayed noisy when they were repeated, so predictions may be far off: "
+    )
+    assert f"{said}{names} and 1 more. If you can, measure a new table while the machine is idle" in printed
 
 
 class SlowNets:
@@ -312,6 +316,27 @@ def test_a_cached_table_is_calibrated_with_nets_of_its_own_space(tmp_path: Path,
     device.measured.clear()
     assert cached_table(device, SPACE, Cache(tmp_path), reporter).nets == first.nets
     assert not device.measured
+
+
+def test_what_is_noisy_in_the_cache_is_measured_again(
+    tmp_path: Path, reporter: Reporter, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Noisy(SlowNets):
+        def measure(self, *rows: object, **options: object) -> Iterator[tuple[Workload | Architecture, Measurement]]:
+            for index, (one, found) in enumerate(super().measure(*rows, **options)):  # type: ignore[arg-type]
+                yield one, evolve(found, latency_ms=9.0, noisy=True) if index in (3, 30) else found
+
+    cache, device = Cache(tmp_path), SlowNets()
+    first = cached_table(Noisy(), SPACE, cache, reporter)
+    noisy = [entry.workload for entry in first.entries if entry.measurement.noisy]
+    nets = [entry.architecture for entry in first.nets if entry.measurement.noisy]
+    assert len(noisy) == len(nets) == 1
+    assert whole_cached_table(DEVICE, SPACE, cache) is None
+    assert lacking(DEVICE, SPACE, cache).count == 1
+    found = cached_table(device, SPACE, cache, reporter)
+    assert device.measured == [*noisy, *nets]
+    assert {entry.measurement.latency_ms for entry in found.entries} == {1.0}
+    assert whole_cached_table(DEVICE, SPACE, cache) == found
 
 
 class Failing(SlowNets):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pnas_latency import InfeasibleBudgetError, Limit, Metric, feasible_nets
-from pnas_ops import Choices, ModuleSpace, ModuleWorkload, Place
+from pnas_ops import AnyWorkload, Choices, ModuleSpace, ModuleWorkload, Place
 from tiny_spaces import BLOCKS, TINY, every_net, random_costs
 
 METRICS = [random_costs(seed) for seed in (0, 1)]
@@ -48,9 +48,9 @@ def test_a_net_fits_just_where_its_costs_do(space: Any, shares: list[float]) -> 
 
 
 def test_a_cost_one_double_above_its_limit_does_not_fit() -> None:
-    above = nextafter(1.0, 2.0)
-    costs = {_work("just"): 1.0, _work("above"): above}
-    space = ModuleSpace(name="two nets", rest=_work("rest"), places=(Place(path="body", candidates=tuple(costs)),))
+    two = (_work("just"), _work("above"))
+    costs: dict[AnyWorkload, float] = dict(zip(two, (1.0, nextafter(1.0, 2.0)), strict=True))
+    space = ModuleSpace(name="two nets", rest=_work("rest"), places=(Place(path="body", candidates=two),))
     metric = Metric(
         name="cost", unit="ms", rows=lambda of: tuple(tuple(costs.get(work, 0.0) for work in row) for row in of)
     )

@@ -15,6 +15,7 @@ from pnas_apps.run.folder import SEARCHED
 from pnas_apps.run.results import LimitResult, limit_results
 from pnas_apps.showing.limit_lines import landing_line
 from pnas_apps.showing.run_tables import AT_TABLE_SPEED, limits_table, of_batch
+from pnas_apps.showing.table_noise import noise_line
 from pnas_apps.steps.metrics import costs_of_file
 from pnas_apps.steps.rewards import measured_ms
 from pnas_apps.training.judging import no_better_line, shown_score
@@ -115,9 +116,11 @@ def report(
     if is_here:
         draw_predictions(run, table, found.landing, measured)
     landed = landing_line(found.landing, results.limits, table.noise_floor)
+    noise = noise_line(table)
     page = Group(
         _nets_title(run, results, table.device),
         _nets_table(run, results),
+        *([] if noise is None else [noise]),
         *([] if results.doubt is None else [results.doubt]),
         *([_limits(results, sized, table.device)] if results.limits else []),
         *([] if landed is None else [landed]),

@@ -10,6 +10,7 @@ from pnas_apps.devices.known_tables import MEASURE_AGAIN, read_table_of
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.showing.device_tables import validation_table
+from pnas_apps.showing.table_noise import noise_line
 from pnas_export import CommandMetric
 from pnas_latency import (
     MACS,
@@ -21,8 +22,6 @@ from pnas_latency import (
     validation_nets,
 )
 from pnas_ops import Space, save_figure
-
-_NAMED_NOISY = 5
 
 
 def make_table(
@@ -90,12 +89,8 @@ def _report(table: LatencyTable, known: LatencyTable | None, path: Path, reporte
         f"  {len(table.entries)} workloads and {len(table.nets)} nets in {path}, "
         f"{len(table.entries) + len(table.nets) - before} of them measured now"
     ]
-    if noisy := _noisy(table):
-        more = f" and {len(noisy) - _NAMED_NOISY} more" if len(noisy) > _NAMED_NOISY else ""
-        lines.append(
-            f"  {len(noisy)} of them still noisy when remeasured: {'; '.join(noisy[:_NAMED_NOISY])}{more}. If you can, "
-            "measure a new table while the machine is idle"
-        )
+    if noise := noise_line(table):
+        lines.append(f"  {noise}. If you can, measure a new table while the machine is idle")
     reporter.console.print("\n".join(lines), soft_wrap=True)
     if any(entry.held_out for entry in table.nets):
         reporter.console.print(validation_table(table))
@@ -103,8 +98,3 @@ def _report(table: LatencyTable, known: LatencyTable | None, path: Path, reporte
         picture = path.with_suffix(".png")
         save_figure(draw_validation(table), picture)
         reporter.console.print(f"  predicted and measured latency: {picture}", soft_wrap=True)
-
-
-def _noisy(table: LatencyTable) -> list[str]:
-    blocks = [str(entry.workload) for entry in table.entries if entry.measurement.noisy]
-    return blocks + [f"net {entry.architecture.name}" for entry in table.nets if entry.measurement.noisy]

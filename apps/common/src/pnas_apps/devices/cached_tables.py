@@ -66,7 +66,15 @@ class _KeptTable:
         self._saved_at = time.monotonic()
 
     def _read(self, info: DeviceInfo) -> LatencyTable | None:
-        return read_table_of(info, self.path, way_out=MEASURE_AGAIN) if self.path.exists() else None
+        """What is in the file but for what is noisy, which is measured again."""
+        if not self.path.exists():
+            return None
+        table = read_table_of(info, self.path, way_out=MEASURE_AGAIN)
+        return evolve(
+            table,
+            entries=tuple(entry for entry in table.entries if not entry.measurement.noisy),
+            nets=tuple(entry for entry in table.nets if not entry.measurement.noisy),
+        )
 
 
 def cached_table(

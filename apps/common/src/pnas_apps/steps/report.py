@@ -9,6 +9,7 @@ from rich.console import Console, Group
 
 from pnas_apps.run.results import RunResults, net_result
 from pnas_apps.run.run import Run
+from pnas_apps.showing.table_noise import noise_line
 from pnas_apps.steps.baselines import compare_with_baselines
 from pnas_apps.steps.export import Exported
 from pnas_apps.steps.metrics import costs_of_file, run_metrics
@@ -49,6 +50,7 @@ def report(run: Run, exported: Exported) -> Reported:
     seconds = folder.read_seconds()
     elsewhere = tabled.table.device != tabled.device.info
     searched_ms = None if elsewhere else measured.at(tabled.table.probe_ms).latency_ms
+    noise = noise_line(tabled.table)
     results = RunResults(
         nets=(net_result(net.architecture, net.epochs, net.accuracy, tabled.table, measured),),
         # The pipeline adds those of this step when it is over.
@@ -56,7 +58,7 @@ def report(run: Run, exported: Exported) -> Reported:
         limits=exported.limits(run, measured_ms=searched_ms, columns=_columns(run, exported)),
         baselines=baselines,
         verdict=verdict,
-        remarks=searched.remarks,
+        remarks=searched.remarks if noise is None else (*searched.remarks, f"{noise}."),
         doubt=no_better_line(net.accuracy, run.task.test.labels),
         versions=_versions(),
     )

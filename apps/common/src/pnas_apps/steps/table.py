@@ -18,6 +18,7 @@ from pnas_apps.ground.progress import Reporter
 from pnas_apps.run.folder import KeptRun
 from pnas_apps.run.objective_config import ObjectiveConfig
 from pnas_apps.run.run import Run
+from pnas_apps.showing.table_noise import noise_line
 from pnas_apps.steps.metrics import run_metrics
 from pnas_apps.steps.needless_limits import needless_by_table
 from pnas_apps.steps.objective import check_objective
@@ -124,6 +125,9 @@ def table_for(
     reporter.console.print(f"  {table.device}, measured on {table.measured_on}")
     for line in needless_by_table(space, table, budget):
         reporter.warn(f"  {line}")
+    if noise := noise_line(table):
+        again = "a new run measures these again" if choice.path is None else "measure a new table"
+        reporter.warn(f"  {noise}. If you can, start while the machine is idle: {again}")
     return table
 
 
