@@ -187,7 +187,7 @@ def test_unreadable_photos_are_all_named_before_anything_is_written_and_the_run_
 
 def test_without_the_check_photos_are_counted_as_files(given: list[str], folder: Path, tmp_path: Path) -> None:
     (folder / "train" / "red" / "3.jpg").write_text("none")
-    assert_refused(begin(given, "--no-check"), BEGUN)
+    assert_refused(begin(given, "--no-check", "--max-corrupt-share", 0.1), BEGUN)
     settings = load_json(tmp_path / "run" / "settings.json", RunSettings)
     assert (settings.train_images, settings.checks_images) == (16, False)
     assert not (tmp_path / "cache" / "photos").exists()

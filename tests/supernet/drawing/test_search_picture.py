@@ -68,7 +68,7 @@ def test_it_shows_every_epoch_and_the_target(tmp_path: Path) -> None:
         "weights, training split",
         "architecture, validation split",
         "warm-up",
-        "target, 15.5 ms",
+        "requested, 15.5 ms",
     ]
     assert {axes.get_xlabel() for axes in figure.axes} == {"epoch"}
     save_figure(figure, tmp_path / "search.png")
