@@ -10,8 +10,9 @@ trainings. `epochs` is all that finding the net has taken in passes over the 50,
 by a fit of the inherited accuracies of `--judged-nets` random ones (`pnas_latency.fitted_probs`), `probable` the most
 probable one; both make use of the limit if the search was held back by it (`pnas_latency.narrowed_limits`).
 `rank_fit` and `rank_probable` are rank correlations with the truth over all nets that either choice was between, of the
-fit and of the probabilities; `rank_judged` is that of inherited accuracy over the judged nets, `rank_random` that over
-random nets of the whole space. The truth is no part of the search.
+fit and of the probabilities; `fit_of_truth_regret` is what a fit of the judged nets' true accuracies would leave;
+`rank_judged` is the rank correlation of inherited accuracy and truth over the judged nets, `rank_random` that over random
+nets of the whole space. The truth is no part of the search.
 
 Needs PyTorch, torchvision, and pure Python besides: no converters.
 """
@@ -360,7 +361,9 @@ def main(
         inherited = accuracies(judge, space, small, [*map(space.architecture, judged)], seed)
         trials = [Trial(choices=net, value=value) for net, value in zip(judged, inherited, strict=True)]
         fitted = fit_of_trials(space, trials) or probs
-        found, probable = (choose_within_budget(one, space, near) for one in (fitted, probs))
+        true = [Trial(choices=net, value=table.nets[net].accuracy) for net in judged]
+        ideal = fit_of_trials(space, true) or probs
+        found, probable, by_truth = (choose_within_budget(one, space, near) for one in (fitted, probs, ideal))
         draws = seeded_generator(seed, "random nets")
         drawn = [space.sample(draws) for _ in range(random_nets)]
         inherited_of_drawn = accuracies(judge, space, small, drawn, seed)
@@ -377,6 +380,7 @@ def main(
         "regret": round(100 * best - truth(table, space, found), 3),
         "probable": name_of(space, probable),
         "probable_regret": round(100 * best - truth(table, space, probable), 3),
+        "fit_of_truth_regret": round(100 * best - truth(table, space, by_truth), 3) if judged else None,
         "rank_fit": rank_of(fitted, between, table) if judged else None,
         "rank_probable": rank_of(probs, between, table),
         "rank_random": rank(inherited_of_drawn, [truth(table, space, net) for net in drawn]),
