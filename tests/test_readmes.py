@@ -54,6 +54,7 @@ HOW = {
     "pnas-imagenet run": "needs a phone's table, or takes minutes",
     "pnas-imagenet predict": "as pnas-cifar10 predict",
     "pnas-imagenet released": "converts for minutes: tests/apps/cli has it on a stand-in",
+    "pnas-own predict": "as pnas-cifar10 predict",
     "pnas-own run": "needs weights that torchvision downloads: tests/benchmarks/test_own_nets.py",
     "pnas-lab taste": "needs tables that take minutes: tests/lab/test_taste_command.py",
     "pnas-lab primitives --channels 64 --resolution 56 --device": "times for minutes: tests/lab/test_primitives.py",

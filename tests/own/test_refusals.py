@@ -298,7 +298,7 @@ def test_a_score_is_any_number(number: str, run: Run, write_file: WriteFile) -> 
 def test_images_that_are_not_there(run: Run, write_file: WriteFile, tmp_path: Path) -> None:
     assert_refused(run(write_file(TINY), data=tmp_path / "none"), r"there is no folder .*none: name another --data-dir")
     (tmp_path / "bare").mkdir()
-    assert_refused(run(write_file(TINY), data=tmp_path / "bare"), r"bare is empty: expected sub-folders with images")
+    assert_refused(run(write_file(TINY), data=tmp_path / "bare"), r"bare has no sub-folders: name a folder with one")
 
 
 def test_dropout_is_for_other_nets(run: Run, write_file: WriteFile, tmp_path: Path) -> None:

@@ -34,7 +34,12 @@ def reported(folder: Path, cache: Path, *arguments: str | Path) -> Result:
 
 
 def test_a_net_becomes_one_that_fits(
-    run: Run, write_file: WriteFile, tmp_path: Path, tables: Tables, monkeypatch: pytest.MonkeyPatch
+    run: Run,
+    write_file: WriteFile,
+    tmp_path: Path,
+    tables: Tables,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     file, folder = write_file(TINY), tmp_path / "run"
     command = (file, "--run-dir", folder, "--target-latency-ms", "3.1")
@@ -45,6 +50,8 @@ def test_a_net_becomes_one_that_fits(
     monkeypatch.setattr(pnas_own.reporting, "noise_line", lambda table: f"Noisy on {table.measured_on}.")
     finished = reported(folder, tmp_path / "cache")
     assert finished.exit_code == 0, finished.stderr
+    assert f"The files that ship, proven, are in {folder / 'bundle'}: its README.md says" in capfd.readouterr().out
+    assert (folder / "bundle" / "README.md").exists()
     assert tables.measured == 1
 
     results = load_json(folder / "results.json", OwnResults)

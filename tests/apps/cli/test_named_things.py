@@ -52,6 +52,7 @@ REFUSED = [
         "name a table with --accuracies",
     ),
     ("cifar10", ("report", "here"), "here holds no run"),
+    ("own", ("predict", "gone", "photo.jpg"), "gone holds neither a run nor a bundle: name the folder of one"),
     ("cifar10", ("bench", "gone.tflite"), "there is no file gone.tflite: name exported files"),
     ("cifar10", ("table", "t.json", "--merge", "gone.json"), "gone.json cannot be read"),
     ("imagenet", ("run", "--data-dir", "gone"), "there is no folder gone: name another --data-dir"),

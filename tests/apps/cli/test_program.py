@@ -112,7 +112,7 @@ def test_the_demo_leaves_everything_in_its_folder(demo: tuple[Path, Path, str]) 
     assert load_checkpoint(run / "search.pt", kind="search")["arch_step"]["constraints"][0]["steps"] > 0
     for picture in ("architectures.png", "search.png"):
         Image.open(run / picture).verify()
-    assert "15 workloads: 15 measured now" in printed
+    assert "15 different candidates: 15 measured now" in printed
     bundle = Bundle.load(run / "bundle")
     assert {file.name for file in bundle.files} == {"model.onnx", "model.tflite", "model-int8.tflite"}
     assert bundle.proof.images == len(read_digits(16)[1])
@@ -422,7 +422,7 @@ def test_a_second_run_measures_nothing_and_ctrl_c_loses_nothing(demo: tuple[Path
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     printed, errors = process.communicate(timeout=60)
-    assert "15 workloads: 0 measured now, 15 from" in printed
+    assert "15 different candidates: 0 measured now, 15 from" in printed
     assert process.returncode == 130
     assert errors == f"error: interrupted{RESUMES}"
     kept = load_checkpoint(tmp_path / "run" / "search.pt", kind="search")

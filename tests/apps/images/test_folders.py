@@ -89,7 +89,7 @@ def break_class_without_images(folder: Path) -> None:
     [
         (break_nothing_there, r"train is not a folder with sub-folders of images.*: name another$"),
         (break_archive, r"train is not a folder with sub-folders of images.*: unpack it, and name the folder$"),
-        (break_empty, r"train is empty: expected sub-folders with images"),
+        (break_empty, r"train has no sub-folders: name a folder with one sub-folder of images per class$"),
         (break_one_class, r"train holds only one class \(blue\): a classifier needs at least two"),
         (break_one_class_beside_thumbnails, r"train holds only one class \(blue\): a classifier needs at least two"),
         (

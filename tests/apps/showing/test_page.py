@@ -155,6 +155,12 @@ def test_the_multiplier_is_drawn_where_the_search_recorded_it(run: RunFolder) ->
     assert "multiplier of each limit, in units of the loss" in run.page.read_text()
 
 
+def test_a_page_explains_its_words(run: RunFolder) -> None:
+    page = write_page(run).read_text()
+    assert "mb6-5x5 is MobileNetV2's block with an expansion of 6" in page
+    assert "Differs: the largest difference from the net in PyTorch" in page
+
+
 def test_a_history_that_is_gone_leaves_the_rest_of_the_page(run: RunFolder) -> None:
     run.history.unlink()
     page = write_page(run).read_text()

@@ -38,7 +38,7 @@ def test_predictions_are_told_at_the_speed_of_the_measurement(net: NetResult) ->
     page = printed(slow)
     assert "+0.0%" in page
     assert "0.4000" not in page
-    assert "Nets run 1.25 x slower now than when the table was made" in page
+    assert "Nets take 1.25 times as long now as when the table was made" in page
 
 
 def test_a_net_that_is_too_noisy_is_off_by_nothing_that_could_be_told(net: NetResult) -> None:
@@ -71,6 +71,6 @@ def test_nothing_is_said_of_a_speed_that_is_not_known_or_the_same(net: NetResult
     assert speed_line([None, None]) is None
     assert speed_line([1.02, None, 0.99]) is None
     assert speed_line([0.8]) == (
-        "Nets run 1.25 x faster now than when the table was made: predictions are for the current speed."
+        "Nets take 0.80 times as long now as when the table was made: predictions are for the current speed."
     )
-    assert "slower" not in printed(evolve(net, slower=1.25), elsewhere=True)
+    assert "times as long" not in printed(evolve(net, slower=1.25), elsewhere=True)

@@ -42,3 +42,4 @@ def go_all_the_way(run: OwnRun, choice: TableChoice) -> None:
     step("report", lambda: report(run, tabled, as_given, found, trained, bundle))
     names = ", ".join(sorted(path.name for path in run.folder.path.iterdir() if path.name != LOCK_NAME))
     reporter.line(f"Everything is in {run.folder.path}: {names}")
+    reporter.line(f"The files that ship, proven, are in {bundle.path}: its README.md says how to use them")

@@ -6,9 +6,9 @@ import click
 from cloup import option_group
 
 from pnas_apps.cli.app import App
-from pnas_apps.cli.completing import RunPath, begun_with
+from pnas_apps.cli.completing import begun_with
 from pnas_apps.cli.cost_options import METRIC, read_metrics
-from pnas_apps.cli.named_things import PathThere
+from pnas_apps.cli.named_things import PathThere, RunOrBundleThere
 from pnas_apps.cli.option_types import NamedPath, whole
 from pnas_apps.cli.options import CACHE_DIR, DEVICES, DTYPE, RUNTIME, TABLE, device_options, known_operations
 from pnas_apps.cli.presets import look_for_space
@@ -165,7 +165,7 @@ def _predict(*, reads_photos: bool) -> click.Command:
             "runs/cifar10 photo.jpg --save-input seen.png --json",
         )
     )
-    @click.argument("where", metavar="RUN", type=RunPath())
+    @click.argument("where", metavar="RUN", type=RunOrBundleThere())
     @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=NamedPath())
     @option_group(
         "File",

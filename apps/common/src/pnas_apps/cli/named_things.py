@@ -64,6 +64,17 @@ class RunThere(RunPath):
         return path
 
 
+class RunOrBundleThere(RunPath):
+    """The folder of a run or a bundle, which is opened later."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        path = super().convert(value, param, ctx)
+        if not path.is_dir():
+            raise UserError(f"{path} holds neither a run nor a bundle: name the folder of one")
+        return path
+
+
 class DeviceName(click.ParamType):  # type: ignore[type-arg]
     """A device, to whose kind a shell completes."""
 

@@ -18,6 +18,7 @@ from pnas_ops import (
     AnyWorkload,
     DeviceInfo,
     ModuleBuilder,
+    counted,
     own_operations_of,
     workloads,
 )
@@ -117,7 +118,8 @@ def cached_table(
     wanted = {workload for row in workloads(space) for workload in row if not workload.computes_nothing}
     measured = len(table.entries) - (0 if kept.known is None else len(kept.known.entries))
     reporter.console.print(
-        f"  {len(wanted)} workloads: {measured} measured now, {len(wanted) - measured} from {kept.path}"
+        f"  {counted(len(wanted), 'different candidate')}: {measured} measured now, "
+        f"{len(wanted) - measured} from {kept.path}"
     )
     return _calibrated(table, space)
 

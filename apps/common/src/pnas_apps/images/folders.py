@@ -93,7 +93,7 @@ def find_classes(folder: Path, classes: tuple[str, ...] | None) -> tuple[str, ..
                 f"{shown(folder / name)} cannot name a class, since it is not a line of UTF-8: rename the folder"
             )
     if not found:
-        raise UserError(f"{folder} is empty: expected sub-folders with images, one per class")
+        raise UserError(f"{folder} has no sub-folders: name a folder with one sub-folder of images per class")
     if len(found) == 1:
         within = folder / found[0]
         way_out = (

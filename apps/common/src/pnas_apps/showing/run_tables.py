@@ -188,9 +188,8 @@ def speed_line(slower: Sequence[float | None]) -> str | None:
     times = statistics.median(known)
     if abs(times - 1) < _SAME_SPEED:
         return None
-    how = f"{times:.2f} x slower" if times > 1 else f"{1 / times:.2f} x faster"
     # Not "the machine": whole nets by themselves may run faster than among a table's blocks.
-    return f"Nets run {how} now than when the table was made: predictions are for the current speed."
+    return f"Nets take {times:.2f} times as long now as when the table was made: predictions are for the current speed."
 
 
 def baselines_table(baselines: Sequence[BaselineResult], searched: NetResult, *, device: DeviceInfo) -> Table:

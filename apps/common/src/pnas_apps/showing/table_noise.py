@@ -1,6 +1,7 @@
 """What in a latency table did not come out the same when it was measured again."""
 
 from pnas_latency import LatencyTable
+from pnas_ops import counted
 
 _NAMED = 5
 
@@ -13,6 +14,6 @@ def noise_line(table: LatencyTable) -> str | None:
         return None
     more = f" and {len(noisy) - _NAMED} more" if len(noisy) > _NAMED else ""
     return (
-        f"{len(noisy)} of the table's {len(table.entries) + len(table.nets)} measurements stayed noisy when they were "
-        f"repeated, so predictions may be far off: {'; '.join(noisy[:_NAMED])}{more}"
+        f"{counted(len(noisy), 'measurement')} of the table stayed noisy when repeated "
+        f"({'; '.join(noisy[:_NAMED])}{more}), so predictions may be far off"
     )
