@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pnas_ops import (
     Architecture,
@@ -13,6 +14,7 @@ from pnas_ops import (
     build_network,
     count_macs,
     count_parameters,
+    forward_macs,
 )
 from strategies import architectures
 
@@ -131,3 +133,11 @@ _PROJECTIONS = _POSITIONS * 8 * (3 * 8 + 8)
 def test_attention_counts_in_whatever_kernel_it_runs(layer: nn.Module, macs: int) -> None:
     assert count_macs(layer, (3, 7, 8)) == macs == account_of(layer, [(3, 7, 8)]).macs
     assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_attention_counts_where_the_net_chooses_its_kernel() -> None:
+    def forward() -> None:
+        with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+            OwnAttention()(torch.zeros(3, 7, 8))
+
+    assert forward_macs(forward) == _PRODUCTS_OF_ATTENTION

@@ -271,7 +271,7 @@ def test_smaller_kernels_are_the_middle_of_the_original() -> None:
 @pytest.mark.parametrize("padding", [1, "same"])
 def test_a_frame_of_zeros_changes_nothing_however_the_image_is_padded(padding_mode: Any, padding: Any) -> None:
     conv = nn.Conv2d(3, 3, 3, padding=padding, padding_mode=padding_mode, groups=3).double()
-    larger = wanted_by(convolutions(kernel_sizes=(7,)), conv, torch.zeros(1, 3, 8, 8))["7x7"]
+    larger = wanted_by(convolutions(kernel_sizes=(7,)), conv, torch.zeros(1, 3, 8, 8).double())["7x7"]
     x = torch.randn(2, 3, 8, 8, dtype=torch.float64)
     assert_equal(larger(x), conv(x))
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from math import prod
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,11 +26,20 @@ def count_parameters(module: nn.Module) -> int:
 
 
 def flop_counter() -> "FlopCounterMode":
-    """PyTorch's own FLOP counter, extended by `torch.nn.Bilinear`; it counts two for each multiply-accumulate."""
+    """PyTorch's own FLOP counter, which counts two for each multiply-accumulate.
+
+    Extended by `torch.nn.Bilinear`, and by attention on a CPU where a net itself has chosen the kernel for it.
+    """
     # Late: it imports a compiler.
     from torch.utils.flop_counter import FlopCounterMode
 
-    return FlopCounterMode(display=False, custom_mapping={torch.ops.aten._trilinear: _bilinear_flops})
+    return FlopCounterMode(
+        display=False,
+        custom_mapping={
+            torch.ops.aten._trilinear: _bilinear_flops,
+            torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops,
+        },
+    )
 
 
 def forward_macs(forward: Callable[[], object]) -> int:
@@ -82,6 +92,11 @@ def _attention_in_parts() -> Iterator[None]:
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
+
+
+def _attention_flops(query: Shape, key: Shape, value: Shape, *others: object, **named: object) -> int:
+    """FLOPs of softmax(Q K') V with (N, heads, L, d), (N, heads, S, d) and (N, heads, S, v): two matrix products."""
+    return 2 * prod(query[:3]) * key[2] * (query[3] + value[3])
 
 
 def _bilinear_flops(first: Shape, weight: Shape, second: Shape, *others: object, **named: object) -> int:

@@ -19,6 +19,8 @@ def widths_of_block(module: nn.Module, inputs: tuple[Tensor, ...]) -> list[Hidde
     A module is a block if a hidden width connects different parts of it. A stage, whose widths stay inside its blocks,
     is none; neither is a long chain.
     """
+    if len(inputs) != 1:
+        return []
     core = ""
     while (
         len(learning := [name for name, child in _at(module, core).named_children() if list(child.parameters())]) == 1
@@ -29,7 +31,7 @@ def widths_of_block(module: nn.Module, inputs: tuple[Tensor, ...]) -> list[Hidde
         return _part(width.giver, core) != _part(width.taker, core)
 
     supposed = supposed_widths(module)
-    if len(inputs) != 1 or len(supposed) > _MOST_WIDTHS or not any(map(joins, supposed)):
+    if len(supposed) > _MOST_WIDTHS or not any(map(joins, supposed)):
         return []
     widths = hidden_widths(module, inputs)
     return widths if any(map(joins, widths)) else []

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from torch import Tensor, nn
 
 from pnas_supernet.spaces.kernels import checked_sizes, is_plain_convolution, same_kernel, with_groups, with_kernel
+from pnas_supernet.spaces.recording import running
 from pnas_supernet.spaces.rules import Rule
 
 
@@ -13,7 +14,7 @@ def convolutions(*, kernel_sizes: Iterable[int] = (), groups: Iterable[int] = ()
 
     Kernels are cropped or padded with zeros. They change only if they are square, odd, larger than 1 and padded by
     half. Groups keep the weights between channels of the same group. They apply only to convolutions without groups
-    whose channels they divide.
+    whose channels they divide. What does not run is left out: padding cannot mirror more than the image.
 
     Args:
         kernel_sizes: odd.
@@ -35,6 +36,6 @@ def convolutions(*, kernel_sizes: Iterable[int] = (), groups: Iterable[int] = ()
                 if conv.groups == 1 and conv.in_channels % divisor == conv.out_channels % divisor == 0:
                     found[f"{title} g{divisor}".strip()] = with_groups(conv, divisor)
         del found[""]
-        return found
+        return running(found, inputs)
 
     return rule

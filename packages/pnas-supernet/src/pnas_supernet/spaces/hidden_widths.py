@@ -51,8 +51,10 @@ def hidden_widths(block: nn.Module, inputs: tuple[Tensor, ...]) -> list[HiddenWi
 
     Layers are assumed to follow one another in the order of registration. Then each width is proven: with half of its
     channels, the block must give the same output as when the other half has no effect. This uses random weights, since
-    zeros, with which last layers often start, would prove everything.
+    zeros, with which last layers often start, would prove everything. On the meta device nothing can be proven.
     """
+    if any(value.is_meta for value in block.parameters()):
+        return []
     generator = torch.Generator().manual_seed(0)
     drawn = tuple(
         torch.randn(value.shape, generator=generator, dtype=torch.float64).to(value.device)
@@ -142,11 +144,12 @@ def _holds(block: nn.Module, width: HiddenWidth, inputs: tuple[Tensor, ...]) -> 
     with torch.no_grad():
         for path in (width.taker, *(first for first, _ in width.gates)):
             _dense(muted, path).weight[:, silent] = 0
-    whole, expected = output_of(block, inputs), output_of(muted, inputs)
     try:
+        whole, expected = output_of(block, inputs), output_of(muted, inputs)
         given = output_of(with_width(block, width, len(chosen)), inputs)
-    except RuntimeError:
-        # Another layer takes these channels too, and PyTorch complains that there are too few.
+    except Exception:
+        # Another layer takes these channels too, and PyTorch complains that there are too few; or the block does more
+        # with its layers than call them on a tensor, or does not run in float64.
         return False
     assert isinstance(whole, Tensor)
     assert isinstance(expected, Tensor)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from pnas_supernet.spaces.blocks import variants, whole_channels, widths_of_block
 from pnas_supernet.spaces.kernels import checked_sizes
+from pnas_supernet.spaces.recording import running
 from pnas_supernet.spaces.rules import Rule
 
 
@@ -27,6 +28,6 @@ def inner_widths(*, ratios: Iterable[float] = (0.25, 0.5, 0.75), kernel_sizes: I
         choices = {
             f"w{share:g}": {width: whole_channels(width.channels * share) for width in widths} for share in shares
         }
-        return variants(module, kernel_sizes=sizes, widths=choices) if widths else None
+        return running(variants(module, kernel_sizes=sizes, widths=choices), inputs) if widths else None
 
     return rule

@@ -8,6 +8,7 @@ from pnas_supernet.spaces.blocks import changing_convolutions, variants, whole_c
 from pnas_supernet.spaces.channels import in_channels, is_dense, is_depthwise
 from pnas_supernet.spaces.hidden_widths import gate_of, hidden_widths, parts_of
 from pnas_supernet.spaces.kernels import checked_sizes
+from pnas_supernet.spaces.recording import running
 from pnas_supernet.spaces.rules import Rule
 
 _PATTERNS = {
@@ -32,8 +33,10 @@ def inverted_residuals(*, kernel_sizes: Iterable[int] = (3, 5, 7), expansions: I
     sizes, factors = checked_sizes(kernel_sizes), tuple(expansions)
 
     def rule(path: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> Mapping[str, nn.Module] | None:
+        if len(inputs) != 1:
+            return None
         pattern = _pattern(module)
-        if len(inputs) != 1 or pattern not in _PATTERNS or not changing_convolutions(module) or _is_two(module):
+        if pattern not in _PATTERNS or not changing_convolutions(module) or _is_two(module):
             return None
         widths = hidden_widths(module, inputs) if pattern.count("dense") > 1 else []
         choices = {}
@@ -41,7 +44,7 @@ def inverted_residuals(*, kernel_sizes: Iterable[int] = (3, 5, 7), expansions: I
             giver = module.get_submodule(width.giver)
             assert is_dense(giver)
             choices = {f"e{factor:g}": {width: whole_channels(in_channels(giver) * factor)} for factor in factors}
-        return variants(module, kernel_sizes=sizes, widths=choices)
+        return running(variants(module, kernel_sizes=sizes, widths=choices), inputs)
 
     return rule
 

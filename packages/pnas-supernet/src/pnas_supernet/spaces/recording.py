@@ -1,6 +1,7 @@
 """The operators that a forward pass runs, and the workload of a module that follows from them."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -79,6 +80,19 @@ def output_of(module: nn.Module, inputs: tuple[Tensor, ...]) -> object:
     """The output of a module in evaluation mode, without gradients."""
     with evaluating(module):
         return module(*inputs)
+
+
+def running(candidates: Mapping[str, nn.Module], inputs: tuple[Tensor, ...]) -> dict[str, nn.Module]:
+    """Those of a rule's own candidates that run on the inputs.
+
+    Padding that mirrors an image cannot be larger than it, and a block may ask more of its layers than to be called.
+    """
+    found = {}
+    for title, candidate in candidates.items():
+        with suppress(Exception):  # whatever a block of somebody's raises
+            output_of(candidate, inputs)
+            found[title] = candidate
+    return found
 
 
 def shapes_of(inputs: Iterable[Tensor]) -> tuple[tuple[int, ...], ...]:

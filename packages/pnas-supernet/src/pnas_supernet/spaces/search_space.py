@@ -79,7 +79,8 @@ def search_space_of(
 
 def _leave_inputs_alone(network: nn.Module) -> None:
     for part in network.modules():
-        if getattr(part, "inplace", False) is True:
+        # That of a scripted module is a constant.
+        if getattr(part, "inplace", False) is True and not isinstance(part, torch.jit.ScriptModule):
             part.inplace = False  # type: ignore[assignment]
 
 

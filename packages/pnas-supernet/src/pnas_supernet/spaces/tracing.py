@@ -120,6 +120,8 @@ def _watched(network: nn.Module, recorder: OperatorRecorder, calls: dict[nn.Modu
     handles: list[RemovableHandle] = []
     try:
         for module in network.modules():
+            if isinstance(module, torch.jit.ScriptModule):
+                continue  # which takes no such hooks
             handles.append(module.register_forward_pre_hook(start, with_kwargs=True))
             handles.append(module.register_forward_hook(stop, with_kwargs=True))
         yield

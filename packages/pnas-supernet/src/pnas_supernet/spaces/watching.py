@@ -41,5 +41,7 @@ class _Watched(nn.Module):
         try:
             return super().__getattr__(name)
         except AttributeError:
+            found = getattr(self.original, name)
+            # What is not there either, as `hasattr` may find out, nothing has to answer.
             self.asked.append(name)
-            return getattr(self.original, name)
+            return found
