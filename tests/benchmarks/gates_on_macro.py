@@ -10,8 +10,8 @@ trainings. `epochs` is all that finding the net has taken in passes over the 50,
 by a fit of the inherited accuracies of `--judged-nets` random ones (`pnas_latency.fitted_probs`), `probable` the most
 probable one; both make use of the limit if the search was held back by it (`pnas_latency.narrowed_limits`).
 `rank_fit` and `rank_probable` are rank correlations with the truth over all nets that either choice was between, of the
-fit and of the probabilities; `fit_of_truth_regret` is what a fit of the judged nets' true accuracies would leave;
-`rank_judged` is the rank correlation of inherited accuracy and truth over the judged nets, `rank_random` that over random
+fit and of the probabilities; `fit_of_truth_regret` is what a fit of the judged nets' true accuracies would leave.
+`rank_judged` is the rank correlation of inherited accuracy and truth over the judged nets, `rank_random` over random
 nets of the whole space. The truth is no part of the search.
 
 Needs PyTorch, torchvision, and pure Python besides: no converters.
