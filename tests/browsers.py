@@ -26,7 +26,7 @@ def looked_at(page: Path, width: int, more: str = "{}") -> dict[str, Any]:
     # A window is no narrower than 500 pixels, a frame is.
     frame = page.parent / f"frame-{width}.html"
     frame.write_text(
-        f"""<iframe id="page" src="{page.as_uri()}" style="width: {width}px; height: 4000px; border: 0"></iframe>
+        f"""<iframe id="page" src="{page.as_uri()}" style="width: {width}px; height: 6000px; border: 0"></iframe>
         <pre id="found"></pre><script>
         document.getElementById("page").addEventListener("load", event => {{
           const inside = event.target.contentDocument;

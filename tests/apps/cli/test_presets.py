@@ -122,6 +122,7 @@ def test_a_byte_order_mark_and_an_empty_file_are_read(tmp_path: Path) -> None:
         (["--max-weight-bytes", "1e26"], "--max-weight-bytes must be a number above 0"),
         (["--target-latency-ms", "0"], "--target-latency-ms must be a number above 0"),
         (["--threads", "1e26"], "--threads must be a whole number from 1 to 1,024, got 1e26"),
+        (["--max-macs", "2,000,000"], "got 2,000,000: write it without commas, decimals after a point$"),
         (["--threads", "-1"], "--threads must be a whole number from 1 to 1,024, got -1"),
         (["--dtype", "int4"], r"'int4' is not one of 'float32', 'float16', 'bfloat16', 'int8' \(see .*demo --help\)"),
         (["--nope"], r"[Nn]o such option:? '?--nope.*\(see .*demo --help\)"),

@@ -42,7 +42,9 @@ class Number(click.ParamType):  # type: ignore[type-arg]
             return number
         kind = "a whole number" if self._whole else "a number"
         low = f"above {_written(self._least)} and at most" if self._above else f"from {_written(self._least)} to"
-        raise UserError(f"{what} must be {kind} {low} {_written(self._most)}, got {value}: give another number")
+        # As copied from what is printed, or as some languages write decimals.
+        way_out = "write it without commas, decimals after a point" if "," in str(value) else "give another number"
+        raise UserError(f"{what} must be {kind} {low} {_written(self._most)}, got {value}: {way_out}")
 
 
 class Numbers(click.ParamType):  # type: ignore[type-arg]
