@@ -10,6 +10,7 @@ from rich.console import Console
 
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
+from pnas_apps.images.batch_parts import check_shared
 from pnas_apps.images.image_set import ImageSet
 from pnas_apps.steps.search_images import check_interval, check_search_images
 from small_runs import small_preset, small_run
@@ -58,3 +59,12 @@ def test_all_images_are_held_out_from_as_a_search_does(tmp_path: Path) -> None:
         check(3)
     with pytest.raises(UserError, match=r"on 3 of the 60 .*: give --search-arch-interval 1 --batch-size 3, or add"):
         check(4)
+
+
+@pytest.mark.parametrize(("size", "ways"), [(1, "4"), (2, "4"), (3, "4"), (5, "4 or --batch-size 6")])
+def test_every_process_has_more_than_one_image_of_a_batch(size: int, ways: str) -> None:
+    with pytest.raises(UserError, match=f"give --batch-size {ways}$"):
+        check_shared(size, 2)
+    for way in re.findall(r"\d+", ways):
+        check_shared(int(way), 2)
+    check_shared(1, 1)

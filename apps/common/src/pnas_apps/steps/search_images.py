@@ -96,7 +96,7 @@ def check_interval(
 def _suffices(count: int, batch_size: int, interval: int, world_size: int) -> bool:
     """Whether so many images are enough for a step of the architecture. A batch of one image has no statistics."""
     size = whole_batch_size(batch_size, count, world_size)
-    return count // size >= interval and (size > world_size or size == batch_size)
+    return count // size >= interval and size > world_size
 
 
 @frozen(kw_only=True, eq=False)
