@@ -223,7 +223,7 @@ def test_a_sweep_has_no_one_alpha_to_begin_with(begun: list[Run], program: Any, 
     leave_search(path, kind="sweep")
     assert program("search", "--run-dir", tmp_path / "a", "--from", path).exit_code == 0
     result = program("search", "--run-dir", tmp_path / "b", "--from", path, "--from-alpha", "run")
-    assert_refused(result, "is a sweep, with an alpha for each target: name one of the folders in it")
+    assert_refused(result, "is a sweep, with an alpha for each net: name one of the folders in it")
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,13 @@ def test_all_images_are_held_out_from_as_a_search_does(tmp_path: Path) -> None:
         check(3)
     with pytest.raises(UserError, match=r"on 3 of the 60 .*: give --search-arch-interval 1 --batch-size 3, or add"):
         check(4)
+    # One image of each class, or none at all for the architecture.
+    preset = evolve(preset, search_share=0.05)
+    with pytest.raises(UserError, match=r"^--search-share 0.05 leaves 3 of 60 images, .*: give a larger one$"):
+        check(3)
+    preset = evolve(preset, validation_share=0.01)
+    with pytest.raises(UserError, match=r"^class 'a' has 20 images, but .* or give --validation-share"):
+        check(3)
 
 
 @pytest.mark.parametrize(("size", "ways"), [(1, "4"), (2, "4"), (3, "4"), (5, "4 or --batch-size 6")])
