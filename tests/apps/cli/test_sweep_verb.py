@@ -145,6 +145,24 @@ def test_the_folder_of_another_sweep_or_run_is_refused(begun: list[Run], program
     )
 
 
+def test_a_run_says_that_its_images_have_become_others(
+    begun: list[Run], program: Any, tmp_path: Path, image_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "run"
+
+    def said(*again: str) -> str:
+        result = CliRunner().invoke(main, [*again]) if again else program("search", "--run-dir", path)
+        assert result.exit_code == 0
+        return " ".join((result.output + capfd.readouterr().out).split())
+
+    assert "images are others" not in said() + said() + said("train", str(path))
+    Image.new("RGB", (10, 12), "green").save(image_folder / "train" / "red" / "0.png")
+    told = f"The images are others than those that {path} was started with, though as many"
+    # What is begun again is from then on a run of the images that it found, so the one that is opened comes first.
+    assert told in said("train", str(path))
+    assert told in said()
+
+
 def test_a_search_begins_with_a_finished_one_of_the_same_images_and_space_alone(
     begun: list[Run], program: Any, tmp_path: Path, image_folder: Path
 ) -> None:

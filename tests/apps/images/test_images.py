@@ -171,7 +171,7 @@ def test_the_parts_of_all_processes_join_to_the_batch_of_one(image_set: ImageSet
     for whole, joined in zip(batches(0, 1), parts, strict=True):
         for one, pieces in zip(whole, zip(*joined, strict=True), strict=True):
             assert torch.equal(one, torch.cat(pieces))
-    with pytest.raises(UserError, match="batch of 16 images equally: give --batch-size 15 or --batch-size 18"):
+    with pytest.raises(UserError, match=r"16 images in equal parts of .* 2: give --batch-size 15 or --batch-size 18"):
         batches(0, 3)
 
 

@@ -143,7 +143,7 @@ def test_the_parts_of_all_processes_join_to_the_batch_of_one(photos: PhotoSet, s
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(photos: PhotoSet) -> None:
-    with pytest.raises(UserError, match="batch of 6 images equally: give --batch-size 4 or --batch-size 8"):
+    with pytest.raises(UserError, match=r"6 images in equal parts of at least 2: give --batch-size 8$"):
         make_batches(photos, world_size=4)
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
+from pnas_apps.images.batch_parts import check_shared
 from pnas_apps.images.image_set import ImageSet
 from pnas_apps.steps.search_images import check_interval, check_search_images
 from small_runs import small_preset, small_run
@@ -58,3 +59,19 @@ def test_all_images_are_held_out_from_as_a_search_does(tmp_path: Path) -> None:
         check(3)
     with pytest.raises(UserError, match=r"on 3 of the 60 .*: give --search-arch-interval 1 --batch-size 3, or add"):
         check(4)
+    # One image of each class, or none at all for the architecture.
+    preset = evolve(preset, search_share=0.05)
+    with pytest.raises(UserError, match=r"^--search-share 0.05 leaves 3 of 60 images, .*: give a larger one$"):
+        check(3)
+    preset = evolve(preset, validation_share=0.01)
+    with pytest.raises(UserError, match=r"^class 'a' has 20 images, but .* or give --validation-share"):
+        check(3)
+
+
+@pytest.mark.parametrize(("size", "ways"), [(1, "4"), (2, "4"), (3, "4"), (5, "4 or --batch-size 6")])
+def test_every_process_has_more_than_one_image_of_a_batch(size: int, ways: str) -> None:
+    with pytest.raises(UserError, match=f"give --batch-size {ways}$"):
+        check_shared(size, 2)
+    for way in re.findall(r"\d+", ways):
+        check_shared(int(way), 2)
+    check_shared(1, 1)

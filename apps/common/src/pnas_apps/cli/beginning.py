@@ -8,7 +8,15 @@ from pathlib import Path
 import click
 from attrs import evolve, frozen
 
-from pnas_apps.cli.opening import make_run, read_checked, readable_task, sized_budget, tell_unchecked
+from pnas_apps.cli.opening import (
+    make_run,
+    quiet_loading,
+    read_checked,
+    readable_task,
+    sized_budget,
+    tell_other_images,
+    tell_unchecked,
+)
 from pnas_apps.cli.options import RUNS
 from pnas_apps.cli.program import COMMAND
 from pnas_apps.cli.resuming import resumes_from
@@ -24,7 +32,6 @@ from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.session import Session
 from pnas_apps.images.batch_parts import check_shared
 from pnas_apps.images.image_hash import image_hash
-from pnas_apps.images.loading import Loading
 from pnas_apps.run.classes import check_classes
 from pnas_apps.run.designing import Designer
 from pnas_apps.run.device_settings import DeviceSettings
@@ -143,6 +150,8 @@ class _Beginning:
         folder = given or self.held.enter_context(held_unfinished_folder(RUNS, self.name, settings, RunFolder))
         resumes_from(folder.settings)
         folder.check(settings)
+        if folder.settings.exists() and not folder.files.has_changed(folder.settings):
+            tell_other_images(folder.path, folder.read_settings(), settings.images, self.session.reporter)
         self._check_limits(task, preset, folder, devices)
         if self.check is not None:
             self.check(make_run(task, settings, folder.path, self.cache, self.session))
@@ -214,7 +223,7 @@ class _Beginning:
             task = readable_task(task, self.cache, self.session)
             self._check_count(task, preset, devices)
         if start is not None:
-            start.check_images(task, _quiet_loading(task))
+            start.check_images(task, quiet_loading(task))
         return task
 
     def _check_count(self, task: Task, preset: Preset, devices: Collection[Device]) -> None:
@@ -235,7 +244,7 @@ class _Beginning:
             train_images=len(task.train),
             test_images=len(task.test),
             classes=task.train.classes,
-            images=image_hash(task.train, _quiet_loading(task)),
+            images=image_hash(task.train, quiet_loading(task)),
             checks_images=options.check,
             operations=codes(task.space),
             budget=options.budget,
@@ -283,11 +292,6 @@ class _Beginning:
             f"{task.name}: {len(task.train)} training and {len(task.test)} test images of {len(task.train.classes)} "
             f"classes; {'resuming' if goes_on else 'new run in'} {folder.path}, on {processes.device.type}{others}"
         )
-
-
-def _quiet_loading(task: Task) -> Loading:
-    # What it finds to be unreadable is told when the run comes to it.
-    return task.loading(lambda _: None)
 
 
 def _command() -> str:

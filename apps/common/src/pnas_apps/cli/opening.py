@@ -11,6 +11,8 @@ from pnas_apps.ground.cache import Cache, find_cache
 from pnas_apps.ground.errors import UserError
 from pnas_apps.ground.progress import Reporter
 from pnas_apps.ground.session import Session
+from pnas_apps.images.image_hash import image_hash
+from pnas_apps.images.loading import Loading
 from pnas_apps.run.classes import check_classes
 from pnas_apps.run.lock import held_folder
 from pnas_apps.run.operations import codes
@@ -85,6 +87,7 @@ def open_run(
                 f"{what} are not those of {path}: {found[0]} + {found[1]} images of {task.space.classes} classes, "
                 f"not {begun_with[0]} + {begun_with[1]} of {settings.space.classes}: {way_out}"
             )
+        tell_other_images(path, settings, image_hash(task.train, quiet_loading(task)), session.reporter)
         return task, settings
 
     with held:
@@ -118,6 +121,23 @@ def tell_unchecked(folder: RunFolder, reporter: Reporter) -> None:
     """Says so where no file of a run can be held against its hash."""
     if folder.is_unchecked:
         reporter.line(f"{folder.files.path} is missing: the run's files are used unchecked")
+
+
+def tell_other_images(path: Path, begun_with: RunSettings, images: str, reporter: Reporter) -> None:
+    """Says so where a run works with other images, by their hash, than it was begun with.
+
+    It is no refusal, since another decoder may read the same files in another way.
+    """
+    if begun_with.images and images != begun_with.images:
+        reporter.warn(
+            f"The images are others than those that {path} was started with, though as many: what it has learned may "
+            "not hold for them"
+        )
+
+
+def quiet_loading(task: Task) -> Loading:
+    """How to read a few images; what is found to be unreadable is told when the run comes to it."""
+    return task.loading(lambda _: None)
 
 
 def sized_budget(budget: Budget, task: Task) -> Budget:

@@ -4,16 +4,22 @@ from pnas_apps.ground.errors import UserError
 
 
 def check_shared(batch_size: int, world_size: int) -> None:
-    """Refuses batches of which `world_size` processes cannot have equal parts.
+    """Refuses batches of which `world_size` processes cannot have equal parts, or only of one image each.
+
+    A single image has no statistics for BatchNorm.
 
     Raises:
-        UserError: for a batch size that is not a multiple of the number of processes, naming those beside it.
+        UserError: naming the batch sizes beside it that can be shared.
     """
-    if batch_size % world_size:
+    least = 2 * world_size
+    if world_size > 1 and (batch_size % world_size or batch_size < least):
         below = batch_size // world_size * world_size
-        sizes = [below] if below else []
-        ways = " or ".join(f"--batch-size {size}" for size in [*sizes, below + world_size])
-        raise UserError(f"{world_size} processes cannot share a batch of {batch_size} images equally: give {ways}")
+        sizes = sorted({max(least, below), max(least, below + world_size)})
+        ways = " or ".join(f"--batch-size {size}" for size in sizes)
+        raise UserError(
+            f"{world_size} processes cannot share a batch of {batch_size} images in equal parts of at least 2: give "
+            f"{ways}"
+        )
 
 
 def whole_batch_size(batch_size: int, images: int, world_size: int) -> int:

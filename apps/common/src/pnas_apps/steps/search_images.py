@@ -29,7 +29,15 @@ def split_search_images(
         UserError: where a class has too few.
     """
     if preset.search_share < 1:
-        _, images = split_share(images, preset.search_share, generator("search images"), flag="--search-share")
+        every = images
+        _, images = split_share(every, preset.search_share, generator("search images"), flag="--search-share")
+        try:
+            return preset.hold_out(images, generator("split"))
+        except UserError:
+            raise UserError(
+                f"--search-share {preset.search_share:g} leaves {len(images.labels)} of {len(every.labels)} images, "
+                "too few of some class to hold out any for the architecture: give a larger one"
+            ) from None
     return preset.hold_out(images, generator("split"))
 
 
@@ -40,6 +48,8 @@ def check_search_images(task: Task, preset: Preset, world_size: int) -> None:
         UserError: naming the class that has too few, or what is to be smaller.
     """
     labels = _Labels(classes=task.train.classes, labels=task.train.labels)
+    # First, so that only a share which is too small is refused as such.
+    every, _ = preset.hold_out(labels, seeded_generator(0, "split"))
     weights, alpha = split_search_images(labels, preset, lambda purpose: seeded_generator(0, purpose))
     count = len(weights.labels)
     if min(count, len(alpha.labels)) < world_size:
@@ -47,7 +57,6 @@ def check_search_images(task: Task, preset: Preset, world_size: int) -> None:
             f"{world_size} processes cannot share the {count} and {len(alpha.labels)} images that train the search's "
             "weights and architecture: start fewer"
         )
-    every, _ = preset.hold_out(labels, seeded_generator(0, "split"))
     check_interval(
         count,
         len(task.train),
@@ -96,7 +105,7 @@ def check_interval(
 def _suffices(count: int, batch_size: int, interval: int, world_size: int) -> bool:
     """Whether so many images are enough for a step of the architecture. A batch of one image has no statistics."""
     size = whole_batch_size(batch_size, count, world_size)
-    return count // size >= interval and (size > world_size or size == batch_size)
+    return count // size >= interval and size > world_size
 
 
 @frozen(kw_only=True, eq=False)
