@@ -47,7 +47,7 @@ def test_a_net_becomes_one_that_fits(
     monkeypatch.setattr(
         pnas_own.reporting, "no_better_line", lambda found, labels: f"Doubted: {found} of {labels.bincount().tolist()}."
     )
-    monkeypatch.setattr(pnas_own.reporting, "noise_line", lambda table: f"Noisy on {table.measured_on}.")
+    monkeypatch.setattr(pnas_own.reporting, "noise_line", lambda table, *_: f"Noisy on {table.measured_on}.")
     finished = reported(folder, tmp_path / "cache")
     assert finished.exit_code == 0, finished.stderr
     assert f"The files that ship, proven, are in {folder / 'bundle'}: its README.md says" in capfd.readouterr().out

@@ -37,7 +37,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = ["--target-latency-ms", f"{TARGET_MS}"]
     with timed_once(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(steps_report, "no_better_line", lambda found, labels: f"Doubted: {found} of {len(labels)}.")
-        patch.setattr(steps_report, "noise_line", lambda table: f"Noisy on {table.measured_on}")
+        patch.setattr(steps_report, "noise_line", lambda table, *_: f"Noisy on {table.measured_on}")
         places = ["--run-dir", str(folder / "run"), "--cache-dir", str(folder / "cache")]
         result = CliRunner().invoke(main, ["demo", *places, *DEVICE, *SMALL, *SHORT, *target])
     assert result.exit_code == 0, result.output

@@ -102,7 +102,7 @@ def test_predictions_from_noisy_measurements_are_doubted(folder: RunFolder, is_g
     reporter = Reporter(Console(file=file, width=1000))
     table_for(SPACE, RowsDevice(), folder, cache, choice, budget=Budget(), objective=OBJECTIVE, reporter=reporter)
     said = (
-        f"  1 measurement of the table stayed noisy when repeated ({entry.workload}), so predictions may be far off. "
-        "If you can, start while the machine is idle: "
+        f"  1 measurement of the table stayed noisy when repeated ({entry.workload}), so predictions from "
+        "them may be far off. If you can, start while the machine is idle: "
     )
     assert said + ("measure a new table" if is_given else "a new run measures these again") in file.getvalue()

@@ -267,8 +267,8 @@ def test_noisy_measurements_are_named(
     assert make(path, "--device", board, nets=(0, 0)).exit_code == 0
     names = "; ".join(str(entry.workload) for entry in noisy[:5])
     printed = capfd.readouterr().out
-    said = f"  6 measurements of the table stayed noisy when repeated ({names} and 1 more), so predictions may"
-    assert f"{said} be far off. If you can, measure a new table while the machine is idle" in printed
+    said = f"  6 measurements of the table stayed noisy when repeated ({names} and 1 more), so predictions from"
+    assert f"{said} them may be far off. If you can, measure a new table while the machine is idle" in printed
 
 
 class SlowNets:

@@ -116,7 +116,7 @@ def report(
     if is_here:
         draw_predictions(run, table, found.landing, measured)
     landed = landing_line(found.landing, results.limits, table.noise_floor)
-    noise = noise_line(table)
+    noise = noise_line(table, *nets.values())
     page = Group(
         _nets_title(run, results, table.device),
         _nets_table(run, results),

@@ -50,7 +50,7 @@ def report(run: Run, exported: Exported) -> Reported:
     seconds = folder.read_seconds()
     elsewhere = tabled.table.device != tabled.device.info
     searched_ms = None if elsewhere else measured.at(tabled.table.probe_ms).latency_ms
-    noise = noise_line(tabled.table)
+    noise = noise_line(tabled.table, net.architecture)
     results = RunResults(
         nets=(net_result(net.architecture, net.epochs, net.accuracy, tabled.table, measured),),
         # The pipeline adds those of this step when it is over.
